@@ -1,0 +1,96 @@
+import { unreadable } from "./format.ts";
+import { readNumberBlock } from "./number-block.ts";
+import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
+import { readTyped } from "./typed-reader.ts";
+
+/**
+ * Turns a tree back into the value. The tree may come from a hostile writer: everything in it is checked, nothing in
+ * it is run, and what it builds is bounded by its own size.
+ */
+export class TreeReader {
+  #blobs: Uint8Array;
+  #position = 0;
+
+  constructor(blobs: Uint8Array) {
+    this.#blobs = blobs;
+  }
+
+  /** Throws `ERR_PAYLOAD_UNREADABLE`. `node` is taken over: its objects become those of the value. */
+  read(node: unknown, depth: number): unknown {
+    if (typeof node !== "object" || node === null) return node;
+    if (depth > MAX_TREE_DEPTH + 2) throw unreadable(`it nests more than ${MAX_TREE_DEPTH} levels deep`);
+    if (Array.isArray(node)) return this.#readTagged(node, depth);
+    return this.readObject(node, depth);
+  }
+
+  readObject(node: unknown, depth: number): Record<string, unknown> {
+    if (typeof node !== "object" || node === null || Array.isArray(node)) throw unreadable("an object is missing");
+    const object = node as Record<string, unknown>;
+    // Each key is an own data member already, so that assigning replaces it, `__proto__` included.
+    for (const key of Object.keys(object)) {
+      const member = object[key];
+      if (typeof member === "object" && member !== null) object[key] = this.read(member, depth + 1);
+    }
+    return object;
+  }
+
+  /** An array node, which is one of three. */
+  readArray(node: unknown, depth: number): unknown[] {
+    if (Array.isArray(node) && (node[0] === TAG.array || node[0] === TAG.table || node[0] === TAG.numbers)) {
+      return this.read(node, depth) as unknown[];
+    }
+    throw unreadable("an array is missing");
+  }
+
+  /** The next bytes of the blobs, not copied. */
+  readBlob(byteCount: unknown): Uint8Array {
+    const rest = this.#blobs.length - this.#position;
+    if (typeof byteCount !== "number" || !Number.isInteger(byteCount) || byteCount < 0 || byteCount > rest) {
+      throw unreadable("its binary part is too short");
+    }
+    const start = this.#position;
+    this.#position += byteCount;
+    return this.#blobs.subarray(start, this.#position);
+  }
+
+  #readTagged(node: unknown[], depth: number): unknown {
+    switch (node[0]) {
+      case TAG.array: {
+        const items = node.slice(1);
+        for (let i = 0; i < items.length; i++) {
+          const item = items[i];
+          if (typeof item === "object" && item !== null) items[i] = this.read(item, depth + 1);
+        }
+        return items;
+      }
+      case TAG.table:
+        return this.#readTable(node, depth);
+      case TAG.numbers: {
+        const count = node[1];
+        return readNumberBlock(this.readBlob(typeof count === "number" ? count * 8 : undefined), count as number);
+      }
+      default:
+        return readTyped(node, this, depth);
+    }
+  }
+
+  #readTable(node: unknown[], depth: number): unknown[] {
+    const keys = node[1];
+    if (!Array.isArray(keys) || keys.length === 0 || keys.length !== node.length - 2) {
+      throw unreadable("a table has not as many columns as keys");
+    }
+    for (const key of keys) {
+      if (typeof key !== "string" || key === "__proto__") throw unreadable("a table has a bad key");
+    }
+    const columns = keys.map((_, at) => this.readArray(node[at + 2], depth + 1));
+    const count = (columns[0] as unknown[]).length;
+    if (columns.some((column) => column.length !== count)) throw unreadable("a table has columns of unequal length");
+    const rows = new Array<Record<string, unknown>>(count);
+    for (let i = 0; i < count; i++) {
+      const row: Record<string, unknown> = {};
+      for (let at = 0; at < keys.length; at++) row[keys[at]] = (columns[at] as unknown[])[i];
+      rows[i] = row;
+    }
+    return rows;
+  }
+}
