@@ -1,7 +1,9 @@
-import { packJson, packTree, readPayload } from "./payload.ts";
+import { DurableError } from "../core/errors.ts";
+import { looksTabular } from "./json-dialect.ts";
+import { packJson, packLive, packTree, readPayload, type Written } from "./payload.ts";
 import { MAX_TREE_DEPTH } from "./tree-tags.ts";
-import { TreeTooDeep, TreeWriter } from "./tree-writer.ts";
-import { TypedWriter, tooDeep } from "./typed-writer.ts";
+import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
+import { TypedDialect, tooDeep } from "./typed-writer.ts";
 
 /**
  * How results are written.
@@ -28,58 +30,60 @@ export interface Codec {
   roundTrip(value: unknown): { payload: string | undefined; value: unknown };
 }
 
-/** What a codec wrote: the payload, and the value it will be read as. */
-interface Written {
-  payload: string | undefined;
-  value: unknown;
-}
-
-const NOTHING: Written = { payload: undefined, value: undefined };
+const NOTHING = { payload: undefined, value: undefined };
 
 export function createCodec(name: CodecName): Codec {
-  const roundTrip = { json: writeJson, compact: writeCompact, typed: writeTyped }[name];
-  return {
-    name,
-    encode: name === "json" ? (value) => JSON.stringify(value) : (value) => roundTrip(value).payload,
-    decode,
-    roundTrip,
-  };
+  switch (name) {
+    case "json":
+      return { name, encode: (value) => JSON.stringify(value), decode, roundTrip: writeJson };
+    case "compact":
+      return { name, encode: encodeCompact, decode, roundTrip: writeCompact };
+    case "typed":
+      return { name, encode: (value) => writeTyped(value).payload, decode, roundTrip: writeTyped };
+    default:
+      throw new DurableError("ERR_UNKNOWN_CODEC", `The codec is "${name}"; use "json", "compact" or "typed".`);
+  }
 }
 
 function decode(payload: string | undefined): unknown {
   return payload === undefined ? undefined : readPayload(payload);
 }
 
-/** A string, boolean, null or finite number is its own copy. */
-function isOwnCopy(value: unknown): boolean {
-  if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0);
-  return typeof value === "string" || typeof value === "boolean" || value === null;
-}
-
-function writeJson(value: unknown): Written {
+function writeJson(value: unknown): Written | typeof NOTHING {
   const payload = JSON.stringify(value) as string | undefined;
   if (payload === undefined) return NOTHING;
-  return { payload, value: isOwnCopy(value) ? value : JSON.parse(payload) };
+  return { payload, value: isSimple(value) ? value : JSON.parse(payload) };
 }
 
-function writeCompact(value: unknown): Written {
+function writeCompact(value: unknown): Written | typeof NOTHING {
+  const live = looksTabular(value) ? packLive(value) : undefined;
+  if (live !== undefined) return live;
   const json = writeJson(value);
   if (json.payload === undefined) return NOTHING;
   return { payload: packJson(json.payload, json.value), value: json.value };
 }
 
-function writeTyped(value: unknown): Written {
+/** As `writeCompact`, without parsing the JSON of a value too short to be packed. */
+function encodeCompact(value: unknown): string | undefined {
+  const live = looksTabular(value) ? packLive(value) : undefined;
+  if (live !== undefined) return live.payload;
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined || text.length < MIN_PACKED_CHARS) return text;
+  return packJson(text, isSimple(value) ? value : JSON.parse(text));
+}
+
+function writeTyped(value: unknown): Written | typeof NOTHING {
   if (value === undefined || typeof value === "function" || typeof value === "symbol") return NOTHING;
-  if (isOwnCopy(value)) return writeCompact(value);
-  const typed = new TypedWriter();
-  const writer = new TreeWriter(typed.write);
+  if (isSimple(value)) return writeCompact(value);
+  const dialect = new TypedDialect();
+  const writer = new TreeWriter(dialect);
   let tree: unknown;
   try {
     tree = writer.write(value, 0);
   } catch (error) {
-    throw error instanceof TreeTooDeep ? tooDeep(MAX_TREE_DEPTH) : error;
+    throw error instanceof NoTree ? tooDeep(MAX_TREE_DEPTH) : error;
   }
-  if (!typed.metExotic) return writeCompact(value);
+  if (!dialect.metExotic) return writeCompact(value);
   const payload = packTree(JSON.stringify(tree), writer.blobs);
   return { payload, value: readPayload(payload) };
 }

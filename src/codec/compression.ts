@@ -16,6 +16,9 @@ export type Compression = "zstd" | "deflate";
  */
 const MAX_DEFLATE_BYTES = 4096;
 
+/** An 8 KiB window: the default's 256 KiB of memory for each call would be set up for nothing. */
+const SMALL_DEFLATE = { level: 3, windowBits: 13, memLevel: 6 };
+
 /** 16 MiB: zstd at level 1 needs half a megabyte of window; a hostile frame may ask for gigabytes. */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
@@ -24,9 +27,10 @@ export const hasZstd = typeof zlib.zstdCompressSync === "function" && typeof zli
 
 /** Compresses at the fastest level, with what suits the size and this Node. */
 export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } {
-  if (bytes.length <= MAX_DEFLATE_BYTES || !hasZstd) {
-    return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, { level: 1 }) };
+  if (bytes.length <= MAX_DEFLATE_BYTES) {
+    return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, SMALL_DEFLATE) };
   }
+  if (!hasZstd) return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, { level: 1 }) };
   return {
     compression: "zstd",
     bytes: zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }),

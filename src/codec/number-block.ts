@@ -1,5 +1,41 @@
 import { Buffer } from "node:buffer";
 
+/** Numbers from which a block is worth its tag. */
+const MIN_BLOCK_NUMBERS = 16;
+
+/** Part of an array that may be short numbers: they take 8 bytes as well, 10.7 characters in base64. */
+const MAX_SHORT_PART = 0.1;
+
+/** The least that a long number takes in JSON, comma included. */
+const LONG_CHARS = 12;
+
+/**
+ * Whether a number takes at least 11 characters in JSON, told without writing it, which costs ten times as much.
+ * With nine decimals, or five decimals after at least five digits, it does; below 1e12 the products are exact to 1e-4.
+ */
+function isLong(number: number): boolean {
+  const size = Math.abs(number);
+  const scaled = size < 1e4 ? size * 1e8 : size * 1e4;
+  return size >= 1e-6 && size < 1e8 && Math.abs(scaled - Math.round(scaled)) > 1e-3;
+}
+
+/** Whether all items are numbers that JSON keeps (finite, no -0), and most of them long. */
+export function isLongNumbers(items: readonly unknown[]): items is number[] {
+  if (items.length < MIN_BLOCK_NUMBERS) return false;
+  let maxShort = items.length * MAX_SHORT_PART;
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    if (typeof item !== "number" || !Number.isFinite(item) || Object.is(item, -0)) return false;
+    if (!isLong(item) && --maxShort < 0) return false;
+  }
+  return true;
+}
+
+/** The least that an array passed by `isLongNumbers` takes in JSON, in characters. */
+export function minJsonChars(numbers: readonly number[]): number {
+  return Math.floor(numbers.length * (1 - MAX_SHORT_PART)) * LONG_CHARS;
+}
+
 /**
  * Numbers as float64, little-endian, stored by byte position: first every number's first byte, then every second
  * byte. Signs and exponents vary little, so side by side they compress; in place they are lost among the mantissas.
@@ -28,9 +64,10 @@ export function writeNumberBlock(numbers: readonly number[]): Buffer {
 export function readNumberBlock(block: Uint8Array, count: number): number[] {
   const numbers = new Array<number>(count);
   const cell = new DataView(new ArrayBuffer(8));
-  const byte = (position: number) => block[position] as number;
+  const byte = (part: number, i: number) => block[count * part + i] as number;
   for (let i = 0; i < count; i++) {
-    for (let part = 0; part < 8; part++) cell.setUint8(part, byte(count * part + i));
+    cell.setInt32(0, byte(0, i) | (byte(1, i) << 8) | (byte(2, i) << 16) | (byte(3, i) << 24), true);
+    cell.setInt32(4, byte(4, i) | (byte(5, i) << 8) | (byte(6, i) << 16) | (byte(7, i) << 24), true);
     numbers[i] = cell.getFloat64(0, true);
   }
   return numbers;

@@ -1,104 +1,140 @@
-import type { Buffer } from "node:buffer";
-import { writeNumberBlock } from "./number-block.ts";
+import { isLongNumbers, minJsonChars, writeNumberBlock } from "./number-block.ts";
 import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
 
-/** A value for `JSON.stringify`: plain objects, arrays, strings, finite numbers, booleans, null. */
+/** What `JSON.stringify` writes as it is: plain objects, arrays, strings, finite numbers, booleans, null. */
 export type TreeNode = unknown;
+
+/** Signals that a value has no tree, because it nests too deep or its dialect says so. The caller knows what then. */
+export class NoTree extends Error {}
+
+/** A dialect's answer: the value is a plain object or array, to be written as such. */
+export const PLAIN = Symbol("plain");
+
+/**
+ * What a writer makes of values that `JSON.parse` does not return: NaN, infinities, -0, BigInt, undefined, functions,
+ * symbols; and every object, which may be a Date, or may have a `toJSON`. Answers with a node, with `PLAIN` (objects
+ * and arrays only), or throws.
+ */
+export interface Dialect {
+  write(value: unknown, writer: TreeWriter, depth: number): TreeNode | typeof PLAIN;
+  /** Whether an object loses a member of this value; never asked about strings, finite numbers, booleans, null. */
+  drops(member: unknown): boolean;
+}
 
 /** Rows from which a table is worth its header. */
 const MIN_TABLE_ROWS = 2;
-/** Numbers from which a block is worth its tag. */
-const MIN_BLOCK_NUMBERS = 16;
-/** Characters of a number in JSON, comma included, above which 8 bytes in base64 are clearly shorter. */
-const MIN_BLOCK_CHARS = 12;
-
-/** Signals that a value nests deeper than the tree may; the caller decides what becomes of it. */
-export class TreeTooDeep extends Error {}
-
-/** A value that the tree has no plain form for, as `TreeWriter` meets it. `undefined` means: treat it as plain. */
-export type WriteExotic = (value: unknown, writer: TreeWriter, depth: number) => { node: TreeNode } | undefined;
 
 /**
  * Turns a value into a tree: arrays of like objects become tables, so that a key is written once and not once a row,
  * and arrays of long numbers become binary blocks.
  */
 export class TreeWriter {
-  #blobs: Buffer[] = [];
+  #blobs: Uint8Array[] = [];
   #savedChars = 0;
-  #exotic: WriteExotic | undefined;
+  #dialect: Dialect | undefined;
 
-  /** Without `exotic`, values must be what `JSON.parse` returns. */
-  constructor(exotic?: WriteExotic) {
-    this.#exotic = exotic;
+  /** Without a dialect, values must come from `JSON.parse`. */
+  constructor(dialect?: Dialect) {
+    this.#dialect = dialect;
   }
 
-  /** About how many characters the tree is shorter than JSON; negative if it is longer. */
+  /** The value's JSON is longer than the tree's text by at least this (if negative, the tree is longer). */
   get savedChars(): number {
     return this.#savedChars;
   }
 
-  /** Binary parts in the order of their tags. */
-  get blobs(): readonly Buffer[] {
+  /** Binary parts, in the order in which reading meets them. */
+  get blobs(): readonly Uint8Array[] {
     return this.#blobs;
   }
 
-  addBlob(bytes: Buffer): void {
+  addBlob(bytes: Uint8Array): void {
     this.#blobs.push(bytes);
   }
 
-  /** Throws `TreeTooDeep` beyond `MAX_TREE_DEPTH`. */
+  /** Throws `NoTree` beyond `MAX_TREE_DEPTH`, and what the dialect throws. */
   write(value: unknown, depth: number): TreeNode {
-    if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
-    if (this.#exotic !== undefined) {
-      const written = this.#exotic(value, this, depth);
-      if (written !== undefined) return written.node;
-    }
-    if (typeof value === "number") return value;
-    if (depth >= MAX_TREE_DEPTH) throw new TreeTooDeep();
-    if (Array.isArray(value)) return this.writeArray(value, depth);
-    return this.writeObject(value as Record<string, unknown>, depth);
+    if (isSimple(value)) return value;
+    if (depth >= MAX_TREE_DEPTH) throw new NoTree();
+    const node = this.#dialect === undefined ? PLAIN : this.#dialect.write(value, this, depth);
+    if (node !== PLAIN) return node;
+    return Array.isArray(value) ? this.writeArray(value, depth) : this.writeObject(value as object, depth);
   }
 
-  writeObject(value: Record<string, unknown>, depth: number): TreeNode {
+  /** The own enumerable members of any object. */
+  writeObject(value: object, depth: number): TreeNode {
     const node: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
-      const member = value[key];
-      if (typeof member === "function" || typeof member === "symbol") continue;
-      setMember(node, key, this.write(member, depth + 1));
+      const member = (value as Record<string, unknown>)[key];
+      if (isSimple(member)) setMember(node, key, member);
+      else if (this.#dialect?.drops(member) !== true) setMember(node, key, this.write(member, depth + 1));
     }
     return node;
   }
 
+  /** An array as a table, a block of numbers, or one by one. */
   writeArray(items: readonly unknown[], depth: number): TreeNode {
     const first = items[0];
     if (typeof first === "object" && items.length >= MIN_TABLE_ROWS) {
-      const keys = commonKeys(items, this.#exotic !== undefined);
-      if (keys !== undefined) return this.#writeTable(items as Record<string, unknown>[], keys, depth);
+      const table = this.#writeTable(items, depth);
+      if (table !== undefined) return table;
     } else if (typeof first === "number" && isLongNumbers(items)) {
-      this.#savedChars += items.length * (MIN_BLOCK_CHARS - 11);
+      const node = [TAG.numbers, items.length];
+      this.#savedChars += minJsonChars(items) - String(node).length - 2;
       this.#blobs.push(writeNumberBlock(items));
-      return [TAG.numbers, items.length];
+      return node;
     }
     const node = new Array<TreeNode>(items.length + 1);
     node[0] = TAG.array;
-    for (let i = 0; i < items.length; i++) node[i + 1] = this.write(items[i], depth + 1);
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i];
+      node[i + 1] = isSimple(item) ? item : this.write(item, depth + 1);
+    }
     this.#savedChars -= 2;
     return node;
   }
 
-  #writeTable(rows: Record<string, unknown>[], keys: string[], depth: number): TreeNode {
-    if (depth >= MAX_TREE_DEPTH) throw new TreeTooDeep();
+  #writeTable(items: readonly unknown[], depth: number): TreeNode | undefined {
+    const keys = isPlain(items[0]) ? Object.keys(items[0]) : [];
+    if (keys.length === 0 || keys.includes("__proto__")) return undefined;
+    const columns = this.#readColumns(items, keys);
+    if (columns === undefined) return undefined;
+    if (depth >= MAX_TREE_DEPTH) throw new NoTree();
     const node: TreeNode[] = [TAG.table, keys];
+    for (const column of columns) node.push(this.writeArray(column, depth + 1));
+    // A row of JSON has its braces and, for each member, quotes, colon and comma; a table has them once.
     let keyChars = 0;
-    for (const key of keys) {
-      keyChars += key.length + 3;
-      const column = new Array<unknown>(rows.length);
-      for (let i = 0; i < rows.length; i++) column[i] = (rows[i] as Record<string, unknown>)[key];
-      node.push(this.writeArray(column, depth + 1));
-    }
-    this.#savedChars += rows.length * (keyChars + 2) - keyChars - 6 - keys.length * 3;
+    for (const key of keys) keyChars += key.length + 3;
+    this.#savedChars += (items.length - 1) * keyChars + items.length * 2 - keys.length * 3 - 6;
     return node;
   }
+
+  /** A column for each key; undefined unless all items are plain objects with just these keys in this order. */
+  #readColumns(items: readonly unknown[], keys: readonly string[]): unknown[][] | undefined {
+    const columns = keys.map(() => new Array<unknown>(items.length));
+    const dialect = this.#dialect;
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i];
+      if (!isPlain(item) || (dialect !== undefined && typeof item.toJSON === "function")) return undefined;
+      let at = 0;
+      // Walking and reading in one `for in` lets V8 read members by position: 169 us for 13,500 cells, not 363.
+      for (const key in item) {
+        if (key !== keys[at]) return undefined;
+        const cell = item[key];
+        if (dialect !== undefined && !isSimple(cell) && dialect.drops(cell)) return undefined;
+        (columns[at] as unknown[])[i] = cell;
+        at++;
+      }
+      if (at !== keys.length) return undefined;
+    }
+    return columns;
+  }
+}
+
+/** Whether a value is its own tree: a string, boolean, null, or a number that JSON keeps. */
+export function isSimple(value: unknown): value is string | boolean | null | number {
+  if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0);
+  return typeof value === "string" || typeof value === "boolean" || value === null;
 }
 
 /** Sets an own member whatever its name; assigning to `__proto__` would change the prototype instead. */
@@ -110,43 +146,7 @@ export function setMember(object: Record<string, unknown>, key: string, value: u
   }
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/** The keys that all items have, in the same order; undefined unless all are plain objects with some such keys. */
-function commonKeys(items: readonly unknown[], checkMembers: boolean): string[] | undefined {
-  const first = items[0];
-  if (!isPlain(first)) return undefined;
-  const keys = Object.keys(first);
-  if (keys.length === 0 || keys.includes("__proto__")) return undefined;
-  if (checkMembers && keys.includes("toJSON")) return undefined;
-  for (const item of items) {
-    if (!isPlain(item)) return undefined;
-    let at = 0;
-    for (const key in item) {
-      if (key !== keys[at]) return undefined;
-      // A function or symbol is dropped from an object, which a column cannot say.
-      if (checkMembers && (typeof item[key] === "function" || typeof item[key] === "symbol")) return undefined;
-      at++;
-    }
-    if (at !== keys.length) return undefined;
-  }
-  return keys;
-}
-
-/** Whether all items are numbers and, judging by some of them, long ones. */
-function isLongNumbers(items: readonly unknown[]): items is number[] {
-  if (items.length < MIN_BLOCK_NUMBERS) return false;
-  const step = Math.max(1, items.length >> 5);
-  let chars = 0;
-  let samples = 0;
-  for (let i = 0; i < items.length; i += step) {
-    if (typeof items[i] !== "number") return false;
-    chars += String(items[i]).length + 1;
-    samples++;
-  }
-  return chars > samples * MIN_BLOCK_CHARS && items.every((item) => typeof item === "number");
+/** Whether a value is an object as `{}` makes it. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -82,7 +82,7 @@ function readRegExp(source: unknown, flags: unknown): RegExp {
 }
 
 function readError(className: unknown, members: Record<string, unknown>): Error {
-  const message = typeof members["message"] === "string" ? members["message"] : "";
+  const message = typeof members.message === "string" ? members.message : "";
   const { errors } = members;
   const Class = BUILT_IN_ERRORS.get(String(className)) ?? Error;
   const error = Array.isArray(errors) ? new AggregateError(errors, message) : new Class(message);

@@ -1,23 +1,20 @@
-import { Buffer } from "node:buffer";
+import { types } from "node:util";
 import { DurableError } from "../core/errors.ts";
 import { TAG } from "./tree-tags.ts";
-import { setMember, type TreeNode, type TreeWriter, type WriteExotic } from "./tree-writer.ts";
-
-const nothing = { node: null };
+import { type Dialect, isSimple, type TreeNode, type TreeWriter } from "./tree-writer.ts";
 
 /**
  * Writes what JSON has no form for. One instance writes one value: it keeps the objects it is inside of, to find
  * cycles, and whether it met anything that JSON would have lost.
  */
-export class TypedWriter {
+export class TypedDialect implements Dialect {
   /** True once something was written that `JSON.parse(JSON.stringify(value))` would not have given back. */
   metExotic = false;
   #inside = new Set<object>();
 
-  readonly write: WriteExotic = (value, writer, depth) => {
+  write(value: unknown, writer: TreeWriter, depth: number): TreeNode {
     switch (typeof value) {
       case "number":
-        if (Number.isFinite(value) && !Object.is(value, -0)) return undefined;
         return this.#exotic([TAG.number, Object.is(value, -0) ? "-0" : String(value)]);
       case "undefined":
         return this.#exotic([TAG.undefined]);
@@ -25,18 +22,22 @@ export class TypedWriter {
         return this.#exotic([TAG.bigint, value.toString()]);
       case "function":
       case "symbol":
-        return nothing;
+        return null;
       default:
         return this.#writeObject(value as object, writer, depth);
     }
-  };
-
-  #exotic(node: TreeNode): { node: TreeNode } {
-    this.metExotic = true;
-    return { node };
   }
 
-  #writeObject(value: object, writer: TreeWriter, depth: number): { node: TreeNode } {
+  drops(member: unknown): boolean {
+    return typeof member === "function" || typeof member === "symbol";
+  }
+
+  #exotic(node: TreeNode): TreeNode {
+    this.metExotic = true;
+    return node;
+  }
+
+  #writeObject(value: object, writer: TreeWriter, depth: number): TreeNode {
     if (this.#inside.has(value)) {
       throw new TypeError(
         "The value refers to itself; the typed codec stores trees. Store an id in place of the loop.",
@@ -50,40 +51,45 @@ export class TypedWriter {
     }
   }
 
-  #writeKnown(value: object, writer: TreeWriter, depth: number): { node: TreeNode } {
-    if (Array.isArray(value)) return { node: writer.writeArray(value, depth) };
-    if (value instanceof Date) return this.#exotic([TAG.date, Number.isNaN(value.getTime()) ? null : value.getTime()]);
-    if (value instanceof Map) {
+  #writeKnown(value: object, writer: TreeWriter, depth: number): TreeNode {
+    if (Array.isArray(value)) return writer.writeArray(value, depth);
+    // Asked by brand rather than `instanceof`: test runners hand in objects of other realms.
+    if (types.isDate(value)) return this.#exotic([TAG.date, Number.isNaN(value.getTime()) ? null : value.getTime()]);
+    if (types.isMap(value)) {
       const keys = writer.writeArray([...value.keys()], depth + 1);
       return this.#exotic([TAG.map, keys, writer.writeArray([...value.values()], depth + 1)]);
     }
-    if (value instanceof Set) return this.#exotic([TAG.set, writer.writeArray([...value], depth + 1)]);
-    if (value instanceof RegExp) return this.#exotic([TAG.regexp, value.source, value.flags]);
-    if (value instanceof Error) return this.#exotic(this.#writeError(value, writer, depth));
-    if (value instanceof ArrayBuffer) return this.#writeBytes("ArrayBuffer", Buffer.from(value), writer);
+    if (types.isSet(value)) return this.#exotic([TAG.set, writer.writeArray([...value], depth + 1)]);
+    if (types.isRegExp(value)) return this.#exotic([TAG.regexp, value.source, value.flags]);
+    if (types.isNativeError(value) || value instanceof Error)
+      return this.#exotic(this.#writeError(value, writer, depth));
+    if (types.isAnyArrayBuffer(value)) return this.#writeBytes("ArrayBuffer", new Uint8Array(value), writer);
     if (ArrayBuffer.isView(value)) {
-      const name = Buffer.isBuffer(value) ? "Uint8Array" : Object.prototype.toString.call(value).slice(8, -1);
-      return this.#writeBytes(name, Buffer.from(value.buffer, value.byteOffset, value.byteLength), writer);
+      const name = Object.prototype.toString.call(value).slice(8, -1);
+      return this.#writeBytes(name, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), writer);
     }
-    if (value instanceof Number || value instanceof String || value instanceof Boolean || value instanceof BigInt) {
-      return { node: writer.write(value.valueOf(), depth) };
-    }
+    if (types.isBoxedPrimitive(value)) return writer.write(value.valueOf(), depth);
     const { toJSON } = value as { toJSON?: unknown };
-    if (typeof toJSON === "function") return { node: writer.write(toJSON.call(value, ""), depth + 1) };
-    return { node: writer.writeObject(value as Record<string, unknown>, depth) };
+    if (typeof toJSON === "function") return writer.write(toJSON.call(value, ""), depth + 1);
+    return writer.writeObject(value, depth);
   }
 
-  #writeBytes(name: string, bytes: Buffer, writer: TreeWriter): { node: TreeNode } {
-    // Copied, since the user may write into it before the payload leaves.
-    writer.addBlob(Buffer.from(bytes));
+  #writeBytes(name: string, bytes: Uint8Array, writer: TreeWriter): TreeNode {
+    writer.addBlob(bytes);
     return this.#exotic([TAG.bytes, name, bytes.length]);
   }
 
+  /**
+   * Name, message, stack, cause, the errors of an AggregateError, and own members that are primitives (`code`,
+   * `statusCode`). Other members are left out: errors of HTTP clients carry the connection, loops and all.
+   */
   #writeError(error: Error, writer: TreeWriter, depth: number): TreeNode {
     const members: Record<string, unknown> = { name: error.name, message: error.message, stack: error.stack };
-    if ("cause" in error) members["cause"] = error.cause;
-    if (error instanceof AggregateError) members["errors"] = error.errors;
-    for (const key of Object.keys(error)) setMember(members, key, (error as unknown as Record<string, unknown>)[key]);
+    if ("cause" in error) members.cause = error.cause;
+    if ("errors" in error && Array.isArray(error.errors)) members.errors = error.errors;
+    for (const [key, member] of Object.entries(error)) {
+      if (isSimple(member) && key !== "__proto__") members[key] = member;
+    }
     return [TAG.error, builtInName(error), writer.writeObject(members, depth + 1)];
   }
 }
