@@ -1,0 +1,59 @@
+import type {
+  CheckpointDurableExecutionRequest,
+  CheckpointDurableExecutionResponse,
+  DurableExecutionInvocationInput,
+  GetDurableExecutionStateRequest,
+  GetDurableExecutionStateResponse,
+  WireOperation,
+} from "../core/wire.ts";
+
+/**
+ * The service's side of a durable execution. Requests are the wire objects; a transport that retries on its own
+ * creates one `ClientToken` per call and keeps it over its retries.
+ */
+export interface DurableExecutionClient {
+  /** Reads one page of the recorded operations. */
+  // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
+  getExecutionState(params: GetDurableExecutionStateRequest, logger?: any): Promise<GetDurableExecutionStateResponse>;
+  /** Writes updates and returns the next token with what changed; without updates it is a poll. */
+  // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
+  checkpoint(params: CheckpointDurableExecutionRequest, logger?: any): Promise<CheckpointDurableExecutionResponse>;
+}
+
+const TAG = "DurableExecutionInvocationInputWithClient";
+
+/**
+ * An invocation event that brings its own client. Test runners and the embedded engine hand this to a handler;
+ * the client in it wins over any configured one.
+ */
+export class DurableExecutionInvocationInputWithClient implements DurableExecutionInvocationInput {
+  readonly durableExecutionClient: DurableExecutionClient;
+  readonly InitialExecutionState: { Operations: WireOperation[]; NextMarker?: string | undefined };
+  readonly DurableExecutionArn: string;
+  readonly CheckpointToken: string;
+  readonly UpdatedOperationIds?: string[];
+
+  constructor(params: DurableExecutionInvocationInput, durableExecutionClient: DurableExecutionClient) {
+    this.durableExecutionClient = durableExecutionClient;
+    this.InitialExecutionState = params.InitialExecutionState;
+    this.DurableExecutionArn = params.DurableExecutionArn;
+    this.CheckpointToken = params.CheckpointToken;
+    if (params.UpdatedOperationIds !== undefined) this.UpdatedOperationIds = params.UpdatedOperationIds;
+  }
+
+  /** True for an instance of this class, of another copy of this package, or of the official package. */
+  static isInstance(event: unknown): event is DurableExecutionInvocationInputWithClient {
+    if (event instanceof DurableExecutionInvocationInputWithClient) return true;
+    return (
+      typeof event === "object" &&
+      event !== null &&
+      "durableExecutionClient" in event &&
+      Object.prototype.toString.call(event) === `[object ${TAG}]` &&
+      event.constructor?.name === TAG
+    );
+  }
+
+  get [Symbol.toStringTag](): string {
+    return TAG;
+  }
+}

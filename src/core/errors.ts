@@ -1,0 +1,231 @@
+import type { ErrorObject } from "./wire.ts";
+
+/**
+ * A mistake that has a code: in configuration, arguments, a journal, a codec. `code` is stable and may be
+ * matched on; the message names the thing, the value and the way out.
+ */
+export class DurableError extends Error {
+  readonly code: string;
+  readonly isDurableError = true;
+
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "DurableError";
+    this.code = code;
+  }
+}
+
+/** Recognises a `DurableError` of any copy of this package. */
+export function isDurableError(error: unknown): error is DurableError {
+  return typeof error === "object" && error !== null && "isDurableError" in error && error.isDurableError === true;
+}
+
+/** An error of a durable operation, as user code sees it: live and on replay it is the same. */
+export abstract class DurableOperationError extends Error {
+  abstract readonly errorType: string;
+  override cause?: Error;
+  errorData?: string | undefined;
+  stackTrace?: string[];
+
+  constructor(message: string, cause?: Error, errorData?: string) {
+    super(message);
+    this.name = new.target.name;
+    if (cause !== undefined) this.cause = cause;
+    this.errorData = errorData;
+  }
+
+  /** Rebuilds the error that an operation recorded; a type that is not one of ours becomes a `StepError`. */
+  static fromErrorObject(errorObject: ErrorObject): DurableOperationError {
+    const cause = new Error(errorObject.ErrorMessage);
+    cause.name = errorObject.ErrorType || "Error";
+    if (errorObject.StackTrace !== undefined) cause.stack = errorObject.StackTrace.join("\n");
+    const Rebuilt = rebuildable.get(errorObject.ErrorType ?? "");
+    if (Rebuilt !== undefined) return new Rebuilt(errorObject.ErrorMessage, cause, errorObject.ErrorData);
+    return new StepError(errorObject.ErrorMessage || "Unknown error", cause, errorObject.ErrorData);
+  }
+
+  /** The error as an operation records it. `ErrorData` is its own or the first one found among ten causes. */
+  toErrorObject(): ErrorObject {
+    return {
+      ErrorType: this.errorType,
+      ErrorMessage: this.message,
+      ErrorData: this.errorData ?? findErrorData(this.cause),
+      StackTrace: undefined,
+    };
+  }
+}
+
+function findErrorData(from: unknown): string | undefined {
+  let error = from;
+  for (let depth = 0; depth < 10 && error instanceof Error; depth++) {
+    const { errorData, cause } = error as { errorData?: unknown; cause?: unknown };
+    if (typeof errorData === "string") return errorData;
+    error = cause;
+  }
+  return undefined;
+}
+
+/** A step (or a condition's check) failed for good; `cause` carries the original name and message. */
+export class StepError extends DurableOperationError {
+  readonly errorType = "StepError";
+  constructor(message = "Step failed", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** A callback failed. */
+export class CallbackError extends DurableOperationError {
+  readonly errorType: string = "CallbackError";
+  constructor(message = "Callback failed", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** Whoever completes the callback reported a failure. */
+export class CallbackExternalError extends CallbackError {
+  override readonly errorType = "CallbackExternalError";
+}
+
+/** The callback, or its heartbeat, timed out. */
+export class CallbackTimeoutError extends CallbackError {
+  override readonly errorType = "CallbackTimeoutError";
+  constructor(message = "Callback timed out", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** The function that hands out a callback id failed. */
+export class CallbackSubmitterError extends CallbackError {
+  override readonly errorType = "CallbackSubmitterError";
+  constructor(message = "Callback submitter failed", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** A chained function failed, timed out or was stopped. */
+export class InvokeError extends DurableOperationError {
+  readonly errorType = "InvokeError";
+  constructor(message = "Invoke failed", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** A child context, or an item of a batch, failed. */
+export class ChildContextError extends DurableOperationError {
+  readonly errorType = "ChildContextError";
+  constructor(message = "Child context failed", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** `promise.all` and its relatives failed. */
+export class PromiseCombinatorError extends DurableOperationError {
+  readonly errorType = "PromiseCombinatorError";
+  constructor(message = "Promise combinator failed", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** A recorded condition failed without saying why. */
+export class WaitForConditionError extends DurableOperationError {
+  readonly errorType = "WaitForConditionError";
+  constructor(message = "Wait for condition failed", cause?: Error, errorData?: string) {
+    super(message, cause, errorData);
+  }
+}
+
+/** `throwIfError()` of a batch that a custom policy completed as failed. */
+export class BatchCompletionError extends DurableOperationError {
+  readonly errorType = "BatchCompletionError";
+  readonly completionReason: string;
+  constructor(completionReason: string, message?: string, cause?: Error, errorData?: string) {
+    super(message ?? `Batch completed as failed by shouldComplete (${completionReason})`, cause, errorData);
+    this.completionReason = completionReason;
+  }
+}
+
+type Rebuildable = new (message?: string, cause?: Error, errorData?: string) => DurableOperationError;
+
+const rebuildable = new Map<string, Rebuildable>([
+  ["StepError", StepError],
+  ["CallbackError", CallbackError],
+  ["CallbackExternalError", CallbackExternalError],
+  ["CallbackTimeoutError", CallbackTimeoutError],
+  ["CallbackSubmitterError", CallbackSubmitterError],
+  ["InvokeError", InvokeError],
+  ["ChildContextError", ChildContextError],
+  ["PromiseCombinatorError", PromiseCombinatorError],
+  ["WaitForConditionError", WaitForConditionError],
+]);
+
+/** Anything thrown, as it goes on the wire. */
+export function toErrorObject(thrown: unknown): ErrorObject {
+  if (thrown instanceof DurableOperationError) return thrown.toErrorObject();
+  if (typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown) {
+    return { ErrorMessage: String(thrown.message), ErrorType: String(thrown.name) };
+  }
+  return { ErrorMessage: "Unknown error" };
+}
+
+/** Makes an `Error` of anything thrown; an error is kept as it is. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error("Unknown Error");
+}
+
+/** An at-most-once step was found started: its process ended before it did. */
+export class StepInterruptedError extends Error {
+  constructor(_stepId: string, _stepName?: string) {
+    super("The step execution process was initiated but failed to reach completion due to an interruption.");
+    this.name = "StepInterruptedError";
+  }
+}
+
+/** What a failed call of a client ends: this invocation (it is retried) or the whole execution. */
+export const DurableExecutionClientErrorScope = { INVOCATION: "INVOCATION", EXECUTION: "EXECUTION" } as const;
+export type DurableExecutionClientErrorScope =
+  (typeof DurableExecutionClientErrorScope)[keyof typeof DurableExecutionClientErrorScope];
+
+export interface DurableExecutionClientErrorOptions {
+  /** Default `INVOCATION`. */
+  scope?: DurableExecutionClientErrorScope;
+  cause?: unknown;
+}
+
+/** Thrown by a custom client to choose what its failure ends. */
+export class DurableExecutionClientError extends Error {
+  readonly isDurableExecutionClientError = true;
+  readonly scope: DurableExecutionClientErrorScope;
+
+  constructor(message: string, options: DurableExecutionClientErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "DurableExecutionClientError";
+    this.scope = options.scope ?? DurableExecutionClientErrorScope.INVOCATION;
+  }
+}
+
+/** Recognises a client error of any copy of this package or of the official one. */
+export function isDurableExecutionClientError(error: unknown): error is DurableExecutionClientError {
+  return (
+    error instanceof Error &&
+    "isDurableExecutionClientError" in error &&
+    error.isDurableExecutionClientError === true &&
+    "scope" in error &&
+    (error.scope === "INVOCATION" || error.scope === "EXECUTION")
+  );
+}
+
+/** The invocation cannot go on; it rejects, and the service invokes again. */
+export class UnrecoverableInvocationError extends Error {
+  constructor(name: string, message: string, cause?: unknown) {
+    super(`[Unrecoverable Invocation] ${message}`, cause === undefined ? undefined : { cause });
+    this.name = name;
+  }
+}
+
+/** The execution cannot go on; it ends as FAILED, and user code cannot catch it. */
+export class UnrecoverableExecutionError extends Error {
+  constructor(name: string, message: string, cause?: unknown) {
+    super(`[Unrecoverable Execution] ${message}`, cause === undefined ? undefined : { cause });
+    this.name = name;
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The service's limits and prices, as data. Each is a default that a setting can change,
+ * since the published numbers have moved before.
+ */
+
+/** 256 KiB. Observed from the service in April 2026; the API model announces 1 MB. */
+export const MAX_PAYLOAD_BYTES = 262_144;
+
+/** 750 KiB: the budget of the official client for one checkpoint request. */
+export const MAX_REQUEST_BYTES = 768_000;
+
+/** Updates in one checkpoint request, as the official client limits them. */
+export const MAX_REQUEST_UPDATES = 250;
+
+/** Lambda's 6 MiB response, less 50 bytes for the envelope: the official client's limit. */
+export const MAX_RESPONSE_BYTES = 6 * 1024 * 1024 - 50;
+
+/** 6 MB: an execution's input or result in a synchronous invocation (AWS Lambda API model). */
+export const MAX_EXECUTION_PAYLOAD_BYTES = 6 * 1024 * 1024;
+
+/** Operations of one execution (AWS Lambda quotas page; hard). */
+export const MAX_OPERATIONS = 3_000;
+
+/** 100 MB written by one execution, cumulative (AWS Lambda quotas page; hard). */
+export const MAX_DATA_BYTES = 100 * 1024 * 1024;
+
+/** 15 minutes: the longest Lambda invocation. */
+export const MAX_INVOCATION_MS = 900_000;
+
+/** Items in one page of execution state (API model: default 100, maximum 1,000). */
+export const MAX_STATE_PAGE_ITEMS = 1_000;
+
+/** US dollars, AWS Lambda pricing page for durable functions, us-east-1, 2026. */
+export const PRICES = {
+  perMillionOperations: 8,
+  perGigabyteWritten: 0.25,
+  perGigabyteMonthKept: 0.15,
+} as const;

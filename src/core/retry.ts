@@ -1,0 +1,101 @@
+import { type Duration, durationToSeconds } from "./time.ts";
+
+/** How a delay is spread, so that many retries do not come back at once. */
+export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as const;
+export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
+
+/** A strategy's answer. `delay` is rounded to whole seconds by the strategies below; default 1 second. */
+export interface RetryDecision {
+  shouldRetry: boolean;
+  delay?: Duration;
+}
+
+/** Decides on a failed attempt; `attempt` counts from 1. */
+export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
+
+interface RetryFilters {
+  /** Attempts in all, the first one included. */
+  maxAttempts?: number;
+  initialDelay?: Duration;
+  maxDelay?: Duration;
+  jitter?: JitterStrategy;
+  /** Retry only errors whose message includes the string or matches the expression. */
+  retryableErrors?: (string | RegExp)[];
+  /** Retry only instances of these; with `retryableErrors`, either is enough. */
+  retryableErrorTypes?: (new () => Error)[];
+}
+
+export interface RetryStrategyConfig extends RetryFilters {
+  /** Factor from one delay to the next. */
+  backoffRate?: number;
+}
+
+export interface LinearRetryStrategyConfig extends RetryFilters {
+  /** Added from one delay to the next. */
+  increment?: Duration;
+}
+
+/** Whole seconds, at least 1: what the service accepts as a delay. */
+export function jitteredSeconds(baseSeconds: number, jitter: JitterStrategy): number {
+  switch (jitter) {
+    case "NONE":
+      return Math.max(1, Math.round(baseSeconds));
+    case "FULL":
+      return Math.max(1, Math.round(Math.random() * baseSeconds));
+    case "HALF":
+      return Math.max(1, Math.round(baseSeconds / 2 + Math.random() * (baseSeconds / 2)));
+  }
+}
+
+function isRetryable(error: Error, { retryableErrors, retryableErrorTypes }: RetryFilters): boolean {
+  if (retryableErrors === undefined && retryableErrorTypes === undefined) return true;
+  const byMessage = retryableErrors?.some((pattern) =>
+    pattern instanceof RegExp ? pattern.test(error.message) : error.message.includes(pattern),
+  );
+  return byMessage || retryableErrorTypes?.some((type) => error instanceof type) || false;
+}
+
+function strategy(
+  filters: RetryFilters,
+  maxAttempts: number,
+  baseSeconds: (attempt: number) => number,
+  jitter: JitterStrategy,
+): RetryStrategy {
+  return (error, attempt) => {
+    if (attempt >= maxAttempts || !isRetryable(error, filters)) return { shouldRetry: false };
+    return { shouldRetry: true, delay: { seconds: jitteredSeconds(baseSeconds(attempt), jitter) } };
+  };
+}
+
+/** Exponential back-off. Defaults: 3 attempts, 5 s, doubling, at most 300 s, full jitter. */
+export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStrategy {
+  const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 5 });
+  const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
+  const rate = config.backoffRate ?? 2;
+  const baseSeconds = (attempt: number) => Math.min(initialSeconds * rate ** (attempt - 1), maxSeconds);
+  return strategy(config, config.maxAttempts ?? 3, baseSeconds, config.jitter ?? JitterStrategy.FULL);
+}
+
+/** Linear back-off. Defaults: 6 attempts, 1 s, 1 s more each time, at most 300 s, full jitter. */
+export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}): RetryStrategy {
+  const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 1 });
+  const incrementSeconds = durationToSeconds(config.increment ?? { seconds: 1 });
+  const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
+  const baseSeconds = (attempt: number) => Math.min(initialSeconds + incrementSeconds * (attempt - 1), maxSeconds);
+  return strategy(config, config.maxAttempts ?? 6, baseSeconds, config.jitter ?? JitterStrategy.FULL);
+}
+
+export const retryPresets = {
+  /** What a step without a strategy does: 6 attempts, 5 s doubling up to 60 s, full jitter. */
+  default: createRetryStrategy({
+    maxAttempts: 6,
+    initialDelay: { seconds: 5 },
+    maxDelay: { seconds: 60 },
+    backoffRate: 2,
+    jitter: JitterStrategy.FULL,
+  }),
+  /** 6 attempts, 1 s more each time, no jitter. */
+  linear: createLinearRetryStrategy({ jitter: JitterStrategy.NONE }),
+  /** One attempt. */
+  noRetry: createRetryStrategy({ maxAttempts: 1 }),
+};

@@ -1,0 +1,74 @@
+import pLimit, { type LimitFunction } from "p-limit";
+
+/**
+ * Bounded permits, granted in order.
+ *
+ * S1  No more than `permits` holders run at once.
+ * S2  A holder that lends its permit while it only waits gets one again, in its turn, before its code goes on.
+ * S3  Nothing is queued for work that has not been pulled: callers look at `hasRoom` before they acquire.
+ */
+export class Semaphore {
+  readonly #limit: LimitFunction;
+  readonly #onRoom: () => void;
+
+  /** `onRoom` is called after each release, when the place is free again. */
+  constructor(permits: number, onRoom: () => void) {
+    this.#limit = pLimit(permits);
+    this.#onRoom = onRoom;
+  }
+
+  /** Whether a permit is free and nobody waits for one. */
+  get hasRoom(): boolean {
+    return this.#limit.activeCount < this.#limit.concurrency && this.#limit.pendingCount === 0;
+  }
+
+  /** Calls `start` when its turn has come. The permit is held until it is lent or done. */
+  acquire(start: (permit: Permit) => void): void {
+    const hold = () => new Promise<void>((release) => start(new Permit(this, release)));
+    void this.#limit(hold).then(this.#onRoom);
+  }
+}
+
+/** One holder's permit. */
+export class Permit {
+  readonly #semaphore: Semaphore;
+  #release: (() => void) | undefined;
+  #regaining: Promise<void> | undefined;
+  #done = false;
+
+  constructor(semaphore: Semaphore, release: () => void) {
+    this.#semaphore = semaphore;
+    this.#release = release;
+  }
+
+  /** Whether the holder's code may run now. */
+  get held(): boolean {
+    return this.#release !== undefined;
+  }
+
+  /** Gives the place to others until `regain` is called. */
+  lend(): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  /** Resolves when the permit is held again; several callers share one turn. */
+  regain(): Promise<void> {
+    if (this.held || this.#done) return Promise.resolve();
+    this.#regaining ??= new Promise((resolve) => {
+      this.#semaphore.acquire((turn) => {
+        this.#regaining = undefined;
+        this.#release = turn.#release;
+        if (this.#done) this.lend();
+        resolve();
+      });
+    });
+    return this.#regaining;
+  }
+
+  /** Gives the permit back for good. */
+  done(): void {
+    this.#done = true;
+    this.lend();
+  }
+}

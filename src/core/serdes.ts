@@ -1,0 +1,28 @@
+/** Where a payload belongs. */
+export interface SerdesContext {
+  /** The operation's logical id, e.g. `2-1`. */
+  entityId: string;
+  durableExecutionArn: string;
+}
+
+/** A user's own way to write and read payloads. `undefined` is "no payload". */
+export interface Serdes<T> {
+  serialize: (value: T | undefined, context: SerdesContext) => Promise<string | undefined>;
+  deserialize: (data: string | undefined, context: SerdesContext) => Promise<T | undefined>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as in the official type; it fits a serdes of any value.
+export type AnySerdes = Serdes<any>;
+export type AnySerdesDeserializer = Pick<AnySerdes, "deserialize">;
+
+/** Defaults of a context and of those created inside it afterwards. */
+export interface SerdesConfig {
+  defaultSerdes?: AnySerdes;
+  defaultCallbackDeserializer?: AnySerdesDeserializer;
+}
+
+/** Plain JSON, whatever the configured codec is. */
+export const defaultSerdes: AnySerdes = {
+  serialize: async (value) => (value === undefined ? undefined : JSON.stringify(value)),
+  deserialize: async (data) => (data === undefined ? undefined : JSON.parse(data)),
+};

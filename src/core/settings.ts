@@ -1,0 +1,165 @@
+import { DurableError } from "./errors.ts";
+import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
+
+/** How payloads are written; all of them are always read. See the README's section on codecs. */
+export type CodecName = "json" | "compact" | "typed";
+
+/** Our settings, all optional; each can be overridden by the environment variable named beside it. */
+export interface RuntimeOptions {
+  /**
+   * Branches of one `map` or `parallel` that execute at once when the call has no `maxConcurrency`; a branch that
+   * only waits does not count. 1 or more, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
+   */
+  concurrency?: number;
+  checkpoint?: {
+    /** Bytes of one checkpoint request, 1,024 to 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` */
+    maxBytes?: number;
+    /** Updates in one checkpoint request, 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
+    maxUpdates?: number;
+  };
+  /** How payloads are written: `json`, `compact` or `typed`. Default `compact`. `DURABLE_FANOUT_CODEC` */
+  codec?: CodecName;
+  quotas?: {
+    /**
+     * Bytes of one operation's payload, 1,024 to 6,291,456. A step's larger result fails the step; a larger result of
+     * a context is rebuilt from its children. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
+     */
+    payloadBytes?: number;
+  };
+  suspension?: {
+    /**
+     * Milliseconds from the moment when every operation waits until the invocation ends: code between operations
+     * must reach its next one within it. 0 to 10,000. Default 20. `DURABLE_FANOUT_SUSPENSION_GRACE_MS`
+     */
+    graceMs?: number;
+  };
+}
+
+/** The settings of one handler, complete and valid. */
+export interface Settings {
+  readonly concurrency: number;
+  readonly checkpoint: { readonly maxBytes: number; readonly maxUpdates: number };
+  readonly codec: CodecName;
+  readonly quotas: { readonly payloadBytes: number };
+  readonly suspension: { readonly graceMs: number };
+}
+
+const CODECS: readonly CodecName[] = ["json", "compact", "typed"];
+const LARGEST_BYTES = 6 * 1024 * 1024;
+
+interface NumberRule {
+  path: string;
+  variable: string;
+  fallback: number;
+  min: number;
+  max: number;
+  unlimited?: true;
+}
+
+const NUMBER_RULES = {
+  concurrency: {
+    path: "concurrency",
+    variable: "DURABLE_FANOUT_CONCURRENCY",
+    fallback: 256,
+    min: 1,
+    max: 1_000_000,
+    unlimited: true,
+  },
+  maxBytes: {
+    path: "checkpoint.maxBytes",
+    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_BYTES",
+    fallback: MAX_REQUEST_BYTES,
+    min: 1_024,
+    max: LARGEST_BYTES,
+  },
+  maxUpdates: {
+    path: "checkpoint.maxUpdates",
+    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES",
+    fallback: MAX_REQUEST_UPDATES,
+    min: 1,
+    max: 1_000,
+  },
+  payloadBytes: {
+    path: "quotas.payloadBytes",
+    variable: "DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES",
+    fallback: MAX_PAYLOAD_BYTES,
+    min: 1_024,
+    max: LARGEST_BYTES,
+  },
+  graceMs: {
+    path: "suspension.graceMs",
+    variable: "DURABLE_FANOUT_SUSPENSION_GRACE_MS",
+    fallback: 20,
+    min: 0,
+    max: 10_000,
+  },
+} satisfies Record<string, NumberRule>;
+
+const KNOWN: Record<string, readonly string[]> = {
+  "": ["concurrency", "checkpoint", "codec", "quotas", "suspension"],
+  checkpoint: ["maxBytes", "maxUpdates"],
+  quotas: ["payloadBytes"],
+  suspension: ["graceMs"],
+};
+
+function invalid(where: string, value: unknown, allowed: string): DurableError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return new DurableError("ERR_SETTING_INVALID", `${where} is ${shown}; allowed: ${allowed}.`);
+}
+
+function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.ProcessEnv): number {
+  const allowed = `a whole number from ${rule.min} to ${rule.max}${rule.unlimited ? ', or Infinity ("unlimited")' : ""}`;
+  const text = environment[rule.variable];
+  const fromEnvironment = text !== undefined && text !== "";
+  if (!fromEnvironment && given === undefined) return rule.fallback;
+  const where = fromEnvironment ? `Environment variable ${rule.variable}` : `runtime.${rule.path}`;
+  const raw = fromEnvironment ? text : given;
+  if (rule.unlimited && (raw === "unlimited" || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
+  const value = fromEnvironment ? Number(raw) : raw;
+  if (typeof value !== "number" || !Number.isInteger(value) || value < rule.min || value > rule.max) {
+    throw invalid(where, raw, allowed);
+  }
+  return value;
+}
+
+function readCodec(given: unknown, environment: NodeJS.ProcessEnv): CodecName {
+  const text = environment["DURABLE_FANOUT_CODEC"];
+  const raw = text || given;
+  if (raw === undefined) return "compact";
+  const codec = CODECS.find((name) => name === raw);
+  if (codec !== undefined) return codec;
+  throw invalid(text ? "Environment variable DURABLE_FANOUT_CODEC" : "runtime.codec", raw, CODECS.join(", "));
+}
+
+function checkMembers(value: unknown, path: string): void {
+  if (value === undefined) return;
+  const where = path === "" ? "runtime" : `runtime.${path}`;
+  if (typeof value !== "object" || value === null) throw invalid(where, value, "an object");
+  for (const key of Object.keys(value)) {
+    if (!KNOWN[path]?.includes(key)) {
+      const known = KNOWN[path]?.join(", ");
+      throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${key}"; it has ${known}.`);
+    }
+  }
+}
+
+/**
+ * Completes the options with the environment and the defaults.
+ * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, naming the setting and what it allows.
+ */
+export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJS.ProcessEnv = process.env): Settings {
+  checkMembers(options, "");
+  checkMembers(options.checkpoint, "checkpoint");
+  checkMembers(options.quotas, "quotas");
+  checkMembers(options.suspension, "suspension");
+  return {
+    concurrency: readNumber(NUMBER_RULES.concurrency, options.concurrency, environment),
+    checkpoint: {
+      maxBytes: readNumber(NUMBER_RULES.maxBytes, options.checkpoint?.maxBytes, environment),
+      maxUpdates: readNumber(NUMBER_RULES.maxUpdates, options.checkpoint?.maxUpdates, environment),
+    },
+    codec: readCodec(options.codec, environment),
+    quotas: { payloadBytes: readNumber(NUMBER_RULES.payloadBytes, options.quotas?.payloadBytes, environment) },
+    suspension: { graceMs: readNumber(NUMBER_RULES.graceMs, options.suspension?.graceMs, environment) },
+  };
+}

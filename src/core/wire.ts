@@ -1,0 +1,242 @@
+/**
+ * The words of the service's API (version 2025-12-01), spelled as the service spells them.
+ * Nothing here has behaviour; `undefined` members are left out of requests.
+ */
+
+export const OperationType = {
+  CALLBACK: "CALLBACK",
+  CHAINED_INVOKE: "CHAINED_INVOKE",
+  CONTEXT: "CONTEXT",
+  EXECUTION: "EXECUTION",
+  STEP: "STEP",
+  WAIT: "WAIT",
+} as const;
+export type OperationType = (typeof OperationType)[keyof typeof OperationType];
+
+export const OperationStatus = {
+  CANCELLED: "CANCELLED",
+  FAILED: "FAILED",
+  PENDING: "PENDING",
+  READY: "READY",
+  STARTED: "STARTED",
+  STOPPED: "STOPPED",
+  SUCCEEDED: "SUCCEEDED",
+  TIMED_OUT: "TIMED_OUT",
+} as const;
+export type OperationStatus = (typeof OperationStatus)[keyof typeof OperationStatus];
+
+export const OperationAction = {
+  CANCEL: "CANCEL",
+  FAIL: "FAIL",
+  RETRY: "RETRY",
+  START: "START",
+  SUCCEED: "SUCCEED",
+} as const;
+export type OperationAction = (typeof OperationAction)[keyof typeof OperationAction];
+
+/** What an operation is to the SDK; one wire type serves several of them. */
+export const OperationSubType = {
+  STEP: "Step",
+  WAIT: "Wait",
+  CALLBACK: "Callback",
+  RUN_IN_CHILD_CONTEXT: "RunInChildContext",
+  MAP: "Map",
+  MAP_ITERATION: "MapIteration",
+  PARALLEL: "Parallel",
+  PARALLEL_BRANCH: "ParallelBranch",
+  WAIT_FOR_CALLBACK: "WaitForCallback",
+  WAIT_FOR_CONDITION: "WaitForCondition",
+  CHAINED_INVOKE: "ChainedInvoke",
+} as const;
+export type OperationSubType = (typeof OperationSubType)[keyof typeof OperationSubType];
+
+/** How an invocation ended. */
+export const InvocationStatus = {
+  SUCCEEDED: "SUCCEEDED",
+  FAILED: "FAILED",
+  PENDING: "PENDING",
+} as const;
+export type InvocationStatus = (typeof InvocationStatus)[keyof typeof InvocationStatus];
+
+/** A point in time as a transport may deliver it; numbers (epoch milliseconds) are tolerated as well. */
+export type WireTimestamp = Date | string;
+
+export interface ErrorObject {
+  ErrorMessage?: string | undefined;
+  ErrorType?: string | undefined;
+  ErrorData?: string | undefined;
+  StackTrace?: string[] | undefined;
+}
+
+export interface ExecutionDetails {
+  InputPayload?: string | undefined;
+}
+
+export interface ContextDetails {
+  ReplayChildren?: boolean | undefined;
+  Result?: string | undefined;
+  Error?: ErrorObject | undefined;
+}
+
+export interface StepDetails {
+  /** Finished attempts; the attempt now running is one more. */
+  Attempt?: number | undefined;
+  NextAttemptTimestamp?: Date | undefined;
+  Result?: string | undefined;
+  Error?: ErrorObject | undefined;
+}
+
+export interface WireStepDetails extends Omit<StepDetails, "NextAttemptTimestamp"> {
+  NextAttemptTimestamp?: WireTimestamp | undefined;
+}
+
+export interface WaitDetails {
+  ScheduledEndTimestamp?: Date | undefined;
+}
+
+export interface WireWaitDetails {
+  ScheduledEndTimestamp?: WireTimestamp | undefined;
+}
+
+export interface CallbackDetails {
+  CallbackId?: string | undefined;
+  Result?: string | undefined;
+  Error?: ErrorObject | undefined;
+}
+
+export interface ChainedInvokeDetails {
+  Result?: string | undefined;
+  Error?: ErrorObject | undefined;
+}
+
+/** What is recorded of one operation, with its timestamps read into `Date`. */
+export interface Operation {
+  Id: string | undefined;
+  ParentId?: string | undefined;
+  Name?: string | undefined;
+  Type: OperationType | undefined;
+  SubType?: string | undefined;
+  StartTimestamp: Date | undefined;
+  EndTimestamp?: Date | undefined;
+  Status: OperationStatus | undefined;
+  ExecutionDetails?: ExecutionDetails | undefined;
+  ContextDetails?: ContextDetails | undefined;
+  StepDetails?: StepDetails | undefined;
+  WaitDetails?: WaitDetails | undefined;
+  CallbackDetails?: CallbackDetails | undefined;
+  ChainedInvokeDetails?: ChainedInvokeDetails | undefined;
+}
+
+/** What is recorded of one operation, as a transport delivers it. */
+export interface WireOperation
+  extends Omit<Operation, "StartTimestamp" | "EndTimestamp" | "StepDetails" | "WaitDetails"> {
+  StartTimestamp: WireTimestamp | undefined;
+  EndTimestamp?: WireTimestamp | undefined;
+  StepDetails?: WireStepDetails | undefined;
+  WaitDetails?: WireWaitDetails | undefined;
+}
+
+export interface ContextOptions {
+  ReplayChildren?: boolean | undefined;
+}
+
+export interface StepOptions {
+  NextAttemptDelaySeconds?: number | undefined;
+}
+
+export interface WaitOptions {
+  WaitSeconds?: number | undefined;
+}
+
+export interface CallbackOptions {
+  TimeoutSeconds?: number | undefined;
+  HeartbeatTimeoutSeconds?: number | undefined;
+}
+
+export interface ChainedInvokeOptions {
+  FunctionName: string | undefined;
+  TenantId?: string | undefined;
+}
+
+/** One change to one operation, as the SDK sends it. */
+export interface OperationUpdate {
+  Id: string | undefined;
+  ParentId?: string | undefined;
+  Name?: string | undefined;
+  Type: OperationType | undefined;
+  SubType?: string | undefined;
+  Action: OperationAction | undefined;
+  Payload?: string | undefined;
+  Error?: ErrorObject | undefined;
+  ContextOptions?: ContextOptions | undefined;
+  StepOptions?: StepOptions | undefined;
+  WaitOptions?: WaitOptions | undefined;
+  CallbackOptions?: CallbackOptions | undefined;
+  ChainedInvokeOptions?: ChainedInvokeOptions | undefined;
+}
+
+export interface CheckpointUpdatedExecutionState {
+  Operations?: WireOperation[] | undefined;
+  NextMarker?: string | undefined;
+}
+
+export interface CheckpointDurableExecutionRequest {
+  DurableExecutionArn: string | undefined;
+  CheckpointToken: string | undefined;
+  Updates?: OperationUpdate[] | undefined;
+  ClientToken?: string | undefined;
+}
+
+export interface CheckpointDurableExecutionResponse {
+  CheckpointToken?: string | undefined;
+  NewExecutionState: CheckpointUpdatedExecutionState | undefined;
+}
+
+export interface GetDurableExecutionStateRequest {
+  DurableExecutionArn: string | undefined;
+  CheckpointToken: string | undefined;
+  Marker?: string | undefined;
+  MaxItems?: number | undefined;
+}
+
+export interface GetDurableExecutionStateResponse {
+  Operations: WireOperation[] | undefined;
+  NextMarker?: string | undefined;
+}
+
+/** The event with which the service invokes a durable function. */
+export interface DurableExecutionInvocationInput {
+  /** `arn:…:function:<name>:<version>/durable-execution/<executionName>/<invocationId>` */
+  DurableExecutionArn: string;
+  /** The first token of this invocation; every accepted checkpoint returns the next one. */
+  CheckpointToken: string;
+  /** Wire ids that the service changed since the previous invocation's last checkpoint. */
+  UpdatedOperationIds?: string[];
+  InitialExecutionState: {
+    /** The first page; element 0 is the EXECUTION operation. */
+    Operations: WireOperation[];
+    /** Non-empty when more pages are to be read. */
+    NextMarker?: string | undefined;
+  };
+}
+
+interface DurableExecutionInvocationOutputFailed {
+  Status: typeof InvocationStatus.FAILED;
+  Error: ErrorObject;
+}
+
+interface DurableExecutionInvocationOutputSucceeded {
+  Status: typeof InvocationStatus.SUCCEEDED;
+  /** The handler's result as JSON; absent when it returned undefined, empty when it was checkpointed. */
+  Result?: string;
+}
+
+interface DurableExecutionInvocationOutputPending {
+  Status: typeof InvocationStatus.PENDING;
+}
+
+/** What a durable function answers to the service. */
+export type DurableExecutionInvocationOutput =
+  | DurableExecutionInvocationOutputSucceeded
+  | DurableExecutionInvocationOutputFailed
+  | DurableExecutionInvocationOutputPending;

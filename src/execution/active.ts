@@ -1,0 +1,17 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { OperationId } from "../core/ids.ts";
+import type { ReplayMode } from "./scope.ts";
+
+/** What the code now running belongs to: a context's function, or a step's. */
+export interface ActiveOperation {
+  /** The path of the context or step; `root` for the handler itself. */
+  readonly contextId: string;
+  readonly operationId?: OperationId | undefined;
+  readonly operationName?: string | undefined;
+  readonly attempt?: number | undefined;
+  /** The context's mode when its function was entered. */
+  readonly enteredIn: ReplayMode;
+}
+
+/** Follows user code through its awaits. */
+export const active = new AsyncLocalStorage<ActiveOperation>();

@@ -1,0 +1,46 @@
+import {
+  isDurableExecutionClientError,
+  UnrecoverableExecutionError,
+  UnrecoverableInvocationError,
+} from "../core/errors.ts";
+import type { Termination } from "./termination.ts";
+
+const KMS_ERRORS = new Set([
+  "KMSAccessDeniedException",
+  "KMSDisabledException",
+  "KMSInvalidStateException",
+  "KMSNotFoundException",
+]);
+
+/** Whether the error says that the customer's key cannot be used: no retry will help. */
+export function isKeyError(error: unknown): boolean {
+  return error instanceof Error && KMS_ERRORS.has(error.name);
+}
+
+/** What a failed checkpoint ends. The first rule that applies decides. */
+export function classifyCheckpointFailure(error: unknown): Termination {
+  const message = `Checkpoint failed: ${error instanceof Error ? error.message : String(error)}`;
+  if (endsExecution(error)) {
+    const name = "CheckpointUnrecoverableExecutionError";
+    return { end: "fail", error: new UnrecoverableExecutionError(name, message, error) };
+  }
+  const name = "CheckpointUnrecoverableInvocationError";
+  return { end: "reject", error: new UnrecoverableInvocationError(name, message, error) };
+}
+
+function endsExecution(error: unknown): boolean {
+  if (isDurableExecutionClientError(error)) return error.scope === "EXECUTION";
+  const status = httpStatus(error);
+  const isRefusal = status !== undefined && status >= 400 && status < 500;
+  // The service writes "Invalid checkpoint token"; a newer invocation owns the execution, and retrying is right.
+  if (isRefusal && error instanceof Error && /^invalid checkpoint token/i.test(error.message)) return false;
+  if (isRefusal && status !== 429) return true;
+  return isKeyError(error);
+}
+
+function httpStatus(error: unknown): number | undefined {
+  if (typeof error !== "object" || error === null || !("$metadata" in error)) return undefined;
+  const metadata = error.$metadata;
+  if (typeof metadata !== "object" || metadata === null || !("httpStatusCode" in metadata)) return undefined;
+  return typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
+}

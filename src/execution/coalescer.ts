@@ -1,0 +1,191 @@
+import type { DurableExecutionClient } from "../client/client.ts";
+import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import { updateBytes } from "./update-bytes.ts";
+
+interface Entry {
+  readonly update: OperationUpdate;
+  readonly bytes: number;
+  readonly acknowledged: (() => void) | undefined;
+}
+
+export interface CoalescerOptions {
+  readonly client: DurableExecutionClient;
+  readonly arn: string;
+  readonly token: string;
+  readonly maxBytes: number;
+  readonly maxUpdates: number;
+  /** Takes in the operations that a request changed, before anybody is told that it is done. */
+  readonly onChanged: (operations: readonly WireOperation[]) => void;
+  /** Nothing is queued, in flight or polled for any more. */
+  readonly onIdle: () => void;
+  /** A request failed; nothing will be sent any more. */
+  readonly onFailure: (error: unknown) => void;
+  /** The service has closed this invocation: it accepted a request and gave no next token. */
+  readonly onClosed: () => void;
+}
+
+/** Bytes around the updates of a request, as the official client counts them. */
+const ENVELOPE_BYTES = 100;
+
+/**
+ * Updates wait here and leave together.
+ *
+ * C1  At most one request is in flight: each spends the token that the previous one returned.
+ * C2  Updates leave in the order in which they were queued.
+ * C3  There is no idle window: the first update of an idle coalescer leaves at the end of the same turn of the event
+ *     loop, with all that this turn queued.
+ * C4  A request holds at most `maxUpdates` and `maxBytes`, but always one update.
+ * C5  After `close`, a failure or the service's own close nothing is accepted, and no callback is called.
+ */
+export class Coalescer {
+  readonly #options: CoalescerOptions;
+  #token: string;
+  #queue: Entry[] = [];
+  #cursor = 0;
+  #polls: (() => void)[] = [];
+  #scheduled = false;
+  #inFlight = false;
+  #open = true;
+  #sealed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(options: CoalescerOptions) {
+    this.#options = options;
+    this.#token = options.token;
+  }
+
+  /** Whether nothing is queued, in flight or polled for. */
+  get idle(): boolean {
+    return !this.#scheduled && !this.#inFlight;
+  }
+
+  /** Queues an update; `acknowledged` is called once it is recorded, or never. */
+  enqueue(update: OperationUpdate, acknowledged?: () => void): void {
+    if (!this.#open || this.#sealed) return; // C5
+    this.#queue.push({ update, bytes: updateBytes(update), acknowledged });
+    this.#schedule();
+  }
+
+  /** Asks the service for changes: calls back after the next request, an empty one if nothing is queued. */
+  poll(answered: () => void): void {
+    if (!this.#open || this.#sealed) return; // C5
+    this.#polls.push(answered);
+    this.#schedule();
+  }
+
+  /** Accepts nothing more; what is queued is still sent. */
+  seal(): void {
+    this.#sealed = true;
+    this.#polls = [];
+  }
+
+  /** Seals, and resolves when what was queued is recorded (or can no longer be). */
+  async drain(): Promise<void> {
+    this.seal();
+    if (!this.#open || this.idle) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  /** Sends one last update after `drain`. Resolves when it is recorded (or can no longer be). */
+  async sendLast(update: OperationUpdate): Promise<void> {
+    if (!this.#open) return;
+    this.#queue.push({ update, bytes: updateBytes(update), acknowledged: undefined });
+    this.#schedule();
+    await this.drain();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight) return;
+    this.#scheduled = true;
+    setImmediate(() => void this.#send()); // C3
+  }
+
+  async #send(): Promise<void> {
+    this.#scheduled = false;
+    if (!this.#open) return;
+    this.#inFlight = true;
+    const first = this.#cursor;
+    const updates = this.#nextBatch();
+    const last = this.#cursor;
+    const polls = this.#polls;
+    this.#polls = [];
+    try {
+      const response = await this.#options.client.checkpoint({
+        DurableExecutionArn: this.#options.arn,
+        CheckpointToken: this.#token,
+        Updates: updates,
+      });
+      if (!this.#open) return;
+      this.#inFlight = false;
+      const changed = response.NewExecutionState?.Operations;
+      if (changed !== undefined && changed.length > 0) this.#options.onChanged(changed);
+      for (let at = first; at < last; at++) this.#queue[at]?.acknowledged?.();
+      for (const answered of polls) answered();
+      if (response.CheckpointToken === undefined) return this.#closedByService(updates);
+      this.#token = response.CheckpointToken;
+    } catch (error) {
+      if (this.#open) this.#fail(error);
+      return;
+    }
+    this.#forgetSent(first);
+    if (this.#cursor < this.#queue.length || this.#polls.length > 0) this.#schedule();
+    else this.#settle();
+  }
+
+  // C2, C4
+  #nextBatch(): OperationUpdate[] {
+    const { maxBytes, maxUpdates } = this.#options;
+    const updates: OperationUpdate[] = [];
+    let bytes = ENVELOPE_BYTES + this.#token.length;
+    while (this.#cursor < this.#queue.length && updates.length < maxUpdates) {
+      const entry = this.#queue[this.#cursor] as Entry;
+      if (updates.length > 0 && bytes + entry.bytes > maxBytes) break;
+      bytes += entry.bytes;
+      updates.push(entry.update);
+      this.#cursor++;
+    }
+    return updates;
+  }
+
+  /** Drops the sent part once it is the larger one, so that a long queue is not copied for every request. */
+  #forgetSent(first: number): void {
+    if (this.#cursor === this.#queue.length) this.#queue = [];
+    else if (this.#cursor * 2 > this.#queue.length) this.#queue = this.#queue.slice(this.#cursor);
+    else {
+      this.#queue.fill(SENT, first, this.#cursor);
+      return;
+    }
+    this.#cursor = 0;
+  }
+
+  #settle(): void {
+    this.#drained?.();
+    if (this.#open) this.#options.onIdle();
+  }
+
+  #fail(error: unknown): void {
+    this.close();
+    this.#options.onFailure(error);
+  }
+
+  #closedByService(updates: readonly OperationUpdate[]): void {
+    const unsent = this.#cursor < this.#queue.length || !this.#sealed;
+    this.close();
+    // The request that ends the execution needs no successor.
+    if (unsent && updates.at(-1)?.Type !== "EXECUTION") this.#options.onClosed();
+  }
+
+  /** Sends nothing more; what is queued is dropped, and its callbacks with it. */
+  close(): void {
+    this.#open = false;
+    this.#inFlight = false;
+    this.#queue = [];
+    this.#cursor = 0;
+    this.#polls = [];
+    this.#drained?.();
+  }
+}
+
+const SENT: Entry = { update: {} as OperationUpdate, bytes: 0, acknowledged: undefined };

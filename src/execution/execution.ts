@@ -1,0 +1,156 @@
+import type { DurableExecutionClient } from "../client/client.ts";
+import type { Codec } from "../codec/codec.ts";
+import type { OperationId } from "../core/ids.ts";
+import type { Settings } from "../core/settings.ts";
+import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import { classifyCheckpointFailure } from "./checkpoint-failure.ts";
+import { Coalescer } from "./coalescer.ts";
+import type { LoggerSetup } from "./logger.ts";
+import { PendingOperation } from "./pending-operation.ts";
+import { Scope } from "./scope.ts";
+import type { RecordedState } from "./state.ts";
+import { Suspension } from "./suspension.ts";
+import type { Termination } from "./termination.ts";
+import { Timers } from "./timers.ts";
+
+export interface ExecutionOptions {
+  readonly arn: string;
+  readonly token: string;
+  readonly client: DurableExecutionClient;
+  readonly state: RecordedState;
+  readonly codec: Codec;
+  readonly settings: Settings;
+  readonly logger: LoggerSetup;
+  /** Milliseconds until the platform cuts the invocation off. */
+  readonly remainingMs: () => number;
+}
+
+/** One invocation's memory: what operations are given to work with. It knows no operation by name. */
+export class Execution {
+  readonly arn: string;
+  readonly state: RecordedState;
+  readonly codec: Codec;
+  readonly settings: Settings;
+  readonly root: Scope;
+  /** Resolves with the first reason to end, or never. */
+  readonly terminated: Promise<Termination>;
+  readonly #coalescer: Coalescer;
+  readonly #suspension: Suspension;
+  readonly #timers: Timers;
+  #terminate!: (termination: Termination) => void;
+  #lost: Termination | undefined;
+  #over = false;
+
+  constructor(options: ExecutionOptions) {
+    this.arn = options.arn;
+    this.state = options.state;
+    this.codec = options.codec;
+    this.settings = options.settings;
+    this.root = new Scope({
+      path: undefined,
+      parent: undefined,
+      parentId: undefined,
+      mode: options.state.isReplay ? "replay" : "execution",
+      defaultSerdes: undefined,
+      logger: options.logger,
+    });
+    this.terminated = new Promise((resolve) => {
+      this.#terminate = resolve;
+    });
+    this.#coalescer = new Coalescer({
+      client: options.client,
+      arn: options.arn,
+      token: options.token,
+      ...options.settings.checkpoint,
+      onChanged: (operations) => this.state.apply(operations),
+      onIdle: () => this.#suspension.check(),
+      onFailure: (error) => this.#cutOff(classifyCheckpointFailure(error)),
+      onClosed: () => this.#cutOff({ end: "suspend" }),
+    });
+    this.#timers = new Timers((answered) => this.#coalescer.poll(answered), options.remainingMs);
+    const { graceMs } = options.settings.suspension;
+    this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, () => this.terminate({ end: "suspend" }));
+  }
+
+  /** Ends the invocation; the first reason counts, and nothing is queued after it. */
+  terminate(termination: Termination): void {
+    this.#over = true;
+    this.#coalescer.seal();
+    this.#terminate(termination);
+  }
+
+  #cutOff(termination: Termination): void {
+    this.#lost = termination;
+    this.terminate(termination);
+  }
+
+  /** Set when updates could not be recorded: then the handler's own outcome does not count, even if it came first. */
+  get lost(): Termination | undefined {
+    return this.#lost;
+  }
+
+  /** Whether the invocation is ending: what begins now would not be recorded. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Queues an update that nobody waits for. An update below a finished context is dropped. */
+  record(scope: Scope, update: OperationUpdate): void {
+    if (!scope.isOver) this.#coalescer.enqueue(update);
+  }
+
+  /** Queues an update and resolves when it is recorded; never, if that cannot happen any more. */
+  recorded(scope: Scope, update: OperationUpdate): Promise<void> {
+    return new Promise((resolve) => {
+      if (!scope.isOver) this.#coalescer.enqueue(update, resolve);
+    });
+  }
+
+  /** As `recorded`, and resolves with the operation as the service has it then. */
+  async recordedAs(scope: Scope, update: OperationUpdate, id: OperationId): Promise<WireOperation | undefined> {
+    let latest: WireOperation | undefined;
+    this.state.watch(id, (operation) => {
+      latest = operation;
+    });
+    await this.recorded(scope, update);
+    this.state.unwatch(id);
+    return latest;
+  }
+
+  /** An operation's own code begins (1) or ends (-1). */
+  countExecuting(scope: Scope, change: 1 | -1): void {
+    scope.count(change, 0);
+    if (change === -1) this.#suspension.check();
+  }
+
+  /** A context's function has settled: what still runs below it counts no more. */
+  finish(scope: Scope): void {
+    scope.finish();
+    this.#suspension.check();
+  }
+
+  /** Begins to wait for an operation's status to become other than `status`. */
+  wait(scope: Scope, id: OperationId, status: string, dueMs: number | undefined): PendingOperation {
+    return new PendingOperation(this.state, this.#suspension, this.#timers, scope, { id, status, dueMs });
+  }
+
+  /** Sends what is queued and accepts nothing more. */
+  async drain(): Promise<void> {
+    this.#over = true;
+    this.#suspension.close();
+    await this.#coalescer.drain();
+  }
+
+  /** Sends the update that ends the execution, after `drain`. */
+  async sendLast(update: OperationUpdate): Promise<void> {
+    await this.#coalescer.sendLast(update);
+  }
+
+  /** Stops every timer. */
+  close(): void {
+    this.#over = true;
+    this.#suspension.close();
+    this.#timers.close();
+    this.#coalescer.close();
+  }
+}

@@ -1,0 +1,84 @@
+import { Console } from "node:console";
+import { formatWithOptions } from "node:util";
+import type { DurableLogger, DurableLoggingContext, DurableLogLevel } from "./logger.ts";
+
+const SEVERITY: Record<DurableLogLevel, number> = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 };
+
+let output: Console | undefined;
+
+/**
+ * Writes one JSON object a line, with the members that Lambda's structured logging knows. Debug and info go to
+ * standard output, warnings and errors to standard error. `AWS_LAMBDA_LOG_LEVEL` sets the least level written.
+ */
+export class JsonLogger implements DurableLogger {
+  #context: DurableLoggingContext | undefined;
+  readonly #least: number;
+
+  constructor() {
+    const level = process.env["AWS_LAMBDA_LOG_LEVEL"]?.toUpperCase() ?? "DEBUG";
+    this.#least = SEVERITY[level as DurableLogLevel] ?? SEVERITY.DEBUG;
+  }
+
+  configureDurableLoggingContext(context: DurableLoggingContext): void {
+    this.#context = context;
+  }
+
+  log(level: DurableLogLevel, ...params: unknown[]): void {
+    this.#write(level, params);
+  }
+
+  error(...params: unknown[]): void {
+    this.#write("ERROR", params);
+  }
+
+  warn(...params: unknown[]): void {
+    this.#write("WARN", params);
+  }
+
+  info(...params: unknown[]): void {
+    this.#write("INFO", params);
+  }
+
+  debug(...params: unknown[]): void {
+    this.#write("DEBUG", params);
+  }
+
+  #write(level: DurableLogLevel, params: readonly unknown[]): void {
+    if (SEVERITY[level] < this.#least) return;
+    const { requestId, executionArn, ...rest } = this.#context?.getDurableLogData() ?? {
+      requestId: undefined,
+      executionArn: undefined,
+    };
+    const line = { requestId, timestamp: new Date().toISOString(), level, executionArn, ...rest };
+    const text = toLine(line, params);
+    output ??= new Console(process.stdout, process.stderr);
+    if (level === "WARN" || level === "ERROR") output.error(text);
+    else output.log(text);
+  }
+}
+
+function toLine(line: object, params: readonly unknown[]): string {
+  if (params.length === 0) return JSON.stringify({ ...line, message: "" });
+  if (params.length === 1) {
+    const [message] = params;
+    try {
+      return JSON.stringify({ ...line, message: message instanceof Error ? describe(message) : message });
+    } catch {
+      return JSON.stringify({ ...line, message: format(params) });
+    }
+  }
+  const error = params.find((param) => param instanceof Error);
+  return JSON.stringify({ ...line, message: format(params), ...(error && describeMain(error)) });
+}
+
+function format(params: readonly unknown[]): string {
+  return formatWithOptions({ breakLength: Number.POSITIVE_INFINITY }, ...params);
+}
+
+function describeMain(error: Error) {
+  return { errorType: error.name, errorMessage: error.message, stackTrace: error.stack?.split("\n") ?? [] };
+}
+
+function describe(error: Error) {
+  return { ...describeMain(error), ...error };
+}

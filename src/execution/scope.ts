@@ -1,0 +1,117 @@
+import { childPath, type OperationId, type OperationPath } from "../core/ids.ts";
+import type { Permit } from "../core/semaphore.ts";
+import type { AnySerdes } from "../core/serdes.ts";
+import type { LoggerSetup } from "./logger.ts";
+
+/**
+ * Whether a context replays: drives logging, and what may still begin in it.
+ * `replay-succeeded` is a finished context whose function runs again only to rebuild a result too large to keep.
+ */
+export type ReplayMode = "execution" | "replay" | "replay-succeeded";
+
+interface ScopeOptions {
+  readonly path: OperationPath | undefined;
+  readonly parent: Scope | undefined;
+  /** The wire id that operations in this context name as their parent. */
+  readonly parentId: OperationId | undefined;
+  readonly mode: ReplayMode;
+  readonly defaultSerdes: AnySerdes | undefined;
+  readonly logger: LoggerSetup;
+}
+
+/**
+ * One context's counters: which operation comes next, and what is alive below it.
+ *
+ * T1  `executing` and `waiting` count the operations of the whole subtree, so that the root's counts are the
+ *     invocation's.
+ * T2  A finished scope has left its ancestors' counts: what still runs below it keeps nothing alive, and its
+ *     updates are dropped.
+ */
+export class Scope {
+  readonly path: OperationPath | undefined;
+  readonly parent: Scope | undefined;
+  readonly parentId: OperationId | undefined;
+  /** Nothing new may begin here: the result of this context is recorded already. */
+  readonly sealed: boolean;
+  mode: ReplayMode;
+  defaultSerdes: AnySerdes | undefined;
+  logger: LoggerSetup;
+  /** The place in a map or parallel that this context's code runs in. */
+  permit: Permit | undefined;
+  #created = 0;
+  #executing = 0;
+  #waiting = 0;
+  #finished = false;
+
+  constructor(options: ScopeOptions) {
+    this.path = options.path;
+    this.parent = options.parent;
+    this.parentId = options.parentId;
+    this.mode = options.mode;
+    this.sealed = options.mode === "replay-succeeded" || (options.parent?.sealed ?? false);
+    this.defaultSerdes = options.defaultSerdes;
+    this.logger = options.logger;
+  }
+
+  /** A context inside this one. */
+  child(path: OperationPath, parentId: OperationId | undefined, mode: ReplayMode): Scope {
+    return new Scope({
+      path,
+      parent: this,
+      parentId,
+      mode,
+      defaultSerdes: this.defaultSerdes,
+      logger: this.logger,
+    });
+  }
+
+  /** The path of the next operation, which is used up. */
+  nextPath(): OperationPath {
+    this.#created++;
+    return childPath(this.path, this.#created);
+  }
+
+  /** Leaves out the next operation: its path is never used. */
+  skipPath(): void {
+    this.#created++;
+  }
+
+  /** The path of the next operation, which stays unused. */
+  peekPath(): OperationPath {
+    return childPath(this.path, this.#created + 1);
+  }
+
+  /** Operations whose code runs, in this subtree. */
+  get executing(): number {
+    return this.#executing;
+  }
+
+  /** Operations that wait for a timer or for somebody outside, in this subtree. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  // T1, T2
+  count(executing: number, waiting: number): void {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
+      if (scope.#finished) return;
+      scope.#executing += executing;
+      scope.#waiting += waiting;
+    }
+  }
+
+  /** The context's own function has settled. */ // T2
+  finish(): void {
+    if (this.#finished) return;
+    this.parent?.count(-this.#executing, -this.#waiting);
+    this.#finished = true;
+  }
+
+  /** Whether this context, or one around it, has finished. */
+  get isOver(): boolean {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
+      if (scope.#finished) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,88 @@
+import type { DurableExecutionClient } from "../client/client.ts";
+import type { OperationId } from "../core/ids.ts";
+import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
+import type { DurableExecutionInvocationInput, WireOperation } from "../core/wire.ts";
+
+/**
+ * What was recorded before this invocation, and who waits for news.
+ *
+ * R1  A record is handed to its operation once and then forgotten here: memory follows what is still to replay.
+ * R2  Operations begun in this invocation are not kept; their news goes to whoever watches them.
+ */
+export class RecordedState {
+  readonly #records = new Map<string, WireOperation>();
+  readonly #watchers = new Map<string, (operation: WireOperation) => void>();
+  #execution: WireOperation | undefined;
+  #loaded = 0;
+
+  /** Reads the event's page and all that follow. Rejects with whatever the client rejects with. */
+  static async load(event: DurableExecutionInvocationInput, client: DurableExecutionClient): Promise<RecordedState> {
+    const state = new RecordedState();
+    state.#add(event.InitialExecutionState.Operations);
+    let marker = event.InitialExecutionState.NextMarker;
+    while (marker) {
+      const page = await client.getExecutionState({
+        DurableExecutionArn: event.DurableExecutionArn,
+        CheckpointToken: event.CheckpointToken,
+        Marker: marker,
+        MaxItems: MAX_STATE_PAGE_ITEMS,
+      });
+      state.#add(page.Operations ?? []);
+      marker = page.NextMarker;
+    }
+    return state;
+  }
+
+  #add(operations: readonly WireOperation[]): void {
+    for (const operation of operations) {
+      if (operation.Id === undefined) continue;
+      if (operation.Type === "EXECUTION") this.#execution ??= operation;
+      this.#records.set(operation.Id, operation);
+    }
+    this.#loaded = this.#records.size;
+  }
+
+  /** The handler's input as JSON text. */
+  get inputPayload(): string | undefined {
+    return this.#execution?.ExecutionDetails?.InputPayload;
+  }
+
+  /** Whether anything but the execution itself was recorded when the invocation began. */
+  get isReplay(): boolean {
+    return this.#loaded > 1;
+  }
+
+  has(id: OperationId): boolean {
+    return this.#records.has(id);
+  }
+
+  peek(id: OperationId): WireOperation | undefined {
+    return this.#records.get(id);
+  }
+
+  /** Hands out the record and forgets it. */ // R1
+  take(id: OperationId): WireOperation | undefined {
+    const record = this.#records.get(id);
+    if (record !== undefined) this.#records.delete(id);
+    return record;
+  }
+
+  /** Calls `listener` with every state of the operation that a checkpoint brings, until `unwatch`. */
+  watch(id: OperationId, listener: (operation: WireOperation) => void): void {
+    this.#watchers.set(id, listener);
+  }
+
+  unwatch(id: OperationId): void {
+    this.#watchers.delete(id);
+  }
+
+  /** Takes in what a checkpoint answered. */
+  apply(changed: readonly WireOperation[]): void {
+    for (const operation of changed) {
+      const id = operation.Id;
+      if (id === undefined) continue;
+      if (this.#records.has(id)) this.#records.set(id, operation);
+      this.#watchers.get(id)?.(operation);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import { MAX_TIMER_MS } from "../core/time.ts";
+
+interface Deadline {
+  dueMs: number;
+  polls: number;
+  cancelled: boolean;
+}
+
+/** Cancels what `Timers.arm` began. */
+export interface ArmedTimer {
+  cancel(): void;
+}
+
+/** An invocation with less time left than this polls no more: it is about to be cut off. */
+const RESERVE_MS = 1_000;
+const LONGEST_POLL_PAUSE_MS = 10_000;
+const SLOWEST_POLL_PAUSE_MS = 60_000;
+/** From this poll on the pause is the slowest one (about a quarter of an hour of waiting). */
+const SLOW_AFTER_POLLS = 95;
+
+/**
+ * Asks the service for news when waiting operations fall due, while other work keeps the invocation alive.
+ * One timer and one poll serve all operations that are due: the answer to any poll brings every change.
+ */
+export class Timers {
+  readonly #poll: (answered: () => void) => void;
+  readonly #remainingMs: () => number;
+  #heap: Deadline[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
+  #open = true;
+
+  constructor(poll: (answered: () => void) => void, remainingMs: () => number) {
+    this.#poll = poll;
+    this.#remainingMs = remainingMs;
+  }
+
+  /** Polls from `dueMs` (epoch) on, at growing intervals, until cancelled. */
+  arm(dueMs: number): ArmedTimer {
+    const deadline: Deadline = { dueMs, polls: 0, cancelled: false };
+    this.#push(deadline);
+    return {
+      cancel: () => {
+        deadline.cancelled = true;
+      },
+    };
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#heap = [];
+    clearTimeout(this.#timer);
+  }
+
+  #push(deadline: Deadline): void {
+    const delayMs = deadline.dueMs - Date.now();
+    if (!this.#open || delayMs > Math.min(this.#remainingMs() - RESERVE_MS, MAX_TIMER_MS)) return;
+    siftUp(this.#heap, deadline);
+    if (deadline.dueMs < this.#timerDueMs) this.#schedule(deadline.dueMs);
+  }
+
+  #schedule(dueMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timerDueMs = dueMs;
+    this.#timer = setTimeout(() => this.#fire(), Math.max(0, dueMs - Date.now()));
+  }
+
+  #fire(): void {
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
+    if (!this.#open || this.#remainingMs() < RESERVE_MS) return;
+    const now = Date.now();
+    const due: Deadline[] = [];
+    for (let next = this.#heap[0]; next !== undefined && (next.cancelled || next.dueMs <= now); next = this.#heap[0]) {
+      removeFirst(this.#heap);
+      if (!next.cancelled) due.push(next);
+    }
+    if (due.length > 0) this.#poll(() => this.#again(due));
+    const first = this.#heap[0];
+    if (first !== undefined) this.#schedule(first.dueMs);
+  }
+
+  #again(deadlines: readonly Deadline[]): void {
+    for (const deadline of deadlines) {
+      if (deadline.cancelled) continue;
+      deadline.polls++;
+      deadline.dueMs = Date.now() + pauseMs(deadline.polls);
+      this.#push(deadline);
+    }
+  }
+}
+
+function pauseMs(polls: number): number {
+  if (polls >= SLOW_AFTER_POLLS) return SLOWEST_POLL_PAUSE_MS;
+  return Math.min(polls * 1_000, LONGEST_POLL_PAUSE_MS);
+}
+
+function siftUp(heap: Deadline[], added: Deadline): void {
+  let at = heap.length;
+  heap.push(added);
+  while (at > 0) {
+    const above = (at - 1) >> 1;
+    const parent = heap[above] as Deadline;
+    if (parent.dueMs <= added.dueMs) break;
+    heap[at] = parent;
+    at = above;
+  }
+  heap[at] = added;
+}
+
+function removeFirst(heap: Deadline[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  let at = 0;
+  for (;;) {
+    let below = at * 2 + 1;
+    if (below >= heap.length) break;
+    const right = heap[below + 1];
+    if (right !== undefined && right.dueMs < (heap[below] as Deadline).dueMs) below++;
+    const smaller = heap[below] as Deadline;
+    if (smaller.dueMs >= last.dueMs) break;
+    heap[at] = smaller;
+    at = below;
+  }
+  heap[at] = last;
+}

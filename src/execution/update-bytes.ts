@@ -1,0 +1,23 @@
+import type { OperationUpdate } from "../core/wire.ts";
+
+/**
+ * Bytes of the members that every update has, with their names, quotes and commas, and of the largest options member:
+ * `{"Type":"CHAINED_INVOKE","Action":"SUCCEED","Id":"…16…","ParentId":"…16…","SubType":"WaitForCondition",…}`.
+ */
+const FRAME_BYTES = 200;
+
+/** The most bytes that one update takes in a request; within a few per cent of what is sent. */
+export function updateBytes(update: OperationUpdate): number {
+  let bytes = FRAME_BYTES;
+  if (update.Name !== undefined) bytes += jsonStringBytes(update.Name);
+  if (update.Payload !== undefined) bytes += jsonStringBytes(update.Payload) + 11;
+  if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error)) + 9;
+  const invoke = update.ChainedInvokeOptions;
+  if (invoke !== undefined) bytes += Buffer.byteLength(JSON.stringify(invoke)) + 24;
+  return bytes;
+}
+
+/** Bytes of a string as a JSON member, quotes and escapes included. */
+function jsonStringBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text));
+}

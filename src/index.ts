@@ -1,0 +1,114 @@
+export { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
+export { DurableExecutionApiClient } from "./client/lambda.ts";
+export type {
+  ChildFunc,
+  DurableContext,
+  MapConfig,
+  MapFunc,
+  NamedParallelBranch,
+  ParallelConfig,
+  ParallelFunc,
+} from "./context.ts";
+export {
+  BatchCompletionError,
+  CallbackError,
+  CallbackExternalError,
+  CallbackSubmitterError,
+  CallbackTimeoutError,
+  ChildContextError,
+  DurableError,
+  DurableExecutionClientError,
+  type DurableExecutionClientErrorOptions,
+  DurableExecutionClientErrorScope,
+  DurableOperationError,
+  InvokeError,
+  isDurableError,
+  isDurableExecutionClientError,
+  PromiseCombinatorError,
+  StepError,
+  StepInterruptedError,
+  WaitForConditionError,
+} from "./core/errors.ts";
+export {
+  createLinearRetryStrategy,
+  createRetryStrategy,
+  JitterStrategy,
+  type LinearRetryStrategyConfig,
+  type RetryDecision,
+  type RetryStrategyConfig,
+  retryPresets,
+} from "./core/retry.ts";
+export {
+  type AnySerdes,
+  type AnySerdesDeserializer,
+  defaultSerdes,
+  type Serdes,
+  type SerdesConfig,
+  type SerdesContext,
+} from "./core/serdes.ts";
+export type { CodecName, RuntimeOptions } from "./core/settings.ts";
+export type { Duration } from "./core/time.ts";
+export { SDK_VERSION } from "./core/version.ts";
+export {
+  type CallbackDetails,
+  type CallbackOptions,
+  type ChainedInvokeDetails,
+  type ChainedInvokeOptions,
+  type CheckpointDurableExecutionRequest,
+  type CheckpointDurableExecutionResponse,
+  type CheckpointUpdatedExecutionState,
+  type ContextDetails,
+  type ContextOptions,
+  type DurableExecutionInvocationInput,
+  type DurableExecutionInvocationOutput,
+  type ErrorObject,
+  type ExecutionDetails,
+  type GetDurableExecutionStateRequest,
+  type GetDurableExecutionStateResponse,
+  InvocationStatus,
+  type Operation,
+  OperationAction,
+  OperationStatus,
+  OperationSubType,
+  OperationType,
+  type OperationUpdate,
+  type StepDetails,
+  type StepOptions,
+  type WaitDetails,
+  type WaitOptions,
+  type WireOperation,
+  type WireStepDetails,
+  type WireTimestamp,
+  type WireWaitDetails,
+} from "./core/wire.ts";
+export type {
+  DurableContextLogger,
+  DurableLogData,
+  DurableLogger,
+  DurableLoggingContext,
+  LoggerConfig,
+} from "./execution/logger.ts";
+export {
+  type DurableExecutionConfig,
+  type DurableExecutionHandler,
+  type DurableLambdaHandler,
+  withDurableExecution,
+} from "./handler.ts";
+export type { BatchItem, BatchResult } from "./operations/batch-result.ts";
+export type { ChildConfig } from "./operations/child.ts";
+export {
+  BatchItemStatus,
+  type CompletionConfig,
+  type CompletionDecision,
+  type CompletionItemStatus,
+  CompletionOutcome,
+  type CompletionReason,
+  type CompletionStatus,
+  type CustomCompletionConfig,
+  completeBatch,
+  continueBatch,
+  type ThresholdCompletionConfig,
+} from "./operations/completion.ts";
+export { DurablePromise } from "./operations/durable-promise.ts";
+export { NestingType } from "./operations/fan-out.ts";
+export { type StepConfig, type StepContext, type StepFunc, StepSemantics } from "./operations/step.ts";

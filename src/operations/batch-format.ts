@@ -1,0 +1,166 @@
+import { ChildContextError, DurableOperationError } from "../core/errors.ts";
+import type { AnySerdes, Serdes } from "../core/serdes.ts";
+import type { ErrorObject } from "../core/wire.ts";
+import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
+import type { ResultFormat } from "./child.ts";
+import type { BatchItemStatus, CompletionReason } from "./completion.ts";
+import type { ClaimedOperation } from "./operation.ts";
+import { decodeResult, type EncodedResult, encodeResult } from "./payload.ts";
+
+/** An error inside a batch's payload: unlike an ErrorObject it keeps its causes. */
+interface StoredError {
+  ErrorType?: string | undefined;
+  ErrorMessage?: string | undefined;
+  ErrorData?: string | undefined;
+  Cause?: StoredError;
+}
+
+interface StoredItem {
+  result?: unknown;
+  error?: StoredError;
+  index: number;
+  status: BatchItemStatus;
+}
+
+interface StoredBatch {
+  all: StoredItem[];
+  completionReason: CompletionReason;
+}
+
+export interface BatchFormatOptions<T> {
+  readonly type: "MapResult" | "ParallelResult";
+  readonly serdes: Serdes<BatchResult<T>> | undefined;
+  /** Items came through a serdes of the user's: what they hold is not what JSON would give. */
+  readonly hasItemSerdes: boolean;
+  readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
+}
+
+/** How the result of a map or parallel is kept. */
+export function batchFormat<T>(options: BatchFormatOptions<T>): ResultFormat {
+  const serdes = options.serdes as AnySerdes | undefined;
+  return {
+    async encode(operation, result): Promise<EncodedResult> {
+      const batch = result as Batch<T>;
+      if (serdes !== undefined) {
+        const { payload, value } = await encodeResult(operation, batch, serdes);
+        return { payload, value: rewrap(value) };
+      }
+      return encodeStored(operation, batch, options.hasItemSerdes);
+    },
+    async decode(operation, payload) {
+      const value = await decodeResult(operation, payload, serdes);
+      return serdes === undefined ? restore(value as StoredBatch) : rewrap(value);
+    },
+    summarize: (result) => summarize(result as Batch<T>, options),
+  };
+}
+
+async function encodeStored<T>(
+  operation: ClaimedOperation,
+  batch: Batch<T>,
+  hasItemSerdes: boolean,
+): Promise<EncodedResult> {
+  const stored: StoredBatch = { all: batch.all.map(storeItem), completionReason: batch.completionReason };
+  const { payload, value } = await encodeResult(operation, stored, undefined);
+  if (hasItemSerdes) return { payload, value: restore(value as StoredBatch) };
+  // Each result has been read back from its own payload, so only the errors still change by being stored.
+  for (const [at, item] of stored.all.entries()) {
+    if (item.error !== undefined) (batch.all[at] as BatchItem<T>).error = restoreError(item.error) as ChildContextError;
+  }
+  return { payload, value: batch };
+}
+
+function storeItem(item: BatchItem<unknown>): StoredItem {
+  if (item.error !== undefined) return { error: storeError(item.error), index: item.index, status: item.status };
+  if (item.result === undefined) return { index: item.index, status: item.status };
+  return { result: item.result, index: item.index, status: item.status };
+}
+
+function storeError(error: Error): StoredError {
+  const stored: StoredError = {};
+  const named: ErrorObject =
+    error instanceof DurableOperationError
+      ? error.toErrorObject()
+      : { ErrorType: error.name, ErrorMessage: error.message };
+  stored.ErrorType = named.ErrorType;
+  stored.ErrorMessage = named.ErrorMessage;
+  if (named.ErrorData !== undefined) stored.ErrorData = named.ErrorData;
+  if (error.cause instanceof Error) stored.Cause = storeError(error.cause);
+  return stored;
+}
+
+function restoreError(stored: StoredError): Error {
+  const cause = stored.Cause === undefined ? undefined : restoreError(stored.Cause);
+  const rebuilt = DurableOperationError.fromErrorObject(stored);
+  if (rebuilt.errorType !== stored.ErrorType) {
+    const plain = new Error(stored.ErrorMessage, cause === undefined ? undefined : { cause });
+    plain.name = stored.ErrorType ?? "Error";
+    return plain;
+  }
+  if (cause === undefined) delete (rebuilt as { cause?: Error }).cause;
+  else rebuilt.cause = cause;
+  return rebuilt;
+}
+
+function restore<T>(stored: StoredBatch): Batch<T> {
+  const all = stored.all.map(({ error, ...item }) => {
+    const restored = item as BatchItem<T>;
+    if (error === undefined) return restored;
+    const rebuilt = restoreError(error);
+    restored.error = rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
+    return restored;
+  });
+  return new Batch(all, stored.completionReason);
+}
+
+/** What a user's serdes read back gets the methods of a batch again, if it still looks like one. */
+function rewrap(value: unknown): unknown {
+  if (value instanceof Batch || typeof value !== "object" || value === null || !("all" in value)) return value;
+  if (!Array.isArray(value.all)) return value;
+  const { completionReason = "ALL_COMPLETED" } = value as { completionReason?: CompletionReason };
+  return new Batch(value.all, completionReason);
+}
+
+/** What is kept of a batch over the limit. A replay needs `completionReason` and `itemStatuses`. */
+export interface BatchSummary {
+  completionReason: CompletionReason;
+  itemStatuses: string;
+}
+
+function summarize<T>(batch: Batch<T>, { type, summaryGenerator }: BatchFormatOptions<T>): string {
+  const { totalCount, successCount, failureCount, startedCount, completionReason, status } = batch;
+  const counts = { totalCount, successCount, failureCount, ...(type === "ParallelResult" ? { startedCount } : {}) };
+  const summary = { type, ...counts, completionReason, status, itemStatuses: itemStatuses(batch) };
+  if (summaryGenerator === undefined) return JSON.stringify(summary);
+  return JSON.stringify({ ...summary, summary: summaryGenerator(batch) });
+}
+
+/** One character an item, up to the last started one: S succeeded, F failed, - neither. */
+function itemStatuses(batch: Batch<unknown>): string {
+  const statuses: string[] = [];
+  for (const { index, status } of batch.all) {
+    while (statuses.length < index) statuses.push("-");
+    statuses.push(status === "SUCCEEDED" ? "S" : status === "FAILED" ? "F" : "-");
+  }
+  return statuses.join("");
+}
+
+/**
+ * Reads what was kept of a batch over the limit: a summary, an older summary without statuses, or (where children
+ * are kept for other reasons) the batch itself.
+ */
+export function readSummary(operation: ClaimedOperation, payload: string | undefined): Partial<BatchSummary> {
+  let value: unknown;
+  try {
+    value = operation.execution.codec.decode(payload);
+  } catch {
+    return {};
+  }
+  if (typeof value !== "object" || value === null) return {};
+  const { completionReason, itemStatuses: statuses, all } = value as Partial<BatchSummary & StoredBatch>;
+  const summary: Partial<BatchSummary> = {};
+  if (completionReason !== undefined) summary.completionReason = completionReason;
+  if (typeof statuses === "string") summary.itemStatuses = statuses;
+  else if (Array.isArray(all)) summary.itemStatuses = itemStatuses(restore({ all, completionReason: "ALL_COMPLETED" }));
+  return summary;
+}

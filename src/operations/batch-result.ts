@@ -1,0 +1,109 @@
+import { BatchCompletionError, type ChildContextError } from "../core/errors.ts";
+import { BatchItemStatus, type CompletionReason } from "./completion.ts";
+
+/** One started item of a batch. */
+export interface BatchItem<TResult> {
+  result?: TResult;
+  error?: ChildContextError;
+  index: number;
+  status: BatchItemStatus;
+}
+
+/** What a `map` or `parallel` gives: the items that were started, in the order of their index. */
+export interface BatchResult<TResult> {
+  all: Array<BatchItem<TResult>>;
+  /** Items with a result; one that returned undefined is counted, but not listed. */
+  succeeded(): Array<BatchItem<TResult> & { result: TResult }>;
+  failed(): Array<BatchItem<TResult> & { error: ChildContextError }>;
+  /** Items that had not ended when the batch did. */
+  started(): Array<BatchItem<TResult> & { status: typeof BatchItemStatus.STARTED }>;
+  status: typeof BatchItemStatus.SUCCEEDED | typeof BatchItemStatus.FAILED;
+  completionReason: CompletionReason;
+  hasFailure: boolean;
+  /** Throws the first failed item's error, or a `BatchCompletionError` when a custom policy failed the batch. */
+  throwIfError(): void;
+  getResults(): Array<TResult>;
+  getErrors(): Array<ChildContextError>;
+  successCount: number;
+  failureCount: number;
+  startedCount: number;
+  totalCount: number;
+}
+
+/** The batch as JSON shows it: `all` and `completionReason`; the rest is derived. */
+export class Batch<TResult> implements BatchResult<TResult> {
+  all: BatchItem<TResult>[];
+  completionReason: CompletionReason;
+
+  constructor(all: BatchItem<TResult>[], completionReason: CompletionReason) {
+    this.all = all;
+    this.completionReason = completionReason;
+  }
+
+  succeeded(): (BatchItem<TResult> & { result: TResult })[] {
+    return this.all.filter(
+      (item): item is BatchItem<TResult> & { result: TResult } =>
+        item.status === BatchItemStatus.SUCCEEDED && item.result !== undefined,
+    );
+  }
+
+  failed(): (BatchItem<TResult> & { error: ChildContextError })[] {
+    return this.all.filter(
+      (item): item is BatchItem<TResult> & { error: ChildContextError } =>
+        item.status === BatchItemStatus.FAILED && item.error !== undefined,
+    );
+  }
+
+  started(): (BatchItem<TResult> & { status: typeof BatchItemStatus.STARTED })[] {
+    return this.all.filter(
+      (item): item is BatchItem<TResult> & { status: typeof BatchItemStatus.STARTED } =>
+        item.status === BatchItemStatus.STARTED,
+    );
+  }
+
+  get status(): typeof BatchItemStatus.SUCCEEDED | typeof BatchItemStatus.FAILED {
+    if (this.completionReason === "CUSTOM_COMPLETION_FAILED") return BatchItemStatus.FAILED;
+    if (this.completionReason === "CUSTOM_COMPLETION_SUCCEEDED") return BatchItemStatus.SUCCEEDED;
+    return this.hasFailure ? BatchItemStatus.FAILED : BatchItemStatus.SUCCEEDED;
+  }
+
+  get hasFailure(): boolean {
+    return this.all.some((item) => item.status === BatchItemStatus.FAILED);
+  }
+
+  throwIfError(): void {
+    const failed = this.all.find((item) => item.status === BatchItemStatus.FAILED && item.error !== undefined);
+    if (failed?.error !== undefined) throw failed.error;
+    if (this.status === BatchItemStatus.FAILED) throw new BatchCompletionError(this.completionReason);
+  }
+
+  getResults(): TResult[] {
+    return this.succeeded().map((item) => item.result);
+  }
+
+  getErrors(): ChildContextError[] {
+    return this.failed().map((item) => item.error);
+  }
+
+  get successCount(): number {
+    return this.#count(BatchItemStatus.SUCCEEDED);
+  }
+
+  get failureCount(): number {
+    return this.#count(BatchItemStatus.FAILED);
+  }
+
+  get startedCount(): number {
+    return this.#count(BatchItemStatus.STARTED);
+  }
+
+  get totalCount(): number {
+    return this.all.length;
+  }
+
+  #count(status: BatchItemStatus): number {
+    let count = 0;
+    for (const item of this.all) if (item.status === status) count++;
+    return count;
+  }
+}

@@ -1,0 +1,158 @@
+import { ChildContextError, DurableOperationError, toErrorObject } from "../core/errors.ts";
+import type { Permit } from "../core/semaphore.ts";
+import type { Serdes } from "../core/serdes.ts";
+import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import { active } from "../execution/active.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { ReplayMode, Scope } from "../execution/scope.ts";
+import { park } from "../execution/suspension.ts";
+import { type ClaimedOperation, claim, update } from "./operation.ts";
+import { decodeResult, type EncodedResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
+
+export interface ChildConfig<T> {
+  serdes?: Serdes<T>;
+  /** What the history calls it. Default `RunInChildContext`. */
+  subType?: string;
+  /** Kept in place of a result over the limit, for whoever reads the history. */
+  summaryGenerator?: (result: T) => string;
+  /** Replaces the error that the caller sees. Default: a `ChildContextError` around it. */
+  errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
+  /** Writes no operation of its own: its operations belong to the enclosing context, and it runs on each replay. */
+  virtualContext?: boolean;
+}
+
+/** How the result of a context is kept. */
+export interface ResultFormat {
+  encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
+  decode(operation: ClaimedOperation, payload: string | undefined): Promise<unknown>;
+  /** What is kept of a result over the limit. */
+  summarize(result: unknown): string;
+}
+
+export interface ChildPlan {
+  readonly name: string | undefined;
+  readonly subType: string;
+  readonly virtual: boolean;
+  readonly format: ResultFormat;
+  readonly errorMapper?: ((originalError: DurableOperationError) => DurableOperationError) | undefined;
+  /** The place in a fan-out that it runs in, and may lend while it waits. */
+  readonly permit?: Permit | undefined;
+  /** Runs the context's function; `recorded` is given when it only rebuilds a result too large to keep. */
+  readonly body: (scope: Scope, recorded: WireOperation | undefined) => Promise<unknown>;
+}
+
+/** The format of a plain child context: one payload, by its serdes or the codec. */
+export function childResultFormat<T>(config: ChildConfig<T>): ResultFormat {
+  const { serdes, summaryGenerator } = config;
+  return {
+    encode: (operation, result) => encodeResult(operation, result, serdesFor(operation, serdes)),
+    decode: (operation, payload) => decodeResult(operation, payload, serdesFor(operation, serdes)),
+    summarize: (result) => summaryGenerator?.(result as T) ?? "",
+  };
+}
+
+type ChildDecision =
+  | { readonly do: "run"; readonly announce: boolean; readonly mode: ReplayMode }
+  | { readonly do: "rebuild"; readonly record: WireOperation }
+  | { readonly do: "return"; readonly payload: string | undefined }
+  | { readonly do: "throw"; readonly record: WireOperation };
+
+/** What to do with a child context, from its record alone. */
+export function decideChild(record: WireOperation | undefined): ChildDecision {
+  if (record === undefined) return { do: "run", announce: true, mode: "execution" };
+  if (record.Status === "SUCCEEDED") {
+    if (record.ContextDetails?.ReplayChildren) return { do: "rebuild", record };
+    return { do: "return", payload: record.ContextDetails?.Result };
+  }
+  if (record.Status === "FAILED") return { do: "throw", record };
+  return { do: "run", announce: false, mode: "execution" };
+}
+
+/** Runs a child context; what is synchronous here happens at the call. */
+export async function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
+  const { subType, name, virtual } = plan;
+  const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual });
+  if (operation === undefined) return park();
+  const decision = decideChild(operation.record);
+  switch (decision.do) {
+    case "return":
+      return plan.format.decode(operation, decision.payload);
+    case "throw":
+      throw failure(decision.record.ContextDetails?.Error ?? {}, plan);
+    case "rebuild":
+      return rebuild(operation, plan, decision.record);
+    case "run":
+      if (decision.announce && !plan.virtual) execution.record(scope, update(operation, "START"));
+      return runLive(operation, plan, decision.mode);
+  }
+}
+
+async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Promise<unknown> {
+  const { execution, scope } = operation;
+  const inner = enter(operation, plan, mode);
+  // Contexts begun together announce themselves before the first function runs.
+  await undefined;
+  let result: unknown;
+  try {
+    result = await runBody(operation, plan, inner, undefined);
+  } catch (thrown) {
+    return failLive(operation, plan, inner, thrown);
+  }
+  if (!plan.virtual) execution.finish(inner);
+  const encoding = plan.format.encode(operation, result);
+  const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
+  if (plan.virtual) return value;
+  let rest: Partial<OperationUpdate> | undefined;
+  if (isTooLarge(payload, execution.settings.quotas.payloadBytes)) {
+    const summary = plan.format.summarize(value);
+    if (isTooLarge(summary, execution.settings.quotas.payloadBytes)) {
+      return failLive(operation, plan, inner, payloadTooLarge(operation, "summary of the result", summary));
+    }
+    rest = { Payload: summary, ContextOptions: { ReplayChildren: true } };
+  } else if (payload !== undefined) rest = { Payload: payload };
+  execution.record(scope, update(operation, "SUCCEED", rest));
+  return value;
+}
+
+function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): never {
+  const error = toErrorObject(thrown);
+  if (!plan.virtual) {
+    operation.execution.finish(inner);
+    operation.execution.record(operation.scope, update(operation, "FAIL", { Error: error }));
+  }
+  throw failure(error, plan);
+}
+
+/** Runs a finished context's function again over its recorded operations, for a result that was too large to keep. */
+async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: WireOperation): Promise<unknown> {
+  const inner = enter(operation, plan, "replay-succeeded");
+  await undefined;
+  let result: unknown;
+  try {
+    result = await runBody(operation, plan, inner, record);
+  } catch (thrown) {
+    throw failure(toErrorObject(thrown), plan);
+  } finally {
+    operation.execution.finish(inner);
+  }
+  const { value } = await plan.format.encode(operation, result);
+  return value;
+}
+
+function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Scope {
+  const parentId = plan.virtual ? operation.scope.parentId : operation.id;
+  const inner = operation.scope.child(operation.path, parentId, mode);
+  inner.permit = plan.permit;
+  return inner;
+}
+
+function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, record: WireOperation | undefined) {
+  const { id, name, path } = operation;
+  const current = { contextId: path, operationId: id, operationName: name, enteredIn: inner.mode };
+  return active.run(current, () => plan.body(inner, record));
+}
+
+function failure(error: object, plan: ChildPlan): DurableOperationError {
+  const original = DurableOperationError.fromErrorObject(error);
+  return plan.errorMapper?.(original) ?? new ChildContextError(original.message, original);
+}

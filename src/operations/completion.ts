@@ -1,0 +1,180 @@
+/** What became of one item of a batch. */
+export const BatchItemStatus = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", STARTED: "STARTED" } as const;
+export type BatchItemStatus = (typeof BatchItemStatus)[keyof typeof BatchItemStatus];
+
+/** Why a batch ended. */
+export type CompletionReason =
+  | "ALL_COMPLETED"
+  | "MIN_SUCCESSFUL_REACHED"
+  | "FAILURE_TOLERANCE_EXCEEDED"
+  | "CUSTOM_COMPLETION_SUCCEEDED"
+  | "CUSTOM_COMPLETION_FAILED";
+
+/** How a custom policy ends a batch. */
+export const CompletionOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;
+export type CompletionOutcome = (typeof CompletionOutcome)[keyof typeof CompletionOutcome];
+
+export type CompletionDecision = { complete: false } | { complete: true; outcome?: CompletionOutcome };
+
+/** A custom policy's answer: go on. */
+export const continueBatch = (): CompletionDecision => ({ complete: false });
+
+/** A custom policy's answer: end the batch. */
+export const completeBatch = (outcome: CompletionOutcome = CompletionOutcome.SUCCEEDED): CompletionDecision => ({
+  complete: true,
+  outcome,
+});
+
+export interface CompletionItemStatus {
+  index: number;
+  name?: string;
+  /** Absent until the item is started. */
+  status?: BatchItemStatus;
+}
+
+/** What a custom policy decides from. `totalCount` counts all items, started or not. */
+export interface CompletionStatus {
+  successCount: number;
+  failureCount: number;
+  completedCount: number;
+  totalCount: number;
+  items: readonly CompletionItemStatus[];
+}
+
+export interface ThresholdCompletionConfig {
+  /** End as soon as so many items succeeded. */
+  minSuccessful?: number;
+  /** End when more items than this failed. */
+  toleratedFailureCount?: number;
+  /** End when more than this share of all items failed, 0 to 100. */
+  toleratedFailurePercentage?: number;
+  shouldComplete?: never;
+}
+
+export interface CustomCompletionConfig {
+  /** Asked before the first item and after each one that ends; it must decide from its argument alone. */
+  shouldComplete: (status: CompletionStatus) => CompletionDecision;
+  minSuccessful?: never;
+  toleratedFailureCount?: never;
+  toleratedFailurePercentage?: never;
+}
+
+/** When a batch ends early. Without any member the first failure ends it. */
+export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
+
+/** What is wrong with the config: the two families of settings cannot be combined. */
+export function completionConfigFault(config: CompletionConfig | undefined): Error | undefined {
+  if (config?.shouldComplete === undefined) return undefined;
+  const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = config;
+  if ((minSuccessful ?? toleratedFailureCount ?? toleratedFailurePercentage) === undefined) return undefined;
+  return new Error(
+    "completionConfig.shouldComplete is mutually exclusive with minSuccessful, toleratedFailureCount, and " +
+      "toleratedFailurePercentage",
+  );
+}
+
+/**
+ * Follows a batch and says when to stop starting items, when it is over, and why. Each event costs the same however
+ * many items there are.
+ */
+export class Completion {
+  readonly #total: number;
+  readonly #config: CompletionConfig;
+  readonly #names: ((index: number) => string) | undefined;
+  #items: CompletionItemStatus[] | undefined;
+  #custom: CompletionDecision = { complete: false };
+  #succeeded = 0;
+  #failed = 0;
+
+  /** `names` is asked only for a custom policy, which sees all items. */
+  constructor(total: number, config: CompletionConfig | undefined, names?: (index: number) => string) {
+    this.#total = total;
+    this.#config = config ?? {};
+    this.#names = names;
+  }
+
+  /** To be called before the first item. Throws what a custom policy throws. */
+  begin(): void {
+    this.#ask();
+  }
+
+  started(index: number): void {
+    if (this.#config.shouldComplete !== undefined) this.#setStatus(index, BatchItemStatus.STARTED);
+  }
+
+  /** Throws what a custom policy throws. */
+  ended(index: number, status: "SUCCEEDED" | "FAILED"): void {
+    if (status === "SUCCEEDED") this.#succeeded++;
+    else this.#failed++;
+    if (this.#config.shouldComplete === undefined) return;
+    this.#setStatus(index, status);
+    this.#ask();
+  }
+
+  /** No further item may start. */
+  get stopsStarting(): boolean {
+    return this.#custom.complete || (this.#config.shouldComplete === undefined && this.#toleranceExceeded);
+  }
+
+  /** Nothing more is waited for. */
+  get isOver(): boolean {
+    const { minSuccessful } = this.#config;
+    return (
+      this.#succeeded + this.#failed === this.#total ||
+      this.stopsStarting ||
+      // Asked after an item ended: a threshold of 0 lets the first one start.
+      (minSuccessful !== undefined && this.#succeeded + this.#failed > 0 && this.#succeeded >= minSuccessful)
+    );
+  }
+
+  get reason(): CompletionReason {
+    const { minSuccessful, shouldComplete } = this.#config;
+    if (shouldComplete !== undefined) {
+      if (!this.#custom.complete) return "ALL_COMPLETED";
+      return this.#custom.outcome === CompletionOutcome.FAILED
+        ? "CUSTOM_COMPLETION_FAILED"
+        : "CUSTOM_COMPLETION_SUCCEEDED";
+    }
+    if (this.#toleranceExceeded) return "FAILURE_TOLERANCE_EXCEEDED";
+    if (this.#succeeded + this.#failed === this.#total) return "ALL_COMPLETED";
+    if (minSuccessful !== undefined && this.#succeeded >= minSuccessful) return "MIN_SUCCESSFUL_REACHED";
+    return "ALL_COMPLETED";
+  }
+
+  get #toleranceExceeded(): boolean {
+    const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = this.#config;
+    if (toleratedFailureCount === undefined && toleratedFailurePercentage === undefined) {
+      return minSuccessful === undefined && this.#failed > 0;
+    }
+    if (toleratedFailureCount !== undefined && this.#failed > toleratedFailureCount) return true;
+    if (toleratedFailurePercentage === undefined) return false;
+    return (100 * this.#failed) / this.#total > toleratedFailurePercentage;
+  }
+
+  #ask(): void {
+    const { shouldComplete } = this.#config;
+    if (shouldComplete === undefined) return;
+    this.#custom = shouldComplete({
+      successCount: this.#succeeded,
+      failureCount: this.#failed,
+      completedCount: this.#succeeded + this.#failed,
+      totalCount: this.#total,
+      items: this.#allItems(),
+    });
+  }
+
+  #setStatus(index: number, status: BatchItemStatus): void {
+    const items = this.#allItems();
+    const item = items[index];
+    // A new object, since a policy may have kept the old one.
+    if (item !== undefined) items[index] = { ...item, status };
+  }
+
+  #allItems(): CompletionItemStatus[] {
+    this.#items ??= Array.from({ length: this.#total }, (_, index) => {
+      const name = this.#names?.(index);
+      return name === undefined ? { index } : { index, name };
+    });
+    return this.#items;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A promise that notices when it is awaited. Operations begin when they are called; what only matters to a waiting
+ * caller begins at the first `then`, `catch` or `finally`.
+ */
+export class DurablePromise<T> implements Promise<T> {
+  readonly #executor: () => Promise<T>;
+  #promise: Promise<T> | undefined;
+
+  /** `executor` runs once, at the first use. */
+  constructor(executor: () => Promise<T>) {
+    this.#executor = executor;
+  }
+
+  #execute(): Promise<T> {
+    this.#promise ??= this.#executor();
+    return this.#promise;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: this class is a promise.
+  then<TResult1 = T, TResult2 = never>(
+    onfulfilled?: ((value: T) => TResult1 | PromiseLike<TResult1>) | undefined | null,
+    onrejected?: ((reason: unknown) => TResult2 | PromiseLike<TResult2>) | undefined | null,
+  ): Promise<TResult1 | TResult2> {
+    return this.#execute().then(onfulfilled, onrejected);
+  }
+
+  catch<TResult = never>(
+    onrejected?: ((reason: unknown) => TResult | PromiseLike<TResult>) | undefined | null,
+  ): Promise<T | TResult> {
+    return this.#execute().catch(onrejected);
+  }
+
+  finally(onfinally?: (() => void) | undefined | null): Promise<T> {
+    return this.#execute().finally(onfinally);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "DurablePromise";
+  }
+
+  /** Whether it was used. */
+  get isExecuted(): boolean {
+    return this.#promise !== undefined;
+  }
+}
+
+/** For an operation that is under way: a failure that nobody awaits must not bring the process down. */
+export function underWay<T>(running: Promise<T>, onAwaited?: () => void): DurablePromise<T> {
+  running.catch(() => {});
+  return new DurablePromise(() => {
+    onAwaited?.();
+    return running;
+  });
+}

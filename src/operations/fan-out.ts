@@ -1,0 +1,236 @@
+import type { ChildContextError } from "../core/errors.ts";
+import { childPath, operationId } from "../core/ids.ts";
+import { type Permit, Semaphore } from "../core/semaphore.ts";
+import type { AnySerdes, Serdes } from "../core/serdes.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Scope } from "../execution/scope.ts";
+import { park } from "../execution/suspension.ts";
+import { batchFormat, readSummary } from "./batch-format.ts";
+import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
+import { childResultFormat, runChild } from "./child.ts";
+import {
+  BatchItemStatus,
+  Completion,
+  type CompletionConfig,
+  type CompletionReason,
+  completionConfigFault,
+} from "./completion.ts";
+import { isFinished } from "./operation.ts";
+
+/** Whether each branch is a context of its own in the history. */
+export const NestingType = {
+  /** It is, at the price of one operation and one copy of its result. The default. */
+  NESTED: "NESTED",
+  /** It is not: its operations belong to the map or parallel itself. */
+  FLAT: "FLAT",
+} as const;
+export type NestingType = (typeof NestingType)[keyof typeof NestingType];
+
+/** What `map` and `parallel` have in common. */
+export interface FanOutConfig<TResult> {
+  /** Branches that are open at once. Default: all, through a window of those that execute (`runtime.concurrency`). */
+  maxConcurrency?: number;
+  serdes?: Serdes<BatchResult<TResult>>;
+  itemSerdes?: Serdes<TResult>;
+  completionConfig?: CompletionConfig;
+  /** Adds a text to the summary that is kept when the result is over the limit. */
+  summaryGenerator?: (result: BatchResult<TResult>) => string;
+  nesting?: NestingType;
+}
+
+/** Branches to run; they are asked for one by one, when their turn comes. */
+export interface Branches {
+  readonly kind: "map" | "parallel";
+  readonly count: number;
+  readonly nameOf: (index: number) => string;
+  readonly run: (index: number, scope: Scope) => Promise<unknown>;
+}
+
+/** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
+export async function runFanOut<T>(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  branches: Branches,
+  config: FanOutConfig<T> = {},
+): Promise<BatchResult<T>> {
+  const fault = findFault(config);
+  if (fault !== undefined) {
+    execution.terminate({ end: "fail", error: fault });
+    return park();
+  }
+  const format = batchFormat<T>({
+    type: branches.kind === "map" ? "MapResult" : "ParallelResult",
+    serdes: config.serdes,
+    hasItemSerdes: config.itemSerdes !== undefined || scope.defaultSerdes !== undefined,
+    summaryGenerator: config.summaryGenerator,
+  });
+  const result = await runChild(execution, scope, {
+    name,
+    subType: branches.kind === "map" ? "Map" : "Parallel",
+    virtual: false,
+    format,
+    body: (inner, recorded) => {
+      const fanOut = new FanOut<T>(execution, inner, branches, config);
+      if (recorded === undefined) return fanOut.run();
+      const operation = { execution, scope: inner } as Parameters<typeof readSummary>[0];
+      return fanOut.rebuild(readSummary(operation, recorded.ContextDetails?.Result));
+    },
+  });
+  return result as BatchResult<T>;
+}
+
+function findFault<T>(config: FanOutConfig<T>): Error | undefined {
+  const { maxConcurrency } = config;
+  if (typeof maxConcurrency === "number" && maxConcurrency <= 0) {
+    return new Error(
+      `Invalid maxConcurrency: ${maxConcurrency}. Must be a positive number or undefined for unlimited concurrency.`,
+    );
+  }
+  return completionConfigFault(config.completionConfig);
+}
+
+/**
+ * One map or parallel at work.
+ *
+ * F1  Branches start in the order of their index, and only when there is room: what waits costs nothing.
+ * F2  Without a `maxConcurrency` of its own, a branch that only waits gives its place to the next one.
+ * F3  Once the policy is satisfied nothing starts, and what still runs is left behind.
+ */
+class FanOut<T> {
+  readonly #execution: Execution;
+  readonly #scope: Scope;
+  readonly #branches: Branches;
+  readonly #config: FanOutConfig<T>;
+  readonly #completion: Completion;
+  readonly #items: BatchItem<T>[] = [];
+
+  constructor(execution: Execution, scope: Scope, branches: Branches, config: FanOutConfig<T>) {
+    this.#execution = execution;
+    this.#scope = scope;
+    this.#branches = branches;
+    this.#config = config;
+    this.#completion = new Completion(branches.count, config.completionConfig, branches.nameOf);
+  }
+
+  /** Rejects with what a custom policy throws. */
+  async run(): Promise<Batch<T>> {
+    this.#completion.begin();
+    if (!this.#completion.isOver) await this.#runAll();
+    return new Batch(this.#items, this.#completion.reason);
+  }
+
+  #runAll(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { count } = this.#branches;
+      const { permits, lendable } = this.#permits();
+      let over = false;
+
+      const start = (permit: Permit): void => {
+        if (over) {
+          permit.done();
+          return;
+        }
+        const item: BatchItem<T> = { index: this.#items.length, status: BatchItemStatus.STARTED };
+        this.#items.push(item);
+        this.#completion.started(item.index);
+        void this.#runBranch(item.index, lendable ? permit : undefined).then(
+          (value) => end(item, permit, value, undefined),
+          (error) => end(item, permit, undefined, error),
+        );
+      };
+      const end = (item: BatchItem<T>, permit: Permit, value: unknown, error: unknown): void => {
+        permit.done();
+        if (over) return;
+        record(item, value, error);
+        try {
+          this.#completion.ended(item.index, item.status as "SUCCEEDED" | "FAILED");
+          if (!this.#completion.isOver) return;
+          over = true; // F3
+          resolve();
+        } catch (policyError) {
+          over = true;
+          reject(policyError);
+        }
+      };
+      let pulled = 0;
+      const pull = (): void => {
+        // F1
+        while (!over && pulled < count && semaphore.hasRoom) {
+          pulled++;
+          semaphore.acquire(start);
+        }
+      };
+      const semaphore = new Semaphore(permits, pull);
+      pull();
+    });
+  }
+
+  #permits(): { permits: number; lendable: boolean } {
+    const { maxConcurrency } = this.#config;
+    const own = Number(maxConcurrency);
+    if (maxConcurrency != null && own > 0) return { permits: Math.ceil(own), lendable: false };
+    return { permits: this.#execution.settings.concurrency, lendable: true }; // F2
+  }
+
+  #runBranch(index: number, permit: Permit | undefined): Promise<unknown> {
+    const { kind, nameOf, run } = this.#branches;
+    return runChild(this.#execution, this.#scope, {
+      name: nameOf(index),
+      subType: kind === "map" ? "MapIteration" : "ParallelBranch",
+      virtual: this.#config.nesting === NestingType.FLAT,
+      format: childResultFormat({ serdes: this.#config.itemSerdes as AnySerdes }),
+      permit,
+      body: (inner) => run(index, inner),
+    });
+  }
+
+  /** Collects a finished batch from its recorded children. */
+  async rebuild(summary: { completionReason?: CompletionReason; itemStatuses?: string }): Promise<Batch<T>> {
+    const { count } = this.#branches;
+    const known = summary.itemStatuses;
+    for (let index = 0; index < Math.min(count, known?.length ?? count); index++) {
+      const status = known === undefined ? this.#recordedStatus(index) : known[index];
+      if (status === "S" || status === "F") {
+        const item: BatchItem<T> = { index, status: BatchItemStatus.STARTED };
+        await this.#runBranch(index, undefined).then(
+          (value) => record(item, value, undefined),
+          (error) => record(item, undefined, error),
+        );
+        this.#items.push(item);
+        this.#completion.ended(index, item.status as "SUCCEEDED" | "FAILED");
+      } else {
+        this.#scope.skipPath();
+        if (status === "-") this.#items.push({ index, status: BatchItemStatus.STARTED });
+      }
+    }
+    return new Batch(this.#items, summary.completionReason ?? this.#completion.reason);
+  }
+
+  /** For summaries written before statuses were kept: what the children's own records say. */
+  #recordedStatus(index: number): "S" | "-" | undefined {
+    const path = childPath(this.#scope.path, index + 1);
+    const { state } = this.#execution;
+    if (this.#config.nesting !== NestingType.FLAT) {
+      const record = state.peek(operationId(path));
+      if (record === undefined) return undefined;
+      return isFinished(record) ? "S" : "-";
+    }
+    for (let inner = 1; ; inner++) {
+      const record = state.peek(operationId(childPath(path, inner)));
+      if (record === undefined) return inner === 1 ? undefined : "S";
+      if (!isFinished(record)) return "-";
+    }
+  }
+}
+
+/** Writes an outcome into its item, with the members in the order in which a payload has them. */
+function record<T>(item: BatchItem<T>, value: unknown, error: unknown): void {
+  if (error !== undefined) {
+    item.error = error as ChildContextError;
+    item.status = BatchItemStatus.FAILED;
+  } else {
+    if (value !== undefined) item.result = value as T;
+    item.status = BatchItemStatus.SUCCEEDED;
+  }
+}

@@ -1,0 +1,104 @@
+import { UnrecoverableExecutionError } from "../core/errors.ts";
+import { childPath, type OperationId, type OperationPath, operationId } from "../core/ids.ts";
+import type { OperationAction, OperationSubType, OperationType, OperationUpdate, WireOperation } from "../core/wire.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Scope } from "../execution/scope.ts";
+
+/** What an operation is, before it has an id. */
+export interface OperationKind {
+  readonly type: OperationType;
+  readonly subType: OperationSubType | string;
+  readonly name: string | undefined;
+  /** It has a path and writes nothing, so it is claimed even where nothing new may begin. */
+  readonly virtual?: boolean;
+}
+
+/** One operation of this invocation: who it is, and what was recorded of it. */
+export interface ClaimedOperation extends OperationKind {
+  readonly execution: Execution;
+  readonly scope: Scope;
+  readonly path: OperationPath;
+  readonly id: OperationId;
+  readonly record: WireOperation | undefined;
+}
+
+/**
+ * Gives the next operation of a context its id and its record. Undefined when it must not go on in this invocation:
+ * the invocation is ending, the record is of another operation, or the context's result is recorded already.
+ */
+export function claim(execution: Execution, scope: Scope, kind: OperationKind): ClaimedOperation | undefined {
+  if (execution.isOver) return undefined;
+  const path = scope.nextPath();
+  const id = operationId(path);
+  const record = execution.state.take(id);
+  if (record === undefined) {
+    leaveReplay(execution, scope, path);
+    if (scope.sealed && kind.virtual !== true) return undefined;
+  } else {
+    const mismatch = findMismatch(kind, record);
+    if (mismatch !== undefined) {
+      execution.terminate({ end: "fail", error: nonDeterminism(path, mismatch) });
+      return undefined;
+    }
+    if (!isFinished(record)) {
+      if (scope.sealed) return undefined;
+      if (scope.mode === "replay") scope.mode = "execution";
+    }
+  }
+  return { ...kind, execution, scope, path, id, record };
+}
+
+/** A context that replays goes live when the operation at `next`, and the first one inside it, are not recorded. */
+function leaveReplay(execution: Execution, scope: Scope, next: OperationPath): void {
+  if (scope.mode !== "replay" || execution.state.has(operationId(next))) return;
+  if (!execution.state.has(operationId(childPath(next, 1)))) scope.mode = "execution";
+}
+
+/** After a wait is over: what follows may be new. */
+export function lookAhead(execution: Execution, scope: Scope): void {
+  if (scope.mode === "replay") leaveReplay(execution, scope, scope.peekPath());
+}
+
+export function isFinished(record: WireOperation): boolean {
+  return record.Status === "SUCCEEDED" || record.Status === "FAILED";
+}
+
+interface Mismatch {
+  readonly what: "type" | "name" | "subtype";
+  readonly recorded: string | undefined;
+  readonly current: string | undefined;
+}
+
+function findMismatch(kind: OperationKind, record: WireOperation): Mismatch | undefined {
+  if (record.Type === undefined) return undefined;
+  if (record.Type !== kind.type) return { what: "type", recorded: record.Type, current: kind.type };
+  // A transport may deliver an absent name as null.
+  const name = record.Name ?? undefined;
+  if (name !== kind.name) return { what: "name", recorded: name, current: kind.name };
+  const subType = record.SubType ?? undefined;
+  if (subType !== kind.subType) return { what: "subtype", recorded: subType, current: kind.subType };
+  return undefined;
+}
+
+function nonDeterminism(path: OperationPath, { what, recorded, current }: Mismatch): Error {
+  return new UnrecoverableExecutionError(
+    "NonDeterministicExecutionError",
+    `Non-deterministic execution detected: Operation ${what} mismatch for step "${path}". ` +
+      `Expected ${what} "${recorded}", but got "${current}". ` +
+      "This indicates non-deterministic control flow in your workflow code.",
+  );
+}
+
+/** An update of the operation, with the members that every update repeats. */
+export function update(
+  operation: ClaimedOperation,
+  action: OperationAction,
+  rest?: Partial<OperationUpdate>,
+): OperationUpdate {
+  const built: OperationUpdate = { Type: operation.type, Action: action, Id: operation.id };
+  if (operation.scope.parentId !== undefined) built.ParentId = operation.scope.parentId;
+  built.SubType = operation.subType;
+  if (rest !== undefined) Object.assign(built, rest);
+  if (operation.name !== undefined) built.Name = operation.name;
+  return built;
+}

@@ -1,0 +1,88 @@
+import { DurableError, UnrecoverableInvocationError } from "../core/errors.ts";
+import type { AnySerdes } from "../core/serdes.ts";
+import { park } from "../execution/suspension.ts";
+import type { ClaimedOperation } from "./operation.ts";
+
+/** What an operation records of its result, and the result as a replay will give it. */
+export interface EncodedResult {
+  readonly payload: string | undefined;
+  readonly value: unknown;
+}
+
+/** The serdes that applies to an operation; undefined means the configured codec. */
+export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefined): AnySerdes | undefined {
+  return own ?? operation.scope.defaultSerdes;
+}
+
+/**
+ * Encodes a result and reads it back, so that it is the same live and on replay. Synchronous without a serdes of the
+ * user's. A failure ends the invocation and the promise never settles: user code cannot repair it.
+ */
+export function encodeResult(
+  operation: ClaimedOperation,
+  value: unknown,
+  serdes: AnySerdes | undefined,
+): EncodedResult | Promise<EncodedResult> {
+  if (serdes !== undefined) return encodeWith(serdes, operation, value);
+  try {
+    return operation.execution.codec.roundTrip(value);
+  } catch (error) {
+    return serdesFailed(operation, "Serialization", error);
+  }
+}
+
+async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value: unknown): Promise<EncodedResult> {
+  let payload: string | undefined;
+  try {
+    payload = await serdes.serialize(value, serdesContext(operation));
+  } catch (error) {
+    return serdesFailed(operation, "Serialization", error);
+  }
+  return { payload, value: await decodeResult(operation, payload, serdes) };
+}
+
+/** Reads a recorded result. A failure ends the invocation and the promise never settles. */
+export async function decodeResult(
+  operation: ClaimedOperation,
+  payload: string | undefined,
+  serdes: AnySerdes | undefined,
+): Promise<unknown> {
+  try {
+    if (serdes === undefined) return operation.execution.codec.decode(payload);
+    return await serdes.deserialize(payload, serdesContext(operation));
+  } catch (error) {
+    return serdesFailed(operation, "Deserialization", error);
+  }
+}
+
+function serdesContext(operation: ClaimedOperation) {
+  return { entityId: operation.path, durableExecutionArn: operation.execution.arn };
+}
+
+function serdesFailed(operation: ClaimedOperation, action: string, error: unknown): Promise<never> {
+  const name = operation.name === undefined ? "" : `"${operation.name}" `;
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `${action} failed for step ${name}(${operation.path}): ${reason}`;
+  const fault = new UnrecoverableInvocationError("SerdesFailedError", message, error);
+  operation.execution.terminate({ end: "reject", error: fault });
+  return park();
+}
+
+/** Whether the payload is over the service's limit for one operation. */
+export function isTooLarge(payload: string | undefined, maxBytes: number): payload is string {
+  // A UTF-16 unit is at most three bytes, so most payloads need no count.
+  return payload !== undefined && payload.length * 3 > maxBytes && Buffer.byteLength(payload) > maxBytes;
+}
+
+/** The error of an operation whose result the service would refuse. */
+export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
+  const name = operation.name === undefined ? operation.path : `"${operation.name}" (${operation.path})`;
+  const limit = operation.execution.settings.quotas.payloadBytes;
+  const error = new DurableError(
+    "ERR_PAYLOAD_TOO_LARGE",
+    `The ${what} of ${operation.subType} ${name} is ${Buffer.byteLength(payload)} bytes; the service takes ${limit}. ` +
+      "Store the data elsewhere and return a reference to it, or return less.",
+  );
+  error.name = "PayloadTooLargeError";
+  return error;
+}
