@@ -1,6 +1,6 @@
 import { DurableError } from "../core/errors.ts";
 import { looksTabular } from "./json-dialect.ts";
-import { packJson, packLive, packTree, readPayload, type Written } from "./payload.ts";
+import { MIN_PACKED_CHARS, packJson, packLive, packTree, readPayload, type Written } from "./payload.ts";
 import { MAX_TREE_DEPTH } from "./tree-tags.ts";
 import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
 import { TypedDialect, tooDeep } from "./typed-writer.ts";
