@@ -1,0 +1,58 @@
+import { isDurableError } from "../core/errors.ts";
+
+/** What a process of the command line ends with. Scripts rely on the numbers: they never change their meaning. */
+export const ExitCode = {
+  OK: 0,
+  EXECUTION_FAILED: 1,
+  USAGE: 2,
+  HANDLER: 3,
+  JOURNAL: 4,
+  JOURNAL_IN_USE: 5,
+  EXECUTION_UNKNOWN: 6,
+  NAME_TAKEN: 7,
+  DISK_FULL: 8,
+  INTERNAL: 70,
+  INTERRUPTED: 130,
+  TERMINATED: 143,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** The table of `--help` and of the README. */
+export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
+  [ExitCode.OK, "the execution succeeded, or the listing was printed"],
+  [ExitCode.EXECUTION_FAILED, "the execution failed, timed out or was stopped"],
+  [ExitCode.USAGE, "wrong command line, or an event that is not JSON"],
+  [ExitCode.HANDLER, "the handler file is missing, lacks the export, throws at import, or crashed the process"],
+  [ExitCode.JOURNAL, "the journal is missing, not ours, corrupt, read-only or from a newer version"],
+  [ExitCode.JOURNAL_IN_USE, "another process runs on this journal"],
+  [ExitCode.EXECUTION_UNKNOWN, "the journal has no such execution"],
+  [ExitCode.NAME_TAKEN, "the name belongs to an execution with another input or handler"],
+  [ExitCode.DISK_FULL, "the disk is full; free some space and resume"],
+  [ExitCode.INTERNAL, "a mistake of durable-fanout itself"],
+  [ExitCode.INTERRUPTED, "interrupted by Ctrl-C (SIGINT); resume continues"],
+  [ExitCode.TERMINATED, "terminated by SIGTERM; resume continues"],
+];
+
+const BY_ERROR: Readonly<Record<string, ExitCode>> = {
+  ERR_USAGE: ExitCode.USAGE,
+  ERR_EVENT_INVALID: ExitCode.USAGE,
+  ERR_EVENT_UNREADABLE: ExitCode.USAGE,
+  ERR_HANDLER_MISSING: ExitCode.HANDLER,
+  ERR_HANDLER_EXPORT: ExitCode.HANDLER,
+  ERR_HANDLER_IMPORT: ExitCode.HANDLER,
+  ERR_HANDLER_UNKNOWN: ExitCode.HANDLER,
+  ERR_HANDLER_CRASHED: ExitCode.HANDLER,
+  ERR_HANDLER_STUCK: ExitCode.HANDLER,
+  ERR_JOURNAL_IN_USE: ExitCode.JOURNAL_IN_USE,
+  ERR_JOURNAL_DISK_FULL: ExitCode.DISK_FULL,
+  ERR_EXECUTION_UNKNOWN: ExitCode.EXECUTION_UNKNOWN,
+  ERR_EXECUTION_NAME_TAKEN: ExitCode.NAME_TAKEN,
+};
+
+/** The exit code for an error that ends a command. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!isDurableError(error)) return ExitCode.INTERNAL;
+  const known = BY_ERROR[error.code];
+  if (known !== undefined) return known;
+  return error.code.startsWith("ERR_JOURNAL_") ? ExitCode.JOURNAL : ExitCode.INTERNAL;
+}

@@ -1,0 +1,17 @@
+import { DurableError } from "../core/errors.ts";
+import type { ExecutionRecord, LocalEngine } from "../local/engine.ts";
+
+/**
+ * The execution that a command is about.
+ * @param target its id, its name, or `last` for the one that started last
+ * @throws DurableError `ERR_EXECUTION_UNKNOWN`
+ */
+export function findExecution(engine: LocalEngine, target: string): ExecutionRecord {
+  const found = engine.find(target);
+  if (found !== undefined) return found;
+  const message =
+    target === "last"
+      ? "The journal has no execution yet. Name another journal with --db, or run something first."
+      : `The journal has no execution "${target}". The list command shows those that it has.`;
+  throw new DurableError("ERR_EXECUTION_UNKNOWN", message);
+}

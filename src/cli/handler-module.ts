@@ -1,0 +1,63 @@
+import { existsSync, statSync } from "node:fs";
+import { basename, extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { DurableError } from "../core/errors.ts";
+import type { LocalHandler } from "../local/engine.ts";
+
+/** A user's module with a durable handler. */
+export interface HandlerModule {
+  /** Absolute path of the file. */
+  file: string;
+  exportName: string;
+  /** The file's name without its ending: what the embedded service calls the function. */
+  functionName: string;
+  handler: LocalHandler;
+  /** The module's own way to print a result, its export `formatResult`; without it a result is printed as JSON. */
+  formatResult?: (result: unknown) => unknown;
+}
+
+/**
+ * Imports the file and finds its handler: the named export, or else `handler`, or else the default export.
+ * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_IMPORT` or `ERR_HANDLER_EXPORT`.
+ */
+export async function loadHandlerModule(path: string, wantedExport: string | undefined): Promise<HandlerModule> {
+  const file = resolve(path);
+  if (!existsSync(file)) throw new DurableError("ERR_HANDLER_MISSING", `There is no handler file ${file}.`);
+  if (statSync(file).isDirectory()) {
+    throw new DurableError("ERR_HANDLER_MISSING", `${file} is a directory; give the file that exports the handler.`);
+  }
+  const names = await importModule(file);
+  const exportName = wantedExport ?? ["handler", "default"].find((name) => names[name] !== undefined) ?? "handler";
+  const handler = names[exportName];
+  if (typeof handler !== "function") {
+    const functions = Object.keys(names).filter((name) => typeof names[name] === "function");
+    const others = functions.length === 0 ? "It exports no function." : `It exports ${functions.join(", ")}.`;
+    const problem = handler === undefined ? `has no export "${exportName}"` : `exports "${exportName}", no function`;
+    throw new DurableError(
+      "ERR_HANDLER_EXPORT",
+      `${file} ${problem}. ${others} Name the one made by withDurableExecution with --export.`,
+    );
+  }
+  const { formatResult } = names;
+  return {
+    file,
+    exportName,
+    functionName: basename(file, extname(file)),
+    handler: handler as LocalHandler,
+    ...(typeof formatResult === "function" && { formatResult: formatResult as (result: unknown) => unknown }),
+  };
+}
+
+async function importModule(file: string): Promise<Record<string, unknown>> {
+  let names: Record<string, unknown>;
+  try {
+    names = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (error) {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new DurableError("ERR_HANDLER_IMPORT", `${file} cannot be imported: ${reason}`, { cause: error });
+  }
+  // A CommonJS file whose exports Node could not foresee has them all in its default export only.
+  const inner = names["default"];
+  if (names["module.exports"] === undefined || typeof inner !== "object" || inner === null) return names;
+  return { ...(inner as Record<string, unknown>), ...names };
+}

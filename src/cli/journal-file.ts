@@ -1,0 +1,34 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { DurableError } from "../core/errors.ts";
+import { SqliteJournal } from "../local/sqlite-journal.ts";
+
+/**
+ * Opens the journal to run on it, and creates file and folder if they are missing.
+ * @throws DurableError `ERR_JOURNAL_…`, see `SqliteJournal`.
+ */
+export function openJournal(db: string): SqliteJournal {
+  const file = resolve(db);
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (error) {
+    const message = `The journal's folder ${dirname(file)} cannot be created: ${(error as Error).message}. Choose another with --db.`;
+    throw new DurableError("ERR_JOURNAL_READ_ONLY", message, { cause: error });
+  }
+  return new SqliteJournal(file);
+}
+
+/**
+ * Opens the journal to look at it, while another process may be running on it.
+ * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` when there is none.
+ */
+export function openJournalToRead(db: string): SqliteJournal {
+  const file = resolve(db);
+  if (!existsSync(file)) {
+    throw new DurableError(
+      "ERR_JOURNAL_MISSING",
+      `There is no journal ${file}. Name another with --db, or run something first.`,
+    );
+  }
+  return new SqliteJournal(file, { readOnly: true });
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
+import { Output } from "./output.ts";
+
+// The commands are imported when they are called: --help and mistakes in the arguments answer at once.
+
+const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
+
+interface CommonOptions {
+  db: string;
+  json?: true;
+  verbose?: true;
+}
+
+type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
+
+const byteUnits: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
+
+function parseLimit(text: string): number {
+  if (text === "unlimited") return Number.POSITIVE_INFINITY;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1) return value;
+  throw new InvalidArgumentError('Give a whole number from 1 on, or "unlimited".');
+}
+
+function parseBytes(text: string): number {
+  if (text === "unlimited") return Number.POSITIVE_INFINITY;
+  const found = /^(\d+(?:\.\d+)?)([kmg]?)b?$/i.exec(text);
+  const bytes = found === null ? 0 : Math.floor(Number(found[1]) * (byteUnits[found[2]?.toLowerCase() ?? ""] ?? 1));
+  if (bytes >= 1) return bytes;
+  throw new InvalidArgumentError('Give bytes, as in 500000, 250MB or 2GB, or "unlimited".');
+}
+
+function parseName(text: string): string {
+  if (text === "last") throw new InvalidArgumentError('"last" means the latest execution; choose another name.');
+  if (/^[\w-]{1,64}$/.test(text)) return text;
+  throw new InvalidArgumentError("Give 1 to 64 letters, digits, hyphens and underscores.");
+}
+
+function buildProgram(done: (code: ExitCode) => void): Command {
+  const program = new Command("durable-fanout")
+    .description("Runs durable functions on this machine, with a journal on disk: kill it at any time and resume.")
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", `\nExit codes:\n${EXIT_CODE_MEANINGS.map(describeExitCode).join("\n")}`);
+
+  const perform =
+    <Options extends CommonOptions>(load: () => Promise<Action<Options>>) =>
+    async (target: string, options: Options): Promise<void> => {
+      const output = new Output({ json: options.json === true, verbose: isVerbose(options.verbose) });
+      try {
+        const action = await load();
+        done(await action(output, target, options));
+      } catch (error) {
+        output.fail(error);
+        done(exitCodeOf(error));
+      }
+      await output.flush();
+    };
+
+  const withCommonOptions = (command: Command): Command =>
+    command
+      .option("--db <file>", "the journal", DEFAULT_JOURNAL)
+      .option("--json", "JSON on standard output, one document a line")
+      .option("--verbose", "stack traces with errors");
+
+  const withEngineOptions = (command: Command): Command =>
+    command
+      .option("--virtual-time", "skip waits and retry delays: the clock jumps when nothing else is to do")
+      .addOption(
+        new Option(
+          "--max-operations <n|unlimited>",
+          "operations of the execution (default: 3000, as on AWS)",
+        ).argParser(parseLimit),
+      )
+      .addOption(
+        new Option("--max-data <bytes|unlimited>", "data that it may write (default: 100 MiB, as on AWS)").argParser(
+          parseBytes,
+        ),
+      );
+
+  withEngineOptions(
+    withCommonOptions(
+      program
+        .command("run")
+        .description("run a durable handler; with the --name of an earlier execution, continue that one")
+        .argument("<handler file>", "a .ts, .mts, .js, .mjs or .cjs file that exports the handler")
+        .option("--event <json|@file|->", "the input, as JSON, from a file or from standard input", "{}")
+        .addOption(
+          new Option("--name <name>", "name of the execution (default: a new one each time)").argParser(parseName),
+        )
+        .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
+        .option("--fresh", "run anew if the name is taken, as <name>-2, <name>-3 and so on"),
+    ),
+  ).action(perform(async () => (await import("./run-command.ts")).runCommand));
+
+  withEngineOptions(
+    withCommonOptions(
+      program
+        .command("resume")
+        .description("continue an execution where it was")
+        .argument("[id|name|last]", "which one", "last")
+        .option("--handler <file>", "the handler file, if it has moved")
+        .option("--export <name>", "the handler's export, if it has another name now"),
+    ),
+  ).action(perform(async () => (await import("./run-command.ts")).resumeCommand));
+
+  withCommonOptions(program.command("list").description("list the executions of the journal, newest first")).action(
+    (options: CommonOptions) => perform(async () => (await import("./inspect-command.ts")).listCommand)("", options),
+  );
+
+  withCommonOptions(
+    program
+      .command("show")
+      .description("show an execution: its operations as a tree, with durations and attempts")
+      .argument("[id|name|last]", "which one", "last")
+      .option("--all", "every operation, however long a list is"),
+  ).action(perform(async () => (await import("./inspect-command.ts")).showCommand));
+
+  withCommonOptions(
+    program
+      .command("history")
+      .description("print the events of an execution in the service's format and order")
+      .argument("[id|name|last]", "which one", "last")
+      .option("--data", "with inputs, results and errors"),
+  ).action(perform(async () => (await import("./inspect-command.ts")).historyCommand));
+
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  return program;
+}
+
+function describeExitCode([code, meaning]: readonly [ExitCode, string]): string {
+  return `  ${String(code).padStart(3)}  ${meaning}`;
+}
+
+function isVerbose(option: true | undefined): boolean {
+  return option === true || (process.env["DEBUG"] ?? "") !== "";
+}
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  // A reader that has seen enough, as in `list | head`, is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? ExitCode.OK : 1));
+  let exitCode: ExitCode = ExitCode.OK;
+  try {
+    await buildProgram((code) => {
+      exitCode = code;
+    }).parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return ExitCode.OK;
+    // Commander has told people already.
+    const message = error.message.replace(/^error: /, "");
+    const output = new Output({ json: args.includes("--json"), verbose: false });
+    if (output.json) output.printJson({ error: { code: "ERR_USAGE", message } });
+    await output.flush();
+    return ExitCode.USAGE;
+  }
+  return exitCode;
+}
+
+// A handler may leave timers and sockets behind: the end of the command is the end of the process.
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,49 @@
+import { isDurableError } from "../core/errors.ts";
+
+/**
+ * Where words go. Standard output has what was asked for and nothing else: the result or the listing, or with `--json`
+ * one JSON document a line. Everything said along the way goes to standard error.
+ */
+export class Output {
+  readonly json: boolean;
+  readonly #verbose: boolean;
+
+  constructor(options: { json: boolean; verbose: boolean }) {
+    this.json = options.json;
+    this.#verbose = options.verbose;
+  }
+
+  /** What was asked for, as text. */
+  print(text: string): void {
+    process.stdout.write(`${text}\n`);
+  }
+
+  /** What was asked for, with `--json`. */
+  printJson(document: object): void {
+    process.stdout.write(`${JSON.stringify(document)}\n`);
+  }
+
+  /** Said along the way. */
+  say(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** The error that ends the command, for people and with `--json` for programs as well. */
+  fail(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = isDurableError(error) ? error.code : "ERR_INTERNAL";
+    if (this.json) this.printJson({ error: { code, message } });
+    this.say(`error: ${message}`);
+    if (this.#verbose) this.#sayStacks(error);
+    else if (!isDurableError(error)) this.say("This looks like a mistake of durable-fanout. --verbose shows where.");
+  }
+
+  #sayStacks(error: unknown): void {
+    for (let next = error; next instanceof Error; next = next.cause) this.say(next.stack ?? String(next));
+  }
+
+  /** Settles when standard output has taken everything: leaving earlier would cut off a pipe. */
+  async flush(): Promise<void> {
+    await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  }
+}

@@ -1,0 +1,45 @@
+/** Numbers as people read them. The locale is fixed, since scripts and tests read them too. */
+
+const grouped = new Intl.NumberFormat("en");
+
+export function formatCount(value: number): string {
+  return grouped.format(value);
+}
+
+/** `832 B`, `12.4 kB`, `1.9 MB`: decimal units, as quotas and prices are given in. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  const units = ["kB", "MB", "GB", "TB"];
+  let value = bytes / 1_000;
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `7 ms`, `1.25 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 1_000) return `${Math.round(durationMs)} ms`;
+  if (durationMs < 60_000) return `${(durationMs / 1_000).toFixed(durationMs < 10_000 ? 2 : 1)} s`;
+  const seconds = Math.round(durationMs / 1_000);
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1_440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.round(minutes / 60);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** US dollars with enough digits to tell small amounts apart: `$0.20`, `$0.000016`. */
+export function formatDollars(dollars: number): string {
+  if (dollars === 0) return "$0";
+  if (dollars >= 0.1) return `$${dollars.toFixed(2)}`;
+  return `$${dollars.toFixed(Math.min(9, 1 - Math.floor(Math.log10(dollars))))}`;
+}
+
+/** The text in at most `maxLength` characters, on one line. */
+export function shorten(text: string, maxLength: number): string {
+  const line = text.replaceAll(/\s+/g, " ");
+  return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1)}…`;
+}

@@ -1,0 +1,36 @@
+import { basename, relative } from "node:path";
+
+/**
+ * The command that continues an execution, as this process can be called again: `npm start` when that runs it by name,
+ * else the way in which this process was started.
+ */
+export function resumeHint(execution: { name: string; named: boolean; db: string }): string {
+  const npm = execution.named ? npmScript(process.env) : undefined;
+  if (npm !== undefined) return npm;
+  const parts = [...program(process.argv[1] ?? ""), "resume", execution.name];
+  if (execution.db !== ".durable-fanout/journal.db") parts.push("--db", quote(execution.db));
+  return parts.join(" ");
+}
+
+function npmScript(environment: NodeJS.ProcessEnv): string | undefined {
+  const script = environment["npm_lifecycle_event"];
+  switch (environment["npm_command"]) {
+    case "start":
+      return "npm start";
+    case "run":
+    case "run-script":
+      return script === undefined ? undefined : `npm run ${script}`;
+    default:
+      return undefined;
+  }
+}
+
+function program(entry: string): string[] {
+  return /\.[cm]?[jt]s$/.test(basename(entry))
+    ? ["node", quote(relative(process.cwd(), entry))]
+    : ["npx durable-fanout"];
+}
+
+function quote(argument: string): string {
+  return /^[\w./:@+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,135 @@
+import { DurableError } from "../core/errors.ts";
+import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
+import { systemClock, VirtualClock } from "../local/clock.ts";
+import { type ExecutionRecord, LocalEngine, type LocalExecution } from "../local/engine.ts";
+import { drive } from "./drive.ts";
+import { readEvent } from "./event.ts";
+import type { ExitCode } from "./exit-code.ts";
+import { findExecution } from "./find-execution.ts";
+import { type HandlerModule, loadHandlerModule } from "./handler-module.ts";
+import { openJournal } from "./journal-file.ts";
+import type { Output } from "./output.ts";
+import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
+
+interface EngineOptions {
+  db: string;
+  export?: string;
+  virtualTime?: true;
+  maxOperations?: number;
+  maxData?: number;
+}
+
+export interface RunOptions extends EngineOptions {
+  event: string;
+  name?: string;
+  fresh?: true;
+}
+
+export interface ResumeOptions extends EngineOptions {
+  handler?: string;
+}
+
+export async function runCommand(output: Output, handlerFile: string, options: RunOptions): Promise<ExitCode> {
+  quietStandardOutput();
+  const input = await readEvent(options.event);
+  const module = await loadHandlerModule(handlerFile, options.export);
+  const settings: RunSettings = {
+    handlerFile: module.file,
+    handlerExport: module.exportName,
+    maxOperations: options.maxOperations ?? MAX_OPERATIONS,
+    maxDataBytes: options.maxData ?? MAX_DATA_BYTES,
+    virtualTime: options.virtualTime === true,
+  };
+  const engine = openEngine(options.db, settings);
+  try {
+    const name = options.name !== undefined && options.fresh === true ? freeName(engine, options.name) : options.name;
+    const earlier = name === undefined ? undefined : findByName(engine, name);
+    if (earlier !== undefined) refuseOtherHandler(earlier, module);
+    engine.register(module.functionName, module.handler);
+    const begin = (): LocalExecution =>
+      engine.start({
+        functionName: module.functionName,
+        input,
+        metadata: toMetadata(settings),
+        ...(name !== undefined && { name }),
+      });
+    const named = options.name !== undefined && options.fresh !== true;
+    return await drive({ output, engine, module, settings, db: options.db, earlier, named, begin });
+  } finally {
+    await engine.close();
+  }
+}
+
+export async function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
+  quietStandardOutput();
+  // The journal says which handler and which settings; the engine that runs is made from them.
+  const lookup = openEngine(options.db, {});
+  let earlier: ExecutionRecord;
+  try {
+    earlier = findExecution(lookup, target);
+  } finally {
+    await lookup.close();
+  }
+  const kept = readSettings(earlier);
+  const handlerFile = options.handler ?? kept.handlerFile;
+  if (handlerFile === undefined) {
+    const message = `The journal does not say which handler ${earlier.name} belongs to. Name its file with --handler.`;
+    throw new DurableError("ERR_HANDLER_UNKNOWN", message);
+  }
+  const module = await loadHandlerModule(handlerFile, options.export ?? kept.handlerExport);
+  const settings: RunSettings = {
+    handlerFile: module.file,
+    handlerExport: module.exportName,
+    maxOperations: options.maxOperations ?? kept.maxOperations ?? MAX_OPERATIONS,
+    maxDataBytes: options.maxData ?? kept.maxDataBytes ?? MAX_DATA_BYTES,
+    virtualTime: options.virtualTime ?? kept.virtualTime ?? false,
+  };
+  const engine = openEngine(options.db, settings);
+  try {
+    engine.register(earlier.functionName, module.handler);
+    const begin = (): LocalExecution => engine.resume(earlier.arn);
+    return await drive({ output, engine, module, settings, db: options.db, earlier, named: false, begin });
+  } finally {
+    await engine.close();
+  }
+}
+
+function openEngine(db: string, settings: Partial<RunSettings>): LocalEngine {
+  return new LocalEngine({
+    journal: openJournal(db),
+    clock: settings.virtualTime === true ? new VirtualClock() : systemClock,
+    quotas: {
+      ...(settings.maxOperations !== undefined && { operations: settings.maxOperations }),
+      ...(settings.maxDataBytes !== undefined && { dataBytes: settings.maxDataBytes }),
+    },
+  });
+}
+
+/** A handler's own console output is said along the way: standard output is for the result. */
+function quietStandardOutput(): void {
+  const { error } = console;
+  console.log = error;
+  console.info = error;
+  console.debug = error;
+}
+
+function findByName(engine: LocalEngine, name: string): ExecutionRecord | undefined {
+  const found = engine.find(name);
+  return found?.name === name ? found : undefined;
+}
+
+function freeName(engine: LocalEngine, name: string): string {
+  if (findByName(engine, name) === undefined) return name;
+  let number = 2;
+  while (findByName(engine, `${name}-${number}`) !== undefined) number++;
+  return `${name}-${number}`;
+}
+
+function refuseOtherHandler(earlier: ExecutionRecord, module: HandlerModule): void {
+  const { handlerExport = module.exportName } = readSettings(earlier);
+  if (earlier.functionName === module.functionName && handlerExport === module.exportName) return;
+  throw new DurableError(
+    "ERR_EXECUTION_NAME_TAKEN",
+    `The name "${earlier.name}" belongs to an execution of ${earlier.functionName} (export ${handlerExport}). Choose another --name.`,
+  );
+}

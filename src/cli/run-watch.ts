@@ -1,0 +1,106 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Operation } from "../core/wire.ts";
+import type { LocalEngine } from "../local/engine.ts";
+import type { Output } from "./output.ts";
+import { type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
+import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
+
+/** On which the runtime announces each map and parallel that it begins. */
+const BATCH_CHANNEL = "durable-fanout:batch";
+const JSON_EVERY_MS = 1_000;
+
+/** What this process did for the execution, apart from what earlier ones had done. */
+export interface RunTotals {
+  wallMs: number;
+  batches: BatchProgress[];
+  /** Items that ended in this run. */
+  endedHere: number;
+}
+
+/** Follows an execution from `start` to `stop` and shows how far it is. */
+export class RunWatch {
+  readonly #engine: LocalEngine;
+  readonly #maxOperations: number;
+  readonly #view: ProgressView;
+  readonly #progress = new Progress();
+  #startedAtMs = performance.now();
+  #endedAtMs: number | undefined;
+  #unsubscribe: () => void = () => {};
+  #counters = { operations: 0, dataBytes: 0, checkpoints: 0 };
+
+  constructor(options: { output: Output; engine: LocalEngine; maxOperations: number }) {
+    this.#engine = options.engine;
+    this.#maxOperations = options.maxOperations;
+    this.#view = options.output.json ? new JsonView(options.output) : createProgressView(process.stderr);
+  }
+
+  /** @param recorded what earlier runs have recorded */
+  start(arn: string, recorded: readonly Operation[]): void {
+    this.#startedAtMs = performance.now();
+    this.#progress.recall(recorded);
+    const onBatch = (message: unknown): void => {
+      const announcement = message as BatchAnnouncement;
+      if (announcement.executionArn === arn) this.#progress.announce(announcement);
+    };
+    subscribe(BATCH_CHANNEL, onBatch);
+    const stopListening = this.#engine.subscribe((event) => {
+      if (event.type !== "checkpoint" || event.arn !== arn) return;
+      this.#progress.apply(event.updates);
+      this.#counters = event.counters;
+    });
+    this.#unsubscribe = () => {
+      stopListening();
+      unsubscribe(BATCH_CHANNEL, onBatch);
+    };
+    this.#counters = this.#engine.find(arn)?.counters ?? this.#counters;
+    this.#view.start(() => this.#moment());
+  }
+
+  /** Stopping twice is allowed. */
+  stop(): void {
+    this.#endedAtMs ??= performance.now();
+    this.#unsubscribe();
+    this.#view.stop();
+  }
+
+  totals(): RunTotals {
+    const wallMs = (this.#endedAtMs ?? performance.now()) - this.#startedAtMs;
+    return { wallMs, batches: this.#progress.batches(), endedHere: this.#progress.endedHere };
+  }
+
+  #moment(): Moment {
+    const { operations, dataBytes, checkpoints } = this.#counters;
+    return {
+      elapsedMs: performance.now() - this.#startedAtMs,
+      batches: this.#progress.batches(),
+      endedHere: this.#progress.endedHere,
+      operations,
+      maxOperations: this.#maxOperations,
+      dataBytes,
+      requests: checkpoints,
+    };
+  }
+}
+
+/** `{"type":"progress",…}` once a second. */
+class JsonView implements ProgressView {
+  readonly #output: Output;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  start(read: () => Moment): void {
+    const print = (): void => {
+      const { maxOperations, ...moment } = read();
+      const limit = Number.isFinite(maxOperations) ? maxOperations : null;
+      this.#output.printJson({ type: "progress", ...moment, maxOperations: limit });
+    };
+    this.#timer = setInterval(print, JSON_EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

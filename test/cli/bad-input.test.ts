@@ -1,0 +1,272 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, test } from "vitest";
+import { type CliResult, documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+
+function expectRefusal(result: CliResult, exitCode: number, code: string, message: RegExp): void {
+  expect({ exitCode: result.exitCode, stderr: result.stderr }).toEqual({
+    exitCode,
+    stderr: expect.stringMatching(message),
+  });
+  expect(documentsOf(result).at(-1)).toEqual({ error: { code, message: expect.stringMatching(message) } });
+  expect(result.stderr).not.toMatch(/^\s+at /m);
+}
+
+describe.concurrent("a handler file", () => {
+  test("that is missing is named, and no journal is made", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", "nowhere.ts", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_MISSING", /There is no handler file .*nowhere\.ts/);
+    expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
+  });
+
+  test("that is a directory is named", async () => {
+    const cwd = temporaryFolder();
+    expectRefusal(await runCli(["run", ".", "--json"], { cwd }), 3, "ERR_HANDLER_MISSING", /is a directory/);
+  });
+
+  test("without the export is told which functions it has", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "nothing", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_EXPORT", /has no export "nothing"\. It exports .*failing/);
+    const other = await runCli(["run", HANDLERS, "--export", "notAFunction", "--json"], { cwd });
+    expectRefusal(other, 3, "ERR_HANDLER_EXPORT", /exports "notAFunction", no function/);
+  });
+
+  test("that throws at import shows its error, and where with --verbose", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "broken.mjs"), 'throw new TypeError("no configuration");');
+    const result = await runCli(["run", "broken.mjs", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_IMPORT", /broken\.mjs cannot be imported: TypeError: no configuration/);
+    const verbose = await runCli(["run", "broken.mjs", "--verbose"], { cwd });
+    expect(verbose.stderr).toMatch(/^\s+at .*broken\.mjs/m);
+  });
+
+  test("with a mistake in its syntax is named", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "typo.mjs"), "export const handler = (;");
+    expectRefusal(
+      await runCli(["run", "typo.mjs", "--json"], { cwd }),
+      3,
+      "ERR_HANDLER_IMPORT",
+      /typo\.mjs.*SyntaxError/,
+    );
+  });
+
+  test("may be CommonJS", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(
+      join(cwd, "old.cjs"),
+      "const names = {}; names.handler = async () => ({ Status: 'SUCCEEDED' }); module.exports = names;",
+    );
+    expect((await runCli(["run", "old.cjs"], { cwd })).exitCode).toBe(0);
+  });
+
+  test("whose error escapes ends the run with the way to continue", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "crashing", "--name", "crash"], { cwd });
+    expect(result.exitCode).toBe(3);
+    expect(result.stderr).toMatch(/escaped from the handler.*thrown from a timer/);
+    expect(result.stderr).toContain("To continue: node");
+    const shown = documentsOf(await runCli(["show", "crash", "--json"], { cwd }))[0];
+    expect(shown).toMatchObject({ execution: { status: "RUNNING" } });
+  });
+});
+
+describe.concurrent("an event", () => {
+  test.for([
+    ['{"a":x}', /unexpected "x" at line 1, column 6/],
+    ['{"a": 1,\n "b": tru}', /unexpected "t" at line 2, column 7/],
+    ['{"a": [1, 2', /ends too early at line 1, column 12/],
+    ["{'a': 1}", /unexpected "'" at line 1, column 2/],
+    ['{"a":1}}', /unexpected "}" at line 1, column 8/],
+    ["", /is empty/],
+  ] as const)("that is not JSON, %s, is refused with the position", async ([event, message]) => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--event", event, "--json"], { cwd });
+    expectRefusal(result, 2, "ERR_EVENT_INVALID", message);
+    expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
+  });
+
+  test("in a missing file is named", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--event", "@none.json", "--json"], { cwd });
+    expectRefusal(result, 2, "ERR_EVENT_UNREADABLE", /none\.json cannot be read: there is no such file/);
+  });
+});
+
+describe.concurrent("a command line", () => {
+  test.for([
+    [["frobnicate"], /unknown command/],
+    [["run"], /missing required argument/],
+    [["run", HANDLERS, "--no-such-option"], /unknown option/],
+    [["run", HANDLERS, "--max-operations", "many"], /whole number/],
+    [["run", HANDLERS, "--max-data", "-1"], /Give bytes/],
+    [["run", HANDLERS, "--name", "last"], /choose another name/],
+    [["run", HANDLERS, "--name", "with space"], /1 to 64 letters/],
+  ] as const)("that is wrong, %j, ends with 2", async ([args, message]) => {
+    const result = await runCli([...args, "--json"], { cwd: temporaryFolder() });
+    expectRefusal(result, 2, "ERR_USAGE", message);
+  });
+});
+
+describe.concurrent("a journal", () => {
+  test("that is another program's database is refused and left as it is", async () => {
+    const cwd = temporaryFolder();
+    const file = join(cwd, "other.db");
+    const database = new DatabaseSync(file);
+    database.exec("CREATE TABLE songs (title TEXT); INSERT INTO songs VALUES ('Gloria')");
+    database.close();
+    const before = readFileSync(file);
+    for (const args of [["run", HANDLERS], ["list"]]) {
+      const result = await runCli([...args, "--db", file, "--json"], { cwd });
+      expectRefusal(result, 4, "ERR_JOURNAL_NOT_OURS", /other\.db/);
+    }
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  test("that is no database is refused and left as it is", async () => {
+    const cwd = temporaryFolder();
+    const file = join(cwd, "notes.txt");
+    writeFileSync(file, "These are notes, and nobody wants to lose them.\n".repeat(100));
+    const result = await runCli(["run", HANDLERS, "--db", file, "--json"], { cwd });
+    expectRefusal(result, 4, "ERR_JOURNAL_NOT_OURS", /notes\.txt/);
+    expect(readFileSync(file, "utf8")).toMatch(/^These are notes/);
+  });
+
+  test("whose pages are damaged is reported as corrupt", async () => {
+    const cwd = temporaryFolder();
+    const file = join(cwd, "journal.db");
+    await runCli(["run", HANDLERS, "--event", '{"count":200}', "--db", file], { cwd });
+    const bytes = readFileSync(file);
+    bytes.fill(0x5a, 4096);
+    writeFileSync(file, bytes);
+    const result = await runCli(["list", "--db", file, "--json"], { cwd });
+    expectRefusal(result, 4, "ERR_JOURNAL_CORRUPT", /journal\.db/);
+    expect((await runCli(["run", HANDLERS, "--db", file, "--json"], { cwd })).exitCode).toBe(4);
+  });
+
+  test("from a newer version is refused", async () => {
+    const cwd = temporaryFolder();
+    const file = join(cwd, "journal.db");
+    await runCli(["run", HANDLERS, "--db", file], { cwd });
+    const database = new DatabaseSync(file);
+    database.exec("PRAGMA user_version = 999");
+    database.close();
+    const result = await runCli(["run", HANDLERS, "--db", file, "--json"], { cwd });
+    expectRefusal(result, 4, "ERR_JOURNAL_NEWER", /newer/);
+  });
+
+  test("that cannot be written is refused", async (context) => {
+    if (process.getuid?.() === 0) context.skip("root may write everything");
+    const cwd = temporaryFolder();
+    const file = join(cwd, "journal.db");
+    await runCli(["run", HANDLERS, "--db", file], { cwd });
+    chmodSync(file, 0o444);
+    const result = await runCli(["run", HANDLERS, "--db", file, "--json"], { cwd });
+    expectRefusal(result, 4, "ERR_JOURNAL_READ_ONLY", /journal\.db/);
+  });
+
+  test("whose folder cannot be made is refused", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "file"), "");
+    const result = await runCli(["run", HANDLERS, "--db", "file/journal.db", "--json"], { cwd });
+    expectRefusal(result, 4, "ERR_JOURNAL_READ_ONLY", /folder .*file cannot be created/);
+  });
+
+  test("that is missing is not made by looking at it", async () => {
+    const cwd = temporaryFolder();
+    for (const command of ["list", "show", "history"]) {
+      expectRefusal(await runCli([command, "--json"], { cwd }), 4, "ERR_JOURNAL_MISSING", /There is no journal/);
+    }
+    expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
+  });
+
+  test("in use by another process is refused to a second one, but can be looked at", async () => {
+    const cwd = temporaryFolder();
+    const first = startCli(["run", HANDLERS, "--export", "waiting", "--name", "long"], { cwd });
+    await first.said("To continue");
+    const second = await runCli(["run", HANDLERS, "--json"], { cwd });
+    expectRefusal(second, 5, "ERR_JOURNAL_IN_USE", /in use/);
+    expectRefusal(await runCli(["resume", "--json"], { cwd }), 5, "ERR_JOURNAL_IN_USE", /in use/);
+    const listed = documentsOf(await runCli(["list", "--json"], { cwd }))[0];
+    expect(listed).toMatchObject({ executions: [{ name: "long", status: "RUNNING" }] });
+    expect((await runCli(["show", "long"], { cwd })).stdout).toContain("first");
+    expect((await runCli(["history", "long"], { cwd })).stdout).toContain("ExecutionStarted");
+    first.child.kill("SIGINT");
+    expect((await first.ended).exitCode).toBe(130);
+  });
+
+  test("on a full disk ends the run, and the run continues once there is room", async (context) => {
+    const mount = (sizeKilobytes: number, command: string): string[] => [
+      "unshare",
+      "--user",
+      "--map-root-user",
+      "--mount",
+      "sh",
+      "-c",
+      `mount -t tmpfs -o size=${sizeKilobytes}k tmpfs small && ${command}`,
+      "sh",
+    ];
+    const cwd = temporaryFolder();
+    mkdirSync(join(cwd, "small"));
+    const [unshare = "", ...probe] = mount(100, "true");
+    if (spawnSync(unshare, probe, { cwd }).status !== 0) context.skip("this system lets nobody mount a small disk");
+    // The small disk lives as long as the shell: what is left of the journal is copied from it, as a user would move it.
+    const under = mount(1_500, '"$@"; code=$?; cp -r small kept; exit $code');
+    const event = ["--event", '{"megabytes":3}'];
+    const db = ["--db", "small/journal.db"];
+    const args = ["run", HANDLERS, "--export", "writing", "--name", "full", ...event, ...db, "--json"];
+    const result = await runCli(args, { cwd, under });
+    expectRefusal(result, 8, "ERR_JOURNAL_DISK_FULL", /small\/journal\.db/);
+    const recorded = documentsOf(await runCli(["show", "full", "--db", "kept/journal.db", "--json"], { cwd }))[0];
+    const { operations } = recorded as { operations: { Status: string }[] };
+    expect(operations.filter((operation) => operation.Status === "SUCCEEDED").length).toBeGreaterThan(2);
+    const resumed = await runCli(["resume", "full", "--db", "kept/journal.db"], { cwd });
+    expect({ exitCode: resumed.exitCode, stdout: resumed.stdout }).toEqual({ exitCode: 0, stdout: "3\n" });
+  });
+});
+
+describe.concurrent("an execution", () => {
+  test("that is unknown is named", async () => {
+    const cwd = temporaryFolder();
+    await runCli(["run", HANDLERS], { cwd });
+    for (const command of ["resume", "show", "history"]) {
+      const result = await runCli([command, "nobody", "--json"], { cwd });
+      expectRefusal(result, 6, "ERR_EXECUTION_UNKNOWN", /no execution "nobody"/);
+    }
+  });
+
+  test("whose name has another input is kept, and the name refused", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--name", "taken", "--json", "--event"];
+    await runCli([...args, '{"count":4}'], { cwd });
+    const result = await runCli([...args, '{"count":5}'], { cwd });
+    expectRefusal(result, 7, "ERR_EXECUTION_NAME_TAKEN", /taken/);
+    expect(documentsOf(await runCli([...args, '{"count":4}'], { cwd })).at(-1)).toMatchObject({ result: { sum: 14 } });
+  });
+
+  test("whose name belongs to another handler is refused", async () => {
+    const cwd = temporaryFolder();
+    await runCli(["run", HANDLERS, "--name", "taken"], { cwd });
+    const result = await runCli(["run", HANDLERS, "--name", "taken", "--export", "talkative", "--json"], { cwd });
+    expectRefusal(result, 7, "ERR_EXECUTION_NAME_TAKEN", /taken/);
+  });
+
+  test("with a payload over the limit fails once, naming the operation, its size and the limit", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "large", "--json"], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/export rows.*(300,?0\d\d|293|300\.0).*(262,?144|256)/);
+    expect(documentsOf(result).at(-1)).toMatchObject({ counters: { invocations: 1, retries: 0 } });
+  });
+
+  test("whose result is not serializable fails with the reason", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "unserializable"], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/FAILED.*BigInt/);
+  });
+});

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+
+function ledgerArguments(cwd: string, count: number): string[] {
+  const event = JSON.stringify({ log: join(cwd, "ledger.log"), count, stepMs: 20 });
+  return ["run", HANDLERS, "--export", "ledger", "--event", event, "--name", "ledger"];
+}
+
+function linesOf(cwd: string): number {
+  const log = join(cwd, "ledger.log");
+  return existsSync(log) ? readFileSync(log, "utf8").split("\n").length - 1 : 0;
+}
+
+async function untilLines(cwd: string, count: number): Promise<void> {
+  while (linesOf(cwd) < count) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+describe.concurrent("an interrupted run", () => {
+  test.for([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("ends on %s with %i and says how to continue, and resume continues", async ([signal, exitCode]) => {
+    const cwd = temporaryFolder();
+    const run = startCli([...ledgerArguments(cwd, 200), "--json"], { cwd });
+    await untilLines(cwd, 40);
+    run.child.kill(signal);
+    const interrupted = await run.ended;
+    expect(interrupted.exitCode).toBe(exitCode);
+    expect(interrupted.stderr).toMatch(
+      /Interrupted; everything acknowledged is in the journal\. To continue: node .* resume ledger/,
+    );
+    expect(documentsOf(interrupted).at(-1)).toMatchObject({ type: "interrupted", signal, resume: expect.any(String) });
+
+    const before = documentsOf(await runCli(["show", "ledger", "--json"], { cwd }))[0] as {
+      execution: { status: string };
+      operations: { Status: string; Name?: string }[];
+    };
+    expect(before.execution.status).toBe("RUNNING");
+    const acknowledged = before.operations.filter(({ Status }) => Status === "SUCCEEDED").map(({ Name }) => Name);
+    const linesBefore = linesOf(cwd);
+
+    const resumed = await runCli(["resume"], { cwd });
+    expect(resumed.exitCode).toBe(0);
+    expect(resumed.stderr).toContain("Continuing:");
+    expect(JSON.parse(resumed.stdout)).toEqual({ sum: 59_700, count: 200 });
+    const later = readFileSync(join(cwd, "ledger.log"), "utf8").split("\n").slice(linesBefore);
+    const ranAgain = later.map((line) => line.split(" ")[1]).filter((name) => acknowledged.includes(name));
+    expect(ranAgain).toEqual([]);
+  });
+
+  test("is continued by the same run command as well", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli(ledgerArguments(cwd, 100), { cwd });
+    await untilLines(cwd, 20);
+    run.child.kill("SIGINT");
+    await run.ended;
+    const again = await runCli([...ledgerArguments(cwd, 100), "--json"], { cwd });
+    expect(again.exitCode).toBe(0);
+    expect(documentsOf(again)[0]).toMatchObject({ type: "started", continued: true });
+  });
+
+  test("ends at once on a second signal", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli(["run", HANDLERS, "--export", "waiting"], { cwd });
+    await run.said("To continue");
+    run.child.kill("SIGINT");
+    run.child.kill("SIGINT");
+    expect((await run.ended).exitCode).toBe(130);
+  });
+
+  test("during npm start is told to use npm start again", async () => {
+    const cwd = temporaryFolder();
+    const env = { npm_command: "start", npm_lifecycle_event: "start" };
+    const run = startCli(["run", HANDLERS, "--export", "waiting", "--name", "wait"], { cwd, env });
+    await run.said("To continue");
+    run.child.kill("SIGINT");
+    expect((await run.ended).stderr).toMatch(/To continue: npm start\n$/);
+  });
+});
+
+describe.concurrent("the resume command", () => {
+  test("keeps the limits of the run and shows the answer of an execution that has ended", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--event", '{"count":20}', "--max-operations", "unlimited", "--name", "kept"];
+    await runCli(args, { cwd });
+    const resumed = await runCli(["resume", "kept"], { cwd });
+    expect(resumed.exitCode).toBe(0);
+    expect(JSON.parse(resumed.stdout)).toEqual({ sum: 2_470 });
+  });
+
+  test("finds an execution by its id, and another handler file with --handler", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "old.ts"), `export { waiting as handler } from ${JSON.stringify(HANDLERS)};`);
+    const run = startCli(["run", "old.ts", "--name", "moved", "--json"], { cwd });
+    await run.said("To continue");
+    run.child.kill("SIGINT");
+    const { arn } = (documentsOf(await run.ended)[0] as { execution: { arn: string } }).execution;
+    renameSync(join(cwd, "old.ts"), join(cwd, "new.ts"));
+    expect((await runCli(["resume", arn], { cwd })).exitCode).toBe(3);
+    const args = ["resume", arn, "--handler", "new.ts", "--virtual-time"];
+    expect((await runCli(args, { cwd })).stdout).toBe('"awake"\n');
+  });
+
+  test("waits for a retry that was pending", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "retrying"], { cwd });
+    expect(result.stdout).toBe("2\n");
+    const shown = await runCli(["show"], { cwd });
+    expect(shown.stdout).toContain("attempt 2");
+  });
+});

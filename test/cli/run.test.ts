@@ -1,0 +1,124 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { documentsOf, HANDLERS, runCli, temporaryFolder } from "../support/cli.ts";
+
+describe.concurrent("the run command", () => {
+  test("prints id and resume command first, then a summary, and the result alone on standard output", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--event", '{"count":4}', "--name", "squares"], { cwd });
+    expect(result.exitCode).toBe(0);
+    expect(JSON.parse(result.stdout)).toEqual({ sum: 14 });
+    const lines = result.stderr.split("\n");
+    expect(lines[0]).toMatch(/^squares {2}arn:.*\/durable-execution\/squares\//);
+    expect(lines[1]).toMatch(/^To continue after an interruption: node .*main\.ts resume squares$/);
+    expect(result.stderr).toContain("✔ SUCCEEDED after");
+    for (const label of ["items", "operations", "updates", "written", "invocations", "cost on AWS", "not included:"]) {
+      expect(result.stderr).toContain(label);
+    }
+  });
+
+  test("with --json prints one document a line: started, then finished with counters, cost and result", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--event", '{"count":4}', "--json"], { cwd });
+    expect(result.exitCode).toBe(0);
+    const documents = documentsOf(result);
+    expect(documents[0]).toMatchObject({ type: "started", continued: false, execution: { arn: expect.any(String) } });
+    expect(documents.at(-1)).toMatchObject({
+      type: "finished",
+      execution: { status: "SUCCEEDED", functionName: "cli-handlers" },
+      result: { sum: 14 },
+      items: 4,
+      batches: [{ name: "squares", done: 4, failed: 0, running: 0, ended: true }],
+      counters: { operations: expect.any(Number), updates: expect.any(Number), requestBytes: expect.any(Number) },
+      cost: { totalUsd: expect.any(Number), notIncluded: expect.any(Array) },
+      refusedByAws: [],
+    });
+  });
+
+  test("reads the event from a file and from standard input", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "event.json"), '\uFEFF{\n  "count": 3\n}\n');
+    const fromFile = await runCli(["run", HANDLERS, "--event", "@event.json"], { cwd });
+    expect(JSON.parse(fromFile.stdout)).toEqual({ sum: 5 });
+    const fromStdin = await runCli(["run", HANDLERS, "--event", "-"], { cwd, stdin: '{"count":2}' });
+    expect(JSON.parse(fromStdin.stdout)).toEqual({ sum: 1 });
+  });
+
+  test("lets the module print its own result, and keeps its console off standard output", async () => {
+    const cwd = temporaryFolder();
+    const formatted = await runCli(["run", HANDLERS, "--export", "formatted"], { cwd });
+    expect(formatted.stdout).toBe("formatted: plain\n");
+    const talkative = await runCli(["run", HANDLERS, "--export", "talkative"], { cwd });
+    expect(talkative.stdout).toBe('"quiet result"\n');
+    expect(talkative.stderr).toContain("said by the handler");
+  });
+
+  test("called again with the same name and input it shows the answer, with --fresh it runs anew", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--event", '{"count":4}', "--name", "again", "--json"];
+    const first = documentsOf(await runCli(args, { cwd }));
+    const second = await runCli(args, { cwd });
+    expect(second.exitCode).toBe(0);
+    expect(second.stderr).toContain("This execution ended on");
+    expect(documentsOf(second).at(-1)).toMatchObject({
+      execution: (first.at(-1) as { execution: object }).execution,
+      result: { sum: 14 },
+    });
+    const fresh = documentsOf(await runCli([...args, "--fresh"], { cwd }));
+    expect(fresh[0]).toMatchObject({ continued: false, execution: { name: "again-2" } });
+    const { executions } = documentsOf(await runCli(["list", "--json"], { cwd }))[0] as { executions: unknown[] };
+    expect(executions).toHaveLength(2);
+  });
+
+  test("a failed execution ends with 1, its error on standard error and in the JSON", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "failing", "--json"], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/✖ FAILED after .*: StepError: the shelf is empty/);
+    expect(documentsOf(result).at(-1)).toMatchObject({
+      type: "finished",
+      execution: { status: "FAILED" },
+      error: { code: "ERR_EXECUTION_FAILED", message: "the shelf is empty", type: "StepError" },
+    });
+  });
+
+  test("--virtual-time skips an hour's wait", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "waiting", "--virtual-time"], { cwd });
+    expect(result.exitCode).toBe(0);
+    expect(JSON.parse(result.stdout)).toBe("awake");
+  });
+
+  test("refuses more operations than the limit, and says loudly when the limit is lifted", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--event", '{"count":20}', "--max-operations"];
+    const limited = await runCli([...args, "10"], { cwd });
+    expect(limited.exitCode).toBe(1);
+    expect(limited.stderr).toMatch(/FAILED.*10/);
+    const lifted = await runCli([...args, "unlimited"], { cwd });
+    expect(lifted.exitCode).toBe(0);
+    expect(lifted.stderr).toContain("AWS would refuse this beyond 3,000 operations");
+  });
+
+  test("says after the run that AWS would refuse it", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--event", '{"count":1600}', "--max-operations", "unlimited", "--json"];
+    const result = await runCli(args, { cwd });
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr).toContain("AWS would refuse this execution: 3,20");
+    expect(documentsOf(result).at(-1)).toMatchObject({ refusedByAws: [expect.stringContaining("3,000")] });
+  });
+
+  test("elsewhere than on a terminal progress is plain lines", async () => {
+    const cwd = temporaryFolder();
+    const log = join(cwd, "ledger.log");
+    const event = JSON.stringify({ log, count: 100, stepMs: 100 });
+    const result = await runCli(["run", HANDLERS, "--export", "ledger", "--event", event], { cwd });
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr).toMatch(
+      /ledger: \d+(\/100)? (steps|items) done, .*\d of 3,000 operations, .* written, \d+ requests/,
+    );
+    expect(result.stderr).not.toContain("\u001b[");
+  });
+});

@@ -1,0 +1,103 @@
+import { appendFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createRetryStrategy, JitterStrategy, NestingType, withDurableExecution } from "../../src/index.ts";
+
+const retryAfterASecond = createRetryStrategy({
+  maxAttempts: 3,
+  initialDelay: { seconds: 1 },
+  backoffRate: 1,
+  jitter: JitterStrategy.NONE,
+});
+
+/** Squares the numbers below `count`, one step each, and adds them up. */
+export const handler = withDurableExecution(async ({ count = 3 }: { count?: number }, ctx) => {
+  const numbers = Array.from({ length: count }, (_, index) => index);
+  const batch = await ctx.map("squares", numbers, (item, number) => item.step("square", async () => number * number));
+  return { sum: batch.getResults().reduce((sum, square) => sum + square, 0) };
+});
+
+export const formatted = withDurableExecution(async () => ({ text: "plain" }));
+
+export const failing = withDurableExecution(async (_event: unknown, ctx) => {
+  await ctx.step(
+    "doomed",
+    async () => {
+      throw new RangeError("the shelf is empty");
+    },
+    { retryStrategy: () => ({ shouldRetry: false }) },
+  );
+});
+
+/** Fails at the first attempt of one step and waits a second for the next. */
+export const retrying = withDurableExecution(async (_event: unknown, ctx) =>
+  ctx.step(
+    "flaky",
+    async ({ attempt }) => {
+      if (attempt === 1) throw new Error("not yet");
+      return attempt;
+    },
+    { retryStrategy: retryAfterASecond },
+  ),
+);
+
+export const waiting = withDurableExecution(async (_event: unknown, ctx) => {
+  await ctx.step("first", async () => "done");
+  await ctx.wait("a long while", { hours: 1 });
+  return "awake";
+});
+
+export const talkative = withDurableExecution(async () => {
+  console.log("said by the handler");
+  return "quiet result";
+});
+
+export const large = withDurableExecution(async (_event: unknown, ctx) =>
+  ctx.step("export rows", async () => "x".repeat(300_000), { retryStrategy: retryAfterASecond }),
+);
+
+/** Writes `megabytes` in steps of 100 kB. */
+export const writing = withDurableExecution(async ({ megabytes }: { megabytes: number }, ctx) => {
+  for (let step = 0; step < megabytes * 10; step++) await ctx.step(`block ${step}`, async () => "x".repeat(100_000));
+  return megabytes;
+});
+
+export const unserializable = withDurableExecution(async () => ({ big: 1n }));
+
+export const crashing = withDurableExecution(async (_event: unknown, ctx) => {
+  await ctx.step("first", async () => "done");
+  setTimeout(() => {
+    throw new Error("thrown from a timer");
+  }, 1);
+  await sleep(60_000);
+});
+
+/** Steps that take `stepMs` each and leave a line in `log` when they run: what a kill must not repeat. */
+export const ledger = withDurableExecution(
+  async ({ log, count, stepMs }: { log: string; count: number; stepMs: number }, ctx) => {
+    const items = Array.from({ length: count }, (_, index) => index);
+    const batch = await ctx.map(
+      "ledger",
+      items,
+      (item, index) =>
+        item.step(
+          `entry-${index}`,
+          async ({ attempt }) => {
+            await sleep(stepMs);
+            appendFileSync(log, `${process.pid} entry-${index} ${attempt}\n`);
+            if (index % 50 === 7 && attempt === 1) throw new Error("first attempt of some");
+            return index * 3;
+          },
+          { retryStrategy: retryAfterASecond },
+        ),
+      { maxConcurrency: 8, nesting: NestingType.FLAT },
+    );
+    return { sum: batch.getResults().reduce((sum, value) => sum + value, 0), count: batch.successCount };
+  },
+);
+
+export function formatResult(result: unknown): string {
+  if (typeof result === "object" && result !== null && "text" in result) return `formatted: ${String(result.text)}`;
+  return JSON.stringify(result);
+}
+
+export const notAFunction = 42;
