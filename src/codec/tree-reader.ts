@@ -1,7 +1,10 @@
 import { unreadable } from "./format.ts";
+import { fromDeltas } from "./integer-deltas.ts";
 import { readNumberBlock } from "./number-block.ts";
 import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
 import { readTyped } from "./typed-reader.ts";
+
+const ARRAY_TAGS: ReadonlySet<unknown> = new Set([TAG.array, TAG.table, TAG.numbers, TAG.deltas]);
 
 /**
  * Turns a tree back into the value. The tree may come from a hostile writer: everything in it is checked, nothing in
@@ -34,9 +37,9 @@ export class TreeReader {
     return object;
   }
 
-  /** An array node, which is one of three. */
+  /** An array node, which is one of four. */
   readArray(node: unknown, depth: number): unknown[] {
-    if (Array.isArray(node) && (node[0] === TAG.array || node[0] === TAG.table || node[0] === TAG.numbers)) {
+    if (Array.isArray(node) && ARRAY_TAGS.has(node[0])) {
       return this.read(node, depth) as unknown[];
     }
     throw unreadable("an array is missing");
@@ -67,7 +70,13 @@ export class TreeReader {
         return this.#readTable(node, depth);
       case TAG.numbers: {
         const count = node[1];
-        return readNumberBlock(this.readBlob(typeof count === "number" ? count * 8 : undefined), count as number);
+        if (typeof count !== "number" || !Number.isInteger(count)) throw unreadable("a block of numbers has no length");
+        return readNumberBlock(this.readBlob(count * 8), count);
+      }
+      case TAG.deltas: {
+        const numbers = fromDeltas(node.slice(1));
+        if (numbers === undefined) throw unreadable("a sequence of numbers is damaged");
+        return numbers;
       }
       default:
         return readTyped(node, this, depth);

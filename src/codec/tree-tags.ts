@@ -14,7 +14,7 @@ export const TAG = {
   undefined: 3,
   /** `[4, "NaN" | "Infinity" | "-Infinity" | "-0"]` */
   number: 4,
-  /** `[5, decimal digits]` */
+  /** `[5, hexadecimal digits]`, with a minus sign if negative; reading decimal ones takes more than linear time. */
   bigint: 5,
   /** `[6, epoch milliseconds or null]` */
   date: 6,
@@ -28,6 +28,8 @@ export const TAG = {
   regexp: 10,
   /** `[11, class name, members]`: an object node with name, message, stack, cause, errors and the own members. */
   error: 11,
+  /** `[12, first, ...differences]`: an array of integers, see `integer-deltas.ts`. */
+  deltas: 12,
 } as const;
 
 /** Nesting that the tree goes to. Deeper JSON is stored as plain JSON; deeper typed values are refused. */

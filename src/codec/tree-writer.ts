@@ -1,3 +1,4 @@
+import { toDeltas } from "./integer-deltas.ts";
 import { isLongNumbers, minJsonChars, writeNumberBlock } from "./number-block.ts";
 import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
 
@@ -26,7 +27,7 @@ const MIN_TABLE_ROWS = 2;
 
 /**
  * Turns a value into a tree: arrays of like objects become tables, so that a key is written once and not once a row,
- * and arrays of long numbers become binary blocks.
+ * arrays of long numbers become binary blocks, and sequences become differences.
  */
 export class TreeWriter {
   #blobs: Uint8Array[] = [];
@@ -72,7 +73,7 @@ export class TreeWriter {
     return node;
   }
 
-  /** An array as a table, a block of numbers, or one by one. */
+  /** An array as a table, a block of long numbers, differences, or one by one. */
   writeArray(items: readonly unknown[], depth: number): TreeNode {
     const first = items[0];
     if (typeof first === "object" && items.length >= MIN_TABLE_ROWS) {
@@ -83,6 +84,11 @@ export class TreeWriter {
       this.#savedChars += minJsonChars(items) - String(node).length - 2;
       this.#blobs.push(writeNumberBlock(items));
       return node;
+    }
+    const sequence = typeof first === "number" ? toDeltas(items) : undefined;
+    if (sequence !== undefined) {
+      this.#savedChars += sequence.minSavedChars - 3;
+      return [TAG.deltas, ...sequence.deltas];
     }
     const node = new Array<TreeNode>(items.length + 1);
     node[0] = TAG.array;

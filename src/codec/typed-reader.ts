@@ -20,9 +20,6 @@ const VIEWS: ReadonlyMap<unknown, BufferView> = new Map<unknown, BufferView>([
   ["DataView", DataView],
 ]);
 
-/** 20,000 digits: turning digits into a BigInt takes more than linear time, so that the length is bounded. */
-const MAX_BIGINT_DIGITS = 20_000;
-
 /** Reads a tagged node that stands for something JSON has no form for. Throws `ERR_PAYLOAD_UNREADABLE`. */
 export function readTyped(node: unknown[], reader: TreeReader, depth: number): unknown {
   const [tag, first, second] = node;
@@ -33,8 +30,7 @@ export function readTyped(node: unknown[], reader: TreeReader, depth: number): u
       if (first === "NaN" || first === "Infinity" || first === "-Infinity" || first === "-0") return Number(first);
       throw unreadable("a number is damaged");
     case TAG.bigint:
-      if (typeof first === "string" && first.length <= MAX_BIGINT_DIGITS && /^-?\d+$/.test(first)) return BigInt(first);
-      throw unreadable("a BigInt is damaged");
+      return readBigInt(first);
     case TAG.date:
       if (first === null) return new Date(Number.NaN);
       if (typeof first === "number") return new Date(first);
@@ -55,6 +51,15 @@ export function readTyped(node: unknown[], reader: TreeReader, depth: number): u
       return readError(first, reader.readObject(second, depth + 1));
     default:
       throw unreadable(`its tag ${JSON.stringify(tag)?.slice(0, 20)} is not known to this release`);
+  }
+}
+
+function readBigInt(hex: unknown): bigint {
+  if (typeof hex !== "string" || !/^-?[\da-f]+$/.test(hex)) throw unreadable("a BigInt is damaged");
+  try {
+    return hex.startsWith("-") ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`);
+  } catch (cause) {
+    throw unreadable("a BigInt is too large", cause);
   }
 }
 

@@ -19,7 +19,7 @@ export class TypedDialect implements Dialect {
       case "undefined":
         return this.#exotic([TAG.undefined]);
       case "bigint":
-        return this.#exotic([TAG.bigint, value.toString()]);
+        return this.#exotic([TAG.bigint, value.toString(16)]);
       case "function":
       case "symbol":
         return null;
