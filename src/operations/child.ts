@@ -100,10 +100,10 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   }
   if (!plan.virtual) execution.finish(inner);
   const encoding = plan.format.encode(operation, result);
-  const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
+  const { payload, value, oversized } = encoding instanceof Promise ? await encoding : encoding;
   if (plan.virtual) return value;
   let rest: Partial<OperationUpdate> | undefined;
-  if (isTooLarge(payload, execution.settings.quotas.payloadBytes)) {
+  if (oversized || isTooLarge(payload, execution.settings.quotas.payloadBytes)) {
     const summary = plan.format.summarize(value);
     if (isTooLarge(summary, execution.settings.quotas.payloadBytes)) {
       return failLive(operation, plan, inner, payloadTooLarge(operation, "summary of the result", summary));

@@ -7,7 +7,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
-import { childResultFormat, runChild } from "./child.ts";
+import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import {
   BatchItemStatus,
   Completion,
@@ -16,6 +16,7 @@ import {
   completionConfigFault,
 } from "./completion.ts";
 import { isFinished } from "./operation.ts";
+import type { EncodedResult } from "./payload.ts";
 
 /** Whether each branch is a context of its own in the history. */
 export const NestingType = {
@@ -59,11 +60,13 @@ export async function runFanOut<T>(
     execution.terminate({ end: "fail", error: fault });
     return park();
   }
+  const sizes = { itemBytes: 0 };
   const format = batchFormat<T>({
     type: branches.kind === "map" ? "MapResult" : "ParallelResult",
     serdes: config.serdes,
     hasItemSerdes: config.itemSerdes !== undefined || scope.defaultSerdes !== undefined,
     summaryGenerator: config.summaryGenerator,
+    itemBytes: () => sizes.itemBytes,
   });
   const result = await runChild(execution, scope, {
     name,
@@ -71,7 +74,7 @@ export async function runFanOut<T>(
     virtual: false,
     format,
     body: (inner, recorded) => {
-      const fanOut = new FanOut<T>(execution, inner, branches, config);
+      const fanOut = new FanOut<T>(execution, inner, branches, config, sizes);
       if (recorded === undefined) return fanOut.run();
       const operation = { execution, scope: inner } as Parameters<typeof readSummary>[0];
       return fanOut.rebuild(readSummary(operation, recorded.ContextDetails?.Result));
@@ -104,13 +107,32 @@ class FanOut<T> {
   readonly #config: FanOutConfig<T>;
   readonly #completion: Completion;
   readonly #items: BatchItem<T>[] = [];
+  readonly #itemFormat: ResultFormat;
 
-  constructor(execution: Execution, scope: Scope, branches: Branches, config: FanOutConfig<T>) {
+  constructor(
+    execution: Execution,
+    scope: Scope,
+    branches: Branches,
+    config: FanOutConfig<T>,
+    sizes: { itemBytes: number },
+  ) {
     this.#execution = execution;
     this.#scope = scope;
     this.#branches = branches;
     this.#config = config;
     this.#completion = new Completion(branches.count, config.completionConfig, branches.nameOf);
+    const format = childResultFormat({ serdes: config.itemSerdes as AnySerdes });
+    const tally = (encoded: EncodedResult): EncodedResult => {
+      sizes.itemBytes += encoded.payload?.length ?? 0;
+      return encoded;
+    };
+    this.#itemFormat = {
+      ...format,
+      encode: (operation, result) => {
+        const encoding = format.encode(operation, result);
+        return encoding instanceof Promise ? encoding.then(tally) : tally(encoding);
+      },
+    };
   }
 
   /** Rejects with what a custom policy throws. */
@@ -179,7 +201,7 @@ class FanOut<T> {
       name: nameOf(index),
       subType: kind === "map" ? "MapIteration" : "ParallelBranch",
       virtual: this.#config.nesting === NestingType.FLAT,
-      format: childResultFormat({ serdes: this.#config.itemSerdes as AnySerdes }),
+      format: this.#itemFormat,
       permit,
       body: (inner) => run(index, inner),
     });

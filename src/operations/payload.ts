@@ -7,6 +7,8 @@ import type { ClaimedOperation } from "./operation.ts";
 export interface EncodedResult {
   readonly payload: string | undefined;
   readonly value: unknown;
+  /** The payload was not made, since it would be over the limit. */
+  readonly oversized?: true;
 }
 
 /** The serdes that applies to an operation; undefined means the configured codec. */

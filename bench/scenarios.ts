@@ -1,0 +1,98 @@
+import type { DurableContext, RuntimeOptions } from "../src/index.ts";
+import { BareService } from "./service.ts";
+import type { BenchHandler, Subject } from "./subjects.ts";
+
+/** One piece of work that every subject does, with a check of its result. */
+export interface Scenario {
+  readonly name: string;
+  /** Items (or steps) that the cost is divided by. */
+  readonly items: number;
+  /** Settings of ours; the official SDK has none. */
+  readonly settings?: RuntimeOptions;
+  /** Does what the measured run needs first, and returns the service that it starts from. */
+  readonly prepare: (subject: Subject, options: { countBytes: boolean }) => Promise<BareService>;
+  readonly handler: BenchHandler;
+}
+
+interface Input {
+  readonly count: number;
+}
+
+interface Shape {
+  readonly nesting: "NESTED" | "FLAT";
+  /** What each item's step returns. */
+  readonly result: (index: number) => unknown;
+  readonly maxConcurrency?: number;
+}
+
+function mapHandler({ nesting, result, maxConcurrency }: Shape): BenchHandler {
+  return (async ({ count }: Input, context: DurableContext) => {
+    const items = Array.from({ length: count }, (_, index) => index);
+    const batch = await context.map(
+      "map",
+      items,
+      async (item, value) => item.step("step", async () => result(value)),
+      maxConcurrency === undefined ? { nesting } : { nesting, maxConcurrency },
+    );
+    if (batch.successCount !== count) throw new Error(`${batch.successCount} of ${count} items succeeded.`);
+    if (JSON.stringify(batch.all[count - 1]?.result) !== JSON.stringify(result(count - 1))) {
+      throw new Error("The last item has another item's result.");
+    }
+    return count;
+  }) as BenchHandler;
+}
+
+function fresh(count: number) {
+  return async (_: Subject, options: { countBytes: boolean }) => new BareService({ count }, options);
+}
+
+function map(name: string, count: number, shape: Shape, settings?: RuntimeOptions): Scenario {
+  return {
+    name,
+    items: count,
+    handler: mapHandler(shape),
+    prepare: fresh(count),
+    ...(settings === undefined ? {} : { settings }),
+  };
+}
+
+/** The finished map is replayed from its children: its results are over the payload limit. */
+function replay(name: string, count: number, shape: Shape): Scenario {
+  const handler = mapHandler(shape);
+  return {
+    name,
+    items: count,
+    handler,
+    settings: { codec: "json" },
+    async prepare(subject, options) {
+      const first = new BareService({ count });
+      await subject(handler, first, { codec: "json" });
+      const again = new BareService({ count }, options);
+      for (const operation of first.recorded()) again.operations.set(operation.Id as string, operation);
+      return again;
+    },
+  };
+}
+
+const number = (index: number) => index * 2;
+const row = (index: number) => ({ id: index, name: `city ${index}`, near: [index + 1, index + 2], km: index / 7 });
+const rows = (index: number) => Array.from({ length: 100 }, (_, at) => row(index + at));
+
+export const scenarios: readonly Scenario[] = [
+  map("map of 100, nested", 100, { nesting: "NESTED", result: number }),
+  map("map of 1,000, nested", 1_000, { nesting: "NESTED", result: number }),
+  map("map of 10,000, nested", 10_000, { nesting: "NESTED", result: number }),
+  map("map of 1,000, flat", 1_000, { nesting: "FLAT", result: number }),
+  map("map of 10,000, flat", 10_000, { nesting: "FLAT", result: number }),
+  map("map of 10,000, flat, 10 at once", 10_000, { nesting: "FLAT", result: number, maxConcurrency: 10 }),
+  map("map of 1,000, nested, 100 rows each", 1_000, { nesting: "NESTED", result: rows }),
+  replay("replay of 1,000, nested", 1_000, { nesting: "NESTED", result: (index) => "x".repeat(300) + index }),
+  replay("replay of 10,000, nested", 10_000, { nesting: "NESTED", result: row }),
+  replay("replay of 10,000, flat", 10_000, { nesting: "FLAT", result: row }),
+];
+
+/** Pairs whose cost should grow no faster than their size. */
+export const growthPairs: readonly (readonly [string, string])[] = [
+  ["map of 1,000, nested", "map of 10,000, nested"],
+  ["map of 1,000, flat", "map of 10,000, flat"],
+];

@@ -1,0 +1,1 @@
+export { DurableExecutionInvocationInputWithClient } from "./client/client.ts";

@@ -1,0 +1,67 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { expect, test } from "vitest";
+
+/** Who may import what, from the bottom up; the table of docs/architecture.md. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  core: ["core"],
+  codec: ["core", "codec"],
+  client: ["core", "client"],
+  execution: ["core", "client/client.ts", "codec/codec.ts", "execution"],
+  local: ["core", "client/client.ts", "local"],
+  operations: ["core", "execution", "operations"],
+  "context.ts": ["core", "execution", "operations"],
+  "handler.ts": ["core", "codec", "client", "execution", "operations", "context.ts"],
+  "index.ts": ["core", "codec", "client", "execution", "operations", "context.ts", "handler.ts"],
+  "testing.ts": ["core", "client", "local"],
+  cli: ["core", "client", "local", "cli"],
+};
+
+const root = join(import.meta.dirname, "../src");
+const files = globSync("**/*.ts", { cwd: root }).map((file) => file.replaceAll("\\", "/"));
+
+function importsOf(file: string): string[] {
+  const source = readFileSync(join(root, file), "utf8");
+  return [...source.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, target]) =>
+    relative(root, join(root, dirname(file), target as string)).replaceAll("\\", "/"),
+  );
+}
+
+const layerOf = (file: string): string => file.split("/")[0] as string;
+
+test("every source file belongs to a layer", () => {
+  expect(files.length).toBeGreaterThan(20);
+  expect(files.filter((file) => MAY_IMPORT[layerOf(file)] === undefined)).toEqual([]);
+});
+
+test("imports point down the layers", () => {
+  const upward = files.flatMap((file) =>
+    importsOf(file)
+      .filter(
+        (target) => !MAY_IMPORT[layerOf(file)]?.some((allowed) => allowed === target || allowed === layerOf(target)),
+      )
+      .map((target) => `${file} imports ${target}`),
+  );
+  expect(upward).toEqual([]);
+});
+
+test("no imports go in a circle", () => {
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, trail: readonly string[]): void => {
+    if (trail.includes(file)) {
+      cycles.push([...trail.slice(trail.indexOf(file)), file].join(" > "));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const target of importsOf(file)) visit(target, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  expect(cycles).toEqual([]);
+});
+
+test("files stay short enough to be one idea", () => {
+  const lines = (file: string) => readFileSync(join(root, file), "utf8").split("\n").length;
+  expect(files.filter((file) => lines(file) > 400)).toEqual([]);
+});
