@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
 import { Output } from "./output.ts";
@@ -41,7 +42,7 @@ function parseName(text: string): string {
 function buildProgram(done: (code: ExitCode) => void): Command {
   const program = new Command("durable-fanout")
     .description("Runs durable functions on this machine, with a journal on disk: kill it at any time and resume.")
-    .configureHelp({ showGlobalOptions: true })
+    .version(packageVersion(), "-V, --version", "print the version")
     .addHelpText("after", `\nExit codes:\n${EXIT_CODE_MEANINGS.map(describeExitCode).join("\n")}`);
 
   const perform =
@@ -127,6 +128,15 @@ function buildProgram(done: (code: ExitCode) => void): Command {
 
   for (const command of [program, ...program.commands]) command.exitOverride();
   return program;
+}
+
+/** The package's root is one folder up from the build, two from the sources. */
+function packageVersion(): string {
+  const manifest = ["../package.json", "../../package.json"]
+    .map((path) => new URL(path, import.meta.url))
+    .find(existsSync);
+  if (manifest === undefined) return "unknown";
+  return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
 }
 
 function describeExitCode([code, meaning]: readonly [ExitCode, string]): string {

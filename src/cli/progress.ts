@@ -36,28 +36,41 @@ class Batch {
   /** Only what has not ended is kept by id, so that memory follows the window and not the batch. */
   readonly running = new Set<string>();
   readonly waiting = new Set<string>();
-  announced: BatchAnnouncement | undefined;
+  total: number | undefined;
   ended = false;
+  #counts: BatchAnnouncement["counts"] | undefined;
 
   constructor(id: string, name: string) {
     this.id = id;
     this.name = name;
   }
 
+  announce(announcement: BatchAnnouncement | undefined): void {
+    this.total = announcement?.total;
+    this.#counts = announcement?.counts;
+  }
+
+  end(): void {
+    this.ended = true;
+    this.running.clear();
+    this.waiting.clear();
+    // The counts hold on to the whole batch.
+    this.#counts = undefined;
+  }
+
   snapshot(): BatchProgress {
-    const { id, name, unit, done, failed, ended } = this;
-    const [running, waiting] = ended ? [0, 0] : [this.running.size, this.waiting.size];
-    const seen = { id, name, unit, done, failed, running, waiting, total: undefined, ended };
-    if (this.announced === undefined || ended) return { ...seen, total: this.announced?.total };
-    const counts = this.announced.counts();
+    const { id, name, unit, done, failed, total, ended } = this;
+    const waiting = this.waiting.size;
+    const seen = { id, name, unit, done, failed, running: this.running.size, waiting, total, ended };
+    const counts = this.#counts?.();
+    if (counts === undefined) return seen;
     // While a resumed run goes over its recorded items again its counts start from 0: the record knows better.
     return {
       ...seen,
       unit: "items",
       done: Math.max(counts.succeeded, done),
       failed: counts.failed,
-      running: Math.max(0, counts.running - this.waiting.size),
-      total: this.announced.total,
+      running: Math.max(0, counts.running - waiting),
     };
   }
 }
@@ -82,7 +95,7 @@ export class Progress {
       if (Id === undefined) continue;
       if (isBatch(SubType)) {
         const batch = this.#begin(Id, Name ?? SubType);
-        batch.ended = Status === "SUCCEEDED" || Status === "FAILED";
+        if (Status === "SUCCEEDED" || Status === "FAILED") batch.end();
         continue;
       }
       const batch = this.#batchOf(ParentId, Type);
@@ -99,9 +112,9 @@ export class Progress {
   apply(updates: readonly OperationUpdate[]): void {
     for (const { Id, ParentId, Name, Type, SubType, Action } of updates) {
       if (Id === undefined) continue;
-      const own = isBatch(SubType) ? this.#begin(Id, Name ?? SubType) : undefined;
-      if (own !== undefined) {
-        own.ended = Action !== "START";
+      if (isBatch(SubType)) {
+        const batch = this.#begin(Id, Name ?? SubType);
+        if (Action !== "START") batch.end();
         continue;
       }
       const batch = this.#batchOf(ParentId, Type);
@@ -122,7 +135,7 @@ export class Progress {
   announce(announcement: BatchAnnouncement): void {
     const batch = this.#batches.get(announcement.operationId);
     if (batch === undefined) this.#early.set(announcement.operationId, announcement);
-    else batch.announced = announcement;
+    else batch.announce(announcement);
   }
 
   /** Every batch begun so far, in the order in which they began. */
@@ -134,7 +147,7 @@ export class Progress {
     let batch = this.#batches.get(id);
     if (batch === undefined) {
       batch = new Batch(id, name);
-      batch.announced = this.#early.get(id);
+      batch.announce(this.#early.get(id));
       this.#early.delete(id);
       this.#batches.set(id, batch);
     }

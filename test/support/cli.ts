@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { onTestFinished } from "vitest";
+import { afterAll, vi } from "vitest";
 
 const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 
@@ -32,10 +32,18 @@ interface CliOptions {
   under?: string[];
 }
 
-/** A folder that is removed when the test ends. */
+// Each test starts processes, several tests at a time, on machines with few cores.
+vi.setConfig({ testTimeout: 60_000 });
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that is removed when the file's tests have ended. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "durable-fanout-cli-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 

@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test } from "vitest";
+import { documentsOf, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+
+const EXAMPLE = resolve(import.meta.dirname, "../../examples/nearest-airports.ts");
+const ARGUMENTS = ["run", EXAMPLE, "--name", "airports", "--event", '{"cities":4000}', "--max-operations", "unlimited"];
+
+test("the main job, killed half-way and started again, gives the answer of an uninterrupted run", async () => {
+  const cwd = temporaryFolder();
+  const plain = await runCli([...ARGUMENTS, "--db", "plain.db"], { cwd });
+  expect(plain.exitCode).toBe(0);
+  expect(plain.stdout).toMatch(/^4,000 cities with 2,0\d\d,\d{3},\d{3} people, 5,653 airports\.\n/);
+  expect(plain.stdout).toMatch(/Singa +Sudan +250,000 +309\.4 +KRT Khartoum/);
+
+  const killed = startCli([...ARGUMENTS, "--db", "killed.db"], { cwd });
+  // The first line of progress comes after a second; by then steps are recorded, and the retries still wait.
+  await killed.said(/operations, .* written/);
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+
+  const again = await runCli([...ARGUMENTS, "--db", "killed.db"], { cwd });
+  expect(again.exitCode).toBe(0);
+  expect(again.stdout).toBe(plain.stdout);
+});
+
+test("the main job retries the few cities that fail at first", async () => {
+  const cwd = temporaryFolder();
+  const result = await runCli([...ARGUMENTS, "--json"], { cwd });
+  const finished = documentsOf(result).at(-1) as { counters: { retries: number }; result: { cities: number } };
+  expect(finished.result.cities).toBe(4_000);
+  expect(finished.counters.retries).toBeGreaterThan(3);
+});
+
+test("npm start runs the main job over at least 20,000 cities", () => {
+  const folder = join(EXAMPLE, "../..");
+  const { scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { scripts: { start: string } };
+  const [, event = ""] = /examples\/nearest-airports\.ts .*--event @(\S+)/.exec(scripts.start) ?? [];
+  const { cities } = JSON.parse(readFileSync(join(folder, event), "utf8")) as { cities: number };
+  expect(cities).toBeGreaterThanOrEqual(20_000);
+});
