@@ -91,7 +91,7 @@ export function packTree(text: string, blobs: readonly Uint8Array[]): string {
   if (blobs.length === 0 && text.length < MIN_COMPRESSED_CHARS) return mark("tree", text);
   const container = joinContainer(text, blobs);
   const plainChars = blobs.length === 0 ? text.length : textLength(container.length);
-  if (container.length >= MIN_COMPRESSED_CHARS) {
+  if (container.length >= MIN_COMPRESSED_CHARS && container.length <= MAX_DECODED_BYTES) {
     const packed = compressed("tree", container);
     if (packed.length <= plainChars) return packed;
   }

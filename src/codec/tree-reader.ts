@@ -2,7 +2,7 @@ import { unreadable } from "./format.ts";
 import { fromDeltas } from "./integer-deltas.ts";
 import { readNumberBlock } from "./number-block.ts";
 import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
-import { readTyped } from "./typed-reader.ts";
+import { type PartReader, readTyped } from "./typed-reader.ts";
 
 const ARRAY_TAGS: ReadonlySet<unknown> = new Set([TAG.array, TAG.table, TAG.numbers, TAG.deltas]);
 
@@ -10,7 +10,7 @@ const ARRAY_TAGS: ReadonlySet<unknown> = new Set([TAG.array, TAG.table, TAG.numb
  * Turns a tree back into the value. The tree may come from a hostile writer: everything in it is checked, nothing in
  * it is run, and what it builds is bounded by its own size.
  */
-export class TreeReader {
+export class TreeReader implements PartReader {
   #blobs: Uint8Array;
   #position = 0;
 
@@ -45,7 +45,6 @@ export class TreeReader {
     throw unreadable("an array is missing");
   }
 
-  /** The next bytes of the blobs, not copied. */
   readBlob(byteCount: unknown): Uint8Array {
     const rest = this.#blobs.length - this.#position;
     if (typeof byteCount !== "number" || !Number.isInteger(byteCount) || byteCount < 0 || byteCount > rest) {

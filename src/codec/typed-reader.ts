@@ -1,7 +1,14 @@
 import { unreadable } from "./format.ts";
-import type { TreeReader } from "./tree-reader.ts";
 import { TAG } from "./tree-tags.ts";
 import { BUILT_IN_ERRORS } from "./typed-writer.ts";
+
+/** What reading a typed node asks of the reader of the whole tree. Each throws `ERR_PAYLOAD_UNREADABLE`. */
+export interface PartReader {
+  readArray(node: unknown, depth: number): unknown[];
+  readObject(node: unknown, depth: number): Record<string, unknown>;
+  /** The next bytes of the blobs, not copied. */
+  readBlob(byteCount: unknown): Uint8Array;
+}
 
 type BufferView = new (buffer: ArrayBuffer) => ArrayBufferView;
 
@@ -21,7 +28,7 @@ const VIEWS: ReadonlyMap<unknown, BufferView> = new Map<unknown, BufferView>([
 ]);
 
 /** Reads a tagged node that stands for something JSON has no form for. Throws `ERR_PAYLOAD_UNREADABLE`. */
-export function readTyped(node: unknown[], reader: TreeReader, depth: number): unknown {
+export function readTyped(node: unknown[], reader: PartReader, depth: number): unknown {
   const [tag, first, second] = node;
   switch (tag) {
     case TAG.undefined:
