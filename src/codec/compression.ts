@@ -11,8 +11,9 @@ export const MAX_DECODED_BYTES = 64 * 1024 * 1024;
 export type Compression = "zstd" | "deflate";
 
 /**
- * Up to this size deflate is as small as zstd and cheaper in both directions, since Node sets up a context for every
- * call: 1.6 KB of JSON cost 27 us with deflate and 35 us with zstd, 70 KB the other way round.
+ * Up to this size deflate is as small as zstd and cheaper to read, since Node sets up a context for every call: 1.6 KB
+ * of JSON took 33 us and 11 us back with deflate, 39 us and 27 us back with zstd. At 67 KB zstd was faster to write
+ * and a fifth smaller.
  */
 const MAX_DEFLATE_BYTES = 4096;
 

@@ -2,7 +2,7 @@ import { type Dialect, isPlain, NoTree, PLAIN } from "./tree-writer.ts";
 
 /**
  * Writes a live value as if it had gone through JSON before, without the detour: `JSON.stringify` and `JSON.parse`
- * together are two thirds of the cost of storing large rows. What JSON has rules for that the tree does not follow
+ * together are most of the cost of storing large rows. What JSON has rules for that the tree does not follow
  * (`toJSON`, boxed values, BigInt, classes) gets no tree; such values take the detour.
  */
 export const jsonDialect: Dialect = {

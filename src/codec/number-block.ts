@@ -10,7 +10,7 @@ const MAX_SHORT_PART = 0.1;
 const LONG_CHARS = 12;
 
 /**
- * Whether a number takes at least 11 characters in JSON, told without writing it, which costs ten times as much.
+ * Whether a number takes at least 11 characters in JSON, told without writing it.
  * With nine decimals, or five decimals after at least five digits, it does; below 1e12 the products are exact to 1e-4.
  */
 function isLong(number: number): boolean {
