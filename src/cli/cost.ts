@@ -1,14 +1,8 @@
 import { MAX_DATA_BYTES, MAX_OPERATIONS, PRICES } from "../core/limits.ts";
+import type { ExecutionCounters } from "../local/journal.ts";
 import { formatBytes, formatCount } from "./quantity.ts";
 
 const BYTES_PER_GIGABYTE = 1_000_000_000;
-
-/** What an execution writes, as AWS meters it. */
-export interface Usage {
-  /** Metered operations: each retry of a step counts as one. */
-  meteredOperations: number;
-  dataBytes: number;
-}
 
 /** US dollars for the durable part of an execution. */
 export interface Cost {
@@ -20,9 +14,19 @@ export interface Cost {
   notIncluded: readonly string[];
 }
 
-export function estimateCost(usage: Usage): Cost {
-  const operationsUsd = (usage.meteredOperations / 1_000_000) * PRICES.perMillionOperations;
-  const gigabytes = usage.dataBytes / BYTES_PER_GIGABYTE;
+/** Operations as AWS meters them: the execution, each operation, each retry of a step or of an invocation. */
+export function meteredOperations(counters: ExecutionCounters): number {
+  return counters.operations + counters.invocationFailures;
+}
+
+/** Operations as the quota counts them: without the execution itself, and without retries. */
+export function quotaOperations(counters: Pick<ExecutionCounters, "operations" | "retries">): number {
+  return Math.max(0, counters.operations - counters.retries - 1);
+}
+
+export function estimateCost(counters: ExecutionCounters): Cost {
+  const operationsUsd = (meteredOperations(counters) / 1_000_000) * PRICES.perMillionOperations;
+  const gigabytes = counters.dataBytes / BYTES_PER_GIGABYTE;
   const dataWrittenUsd = gigabytes * PRICES.perGigabyteWritten;
   return {
     operationsUsd,
@@ -34,13 +38,14 @@ export function estimateCost(usage: Usage): Cost {
 }
 
 /** Why AWS would refuse what ran here with its limits lifted; empty when it would not. */
-export function refusalsOnAws(usage: { operations: number; dataBytes: number }): string[] {
+export function refusalsOnAws(counters: ExecutionCounters): string[] {
   const refusals: string[] = [];
-  if (usage.operations > MAX_OPERATIONS) {
-    refusals.push(`${formatCount(usage.operations)} operations, and its limit is ${formatCount(MAX_OPERATIONS)}`);
+  const operations = quotaOperations(counters);
+  if (operations > MAX_OPERATIONS) {
+    refusals.push(`${formatCount(operations)} operations, and its limit is ${formatCount(MAX_OPERATIONS)}`);
   }
-  if (usage.dataBytes > MAX_DATA_BYTES) {
-    refusals.push(`${formatBytes(usage.dataBytes)} written, and its limit is ${formatBytes(MAX_DATA_BYTES)}`);
+  if (counters.dataBytes > MAX_DATA_BYTES) {
+    refusals.push(`${formatBytes(counters.dataBytes)} written, and its limit is ${formatBytes(MAX_DATA_BYTES)}`);
   }
   return refusals;
 }

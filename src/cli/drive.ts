@@ -1,10 +1,11 @@
 import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
-import type { ExecutionRecord, LocalEngine, LocalExecution } from "../local/engine.ts";
+import type { ExecutionSummary, LocalEngine } from "../local/engine.ts";
+import type { LocalExecution } from "../local/local-execution.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { findExecution } from "./find-execution.ts";
 import type { HandlerModule } from "./handler-module.ts";
-import { InterruptionWatch } from "./interruption.ts";
+import { type Interruption, InterruptionWatch } from "./interruption.ts";
 import type { Output } from "./output.ts";
 import { formatBytes, formatCount } from "./quantity.ts";
 import { resumeHint } from "./resume-hint.ts";
@@ -20,7 +21,7 @@ export interface Drive {
   settings: RunSettings;
   db: string;
   /** The execution as an earlier process left it. */
-  earlier: ExecutionRecord | undefined;
+  earlier: ExecutionSummary | undefined;
   named: boolean;
   begin: () => LocalExecution;
 }
@@ -35,7 +36,7 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     const ended = earlier !== undefined && earlier.status !== "RUNNING";
     announce(output, execution, { earlier, hint, settings });
     if (!ended) watch.start(execution.arn, earlier === undefined ? [] : engine.operations(execution.arn));
-    const first = await Promise.race([execution.result, interruption.interrupted]);
+    const first = await Promise.race([execution.result.catch(asInterruption), interruption.interrupted]);
     watch.stop();
     if ("status" in first) {
       const record = findExecution(engine, execution.arn);
@@ -50,10 +51,15 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
   }
 }
 
+/** The journal could not be written: what is in it stays, and the rest can be done once that is mended. */
+function asInterruption(error: unknown): Interruption {
+  return { error };
+}
+
 function announce(
   output: Output,
   execution: LocalExecution,
-  { earlier, hint, settings }: { earlier: ExecutionRecord | undefined; hint: string; settings: RunSettings },
+  { earlier, hint, settings }: { earlier: ExecutionSummary | undefined; hint: string; settings: RunSettings },
 ): void {
   const continued = earlier?.status === "RUNNING";
   if (output.json) {

@@ -1,12 +1,12 @@
 import { DurableError } from "../core/errors.ts";
-import type { ExecutionRecord, LocalEngine } from "../local/engine.ts";
+import type { ExecutionSummary, LocalEngine } from "../local/engine.ts";
 
 /**
  * The execution that a command is about.
  * @param target its id, its name, or `last` for the one that started last
  * @throws DurableError `ERR_EXECUTION_UNKNOWN`
  */
-export function findExecution(engine: LocalEngine, target: string): ExecutionRecord {
+export function findExecution(engine: LocalEngine, target: string): ExecutionSummary {
   const found = engine.find(target);
   if (found !== undefined) return found;
   const message =

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DurableError } from "../core/errors.ts";
-import type { LocalHandler } from "../local/engine.ts";
+import type { LocalHandler } from "../local/local-execution.ts";
 
 /** A user's module with a durable handler. */
 export interface HandlerModule {

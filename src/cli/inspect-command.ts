@@ -1,5 +1,6 @@
 import pc from "picocolors";
-import { type ExecutionRecord, LocalEngine } from "../local/engine.ts";
+import { type ExecutionSummary, LocalEngine } from "../local/engine.ts";
+import { quotaOperations } from "./cost.ts";
 import { ExitCode } from "./exit-code.ts";
 import { findExecution } from "./find-execution.ts";
 import { openJournalToRead } from "./journal-file.ts";
@@ -24,7 +25,7 @@ async function inspect(db: string, look: (engine: LocalEngine) => void): Promise
   return ExitCode.OK;
 }
 
-function durationMs(record: ExecutionRecord): number {
+function durationMs(record: ExecutionSummary): number {
   return Math.max(0, (record.endTimestamp ?? Date.now()) - record.startTimestamp);
 }
 
@@ -60,7 +61,7 @@ export async function listCommand(output: Output, _target: string, options: Insp
         paintStatus(record.status, 9),
         new Date(record.startTimestamp).toISOString(),
         formatDuration(durationMs(record)).padEnd(12),
-        formatCount(record.counters.operations).padStart(10),
+        formatCount(quotaOperations(record.counters)).padStart(10),
       ];
       output.print(cells.join("  "));
     }
@@ -83,7 +84,7 @@ export async function showCommand(
     output.print(pc.dim(record.arn));
     const { counters } = record;
     output.print(
-      `${formatCount(counters.operations)} operations, ${formatCount(counters.updates)} updates in ` +
+      `${formatCount(quotaOperations(counters))} operations, ${formatCount(counters.updates)} updates in ` +
         `${formatCount(counters.checkpoints)} requests, ${formatBytes(counters.dataBytes)} written, ` +
         `${formatCount(counters.invocations)} invocations`,
     );

@@ -2,7 +2,7 @@ import { DurableError, isDurableError } from "../core/errors.ts";
 import { ExitCode } from "./exit-code.ts";
 
 /** Why a run ends before its execution does. */
-export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: DurableError };
+export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };
 
 /**
  * Watches for what can end a run early: Ctrl-C and SIGTERM, an error that the handler lets escape, and a handler that

@@ -1,7 +1,9 @@
 import { DurableError } from "../core/errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
 import { systemClock, VirtualClock } from "../local/clock.ts";
-import { type ExecutionRecord, LocalEngine, type LocalExecution } from "../local/engine.ts";
+import { type ExecutionSummary, LocalEngine } from "../local/engine.ts";
+import type { Journal } from "../local/journal.ts";
+import type { LocalExecution } from "../local/local-execution.ts";
 import { drive } from "./drive.ts";
 import { readEvent } from "./event.ts";
 import type { ExitCode } from "./exit-code.ts";
@@ -40,7 +42,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
     maxDataBytes: options.maxData ?? MAX_DATA_BYTES,
     virtualTime: options.virtualTime === true,
   };
-  const engine = openEngine(options.db, settings);
+  const engine = createEngine(openJournal(options.db), settings);
   try {
     const name = options.name !== undefined && options.fresh === true ? freeName(engine, options.name) : options.name;
     const earlier = name === undefined ? undefined : findByName(engine, name);
@@ -63,29 +65,25 @@ export async function runCommand(output: Output, handlerFile: string, options: R
 export async function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
   quietStandardOutput();
   // The journal says which handler and which settings; the engine that runs is made from them.
-  const lookup = openEngine(options.db, {});
-  let earlier: ExecutionRecord;
+  const journal = openJournal(options.db);
+  let engine = new LocalEngine({ journal });
   try {
-    earlier = findExecution(lookup, target);
-  } finally {
-    await lookup.close();
-  }
-  const kept = readSettings(earlier);
-  const handlerFile = options.handler ?? kept.handlerFile;
-  if (handlerFile === undefined) {
-    const message = `The journal does not say which handler ${earlier.name} belongs to. Name its file with --handler.`;
-    throw new DurableError("ERR_HANDLER_UNKNOWN", message);
-  }
-  const module = await loadHandlerModule(handlerFile, options.export ?? kept.handlerExport);
-  const settings: RunSettings = {
-    handlerFile: module.file,
-    handlerExport: module.exportName,
-    maxOperations: options.maxOperations ?? kept.maxOperations ?? MAX_OPERATIONS,
-    maxDataBytes: options.maxData ?? kept.maxDataBytes ?? MAX_DATA_BYTES,
-    virtualTime: options.virtualTime ?? kept.virtualTime ?? false,
-  };
-  const engine = openEngine(options.db, settings);
-  try {
+    const earlier = findExecution(engine, target);
+    const kept = readSettings(earlier);
+    const handlerFile = options.handler ?? kept.handlerFile;
+    if (handlerFile === undefined) {
+      const message = `The journal does not say which handler ${earlier.name} belongs to. Name its file with --handler.`;
+      throw new DurableError("ERR_HANDLER_UNKNOWN", message);
+    }
+    const module = await loadHandlerModule(handlerFile, options.export ?? kept.handlerExport);
+    const settings: RunSettings = {
+      handlerFile: module.file,
+      handlerExport: module.exportName,
+      maxOperations: options.maxOperations ?? kept.maxOperations ?? MAX_OPERATIONS,
+      maxDataBytes: options.maxData ?? kept.maxDataBytes ?? MAX_DATA_BYTES,
+      virtualTime: options.virtualTime ?? kept.virtualTime ?? false,
+    };
+    engine = createEngine(journal, settings);
     engine.register(earlier.functionName, module.handler);
     const begin = (): LocalExecution => engine.resume(earlier.arn);
     return await drive({ output, engine, module, settings, db: options.db, earlier, named: false, begin });
@@ -94,14 +92,11 @@ export async function resumeCommand(output: Output, target: string, options: Res
   }
 }
 
-function openEngine(db: string, settings: Partial<RunSettings>): LocalEngine {
+function createEngine(journal: Journal, settings: RunSettings): LocalEngine {
   return new LocalEngine({
-    journal: openJournal(db),
-    clock: settings.virtualTime === true ? new VirtualClock() : systemClock,
-    quotas: {
-      ...(settings.maxOperations !== undefined && { operations: settings.maxOperations }),
-      ...(settings.maxDataBytes !== undefined && { dataBytes: settings.maxDataBytes }),
-    },
+    journal,
+    clock: settings.virtualTime ? new VirtualClock() : systemClock,
+    quotas: { operations: settings.maxOperations, dataBytes: settings.maxDataBytes },
   });
 }
 
@@ -113,7 +108,7 @@ function quietStandardOutput(): void {
   console.debug = error;
 }
 
-function findByName(engine: LocalEngine, name: string): ExecutionRecord | undefined {
+function findByName(engine: LocalEngine, name: string): ExecutionSummary | undefined {
   const found = engine.find(name);
   return found?.name === name ? found : undefined;
 }
@@ -125,7 +120,7 @@ function freeName(engine: LocalEngine, name: string): string {
   return `${name}-${number}`;
 }
 
-function refuseOtherHandler(earlier: ExecutionRecord, module: HandlerModule): void {
+function refuseOtherHandler(earlier: ExecutionSummary, module: HandlerModule): void {
   const { handlerExport = module.exportName } = readSettings(earlier);
   if (earlier.functionName === module.functionName && handlerExport === module.exportName) return;
   throw new DurableError(

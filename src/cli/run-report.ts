@@ -1,6 +1,7 @@
 import pc from "picocolors";
-import type { ExecutionOutcome, ExecutionRecord, LocalExecution } from "../local/engine.ts";
-import { type Cost, estimateCost, refusalsOnAws } from "./cost.ts";
+import type { ExecutionSummary } from "../local/engine.ts";
+import type { ExecutionOutcome, LocalExecution } from "../local/local-execution.ts";
+import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "./cost.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
@@ -9,7 +10,7 @@ import { formatBytes, formatCount, formatDollars, formatDuration } from "./quant
 import type { RunTotals } from "./run-watch.ts";
 
 interface End {
-  record: ExecutionRecord;
+  record: ExecutionSummary;
   outcome: ExecutionOutcome;
   module: HandlerModule;
   /** Undefined when the execution had ended before this process began. */
@@ -20,12 +21,18 @@ interface End {
 export function reportEnd(output: Output, end: End): ExitCode {
   const { record, outcome, module, run } = end;
   const { counters } = record;
-  const metered = counters.operations + counters.retries + counters.invocationFailures;
-  const cost = estimateCost({ meteredOperations: metered, dataBytes: counters.dataBytes });
+  const metered = meteredOperations(counters);
+  const cost = estimateCost(counters);
   const refusals = refusalsOnAws(counters);
   const exitCode = outcome.status === "SUCCEEDED" ? ExitCode.OK : ExitCode.EXECUTION_FAILED;
   if (output.json) {
-    output.printJson({ type: "finished", ...describeEnd(end), metered, cost, refusedByAws: refusals });
+    output.printJson({
+      type: "finished",
+      ...describeEnd(end),
+      meteredOperations: metered,
+      cost,
+      refusedByAws: refusals,
+    });
   }
   if (run === undefined) {
     const when = new Date(record.endTimestamp ?? record.startTimestamp).toISOString();
@@ -67,7 +74,7 @@ function headline(outcome: ExecutionOutcome, run: RunTotals | undefined): string
 }
 
 function summaryRows(
-  record: ExecutionRecord,
+  record: ExecutionSummary,
   run: RunTotals | undefined,
   metered: number,
   cost: Cost,
@@ -80,7 +87,7 @@ function summaryRows(
   }
   const failures = counters.invocationFailures;
   rows.push(
-    ["operations", formatCount(counters.operations)],
+    ["operations", formatCount(quotaOperations(counters))],
     ["updates", `${formatCount(counters.updates)} in ${formatCount(counters.checkpoints)} requests`],
     ["written", `${formatBytes(counters.dataBytes)} of data, ${formatBytes(counters.requestBytes)} of requests`],
     ["invocations", `${counters.invocations}${failures > 0 ? `, of which ${failures} failed` : ""}`],

@@ -1,4 +1,4 @@
-import type { ExecutionRecord } from "../local/engine.ts";
+import type { ExecutionSummary } from "../local/engine.ts";
 
 /** What the journal keeps of the command line, so that `resume` needs none of it. */
 export interface RunSettings {
@@ -19,8 +19,8 @@ export function toMetadata(settings: RunSettings): Record<string, string> {
 }
 
 /** What an earlier command line left in the record; nothing where another program started the execution. */
-export function readSettings(record: ExecutionRecord): Partial<RunSettings> {
-  const text = record.metadata?.[KEY];
+export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
+  const text = record.metadata[KEY];
   if (text === undefined) return {};
   const kept = JSON.parse(text) as Record<string, unknown>;
   const { handlerFile, handlerExport, maxOperations, maxDataBytes, virtualTime } = kept;

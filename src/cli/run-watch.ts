@@ -1,6 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Operation } from "../core/wire.ts";
 import type { LocalEngine } from "../local/engine.ts";
+import { type ExecutionCounters, noCounters } from "../local/journal.ts";
+import { quotaOperations } from "./cost.ts";
 import type { Output } from "./output.ts";
 import { type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
 import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
@@ -26,7 +28,7 @@ export class RunWatch {
   #startedAtMs = performance.now();
   #endedAtMs: number | undefined;
   #unsubscribe: () => void = () => {};
-  #counters = { operations: 0, dataBytes: 0, checkpoints: 0 };
+  #counters: Pick<ExecutionCounters, "operations" | "retries" | "dataBytes" | "checkpoints"> = noCounters();
 
   constructor(options: { output: Output; engine: LocalEngine; maxOperations: number }) {
     this.#engine = options.engine;
@@ -69,12 +71,12 @@ export class RunWatch {
   }
 
   #moment(): Moment {
-    const { operations, dataBytes, checkpoints } = this.#counters;
+    const { dataBytes, checkpoints } = this.#counters;
     return {
       elapsedMs: performance.now() - this.#startedAtMs,
       batches: this.#progress.batches(),
       endedHere: this.#progress.endedHere,
-      operations,
+      operations: quotaOperations(this.#counters),
       maxOperations: this.#maxOperations,
       dataBytes,
       requests: checkpoints,
