@@ -1,3 +1,4 @@
+import { DeadlineHeap } from "../core/deadline-heap.ts";
 import { MAX_TIMER_MS } from "../core/time.ts";
 
 interface Deadline {
@@ -25,7 +26,7 @@ const SLOW_AFTER_POLLS = 95;
 export class Timers {
   readonly #poll: (answered: () => void) => void;
   readonly #remainingMs: () => number;
-  #heap: Deadline[] = [];
+  readonly #heap = new DeadlineHeap<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #open = true;
@@ -48,14 +49,14 @@ export class Timers {
 
   close(): void {
     this.#open = false;
-    this.#heap = [];
+    this.#heap.clear();
     clearTimeout(this.#timer);
   }
 
   #push(deadline: Deadline): void {
     const delayMs = deadline.dueMs - Date.now();
     if (!this.#open || delayMs > Math.min(this.#remainingMs() - RESERVE_MS, MAX_TIMER_MS)) return;
-    siftUp(this.#heap, deadline);
+    this.#heap.add(deadline);
     if (deadline.dueMs < this.#timerDueMs) this.#schedule(deadline.dueMs);
   }
 
@@ -70,12 +71,13 @@ export class Timers {
     if (!this.#open || this.#remainingMs() < RESERVE_MS) return;
     const now = Date.now();
     const due: Deadline[] = [];
-    for (let next = this.#heap[0]; next !== undefined && (next.cancelled || next.dueMs <= now); next = this.#heap[0]) {
-      removeFirst(this.#heap);
+    for (let next = this.#heap.first; next !== undefined; next = this.#heap.first) {
+      if (!next.cancelled && next.dueMs > now) break;
+      this.#heap.removeFirst();
       if (!next.cancelled) due.push(next);
     }
     if (due.length > 0) this.#poll(() => this.#again(due));
-    const first = this.#heap[0];
+    const { first } = this.#heap;
     if (first !== undefined) this.#schedule(first.dueMs);
   }
 
@@ -92,34 +94,4 @@ export class Timers {
 function pauseMs(polls: number): number {
   if (polls >= SLOW_AFTER_POLLS) return SLOWEST_POLL_PAUSE_MS;
   return Math.min(polls * 1_000, LONGEST_POLL_PAUSE_MS);
-}
-
-function siftUp(heap: Deadline[], added: Deadline): void {
-  let at = heap.length;
-  heap.push(added);
-  while (at > 0) {
-    const above = (at - 1) >> 1;
-    const parent = heap[above] as Deadline;
-    if (parent.dueMs <= added.dueMs) break;
-    heap[at] = parent;
-    at = above;
-  }
-  heap[at] = added;
-}
-
-function removeFirst(heap: Deadline[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let at = 0;
-  for (;;) {
-    let below = at * 2 + 1;
-    if (below >= heap.length) break;
-    const right = heap[below + 1];
-    if (right !== undefined && right.dueMs < (heap[below] as Deadline).dueMs) below++;
-    const smaller = heap[below] as Deadline;
-    if (smaller.dueMs >= last.dueMs) break;
-    heap[at] = smaller;
-    at = below;
-  }
-  heap[at] = last;
 }

@@ -1,0 +1,72 @@
+import { type Clock, MAX_TIMER_MS, type Timer } from "../core/time.ts";
+
+/** The system's time. Its timers keep the process alive: an execution that waits is not forgotten. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, action) {
+    let handle: NodeJS.Timeout;
+    const arm = (leftMs: number): void => {
+      // setTimeout takes some 24 days at most, and a wait may take a year.
+      const stepMs = Math.min(leftMs, MAX_TIMER_MS);
+      handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : action()), Math.max(0, stepMs));
+    };
+    arm(delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+interface Alarm {
+  readonly dueMs: number;
+  readonly action: () => void;
+}
+
+/**
+ * Time that jumps: when nothing runs, the engine moves it to the next moment at which something is due. It patches no
+ * globals, so several of them can be at work in one process.
+ */
+export class VirtualClock implements Clock {
+  #nowMs: number;
+  readonly #alarms = new Set<Alarm>();
+
+  /** Begins at `startMs`, epoch milliseconds; default: the system's time. */
+  constructor(startMs: number = Date.now()) {
+    this.#nowMs = startMs;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, action: () => void): Timer {
+    const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
+    this.#alarms.add(alarm);
+    return { cancel: () => void this.#alarms.delete(alarm) };
+  }
+
+  /** Moves by so many milliseconds, and does on the way what falls due. */
+  advance(byMs: number): void {
+    const targetMs = this.#nowMs + byMs;
+    for (let next = this.#next(); next !== undefined && next.dueMs <= targetMs; next = this.#next()) this.#ring(next);
+    this.#nowMs = targetMs;
+  }
+
+  /** Jumps to the next thing due and does it; false when there is none. */
+  skip(): boolean {
+    const next = this.#next();
+    if (next === undefined) return false;
+    this.#ring(next);
+    return true;
+  }
+
+  #next(): Alarm | undefined {
+    let first: Alarm | undefined;
+    for (const alarm of this.#alarms) if (first === undefined || alarm.dueMs < first.dueMs) first = alarm;
+    return first;
+  }
+
+  #ring(alarm: Alarm): void {
+    this.#alarms.delete(alarm);
+    this.#nowMs = Math.max(this.#nowMs, alarm.dueMs);
+    alarm.action();
+  }
+}

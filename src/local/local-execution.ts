@@ -1,0 +1,304 @@
+import { randomUUID } from "node:crypto";
+import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "../client/client.ts";
+import { DurableError } from "../core/errors.ts";
+import type { Clock, Timer } from "../core/time.ts";
+import type {
+  CheckpointDurableExecutionRequest,
+  CheckpointDurableExecutionResponse,
+  ErrorObject,
+  GetDurableExecutionStateRequest,
+  GetDurableExecutionStateResponse,
+} from "../core/wire.ts";
+import type { ExecutionRecord } from "./execution-record.ts";
+import { lambdaContext } from "./lambda-context.ts";
+import { readOutput } from "./output.ts";
+import { invalidParameter, ServiceRefusal } from "./refusal.ts";
+import type { LocalSettings } from "./settings.ts";
+import { StatePages } from "./state-pages.ts";
+
+/** A durable handler, of this package or of the official one. */
+// biome-ignore lint/suspicious/noExplicitAny: the Lambda context's type belongs to whoever wrote the handler.
+export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
+
+/** How an execution ended. */
+export interface ExecutionOutcome {
+  readonly status: "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED";
+  /** JSON text; absent when the handler returned undefined. */
+  readonly result?: string | undefined;
+  readonly error?: ErrorObject | undefined;
+}
+
+/** What an execution tells those who watch the engine. */
+export type ExecutionEvent =
+  | { readonly type: "invocation-started"; readonly arn: string }
+  | { readonly type: "invocation-ended"; readonly arn: string; readonly error?: ErrorObject | undefined }
+  | {
+      readonly type: "checkpoint";
+      readonly arn: string;
+      readonly updates: NonNullable<CheckpointDurableExecutionRequest["Updates"]>;
+      readonly counters: ExecutionRecord["counters"];
+    }
+  | { readonly type: "execution-ended"; readonly arn: string; readonly outcome: ExecutionOutcome };
+
+/** What an execution needs of its engine. */
+export interface ExecutionHost {
+  readonly clock: Clock;
+  readonly settings: LocalSettings;
+  readonly handler: LocalHandler;
+  /** Whether anybody watches; events are not made otherwise. */
+  readonly isWatched: () => boolean;
+  readonly emit: (event: ExecutionEvent) => void;
+  /** An invocation begins (1) or ends (-1): virtual time stands still meanwhile. */
+  readonly countRunning: (change: 1 | -1) => void;
+}
+
+/**
+ * One running execution: invokes its handler, again and again, until it ends.
+ *
+ * L1  At most one invocation is in flight.
+ * L2  An invocation that suspended is followed by another one as soon as something has changed, not before.
+ */
+export class LocalExecution {
+  readonly arn: string;
+  readonly name: string;
+  /** Rejects with a DurableError when the engine is closed first, or when the journal can no longer be written. */
+  readonly result: Promise<ExecutionOutcome>;
+  readonly #record: ExecutionRecord;
+  readonly #host: ExecutionHost;
+  #settle!: (outcome: ExecutionOutcome) => void;
+  #reject!: (error: unknown) => void;
+  #timeout: Timer | undefined;
+  #alarm: Timer | undefined;
+  #wake: (() => void) | undefined;
+  #failuresInRow = 0;
+  #closed: DurableError | undefined;
+  #idle: Promise<void> = Promise.resolve();
+
+  constructor(record: ExecutionRecord, host: ExecutionHost) {
+    this.arn = record.header.arn;
+    this.name = record.header.name;
+    this.#record = record;
+    this.#host = host;
+    this.result = new Promise((resolve, reject) => {
+      this.#settle = resolve;
+      this.#reject = reject;
+    });
+    this.result.catch(() => {});
+  }
+
+  /** Goes on from what is recorded. */
+  run(): void {
+    const { end, header } = this.#record;
+    if (end !== undefined) {
+      this.#settle(end);
+      return;
+    }
+    if (header.timeoutSeconds !== undefined) {
+      const leftMs = header.startMs + header.timeoutSeconds * 1_000 - this.#host.clock.now();
+      this.#timeout = this.#host.clock.after(leftMs, () => this.finish({ status: "TIMED_OUT" }));
+    }
+    this.#idle = this.#loop().catch((error) => this.#fail(error));
+  }
+
+  /** Ends the execution from outside; an invocation in flight learns of it at its next checkpoint. */
+  finish(outcome: ExecutionOutcome): void {
+    if (this.#record.status !== "RUNNING") return;
+    this.#record.finish({ kind: "end", ...outcome }, this.#host.clock.now());
+    this.#cancelTimers();
+    this.#wake?.();
+    this.#settle(outcome);
+    this.#host.emit({ type: "execution-ended", arn: this.arn, outcome });
+  }
+
+  /** Begins no more invocations; resolves when the one in flight is over, or after `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    const message = `The engine was closed before execution "${this.name}" ended. Resume it to let it go on.`;
+    this.#closed = new DurableError("ERR_ENGINE_CLOSED", message);
+    this.#cancelTimers();
+    this.#wake?.();
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([this.#idle, patience]);
+    clearTimeout(timer);
+    this.#reject(this.#closed);
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#record.status === "RUNNING" && this.#closed === undefined) {
+      const next = await this.#invoke();
+      if (next === "wait" && !this.#record.hasNews) await this.#sleep(this.#record.nextDueMs);
+      else if (next === "pause") await this.#sleep(this.#host.clock.now() + this.#host.settings.invocation.retryPauseMs);
+      this.#record.completeTimers(this.#host.clock.now());
+    }
+  }
+
+  /** Resolves at `untilMs`, or when something happens. */
+  #sleep(untilMs: number | undefined): Promise<void> {
+    if (this.#closed !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#alarm = undefined;
+      if (untilMs !== undefined) this.#alarm = this.#host.clock.after(untilMs - this.#host.clock.now(), resolve);
+    });
+  }
+
+  async #invoke(): Promise<"again" | "wait" | "pause"> {
+    const { clock } = this.#host;
+    const startMs = clock.now();
+    const requestId = randomUUID();
+    this.#record.completeTimers(startMs);
+    const { token, updatedIds } = this.#record.beginInvocation();
+    const pages = new StatePages(this.#record.delivered(), this.#host.settings.statePage.maxBytes);
+    const { operations, nextMarker } = pages.first(this.#host.settings.statePage.maxItems);
+    const invocation = { over: false };
+    const event = new DurableExecutionInvocationInputWithClient(
+      {
+        DurableExecutionArn: this.arn,
+        CheckpointToken: token,
+        ...(updatedIds.length > 0 ? { UpdatedOperationIds: updatedIds } : {}),
+        InitialExecutionState: { Operations: operations, NextMarker: nextMarker ?? "" },
+      },
+      this.#client(pages, invocation),
+    );
+    this.#host.countRunning(1);
+    this.#host.emit({ type: "invocation-started", arn: this.arn });
+    const deadlineMs = startMs + this.#host.settings.invocation.timeoutMs;
+    const context = lambdaContext(this.#record.header, requestId, () => deadlineMs - clock.now());
+    try {
+      const output = await this.#withDeadline(this.#host.handler(event, context));
+      return this.#conclude(output, requestId, startMs);
+    } catch (error) {
+      if (error instanceof DurableError && error.code.startsWith("ERR_JOURNAL")) throw error;
+      return this.#countFailure(error, requestId, startMs);
+    } finally {
+      invocation.over = true;
+      this.#host.countRunning(-1);
+    }
+  }
+
+  async #withDeadline(running: Promise<unknown>): Promise<unknown> {
+    let timer: Timer | undefined;
+    const { timeoutMs } = this.#host.settings.invocation;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = this.#host.clock.after(timeoutMs, () => {
+        const error = new Error(`Task timed out after ${(timeoutMs / 1_000).toFixed(2)} seconds`);
+        error.name = "Sandbox.Timedout";
+        reject(error);
+      });
+    });
+    try {
+      return await Promise.race([running, deadline]);
+    } finally {
+      timer?.cancel();
+      running.catch(() => {});
+    }
+  }
+
+  #conclude(output: unknown, requestId: string, startMs: number): "again" | "wait" {
+    const announced = this.#record.announcedEnd;
+    const answer = announced === undefined ? readOutput(output) : undefined;
+    if (answer?.status === "PENDING") {
+      this.#record.completeTimers(this.#host.clock.now());
+      if (!this.#record.hasNews && !this.#record.hasPending) {
+        throw invalidParameter("Cannot return PENDING status with no pending operations.");
+      }
+    }
+    if (answer?.status === "SUCCEEDED" && Buffer.byteLength(answer.result ?? "") > this.#host.settings.quotas.inputBytes) {
+      throw invalidParameter(`The execution's result is over ${this.#host.settings.quotas.inputBytes} bytes.`);
+    }
+    this.#failuresInRow = 0;
+    this.#record.endInvocation(requestId, startMs, this.#host.clock.now(), undefined);
+    this.#host.emit({ type: "invocation-ended", arn: this.arn });
+    if (answer?.status === "PENDING") return "wait";
+    const { status, result, error } = (announced ?? answer) as ExecutionOutcome;
+    this.finish({ status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) });
+    return "again";
+  }
+
+  #countFailure(thrown: unknown, requestId: string, startMs: number): "again" | "pause" {
+    if (this.#closed !== undefined || this.#record.status !== "RUNNING") return "again";
+    const error = describe(thrown);
+    this.#failuresInRow++;
+    this.#record.endInvocation(requestId, startMs, this.#host.clock.now(), error);
+    this.#host.emit({ type: "invocation-ended", arn: this.arn, error });
+    if (this.#failuresInRow < this.#host.settings.invocation.maxFailures) return "pause";
+    this.finish({ status: "FAILED", error });
+    return "again";
+  }
+
+  #client(pages: StatePages, invocation: { readonly over: boolean }): DurableExecutionClient {
+    const { latencyMs } = this.#host.settings;
+    return {
+      checkpoint: async (request) => {
+        if (latencyMs.checkpoint > 0) await delay(latencyMs.checkpoint);
+        return this.#checkpoint(request, invocation);
+      },
+      getExecutionState: async (request) => {
+        if (latencyMs.getState > 0) await delay(latencyMs.getState);
+        return this.#readState(request, pages);
+      },
+    };
+  }
+
+  #checkpoint(
+    request: CheckpointDurableExecutionRequest,
+    invocation: { readonly over: boolean },
+  ): CheckpointDurableExecutionResponse {
+    if (this.#closed !== undefined) throw this.#closed;
+    this.#checkArn(request.DurableExecutionArn);
+    if (invocation.over) throw invalidParameter("Invalid checkpoint token");
+    const updates = request.Updates ?? [];
+    try {
+      const { CheckpointToken: token, ClientToken: clientToken } = request;
+      const answer = this.#record.checkpoint(token, clientToken, updates, this.#host.clock.now());
+      if (this.#host.isWatched()) {
+        this.#host.emit({ type: "checkpoint", arn: this.arn, updates, counters: this.#record.counters });
+      }
+      return {
+        CheckpointToken: answer.token,
+        NewExecutionState: { Operations: [...answer.changed], NextMarker: undefined },
+      };
+    } catch (error) {
+      if (error instanceof ServiceRefusal) throw error;
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  #readState(request: GetDurableExecutionStateRequest, pages: StatePages): GetDurableExecutionStateResponse {
+    this.#checkArn(request.DurableExecutionArn);
+    this.#record.counters.stateReads++;
+    const { operations, nextMarker } = pages.read(request.Marker, request.MaxItems);
+    return { Operations: operations, NextMarker: nextMarker };
+  }
+
+  #checkArn(arn: string | undefined): void {
+    if (arn === this.arn) return;
+    throw new ServiceRefusal("ResourceNotFoundException", 404, `Durable execution not found: ${arn}`);
+  }
+
+  /** The journal cannot be written: nothing that happens now would last. */
+  #fail(error: unknown): void {
+    this.#closed ??= error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });
+    this.#cancelTimers();
+    this.#wake?.();
+    this.#reject(error);
+  }
+
+  #cancelTimers(): void {
+    this.#timeout?.cancel();
+    this.#alarm?.cancel();
+  }
+}
+
+function describe(thrown: unknown): ErrorObject {
+  if (!(thrown instanceof Error)) return { ErrorType: "Error", ErrorMessage: String(thrown) };
+  return { ErrorType: thrown.name, ErrorMessage: thrown.message };
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+

@@ -1,0 +1,113 @@
+import { DeadlineHeap } from "../core/deadline-heap.ts";
+import type { Operation, OperationUpdate } from "../core/wire.ts";
+import type { ExecutionHeader, JournalEntry } from "./journal.ts";
+import { applyUpdate, completeTimer, timerDueMs } from "./transitions.ts";
+
+/** The operations of one execution, as the journal's entries made them. In the order in which they were started. */
+export class OperationTable {
+  readonly #operations = new Map<string, Operation>();
+  readonly #timers = new DeadlineHeap<{ readonly id: string; readonly dueMs: number }>();
+  /** Waiting for something from outside: a STEP in PENDING, or a WAIT, CALLBACK or CHAINED_INVOKE in STARTED. */
+  #pending = 0;
+
+  constructor(header: ExecutionHeader, executionId: string) {
+    this.#operations.set(executionId, {
+      Id: executionId,
+      Name: header.name,
+      Type: "EXECUTION",
+      Status: "STARTED",
+      StartTimestamp: new Date(header.startMs),
+      ExecutionDetails: header.input === undefined ? {} : { InputPayload: header.input },
+    });
+  }
+
+  get(id: string): Operation | undefined {
+    return this.#operations.get(id);
+  }
+
+  /** Operations and the execution itself. */
+  get size(): number {
+    return this.#operations.size;
+  }
+
+  get hasPending(): boolean {
+    return this.#pending > 0;
+  }
+
+  all(): IterableIterator<Operation> {
+    return this.#operations.values();
+  }
+
+  /** What a later invocation needs: descendants of ended contexts are left out, unless these replay their children. */
+  *delivered(): IterableIterator<Operation> {
+    const pruned = new Map<string, boolean>();
+    const isPruned = (id: string | undefined): boolean => {
+      if (id === undefined) return false;
+      const known = pruned.get(id);
+      if (known !== undefined) return known;
+      const parent = this.#operations.get(id);
+      const isOver = parent?.Status === "SUCCEEDED" || parent?.Status === "FAILED";
+      const answer = (isOver && parent?.ContextDetails?.ReplayChildren !== true) || isPruned(parent?.ParentId);
+      pruned.set(id, answer);
+      return answer;
+    };
+    for (const operation of this.#operations.values()) if (!isPruned(operation.ParentId)) yield operation;
+  }
+
+  /** Changes what the entry says; returns the ids of changed operations, each once. */
+  apply(entry: JournalEntry): Set<string> {
+    const changed = new Set<string>();
+    if (entry.kind === "checkpoint") {
+      for (const update of entry.updates) {
+        if (update.Type === "EXECUTION") continue;
+        this.#put(applyUpdate(this.#operations.get(update.Id as string), update, entry.atMs));
+        changed.add(update.Id as string);
+      }
+    } else if (entry.kind === "timers") {
+      for (const id of entry.ids) {
+        const operation = this.#operations.get(id);
+        if (operation === undefined) continue;
+        this.#put(completeTimer(operation, entry.atMs));
+        changed.add(id);
+      }
+    }
+    return changed;
+  }
+
+  /** Operations whose time has come, in the order of their time. */
+  takeDue(nowMs: number): string[] {
+    const due: string[] = [];
+    for (let next = this.#timers.first; next !== undefined && next.dueMs <= nowMs; next = this.#timers.first) {
+      this.#timers.removeFirst();
+      // A later change may have outdated the entry.
+      const operation = this.#operations.get(next.id);
+      if (operation !== undefined && timerDueMs(operation) === next.dueMs) due.push(next.id);
+    }
+    return due;
+  }
+
+  get nextDueMs(): number | undefined {
+    return this.#timers.first?.dueMs;
+  }
+
+  #put(operation: Operation): void {
+    const id = operation.Id as string;
+    const before = this.#operations.get(id);
+    this.#pending += Number(isPending(operation)) - Number(before !== undefined && isPending(before));
+    this.#operations.set(id, operation);
+    const dueMs = timerDueMs(operation);
+    if (dueMs !== undefined) this.#timers.add({ id, dueMs });
+  }
+}
+
+function isPending({ Type: type, Status: status }: Operation): boolean {
+  if (type === "STEP") return status === "PENDING";
+  return status === "STARTED" && (type === "WAIT" || type === "CALLBACK" || type === "CHAINED_INVOKE");
+}
+
+/** What AWS counts as data: payloads and errors. */
+export function dataBytes(update: OperationUpdate): number {
+  let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
+  if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));
+  return bytes;
+}

@@ -1,0 +1,62 @@
+import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
+import type { Operation } from "../core/wire.ts";
+import { invalidParameter } from "./refusal.ts";
+
+/** 5 MiB: what the emulators put into the event; an event is at most 6 MB. */
+export const MAX_PAGE_BYTES = 5 * 1024 * 1024;
+
+/** The service's default for `MaxItems`. */
+const DEFAULT_PAGE_ITEMS = 100;
+
+export interface StatePage {
+  readonly operations: Operation[];
+  readonly nextMarker: string | undefined;
+}
+
+/** One invocation's view of the recorded operations, cut into pages by count and by bytes. */
+export class StatePages {
+  readonly #operations: readonly Operation[];
+  readonly #maxBytes: number;
+
+  constructor(operations: Iterable<Operation>, maxBytes: number) {
+    this.#operations = [...operations];
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The page in the event: limited by bytes, and by `maxItems` where that is given. */
+  first(maxItems: number): StatePage {
+    return this.#page(0, maxItems);
+  }
+
+  /** @throws ServiceRefusal on a marker or a size that is none. */
+  read(marker: string | undefined, maxItems: number | undefined): StatePage {
+    const at = marker ? Number(marker) : 0;
+    if (!Number.isInteger(at) || at < 0 || at > this.#operations.length) throw invalidParameter("Invalid marker.");
+    const items = maxItems || DEFAULT_PAGE_ITEMS;
+    if (!(items > 0 && items <= MAX_STATE_PAGE_ITEMS)) {
+      throw invalidParameter(`MaxItems must be between 0 and ${MAX_STATE_PAGE_ITEMS}.`);
+    }
+    return this.#page(at, items);
+  }
+
+  #page(from: number, maxItems: number): StatePage {
+    const operations: Operation[] = [];
+    let bytes = 0;
+    let at = from;
+    for (; at < this.#operations.length && operations.length < maxItems; at++) {
+      const operation = this.#operations[at] as Operation;
+      bytes += operationBytes(operation);
+      if (operations.length > 0 && bytes > this.#maxBytes) break;
+      // A copy, so that what a handler does to it stays with the handler.
+      operations.push({ ...operation });
+    }
+    return { operations, nextMarker: at < this.#operations.length ? String(at) : undefined };
+  }
+}
+
+/** About what the operation takes in a response. */
+function operationBytes(operation: Operation): number {
+  const details = operation.StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails;
+  const result = details?.Result ?? operation.ExecutionDetails?.InputPayload ?? "";
+  return 300 + result.length + (details?.Error?.ErrorMessage?.length ?? 0) + (operation.Name?.length ?? 0);
+}

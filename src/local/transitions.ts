@@ -1,0 +1,93 @@
+import type { Operation, OperationStatus, OperationUpdate } from "../core/wire.ts";
+
+/** The operation after a valid update. `nowMs` is epoch milliseconds; nothing is changed in place. */
+export function applyUpdate(known: Operation | undefined, update: OperationUpdate, nowMs: number): Operation {
+  const now = new Date(nowMs);
+  const base: Operation = known ?? begin(update, now);
+  switch (update.Type) {
+    case "STEP":
+      return applyToStep(base, update, now, nowMs);
+    case "CONTEXT": {
+      if (update.Action === "START") return { ...base, Status: "STARTED", ContextDetails: {} };
+      const details = {
+        ...(update.Payload === undefined ? {} : { Result: update.Payload }),
+        ...(update.Error === undefined ? {} : { Error: update.Error }),
+        ...(update.ContextOptions?.ReplayChildren ? { ReplayChildren: true } : {}),
+      };
+      return { ...base, Status: ended(update), EndTimestamp: now, ContextDetails: details };
+    }
+    case "WAIT": {
+      if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
+      const due = new Date(nowMs + (update.WaitOptions?.WaitSeconds ?? 0) * 1_000);
+      return { ...base, Status: "STARTED", WaitDetails: { ScheduledEndTimestamp: due } };
+    }
+    case "CALLBACK":
+      if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
+      return { ...base, Status: "STARTED", CallbackDetails: {} };
+    case "CHAINED_INVOKE":
+      if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
+      return { ...base, Status: "STARTED", ChainedInvokeDetails: {} };
+    default:
+      return { ...base, Status: ended(update), EndTimestamp: now };
+  }
+}
+
+function begin(update: OperationUpdate, now: Date): Operation {
+  const operation: Operation = { Id: update.Id, Type: update.Type, StartTimestamp: now, Status: "STARTED" };
+  if (update.ParentId !== undefined) operation.ParentId = update.ParentId;
+  if (update.Name !== undefined) operation.Name = update.Name;
+  if (update.SubType !== undefined) operation.SubType = update.SubType;
+  return operation;
+}
+
+function ended(update: OperationUpdate): OperationStatus {
+  return update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED";
+}
+
+function applyToStep(base: Operation, update: OperationUpdate, now: Date, nowMs: number): Operation {
+  const attempts = base.StepDetails?.Attempt ?? 0;
+  switch (update.Action) {
+    case "START": {
+      const details = { ...base.StepDetails };
+      if (attempts === 0) return { ...base, Status: "STARTED", StepDetails: details };
+      return { ...base, Status: "STARTED", StepDetails: { ...details, Attempt: attempts } };
+    }
+    case "RETRY": {
+      const delayMs = (update.StepOptions?.NextAttemptDelaySeconds ?? 0) * 1_000;
+      const details = {
+        Attempt: attempts + 1,
+        NextAttemptTimestamp: new Date(nowMs + delayMs),
+        ...(update.Error === undefined ? {} : { Error: update.Error }),
+        ...(update.Payload === undefined ? {} : { Result: update.Payload }),
+      };
+      return { ...base, Status: "PENDING", StepDetails: details };
+    }
+    default: {
+      const details = {
+        Attempt: attempts + 1,
+        ...(update.Error === undefined ? {} : { Error: update.Error }),
+        ...(update.Payload === undefined ? {} : { Result: update.Payload }),
+      };
+      return { ...base, Status: ended(update), EndTimestamp: now, StepDetails: details };
+    }
+  }
+}
+
+/** What the service itself does to an operation when its time has come. */
+export function completeTimer(operation: Operation, nowMs: number): Operation {
+  if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: new Date(nowMs) };
+  const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
+  return { ...operation, Status: "READY", StepDetails: details };
+}
+
+/** When the service will act on an operation by itself; epoch milliseconds. */
+export function timerDueMs(operation: Operation): number | undefined {
+  if (operation.Type === "WAIT" && operation.Status === "STARTED") {
+    return operation.WaitDetails?.ScheduledEndTimestamp?.getTime();
+  }
+  if (operation.Type === "STEP" && operation.Status === "PENDING") {
+    return operation.StepDetails?.NextAttemptTimestamp?.getTime();
+  }
+  return undefined;
+}
+
