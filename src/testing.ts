@@ -1,1 +1,15 @@
-export { DurableExecutionInvocationInputWithClient } from "./client/client.ts";
+export { systemClock, VirtualClock } from "./local/clock.ts";
+export { type ExecutionSummary, LocalEngine, type LocalEngineOptions, type StartRequest } from "./local/engine.ts";
+export type { HistoryEvent, HistoryOptions } from "./local/history.ts";
+export {
+  type ExecutionCounters,
+  type ExecutionHeader,
+  type ExecutionStatus,
+  type Journal,
+  type JournalEntry,
+  type JournalExecution,
+  MemoryJournal,
+} from "./local/journal.ts";
+export type { ExecutionEvent, ExecutionOutcome, LocalExecution, LocalHandler } from "./local/local-execution.ts";
+export type { LocalSettingsOptions } from "./local/settings.ts";
+export { SqliteJournal, type SqliteJournalOptions } from "./local/sqlite-journal.ts";

@@ -224,7 +224,9 @@ export class LocalEngine {
   #find(wanted: string): JournalExecution | undefined {
     const all = this.#journal.executions();
     if (wanted === "last") return all.at(-1);
-    return all.find(({ header }) => header.arn === wanted || header.name === wanted || header.arn.endsWith(`/${wanted}`));
+    return all.find(
+      ({ header }) => header.arn === wanted || header.name === wanted || header.arn.endsWith(`/${wanted}`),
+    );
   }
 
   #get(arn: string): JournalExecution {

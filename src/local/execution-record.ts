@@ -9,7 +9,7 @@ import {
   noCounters,
 } from "./journal.ts";
 import { dataBytes, OperationTable } from "./operation-table.ts";
-import { invalidParameter, ServiceRefusal } from "./refusal.ts";
+import { invalidParameter, type ServiceRefusal } from "./refusal.ts";
 import type { LocalQuotas } from "./settings.ts";
 import { validateUpdates } from "./validation.ts";
 

@@ -56,12 +56,17 @@ export function readHistory(
         table.apply(entry);
         break;
       case "invocation":
-        writer.add("InvocationCompleted", entry.atMs, {}, {
-          StartTimestamp: new Date(entry.startMs),
-          EndTimestamp: new Date(entry.atMs),
-          RequestId: entry.requestId,
-          ...(entry.error === undefined ? {} : { Error: writer.error(entry.error) }),
-        });
+        writer.add(
+          "InvocationCompleted",
+          entry.atMs,
+          {},
+          {
+            StartTimestamp: new Date(entry.startMs),
+            EndTimestamp: new Date(entry.atMs),
+            RequestId: entry.requestId,
+            ...(entry.error === undefined ? {} : { Error: writer.error(entry.error) }),
+          },
+        );
         break;
       case "end":
         writer.end(entry);

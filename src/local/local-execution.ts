@@ -129,7 +129,8 @@ export class LocalExecution {
     while (this.#record.status === "RUNNING" && this.#closed === undefined) {
       const next = await this.#invoke();
       if (next === "wait" && !this.#record.hasNews) await this.#sleep(this.#record.nextDueMs);
-      else if (next === "pause") await this.#sleep(this.#host.clock.now() + this.#host.settings.invocation.retryPauseMs);
+      else if (next === "pause")
+        await this.#sleep(this.#host.clock.now() + this.#host.settings.invocation.retryPauseMs);
       this.#record.completeTimers(this.#host.clock.now());
     }
   }
@@ -205,7 +206,10 @@ export class LocalExecution {
         throw invalidParameter("Cannot return PENDING status with no pending operations.");
       }
     }
-    if (answer?.status === "SUCCEEDED" && Buffer.byteLength(answer.result ?? "") > this.#host.settings.quotas.inputBytes) {
+    if (
+      answer?.status === "SUCCEEDED" &&
+      Buffer.byteLength(answer.result ?? "") > this.#host.settings.quotas.inputBytes
+    ) {
       throw invalidParameter(`The execution's result is over ${this.#host.settings.quotas.inputBytes} bytes.`);
     }
     this.#failuresInRow = 0;
@@ -281,7 +285,8 @@ export class LocalExecution {
 
   /** The journal cannot be written: nothing that happens now would last. */
   #fail(error: unknown): void {
-    this.#closed ??= error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });
+    this.#closed ??=
+      error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });
     this.#cancelTimers();
     this.#wake?.();
     this.#reject(error);
@@ -301,4 +306,3 @@ function describe(thrown: unknown): ErrorObject {
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
-

@@ -71,7 +71,10 @@ const DEFAULTS: LocalSettings = {
 export function resolveLocalSettings(options: LocalSettingsOptions): LocalSettings {
   const groups = Object.entries(DEFAULTS).map(([group, defaults]) => {
     const given = options[group as keyof LocalSettings] ?? {};
-    const chosen = { ...defaults, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+    const chosen = {
+      ...defaults,
+      ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    };
     for (const [name, value] of Object.entries(chosen)) {
       if (typeof value === "number" && value >= 0) continue;
       throw new DurableError("ERR_SETTING_INVALID", `${group}.${name} is ${value}; allowed: 0 or more, or Infinity.`);

@@ -90,4 +90,3 @@ export function timerDueMs(operation: Operation): number | undefined {
   }
   return undefined;
 }
-

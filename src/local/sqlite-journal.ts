@@ -1,0 +1,266 @@
+import { existsSync, realpathSync } from "node:fs";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { DurableError } from "../core/errors.ts";
+import type {
+  ExecutionCounters,
+  ExecutionHeader,
+  ExecutionStatus,
+  Journal,
+  JournalEntry,
+  JournalExecution,
+} from "./journal.ts";
+import { noCounters } from "./journal.ts";
+import { isFailureOf, journalError } from "./sqlite-failure.ts";
+import { APPLICATION_ID, inspectJournalFile, JOURNAL_VERSION, newerJournal } from "./sqlite-file.ts";
+import { JournalLock } from "./sqlite-lock.ts";
+
+export interface SqliteJournalOptions {
+  /** Look only: works while another process writes, takes no lock, and creates nothing. Default false. */
+  readonly readOnly?: boolean;
+  /**
+   * When written data is forced to the disk. `normal` (default) survives the death of the process at any instant,
+   * `full` that of the machine as well, `off` leaves even the order of writes to the system.
+   */
+  readonly synchronous?: "off" | "normal" | "full";
+}
+
+/** Milliseconds to wait for another connection: a reader that recovers the log, a checkpoint that ends. */
+const BUSY_TIMEOUT_MS = 2_000;
+
+// Input and entries never change; what does change stands in `progress`, so that a commit rewrites no large row.
+// Entries are JSON, as it keeps every string: SQLite's text would replace lone surrogates.
+const SCHEMA = `
+  CREATE TABLE execution (id INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, header TEXT NOT NULL) STRICT;
+  CREATE TABLE progress (
+    execution INTEGER PRIMARY KEY REFERENCES execution (id), status TEXT NOT NULL, end_ms INTEGER, counters TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE entry (
+    id INTEGER PRIMARY KEY, execution INTEGER NOT NULL REFERENCES execution (id), entry TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX entry_of_execution ON entry (execution);
+`;
+
+/**
+ * A journal in an SQLite file.
+ *
+ * J1  `create` and `append` are one transaction each; what they have returned from survives the process.
+ * J2  One process at a time writes. Its lock dies with it, so nothing is left to clean up.
+ * J3  A file that is no journal of ours is never opened for writing.
+ */
+export class SqliteJournal implements Journal {
+  readonly readOnly: boolean;
+  readonly #path: string;
+  readonly #lock: JournalLock | undefined;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #ids = new Map<string, number>();
+  #open = true;
+
+  /**
+   * Opens the journal at `path`, and creates it unless `readOnly`; `:memory:` keeps it in memory.
+   * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`,
+   * `ERR_JOURNAL_IN_USE`, `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL` or `ERR_JOURNAL_IO`. The methods may throw
+   * these too.
+   */
+  constructor(path: string, options: SqliteJournalOptions = {}) {
+    const { readOnly = false, synchronous = "normal" } = options;
+    if (!["off", "normal", "full"].includes(synchronous)) {
+      const allowed = `"off", "normal" or "full"`;
+      throw new DurableError(
+        "ERR_SETTING_INVALID",
+        `synchronous is ${JSON.stringify(synchronous)}; allowed: ${allowed}.`,
+      );
+    }
+    this.readOnly = readOnly;
+    this.#path = path;
+    const inMemory = path === ":memory:";
+    if (!inMemory) inspectJournalFile(path, { mustExist: readOnly }); // J3
+    this.#lock = readOnly || inMemory ? undefined : new JournalLock(path); // J2
+    let database: DatabaseSync | undefined;
+    try {
+      database = readOnly ? openToRead(path) : new DatabaseSync(path);
+      database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      this.#database = database;
+      if (!readOnly) this.#prepareToWrite(synchronous);
+      this.#check();
+    } catch (error) {
+      database?.close();
+      this.#lock?.release();
+      throw journalError(path, error);
+    }
+  }
+
+  create(header: ExecutionHeader): void {
+    this.#write(() => {
+      const { lastInsertRowid: id } = this.#prepared("INSERT INTO execution (arn, header) VALUES (?, ?)").run(
+        header.arn,
+        JSON.stringify(header),
+      );
+      const insert = "INSERT INTO progress (execution, status, counters) VALUES (?, 'RUNNING', ?)";
+      this.#prepared(insert).run(id, JSON.stringify(noCounters()));
+    });
+  }
+
+  append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void {
+    this.#write(() => {
+      const id = this.#idOf(arn);
+      if (id === undefined) throw new DurableError("ERR_EXECUTION_UNKNOWN", `The journal has no execution ${arn}.`);
+      const insert = this.#prepared("INSERT INTO entry (execution, entry) VALUES (?, ?)");
+      let end: Extract<JournalEntry, { kind: "end" }> | undefined;
+      for (const entry of entries) {
+        insert.run(id, JSON.stringify(entry));
+        if (entry.kind === "end") end = entry;
+      }
+      const text = JSON.stringify(counters);
+      if (end === undefined) {
+        this.#prepared("UPDATE progress SET counters = ? WHERE execution = ?").run(text, id);
+      } else {
+        const update = "UPDATE progress SET counters = ?, status = ?, end_ms = ? WHERE execution = ?";
+        this.#prepared(update).run(text, end.status, Math.trunc(end.atMs), id);
+      }
+    });
+  }
+
+  executions(): JournalExecution[] {
+    return this.#guard(() => {
+      const select =
+        "SELECT header, status, end_ms, counters FROM execution JOIN progress ON progress.execution = execution.id " +
+        "ORDER BY execution.id";
+      return this.#database
+        .prepare(select)
+        .all()
+        .map((row) => ({
+          header: parseRow<ExecutionHeader>(row["header"]),
+          status: row["status"] as ExecutionStatus,
+          endMs: row["end_ms"] === null ? undefined : Number(row["end_ms"]),
+          // A counter that this version has added is not in older rows.
+          counters: { ...noCounters(), ...parseRow<ExecutionCounters>(row["counters"]) },
+        }));
+    });
+  }
+
+  *entries(arn: string): Iterable<JournalEntry> {
+    try {
+      const id = this.#idOf(arn);
+      if (id === undefined) return;
+      // A statement of its own: several readers may be on their way at once.
+      const statement = this.#database.prepare("SELECT entry FROM entry WHERE execution = ? ORDER BY id");
+      for (const row of statement.iterate(id)) yield parseRow<JournalEntry>(row["entry"]);
+    } catch (error) {
+      throw journalError(this.#path, error);
+    }
+  }
+
+  /** Closing twice is allowed. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    try {
+      this.#database.close();
+    } finally {
+      this.#lock?.release();
+    }
+  }
+
+  #prepareToWrite(synchronous: string): void {
+    this.#database.exec("BEGIN IMMEDIATE"); // Fails here if the file can only be read.
+    if (this.#pragma("application_id") === 0) {
+      // Written before the switch to the log, so that the file's own header says whose it is.
+      this.#database.exec(
+        `${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${JOURNAL_VERSION}`,
+      );
+    }
+    this.#database.exec("COMMIT");
+    this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
+  }
+
+  /** Finds out early that this is no journal, or a broken one; a full check would take long on a large file. */
+  #check(): void {
+    const version = this.#pragma("user_version");
+    if (version > JOURNAL_VERSION) throw newerJournal(this.#path, version);
+    for (const table of ["execution", "progress", "entry"]) {
+      const order = table === "progress" ? "execution" : "id";
+      this.#database.prepare(`SELECT * FROM ${table} ORDER BY ${order} DESC LIMIT 1`).get();
+    }
+  }
+
+  #pragma(name: "application_id" | "user_version"): number {
+    return Number(this.#database.prepare(`PRAGMA ${name}`).get()?.[name]);
+  }
+
+  #idOf(arn: string): number | undefined {
+    const kept = this.#ids.get(arn);
+    if (kept !== undefined) return kept;
+    const row = this.#prepared("SELECT id FROM execution WHERE arn = ?").get(arn);
+    if (row === undefined) return undefined;
+    this.#ids.set(arn, Number(row["id"]));
+    return Number(row["id"]);
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** One transaction. */
+  #write(action: () => void): void {
+    this.#guard(() => {
+      if (this.readOnly) {
+        const message = `The journal ${this.#path} was opened for reading only. Open it without readOnly to write.`;
+        throw new DurableError("ERR_JOURNAL_READ_ONLY", message);
+      }
+      this.#prepared("BEGIN IMMEDIATE").run();
+      try {
+        action();
+        this.#prepared("COMMIT").run(); // J1
+      } catch (error) {
+        this.#rollBack();
+        throw error;
+      }
+    });
+  }
+
+  #rollBack(): void {
+    try {
+      this.#prepared("ROLLBACK").run();
+    } catch {
+      // After some failures SQLite has rolled back already.
+    }
+  }
+
+  #guard<T>(action: () => T): T {
+    if (!this.#open) throw new DurableError("ERR_JOURNAL_CLOSED", `The journal ${this.#path} is closed.`);
+    try {
+      return action();
+    } catch (error) {
+      throw journalError(this.#path, error);
+    }
+  }
+}
+
+function openToRead(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    database.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return database;
+  } catch (error) {
+    database.close();
+    // Where nothing may be created beside the file, it can be read if all is in it and nobody writes.
+    if (!isFailureOf(error, "access") || existsSync(`${realpathSync(path)}-wal`)) throw error;
+    const url = pathToFileURL(path);
+    url.searchParams.set("immutable", "1");
+    return new DatabaseSync(url, { readOnly: true });
+  }
+}
+
+function parseRow<T>(text: unknown): T {
+  const parsed: unknown = JSON.parse(String(text));
+  if (typeof parsed !== "object" || parsed === null) throw new SyntaxError("A row of the journal is no object.");
+  return parsed as T;
+}

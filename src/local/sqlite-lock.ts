@@ -1,0 +1,41 @@
+import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { DurableError } from "../core/errors.ts";
+import { isFailureOf, journalError } from "./sqlite-failure.ts";
+
+/** Milliseconds; a process that was just killed needs a moment until the system has dropped its locks. */
+const PATIENCE_MS = 250;
+
+/**
+ * Keeps other writers away from a journal for as long as the process lives. It is a transaction that never ends, on an
+ * empty database beside the journal: readers of the journal do not notice, and the system drops it with the process.
+ * The file stays: to delete it would let two processes hold two files of one name.
+ */
+export class JournalLock {
+  readonly #database: DatabaseSync;
+
+  /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another of `journalError`. */
+  constructor(path: string) {
+    // A journal reached by two names is still one.
+    const file = `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(file);
+      database.exec(`PRAGMA busy_timeout = ${PATIENCE_MS}; BEGIN EXCLUSIVE`);
+      this.#database = database;
+    } catch (error) {
+      database?.close();
+      if (!isFailureOf(error, "busy")) throw journalError(path, error);
+      throw new DurableError(
+        "ERR_JOURNAL_IN_USE",
+        `The journal ${path} is in use by another process. Wait until it ends, end it, or choose another path.`,
+        { cause: error },
+      );
+    }
+  }
+
+  release(): void {
+    this.#database.close();
+  }
+}
