@@ -111,6 +111,14 @@ export class Completion {
     this.#ask();
   }
 
+  get succeeded(): number {
+    return this.#succeeded;
+  }
+
+  get failed(): number {
+    return this.#failed;
+  }
+
   /** No further item may start. */
   get stopsStarting(): boolean {
     return this.#custom.complete || (this.#config.shouldComplete === undefined && this.#toleranceExceeded);

@@ -1,10 +1,11 @@
 import type { ChildContextError } from "../core/errors.ts";
-import { childPath, operationId } from "../core/ids.ts";
+import { childPath, type OperationPath, operationId } from "../core/ids.ts";
 import { type Permit, Semaphore } from "../core/semaphore.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { announceBatch } from "./batch-channel.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
@@ -75,7 +76,7 @@ export async function runFanOut<T>(
     format,
     body: (inner, recorded) => {
       const fanOut = new FanOut<T>(execution, inner, branches, config, sizes);
-      if (recorded === undefined) return fanOut.run();
+      if (recorded === undefined) return fanOut.run(name);
       const operation = { execution, scope: inner } as Parameters<typeof readSummary>[0];
       return fanOut.rebuild(readSummary(operation, recorded.ContextDetails?.Result));
     },
@@ -136,7 +137,17 @@ class FanOut<T> {
   }
 
   /** Rejects with what a custom policy throws. */
-  async run(): Promise<Batch<T>> {
+  async run(name: string | undefined): Promise<Batch<T>> {
+    announceBatch(() => ({
+      executionArn: this.#execution.arn,
+      operationId: operationId(this.#scope.path as OperationPath),
+      name,
+      total: this.#branches.count,
+      counts: () => {
+        const { succeeded, failed } = this.#completion;
+        return { succeeded, failed, running: this.#items.length - succeeded - failed };
+      },
+    }));
     this.#completion.begin();
     if (!this.#completion.isOver) await this.#runAll();
     return new Batch(this.#items, this.#completion.reason);
