@@ -2,14 +2,9 @@ import type { Context } from "aws-lambda";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import { active } from "./execution/active.ts";
+import { contextLogger } from "./execution/context-logger.ts";
 import type { Execution } from "./execution/execution.ts";
-import {
-  contextLogger,
-  type DurableContextLogger,
-  type DurableLogger,
-  type DurableLoggingContext,
-  type LoggerConfig,
-} from "./execution/logger.ts";
+import type { DurableContextLogger, DurableLogger, DurableLoggingContext, LoggerConfig } from "./execution/logger.ts";
 import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
 import type { BatchResult } from "./operations/batch-result.ts";

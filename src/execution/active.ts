@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { OperationId } from "../core/ids.ts";
-import type { ReplayMode } from "./scope.ts";
+import type { ReplayMode } from "./replay-mode.ts";
 
 /** What the code now running belongs to: a context's function, or a step's. */
 export interface ActiveOperation {

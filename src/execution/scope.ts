@@ -2,12 +2,7 @@ import { childPath, type OperationId, type OperationPath } from "../core/ids.ts"
 import type { Permit } from "../core/semaphore.ts";
 import type { AnySerdes } from "../core/serdes.ts";
 import type { LoggerSetup } from "./logger.ts";
-
-/**
- * Whether a context replays: drives logging, and what may still begin in it.
- * `replay-succeeded` is a finished context whose function runs again only to rebuild a result too large to keep.
- */
-export type ReplayMode = "execution" | "replay" | "replay-succeeded";
+import type { ReplayMode } from "./replay-mode.ts";
 
 interface ScopeOptions {
   readonly path: OperationPath | undefined;

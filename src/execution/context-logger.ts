@@ -1,0 +1,48 @@
+import { active } from "./active.ts";
+import type { DurableContextLogger, DurableLogger } from "./logger.ts";
+import type { Scope } from "./scope.ts";
+
+/**
+ * The logger of a context: silent while what it says was said before. In the handler itself that is until the
+ * recorded operations are used up; inside a child context, when the child had finished in an earlier invocation.
+ */
+export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger> {
+  const emit = (level: "log" | "error" | "warn" | "info" | "debug", params: unknown[]): void => {
+    const { logger, modeAware } = scope.logger;
+    if (modeAware && isRepeated(scope)) return;
+    const method = logger[level] as ((...params: unknown[]) => void) | undefined;
+    method?.apply(logger, params);
+  };
+  return {
+    log: (...params: unknown[]) => emit("log", params),
+    error: (...params: unknown[]) => emit("error", params),
+    warn: (...params: unknown[]) => emit("warn", params),
+    info: (...params: unknown[]) => emit("info", params),
+    debug: (...params: unknown[]) => emit("debug", params),
+  };
+}
+
+function isRepeated(scope: Scope): boolean {
+  const current = active.getStore();
+  if (current === undefined) return false;
+  return (current.contextId === "root" ? scope.mode : current.enteredIn) !== "execution";
+}
+
+const stepLoggers = new WeakMap<DurableLogger, DurableContextLogger<DurableLogger>>();
+
+/** The logger of a step: its code runs only when it has something new to say. One object serves all steps. */
+export function stepLogger(scope: Scope): DurableContextLogger<DurableLogger> {
+  const { logger } = scope.logger;
+  let methods = stepLoggers.get(logger);
+  if (methods === undefined) {
+    methods = {
+      error: logger.error.bind(logger),
+      warn: logger.warn.bind(logger),
+      info: logger.info.bind(logger),
+      debug: logger.debug.bind(logger),
+    };
+    if (logger.log !== undefined) methods.log = logger.log.bind(logger);
+    stepLoggers.set(logger, methods);
+  }
+  return methods;
+}
