@@ -2,12 +2,13 @@ import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
 import type { ExecutionSummary, LocalEngine } from "../local/engine.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
+import { quotaOperations } from "./cost.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { findExecution } from "./find-execution.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import { type Interruption, InterruptionWatch } from "./interruption.ts";
 import type { Output } from "./output.ts";
-import { formatBytes, formatCount } from "./quantity.ts";
+import { counted, formatBytes, formatCount } from "./quantity.ts";
 import { resumeHint } from "./resume-hint.ts";
 import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";
@@ -69,8 +70,9 @@ function announce(
   output.say(`${pc.bold(execution.name)}  ${pc.dim(execution.arn)}`);
   if (earlier === undefined || continued) output.say(`To continue after an interruption: ${pc.cyan(hint)}`);
   if (continued) {
-    const { operations, dataBytes } = earlier.counters;
-    output.say(`Continuing: ${formatCount(operations)} operations and ${formatBytes(dataBytes)} are recorded already.`);
+    const { dataBytes } = earlier.counters;
+    const operations = quotaOperations(earlier.counters);
+    output.say(`Continuing: ${counted(operations, "operation")} and ${formatBytes(dataBytes)} are recorded already.`);
   }
   if (earlier !== undefined && !continued) return;
   if (settings.maxOperations > MAX_OPERATIONS) {

@@ -6,7 +6,7 @@ import { findExecution } from "./find-execution.ts";
 import { openJournalToRead } from "./journal-file.ts";
 import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./operation-tree.ts";
 import type { Output } from "./output.ts";
-import { formatBytes, formatCount, formatDuration, shorten } from "./quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration, shorten } from "./quantity.ts";
 
 interface InspectOptions {
   db: string;
@@ -84,9 +84,9 @@ export async function showCommand(
     output.print(pc.dim(record.arn));
     const { counters } = record;
     output.print(
-      `${formatCount(quotaOperations(counters))} operations, ${formatCount(counters.updates)} updates in ` +
-        `${formatCount(counters.checkpoints)} requests, ${formatBytes(counters.dataBytes)} written, ` +
-        `${formatCount(counters.invocations)} invocations`,
+      `${counted(quotaOperations(counters), "operation")}, ${counted(counters.updates, "update")} in ` +
+        `${counted(counters.checkpoints, "request")}, ${formatBytes(counters.dataBytes)} written, ` +
+        counted(counters.invocations, "invocation"),
     );
     if (record.input !== undefined) output.print(`input   ${shorten(record.input, MAX_PAYLOAD_SHOWN)}`);
     const maxChildren = options.all === true ? Number.POSITIVE_INFINITY : DEFAULT_CHILDREN_SHOWN;

@@ -4,6 +4,9 @@ import { ExitCode } from "./exit-code.ts";
 /** Why a run ends before its execution does. */
 export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };
 
+/** Under npm one Ctrl-C arrives twice, from the terminal and from npm, which passes it on. */
+const SAME_SIGNAL_MS = 300;
+
 /**
  * Watches for what can end a run early: Ctrl-C and SIGTERM, an error that the handler lets escape, and a handler that
  * waits for something that no longer can come. A second signal ends the process at once.
@@ -17,9 +20,10 @@ export class InterruptionWatch {
     this.interrupted = new Promise((settle) => {
       resolve = settle;
     });
-    let signals = 0;
+    let firstAtMs: number | undefined;
     const onSignal = (signal: "SIGINT" | "SIGTERM", exitCode: ExitCode) => (): void => {
-      if (++signals > 1) process.exit(exitCode);
+      firstAtMs ??= performance.now();
+      if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(exitCode);
       resolve({ signal, exitCode });
     };
     const onCrash = (cause: unknown): void => {

@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import type { BatchProgress } from "./progress.ts";
-import { formatBytes, formatCount, formatDuration } from "./quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "./quantity.ts";
 
 /** All that a moment of a running execution has to show. */
 export interface Moment {
@@ -43,8 +43,10 @@ export function describeBatch(batch: BatchProgress): string {
 }
 
 function describeTotals(moment: Moment): string {
-  const of = Number.isFinite(moment.maxOperations) ? ` of ${formatCount(moment.maxOperations)}` : "";
-  return `${formatCount(moment.operations)}${of} operations, ${formatBytes(moment.dataBytes)} written, ${formatCount(moment.requests)} requests`;
+  const operations = Number.isFinite(moment.maxOperations)
+    ? `${formatCount(moment.operations)} of ${counted(moment.maxOperations, "operation")}`
+    : counted(moment.operations, "operation");
+  return `${operations}, ${formatBytes(moment.dataBytes)} written, ${counted(moment.requests, "request")}`;
 }
 
 /** The batches worth showing: those that go on, or else the last one. */

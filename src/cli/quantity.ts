@@ -6,6 +6,11 @@ export function formatCount(value: number): string {
   return grouped.format(value);
 }
 
+/** `1 request`, `2,101 requests`. */
+export function counted(value: number, noun: string): string {
+  return `${grouped.format(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
 /** `832 B`, `12.4 kB`, `1.9 MB`: decimal units, as quotas and prices are given in. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`;
@@ -31,11 +36,14 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** US dollars with enough digits to tell small amounts apart: `$0.20`, `$0.000016`. */
+const SMALLEST_DOLLARS = 1e-6;
+
+/** US dollars with enough digits to tell small amounts apart: `$0.20`, `$0.0032`. */
 export function formatDollars(dollars: number): string {
   if (dollars === 0) return "$0";
+  if (dollars < SMALLEST_DOLLARS) return "under $0.000001";
   if (dollars >= 0.1) return `$${dollars.toFixed(2)}`;
-  return `$${dollars.toFixed(Math.min(9, 1 - Math.floor(Math.log10(dollars))))}`;
+  return `$${dollars.toFixed(1 - Math.floor(Math.log10(dollars)))}`;
 }
 
 /** The text in at most `maxLength` characters, on one line. */

@@ -92,11 +92,15 @@ export async function resumeCommand(output: Output, target: string, options: Res
   }
 }
 
+/** Between a failed invocation and the next one; the service's longer pause helps nobody who is watching. */
+const RETRY_PAUSE_MS = 1_000;
+
 function createEngine(journal: Journal, settings: RunSettings): LocalEngine {
   return new LocalEngine({
     journal,
     clock: settings.virtualTime ? new VirtualClock() : systemClock,
     quotas: { operations: settings.maxOperations, dataBytes: settings.maxDataBytes },
+    invocation: { retryPauseMs: RETRY_PAUSE_MS },
   });
 }
 

@@ -6,7 +6,7 @@ import { ExitCode, exitCodeOf } from "./exit-code.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
-import { formatBytes, formatCount, formatDollars, formatDuration } from "./quantity.ts";
+import { counted, formatBytes, formatCount, formatDollars, formatDuration } from "./quantity.ts";
 import type { RunTotals } from "./run-watch.ts";
 
 interface End {
@@ -88,12 +88,12 @@ function summaryRows(
   const failures = counters.invocationFailures;
   rows.push(
     ["operations", formatCount(quotaOperations(counters))],
-    ["updates", `${formatCount(counters.updates)} in ${formatCount(counters.checkpoints)} requests`],
+    ["updates", `${formatCount(counters.updates)} in ${counted(counters.checkpoints, "request")}`],
     ["written", `${formatBytes(counters.dataBytes)} of data, ${formatBytes(counters.requestBytes)} of requests`],
     ["invocations", `${counters.invocations}${failures > 0 ? `, of which ${failures} failed` : ""}`],
     [
       "cost on AWS",
-      `${formatDollars(cost.totalUsd)}: ${formatDollars(cost.operationsUsd)} for ${formatCount(metered)} metered operations, ` +
+      `${formatDollars(cost.totalUsd)}: ${formatDollars(cost.operationsUsd)} for ${counted(metered, "metered operation")}, ` +
         `${formatDollars(cost.dataWrittenUsd)} for data written`,
     ],
     ["", `not included: ${cost.notIncluded.join(", ")} (${formatDollars(cost.keptPerMonthUsd)} a month)`],

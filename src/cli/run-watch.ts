@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { Operation } from "../core/wire.ts";
+import pc from "picocolors";
+import type { ErrorObject, Operation } from "../core/wire.ts";
 import type { LocalEngine } from "../local/engine.ts";
 import { type ExecutionCounters, noCounters } from "../local/journal.ts";
 import { quotaOperations } from "./cost.ts";
@@ -21,6 +22,7 @@ export interface RunTotals {
 
 /** Follows an execution from `start` to `stop` and shows how far it is. */
 export class RunWatch {
+  readonly #output: Output;
   readonly #engine: LocalEngine;
   readonly #maxOperations: number;
   readonly #view: ProgressView;
@@ -31,6 +33,7 @@ export class RunWatch {
   #counters: Pick<ExecutionCounters, "operations" | "retries" | "dataBytes" | "checkpoints"> = noCounters();
 
   constructor(options: { output: Output; engine: LocalEngine; maxOperations: number }) {
+    this.#output = options.output;
     this.#engine = options.engine;
     this.#maxOperations = options.maxOperations;
     this.#view = options.output.json ? new JsonView(options.output) : createProgressView(process.stderr);
@@ -46,9 +49,13 @@ export class RunWatch {
     };
     subscribe(BATCH_CHANNEL, onBatch);
     const stopListening = this.#engine.subscribe((event) => {
-      if (event.type !== "checkpoint" || event.arn !== arn) return;
-      this.#progress.apply(event.updates);
-      this.#counters = event.counters;
+      if (event.arn !== arn) return;
+      if (event.type === "checkpoint") {
+        this.#progress.apply(event.updates);
+        this.#counters = event.counters;
+      } else if (event.type === "invocation-ended" && event.error !== undefined) {
+        this.#reportFailure(event.error);
+      }
     });
     this.#unsubscribe = () => {
       stopListening();
@@ -68,6 +75,12 @@ export class RunWatch {
   totals(): RunTotals {
     const wallMs = (this.#endedAtMs ?? performance.now()) - this.#startedAtMs;
     return { wallMs, batches: this.#progress.batches(), endedHere: this.#progress.endedHere };
+  }
+
+  /** A failed invocation is tried again, and nothing else would tell why a run makes no progress. */
+  #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
+    if (this.#output.json) this.#output.printJson({ type: "invocation-failed", error: { type, message } });
+    this.#output.say(pc.yellow(`An invocation failed: ${type}: ${message}`));
   }
 
   #moment(): Moment {

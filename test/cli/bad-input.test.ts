@@ -55,6 +55,16 @@ describe.concurrent("a handler file", () => {
     );
   });
 
+  test("that exports a plain function is told what is missing, at each try", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "plain.mjs"), "export const handler = async () => 42;");
+    const result = await runCli(["run", "plain.mjs", "--json"], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/An invocation failed: .*withDurableExecution/);
+    expect(documentsOf(result).filter(({ type }) => type === "invocation-failed")).toHaveLength(5);
+    expect(result.stderr).toMatch(/✖ FAILED .*withDurableExecution/);
+  });
+
   test("may be CommonJS", async () => {
     const cwd = temporaryFolder();
     writeFileSync(
@@ -62,6 +72,13 @@ describe.concurrent("a handler file", () => {
       "const names = {}; names.handler = async () => ({ Status: 'SUCCEEDED' }); module.exports = names;",
     );
     expect((await runCli(["run", "old.cjs"], { cwd })).exitCode).toBe(0);
+  });
+
+  test("that waits for what nothing can settle ends the run, where no time-out is left to wait for", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "stuck", "--virtual-time"], { cwd });
+    expect(result.exitCode).toBe(3);
+    expect(result.stderr).toMatch(/waits for a promise that nothing can settle/);
   });
 
   test("whose error escapes ends the run with the way to continue", async () => {
@@ -261,6 +278,13 @@ describe.concurrent("an execution", () => {
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(/export rows.*(300,?0\d\d|293|300\.0).*(262,?144|256)/);
     expect(documentsOf(result).at(-1)).toMatchObject({ counters: { invocations: 1, retries: 0 } });
+  });
+
+  test("whose step's result is not serializable fails with the step's name", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "unserializableStep"], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/FAILED.*step "count atoms".*BigInt/);
   });
 
   test("whose result is not serializable fails with the reason", async () => {

@@ -61,13 +61,27 @@ describe.concurrent("an interrupted run", () => {
     expect(documentsOf(again)[0]).toMatchObject({ type: "started", continued: true });
   });
 
-  test("ends at once on a second signal", async () => {
+  test("takes two signals at once, as npm passes them on, for one", async () => {
     const cwd = temporaryFolder();
     const run = startCli(["run", HANDLERS, "--export", "waiting"], { cwd });
     await run.said("To continue");
     run.child.kill("SIGINT");
     run.child.kill("SIGINT");
-    expect((await run.ended).exitCode).toBe(130);
+    const interrupted = await run.ended;
+    expect(interrupted.exitCode).toBe(130);
+    expect(interrupted.stderr).toContain("Interrupted; ");
+  });
+
+  test("ends at once on a second signal, even while a step holds it up", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli(["run", HANDLERS, "--export", "stuckStep"], { cwd });
+    await run.said("step begun");
+    run.child.kill("SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    run.child.kill("SIGINT");
+    const interrupted = await run.ended;
+    expect(interrupted.exitCode).toBe(130);
+    expect(interrupted.stderr).not.toContain("Interrupted; ");
   });
 
   test("during npm start is told to use npm start again", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRetryStrategy, JitterStrategy, NestingType, withDurableExecution } from "../../src/index.ts";
@@ -8,6 +9,11 @@ const retryAfterASecond = createRetryStrategy({
   backoffRate: 1,
   jitter: JitterStrategy.NONE,
 });
+
+/** Text that no codec makes much smaller, the same for the same seed. */
+function noise(seed: string, length: number): string {
+  return createHash("shake256", { outputLength: length }).update(seed).digest("base64").slice(0, length);
+}
 
 /** Squares the numbers below `count`, one step each, and adds them up. */
 export const handler = withDurableExecution(async ({ count = 3 }: { count?: number }, ctx) => {
@@ -52,16 +58,31 @@ export const talkative = withDurableExecution(async () => {
 });
 
 export const large = withDurableExecution(async (_event: unknown, ctx) =>
-  ctx.step("export rows", async () => "x".repeat(300_000), { retryStrategy: retryAfterASecond }),
+  ctx.step("export rows", async () => noise("rows", 300_000), { retryStrategy: retryAfterASecond }),
 );
 
 /** Writes `megabytes` in steps of 100 kB. */
 export const writing = withDurableExecution(async ({ megabytes }: { megabytes: number }, ctx) => {
-  for (let step = 0; step < megabytes * 10; step++) await ctx.step(`block ${step}`, async () => "x".repeat(100_000));
+  for (let step = 0; step < megabytes * 10; step++)
+    await ctx.step(`block ${step}`, async () => noise(String(step), 100_000));
   return megabytes;
 });
 
 export const unserializable = withDurableExecution(async () => ({ big: 1n }));
+
+export const unserializableStep = withDurableExecution(async (_event: unknown, ctx) =>
+  ctx.step("count atoms", async () => 10n ** 80n),
+);
+
+/** Waits for what never comes. */
+export const stuck = withDurableExecution(() => new Promise<never>(() => {}));
+
+export const stuckStep = withDurableExecution(async (_event: unknown, ctx) =>
+  ctx.step("endless", () => {
+    console.log("step begun");
+    return new Promise<never>(() => {});
+  }),
+);
 
 export const crashing = withDurableExecution(async (_event: unknown, ctx) => {
   await ctx.step("first", async () => "done");
