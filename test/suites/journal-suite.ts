@@ -1,0 +1,134 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { type ExecutionHeader, type Journal, type JournalEntry, noCounters } from "../../src/local/journal.ts";
+
+export function executionHeader(name: string, input?: string): ExecutionHeader {
+  return {
+    arn: `arn:aws:lambda:local:000000000000:function:f:$LATEST/durable-execution/${name}/1`,
+    name,
+    functionName: "f",
+    input,
+    startMs: 1_767_225_600_000,
+    timeoutSeconds: undefined,
+    metadata: { file: "handler.ts" },
+  };
+}
+
+export function checkpointEntry(token: number, payload = `"result ${token}"`): JournalEntry {
+  return {
+    kind: "checkpoint",
+    atMs: 1_767_225_600_000 + token,
+    token,
+    updates: [
+      { Id: `id-${token}`, Type: "STEP", Action: "START", SubType: "Step", Name: "s" },
+      { Id: `id-${token}`, Type: "STEP", Action: "SUCCEED", SubType: "Step", Name: "s", Payload: payload },
+    ],
+  };
+}
+
+/** What the engine relies on, for every implementation of the port. */
+export function journalSuite(name: string, create: () => Journal): void {
+  describe(`a journal (${name})`, () => {
+    const opened: Journal[] = [];
+    const open = (): Journal => {
+      const journal = create();
+      opened.push(journal);
+      return journal;
+    };
+    afterEach(() => {
+      for (const journal of opened.splice(0)) journal.close();
+    });
+
+    test("is empty at first", () => {
+      const journal = open();
+      expect(journal.executions()).toEqual([]);
+      expect([...journal.entries("arn:unknown")]).toEqual([]);
+      expect(journal.readOnly).toBe(false);
+    });
+
+    test("lists executions in the order of their creation, with everything that identifies them", () => {
+      const journal = open();
+      const headers = [executionHeader("z", '{"n":1}'), { ...executionHeader("a"), timeoutSeconds: 60 }];
+      for (const header of headers) journal.create(header);
+      expect(journal.executions()).toEqual(
+        headers.map((header) => ({ header, status: "RUNNING", endMs: undefined, counters: noCounters() })),
+      );
+    });
+
+    test("keeps each execution's entries apart and in order", () => {
+      const journal = open();
+      const [one, two] = [executionHeader("one"), executionHeader("two")];
+      journal.create(one);
+      journal.create(two);
+      journal.append(one.arn, [checkpointEntry(1), { kind: "timers", atMs: 5, ids: ["w"] }], noCounters());
+      journal.append(two.arn, [checkpointEntry(7)], noCounters());
+      journal.append(one.arn, [checkpointEntry(2)], noCounters());
+      const expected = [checkpointEntry(1), { kind: "timers", atMs: 5, ids: ["w"] }, checkpointEntry(2)];
+      expect([...journal.entries(one.arn)]).toEqual(expected);
+      expect([...journal.entries(two.arn)]).toEqual([checkpointEntry(7)]);
+    });
+
+    test("keeps every kind of entry as it was given", () => {
+      const journal = open();
+      const header = executionHeader("kinds");
+      const error = { ErrorType: "RangeError", ErrorMessage: "no\0pe \u2028", ErrorData: "{}", StackTrace: ["at x"] };
+      const entries: JournalEntry[] = [
+        { ...checkpointEntry(1), clientToken: "c-1" } as JournalEntry,
+        { kind: "timers", atMs: 2.5, ids: ["a", "b"] },
+        { kind: "invocation", atMs: 3, startMs: 1, requestId: "r-1" },
+        { kind: "invocation", atMs: 4, startMs: 3, requestId: "r-2", error },
+        { kind: "end", atMs: 5, status: "FAILED", error },
+      ];
+      journal.create(header);
+      journal.append(header.arn, entries, noCounters());
+      expect([...journal.entries(header.arn)]).toEqual(entries);
+    });
+
+    test.for([
+      ["empty", ""],
+      ["of any character", "\0 \u{1F600} \u2028 é \\ \" '"],
+      ["with lone surrogates", "a\uD800b\uDC00c"],
+      ["of 300 kB", "ä".repeat(150_000)],
+    ] as const)("keeps a payload %s", ([, payload]) => {
+      const journal = open();
+      const header = executionHeader("payload", JSON.stringify(payload));
+      journal.create(header);
+      journal.append(header.arn, [checkpointEntry(1, payload)], noCounters());
+      expect([...journal.entries(header.arn)]).toEqual([checkpointEntry(1, payload)]);
+      expect(journal.executions()[0]?.header.input).toBe(JSON.stringify(payload));
+    });
+
+    test("shows the latest counters, and the end", () => {
+      const journal = open();
+      const header = executionHeader("ended");
+      journal.create(header);
+      journal.append(header.arn, [checkpointEntry(1)], { ...noCounters(), updates: 2, checkpoints: 1 });
+      expect(journal.executions()[0]).toMatchObject({ status: "RUNNING", counters: { updates: 2, checkpoints: 1 } });
+      const counters = { ...noCounters(), updates: 4, checkpoints: 2 };
+      journal.append(header.arn, [{ kind: "end", atMs: 99, status: "SUCCEEDED", result: "1" }], counters);
+      expect(journal.executions()[0]).toMatchObject({ status: "SUCCEEDED", endMs: 99, counters });
+      counters.updates = 1_000;
+      expect(journal.executions()[0]?.counters.updates).toBe(4);
+    });
+
+    test("refuses entries of an execution that it does not have", () => {
+      const journal = open();
+      expect(() => journal.append("arn:unknown", [checkpointEntry(1)], noCounters())).toThrow(/arn:unknown/);
+      expect(journal.executions()).toEqual([]);
+    });
+
+    test("can be read by several readers at once, one of them giving up", () => {
+      const journal = open();
+      const header = executionHeader("readers");
+      journal.create(header);
+      for (let token = 1; token <= 5; token++) journal.append(header.arn, [checkpointEntry(token)], noCounters());
+      const first = journal.entries(header.arn)[Symbol.iterator]();
+      const second = journal.entries(header.arn)[Symbol.iterator]();
+      expect(first.next().value).toEqual(checkpointEntry(1));
+      expect(second.next().value).toEqual(checkpointEntry(1));
+      expect(first.next().value).toEqual(checkpointEntry(2));
+      first.return?.();
+      expect(second.next().value).toEqual(checkpointEntry(2));
+      expect([...journal.entries(header.arn)]).toHaveLength(5);
+    });
+  });
+}
