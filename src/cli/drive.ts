@@ -43,6 +43,7 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
       const record = findExecution(engine, execution.arn);
       return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
     }
+    if ("signal" in first) output.say("Stopping; another signal ends it at once.");
     // The engine answers what is in flight before the journal is closed: what was acknowledged stays.
     await engine.close();
     return reportInterruption(output, first, { execution, hint });

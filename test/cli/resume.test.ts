@@ -72,16 +72,15 @@ describe.concurrent("an interrupted run", () => {
     expect(interrupted.stderr).toContain("Interrupted; ");
   });
 
-  test("ends at once on a second signal, even while a step holds it up", async () => {
+  test("ends on another signal while a step holds it up", async () => {
     const cwd = temporaryFolder();
     const run = startCli(["run", HANDLERS, "--export", "stuckStep"], { cwd });
     await run.said("step begun");
     run.child.kill("SIGINT");
+    await run.said("another signal ends it at once");
     await new Promise((resolve) => setTimeout(resolve, 400));
     run.child.kill("SIGINT");
-    const interrupted = await run.ended;
-    expect(interrupted.exitCode).toBe(130);
-    expect(interrupted.stderr).not.toContain("Interrupted; ");
+    expect((await run.ended).exitCode).toBe(130);
   });
 
   test("during npm start is told to use npm start again", async () => {
