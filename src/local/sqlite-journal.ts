@@ -141,6 +141,7 @@ export class SqliteJournal implements Journal {
   }
 
   *entries(arn: string): Iterable<JournalEntry> {
+    this.#checkOpen();
     try {
       const id = this.#idOf(arn);
       if (id === undefined) return;
@@ -164,14 +165,15 @@ export class SqliteJournal implements Journal {
   }
 
   #prepareToWrite(synchronous: string): void {
-    this.#database.exec("BEGIN IMMEDIATE"); // Fails here if the file can only be read.
+    this.#database.exec("BEGIN IMMEDIATE");
     if (this.#pragma("application_id") === 0) {
       // Written before the switch to the log, so that the file's own header says whose it is.
       this.#database.exec(
         `${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${JOURNAL_VERSION}`,
       );
     }
-    this.#database.exec("COMMIT");
+    // Changes nothing, but fails now if the file can only be read: BEGIN alone makes do with reading then.
+    this.#database.exec("DELETE FROM execution WHERE false; COMMIT");
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
   }
 
@@ -233,8 +235,12 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  #guard<T>(action: () => T): T {
+  #checkOpen(): void {
     if (!this.#open) throw new DurableError("ERR_JOURNAL_CLOSED", `The journal ${this.#path} is closed.`);
+  }
+
+  #guard<T>(action: () => T): T {
+    this.#checkOpen();
     try {
       return action();
     } catch (error) {
