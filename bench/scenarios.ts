@@ -1,4 +1,4 @@
-import type { DurableContext, RuntimeOptions } from "../src/index.ts";
+import type { CompletionConfig, DurableContext, RuntimeOptions } from "../src/index.ts";
 import { BareService } from "./service.ts";
 import type { BenchHandler, Subject } from "./subjects.ts";
 
@@ -18,6 +18,8 @@ interface Input {
   readonly count: number;
 }
 
+const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
+
 interface Shape {
   readonly nesting: "NESTED" | "FLAT";
   /** What each item's step returns. */
@@ -27,10 +29,9 @@ interface Shape {
 
 function mapHandler({ nesting, result, maxConcurrency }: Shape): BenchHandler {
   return (async ({ count }: Input, context: DurableContext) => {
-    const items = Array.from({ length: count }, (_, index) => index);
     const batch = await context.map(
       "map",
-      items,
+      indexes(count),
       async (item, value) => item.step("step", async () => result(value)),
       maxConcurrency === undefined ? { nesting } : { nesting, maxConcurrency },
     );
@@ -42,8 +43,29 @@ function mapHandler({ nesting, result, maxConcurrency }: Shape): BenchHandler {
   }) as BenchHandler;
 }
 
-function fresh(count: number) {
-  return async (_: Subject, options: { countBytes: boolean }) => new BareService({ count }, options);
+function fresh(count: number, latencyMs = 0) {
+  return async (_: Subject, options: { countBytes: boolean }) => new BareService({ count }, { ...options, latencyMs });
+}
+
+/** Items that cost nothing: what is left is the SDK's own work for each of them. */
+function bareItems(name: string, count: number, completionConfig?: CompletionConfig): Scenario {
+  const handler = async (input: Input, context: DurableContext) => {
+    const config = completionConfig === undefined ? {} : { completionConfig };
+    const batch = await context.map("map", indexes(input.count), async (_, value) => value, config);
+    if (batch.successCount < 1) throw new Error("No item succeeded.");
+    return batch.successCount;
+  };
+  return { name, items: count, handler: handler as BenchHandler, prepare: fresh(count) };
+}
+
+function sequence(name: string, count: number): Scenario {
+  const handler = async (input: Input, context: DurableContext) => {
+    let sum = 0;
+    for (let at = 0; at < input.count; at++) sum += await context.step("step", async () => at);
+    if (sum !== (input.count * (input.count - 1)) / 2) throw new Error("A step has another step's result.");
+    return sum;
+  };
+  return { name, items: count, handler: handler as BenchHandler, prepare: fresh(count) };
 }
 
 function map(name: string, count: number, shape: Shape, settings?: RuntimeOptions): Scenario {
@@ -86,6 +108,24 @@ export const scenarios: readonly Scenario[] = [
   map("map of 10,000, flat", 10_000, { nesting: "FLAT", result: number }),
   map("map of 10,000, flat, 10 at once", 10_000, { nesting: "FLAT", result: number, maxConcurrency: 10 }),
   map("map of 1,000, nested, 100 rows each", 1_000, { nesting: "NESTED", result: rows }),
+  bareItems("10,000 items without a step", 10_000),
+  bareItems("4,000 items, minSuccessful 1", 4_000, { minSuccessful: 1 }),
+  bareItems("4,000 items, a predicate", 4_000, {
+    shouldComplete: ({ completedCount, totalCount }) => ({ complete: completedCount === totalCount }),
+  }),
+  sequence("2,000 steps in a row", 2_000),
+  {
+    ...map("map of 1,000, nested, 10 ms a request", 1_000, { nesting: "NESTED", result: number }),
+    prepare: fresh(1_000, 10),
+  },
+  {
+    ...map("map of 1,000, nested, 10 at once, 10 ms a request", 1_000, {
+      nesting: "NESTED",
+      result: number,
+      maxConcurrency: 10,
+    }),
+    prepare: fresh(1_000, 10),
+  },
   replay("replay of 1,000, nested", 1_000, { nesting: "NESTED", result: (index) => "x".repeat(300) + index }),
   replay("replay of 10,000, nested", 10_000, { nesting: "NESTED", result: row }),
   replay("replay of 10,000, flat", 10_000, { nesting: "FLAT", result: row }),
