@@ -136,15 +136,18 @@ class BarView implements ProgressView {
   #bar(batch: BatchProgress, moment: Moment, width: number): string {
     const perSecond = moment.endedHere / (moment.elapsedMs / 1_000);
     const rate = perSecond >= 1 ? `, ${formatCount(Math.round(perSecond))}/s` : "";
-    const text = `${describeBatch(batch)}${rate}`;
-    if (batch.total === undefined) return text.slice(0, width);
+    const text = describeBatch(batch);
+    if (batch.total === undefined) return `${text}${rate}`.slice(0, width);
     const ended = batch.done + batch.failed;
     const share = batch.total === 0 ? 1 : Math.min(1, ended / batch.total);
     const left = perSecond >= 1 && share < 1 ? `, ${formatTimeLeft((batch.total - ended) / perSecond)} left` : "";
     const full = Math.round(share * BAR_CELLS);
     const bar = pc.green("━".repeat(full)) + pc.dim("─".repeat(BAR_CELLS - full));
     const percent = `${Math.floor(share * 100)} %`.padStart(5);
-    return `${bar} ${`${percent}${left}  ${text}`.slice(0, width - BAR_CELLS - 1)}`;
+    const room = width - BAR_CELLS - 1;
+    const line = `${percent}${left}  ${text}`;
+    // A number that is cut off reads as another number.
+    return `${bar} ${line.length + rate.length <= room ? line + rate : line.slice(0, room)}`;
   }
 
   #erase(): void {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
@@ -12,6 +12,17 @@ function expectRefusal(result: CliResult, exitCode: number, code: string, messag
   });
   expect(documentsOf(result).at(-1)).toEqual({ error: { code, message: expect.stringMatching(message) } });
   expect(result.stderr).not.toMatch(/^\s+at /m);
+}
+
+/** Runs a shell's command with the folder `small` on a disk of so many kilobytes, which lives as long as the shell. */
+function onSmallDisk(sizeKilobytes: number, command: string): string[] {
+  const mount = `mount -t tmpfs -o size=${sizeKilobytes}k tmpfs small && ${command}`;
+  return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"];
+}
+
+function canMount(cwd: string): boolean {
+  const [command = "", ...args] = onSmallDisk(100, "true");
+  return spawnSync(command, args, { cwd }).status === 0;
 }
 
 describe.concurrent("a handler file", () => {
@@ -176,14 +187,17 @@ describe.concurrent("a journal", () => {
     expectRefusal(result, 4, "ERR_JOURNAL_NEWER", /newer/);
   });
 
-  test("that cannot be written is refused", async (context) => {
-    if (process.getuid?.() === 0) context.skip("root may write everything");
+  test("that cannot be written is refused, but can be looked at", async (context) => {
     const cwd = temporaryFolder();
-    const file = join(cwd, "journal.db");
-    await runCli(["run", HANDLERS, "--db", file], { cwd });
-    chmodSync(file, 0o444);
-    const result = await runCli(["run", HANDLERS, "--db", file, "--json"], { cwd });
-    expectRefusal(result, 4, "ERR_JOURNAL_READ_ONLY", /journal\.db/);
+    mkdirSync(join(cwd, "small"));
+    if (!canMount(cwd)) context.skip("this system lets nobody mount a small disk");
+    await runCli(["run", HANDLERS, "--name", "kept", "--db", "journal.db"], { cwd });
+    const under = onSmallDisk(5_000, 'cp journal.db small && mount -o remount,ro small && "$@"');
+    const args = ["--db", "small/journal.db", "--json"];
+    const result = await runCli(["run", HANDLERS, ...args], { cwd, under });
+    expectRefusal(result, 4, "ERR_JOURNAL_READ_ONLY", /small\/journal\.db/);
+    const [listed] = documentsOf(await runCli(["list", ...args], { cwd, under }));
+    expect(listed).toMatchObject({ executions: [{ name: "kept" }] });
   });
 
   test("whose folder cannot be made is refused", async () => {
@@ -217,22 +231,11 @@ describe.concurrent("a journal", () => {
   });
 
   test("on a full disk ends the run, and the run continues once there is room", async (context) => {
-    const mount = (sizeKilobytes: number, command: string): string[] => [
-      "unshare",
-      "--user",
-      "--map-root-user",
-      "--mount",
-      "sh",
-      "-c",
-      `mount -t tmpfs -o size=${sizeKilobytes}k tmpfs small && ${command}`,
-      "sh",
-    ];
     const cwd = temporaryFolder();
     mkdirSync(join(cwd, "small"));
-    const [unshare = "", ...probe] = mount(100, "true");
-    if (spawnSync(unshare, probe, { cwd }).status !== 0) context.skip("this system lets nobody mount a small disk");
-    // The small disk lives as long as the shell: what is left of the journal is copied from it, as a user would move it.
-    const under = mount(1_500, '"$@"; code=$?; cp -r small kept; exit $code');
+    if (!canMount(cwd)) context.skip("this system lets nobody mount a small disk");
+    // What is left of the journal is moved to another disk, as a user would do.
+    const under = onSmallDisk(1_500, '"$@"; code=$?; cp -r small kept; exit $code');
     const event = ["--event", '{"megabytes":3}'];
     const db = ["--db", "small/journal.db"];
     const args = ["run", HANDLERS, "--export", "writing", "--name", "full", ...event, ...db, "--json"];

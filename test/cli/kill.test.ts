@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { LocalEngine, SqliteJournal } from "../../src/testing.ts";
 import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
 
 const KILLS = 20;
 const ITEMS = 500;
 const STEP_MS = 60;
 /** Random, but for less than a run needs on its own, so that every kill meets the same job. */
-const MAX_LIFE_MS = 250;
+const MAX_LIFE_MS = 200;
 
 interface Line {
   entry: string;
@@ -30,15 +31,13 @@ function runArguments(log: string, db: string): string[] {
 
 /** What the journal has acknowledged: an entry for each finished attempt of a step. */
 async function acknowledgedAttempts(db: string): Promise<Set<string>> {
-  const [document] = documentsOf(await runCli(["show", "ledger", "--db", db, "--json"]));
-  const { operations } = document as {
-    operations: { Type: string; Name: string; Status: string; StepDetails?: { Attempt?: number } }[];
-  };
+  const engine = new LocalEngine({ journal: new SqliteJournal(db, { readOnly: true }) });
   const acknowledged = new Set<string>();
-  for (const { Type, Name, StepDetails } of operations) {
-    if (Type !== "STEP") continue;
+  const { arn } = engine.find("ledger") ?? { arn: "" };
+  for (const { Name, StepDetails } of engine.operations(arn)) {
     for (let attempt = 1; attempt <= (StepDetails?.Attempt ?? 0); attempt++) acknowledged.add(`${Name} ${attempt}`);
   }
+  await engine.close();
   return acknowledged;
 }
 
