@@ -22,47 +22,58 @@ export type Policy =
 /** More attempts than this end a step for good. */
 const MAX_ATTEMPTS = 2;
 
-/** What user code saw of one operation: the same in every invocation, or replay is broken. */
+/**
+ * What user code saw of operations, by their paths. Once an operation's end is recorded, it must look the same in every
+ * invocation; before that it may still come out otherwise (a batch that races its branches, cut off before its result
+ * was recorded).
+ */
 export class Observations {
-  readonly #seen = new Map<string, string>();
+  readonly #kept = new Map<string, string>();
+  readonly #unrecorded = new Map<string, string>();
+  readonly contradictions: string[] = [];
 
-  see(where: string, value: unknown): void {
+  see(path: string, value: unknown): void {
     const text = JSON.stringify(value) ?? "undefined";
-    const before = this.#seen.get(where);
-    if (before !== undefined && before !== text) {
-      throw new Error(`${where} was ${before.slice(0, 300)} and is now ${text.slice(0, 300)}`);
+    const before = this.#kept.get(path);
+    if (before === undefined) this.#unrecorded.set(path, text);
+    else if (before !== text) {
+      this.contradictions.push(`${path} was ${before.slice(0, 300)} and is now ${text.slice(0, 300)}`);
     }
-    this.#seen.set(where, text);
   }
 
-  get size(): number {
-    return this.#seen.size;
+  /** An invocation is over; `isRecorded` says whether the service knows how the operation at a path ended. */
+  endInvocation(isRecorded: (path: string) => boolean): void {
+    for (const [path, text] of this.#unrecorded) if (isRecorded(path)) this.#kept.set(path, text);
+    this.#unrecorded.clear();
   }
 }
 
-/** Runs the nodes one after the other; what fails becomes a value. */
+type See = (path: string, value: unknown) => void;
+
+/** Runs the nodes one after the other; what fails becomes a value. `path` is that of the context, "" for the root. */
 export async function runNodes(
   context: DurableContext,
   nodes: readonly Node[],
-  where: string,
-  seen: (where: string, value: unknown) => void,
+  path: string,
+  see: See,
 ): Promise<unknown[]> {
   const results: unknown[] = [];
   for (const [at, node] of nodes.entries()) {
-    const here = `${where}/${at}:${node.kind}`;
-    const value = await runNode(context, node, here, seen).catch((error: Error) => describeError(error));
-    seen(here, value);
+    const here = below(path, at);
+    const value = await runNode(context, node, here, see).catch((error: Error) => describeError(error));
+    // What a virtual child gives is recorded nowhere: it is as reliable as what stands in it.
+    if (node.kind !== "child" || !node.virtual) see(here, value);
     results.push(value);
   }
   return results;
 }
 
-async function runNode(
-  context: DurableContext,
-  node: Node,
-  where: string,
-  seen: (where: string, value: unknown) => void,
-): Promise<unknown> {
+/** The path of a context's operation, or of a batch's item; both count from 0 here, and from 1 in paths. */
+function below(path: string, index: number): string {
+  return path === "" ? `${index + 1}` : `${path}-${index + 1}`;
+}
+
+async function runNode(context: DurableContext, node: Node, path: string, see: See): Promise<unknown> {
   switch (node.kind) {
     case "step":
       return context.step(
@@ -79,7 +90,7 @@ async function runNode(
     case "wait":
       return context.wait({ seconds: node.seconds });
     case "child":
-      return context.runInChildContext("child", (inner) => runNodes(inner, node.body, where, seen), {
+      return context.runInChildContext("child", (inner) => runNodes(inner, node.body, path, see), {
         virtualContext: node.virtual,
       });
     case "map":
@@ -87,7 +98,7 @@ async function runNode(
         .map(
           "map",
           [...node.items],
-          async (inner, body, index) => mustSucceed(await runNodes(inner, body, `${where}[${index}]`, seen)),
+          async (inner, body, index) => mustSucceed(await runNodes(inner, body, below(path, index), see)),
           fanOutConfig(node),
         )
         .then(describeBatch);
@@ -97,7 +108,7 @@ async function runNode(
           "parallel",
           node.items.map((body, index) => ({
             name: `b${index}`,
-            func: async (inner: DurableContext) => mustSucceed(await runNodes(inner, body, `${where}[${index}]`, seen)),
+            func: async (inner: DurableContext) => mustSucceed(await runNodes(inner, body, below(path, index), see)),
           })),
           fanOutConfig(node),
         )

@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { childPath, type OperationPath, operationId } from "../../src/core/ids.ts";
+import { DurableExecutionClientError, type RuntimeOptions } from "../../src/index.ts";
+import { type CheckpointCall, type Handler, type Run, replay, runOurs } from "../support/service.ts";
+import { isDeterministic, type Node, Observations, runNodes, workflow } from "../support/workflow.ts";
+
+const RUNS = Number(process.env["DURABLE_FANOUT_TEST_RUNS"] ?? 300);
+const PAYLOAD_BYTES = 1_024;
+
+/** Where an invocation is cut off: at so many requests after the previous cut, before or after they are recorded. */
+interface Cut {
+  readonly after: number;
+  readonly recorded: boolean;
+}
+
+const cuts: fc.Arbitrary<Cut[]> = fc.array(fc.record({ after: fc.nat(6), recorded: fc.boolean() }), { maxLength: 5 });
+
+interface Observed {
+  readonly run: Run;
+  readonly seen: Observations;
+  readonly replayed: unknown;
+  readonly updatesOfReplay: unknown[];
+}
+
+/** Runs a workflow, cut off at these requests, and once more over all that was recorded in the end. */
+async function observe(nodes: readonly Node[], graceMs: number, cut: readonly Cut[]): Promise<Observed> {
+  const seen = new Observations();
+  const ended = new Set<string>();
+  const handler: Handler = async (_, context) => {
+    seen.endInvocation((path) => ended.has(operationId(path as OperationPath)));
+    return runNodes(context, nodes, "", (path, value) => seen.see(path, value));
+  };
+  const left = [...cut];
+  let until = left[0]?.after;
+  const onCheckpoint = async ({ forward }: CheckpointCall) => {
+    const cutHere = until !== undefined && until-- === 0 ? left.shift() : undefined;
+    if (cutHere !== undefined) until = left[0]?.after;
+    if (cutHere?.recorded === false) throw new DurableExecutionClientError("cut off before the request");
+    const answer = await forward();
+    for (const { Id, Status } of answer.NewExecutionState?.Operations ?? []) {
+      if (Status === "SUCCEEDED" || Status === "FAILED") ended.add(Id as string);
+    }
+    if (cutHere !== undefined) throw new DurableExecutionClientError("cut off after the request");
+    return answer;
+  };
+  const runtime: RuntimeOptions = { suspension: { graceMs }, quotas: { payloadBytes: PAYLOAD_BYTES } };
+  const run = await runOurs(handler, {
+    runtime,
+    onCheckpoint,
+    engine: {
+      quotas: { payloadBytes: PAYLOAD_BYTES },
+      invocation: { maxFailures: Number.POSITIVE_INFINITY, retryPauseMs: 0 },
+    },
+  });
+  const { output, requests } = await replay(handler, run, { runtime });
+  return { run, seen, replayed: output, updatesOfReplay: requests.flat() };
+}
+
+describe("whatever is cut off when", () => {
+  test("a workflow sees the same, ends the same, and replays without a word", async () => {
+    await fc.assert(
+      fc.asyncProperty(workflow, fc.nat(1), cuts, async (nodes, graceMs, cut) => {
+        const { run, seen, replayed, updatesOfReplay } = await observe(nodes, graceMs, cut);
+        expect(seen.contradictions).toEqual([]);
+        expect(run.outcome.status).toBe("SUCCEEDED");
+        expect(replayed).toEqual({ Status: "SUCCEEDED", Result: run.outcome.result });
+        expect(updatesOfReplay).toEqual([]);
+        if (cut.length === 0 || !isDeterministic(nodes)) return;
+        const uninterrupted = await observe(nodes, graceMs, []);
+        expect(run.result).toEqual(uninterrupted.run.result);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("the paths by which the test follows operations are theirs", async () => {
+    const paths: string[] = [];
+    const step: Node = { kind: "step", size: 1, failures: 0, atMostOnce: false };
+    const nodes: Node[] = [
+      { kind: "child", virtual: true, body: [step] },
+      {
+        kind: "map",
+        items: [[step], [step, step]],
+        nesting: "NESTED",
+        maxConcurrency: undefined,
+        policy: { by: "default" },
+      },
+    ];
+    const run = await runOurs(async (_, context) => runNodes(context, nodes, "", (path) => paths.push(path)));
+    const steps = run.operations.filter(({ Type }) => Type === "STEP").map(({ Id }) => Id);
+    const map = childPath(undefined, 2);
+    expect(new Set(paths)).toEqual(new Set(["1-1", "2", "2-1-1", "2-2-1", "2-2-2"]));
+    expect(new Set(paths.filter((path) => path !== map).map((path) => operationId(path as OperationPath)))).toEqual(
+      new Set(steps),
+    );
+  });
+});
