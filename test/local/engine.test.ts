@@ -62,9 +62,8 @@ test("what is unknown is named", async () => {
   const engine = newEngine();
   expect(() => engine.start({ functionName: "product" })).toThrow(code("ERR_FUNCTION_UNKNOWN"));
   expect(() => engine.start({ functionName: "product" })).toThrow(/"product".*known: sum/);
-  for (const ask of [engine.resume, engine.operations, engine.history, engine.stop]) {
-    expect(() => ask.call(engine, "nobody")).toThrow(code("ERR_EXECUTION_UNKNOWN"));
-  }
+  const asks = [engine.resume, engine.operations, engine.history, engine.stop] as ((arn: string) => unknown)[];
+  for (const ask of asks) expect(() => ask.call(engine, "nobody")).toThrow(code("ERR_EXECUTION_UNKNOWN"));
   await engine.close();
 });
 
