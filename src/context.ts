@@ -1,129 +1,27 @@
 import type { Context } from "aws-lambda";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
+import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
 import { active } from "./execution/active.ts";
 import { contextLogger } from "./execution/context-logger.ts";
 import type { Execution } from "./execution/execution.ts";
 import type { DurableContextLogger, DurableLogger, DurableLoggingContext, LoggerConfig } from "./execution/logger.ts";
 import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
-import type { BatchResult } from "./operations/batch-result.ts";
-import { type ChildConfig, childResultFormat, runChild } from "./operations/child.ts";
+import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
+import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
+import { runCombinator, settledFormat } from "./operations/combinators.ts";
+import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "./operations/condition.ts";
 import { DurablePromise, underWay } from "./operations/durable-promise.ts";
-import { type Branches, type FanOutConfig, runFanOut } from "./operations/fan-out.ts";
+import { type Branches, runFanOut } from "./operations/fan-out.ts";
+import { beginInvoke, type InvokeConfig } from "./operations/invoke.ts";
 import { runStep, type StepConfig, type StepFunc } from "./operations/step.ts";
 import { beginWait } from "./operations/wait.ts";
-
-export type ChildFunc<T, Logger extends DurableLogger = DurableLogger> = (
-  context: DurableContext<Logger>,
-) => Promise<T>;
-
-export type MapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogger> = (
-  context: DurableContext<Logger>,
-  item: TInput,
-  index: number,
-  array: TInput[],
-) => Promise<TOutput>;
-
-export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
-  /** Names the item's context in the history. Default `map-item-<index>`. */
-  itemNamer?: (item: TItem, index: number) => string;
-}
-
-export type ParallelFunc<TResult, Logger extends DurableLogger = DurableLogger> = (
-  context: DurableContext<Logger>,
-) => Promise<TResult>;
-
-export interface NamedParallelBranch<TResult, Logger extends DurableLogger = DurableLogger> {
-  /** Default `parallel-branch-<index>`. */
-  name?: string;
-  func: ParallelFunc<TResult, Logger>;
-}
-
-export type ParallelConfig<TResult> = FanOutConfig<TResult>;
-
-/** The result type of a branch. */
-type BranchResult<Branch, Logger extends DurableLogger> =
-  Branch extends ParallelFunc<infer Result, Logger>
-    ? Result
-    : Branch extends NamedParallelBranch<infer Result, Logger>
-      ? Result
-      : never;
-
-/**
- * What a durable handler works with. Every operation begins when its method is called and is recorded; on a replay
- * it gives what was recorded. Each method can be called without its name.
- */
-export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
-  lambdaContext: Context;
-  /** Silent while the handler replays what it did before. */
-  logger: DurableContextLogger<TLogger>;
-  readonly executionContext: { readonly durableExecutionArn: string };
-
-  /**
-   * Runs code once and keeps its result.
-   * @throws StepError when its retries are used up; `cause` has the original name and message.
-   */
-  step<TOutput>(
-    name: string | undefined,
-    fn: StepFunc<TOutput, TLogger>,
-    config?: StepConfig<TOutput>,
-  ): DurablePromise<TOutput>;
-  step<TOutput>(fn: StepFunc<TOutput, TLogger>, config?: StepConfig<TOutput>): DurablePromise<TOutput>;
-
-  /**
-   * Groups operations in a context of their own, which must be used inside the function.
-   * @throws ChildContextError around what the function threw.
-   */
-  runInChildContext<TOutput>(
-    name: string | undefined,
-    fn: ChildFunc<TOutput, TLogger>,
-    config?: ChildConfig<TOutput>,
-  ): DurablePromise<TOutput>;
-  runInChildContext<TOutput>(fn: ChildFunc<TOutput, TLogger>, config?: ChildConfig<TOutput>): DurablePromise<TOutput>;
-
-  /** Waits at the service: whole seconds, 1 second to 1 year. The function does not run meanwhile. */
-  wait(name: string, duration: Duration): DurablePromise<void>;
-  wait(duration: Duration): DurablePromise<void>;
-
-  /** Runs a function over every item; failures are in the result, by default the first one ends the batch. */
-  map<TInput, TOutput>(
-    name: string | undefined,
-    items: TInput[],
-    mapFunc: MapFunc<TInput, TOutput, TLogger>,
-    config?: MapConfig<TInput, TOutput>,
-  ): DurablePromise<BatchResult<TOutput>>;
-  map<TInput, TOutput>(
-    items: TInput[],
-    mapFunc: MapFunc<TInput, TOutput, TLogger>,
-    config?: MapConfig<TInput, TOutput>,
-  ): DurablePromise<BatchResult<TOutput>>;
-
-  /** Runs branches side by side; failures are in the result, by default the first one ends the batch. */
-  parallel<TOutput>(
-    name: string | undefined,
-    branches: (ParallelFunc<TOutput, TLogger> | NamedParallelBranch<TOutput, TLogger>)[],
-    config?: ParallelConfig<TOutput>,
-  ): DurablePromise<BatchResult<TOutput>>;
-  parallel<TOutput>(
-    branches: (ParallelFunc<TOutput, TLogger> | NamedParallelBranch<TOutput, TLogger>)[],
-    config?: ParallelConfig<TOutput>,
-  ): DurablePromise<BatchResult<TOutput>>;
-  parallel<TBranches extends readonly unknown[]>(
-    name: string | undefined,
-    branches: TBranches,
-    config?: ParallelConfig<BranchResult<TBranches[number], TLogger>>,
-  ): DurablePromise<BatchResult<BranchResult<TBranches[number], TLogger>>>;
-  parallel<TBranches extends readonly unknown[]>(
-    branches: TBranches,
-    config?: ParallelConfig<BranchResult<TBranches[number], TLogger>>,
-  ): DurablePromise<BatchResult<BranchResult<TBranches[number], TLogger>>>;
-
-  /** Sets the logger of this context and of those created in it afterwards. */
-  configureLogger(config: LoggerConfig<TLogger>): void;
-  /** Sets the serdes of operations created afterwards in this context and below. */
-  configureSerdes(config: SerdesConfig): void;
-}
+import {
+  runWaitForCallback,
+  type WaitForCallbackConfig,
+  type WaitForCallbackSubmitterFunc,
+} from "./operations/wait-for-callback.ts";
 
 /** What all contexts of one invocation share. */
 export interface InvocationParts {
@@ -183,6 +81,83 @@ export class ScopeContext {
     return beginWait(this.#parts.execution, this.#scope, name as string | undefined, duration as Duration);
   }
 
+  invoke(...args: unknown[]): DurablePromise<unknown> {
+    if (!this.#isCurrent("invoke")) return parked();
+    // A text in second place is the function: an unnamed invoke cannot have a text as its input.
+    const [name, target, input, config] = typeof args[1] === "string" ? args : [undefined, ...args];
+    return beginInvoke(
+      this.#parts.execution,
+      this.#scope,
+      name as string | undefined,
+      target as string,
+      input,
+      config as InvokeConfig<unknown, unknown>,
+    );
+  }
+
+  waitForCondition(...args: unknown[]): DurablePromise<unknown> {
+    if (!this.#isCurrent("waitForCondition")) return parked();
+    const [name, check, given] = splitName(args);
+    const config = given as WaitForConditionConfig<unknown> | undefined;
+    if (config?.waitStrategy === undefined || config.initialState === undefined) {
+      throw new Error("waitForCondition requires config with waitStrategy and initialState");
+    }
+    const { execution } = this.#parts;
+    return underWay(runCondition(execution, this.#scope, name, check as WaitForConditionCheckFunc<unknown>, config));
+  }
+
+  createCallback(...args: unknown[]): DurablePromise<unknown> {
+    if (!this.#isCurrent("createCallback")) return parked();
+    const [name, config] = isName(args[0]) ? [args[0], args[1]] : [undefined, args[0]];
+    return underWay(createCallback(this.#parts.execution, this.#scope, name, config as CreateCallbackConfig<unknown>));
+  }
+
+  waitForCallback(...args: unknown[]): DurablePromise<unknown> {
+    if (!this.#isCurrent("waitForCallback")) return parked();
+    const [name, submitter, config] = splitName(args);
+    if (typeof submitter !== "function") {
+      const when = isName(args[0]) ? " when name is provided" : "";
+      const mistake = new Error(`waitForCallback requires a submitter function${when}`);
+      return new DurablePromise(() => Promise.reject(mistake));
+    }
+    return underWay(
+      runWaitForCallback(
+        this.#parts.execution,
+        this.#scope,
+        name,
+        submitter as WaitForCallbackSubmitterFunc,
+        config as WaitForCallbackConfig<unknown>,
+      ),
+    );
+  }
+
+  // Most contexts of a large map combine nothing.
+  get promise(): DurableContext["promise"] {
+    return {
+      all: (...args: unknown[]) => this.#combine(args, "promise.all", (promises) => Promise.all(promises)),
+      allSettled: (...args: unknown[]) =>
+        this.#combine(args, "promise.allSettled", (promises) => Promise.allSettled(promises), settledFormat()),
+      any: (...args: unknown[]) => this.#combine(args, "promise.any", (promises) => Promise.any(promises)),
+      race: (...args: unknown[]) => this.#combine(args, "promise.race", (promises) => Promise.race(promises)),
+    } as DurableContext["promise"];
+  }
+
+  /** Begins, and claims its id, only when it is awaited. */
+  #combine(
+    args: readonly unknown[],
+    method: string,
+    combine: (promises: DurablePromise<unknown>[]) => Promise<unknown>,
+    format?: ResultFormat,
+  ): DurablePromise<unknown> {
+    const [name, promises] = isName(args[0]) ? [args[0], args[1]] : [undefined, args[0]];
+    return new DurablePromise(() => {
+      if (!this.#isCurrent(method)) return park();
+      const { execution } = this.#parts;
+      const combined = () => combine(promises as DurablePromise<unknown>[]);
+      return runCombinator(execution, this.#scope, name, combined, format);
+    });
+  }
+
   map(...args: unknown[]): DurablePromise<unknown> {
     if (!this.#isCurrent("map")) return parked();
     const [name, items, body, config = {}] = isName(args[0]) ? args : [undefined, ...args];
@@ -240,6 +215,9 @@ export class ScopeContext {
 
   configureSerdes(config: SerdesConfig): void {
     if (config.defaultSerdes !== undefined) this.#scope.defaultSerdes = config.defaultSerdes;
+    if (config.defaultCallbackDeserializer !== undefined) {
+      this.#scope.defaultCallbackDeserializer = config.defaultCallbackDeserializer;
+    }
   }
 
   #child(scope: Scope): DurableContext {

@@ -3,7 +3,7 @@ import type { Context } from "aws-lambda";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
 import { DurableExecutionApiClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
-import { type DurableContext, makeContext } from "./context.ts";
+import { makeContext } from "./context.ts";
 import {
   DurableError,
   isDurableExecutionClientError,
@@ -18,6 +18,7 @@ import {
   type DurableExecutionInvocationOutput,
   InvocationStatus,
 } from "./core/wire.ts";
+import type { DurableContext } from "./durable-context.ts";
 import { active } from "./execution/active.ts";
 import { isKeyError } from "./execution/checkpoint-failure.ts";
 import { Execution } from "./execution/execution.ts";

@@ -1,14 +1,5 @@
 export { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
 export { DurableExecutionApiClient } from "./client/lambda.ts";
-export type {
-  ChildFunc,
-  DurableContext,
-  MapConfig,
-  MapFunc,
-  NamedParallelBranch,
-  ParallelConfig,
-  ParallelFunc,
-} from "./context.ts";
 export {
   BatchCompletionError,
   CallbackError,
@@ -82,6 +73,15 @@ export {
   type WireWaitDetails,
 } from "./core/wire.ts";
 export type {
+  ChildFunc,
+  DurableContext,
+  MapConfig,
+  MapFunc,
+  NamedParallelBranch,
+  ParallelConfig,
+  ParallelFunc,
+} from "./durable-context.ts";
+export type {
   DurableContextLogger,
   DurableLogData,
   DurableLogger,
@@ -95,6 +95,7 @@ export {
   withDurableExecution,
 } from "./handler.ts";
 export type { BatchItem, BatchResult } from "./operations/batch-result.ts";
+export type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 export type { ChildConfig } from "./operations/child.ts";
 export {
   BatchItemStatus,
@@ -109,6 +110,15 @@ export {
   continueBatch,
   type ThresholdCompletionConfig,
 } from "./operations/completion.ts";
+export type {
+  WaitForConditionCheckFunc,
+  WaitForConditionConfig,
+  WaitForConditionDecision,
+  WaitForConditionWaitStrategyFunc,
+} from "./operations/condition.ts";
 export { DurablePromise } from "./operations/durable-promise.ts";
 export { NestingType } from "./operations/fan-out.ts";
+export type { InvokeConfig } from "./operations/invoke.ts";
 export { type StepConfig, type StepContext, type StepFunc, StepSemantics } from "./operations/step.ts";
+export type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
+export { type RetryableFunc, type WithRetryConfig, withRetry } from "./with-retry.ts";

@@ -52,6 +52,7 @@ export class Execution {
       parentId: undefined,
       mode: options.state.isReplay ? "replay" : "execution",
       defaultSerdes: undefined,
+      defaultCallbackDeserializer: undefined,
       logger: options.logger,
     });
     this.terminated = new Promise((resolve) => {

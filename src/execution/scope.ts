@@ -1,6 +1,6 @@
 import { childPath, type OperationId, type OperationPath } from "../core/ids.ts";
 import type { Permit } from "../core/semaphore.ts";
-import type { AnySerdes } from "../core/serdes.ts";
+import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import type { LoggerSetup } from "./logger.ts";
 import type { ReplayMode } from "./replay-mode.ts";
 
@@ -11,6 +11,7 @@ interface ScopeOptions {
   readonly parentId: OperationId | undefined;
   readonly mode: ReplayMode;
   readonly defaultSerdes: AnySerdes | undefined;
+  readonly defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   readonly logger: LoggerSetup;
 }
 
@@ -30,6 +31,7 @@ export class Scope {
   readonly sealed: boolean;
   mode: ReplayMode;
   defaultSerdes: AnySerdes | undefined;
+  defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   logger: LoggerSetup;
   /** The place in a map or parallel that this context's code runs in. */
   permit: Permit | undefined;
@@ -45,6 +47,7 @@ export class Scope {
     this.mode = options.mode;
     this.sealed = options.mode === "replay-succeeded" || (options.parent?.sealed ?? false);
     this.defaultSerdes = options.defaultSerdes;
+    this.defaultCallbackDeserializer = options.defaultCallbackDeserializer;
     this.logger = options.logger;
   }
 
@@ -56,6 +59,7 @@ export class Scope {
       parentId,
       mode,
       defaultSerdes: this.defaultSerdes,
+      defaultCallbackDeserializer: this.defaultCallbackDeserializer,
       logger: this.logger,
     });
   }

@@ -1,5 +1,5 @@
 import { DurableError, UnrecoverableInvocationError } from "../core/errors.ts";
-import type { AnySerdes } from "../core/serdes.ts";
+import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
@@ -34,13 +34,8 @@ export function encodeResult(
 }
 
 async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value: unknown): Promise<EncodedResult> {
-  let payload: string | undefined;
-  try {
-    payload = await serdes.serialize(value, serdesContext(operation));
-  } catch (error) {
-    return serdesFailed(operation, "Serialization", error);
-  }
-  return { payload, value: await decodeResult(operation, payload, serdes) };
+  const payload = await serializeWith(serdes, operation, value);
+  return { payload, value: await deserializeWith(serdes, operation, payload) };
 }
 
 /** Reads a recorded result. A failure ends the invocation and the promise never settles. */
@@ -49,19 +44,48 @@ export async function decodeResult(
   payload: string | undefined,
   serdes: AnySerdes | undefined,
 ): Promise<unknown> {
+  if (serdes !== undefined) return deserializeWith(serdes, operation, payload);
   try {
-    if (serdes === undefined) return operation.execution.codec.decode(payload);
-    return await serdes.deserialize(payload, serdesContext(operation));
+    return operation.execution.codec.decode(payload);
   } catch (error) {
     return serdesFailed(operation, "Deserialization", error);
   }
 }
 
-function serdesContext(operation: ClaimedOperation) {
-  return { entityId: operation.path, durableExecutionArn: operation.execution.arn };
+/** Whose payload it is, for the serdes and for messages. */
+export type PayloadOwner = Pick<ClaimedOperation, "execution" | "path" | "name">;
+
+/** Writes a payload by a serdes. A failure ends the invocation and the promise never settles. */
+export async function serializeWith(
+  serdes: AnySerdes,
+  owner: PayloadOwner,
+  value: unknown,
+): Promise<string | undefined> {
+  try {
+    return await serdes.serialize(value, serdesContext(owner));
+  } catch (error) {
+    return serdesFailed(owner, "Serialization", error);
+  }
 }
 
-function serdesFailed(operation: ClaimedOperation, action: string, error: unknown): Promise<never> {
+/** Reads a payload by a serdes. A failure ends the invocation and the promise never settles. */
+export async function deserializeWith(
+  serdes: AnySerdesDeserializer,
+  owner: PayloadOwner,
+  payload: string | undefined,
+): Promise<unknown> {
+  try {
+    return await serdes.deserialize(payload, serdesContext(owner));
+  } catch (error) {
+    return serdesFailed(owner, "Deserialization", error);
+  }
+}
+
+function serdesContext(owner: PayloadOwner) {
+  return { entityId: owner.path, durableExecutionArn: owner.execution.arn };
+}
+
+function serdesFailed(operation: PayloadOwner, action: string, error: unknown): Promise<never> {
   const name = operation.name === undefined ? "" : `"${operation.name}" `;
   const reason = error instanceof Error ? error.message : String(error);
   const message = `${action} failed for step ${name}(${operation.path}): ${reason}`;

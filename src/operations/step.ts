@@ -10,6 +10,7 @@ import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts
 import { dueMs } from "../execution/pending-operation.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { type AttemptEnd, closeAttempt } from "./attempt.ts";
 import { type ClaimedOperation, claim, update } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 
@@ -90,7 +91,7 @@ export async function runStep<T>(
       }
       case "give up attempt": {
         const error = new StepInterruptedError(operation.id, name);
-        record = await closeFailed(operation, decideFailure(error, attempt, config.retryStrategy), attempt);
+        record = await closeAttempt(operation, decideFailure(error, attempt, config.retryStrategy), attempt);
         continue;
       }
       case "run": {
@@ -118,7 +119,7 @@ async function runAttempt<T>(
   else if (announcement !== undefined) execution.record(scope, update(operation, "START"));
   // Operations begun together announce themselves before the first body runs.
   await undefined;
-  let failure: FailureDecision;
+  let failure: AttemptEnd;
   try {
     const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
     const result = await active.run(current, () => body({ logger: stepLogger(scope), attempt }));
@@ -131,49 +132,24 @@ async function runAttempt<T>(
       await recorded;
       return { value };
     }
-    failure = { error: toErrorObject(payloadTooLarge(operation, "result", payload)) };
+    failure = { end: "fail", error: toErrorObject(payloadTooLarge(operation, "result", payload)) };
   } catch (error) {
     failure = decideFailure(error, attempt, config.retryStrategy);
   }
-  const closed = closeFailed(operation, failure, attempt);
+  const closed = closeAttempt(operation, failure, attempt);
   execution.countExecuting(scope, -1);
   return { record: await closed };
 }
 
-interface FailureDecision {
-  readonly error: ErrorObject;
-  /** Absent when the step fails for good. */
-  readonly retryAfterSeconds?: number;
-}
-
 /** Asks the strategy. A strategy that throws fails the step with its own error. */
-function decideFailure(thrown: unknown, attempt: number, strategy: RetryStrategy | undefined): FailureDecision {
+function decideFailure(thrown: unknown, attempt: number, strategy: RetryStrategy | undefined): AttemptEnd {
   try {
     const error = asError(thrown);
     const decision = strategy?.(error, attempt) ?? retryPresets.default(error, attempt);
-    if (!decision.shouldRetry) return { error: toErrorObject(thrown) };
-    const retryAfterSeconds = decision.delay === undefined ? 1 : durationToSeconds(decision.delay);
-    return { error: toErrorObject(thrown), retryAfterSeconds };
+    if (!decision.shouldRetry) return { end: "fail", error: toErrorObject(thrown) };
+    const afterSeconds = decision.delay === undefined ? 1 : durationToSeconds(decision.delay);
+    return { end: "retry", afterSeconds, error: toErrorObject(thrown) };
   } catch (strategyError) {
-    return { error: toErrorObject(strategyError) };
+    return { end: "fail", error: toErrorObject(strategyError) };
   }
-}
-
-/** Records a failed attempt, and resolves with the step as it is then. */
-async function closeFailed(
-  operation: ClaimedOperation,
-  { error, retryAfterSeconds }: FailureDecision,
-  attempt: number,
-): Promise<WireOperation> {
-  const { execution, scope, id } = operation;
-  const closed = { Id: id, Type: operation.type, StartTimestamp: undefined };
-  if (retryAfterSeconds === undefined) {
-    await execution.recorded(scope, update(operation, "FAIL", { Error: error }));
-    return { ...closed, Status: "FAILED", StepDetails: { Attempt: attempt, Error: error } };
-  }
-  const options = { NextAttemptDelaySeconds: retryAfterSeconds };
-  const retry = update(operation, "RETRY", { Error: error, StepOptions: options });
-  const recorded = await execution.recordedAs(scope, retry, id);
-  const next = new Date(Date.now() + retryAfterSeconds * 1_000);
-  return recorded ?? { ...closed, Status: "PENDING", StepDetails: { Attempt: attempt, NextAttemptTimestamp: next } };
 }

@@ -1,0 +1,195 @@
+import type { Context } from "aws-lambda";
+import type { SerdesConfig } from "./core/serdes.ts";
+import type { Duration } from "./core/time.ts";
+import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
+import type { BatchResult } from "./operations/batch-result.ts";
+import type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
+import type { ChildConfig } from "./operations/child.ts";
+import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
+import type { DurablePromise } from "./operations/durable-promise.ts";
+import type { FanOutConfig } from "./operations/fan-out.ts";
+import type { InvokeConfig } from "./operations/invoke.ts";
+import type { StepConfig, StepFunc } from "./operations/step.ts";
+import type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
+
+export type ChildFunc<T, Logger extends DurableLogger = DurableLogger> = (
+  context: DurableContext<Logger>,
+) => Promise<T>;
+
+export type MapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogger> = (
+  context: DurableContext<Logger>,
+  item: TInput,
+  index: number,
+  array: TInput[],
+) => Promise<TOutput>;
+
+export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
+  /** Names the item's context in the history. Default `map-item-<index>`. */
+  itemNamer?: (item: TItem, index: number) => string;
+}
+
+export type ParallelFunc<TResult, Logger extends DurableLogger = DurableLogger> = (
+  context: DurableContext<Logger>,
+) => Promise<TResult>;
+
+export interface NamedParallelBranch<TResult, Logger extends DurableLogger = DurableLogger> {
+  /** Default `parallel-branch-<index>`. */
+  name?: string;
+  func: ParallelFunc<TResult, Logger>;
+}
+
+export type ParallelConfig<TResult> = FanOutConfig<TResult>;
+
+/** The result type of a branch. */
+type BranchResult<Branch, Logger extends DurableLogger> =
+  Branch extends ParallelFunc<infer Result, Logger>
+    ? Result
+    : Branch extends NamedParallelBranch<infer Result, Logger>
+      ? Result
+      : never;
+
+/**
+ * What a durable handler works with. Every operation begins when its method is called and is recorded; on a replay
+ * it gives what was recorded. Each method can be called without its name.
+ */
+export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
+  lambdaContext: Context;
+  /** Silent while the handler replays what it did before. */
+  logger: DurableContextLogger<TLogger>;
+  readonly executionContext: { readonly durableExecutionArn: string };
+
+  /**
+   * Runs code once and keeps its result.
+   * @throws StepError when its retries are used up; `cause` has the original name and message.
+   */
+  step<TOutput>(
+    name: string | undefined,
+    fn: StepFunc<TOutput, TLogger>,
+    config?: StepConfig<TOutput>,
+  ): DurablePromise<TOutput>;
+  step<TOutput>(fn: StepFunc<TOutput, TLogger>, config?: StepConfig<TOutput>): DurablePromise<TOutput>;
+
+  /**
+   * Groups operations in a context of their own, which must be used inside the function.
+   * @throws ChildContextError around what the function threw.
+   */
+  runInChildContext<TOutput>(
+    name: string | undefined,
+    fn: ChildFunc<TOutput, TLogger>,
+    config?: ChildConfig<TOutput>,
+  ): DurablePromise<TOutput>;
+  runInChildContext<TOutput>(fn: ChildFunc<TOutput, TLogger>, config?: ChildConfig<TOutput>): DurablePromise<TOutput>;
+
+  /** Waits at the service: whole seconds, 1 second to 1 year. The function does not run meanwhile. */
+  wait(name: string, duration: Duration): DurablePromise<void>;
+  wait(duration: Duration): DurablePromise<void>;
+
+  /** Runs a function over every item; failures are in the result, by default the first one ends the batch. */
+  map<TInput, TOutput>(
+    name: string | undefined,
+    items: TInput[],
+    mapFunc: MapFunc<TInput, TOutput, TLogger>,
+    config?: MapConfig<TInput, TOutput>,
+  ): DurablePromise<BatchResult<TOutput>>;
+  map<TInput, TOutput>(
+    items: TInput[],
+    mapFunc: MapFunc<TInput, TOutput, TLogger>,
+    config?: MapConfig<TInput, TOutput>,
+  ): DurablePromise<BatchResult<TOutput>>;
+
+  /** Runs branches side by side; failures are in the result, by default the first one ends the batch. */
+  parallel<TOutput>(
+    name: string | undefined,
+    branches: (ParallelFunc<TOutput, TLogger> | NamedParallelBranch<TOutput, TLogger>)[],
+    config?: ParallelConfig<TOutput>,
+  ): DurablePromise<BatchResult<TOutput>>;
+  parallel<TOutput>(
+    branches: (ParallelFunc<TOutput, TLogger> | NamedParallelBranch<TOutput, TLogger>)[],
+    config?: ParallelConfig<TOutput>,
+  ): DurablePromise<BatchResult<TOutput>>;
+  parallel<TBranches extends readonly unknown[]>(
+    name: string | undefined,
+    branches: TBranches,
+    config?: ParallelConfig<BranchResult<TBranches[number], TLogger>>,
+  ): DurablePromise<BatchResult<BranchResult<TBranches[number], TLogger>>>;
+  parallel<TBranches extends readonly unknown[]>(
+    branches: TBranches,
+    config?: ParallelConfig<BranchResult<TBranches[number], TLogger>>,
+  ): DurablePromise<BatchResult<BranchResult<TBranches[number], TLogger>>>;
+
+  /**
+   * Runs another Lambda function, durable or not, and waits for its result.
+   * @throws InvokeError when it failed, timed out or was stopped.
+   */
+  invoke<TInput, TOutput>(
+    name: string,
+    funcId: string,
+    input?: TInput,
+    config?: InvokeConfig<TInput, TOutput>,
+  ): DurablePromise<TOutput>;
+  invoke<TInput, TOutput>(
+    funcId: string,
+    input?: TInput,
+    config?: InvokeConfig<TInput, TOutput>,
+  ): DurablePromise<TOutput>;
+
+  /**
+   * Checks again and again, with waits between, until the strategy is content; gives the last state.
+   * @throws StepError with what the check or the strategy threw.
+   */
+  waitForCondition<TOutput>(
+    name: string | undefined,
+    checkFunc: WaitForConditionCheckFunc<TOutput, TLogger>,
+    config: WaitForConditionConfig<TOutput>,
+  ): DurablePromise<TOutput>;
+  waitForCondition<TOutput>(
+    checkFunc: WaitForConditionCheckFunc<TOutput, TLogger>,
+    config: WaitForConditionConfig<TOutput>,
+  ): DurablePromise<TOutput>;
+
+  /** Makes an id by which somebody outside completes the promise beside it; the promise rejects with CallbackError. */
+  createCallback<TOutput = string>(
+    name: string | undefined,
+    config?: CreateCallbackConfig<TOutput>,
+  ): DurablePromise<CreateCallbackResult<TOutput>>;
+  createCallback<TOutput = string>(
+    config?: CreateCallbackConfig<TOutput>,
+  ): DurablePromise<CreateCallbackResult<TOutput>>;
+
+  /**
+   * Submits a callback's id and waits until somebody completes it.
+   * @throws CallbackSubmitterError, CallbackExternalError or CallbackTimeoutError
+   */
+  waitForCallback<TOutput = string>(
+    name: string | undefined,
+    submitter: WaitForCallbackSubmitterFunc<TLogger>,
+    config?: WaitForCallbackConfig<TOutput>,
+  ): DurablePromise<TOutput>;
+  waitForCallback<TOutput = string>(
+    submitter: WaitForCallbackSubmitterFunc<TLogger>,
+    config?: WaitForCallbackConfig<TOutput>,
+  ): DurablePromise<TOutput>;
+
+  /**
+   * Combine promises so that a replay gives the same outcome. They begin, and take their id, when they are awaited.
+   * Each rejects with PromiseCombinatorError.
+   */
+  promise: {
+    all<TOutput>(name: string | undefined, promises: DurablePromise<TOutput>[]): DurablePromise<TOutput[]>;
+    all<TOutput>(promises: DurablePromise<TOutput>[]): DurablePromise<TOutput[]>;
+    allSettled<TOutput>(
+      name: string | undefined,
+      promises: DurablePromise<TOutput>[],
+    ): DurablePromise<PromiseSettledResult<TOutput>[]>;
+    allSettled<TOutput>(promises: DurablePromise<TOutput>[]): DurablePromise<PromiseSettledResult<TOutput>[]>;
+    any<TOutput>(name: string | undefined, promises: DurablePromise<TOutput>[]): DurablePromise<TOutput>;
+    any<TOutput>(promises: DurablePromise<TOutput>[]): DurablePromise<TOutput>;
+    race<TOutput>(name: string | undefined, promises: DurablePromise<TOutput>[]): DurablePromise<TOutput>;
+    race<TOutput>(promises: DurablePromise<TOutput>[]): DurablePromise<TOutput>;
+  };
+
+  /** Sets the logger of this context and of those created in it afterwards. */
+  configureLogger(config: LoggerConfig<TLogger>): void;
+  /** Sets the serdes of operations created afterwards in this context and below. */
+  configureSerdes(config: SerdesConfig): void;
+}

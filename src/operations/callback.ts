@@ -1,0 +1,72 @@
+import { CallbackError, CallbackExternalError, CallbackTimeoutError } from "../core/errors.ts";
+import type { AnySerdesDeserializer, Serdes } from "../core/serdes.ts";
+import { type Duration, durationToSeconds } from "../core/time.ts";
+import type { CallbackOptions, WireOperation } from "../core/wire.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Scope } from "../execution/scope.ts";
+import { park } from "../execution/suspension.ts";
+import { type DurablePromise, underWay } from "./durable-promise.ts";
+import { ExternalOperation } from "./external.ts";
+import { type ClaimedOperation, claim } from "./operation.ts";
+import { deserializeWith } from "./payload.ts";
+
+export interface CreateCallbackConfig<TOutput = string> {
+  /** From the start to the completion. Default: none but the execution's own. */
+  timeout?: Duration;
+  /** Between two heartbeats. Default: none. */
+  heartbeatTimeout?: Duration;
+  /** Reads what completed the callback. Default: the raw text. */
+  serdes?: Omit<Serdes<TOutput>, "serialize">;
+}
+
+/** The promise of the callback's result, and the id by which somebody outside completes it. */
+export type CreateCallbackResult<T = string> = [DurablePromise<T>, string];
+
+/** Leaves what completed a callback as the text that it is. */
+export const rawText: AnySerdesDeserializer = { deserialize: async (data) => data };
+
+/** Creates a callback at once; resolves when the service has given it an id. */
+export async function createCallback<T>(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  config: CreateCallbackConfig<T> = {},
+): Promise<CreateCallbackResult<T>> {
+  const operation = claim(execution, scope, { type: "CALLBACK", subType: "Callback", name });
+  if (operation === undefined) return park();
+  const callback = new ExternalOperation(operation);
+  const started = await callback.start(() => ({ CallbackOptions: callbackOptions(config) }));
+  const id = started.CallbackDetails?.CallbackId;
+  if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
+  const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
+  const result = settle<T>(operation, callback, started, reader);
+  return [underWay(result, () => callback.await()), id];
+}
+
+async function settle<T>(
+  operation: ClaimedOperation,
+  callback: ExternalOperation,
+  started: WireOperation,
+  reader: AnySerdesDeserializer,
+): Promise<T> {
+  const ended = await callback.ended(started);
+  if (ended.Status !== "SUCCEEDED") throw callbackFailure(ended);
+  return (await deserializeWith(reader, operation, ended.CallbackDetails?.Result)) as T;
+}
+
+function callbackOptions({ timeout, heartbeatTimeout }: CreateCallbackConfig<unknown>): CallbackOptions {
+  return {
+    ...(timeout === undefined ? {} : { TimeoutSeconds: durationToSeconds(timeout) }),
+    ...(heartbeatTimeout === undefined ? {} : { HeartbeatTimeoutSeconds: durationToSeconds(heartbeatTimeout) }),
+  };
+}
+
+function callbackFailure(ended: WireOperation): CallbackError {
+  const error = ended.CallbackDetails?.Error ?? {};
+  const Failure = ended.Status === "TIMED_OUT" ? CallbackTimeoutError : CallbackExternalError;
+  const message = error.ErrorMessage || undefined;
+  const cause = new Error(message);
+  cause.name = error.ErrorType || "Error";
+  if (error.StackTrace !== undefined) cause.stack = error.StackTrace.join("\n");
+  return new Failure(message, cause, error.ErrorData);
+}

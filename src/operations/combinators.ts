@@ -1,0 +1,67 @@
+import { type DurableOperationError, PromiseCombinatorError } from "../core/errors.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Scope } from "../execution/scope.ts";
+import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
+
+/** A reason as it is stored: JSON would keep nothing of an error. */
+interface StoredReason {
+  readonly message: string;
+  readonly name: string;
+  readonly stack?: string | undefined;
+}
+
+interface StoredOutcome {
+  readonly status: "fulfilled" | "rejected";
+  readonly value?: unknown;
+  readonly reason?: unknown;
+}
+
+/** Combines promises in a context of its own, so that a replay gives the same winner. */
+export function runCombinator(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  combine: () => Promise<unknown>,
+  format: ResultFormat = childResultFormat({}),
+): Promise<unknown> {
+  const mapError = (error: DurableOperationError) => new PromiseCombinatorError(error.message, error);
+  const subType = "RunInChildContext";
+  return runChild(execution, scope, { name, subType, virtual: false, format, errorMapper: mapError, body: combine });
+}
+
+/** The format of `allSettled`: reasons come back as plain errors. */
+export function settledFormat(): ResultFormat {
+  const plain = childResultFormat({});
+  return {
+    ...plain,
+    encode: async (operation, outcomes) => {
+      const stored = (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome);
+      const { payload, value } = await plain.encode(operation, stored);
+      return { payload, value: (value as StoredOutcome[]).map(restoreOutcome) };
+    },
+    decode: async (operation, payload) => {
+      const stored = (await plain.decode(operation, payload)) as StoredOutcome[];
+      return stored.map(restoreOutcome);
+    },
+  };
+}
+
+function storeOutcome(outcome: PromiseSettledResult<unknown>): StoredOutcome {
+  if (outcome.status === "fulfilled") return outcome;
+  const { reason } = outcome;
+  if (!(reason instanceof Error)) return { status: "rejected", reason };
+  const { message, name, stack } = reason;
+  return { status: "rejected", reason: { message, name, stack } satisfies StoredReason };
+}
+
+function restoreOutcome(outcome: StoredOutcome): StoredOutcome {
+  const { reason } = outcome;
+  if (outcome.status === "fulfilled" || typeof reason !== "object" || reason === null || !("message" in reason)) {
+    return outcome;
+  }
+  const { message, name, stack } = reason as StoredReason;
+  const error = new Error(message);
+  error.name = name;
+  if (stack !== undefined) error.stack = stack;
+  return { ...outcome, reason: error };
+}

@@ -1,0 +1,44 @@
+import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import { dueMs, type PendingOperation } from "../execution/pending-operation.ts";
+import { type ClaimedOperation, lookAhead, update } from "./operation.ts";
+
+/**
+ * An operation that is started here and ended by the service or by somebody outside: a wait, a callback, a chained
+ * invoke. It counts as waiting as soon as its start is recorded, and is asked for once it is awaited.
+ */
+export class ExternalOperation {
+  readonly #operation: ClaimedOperation;
+  #awaited = false;
+  #pending: PendingOperation | undefined;
+
+  constructor(operation: ClaimedOperation) {
+    this.#operation = operation;
+  }
+
+  /** User code awaits the operation. */
+  await(): void {
+    this.#awaited = true;
+    this.#pending?.await();
+  }
+
+  /** Records the start, unless it is recorded already; resolves with the operation as the service has it. */
+  async start(details: () => Partial<OperationUpdate>): Promise<WireOperation> {
+    const { execution, scope, id, record, type } = this.#operation;
+    if (record !== undefined) return record;
+    const started = await execution.recordedAs(scope, update(this.#operation, "START", details()), id);
+    return started ?? { Id: id, Type: type, Status: "STARTED", StartTimestamp: undefined };
+  }
+
+  /** Resolves when the operation has ended, one way or another. `latestDueMs` stands in for an unknown due time. */
+  async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
+    const { execution, scope, id } = this.#operation;
+    let record = started;
+    if (record.Status === "STARTED") {
+      this.#pending = execution.wait(scope, id, "STARTED", dueMs(record) ?? latestDueMs);
+      if (this.#awaited) this.#pending.await();
+      record = await this.#pending.changed;
+    }
+    lookAhead(execution, scope);
+    return record;
+  }
+}

@@ -1,0 +1,68 @@
+import { InvokeError } from "../core/errors.ts";
+import { type AnySerdes, defaultSerdes, type Serdes } from "../core/serdes.ts";
+import type { WireOperation } from "../core/wire.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Scope } from "../execution/scope.ts";
+import { park } from "../execution/suspension.ts";
+import { type DurablePromise, underWay } from "./durable-promise.ts";
+import { ExternalOperation } from "./external.ts";
+import { claim } from "./operation.ts";
+import { deserializeWith, serializeWith } from "./payload.ts";
+
+export interface InvokeConfig<I, O> {
+  payloadSerdes?: Serdes<I>;
+  resultSerdes?: Serdes<O>;
+  tenantId?: string;
+}
+
+/** Begins a chained invoke at once. Input and result are JSON unless a serdes says otherwise: others read them. */
+export function beginInvoke<I, O>(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  functionName: string,
+  input: I | undefined,
+  config: InvokeConfig<I, O> = {},
+): DurablePromise<O> {
+  let invoke: ExternalOperation | undefined;
+  let awaited = false;
+
+  const run = async (): Promise<O> => {
+    const operation = claim(execution, scope, { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name });
+    if (operation === undefined) return park();
+    const { payloadSerdes, resultSerdes, tenantId } = config;
+    const payload =
+      operation.record === undefined
+        ? await serializeWith(chooseSerdes(payloadSerdes, scope), operation, input)
+        : undefined;
+    invoke = new ExternalOperation(operation);
+    if (awaited) invoke.await();
+    const started = await invoke.start(() => ({
+      ...(payload === undefined ? {} : { Payload: payload }),
+      ChainedInvokeOptions: {
+        FunctionName: functionName,
+        ...(tenantId === undefined ? {} : { TenantId: tenantId }),
+      },
+    }));
+    const ended = await invoke.ended(started);
+    if (ended.Status !== "SUCCEEDED") throw invokeError(ended);
+    const reader = chooseSerdes(resultSerdes, scope);
+    return (await deserializeWith(reader, operation, ended.ChainedInvokeDetails?.Result)) as O;
+  };
+
+  return underWay(run(), () => {
+    awaited = true;
+    invoke?.await();
+  });
+}
+
+function chooseSerdes<T>(own: Serdes<T> | undefined, scope: Scope): AnySerdes {
+  return (own as AnySerdes | undefined) ?? scope.defaultSerdes ?? defaultSerdes;
+}
+
+function invokeError(ended: WireOperation): InvokeError {
+  const error = ended.ChainedInvokeDetails?.Error;
+  if (error === undefined) return new InvokeError();
+  const message = error.ErrorMessage || "Invoke failed";
+  return new InvokeError(message, new Error(message), error.ErrorData);
+}

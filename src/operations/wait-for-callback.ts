@@ -1,0 +1,61 @@
+import {
+  CallbackError,
+  CallbackSubmitterError,
+  ChildContextError,
+  type DurableOperationError,
+  StepError,
+} from "../core/errors.ts";
+import type { RetryStrategy } from "../core/retry.ts";
+import type { AnySerdes } from "../core/serdes.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
+import type { Scope } from "../execution/scope.ts";
+import { type CreateCallbackConfig, createCallback, rawText } from "./callback.ts";
+import { childResultFormat, runChild } from "./child.ts";
+import { deserializeWith } from "./payload.ts";
+import { runStep } from "./step.ts";
+
+export interface WaitForCallbackConfig<TOutput = string> extends CreateCallbackConfig<TOutput> {
+  /** Of the submitter. Default: as for any step. */
+  retryStrategy?: RetryStrategy;
+}
+
+/** Hands the callback's id to whoever will complete it; runs as a step. */
+export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableLogger> = (
+  callbackId: string,
+  context: { logger: DurableContextLogger<Logger> },
+) => Promise<void>;
+
+const RAW: AnySerdes = { serialize: async (value) => value, deserialize: rawText.deserialize };
+
+/** Creates a callback, submits its id and waits for its completion, in a context of their own. */
+export async function runWaitForCallback<T>(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  submitter: WaitForCallbackSubmitterFunc,
+  config: WaitForCallbackConfig<T> = {},
+): Promise<T> {
+  const { retryStrategy, serdes, ...options } = config;
+  const path = scope.peekPath();
+  const text = await runChild(execution, scope, {
+    name,
+    subType: "WaitForCallback",
+    virtual: false,
+    errorMapper: mapError,
+    format: childResultFormat(scope.defaultCallbackDeserializer === undefined ? {} : { serdes: RAW }),
+    body: async (inner) => {
+      const [result, id] = await createCallback<string>(execution, inner, undefined, { ...options, serdes: rawText });
+      const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });
+      await runStep(execution, inner, undefined, submit, retryStrategy === undefined ? {} : { retryStrategy });
+      return result;
+    },
+  });
+  const reader = serdes ?? scope.defaultCallbackDeserializer ?? rawText;
+  return (await deserializeWith(reader, { execution, path, name }, text as string | undefined)) as T;
+}
+
+function mapError(error: DurableOperationError): DurableOperationError {
+  if (error instanceof StepError) return new CallbackSubmitterError(error.message, error, error.errorData);
+  return error instanceof CallbackError ? error : new ChildContextError(error.message, error);
+}
