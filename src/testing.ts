@@ -1,5 +1,6 @@
 export { systemClock, VirtualClock } from "./local/clock.ts";
 export { type ExecutionSummary, LocalEngine, type LocalEngineOptions, type StartRequest } from "./local/engine.ts";
+export type { ExecutionOutcome } from "./local/execution-record.ts";
 export type { HistoryEvent, HistoryOptions } from "./local/history.ts";
 export {
   type ExecutionCounters,
@@ -10,6 +11,6 @@ export {
   type JournalExecution,
   MemoryJournal,
 } from "./local/journal.ts";
-export type { ExecutionEvent, ExecutionOutcome, LocalExecution, LocalHandler } from "./local/local-execution.ts";
+export type { ExecutionEvent, LocalExecution, LocalHandler } from "./local/local-execution.ts";
 export type { LocalSettingsOptions } from "./local/settings.ts";
 export { SqliteJournal, type SqliteJournalOptions } from "./local/sqlite-journal.ts";

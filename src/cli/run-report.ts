@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import type { ExecutionSummary } from "../local/engine.ts";
-import type { ExecutionOutcome, LocalExecution } from "../local/local-execution.ts";
+import type { ExecutionOutcome } from "../local/execution-record.ts";
+import type { LocalExecution } from "../local/local-execution.ts";
 import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "./cost.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
 import type { HandlerModule } from "./handler-module.ts";

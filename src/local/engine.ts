@@ -3,7 +3,7 @@ import { DurableError } from "../core/errors.ts";
 import type { Clock } from "../core/time.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
 import { systemClock } from "./clock.ts";
-import { ExecutionRecord, executionIdOf } from "./execution-record.ts";
+import { type ExecutionOutcome, ExecutionRecord, executionIdOf } from "./execution-record.ts";
 import { type HistoryEvent, type HistoryOptions, readHistory } from "./history.ts";
 import {
   type ExecutionCounters,
@@ -14,6 +14,7 @@ import {
   MemoryJournal,
 } from "./journal.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
+import { copyOperation } from "./operation-table.ts";
 import { type LocalSettings, type LocalSettingsOptions, resolveLocalSettings } from "./settings.ts";
 
 export interface LocalEngineOptions extends LocalSettingsOptions {
@@ -82,9 +83,11 @@ export class LocalEngine {
 
   /**
    * Starts an execution, or goes on with the one that has this name, function and input already.
-   * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`
+   * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_INPUT_INVALID`,
+   * `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's
    */
   start(request: StartRequest): LocalExecution {
+    this.#checkOpen();
     const handler = this.#handlerOf(request.functionName);
     const name = request.name ?? randomUUID();
     checkInput(request.input, this.#settings.quotas.inputBytes);
@@ -117,9 +120,10 @@ export class LocalEngine {
 
   /**
    * Goes on with an execution where its journal ends; one that has ended just gives its outcome.
-   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`
    */
   resume(arnOrName: string): LocalExecution {
+    this.#checkOpen();
     const found = this.#find(arnOrName);
     if (found === undefined) throw unknownExecution(arnOrName);
     return this.#open(found, this.#handlerOf(found.header.functionName));
@@ -138,22 +142,23 @@ export class LocalEngine {
 
   /** All operations of an execution, in the order of their start. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   operations(arn: string): Operation[] {
-    const live = this.#running.get(arn);
-    const record = live?.record ?? this.#restore(this.#get(arn)).record;
-    return Array.from(record.operations(), (operation) => ({ ...operation }));
+    const record = this.#running.get(arn)?.record ?? this.#recordOf(this.#get(arn));
+    return Array.from(record.operations(), copyOperation);
   }
 
   /** The events of an execution, in the service's format. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   history(arn: string, options?: HistoryOptions): HistoryEvent[] {
     const { header } = this.#get(arn);
-    return readHistory(header, executionIdOf(arn), this.#journal.entries(arn), options);
+    return readHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
   }
 
   /** Ends a running execution; an invocation in flight is not interrupted, but its next checkpoint is refused. */
   stop(arn: string, error: ErrorObject = {}): void {
-    const live = this.#running.get(arn);
-    if (live !== undefined) live.execution.finish({ status: "STOPPED", error });
-    else this.#restore(this.#get(arn)).record.finish({ kind: "end", status: "STOPPED", error }, this.#clock.now());
+    const found = this.#get(arn);
+    const stopped: ExecutionOutcome = { status: "STOPPED", error };
+    const live = this.#running.get(found.header.arn);
+    if (live !== undefined) live.execution.finish(stopped);
+    else this.#recordOf(found).finish(stopped, this.#clock.now());
   }
 
   /** Calls `listener` with what happens to executions, until the returned function is called. */
@@ -173,16 +178,20 @@ export class LocalEngine {
   #open(found: JournalExecution, handler: LocalHandler): LocalExecution {
     const live = this.#running.get(found.header.arn);
     if (live !== undefined) return live.execution;
-    const { record, interrupted, lastMs } = this.#restore(found);
-    if (interrupted && record.status === "RUNNING" && !this.#journal.readOnly) {
-      const error = { ErrorType: "Runtime.ExitError", ErrorMessage: "The process ended during the invocation." };
-      record.endInvocation(randomUUID(), lastMs, this.#clock.now(), error);
+    if (found.status === "RUNNING" && this.#journal.readOnly) {
+      const message = `The journal can only be read, and execution "${found.header.name}" has not ended. Open it to write.`;
+      throw new DurableError("ERR_JOURNAL_READ_ONLY", message);
     }
+    const record = this.#recordOf(found);
+    record.closeInterrupted();
     return this.#run(record, handler);
   }
 
-  #run(record: ExecutionRecord, handler: LocalHandler): LocalExecution {
+  #checkOpen(): void {
     if (this.#closed) throw new DurableError("ERR_ENGINE_CLOSED", "The engine is closed; make a new one.");
+  }
+
+  #run(record: ExecutionRecord, handler: LocalHandler): LocalExecution {
     const execution = new LocalExecution(record, {
       clock: this.#clock,
       settings: this.#settings,
@@ -191,8 +200,10 @@ export class LocalEngine {
       emit: (event) => this.#emit(event),
       countRunning: (change) => this.#countRunning(change),
     });
-    this.#running.set(record.header.arn, { record, execution });
+    if (record.status === "RUNNING") this.#running.set(record.header.arn, { record, execution });
     execution.run();
+    // An execution that was suspended invokes nothing yet.
+    this.#countRunning(0);
     return execution;
   }
 
@@ -202,7 +213,7 @@ export class LocalEngine {
   }
 
   /** When nothing runs any more, virtual time goes on to the next thing due. */
-  #countRunning(change: 1 | -1): void {
+  #countRunning(change: 1 | 0 | -1): void {
     this.#inFlight += change;
     if (this.#clock.skip !== undefined && this.#inFlight === 0) this.#skipWhenIdle();
   }
@@ -235,9 +246,10 @@ export class LocalEngine {
     return found;
   }
 
-  #restore({ header, counters }: JournalExecution) {
+  #recordOf({ header, counters }: JournalExecution): ExecutionRecord {
     const record = new ExecutionRecord(header, this.#journal, this.#settings.quotas, counters);
-    return { record, ...record.restore(this.#journal.entries(header.arn)) };
+    record.restore(this.#journal.entries(header.arn));
+    return record;
   }
 
   #summarize({ header, status, endMs, counters }: JournalExecution): ExecutionSummary {

@@ -8,7 +8,7 @@ import {
   type JournalEntry,
   noCounters,
 } from "./journal.ts";
-import { dataBytes, OperationTable } from "./operation-table.ts";
+import { copyOperation, copyUpdate, dataBytes, OperationTable } from "./operation-table.ts";
 import { invalidParameter, type ServiceRefusal } from "./refusal.ts";
 import type { LocalQuotas } from "./settings.ts";
 import { validateUpdates } from "./validation.ts";
@@ -22,7 +22,13 @@ export interface CheckpointAnswer {
   readonly changed: readonly Operation[];
 }
 
-type EndEntry = Extract<JournalEntry, { kind: "end" }>;
+/** How an execution ended. */
+export interface ExecutionOutcome {
+  readonly status: Exclude<ExecutionStatus, "RUNNING">;
+  /** JSON text; absent when the handler returned undefined. */
+  readonly result?: string | undefined;
+  readonly error?: ErrorObject | undefined;
+}
 
 /**
  * One execution as the service keeps it: what happened, and what follows from it. It runs nothing.
@@ -31,6 +37,7 @@ type EndEntry = Extract<JournalEntry, { kind: "end" }>;
  * E2  A checkpoint spends the latest token, and is applied as a whole or not at all.
  * E3  A checkpoint that was accepted answers its own repetition (same client token, same token) with the same answer.
  * E4  An answer brings each change once: those of the request, and those that the service made since the last one.
+ * E5  Nothing is written after the end.
  */
 export class ExecutionRecord {
   readonly header: ExecutionHeader;
@@ -40,11 +47,16 @@ export class ExecutionRecord {
   readonly #quotas: LocalQuotas;
   readonly #table: OperationTable;
   readonly #answers = new Map<string, CheckpointAnswer>();
+  /** When the journal's last entry was written, epoch milliseconds; for a record that was restored. */
+  #lastMs = 0;
   #undelivered = new Set<string>();
   #token = 0;
-  #end: EndEntry | undefined;
+  /** The invocation under way. */
+  #invocation: { readonly requestId: string; readonly startMs: number } | undefined;
+  #suspended = false;
+  #end: ExecutionOutcome | undefined;
   /** An end that a checkpoint announced; it is written when the invocation is over. */
-  #announced: Omit<EndEntry, "atMs"> | undefined;
+  #announced: ExecutionOutcome | undefined;
 
   constructor(header: ExecutionHeader, journal: Journal, quotas: LocalQuotas, counters = noCounters()) {
     this.header = header;
@@ -55,33 +67,62 @@ export class ExecutionRecord {
     this.#table = new OperationTable(header, this.executionId);
   }
 
-  /** Rebuilds the record from its journal. Returns whether an invocation was under way when the journal ends. */
-  restore(entries: Iterable<JournalEntry>): { interrupted: boolean; lastMs: number } {
-    let interrupted = false;
+  /** Rebuilds the record from its journal. */
+  restore(entries: Iterable<JournalEntry>): void {
     let lastMs = this.header.startMs;
     for (const entry of entries) {
       lastMs = entry.atMs;
-      for (const id of this.#table.apply(entry)) if (entry.kind === "timers") this.#undelivered.add(id);
-      if (entry.kind === "checkpoint") {
-        this.#token = entry.token;
-        this.#announced = announcedEnd(entry.updates) ?? this.#announced;
-        interrupted = true;
-      } else if (entry.kind === "invocation") interrupted = false;
-      else if (entry.kind === "end") this.#end = entry;
+      const changed = this.#table.apply(entry);
+      switch (entry.kind) {
+        case "begin":
+          this.#token = entry.token;
+          this.#invocation = { requestId: entry.requestId, startMs: entry.atMs };
+          this.#undelivered.clear();
+          break;
+        case "checkpoint":
+          this.#token = entry.token;
+          this.#announced = announcedEnd(entry.updates) ?? this.#announced;
+          this.#undelivered.clear();
+          break;
+        case "timers":
+          for (const id of changed) this.#undelivered.add(id);
+          break;
+        case "invocation":
+          this.#invocation = undefined;
+          this.#suspended = entry.error === undefined;
+          break;
+        case "end": {
+          const { status, result, error } = entry;
+          this.#end = outcomeOf(status, result, error);
+          break;
+        }
+      }
     }
-    return { interrupted, lastMs };
+    this.#lastMs = lastMs;
+  }
+
+  /** Writes down that the process of the last invocation ended before the invocation did, if that is so. */
+  closeInterrupted(): void {
+    if (this.#invocation === undefined) return;
+    const error = { ErrorType: "Runtime.ExitError", ErrorMessage: "The process ended during the invocation." };
+    this.endInvocation(this.#lastMs, error);
   }
 
   get status(): ExecutionStatus {
     return this.#end?.status ?? "RUNNING";
   }
 
-  get end(): EndEntry | undefined {
+  get end(): ExecutionOutcome | undefined {
     return this.#end;
   }
 
-  get announcedEnd(): Omit<EndEntry, "atMs"> | undefined {
+  get announcedEnd(): ExecutionOutcome | undefined {
     return this.#announced;
+  }
+
+  /** Whether the last invocation ended well and the execution waits for something. */
+  get isSuspended(): boolean {
+    return this.#suspended;
   }
 
   /** Whether something may still change by itself or from outside. */
@@ -106,9 +147,12 @@ export class ExecutionRecord {
   }
 
   /** A new invocation begins: it gets a token, and the news since the last answer. */
-  beginInvocation(): { token: string; updatedIds: string[] } {
-    this.counters.invocations++;
-    this.#token++;
+  beginInvocation(requestId: string, nowMs: number): { token: string; updatedIds: string[] } {
+    const counters = { ...this.counters, invocations: this.counters.invocations + 1 };
+    const token = this.#token + 1;
+    this.#write([{ kind: "begin", atMs: nowMs, token, requestId }], counters); // E1
+    this.#token = token;
+    this.#invocation = { requestId, startMs: nowMs };
     const updatedIds = [...this.#undelivered];
     this.#undelivered = new Set();
     return { token: this.#tokenText(), updatedIds };
@@ -130,7 +174,7 @@ export class ExecutionRecord {
     if (this.#end !== undefined || this.#announced !== undefined || token !== this.#tokenText()) {
       throw invalidParameter("Invalid checkpoint token");
     }
-    const updates = given.map((update) => ({ ...update }));
+    const updates = given.map(copyUpdate);
     validateUpdates(updates, (id) => this.#table.get(id), {
       payloadBytes: this.#quotas.payloadBytes,
       errorBytes: this.#quotas.errorBytes,
@@ -146,7 +190,7 @@ export class ExecutionRecord {
     const changed = this.#undelivered;
     this.#undelivered = new Set();
     for (const entry of entries) for (const id of this.#table.apply(entry)) changed.add(id);
-    const operations = [...changed].map((id) => ({ ...(this.#table.get(id) as Operation) })); // E4
+    const operations = Array.from(changed, (id) => copyOperation(this.#table.get(id) as Operation)); // E4
     const answer = { token: this.#tokenText(), changed: operations };
     if (repetition !== undefined) this.#answers.set(repetition, answer);
     return answer;
@@ -154,23 +198,33 @@ export class ExecutionRecord {
 
   /** Completes waits and retry delays whose time has come. */
   completeTimers(nowMs: number): void {
+    if (this.#end !== undefined) return; // E5
     const entries = this.#dueTimers(nowMs);
     this.#write(entries, this.counters);
     for (const entry of entries) for (const id of this.#table.apply(entry)) this.#undelivered.add(id);
   }
 
   /** Writes down that an invocation is over; one that failed is metered like an operation when it is tried again. */
-  endInvocation(requestId: string, startMs: number, nowMs: number, error: ErrorObject | undefined): void {
-    if (error !== undefined) this.counters.invocationFailures++;
-    this.#write([{ kind: "invocation", atMs: nowMs, startMs, requestId, error }], this.counters);
+  endInvocation(nowMs: number, error: ErrorObject | undefined): void {
+    if (this.#end !== undefined || this.#invocation === undefined) return; // E5
+    const counters = { ...this.counters };
+    if (error !== undefined) {
+      counters.invocationFailures++;
+      counters.dataBytes += dataBytes({ Error: error });
+    }
+    this.#write([{ kind: "invocation", atMs: nowMs, ...this.#invocation, error }], counters);
+    this.#invocation = undefined;
+    this.#suspended = error === undefined;
   }
 
-  finish(end: Omit<EndEntry, "atMs">, nowMs: number): void {
-    if (this.#end !== undefined) return;
-    const entry: EndEntry = { ...end, atMs: nowMs };
-    this.counters.dataBytes += Buffer.byteLength(end.result ?? "");
-    this.#write([entry], this.counters);
-    this.#end = entry;
+  finish(outcome: ExecutionOutcome, nowMs: number): void {
+    if (this.#end !== undefined) return; // E5
+    const { status, result, error } = outcome;
+    const counters = { ...this.counters };
+    // What a checkpoint announced is counted with it.
+    if (this.#announced === undefined) counters.dataBytes += dataBytes({ Payload: result, Error: error });
+    this.#write([{ kind: "end", atMs: nowMs, status, result, error }], counters);
+    this.#end = outcomeOf(status, result, error);
   }
 
   #dueTimers(nowMs: number): JournalEntry[] {
@@ -224,11 +278,18 @@ function quotaExceeded(what: string, value: number, limit: number): ServiceRefus
   );
 }
 
-function announcedEnd(updates: readonly OperationUpdate[]): Omit<EndEntry, "atMs"> | undefined {
+function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
   const last = updates.at(-1);
   if (last?.Type !== "EXECUTION") return undefined;
-  if (last.Action === "SUCCEED") return { kind: "end", status: "SUCCEEDED", result: last.Payload };
-  return { kind: "end", status: "FAILED", error: last.Error };
+  return outcomeOf(last.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED", last.Payload, last.Error);
+}
+
+function outcomeOf(
+  status: ExecutionOutcome["status"],
+  result: string | undefined,
+  error: ErrorObject | undefined,
+): ExecutionOutcome {
+  return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
 }
 
 /** The id of the EXECUTION operation: made from the ARN, so that it is the same after a restart. */

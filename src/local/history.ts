@@ -45,6 +45,8 @@ export function readHistory(
   });
   for (const entry of entries) {
     switch (entry.kind) {
+      case "begin": // The service tells of an invocation when it is over.
+        break;
       case "checkpoint":
         for (const update of entry.updates) {
           table.apply({ ...entry, updates: [update] });

@@ -35,6 +35,8 @@ export interface ExecutionHeader {
 
 /** One thing that happened to an execution. The journal is the list of them; everything else follows from it. */
 export type JournalEntry =
+  /** An invocation begins. `token` is its first one; the news that its event brings are told. */
+  | { readonly kind: "begin"; readonly atMs: number; readonly token: number; readonly requestId: string }
   /** An accepted checkpoint: all of its updates, or none. `token` is the one that it answered with. */
   | {
       readonly kind: "checkpoint";
@@ -45,6 +47,7 @@ export type JournalEntry =
     }
   /** Waits that are over, and retries that are due. */
   | { readonly kind: "timers"; readonly atMs: number; readonly ids: readonly string[] }
+  /** An invocation is over. */
   | {
       readonly kind: "invocation";
       readonly atMs: number;

@@ -9,7 +9,7 @@ import type {
   GetDurableExecutionStateRequest,
   GetDurableExecutionStateResponse,
 } from "../core/wire.ts";
-import type { ExecutionRecord } from "./execution-record.ts";
+import type { ExecutionOutcome, ExecutionRecord } from "./execution-record.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { readOutput } from "./output.ts";
 import { invalidParameter, ServiceRefusal } from "./refusal.ts";
@@ -19,14 +19,6 @@ import { StatePages } from "./state-pages.ts";
 /** A durable handler, of this package or of the official one. */
 // biome-ignore lint/suspicious/noExplicitAny: the Lambda context's type belongs to whoever wrote the handler.
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
-
-/** How an execution ended. */
-export interface ExecutionOutcome {
-  readonly status: "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED";
-  /** JSON text; absent when the handler returned undefined. */
-  readonly result?: string | undefined;
-  readonly error?: ErrorObject | undefined;
-}
 
 /** What an execution tells those who watch the engine. */
 export type ExecutionEvent =
@@ -72,6 +64,8 @@ export class LocalExecution {
   #wake: (() => void) | undefined;
   #failuresInRow = 0;
   #closed: DurableError | undefined;
+  /** The engine no longer waits for the invocation in flight: what becomes of it is not written. */
+  #abandoned = false;
   #idle: Promise<void> = Promise.resolve();
 
   constructor(record: ExecutionRecord, host: ExecutionHost) {
@@ -88,11 +82,10 @@ export class LocalExecution {
 
   /** Goes on from what is recorded. */
   run(): void {
-    const { end, header } = this.#record;
-    if (end !== undefined) {
-      this.#settle(end);
-      return;
-    }
+    const { end, announcedEnd, header } = this.#record;
+    if (end !== undefined) return this.#settle(end);
+    // The process ended between the checkpoint that was accepted and the end of the invocation.
+    if (announcedEnd !== undefined) return this.finish(announcedEnd);
     if (header.timeoutSeconds !== undefined) {
       const leftMs = header.startMs + header.timeoutSeconds * 1_000 - this.#host.clock.now();
       this.#timeout = this.#host.clock.after(leftMs, () => this.finish({ status: "TIMED_OUT" }));
@@ -103,7 +96,7 @@ export class LocalExecution {
   /** Ends the execution from outside; an invocation in flight learns of it at its next checkpoint. */
   finish(outcome: ExecutionOutcome): void {
     if (this.#record.status !== "RUNNING") return;
-    this.#record.finish({ kind: "end", ...outcome }, this.#host.clock.now());
+    this.#record.finish(outcome, this.#host.clock.now());
     this.#cancelTimers();
     this.#wake?.();
     this.#settle(outcome);
@@ -122,16 +115,29 @@ export class LocalExecution {
     });
     await Promise.race([this.#idle, patience]);
     clearTimeout(timer);
+    this.#abandoned = true;
     this.#reject(this.#closed);
   }
 
   async #loop(): Promise<void> {
-    while (this.#record.status === "RUNNING" && this.#closed === undefined) {
+    if (this.#record.isSuspended) await this.#news();
+    while (this.#goesOn) {
       const next = await this.#invoke();
-      if (next === "wait" && !this.#record.hasNews) await this.#sleep(this.#record.nextDueMs);
-      else if (next === "pause")
-        await this.#sleep(this.#host.clock.now() + this.#host.settings.invocation.retryPauseMs);
+      if (next === "wait") await this.#news();
+      if (next === "pause") await this.#sleep(this.#host.clock.now() + this.#host.settings.invocation.retryPauseMs);
+    }
+  }
+
+  get #goesOn(): boolean {
+    return this.#record.status === "RUNNING" && this.#closed === undefined;
+  }
+
+  /** Resolves when something has changed. A timer may be early, or wake for what is outdated: L2 */
+  async #news(): Promise<void> {
+    while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());
+      if (this.#record.hasNews) return;
+      await this.#sleep(this.#record.nextDueMs);
     }
   }
 
@@ -150,7 +156,7 @@ export class LocalExecution {
     const startMs = clock.now();
     const requestId = randomUUID();
     this.#record.completeTimers(startMs);
-    const { token, updatedIds } = this.#record.beginInvocation();
+    const { token, updatedIds } = this.#record.beginInvocation(requestId, startMs);
     const pages = new StatePages(this.#record.delivered(), this.#host.settings.statePage.maxBytes);
     const { operations, nextMarker } = pages.first(this.#host.settings.statePage.maxItems);
     const invocation = { over: false };
@@ -169,10 +175,10 @@ export class LocalExecution {
     const context = lambdaContext(this.#record.header, requestId, () => deadlineMs - clock.now());
     try {
       const output = await this.#withDeadline(this.#host.handler(event, context));
-      return this.#conclude(output, requestId, startMs);
+      return this.#conclude(output);
     } catch (error) {
       if (error instanceof DurableError && error.code.startsWith("ERR_JOURNAL")) throw error;
-      return this.#countFailure(error, requestId, startMs);
+      return this.#countFailure(error);
     } finally {
       invocation.over = true;
       this.#host.countRunning(-1);
@@ -193,11 +199,11 @@ export class LocalExecution {
       return await Promise.race([running, deadline]);
     } finally {
       timer?.cancel();
-      running.catch(() => {});
     }
   }
 
-  #conclude(output: unknown, requestId: string, startMs: number): "again" | "wait" {
+  #conclude(output: unknown): "again" | "wait" {
+    if (this.#record.status !== "RUNNING" || this.#abandoned) return "again";
     const announced = this.#record.announcedEnd;
     const answer = announced === undefined ? readOutput(output) : undefined;
     if (answer?.status === "PENDING") {
@@ -213,22 +219,22 @@ export class LocalExecution {
       throw invalidParameter(`The execution's result is over ${this.#host.settings.quotas.inputBytes} bytes.`);
     }
     this.#failuresInRow = 0;
-    this.#record.endInvocation(requestId, startMs, this.#host.clock.now(), undefined);
+    this.#record.endInvocation(this.#host.clock.now(), undefined);
     this.#host.emit({ type: "invocation-ended", arn: this.arn });
     if (answer?.status === "PENDING") return "wait";
-    const { status, result, error } = (announced ?? answer) as ExecutionOutcome;
-    this.finish({ status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) });
+    this.finish((announced ?? answer) as ExecutionOutcome);
     return "again";
   }
 
-  #countFailure(thrown: unknown, requestId: string, startMs: number): "again" | "pause" {
-    if (this.#closed !== undefined || this.#record.status !== "RUNNING") return "again";
+  #countFailure(thrown: unknown): "again" | "pause" {
+    if (!this.#goesOn) return "again";
     const error = describe(thrown);
     this.#failuresInRow++;
-    this.#record.endInvocation(requestId, startMs, this.#host.clock.now(), error);
+    this.#record.endInvocation(this.#host.clock.now(), error);
     this.#host.emit({ type: "invocation-ended", arn: this.arn, error });
-    if (this.#failuresInRow < this.#host.settings.invocation.maxFailures) return "pause";
-    this.finish({ status: "FAILED", error });
+    const announced = this.#record.announcedEnd;
+    if (announced === undefined && this.#failuresInRow < this.#host.settings.invocation.maxFailures) return "pause";
+    this.finish(announced ?? { status: "FAILED", error });
     return "again";
   }
 

@@ -1,5 +1,5 @@
 import { DeadlineHeap } from "../core/deadline-heap.ts";
-import type { Operation, OperationUpdate } from "../core/wire.ts";
+import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import type { ExecutionHeader, JournalEntry } from "./journal.ts";
 import { applyUpdate, completeTimer, timerDueMs } from "./transitions.ts";
 
@@ -77,17 +77,25 @@ export class OperationTable {
   /** Operations whose time has come, in the order of their time. */
   takeDue(nowMs: number): string[] {
     const due: string[] = [];
-    for (let next = this.#timers.first; next !== undefined && next.dueMs <= nowMs; next = this.#timers.first) {
+    for (let next = this.#nextTimer(); next !== undefined && next.dueMs <= nowMs; next = this.#nextTimer()) {
       this.#timers.removeFirst();
-      // A later change may have outdated the entry.
-      const operation = this.#operations.get(next.id);
-      if (operation !== undefined && timerDueMs(operation) === next.dueMs) due.push(next.id);
+      due.push(next.id);
     }
     return due;
   }
 
   get nextDueMs(): number | undefined {
-    return this.#timers.first?.dueMs;
+    return this.#nextTimer()?.dueMs;
+  }
+
+  /** The first timer that still counts: a later change may have outdated those before. */
+  #nextTimer(): { readonly id: string; readonly dueMs: number } | undefined {
+    for (let next = this.#timers.first; next !== undefined; next = this.#timers.first) {
+      const operation = this.#operations.get(next.id);
+      if (operation !== undefined && timerDueMs(operation) === next.dueMs) return next;
+      this.#timers.removeFirst();
+    }
+    return undefined;
   }
 
   #put(operation: Operation): void {
@@ -105,8 +113,33 @@ function isPending({ Type: type, Status: status }: Operation): boolean {
   return status === "STARTED" && (type === "WAIT" || type === "CALLBACK" || type === "CHAINED_INVOKE");
 }
 
+/** A copy that its receiver may change. */
+export function copyOperation(operation: Operation): Operation {
+  const copy = { ...operation };
+  const { StepDetails: step, ContextDetails: context } = operation;
+  if (step !== undefined) copy.StepDetails = { ...step, ...copyError(step) };
+  else if (context !== undefined) copy.ContextDetails = { ...context, ...copyError(context) };
+  else if (operation.WaitDetails !== undefined) copy.WaitDetails = { ...operation.WaitDetails };
+  else if (operation.ExecutionDetails !== undefined) copy.ExecutionDetails = { ...operation.ExecutionDetails };
+  else if (operation.CallbackDetails !== undefined) copy.CallbackDetails = { ...operation.CallbackDetails };
+  else if (operation.ChainedInvokeDetails !== undefined) {
+    copy.ChainedInvokeDetails = { ...operation.ChainedInvokeDetails };
+  }
+  return copy;
+}
+
+/** A copy that no longer changes with what was sent. */
+export function copyUpdate(update: OperationUpdate): OperationUpdate {
+  return { ...update, ...copyError(update) };
+}
+
+function copyError({ Error: error }: { readonly Error?: ErrorObject | undefined }): { Error?: ErrorObject } {
+  if (error === undefined) return {};
+  return { Error: error.StackTrace === undefined ? { ...error } : { ...error, StackTrace: [...error.StackTrace] } };
+}
+
 /** What AWS counts as data: payloads and errors. */
-export function dataBytes(update: OperationUpdate): number {
+export function dataBytes(update: Pick<OperationUpdate, "Payload" | "Error">): number {
   let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
   if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));
   return bytes;

@@ -1,5 +1,6 @@
 import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
 import type { Operation } from "../core/wire.ts";
+import { copyOperation } from "./operation-table.ts";
 import { invalidParameter } from "./refusal.ts";
 
 /** 5 MiB: what the emulators put into the event; an event is at most 6 MB. */
@@ -48,7 +49,7 @@ export class StatePages {
       bytes += operationBytes(operation);
       if (operations.length > 0 && bytes > this.#maxBytes) break;
       // A copy, so that what a handler does to it stays with the handler.
-      operations.push({ ...operation });
+      operations.push(copyOperation(operation));
     }
     return { operations, nextMarker: at < this.#operations.length ? String(at) : undefined };
   }
