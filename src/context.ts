@@ -56,6 +56,7 @@ export class ScopeContext {
   step(...args: unknown[]): DurablePromise<unknown> {
     if (!this.#isCurrent("step")) return parked();
     const [name, body, config] = splitName(args);
+    if (typeof body !== "function") return mistaken("step", name, "requires a function to run");
     const { execution } = this.#parts;
     return underWay(runStep(execution, this.#scope, name, body as StepFunc<unknown>, config as StepConfig<unknown>));
   }
@@ -63,6 +64,7 @@ export class ScopeContext {
   runInChildContext(...args: unknown[]): DurablePromise<unknown> {
     if (!this.#isCurrent("runInChildContext")) return parked();
     const [name, body, given] = splitName(args);
+    if (typeof body !== "function") return mistaken("runInChildContext", name, "requires a function to run");
     const config = (given ?? {}) as ChildConfig<unknown>;
     const running = runChild(this.#parts.execution, this.#scope, {
       name,
@@ -255,6 +257,11 @@ export function makeContext(parts: InvocationParts, scope: Scope): DurableContex
 
 function parked(): DurablePromise<never> {
   return new DurablePromise(park);
+}
+
+function mistaken(method: string, name: string | undefined, what: string): DurablePromise<never> {
+  const error = new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`);
+  return new DurablePromise(() => Promise.reject(error));
 }
 
 function isName(value: unknown): value is string | undefined {

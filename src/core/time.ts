@@ -1,3 +1,5 @@
+import { DurableError } from "./errors.ts";
+
 /** A length of time; the members are added up. */
 export type Duration =
   | { days: number; hours?: number; minutes?: number; seconds?: number }
@@ -9,6 +11,25 @@ export type Duration =
 export function durationToSeconds(duration: Duration): number {
   const { days = 0, hours = 0, minutes = 0, seconds = 0 } = duration as Partial<Record<string, number>>;
   return days * 86_400 + hours * 3_600 + minutes * 60 + seconds;
+}
+
+/** Longest wait or time-out that the service takes: a leap year (API model). */
+const MAX_DURATION_SECONDS = 31_622_400;
+
+/**
+ * The duration in whole seconds, if the service takes it.
+ * @param what names the operation and the field in the error
+ * @throws DurableError `ERR_DURATION_INVALID`
+ */
+export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 | 1): number {
+  const isObject = typeof duration === "object" && duration !== null;
+  const seconds = isObject ? durationToSeconds(duration) : Number.NaN;
+  if (Number.isInteger(seconds) && seconds >= minSeconds && seconds <= MAX_DURATION_SECONDS) return seconds;
+  throw new DurableError(
+    "ERR_DURATION_INVALID",
+    `The ${what} is ${isObject ? `${JSON.stringify(duration)}, ${seconds} seconds` : String(duration)}; it must be a ` +
+      `whole number of seconds from ${minSeconds} to ${MAX_DURATION_SECONDS}, such as { minutes: 5 }.`,
+  );
 }
 
 /** The longest delay that `setTimeout` takes; a longer one would fire at once. */

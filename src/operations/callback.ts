@@ -1,6 +1,6 @@
 import { CallbackError, CallbackExternalError, CallbackTimeoutError } from "../core/errors.ts";
 import type { AnySerdesDeserializer, Serdes } from "../core/serdes.ts";
-import { type Duration, durationToSeconds } from "../core/time.ts";
+import { checkedSeconds, type Duration } from "../core/time.ts";
 import type { CallbackOptions, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -35,7 +35,7 @@ export async function createCallback<T>(
   const operation = claim(execution, scope, { type: "CALLBACK", subType: "Callback", name });
   if (operation === undefined) return park();
   const callback = new ExternalOperation(operation);
-  const started = await callback.start(() => ({ CallbackOptions: callbackOptions(config) }));
+  const started = await callback.start(() => ({ CallbackOptions: callbackOptions(name, config) }));
   const id = started.CallbackDetails?.CallbackId;
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
@@ -54,10 +54,15 @@ async function settle<T>(
   return (await deserializeWith(reader, operation, ended.CallbackDetails?.Result)) as T;
 }
 
-function callbackOptions({ timeout, heartbeatTimeout }: CreateCallbackConfig<unknown>): CallbackOptions {
+// 0 is "none" to the service.
+function callbackOptions(name: string | undefined, config: CreateCallbackConfig<unknown>): CallbackOptions {
+  const { timeout, heartbeatTimeout } = config;
+  const of = name === undefined ? "of a callback" : `of callback "${name}"`;
   return {
-    ...(timeout === undefined ? {} : { TimeoutSeconds: durationToSeconds(timeout) }),
-    ...(heartbeatTimeout === undefined ? {} : { HeartbeatTimeoutSeconds: durationToSeconds(heartbeatTimeout) }),
+    ...(timeout === undefined ? {} : { TimeoutSeconds: checkedSeconds(`timeout ${of}`, timeout, 0) }),
+    ...(heartbeatTimeout === undefined
+      ? {}
+      : { HeartbeatTimeoutSeconds: checkedSeconds(`heartbeatTimeout ${of}`, heartbeatTimeout, 0) }),
   };
 }
 

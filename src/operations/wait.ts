@@ -1,4 +1,4 @@
-import { type Duration, durationToSeconds } from "../core/time.ts";
+import { checkedSeconds, type Duration, durationToSeconds } from "../core/time.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
@@ -16,13 +16,14 @@ export function beginWait(
   let wait: ExternalOperation | undefined;
 
   const run = async (): Promise<void> => {
-    const seconds = durationToSeconds(duration);
     const operation = claim(execution, scope, { type: "WAIT", subType: "Wait", name });
     if (operation === undefined) return park();
     wait = new ExternalOperation(operation);
-    const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: seconds } }));
+    const what = name === undefined ? "duration of a wait" : `duration of wait "${name}"`;
+    // A wait that is recorded already was good enough for the service.
+    const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
     // A cancelled wait is over like one that ran its time.
-    await wait.ended(started, Date.now() + seconds * 1_000);
+    await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };
 
   return underWay(run(), () => wait?.await());
