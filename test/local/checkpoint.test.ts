@@ -175,3 +175,31 @@ test("a request for another execution finds none", async () => {
     },
   ]);
 });
+
+test("what a handler does to the objects it sent or was given stays with the handler", async () => {
+  const { engine, arn } = await runRaw(
+    [
+      async (invocation) => {
+        const error = { ErrorType: "E", ErrorMessage: "sent", StackTrace: ["at a"] };
+        const update = step("s", "FAIL", { Error: error });
+        const [given] = await invocation.checkpoint([update, wait("w")]);
+        error.ErrorMessage = "changed";
+        error.StackTrace.push("at b");
+        update.Name = "changed";
+        if (given?.StepDetails !== undefined) given.StepDetails.Attempt = 99;
+        return PENDING;
+      },
+      async (invocation) => {
+        const recorded = invocation.recorded("s");
+        expect(recorded).toMatchObject({ StepDetails: { Attempt: 1, Error: { ErrorMessage: "sent" } } });
+        if (recorded?.StepDetails !== undefined) recorded.StepDetails.Attempt = 98;
+      },
+    ],
+    { clock: new VirtualClock() },
+  );
+  const [, operation] = engine.operations(arn);
+  expect(operation).toMatchObject({
+    StepDetails: { Attempt: 1, Error: { ErrorType: "E", ErrorMessage: "sent", StackTrace: ["at a"] } },
+  });
+  expect(operation?.Name).toBeUndefined();
+});

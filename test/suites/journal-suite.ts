@@ -50,6 +50,7 @@ export function journalSuite(name: string, create: () => Journal): void {
       const error = { ErrorType: "RangeError", ErrorMessage: "no\0pe \u2028", ErrorData: "{}", StackTrace: ["at x"] };
       const entries: JournalEntry[] = [
         { ...checkpointEntry(1), clientToken: "c-1" } as JournalEntry,
+        { kind: "begin", atMs: 2, token: 2, requestId: "r-1" },
         { kind: "timers", atMs: 2.5, ids: ["a", "b"] },
         { kind: "invocation", atMs: 3, startMs: 1, requestId: "r-1" },
         { kind: "invocation", atMs: 4, startMs: 3, requestId: "r-2", error },

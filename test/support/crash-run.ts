@@ -16,7 +16,7 @@ engine.register(
       "items",
       all,
       async (item, index) => {
-        const squared = await item.step("square", async () => {
+        const squared = await item.step(`square ${index}`, async () => {
           writeSync(1, `${index}\n`);
           return index * index;
         });
