@@ -119,6 +119,21 @@ test("J2: a journal in use is refused to a second writer, by any of its names, u
   expect(opening()).not.toThrow();
 });
 
+test("a journal that another process writes is refused to a writer but not to a reader, until that process dies", async () => {
+  const child = spawn(process.execPath, ["--no-warnings", WRITER, file], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  try {
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    child.stdout.resume();
+    expect(opening()).toThrow(refusal("ERR_JOURNAL_IN_USE", /in use by another process/));
+    expect(readTokens({ readOnly: true }, executionHeader("killed").arn).length).toBeGreaterThan(0);
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+  }
+  expect(opening()).not.toThrow();
+});
+
 test("a journal can be looked at while it is written", () => {
   const writer = new SqliteJournal(file);
   writer.create(header);
