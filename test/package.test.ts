@@ -1,14 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 const project = mkdtempSync(join(tmpdir(), "durable-fanout-package-"));
+const aliased = mkdtempSync(join(tmpdir(), "durable-fanout-alias-"));
+let tarball: string;
 
-function run(command: string, args: readonly string[], cwd: string): string {
-  return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+function run(command: string, args: readonly string[], cwd: string, variables: Record<string, string> = {}): string {
+  const env = { ...process.env, ...variables };
+  return execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 
 const HANDLER_BODY = `
@@ -28,9 +31,9 @@ const RUN_ON_ENGINE = `
 beforeAll(() => {
   run("npm", ["run", "build"], root);
   run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], root);
-  const tarball = readdirSync(project).find((file) => file.endsWith(".tgz")) as string;
+  tarball = join(project, readdirSync(project).find((file) => file.endsWith(".tgz")) as string);
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "empty-project", private: true }));
-  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", `./${tarball}`], project);
+  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], project);
   writeFileSync(
     join(project, "esm.mjs"),
     `import { withDurableExecution } from "durable-fanout";
@@ -50,7 +53,9 @@ beforeAll(() => {
   );
 }, 180_000);
 
-afterAll(() => rmSync(project, { recursive: true, force: true }));
+afterAll(() => {
+  for (const folder of [project, aliased]) rmSync(folder, { recursive: true, force: true });
+});
 
 const expected = { status: "SUCCEEDED", result: "[1,4,9]" };
 
@@ -79,3 +84,23 @@ test("the package brings its build, README and license, and no sources or tests"
   const files = readdirSync(join(project, "node_modules/durable-fanout")).sort();
   expect(files).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
 });
+
+test("tests written with the official testing library pass on this package, under the official name", () => {
+  const manifest = {
+    name: "aliased-project",
+    private: true,
+    type: "module",
+    dependencies: { "@aws/durable-execution-sdk-js": `file:${tarball}` },
+    // The official testing library takes an SDK of version 1.0.1 to 2.4.0.
+    devDependencies: { "@aws/durable-execution-sdk-js-testing": "1.1.4", vitest: "^5.1.1" },
+  };
+  writeFileSync(join(aliased, "package.json"), JSON.stringify(manifest));
+  copyFileSync(join(root, "test/support/official-runner.suite.mjs"), join(aliased, "suite.test.mjs"));
+  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], aliased);
+  const installed = readFileSync(join(aliased, "node_modules/@aws/durable-execution-sdk-js/package.json"), "utf8");
+  expect(JSON.parse(installed)).toMatchObject({ name: "durable-fanout" });
+  for (const skipTime of ["true", "false"]) {
+    const output = run("npx", ["vitest", "run"], aliased, { SKIP_TIME: skipTime, NO_COLOR: "1" });
+    expect(output).toMatch(/Tests\s+7 passed \(7\)/);
+  }
+}, 180_000);
