@@ -73,13 +73,12 @@ async function encodeStored<T>(
     const { payload, value } = await encodeResult(operation, stored(), undefined);
     return { payload, value: restore(value as StoredBatch) };
   }
+  const { payloadBytes } = operation.execution.settings.quotas;
+  const oversized = itemBytes() > HOPELESS_FACTOR * payloadBytes;
+  const payload = oversized ? undefined : (await encodeResult(operation, stored(), undefined)).payload;
   // Each result has been read back from its own payload, so only the errors still change by being stored.
   for (const item of batch.all) if (item.error !== undefined) item.error = readBack(item.error);
-  if (itemBytes() > HOPELESS_FACTOR * operation.execution.settings.quotas.payloadBytes) {
-    return { payload: undefined, value: batch, oversized: true };
-  }
-  const { payload } = await encodeResult(operation, stored(), undefined);
-  return { payload, value: batch };
+  return oversized ? { payload, value: batch, oversized } : { payload, value: batch };
 }
 
 function readBack(error: Error): ChildContextError {
@@ -113,18 +112,16 @@ function restoreError(stored: StoredError): Error {
     plain.name = stored.ErrorType ?? "Error";
     return plain;
   }
-  if (cause === undefined) delete (rebuilt as { cause?: Error }).cause;
-  else rebuilt.cause = cause;
+  if (cause !== undefined) rebuilt.cause = cause;
   return rebuilt;
 }
 
 function restore<T>(stored: StoredBatch): Batch<T> {
   const all = stored.all.map(({ error, ...item }) => {
-    const restored = item as BatchItem<T>;
-    if (error === undefined) return restored;
+    if (error === undefined) return item as BatchItem<T>;
     const rebuilt = restoreError(error);
-    restored.error = rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
-    return restored;
+    const failure = rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
+    return { error: failure, ...item } as BatchItem<T>;
   });
   return new Batch(all, stored.completionReason);
 }

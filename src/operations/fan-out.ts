@@ -164,20 +164,20 @@ class FanOut<T> {
           permit.done();
           return;
         }
-        const item: BatchItem<T> = { index: this.#items.length, status: BatchItemStatus.STARTED };
-        this.#items.push(item);
-        this.#completion.started(item.index);
-        void this.#runBranch(item.index, lendable ? permit : undefined).then(
-          (value) => end(item, permit, value, undefined),
-          (error) => end(item, permit, undefined, error),
+        const index = this.#items.length;
+        this.#items.push({ index, status: BatchItemStatus.STARTED });
+        this.#completion.started(index);
+        void this.#runBranch(index, lendable ? permit : undefined).then(
+          (value) => end(permit, succeeded(index, value)),
+          (error) => end(permit, failed(index, error)),
         );
       };
-      const end = (item: BatchItem<T>, permit: Permit, value: unknown, error: unknown): void => {
+      const end = (permit: Permit, item: EndedItem<T>): void => {
         permit.done();
         if (over) return;
-        record(item, value, error);
+        this.#items[item.index] = item;
         try {
-          this.#completion.ended(item.index, item.status as "SUCCEEDED" | "FAILED");
+          this.#completion.ended(item.index, item.status);
           if (!this.#completion.isOver) return;
           over = true; // F3
           resolve();
@@ -225,13 +225,12 @@ class FanOut<T> {
     for (let index = 0; index < Math.min(count, known?.length ?? count); index++) {
       const status = known === undefined ? this.#recordedStatus(index) : known[index];
       if (status === "S" || status === "F") {
-        const item: BatchItem<T> = { index, status: BatchItemStatus.STARTED };
-        await this.#runBranch(index, undefined).then(
-          (value) => record(item, value, undefined),
-          (error) => record(item, undefined, error),
+        const item = await this.#runBranch(index, undefined).then(
+          (value) => succeeded<T>(index, value),
+          (error) => failed<T>(index, error),
         );
         this.#items.push(item);
-        this.#completion.ended(index, item.status as "SUCCEEDED" | "FAILED");
+        this.#completion.ended(index, item.status);
       } else {
         this.#scope.skipPath();
         if (status === "-") this.#items.push({ index, status: BatchItemStatus.STARTED });
@@ -257,13 +256,14 @@ class FanOut<T> {
   }
 }
 
-/** Writes an outcome into its item, with the members in the order in which a payload has them. */
-function record<T>(item: BatchItem<T>, value: unknown, error: unknown): void {
-  if (error !== undefined) {
-    item.error = error as ChildContextError;
-    item.status = BatchItemStatus.FAILED;
-  } else {
-    if (value !== undefined) item.result = value as T;
-    item.status = BatchItemStatus.SUCCEEDED;
-  }
+type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
+
+// A live item has its members in the order in which a payload has them, so that both look the same as JSON.
+function succeeded<T>(index: number, value: unknown): EndedItem<T> {
+  if (value === undefined) return { index, status: BatchItemStatus.SUCCEEDED };
+  return { result: value as T, index, status: BatchItemStatus.SUCCEEDED };
+}
+
+function failed<T>(index: number, error: unknown): EndedItem<T> {
+  return { error: error as ChildContextError, index, status: BatchItemStatus.FAILED };
 }
