@@ -105,7 +105,12 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   if (plan.virtual) return value;
   let rest: Partial<OperationUpdate> | undefined;
   if (oversized || isTooLarge(payload, execution.settings.quotas.payloadBytes)) {
-    const summary = plan.format.summarize(value);
+    let summary: string;
+    try {
+      summary = plan.format.summarize(value);
+    } catch (thrown) {
+      return failLive(operation, plan, inner, thrown);
+    }
     if (isTooLarge(summary, execution.settings.quotas.payloadBytes)) {
       return failLive(operation, plan, inner, payloadTooLarge(operation, "summary of the result", summary));
     }
