@@ -100,10 +100,10 @@ export class Execution {
     if (!scope.isOver) this.#coalescer.enqueue(update);
   }
 
-  /** Queues an update and resolves when it is recorded; never, if that cannot happen any more. */
-  recorded(scope: Scope, update: OperationUpdate): Promise<void> {
+  /** Queues an update and resolves when it is recorded, with `value`; never, if that cannot happen any more. */
+  recorded<T = void>(scope: Scope, update: OperationUpdate, value?: T): Promise<T> {
     return new Promise((resolve) => {
-      if (!scope.isOver) this.#coalescer.enqueue(update, resolve);
+      if (!scope.isOver) this.#coalescer.enqueue(update, () => resolve(value as T));
     });
   }
 

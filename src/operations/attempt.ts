@@ -13,25 +13,33 @@ export type AttemptEnd =
     };
 
 /** Queues the end of an attempt at once, and resolves with the operation as it is then. */
-export async function closeAttempt(
+export function closeAttempt(
   operation: ClaimedOperation,
   closing: AttemptEnd,
   attempt: number,
 ): Promise<WireOperation> {
-  const { execution, scope, id } = operation;
-  const closed = { Id: id, Type: operation.type, StartTimestamp: undefined };
-  if (closing.end === "fail") {
-    await execution.recorded(scope, update(operation, "FAIL", { Error: closing.error }));
-    return { ...closed, Status: "FAILED", StepDetails: { Attempt: attempt, Error: closing.error } };
-  }
+  if (closing.end === "retry") return recordRetry(operation, closing, attempt);
+  const { execution, scope, id: Id, type: Type } = operation;
+  const details = { Attempt: attempt, Error: closing.error };
+  const failed: WireOperation = { Id, Type, StartTimestamp: undefined, Status: "FAILED", StepDetails: details };
+  // In as few turns as a success, so that the branches of a batch end in the order of their acknowledgements.
+  return execution.recorded(scope, update(operation, "FAIL", { Error: closing.error }), failed);
+}
+
+async function recordRetry(
+  operation: ClaimedOperation,
+  { error, payload, afterSeconds }: AttemptEnd & { end: "retry" },
+  attempt: number,
+): Promise<WireOperation> {
+  const { execution, scope, id: Id, type: Type } = operation;
   const retry = update(operation, "RETRY", {
-    ...(closing.error === undefined ? {} : { Error: closing.error }),
-    ...(closing.payload === undefined ? {} : { Payload: closing.payload }),
-    StepOptions: { NextAttemptDelaySeconds: closing.afterSeconds },
+    ...(error === undefined ? {} : { Error: error }),
+    ...(payload === undefined ? {} : { Payload: payload }),
+    StepOptions: { NextAttemptDelaySeconds: afterSeconds },
   });
-  const recorded = await execution.recordedAs(scope, retry, id);
+  const recorded = await execution.recordedAs(scope, retry, operation.id);
   if (recorded !== undefined) return recorded;
-  const next = new Date(Date.now() + closing.afterSeconds * 1_000);
-  const details = { Attempt: attempt, NextAttemptTimestamp: next, Result: closing.payload };
-  return { ...closed, Status: "PENDING", StepDetails: details };
+  const next = new Date(Date.now() + afterSeconds * 1_000);
+  const details = { Attempt: attempt, NextAttemptTimestamp: next, Result: payload };
+  return { Id, Type, StartTimestamp: undefined, Status: "PENDING", StepDetails: details };
 }
