@@ -1,0 +1,57 @@
+import { JitterStrategy, jitteredSeconds } from "./retry.ts";
+import { type Duration, durationToSeconds } from "./time.ts";
+
+/** Whether a condition is checked again and, if so, after how long. */
+export type WaitForConditionDecision = { shouldContinue: true; delay: Duration } | { shouldContinue: false };
+
+/** Decides after each check; `attempt` counts the checks made so far, so it is 1 after the first. */
+export type WaitForConditionWaitStrategyFunc<T> = (state: T, attempt: number) => WaitForConditionDecision;
+
+export interface WaitStrategyConfig<T> {
+  /** Checks in all, the first one included. Default 60. */
+  maxAttempts?: number;
+  /** Default 5 seconds. */
+  initialDelay?: Duration;
+  /** Default 5 minutes. */
+  maxDelay?: Duration;
+  /** Factor from one delay to the next. Default 1.5. */
+  backoffRate?: number;
+  /** Default `FULL`. */
+  jitter?: JitterStrategy;
+  /** Looks at the state of the latest check; false ends the waiting. */
+  shouldContinuePolling: (result: T) => boolean;
+  /**
+   * Has no effect, here as in the official package: a strategy sees the state and the number of checks, but no
+   * clock. Bound the waiting with `maxAttempts` and `maxDelay`.
+   */
+  timeoutSeconds?: number;
+}
+
+/**
+ * Polling with exponential back-off, in whole seconds. The settings are read once, now.
+ *
+ * The strategy throws `waitForCondition exceeded maximum attempts (60)` when the last check still wants to go on:
+ * the condition then fails.
+ *
+ * ```ts
+ * const state = await context.waitForCondition("report", check, {
+ *   initialState: { status: "PENDING" },
+ *   waitStrategy: createWaitStrategy({ shouldContinuePolling: ({ status }) => status === "PENDING" }),
+ * });
+ * ```
+ */
+export function createWaitStrategy<T>(config: WaitStrategyConfig<T>): WaitForConditionWaitStrategyFunc<T> {
+  const settings = { ...config };
+  const maxAttempts = settings.maxAttempts ?? 60;
+  const initialSeconds = durationToSeconds(settings.initialDelay ?? { seconds: 5 });
+  const maxSeconds = durationToSeconds(settings.maxDelay ?? { minutes: 5 });
+  const rate = settings.backoffRate ?? 1.5;
+  const jitter = settings.jitter ?? JitterStrategy.FULL;
+  return (result, attemptsMade) => {
+    // Asked before the attempts are counted: a state that is reached by the very last check is a success.
+    if (!settings.shouldContinuePolling(result)) return { shouldContinue: false };
+    if (attemptsMade >= maxAttempts) throw new Error(`waitForCondition exceeded maximum attempts (${maxAttempts})`);
+    const baseSeconds = Math.min(initialSeconds * rate ** (attemptsMade - 1), maxSeconds);
+    return { shouldContinue: true, delay: { seconds: jitteredSeconds(baseSeconds, jitter) } };
+  };
+}
