@@ -1,0 +1,201 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { DurableError } from "../core/errors.ts";
+import type { AnySerdes, SerdesContext } from "../core/serdes.ts";
+
+/** When a value goes to a file. */
+export const FileSystemSerdesMode = {
+  /** Always. */
+  ALWAYS: "ALWAYS",
+  /** When it is too large for the checkpoint: more than 255 KiB with its envelope. */
+  OVERFLOW: "OVERFLOW",
+} as const;
+export type FileSystemSerdesMode = (typeof FileSystemSerdesMode)[keyof typeof FileSystemSerdesMode];
+
+/** How the names of files and folders are made. */
+export const FileSystemPathEncoding = {
+  /** `<function>/<execution>/<invocation>/<entity>.json`: readable, as long as the names that it is made of. */
+  URI: "URI",
+  /** SHA-256 in hex, of the ARN and of the entity: 64 characters each, whatever the names are. */
+  HASH: "HASH",
+} as const;
+export type FileSystemPathEncoding = (typeof FileSystemPathEncoding)[keyof typeof FileSystemPathEncoding];
+
+export interface FileSystemSerdesConfig {
+  /** Default `ALWAYS`. */
+  storageMode?: FileSystemSerdesMode;
+  /** Default `URI`. */
+  pathEncoding?: FileSystemPathEncoding;
+  /** What of a value in a file is kept in the checkpoint, for people to see; `buildPreview` makes one. */
+  generatePreview?: (value: unknown) => Record<string, unknown> | undefined;
+}
+
+/** 255 KiB, envelope included: where the official package turns to a file; 1 KiB below the service's limit. */
+const MAX_INLINE_BYTES = 261_120;
+
+/**
+ * Keeps values in JSON files below `basePath`, and in the checkpoint a pointer:
+ * `{"file":"/mnt/efs/…/2-1.json"}`, with `"preview"` where one is generated, or `{"data":"<JSON>"}` for a value
+ * that `OVERFLOW` leaves inline. The official package reads what this one wrote, and the other way round.
+ *
+ * `basePath` has to be a file system that every later invocation sees (Amazon EFS, Amazon S3 Files), never
+ * Lambda's own `/tmp`. A file appears whole or not at all. Nothing removes files: expire them with the executions.
+ *
+ * Throws `ERR_SETTING_INVALID` for an unknown mode or encoding. Values fail with `ERR_PAYLOAD_FILE_WRITE`,
+ * `ERR_PAYLOAD_FILE_MISSING`, `ERR_PAYLOAD_FILE_READ` or `ERR_PAYLOAD_ENVELOPE`.
+ *
+ * ```ts
+ * context.configureSerdes({ defaultSerdes: createFileSystemSerdes("/mnt/efs", { storageMode: "OVERFLOW" }) });
+ * ```
+ */
+export function createFileSystemSerdes(basePath: string, config: FileSystemSerdesConfig = {}): AnySerdes {
+  const mode = oneOf(FileSystemSerdesMode, "storageMode", config.storageMode ?? FileSystemSerdesMode.ALWAYS);
+  const encoding = oneOf(FileSystemPathEncoding, "pathEncoding", config.pathEncoding ?? FileSystemPathEncoding.URI);
+  const { generatePreview } = config;
+  return {
+    serialize: async (value: unknown, context) => {
+      const json: string | undefined = JSON.stringify(value);
+      // A function or a symbol is no payload, as it is none in JSON.
+      if (json === undefined) return undefined;
+      if (mode === FileSystemSerdesMode.OVERFLOW && json.length <= MAX_INLINE_BYTES) {
+        const envelope = JSON.stringify({ data: json });
+        if (Buffer.byteLength(envelope) <= MAX_INLINE_BYTES) return envelope;
+      }
+      const file = join(basePath, ...pathOf(context, encoding));
+      const preview = generatePreview?.(value);
+      await writeWhole(file, json, context);
+      return JSON.stringify(preview ? { file, preview } : { file });
+    },
+    deserialize: async (data, context) => {
+      if (data === undefined) return undefined;
+      const envelope = readEnvelope(data, context);
+      return "file" in envelope ? readValue(envelope.file, context) : JSON.parse(envelope.data);
+    },
+  };
+}
+
+function oneOf<T extends string>(allowed: Readonly<Record<string, T>>, setting: string, value: T): T {
+  const values = Object.values(allowed);
+  if (values.includes(value)) return value;
+  throw new DurableError(
+    "ERR_SETTING_INVALID",
+    `createFileSystemSerdes: ${setting} is ${JSON.stringify(value)}; it is one of ${values.join(", ")}.`,
+  );
+}
+
+function pathOf({ durableExecutionArn: arn, entityId }: SerdesContext, encoding: FileSystemPathEncoding): string[] {
+  if (encoding === FileSystemPathEncoding.HASH) return [sha256(arn), `${sha256(entityId)}.json`];
+  return [...executionFolders(arn).map(keepInside), `${encodeURIComponent(entityId)}.json`];
+}
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** `arn:<partition>:lambda:<region>:<account>:function:<name>:<version>/durable-execution/<execution>/<invocation>` */
+const EXECUTION_ARN =
+  /^arn:[^:]*:lambda:[^:]*:[^:]*:function:(?<name>[^:/]+):[^:/]+\/durable-execution\/(?<execution>[^/]+)\/(?<invocation>[^/]+)$/;
+
+function executionFolders(arn: string): string[] {
+  const parts = EXECUTION_ARN.exec(arn)?.groups;
+  if (parts === undefined) return [encodeURIComponent(arn)];
+  return [parts["name"], parts["execution"], parts["invocation"]] as string[];
+}
+
+/** A folder named `..` would lead out of `basePath`, and into another execution's folder. */
+function keepInside(folder: string): string {
+  return folder === "." || folder === ".." ? folder.replaceAll(".", "%2E") : folder;
+}
+
+/** Writes beside the file and renames: a reader, or a crash, never meets half a value. */
+async function writeWhole(file: string, text: string, context: SerdesContext): Promise<void> {
+  const folder = dirname(file);
+  // Short whatever the file is called, so that it fits where that does.
+  const temporary = join(folder, `.${randomUUID()}.tmp`);
+  // Flushed, for the checkpoint that follows points here.
+  const write = () => writeFile(temporary, text, { flag: "wx", flush: true });
+  try {
+    try {
+      await write();
+    } catch (error) {
+      // Most values find their execution's folder there: it is made when it is missed.
+      if (codeOf(error) !== "ENOENT") throw error;
+      await mkdir(folder, { recursive: true });
+      await write();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new DurableError("ERR_PAYLOAD_FILE_WRITE", `${writeFailure(file, context)} ${remedy(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function writeFailure(file: string, { entityId }: SerdesContext): string {
+  return `The value of operation ${entityId} could not be written to "${file}".`;
+}
+
+function remedy(error: unknown): string {
+  if (codeOf(error) === "ENAMETOOLONG") return "The name is too long; set pathEncoding to FileSystemPathEncoding.HASH.";
+  return `${(error as Error).message}. Check that the file system is mounted and that the function may write to it.`;
+}
+
+async function readValue(file: string, { entityId }: SerdesContext): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") {
+      throw new DurableError(
+        "ERR_PAYLOAD_FILE_MISSING",
+        `The value of operation ${entityId} is recorded as the file "${file}", which does not exist. ` +
+          "Mount the file system on which it was written, at the same path; Lambda's /tmp is not kept.",
+        { cause: error },
+      );
+    }
+    throw unreadable(entityId, file, error);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw unreadable(entityId, file, error);
+  }
+}
+
+function unreadable(entityId: string, file: string, cause: unknown): DurableError {
+  return new DurableError(
+    "ERR_PAYLOAD_FILE_READ",
+    `The value of operation ${entityId} could not be read from "${file}": ${(cause as Error).message}. ` +
+      "The file has to be readable, and as it was written.",
+    { cause },
+  );
+}
+
+type Envelope = { readonly file: string } | { readonly data: string };
+
+function readEnvelope(data: string, { entityId }: SerdesContext): Envelope {
+  let envelope: unknown;
+  let cause: unknown;
+  try {
+    envelope = JSON.parse(data);
+  } catch (error) {
+    cause = error;
+  }
+  if (typeof envelope === "object" && envelope !== null) {
+    if ("file" in envelope && typeof envelope.file === "string") return { file: envelope.file };
+    if (!("file" in envelope) && "data" in envelope && typeof envelope.data === "string") {
+      return { data: envelope.data };
+    }
+  }
+  const shown = data.length > 80 ? `${data.slice(0, 80)}…` : data;
+  throw new DurableError(
+    "ERR_PAYLOAD_ENVELOPE",
+    `The payload of operation ${entityId} is neither {"file":…} nor {"data":…}: ${shown} ` +
+      "It was written by another serdes; read it with that one.",
+    { cause },
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
