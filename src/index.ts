@@ -1,6 +1,14 @@
 export { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
 export { DurableExecutionApiClient } from "./client/lambda.ts";
 export {
+  createFileSystemSerdes,
+  FileSystemPathEncoding,
+  type FileSystemSerdesConfig,
+  FileSystemSerdesMode,
+} from "./codec/file-system-serdes.ts";
+export { buildPreview, FieldMatchMode, type PreviewConfig, type PreviewField, PreviewMode } from "./codec/preview.ts";
+export { createClassSerdes, createClassSerdesWithDates } from "./core/class-serdes.ts";
+export {
   BatchCompletionError,
   CallbackError,
   CallbackExternalError,
@@ -40,6 +48,12 @@ export {
 export type { CodecName, RuntimeOptions } from "./core/settings.ts";
 export type { Duration } from "./core/time.ts";
 export { SDK_VERSION } from "./core/version.ts";
+export {
+  createWaitStrategy,
+  type WaitForConditionDecision,
+  type WaitForConditionWaitStrategyFunc,
+  type WaitStrategyConfig,
+} from "./core/wait-strategy.ts";
 export {
   type CallbackDetails,
   type CallbackOptions,
@@ -110,12 +124,7 @@ export {
   continueBatch,
   type ThresholdCompletionConfig,
 } from "./operations/completion.ts";
-export type {
-  WaitForConditionCheckFunc,
-  WaitForConditionConfig,
-  WaitForConditionDecision,
-  WaitForConditionWaitStrategyFunc,
-} from "./operations/condition.ts";
+export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
 export { DurablePromise } from "./operations/durable-promise.ts";
 export { NestingType } from "./operations/fan-out.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";

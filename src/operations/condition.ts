@@ -1,6 +1,7 @@
 import { DurableOperationError, toErrorObject, WaitForConditionError } from "../core/errors.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
-import { type Duration, durationToSeconds } from "../core/time.ts";
+import { durationToSeconds } from "../core/time.ts";
+import type { WaitForConditionWaitStrategyFunc } from "../core/wait-strategy.ts";
 import type { WireOperation } from "../core/wire.ts";
 import { active } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
@@ -19,10 +20,6 @@ export type WaitForConditionCheckFunc<T, Logger extends DurableLogger = DurableL
   state: T,
   context: StepContext<Logger>,
 ) => Promise<T>;
-
-export type WaitForConditionDecision = { shouldContinue: true; delay: Duration } | { shouldContinue: false };
-
-export type WaitForConditionWaitStrategyFunc<T> = (state: T, attempt: number) => WaitForConditionDecision;
 
 export interface WaitForConditionConfig<T> {
   /** Decides after each check whether to look again, and when. */
