@@ -14,7 +14,10 @@ export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger>
     method?.apply(logger, params);
   };
   return {
-    log: (...params: unknown[]) => emit("log", params),
+    // A custom logger may have none, and may be set later.
+    get log() {
+      return scope.logger.logger.log === undefined ? undefined : (...params: unknown[]) => emit("log", params);
+    },
     error: (...params: unknown[]) => emit("error", params),
     warn: (...params: unknown[]) => emit("warn", params),
     info: (...params: unknown[]) => emit("info", params),

@@ -58,7 +58,8 @@ export class JsonLogger implements DurableLogger {
 }
 
 function toLine(line: object, params: readonly unknown[]): string {
-  if (params.length === 0) return JSON.stringify({ ...line, message: "" });
+  if (params.length === 0 || (params.length === 1 && params[0] === undefined))
+    return JSON.stringify({ ...line, message: "" });
   if (params.length === 1) {
     const [message] = params;
     try {
