@@ -15,12 +15,14 @@ export interface Case {
   readonly options?: () => ServiceOptions;
 }
 
+export function runOn(sdk: "official" | "ours", { make, options }: Case): Promise<Run> {
+  if (sdk === "official") return runOfficial(make(official as unknown as Sdk), options?.());
+  return runOurs(make(ours), options?.());
+}
+
 /** Runs the handler on both SDKs over the same engine. */
-export async function runBoth({ make, options }: Case): Promise<{ official: Run; ours: Run }> {
-  return {
-    official: await runOfficial(make(official as unknown as Sdk), options?.()),
-    ours: await runOurs(make(ours), options?.()),
-  };
+export async function runBoth(testCase: Case): Promise<{ official: Run; ours: Run }> {
+  return { official: await runOn("official", testCase), ours: await runOn("ours", testCase) };
 }
 
 /**

@@ -1,0 +1,168 @@
+import { describe, expect, test } from "vitest";
+import type { DurableContext, DurableError } from "../../src/index.ts";
+import { type Case, describeError, runOn } from "../support/differential.ts";
+import type { Run } from "../support/service.ts";
+
+const seconds = (count: number) => ({ seconds: count });
+const never = () => ({ shouldRetry: false });
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What an execution comes to; `hangs` when its invocation never ends. */
+const HANGS = "hangs";
+
+interface Difference extends Omit<Case, "options"> {
+  /** Why it is so. */
+  readonly why: string;
+  readonly official: unknown;
+  readonly ours: unknown;
+  /** What of the run is compared; default: its result, or its error. */
+  readonly look?: (run: Run) => unknown;
+}
+
+const outcome = ({ outcome, result }: Run): unknown =>
+  outcome.status === "SUCCEEDED"
+    ? result
+    : { [outcome.status]: outcome.error?.ErrorType ?? outcome.error?.ErrorMessage };
+const updateCount = ({ updates }: Run) => updates.length;
+
+/** Every deliberate difference from the official SDK 2.4.0 that a handler can see, with both sides. */
+const differences: Difference[] = [
+  {
+    name: "a batch that ends early while a step runs, and then a wait",
+    why: "The official step counts as running for ever, so nothing suspends until Lambda's time-out.",
+    make: () => async (_, context) => {
+      const batch = await context.parallel("p", [(inner) => inner.step("slow", () => pause(20)), async () => "quick"], {
+        completionConfig: { minSuccessful: 1 },
+      });
+      await context.wait(seconds(1));
+      return batch.completionReason;
+    },
+    official: HANGS,
+    ours: "MIN_SUCCESSFUL_REACHED",
+  },
+  {
+    name: "a retry strategy that throws, and then a wait",
+    why: "The official step stays open and blocks every later suspension; ours fails with the strategy's error.",
+    make: () => async (_, context) => {
+      const strategy = () => {
+        throw new RangeError("undecided");
+      };
+      const error = await context
+        .step(
+          "s",
+          async () => {
+            throw new Error("failed");
+          },
+          { retryStrategy: strategy },
+        )
+        .catch(describeError);
+      await context.wait(seconds(1));
+      return (error as { class: string }).class;
+    },
+    official: HANGS,
+    ours: "StepError",
+  },
+  {
+    name: "a step result over 256 KiB",
+    why: "The service refuses it, which ends the execution; ours fails the step with an error that can be caught.",
+    make: () => async (_, context) =>
+      context
+        .step("s", async () => "x".repeat(300_000), { retryStrategy: never })
+        .catch((error) => ((error as Error).cause as Error).name),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: "PayloadTooLargeError",
+  },
+  {
+    name: "a wait of no time",
+    why: "The service refuses it, which ends the execution; ours says so before anything is written.",
+    make: () => async (_, context) => context.wait(seconds(0)).catch((error) => (error as DurableError).code),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: "ERR_DURATION_INVALID",
+  },
+  {
+    name: "a wait without a duration",
+    why: "The official call throws at once, past the promise's own catch.",
+    make: () => async (_, context) => context.wait(undefined as never).catch((error) => (error as DurableError).code),
+    official: { FAILED: "TypeError" },
+    ours: "ERR_DURATION_INVALID",
+  },
+  {
+    name: "how often a predicate is asked about 10 items",
+    why: "The official one is asked up to three times an item; ours once before the first item and once after each.",
+    make: () => {
+      let asked = 0;
+      return async (_, context) => {
+        const items = Array.from({ length: 10 }, (_value, index) => index);
+        await context.map("m", items, async () => 1, {
+          maxConcurrency: 1,
+          completionConfig: {
+            shouldComplete: () => {
+              asked++;
+              return { complete: false };
+            },
+          },
+        });
+        return asked;
+      };
+    },
+    official: 29,
+    ours: 11,
+  },
+  {
+    name: "the items of a large batch that were still running, after a replay",
+    why: "The official rebuild leaves them out, so that counts change from one invocation to the next.",
+    make: () => async (_, context) => {
+      const batch = await context.map(
+        "m",
+        [1, 2],
+        async (inner: DurableContext, item) => {
+          if (item === 2) await inner.wait(seconds(100));
+          return "x".repeat(300_000);
+        },
+        { completionConfig: { minSuccessful: 1 } },
+      );
+      await context.wait(seconds(1));
+      return batch.totalCount;
+    },
+    official: 1,
+    ours: 2,
+  },
+  {
+    name: "the updates of a map over 1,000 items of which one has to succeed",
+    why: "The official map starts all items at once; ours has 256 at work and pulls the next one when there is room.",
+    make: () => async (_, context) => {
+      const items = Array.from({ length: 1_000 }, (_value, index) => index);
+      await context.map(
+        "m",
+        items,
+        (inner, item) => inner.step(() => (item === 0 ? pause(0) : new Promise(() => {}))),
+        {
+          completionConfig: { minSuccessful: 1 },
+        },
+      );
+    },
+    look: updateCount,
+    official: 2_004,
+    ours: 516,
+  },
+];
+
+/** Resolves with the outcome, or with `HANGS` when a clock that is far ahead of every delay here has run out. */
+async function observe(sdk: "official" | "ours", { look = outcome, ...testCase }: Difference): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<typeof HANGS>((resolve) => {
+    timer = setTimeout(() => resolve(HANGS), 2_000);
+  });
+  const ended = await Promise.race([runOn(sdk, testCase), patience]);
+  clearTimeout(timer);
+  return ended === HANGS ? HANGS : look(ended);
+}
+
+describe("the SDKs differ, on purpose, in", () => {
+  for (const difference of differences) {
+    test(`${difference.name}: ${difference.why}`, async () => {
+      const [official, ours] = await Promise.all([observe("official", difference), observe("ours", difference)]);
+      expect({ official, ours }).toEqual({ official: difference.official, ours: difference.ours });
+    });
+  }
+});
