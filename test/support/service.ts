@@ -80,8 +80,13 @@ export const FAST: RuntimeOptions = { codec: "json", suspension: { graceMs: 1 } 
 
 /** Runs a handler on this package and the embedded engine, in virtual time. */
 export function runOurs(handler: Handler, options: OurOptions = {}): Promise<Run> {
-  const lambda = withDurableExecution(handler, { ...options.config, runtime: { ...FAST, ...options.runtime } });
-  return runLambda(lambda as unknown as LocalHandler, options);
+  return runLambda(withRuntime(handler, options), options);
+}
+
+/** A Lambda function of this package, with the settings of a test. */
+export function withRuntime(handler: Handler, options: Pick<OurOptions, "runtime" | "config"> = {}): LocalHandler {
+  const runtime = { ...FAST, ...options.runtime };
+  return withDurableExecution(handler, { ...options.config, runtime }) as unknown as LocalHandler;
 }
 
 /** Runs the same handler on the official SDK, on the same engine. */
@@ -205,6 +210,5 @@ export function delivered(operations: readonly Operation[]): Operation[] {
 
 /** Replays a finished run over what was recorded: the answer, and what was sent (nothing, if all is well). */
 export function replay(handler: Handler, run: Run, options: OurOptions = {}) {
-  const lambda = withDurableExecution(handler, { ...options.config, runtime: { ...FAST, ...options.runtime } });
-  return invokeOver(lambda as unknown as LocalHandler, delivered(run.operations), { input: options.input });
+  return invokeOver(withRuntime(handler, options), delivered(run.operations), { input: options.input });
 }
