@@ -70,7 +70,9 @@ export class Execution {
     });
     this.#timers = new Timers((answered) => this.#coalescer.poll(answered), options.remainingMs);
     const { graceMs } = options.settings.suspension;
-    this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, () => this.terminate({ end: "suspend" }));
+    this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, (termination) =>
+      this.terminate(termination),
+    );
   }
 
   /** Ends the invocation; the first reason counts, and nothing is queued after it. */
@@ -128,6 +130,11 @@ export class Execution {
   finish(scope: Scope): void {
     scope.finish();
     this.#suspension.check();
+  }
+
+  /** An operation in `scope` will never go on. Unless its scope ends without it, the execution fails with `error`. */
+  noteStuck(scope: Scope, error: Error): void {
+    this.#suspension.noteStuck(scope, error);
   }
 
   /** Begins to wait for an operation's status to become other than `status`. */

@@ -1,5 +1,9 @@
 import type { Coalescer } from "./coalescer.ts";
 import type { Scope } from "./scope.ts";
+import type { Termination } from "./termination.ts";
+
+/** A suspended invocation goes on later, a failed one does not: before that, code gets this many times the grace. */
+const STUCK_GRACES = 250;
 
 /**
  * Decides when an invocation has nothing left to do: no update is on its way, no operation's code runs, and at least
@@ -10,25 +14,38 @@ export class Suspension {
   readonly #root: Scope;
   readonly #coalescer: Coalescer;
   readonly #graceMs: number;
-  readonly #suspend: () => void;
+  readonly #end: (termination: Termination) => void;
   #open = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #stuck: { scope: Scope; error: Error } | undefined;
 
-  constructor(root: Scope, coalescer: Coalescer, graceMs: number, suspend: () => void) {
+  constructor(root: Scope, coalescer: Coalescer, graceMs: number, end: (termination: Termination) => void) {
     this.#root = root;
     this.#coalescer = coalescer;
     this.#graceMs = graceMs;
-    this.#suspend = suspend;
+    this.#end = end;
   }
 
   /** To be called after every change of what runs, waits or is queued. */
   check(): void {
-    if (!this.#isQuiet()) this.#cancel();
+    const then = this.#next();
+    if (then === undefined) this.#cancel();
     else
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined;
-        if (this.#isQuiet()) this.#suspend();
-      }, this.#graceMs);
+      this.#timer ??= setTimeout(
+        () => {
+          this.#timer = undefined;
+          const termination = this.#next();
+          if (termination?.end === then.end) this.#end(termination);
+          else this.check();
+        },
+        then.end === "suspend" ? this.#graceMs : this.#graceMs * STUCK_GRACES,
+      );
+  }
+
+  /** An operation in `scope` will never go on: if that keeps the scope from ending, the execution fails with `error`. */
+  noteStuck(scope: Scope, error: Error): void {
+    if (this.#stuck === undefined || this.#stuck.scope.isOver) this.#stuck = { scope, error };
+    this.check();
   }
 
   /** The invocation ends for another reason. */
@@ -43,8 +60,11 @@ export class Suspension {
     this.#timer = undefined;
   }
 
-  #isQuiet(): boolean {
-    return this.#open && this.#root.executing === 0 && this.#root.waiting > 0 && this.#coalescer.idle;
+  #next(): Termination | undefined {
+    if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
+    if (this.#root.waiting > 0) return { end: "suspend" };
+    if (this.#stuck === undefined || this.#stuck.scope.isOver) return undefined;
+    return { end: "fail", error: this.#stuck.error };
   }
 }
 

@@ -33,7 +33,10 @@ export function claim(execution: Execution, scope: Scope, kind: OperationKind): 
   const record = execution.state.take(id);
   if (record === undefined) {
     leaveReplay(execution, scope, path);
-    if (scope.sealed && kind.virtual !== true) return undefined;
+    if (scope.sealed && kind.virtual !== true) {
+      execution.noteStuck(scope, unrecorded(path));
+      return undefined;
+    }
   } else {
     const mismatch = findMismatch(kind, record);
     if (mismatch !== undefined) {
@@ -41,7 +44,10 @@ export function claim(execution: Execution, scope: Scope, kind: OperationKind): 
       return undefined;
     }
     if (!isFinished(record)) {
-      if (scope.sealed) return undefined;
+      if (scope.sealed) {
+        execution.noteStuck(scope, unrecorded(path));
+        return undefined;
+      }
       if (scope.mode === "replay") scope.mode = "execution";
     }
   }
@@ -86,6 +92,14 @@ function nonDeterminism(path: OperationPath, { what, recorded, current }: Mismat
     `Non-deterministic execution detected: Operation ${what} mismatch for step "${path}". ` +
       `Expected ${what} "${recorded}", but got "${current}". ` +
       "This indicates non-deterministic control flow in your workflow code.",
+  );
+}
+
+function unrecorded(path: OperationPath): Error {
+  return new UnrecoverableExecutionError(
+    "NonDeterministicExecutionError",
+    `Non-deterministic execution detected: Operation "${path}" did not finish when the context around it did, and ` +
+      "now that context waits for it. This indicates non-deterministic control flow in your workflow code.",
   );
 }
 
