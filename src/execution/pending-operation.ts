@@ -58,22 +58,28 @@ export class PendingOperation {
   await(): void {
     if (this.#over || this.#timer !== undefined) return;
     this.#timer = this.#timers.arm(this.#dueMs ?? Date.now() + UNTIMED_POLL_MS);
-    lendPermit(this.#scope);
+    this.#suspension.addWaiting(this);
+    this.lend();
     this.#suspension.check();
+  }
+
+  /** A branch whose operations all wait gives its place to another one; false when it had none to give. */
+  lend(): boolean {
+    let lent = false;
+    for (let scope: Scope | undefined = this.#scope; scope !== undefined; scope = scope.parent) {
+      if (scope.executing > 0) break;
+      if (scope.permit?.held !== true) continue;
+      scope.permit.lend();
+      lent = true;
+    }
+    return lent;
   }
 
   #end(): void {
     this.#over = true;
     this.#timer?.cancel();
+    this.#suspension.removeWaiting(this);
     this.#scope.count(0, -1);
-  }
-}
-
-/** A branch whose operations all wait gives its place to another one. */
-function lendPermit(from: Scope): void {
-  for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
-    if (scope.executing > 0) return;
-    scope.permit?.lend();
   }
 }
 

@@ -2,6 +2,11 @@ import type { Coalescer } from "./coalescer.ts";
 import type { Scope } from "./scope.ts";
 import type { Termination } from "./termination.ts";
 
+/** An awaited operation; `lend` gives up the places it waits in, and says whether there were any. */
+interface Waiting {
+  lend(): boolean;
+}
+
 /** A suspended invocation goes on later, a failed one does not: before that, code gets this many times the grace. */
 const STUCK_GRACES = 250;
 
@@ -18,6 +23,7 @@ export class Suspension {
   #open = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stuck: { scope: Scope; error: Error } | undefined;
+  readonly #waiting = new Set<Waiting>();
 
   constructor(root: Scope, coalescer: Coalescer, graceMs: number, end: (termination: Termination) => void) {
     this.#root = root;
@@ -35,7 +41,7 @@ export class Suspension {
         () => {
           this.#timer = undefined;
           const termination = this.#next();
-          if (termination?.end === then.end) this.#end(termination);
+          if (termination?.end === then.end && !this.#makeRoom()) this.#end(termination);
           else this.check();
         },
         then.end === "suspend" ? this.#graceMs : this.#graceMs * STUCK_GRACES,
@@ -48,6 +54,15 @@ export class Suspension {
     this.check();
   }
 
+  /** Something waits that may hold places which others could use. */
+  addWaiting(waiting: Waiting): void {
+    this.#waiting.add(waiting);
+  }
+
+  removeWaiting(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
+  }
+
   /** The invocation ends for another reason. */
   close(): void {
     this.#open = false;
@@ -58,6 +73,13 @@ export class Suspension {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Whether a branch that has come to only wait gave up a place: then others may have something to do. */
+  #makeRoom(): boolean {
+    let lent = false;
+    for (const waiting of this.#waiting) if (waiting.lend()) lent = true;
+    return lent;
   }
 
   #next(): Termination | undefined {
