@@ -84,6 +84,6 @@ function writeTyped(value: unknown): Written | typeof NOTHING {
     throw error instanceof NoTree ? tooDeep(MAX_TREE_DEPTH) : error;
   }
   if (!dialect.metExotic) return writeCompact(value);
-  const payload = packTree(JSON.stringify(tree), writer.blobs);
+  const payload = packTree(tree);
   return { payload, value: readPayload(payload) };
 }

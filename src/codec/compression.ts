@@ -3,10 +3,10 @@ import * as zlib from "node:zlib";
 import { unreadable } from "./format.ts";
 
 /**
- * 64 MiB: the most that one payload may unpack to. The service takes 256 KiB of payload, so this is a bound against
- * hostile input, far from what honest data reaches.
+ * 16 MiB: the most that one payload may unpack to. The service takes 256 KiB of payload, so this is a bound against
+ * hostile input, far from what honest data reaches; a byte of msgpack may become a hundred bytes of objects.
  */
-export const MAX_DECODED_BYTES = 64 * 1024 * 1024;
+export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
 export type Compression = "zstd" | "deflate";
 
@@ -62,11 +62,6 @@ export function decompress(compression: Compression, bytes: Uint8Array): Buffer 
 /** Bytes as text that JSON needs no escapes for; without padding. */
 export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
-}
-
-/** Characters of `toText` for so many bytes. */
-export function textLength(byteCount: number): number {
-  return Math.ceil((byteCount * 4) / 3);
 }
 
 /** Undoes `toText`. Throws `ERR_PAYLOAD_UNREADABLE` if there is anything else in it, which Node would skip. */

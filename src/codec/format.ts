@@ -7,21 +7,14 @@ import { DurableError } from "../core/errors.ts";
 export const OWN_PREFIX = "~";
 const VERSION = "1";
 
-/** The formats of version 1. "Tree" is the JSON of `tree-writer.ts`; "binary" is base64url of a tree and its blobs. */
-export type PayloadFormat = "tree" | "binary" | "zstd-json" | "zstd-tree" | "deflate-json" | "deflate-tree";
+/** The formats of version 1: base64url of a tree (`tree-tags.ts`) as msgpack, as it is or compressed. */
+export type PayloadFormat = "msgpack" | "deflate" | "zstd";
 
-const LETTERS: Record<PayloadFormat, string> = {
-  tree: "t",
-  binary: "b",
-  "zstd-json": "z",
-  "zstd-tree": "Z",
-  "deflate-json": "d",
-  "deflate-tree": "D",
-};
+const LETTERS: Record<PayloadFormat, string> = { msgpack: "m", deflate: "d", zstd: "z" };
 const FORMATS = new Map(Object.entries(LETTERS).map(([format, letter]) => [letter, format as PayloadFormat]));
 
 /** Characters that marking costs. */
-export const MARK_CHARS = OWN_PREFIX.length + VERSION.length + 1;
+const MARK_CHARS = OWN_PREFIX.length + VERSION.length + 1;
 
 /** Puts the mark before a body. */
 export function mark(format: PayloadFormat, body: string): string {

@@ -1,104 +1,145 @@
+import { Buffer } from "node:buffer";
+import { types } from "node:util";
 import { unreadable } from "./format.ts";
-import { fromDeltas } from "./integer-deltas.ts";
 import { readNumberBlock } from "./number-block.ts";
+import { readDecimals, readDeltas } from "./number-list.ts";
 import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
-import { type PartReader, readTyped } from "./typed-reader.ts";
-
-const ARRAY_TAGS: ReadonlySet<unknown> = new Set([TAG.array, TAG.table, TAG.numbers, TAG.deltas]);
+import { isPlain, setMember } from "./tree-writer.ts";
+import { BUILT_IN_ERRORS } from "./typed-writer.ts";
 
 /**
  * Turns a tree back into the value. The tree may come from a hostile writer: everything in it is checked, nothing in
- * it is run, and what it builds is bounded by its own size.
+ * it is run, and what it builds is bounded by its own size. Each method throws `ERR_PAYLOAD_UNREADABLE`.
  */
-export class TreeReader implements PartReader {
-  #blobs: Uint8Array;
-  #position = 0;
-
-  constructor(blobs: Uint8Array) {
-    this.#blobs = blobs;
-  }
-
-  /** Throws `ERR_PAYLOAD_UNREADABLE`. `node` is taken over: its objects become those of the value. */
+export class TreeReader {
+  /** `node` is taken over: its arrays and objects become those of the value. */
   read(node: unknown, depth: number): unknown {
+    if (typeof node === "function" || typeof node === "symbol") throw unreadable("it holds what is no data");
     if (typeof node !== "object" || node === null) return node;
     if (depth > MAX_TREE_DEPTH + 2) throw unreadable(`it nests more than ${MAX_TREE_DEPTH} levels deep`);
-    if (Array.isArray(node)) return this.#readTagged(node, depth);
-    return this.readObject(node, depth);
-  }
-
-  readObject(node: unknown, depth: number): Record<string, unknown> {
-    if (typeof node !== "object" || node === null || Array.isArray(node)) throw unreadable("an object is missing");
-    const object = node as Record<string, unknown>;
-    // Each key is an own data member already, so that assigning replaces it, `__proto__` included.
-    for (const key of Object.keys(object)) {
-      const member = object[key];
-      if (typeof member === "object" && member !== null) object[key] = this.read(member, depth + 1);
-    }
-    return object;
-  }
-
-  /** An array node, which is one of four. */
-  readArray(node: unknown, depth: number): unknown[] {
-    if (Array.isArray(node) && ARRAY_TAGS.has(node[0])) {
-      return this.read(node, depth) as unknown[];
-    }
-    throw unreadable("an array is missing");
-  }
-
-  readBlob(byteCount: unknown): Uint8Array {
-    const rest = this.#blobs.length - this.#position;
-    if (typeof byteCount !== "number" || !Number.isInteger(byteCount) || byteCount < 0 || byteCount > rest) {
-      throw unreadable("its binary part is too short");
-    }
-    const start = this.#position;
-    this.#position += byteCount;
-    return this.#blobs.subarray(start, this.#position);
-  }
-
-  #readTagged(node: unknown[], depth: number): unknown {
-    switch (node[0]) {
-      case TAG.array: {
-        const items = node.slice(1);
-        for (let i = 0; i < items.length; i++) {
-          const item = items[i];
-          if (typeof item === "object" && item !== null) items[i] = this.read(item, depth + 1);
-        }
-        return items;
+    if (Array.isArray(node)) return this.#readItems(node, depth);
+    if (isPlain(node)) {
+      for (const key of Object.keys(node)) {
+        const member = node[key];
+        if (!isScalar(member)) node[key] = this.read(member, depth + 1);
       }
+      return node;
+    }
+    if (node instanceof Map) return this.#readTagged(node, depth);
+    if (types.isDate(node) || types.isRegExp(node) || types.isArrayBuffer(node) || ArrayBuffer.isView(node)) {
+      return node;
+    }
+    throw unreadable("it holds an object of an unknown class");
+  }
+
+  #readItems(items: unknown[], depth: number): unknown[] {
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i];
+      if (!isScalar(item)) items[i] = this.read(item, depth + 1);
+    }
+    return items;
+  }
+
+  #readArray(node: unknown, depth: number): unknown[] {
+    const array = this.read(node, depth);
+    if (!Array.isArray(array)) throw unreadable("an array is missing");
+    return array;
+  }
+
+  #readTagged(node: Map<unknown, unknown>, depth: number): unknown {
+    const [tag, body] = node.size === 1 ? (node.entries().next().value as [unknown, unknown]) : [];
+    switch (tag) {
       case TAG.table:
-        return this.#readTable(node, depth);
-      case TAG.numbers: {
-        const count = node[1];
-        if (typeof count !== "number" || !Number.isInteger(count)) throw unreadable("a block of numbers has no length");
-        return readNumberBlock(this.readBlob(count * 8), count);
+        return this.#readTable(partsOf(body), depth);
+      case TAG.numbers:
+        return readNumberBlock(bytesOf(body));
+      case TAG.deltas:
+        return readDeltas(partsOf(body)) ?? damagedNumbers();
+      case TAG.decimals: {
+        const [digits, integers] = partsOf(body);
+        return readDecimals(digits, this.#readArray(integers, depth + 1)) ?? damagedNumbers();
       }
-      case TAG.deltas: {
-        const numbers = fromDeltas(node.slice(1));
-        if (numbers === undefined) throw unreadable("a sequence of numbers is damaged");
-        return numbers;
+      case TAG.object: {
+        const object: Record<string, unknown> = {};
+        for (const [key, member] of this.#readPairs(body, depth)) setMember(object, keyOf(key), member);
+        return object;
+      }
+      case TAG.text:
+        return Buffer.from(bytesOf(body)).toString("utf16le");
+      case TAG.minusZero:
+        return -0;
+      case TAG.map:
+        return new Map(this.#readPairs(body, depth));
+      case TAG.set:
+        return new Set(this.#readArray(body, depth + 1));
+      case TAG.error: {
+        const [className, members] = partsOf(body);
+        return readError(className, this.read(members, depth + 1));
       }
       default:
-        return readTyped(node, this, depth);
+        throw unreadable(`its tag ${String(tag).slice(0, 20)} is not known to this release`);
     }
   }
 
-  #readTable(node: unknown[], depth: number): unknown[] {
-    const keys = node[1];
-    if (!Array.isArray(keys) || keys.length === 0 || keys.length !== node.length - 2) {
-      throw unreadable("a table has not as many columns as keys");
+  #readTable(parts: unknown[], depth: number): unknown[] {
+    const keys = this.#readArray(parts[0], depth + 1).map(keyOf);
+    if (keys.length === 0 || keys.length !== parts.length - 1 || keys.includes("__proto__")) {
+      throw unreadable("a table has bad keys, or not as many as columns");
     }
-    for (const key of keys) {
-      if (typeof key !== "string" || key === "__proto__") throw unreadable("a table has a bad key");
-    }
-    const columns = keys.map((_, at) => this.readArray(node[at + 2], depth + 1));
+    const columns = keys.map((_, at) => this.#readArray(parts[at + 1], depth + 1));
     const count = (columns[0] as unknown[]).length;
     if (columns.some((column) => column.length !== count)) throw unreadable("a table has columns of unequal length");
     const rows = new Array<Record<string, unknown>>(count);
     for (let i = 0; i < count; i++) {
       const row: Record<string, unknown> = {};
-      for (let at = 0; at < keys.length; at++) row[keys[at]] = (columns[at] as unknown[])[i];
+      for (let at = 0; at < keys.length; at++) row[keys[at] as string] = (columns[at] as unknown[])[i];
       rows[i] = row;
     }
     return rows;
   }
+
+  #readPairs(body: unknown, depth: number): [unknown, unknown][] {
+    const parts = partsOf(body);
+    const keys = this.#readArray(parts[0], depth + 1);
+    const values = this.#readArray(parts[1], depth + 1);
+    if (keys.length !== values.length) throw unreadable("it has not as many values as keys");
+    return keys.map((key, at) => [key, values[at]]);
+  }
+}
+
+function isScalar(node: unknown): boolean {
+  return typeof node === "string" || typeof node === "number" || typeof node === "boolean" || node === null;
+}
+
+function partsOf(body: unknown): unknown[] {
+  if (!Array.isArray(body)) throw unreadable("an array is missing");
+  return body;
+}
+
+function bytesOf(body: unknown): Uint8Array {
+  if (!(body instanceof Uint8Array)) throw unreadable("bytes are missing");
+  return body;
+}
+
+function keyOf(key: unknown): string {
+  if (typeof key !== "string") throw unreadable("a key is no string");
+  return key;
+}
+
+function damagedNumbers(): never {
+  throw unreadable("a list of numbers is damaged");
+}
+
+function readError(className: unknown, members: unknown): Error {
+  if (!isPlain(members)) throw unreadable("an error is damaged");
+  const message = typeof members.message === "string" ? members.message : "";
+  const { errors } = members;
+  const Class = BUILT_IN_ERRORS.get(String(className)) ?? Error;
+  const error = Array.isArray(errors) ? new AggregateError(errors, message) : new Class(message);
+  for (const key of Object.keys(members)) {
+    if (key === "message" || (key === "name" && members[key] === error.name)) continue;
+    const enumerable = key !== "name" && key !== "stack" && key !== "cause" && key !== "errors";
+    Object.defineProperty(error, key, { value: members[key], enumerable, configurable: true, writable: true });
+  }
+  return error;
 }

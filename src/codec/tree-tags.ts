@@ -1,36 +1,38 @@
 /**
- * The tree: JSON in which every array begins with a tag saying what it stands for. Objects, strings, numbers,
- * booleans and null stand for themselves. Since each array is tagged, no user data can look like a marker.
- * Numbers are never reused: journals outlive releases.
+ * The tree is what msgpackr packs: arrays, plain objects, strings, numbers, booleans, null, and (`typed` only)
+ * undefined, BigInt, Date, RegExp and bytes stand for themselves. A Map of one entry, from a tag to a body, stands
+ * for something else; since a user's own Maps are tagged too, no data can look like a marker.
+ * Tags are never reused: journals outlive releases.
  */
 export const TAG = {
-  /** `[0, ...items]` */
-  array: 0,
-  /** `[1, [...keys], ...columns]`: an array of objects with the same keys; each column is an array node. */
+  /** `[keys, ...columns]`: an array of objects with the same keys; keys and each column are arrays. */
   table: 1,
-  /** `[2, count]`: an array of numbers; the next `count * 8` bytes of the blobs, see `number-block.ts`. */
+  /** Bytes: an array of numbers, see `number-block.ts`. */
   numbers: 2,
-  /** `[3]` */
-  undefined: 3,
-  /** `[4, "NaN" | "Infinity" | "-Infinity" | "-0"]` */
-  number: 4,
-  /** `[5, hexadecimal digits]`, with a minus sign if negative; reading decimal ones takes more than linear time. */
-  bigint: 5,
-  /** `[6, epoch milliseconds or null]` */
-  date: 6,
-  /** `[7, keys, values]`, both array nodes */
-  map: 7,
-  /** `[8, members]`, an array node */
-  set: 8,
-  /** `[9, class name, byte count]`: the next bytes of the blobs, little-endian. */
-  bytes: 9,
-  /** `[10, source, flags]` */
-  regexp: 10,
-  /** `[11, class name, members]`: an object node with name, message, stack, cause, errors and the own members. */
-  error: 11,
-  /** `[12, first, ...differences]`: an array of integers, see `integer-deltas.ts`. */
-  deltas: 12,
+  /** `[first, ...differences]`: an array of integers, see `number-list.ts`. */
+  deltas: 3,
+  /** `[digits, integers]`: an array of numbers with so many decimals, see `number-list.ts`. */
+  decimals: 4,
+  /** `[keys, values]`: an object that records do not suit, by its size or its keys. */
+  object: 5,
+  /** Bytes: a string that UTF-8 cannot carry, as UTF-16, little-endian. */
+  text: 6,
+  /** null: -0, which msgpackr writes as 0. */
+  minusZero: 7,
+  /** `[keys, values]` */
+  map: 8,
+  /** An array of the members. */
+  set: 9,
+  /** `[class name, members]`: an object with name, message, stack, cause, errors and the own members. */
+  error: 10,
 } as const;
+
+export type Tag = (typeof TAG)[keyof typeof TAG];
+
+/** A special node. */
+export function tagged(tag: Tag, body: unknown): Map<Tag, unknown> {
+  return new Map([[tag, body]]);
+}
 
 /** Nesting that the tree goes to. Deeper JSON is stored as plain JSON; deeper typed values are refused. */
 export const MAX_TREE_DEPTH = 500;

@@ -1,8 +1,10 @@
-import { toDeltas } from "./integer-deltas.ts";
+import { Buffer } from "node:buffer";
+import { isPackableKey, isPackableText } from "./msgpack.ts";
 import { isLongNumbers, minJsonChars, writeNumberBlock } from "./number-block.ts";
-import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
+import { writeNumberList } from "./number-list.ts";
+import { MAX_TREE_DEPTH, TAG, tagged } from "./tree-tags.ts";
 
-/** What `JSON.stringify` writes as it is: plain objects, arrays, strings, finite numbers, booleans, null. */
+/** What msgpackr packs, see `tree-tags.ts`. */
 export type TreeNode = unknown;
 
 /** Signals that a value has no tree, because it nests too deep or its dialect says so. The caller knows what then. */
@@ -25,13 +27,16 @@ export interface Dialect {
 /** Rows from which a table is worth its header. */
 const MIN_TABLE_ROWS = 2;
 
+/** Objects with more members are dictionaries rather than records: their values have a form in common, not they. */
+const MAX_RECORD_KEYS = 32;
+
 /**
- * Turns a value into a tree: arrays of like objects become tables, so that a key is written once and not once a row,
- * arrays of long numbers become binary blocks, and sequences become differences.
+ * Turns a value into a tree: arrays of like objects become tables, which msgpack has no form for, and lists of numbers
+ * become shorter ones. Objects stay objects, which msgpackr writes as records. As tables, 1,000 rows take 7.2 kB after
+ * compression and as records 15.3 kB: what is alike lies side by side.
  */
 export class TreeWriter {
-  #blobs: Uint8Array[] = [];
-  #savedChars = 0;
+  #minJsonChars = 0;
   #dialect: Dialect | undefined;
 
   /** Without a dialect, values must come from `JSON.parse`. */
@@ -39,65 +44,60 @@ export class TreeWriter {
     this.#dialect = dialect;
   }
 
-  /** The value's JSON is longer than the tree's text by at least this (if negative, the tree is longer). */
-  get savedChars(): number {
-    return this.#savedChars;
-  }
-
-  /** Binary parts, in the order in which reading meets them. */
-  get blobs(): readonly Uint8Array[] {
-    return this.#blobs;
-  }
-
-  addBlob(bytes: Uint8Array): void {
-    this.#blobs.push(bytes);
+  /** The JSON of what was written is at least this long. */
+  get minJsonChars(): number {
+    return this.#minJsonChars;
   }
 
   /** Throws `NoTree` beyond `MAX_TREE_DEPTH`, and what the dialect throws. */
   write(value: unknown, depth: number): TreeNode {
-    if (isSimple(value)) return value;
+    if (this.#isLeaf(value)) return value;
+    if (typeof value === "string") return tagged(TAG.text, Buffer.from(value, "utf16le"));
     if (depth >= MAX_TREE_DEPTH) throw new NoTree();
     const node = this.#dialect === undefined ? PLAIN : this.#dialect.write(value, this, depth);
     if (node !== PLAIN) return node;
-    return Array.isArray(value) ? this.writeArray(value, depth) : this.writeObject(value as object, depth);
+    return Array.isArray(value) ? this.writeArray([...value], depth) : this.writeObject(value as object, depth);
   }
 
   /** The own enumerable members of any object. */
   writeObject(value: object, depth: number): TreeNode {
+    const object = value as Record<string, unknown>;
+    const keys = Object.keys(object);
+    if (keys.length > MAX_RECORD_KEYS || !keys.every(isPackableKey)) {
+      const kept = keys.filter((key) => !this.#drops(object[key]));
+      const values = kept.map((key) => object[key]);
+      return tagged(TAG.object, [this.writeArray(kept, depth), this.writeArray(values, depth)]);
+    }
     const node: Record<string, unknown> = {};
-    for (const key of Object.keys(value)) {
-      const member = (value as Record<string, unknown>)[key];
-      if (isSimple(member)) setMember(node, key, member);
-      else if (this.#dialect?.drops(member) !== true) setMember(node, key, this.write(member, depth + 1));
+    for (const key of keys) {
+      const member = object[key];
+      if (this.#isLeaf(member)) node[key] = member;
+      else if (this.#drops(member)) continue;
+      else node[key] = this.write(member, depth + 1);
+      this.#minJsonChars += key.length + 4;
     }
     return node;
   }
 
-  /** An array as a table, a block of long numbers, differences, or one by one. */
-  writeArray(items: readonly unknown[], depth: number): TreeNode {
+  /** An array as a table, a list of numbers, or one by one. `items` is taken over. */
+  writeArray(items: unknown[], depth: number): TreeNode {
     const first = items[0];
     if (typeof first === "object" && items.length >= MIN_TABLE_ROWS) {
       const table = this.#writeTable(items, depth);
       if (table !== undefined) return table;
     } else if (typeof first === "number" && isLongNumbers(items)) {
-      const node = [TAG.numbers, items.length];
-      this.#savedChars += minJsonChars(items) - String(node).length - 2;
-      this.#blobs.push(writeNumberBlock(items));
-      return node;
+      this.#minJsonChars += minJsonChars(items);
+      return tagged(TAG.numbers, writeNumberBlock(items));
+    } else if (typeof first === "number" && items.every(isListNumber)) {
+      this.#minJsonChars += items.length * 2;
+      return writeNumberList(items) ?? items;
     }
-    const sequence = typeof first === "number" ? toDeltas(items) : undefined;
-    if (sequence !== undefined) {
-      this.#savedChars += sequence.minSavedChars - 3;
-      return [TAG.deltas, ...sequence.deltas];
-    }
-    const node = new Array<TreeNode>(items.length + 1);
-    node[0] = TAG.array;
+    this.#minJsonChars += items.length;
     for (let i = 0; i < items.length; i++) {
       const item = items[i];
-      node[i + 1] = isSimple(item) ? item : this.write(item, depth + 1);
+      if (!this.#isLeaf(item)) items[i] = this.write(item, depth + 1);
     }
-    this.#savedChars -= 2;
-    return node;
+    return items;
   }
 
   #writeTable(items: readonly unknown[], depth: number): TreeNode | undefined {
@@ -106,13 +106,12 @@ export class TreeWriter {
     const columns = this.#readColumns(items, keys);
     if (columns === undefined) return undefined;
     if (depth >= MAX_TREE_DEPTH) throw new NoTree();
-    const node: TreeNode[] = [TAG.table, keys];
-    for (const column of columns) node.push(this.writeArray(column, depth + 1));
-    // A row of JSON has its braces and, for each member, quotes, colon and comma; a table has them once.
-    let keyChars = 0;
-    for (const key of keys) keyChars += key.length + 3;
-    this.#savedChars += (items.length - 1) * keyChars + items.length * 2 - keys.length * 3 - 6;
-    return node;
+    // Quotes and colon of each member; the commas are counted with the columns, the first row's keys with the keys.
+    for (const key of keys) this.#minJsonChars += (key.length + 3) * (items.length - 1);
+    return tagged(TAG.table, [
+      this.writeArray(keys, depth + 1),
+      ...columns.map((column) => this.writeArray(column, depth + 1)),
+    ]);
   }
 
   /** A column for each key; undefined unless all items are plain objects with just these keys in this order. */
@@ -135,9 +134,29 @@ export class TreeWriter {
     }
     return columns;
   }
+
+  #drops(member: unknown): boolean {
+    return this.#dialect !== undefined && !isSimple(member) && this.#dialect.drops(member);
+  }
+
+  /** Whether a value is its own node; counts it if so. */
+  #isLeaf(value: unknown): boolean {
+    if (typeof value === "string") {
+      if (!isPackableText(value)) return false;
+      this.#minJsonChars += value.length + 2;
+      return true;
+    }
+    if (!isSimple(value)) return false;
+    this.#minJsonChars++;
+    return true;
+  }
 }
 
-/** Whether a value is its own tree: a string, boolean, null, or a number that JSON keeps. */
+function isListNumber(item: unknown): item is number {
+  return typeof item === "number" && isSimple(item);
+}
+
+/** Whether JSON gives a value back as it is: a string, boolean, null, or a finite number that is not -0. */
 export function isSimple(value: unknown): value is string | boolean | null | number {
   if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0);
   return typeof value === "string" || typeof value === "boolean" || value === null;

@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { DurableError } from "../core/errors.ts";
-import { TAG } from "./tree-tags.ts";
+import { TAG, type Tag, tagged } from "./tree-tags.ts";
 import { type Dialect, isSimple, type TreeNode, type TreeWriter } from "./tree-writer.ts";
 
 /**
@@ -15,11 +15,10 @@ export class TypedDialect implements Dialect {
   write(value: unknown, writer: TreeWriter, depth: number): TreeNode {
     switch (typeof value) {
       case "number":
-        return this.#exotic([TAG.number, Object.is(value, -0) ? "-0" : String(value)]);
+        return Object.is(value, -0) ? this.#tagged(TAG.minusZero, null) : this.#exotic(value);
       case "undefined":
-        return this.#exotic([TAG.undefined]);
       case "bigint":
-        return this.#exotic([TAG.bigint, value.toString(16)]);
+        return this.#exotic(value);
       case "function":
       case "symbol":
         return null;
@@ -37,6 +36,10 @@ export class TypedDialect implements Dialect {
     return node;
   }
 
+  #tagged(tag: Tag, body: unknown): TreeNode {
+    return this.#exotic(tagged(tag, body));
+  }
+
   #writeObject(value: object, writer: TreeWriter, depth: number): TreeNode {
     if (this.#inside.has(value)) {
       throw new TypeError(
@@ -52,31 +55,23 @@ export class TypedDialect implements Dialect {
   }
 
   #writeKnown(value: object, writer: TreeWriter, depth: number): TreeNode {
-    if (Array.isArray(value)) return writer.writeArray(value, depth);
-    // Asked by brand rather than `instanceof`: test runners hand in objects of other realms.
-    if (types.isDate(value)) return this.#exotic([TAG.date, Number.isNaN(value.getTime()) ? null : value.getTime()]);
+    if (Array.isArray(value)) return writer.writeArray([...value], depth);
+    // Asked by brand rather than `instanceof`: test runners hand in objects of other realms, and msgpackr knows only
+    // those of its own.
+    if (types.isDate(value)) return this.#exotic(new Date(value.getTime()));
+    if (types.isRegExp(value)) return this.#exotic(new RegExp(value.source, value.flags));
     if (types.isMap(value)) {
       const keys = writer.writeArray([...value.keys()], depth + 1);
-      return this.#exotic([TAG.map, keys, writer.writeArray([...value.values()], depth + 1)]);
+      return this.#tagged(TAG.map, [keys, writer.writeArray([...value.values()], depth + 1)]);
     }
-    if (types.isSet(value)) return this.#exotic([TAG.set, writer.writeArray([...value], depth + 1)]);
-    if (types.isRegExp(value)) return this.#exotic([TAG.regexp, value.source, value.flags]);
-    if (types.isNativeError(value) || value instanceof Error)
-      return this.#exotic(this.#writeError(value, writer, depth));
-    if (types.isAnyArrayBuffer(value)) return this.#writeBytes("ArrayBuffer", new Uint8Array(value), writer);
-    if (ArrayBuffer.isView(value)) {
-      const name = Object.prototype.toString.call(value).slice(8, -1);
-      return this.#writeBytes(name, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), writer);
-    }
+    if (types.isSet(value)) return this.#tagged(TAG.set, writer.writeArray([...value], depth + 1));
+    if (types.isNativeError(value) || value instanceof Error) return this.#writeError(value, writer, depth);
+    if (types.isAnyArrayBuffer(value)) return this.#exotic(new Uint8Array(value).slice().buffer);
+    if (ArrayBuffer.isView(value)) return this.#exotic(ownView(value));
     if (types.isBoxedPrimitive(value)) return writer.write(value.valueOf(), depth);
     const { toJSON } = value as { toJSON?: unknown };
     if (typeof toJSON === "function") return writer.write(toJSON.call(value, ""), depth + 1);
     return writer.writeObject(value, depth);
-  }
-
-  #writeBytes(name: string, bytes: Uint8Array, writer: TreeWriter): TreeNode {
-    writer.addBlob(bytes);
-    return this.#exotic([TAG.bytes, name, bytes.length]);
   }
 
   /**
@@ -90,8 +85,33 @@ export class TypedDialect implements Dialect {
     for (const [key, member] of Object.entries(error)) {
       if (isSimple(member) && key !== "__proto__") members[key] = member;
     }
-    return [TAG.error, builtInName(error), writer.writeObject(members, depth + 1)];
+    return this.#tagged(TAG.error, [builtInName(error), writer.writeObject(members, depth + 1)]);
   }
+}
+
+type ViewClass = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => ArrayBufferView;
+
+const VIEWS: readonly ViewClass[] = [
+  DataView,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+];
+
+/** The same view as the very class that msgpackr looks for: a Buffer becomes the Uint8Array that it is. */
+function ownView(view: ArrayBufferView): ArrayBufferView {
+  const name = Object.prototype.toString.call(view).slice(8, -1);
+  const View = VIEWS.find((known) => known.name === name);
+  if (View === undefined) throw new TypeError(`The typed codec has no form for a ${name}. Store a Float32Array.`);
+  return new View(view.buffer, view.byteOffset, "length" in view ? (view.length as number) : view.byteLength);
 }
 
 /** The error's nearest built-in class, which reading brings back; a class of the user's becomes its parent. */

@@ -10,31 +10,44 @@ const rows = (count: number) =>
 
 const GOLDEN: [what: string, payload: string, value: unknown][] = [
   ["JSON", '{"a":[1,"~1z",null]}', { a: [1, "~1z", null] }],
+  ["small records", "~1mk9RyQJKhYaFi0wAAAAAAAAABoXgDQNMAAAAAAAAAAqF5", [{ a: 1n, b: "x" }, 3, { a: 2n, b: "y" }]],
   [
-    "a table",
-    '~1t[1,["id","name","ok"],[0,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15],[0,"item-0","item-1","item-2","item-3","item-4","item-5","item-6","item-7","item-8","item-9","item-10","item-11","item-12","item-13","item-14","item-15"],[0,true,false,false,true,false,false,true,false,false,true,false,false,true,false,false,true]]',
-    rows(16),
-  ],
-  ["JSON, deflated", "~1dU8rJL0rNVcgsKC7NVRhlj4bDUE8DSgA", "lorem ipsum ".repeat(60)],
-  ["JSON, with zstd", "~1zKLUv_WByFrUAAHAibG9yZW0gaXBzdW0gIgEAYfe-fAE", "lorem ipsum ".repeat(500)],
-  [
-    "a table, deflated",
-    "~1D7dJLSgQxFIXhHriSjH8h91VVWUvTA8EWRLsFbfcvqDm1AKdOwiGD811yc707HI7GsT0_Ntr14XJutLeXduLY6RhOkBQLKxsD65hhjgWWWGELtmIbNvCOG-544IkXvuArvuGD6IQRTgSRRBELsRIbMchOGulkkEkWuZAruZGD6pRRTgWVVFELtVIbNb6nbc-38-W-t99gM_gMMUPOUDMsM6wzbDMMFe7V6jaVm9pN9aZ-E2ASTITJcBm-zy_DZbgMl-EyXIbLcBkhI2TE_kgyQkbICBkhI2SEjJSRMlJG7puQkTJSRspIGSmjZJSMklEyal-3jJJRMkpGjZ__f3v_PPP08Poxz_-Lv77H6fQF",
+    "rows",
+    "~1dnczLCcJQEEbhG6xHSOaRB9xmBLMIEt3YQGrQCoJoH0kbtxgXcyrIMHBW_7dU79c6XT_3yzyuj9tyKimn6viVlL_Tc5zPdaSJSEQjFvFIG-kifWT4xbymDRWq1KjTlna0p3iCJ3iCJ3iCJ3iCJ3iCJ3iKp3iKp3iKp3iKp3iKp3iGZ3iGZ3iGZ3iGZ3iGZ3iO53iO53iO53iO53iO50NJed-2w_8H",
     rows(60),
   ],
   [
-    "a table, with zstd",
-    "~1ZKLUv_WDjG70NAHbeRSCgJ4UO_____wOy7sRat5F_zgio0CcppZQpITCmp0qcFkcANwA2AGZmZmZVVVVVVUREREREMzMzMzO2bdt227ZtS5IkyZ8VjUshARQQFhLEEMM4cMgoDeMgCBwQQyAoHBgQQwhIEIZBg4EBgAUBd3d3d3dmZmZmZlVVVVVVREREREQzMzMzM7Zt23bbtm1LkiRJCoVCoVAoFAqF_____93d3d2dWeL_____7u7u7s7MzMzMrKqqqqqKiIiIiGhmZmZmxrZt227btm1JkiRJqVQqlUqlUqn0____D4dDggIHAwaCAgQL4v_____d3d3dnZmZmZlZVVVVVRURERER0czMzMyMbdu23bZt25IkSZJisVgsFovF4oGTqCHcps60b6EHSeFuEkgQQEAw9fv__8cYxaC0AfHzfzI4xpi1nHGn2GPWKQ_DMIzHPA9zFoxij1mnnLZGPeM_zud5zPNg5oJY6hnzinlmlXPiH9OBv_PS4_6npYf9ZqVH_U9KDHqb88xnHva4z2zmM0977GMz-5xnPPbDn4pJl38kMf5FEv6BtPF93mGMnMlN3rx5h_5UTca0UxU",
-    rows(400),
+    "many rows, with zstd",
+    "~1zKLUv_WAEM80cADpVOAofkCvLAf8bjN74PZs0FsfbbV3y_7WSlCmllMxmpjnQbKwAgACZAJIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSR9xOcXhH3E5xWE-4nKKg3zE5RQHf8TlFId-xOUUB37E5RSHfcTlFAd9xOUUh_iIyykOh6DwEZdTHP4Rl1Mc5iMupzjIR1xOcfBHXE5x6EdcTnHgR1xOcdhHXE5x0EdcTnGICR9xOcVhQAIDDA5IsNCQIQAACw0ZBDRAsACCgQQEFEQocACCgwcBGgS2bdu2bdu2bdu27bZt27Zt27Zt27Zt27Zt27Zt27Zt27Zt27Zt27Zt27Zt27Zt27YlSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkSZIkyW3btm3btm3btm3btm3btm3btm3btm3btm3btm3btm3btm3btm2TJEmSpP__________________________________z8zMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMyIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiNi2bdu2bdu2bdu2bdu2bdu2bdu2bdu2bdu27RcuYLDQkOH_____xMTExMTExMTEhISEhISEhISEhITD4XA4HA6Hw9FoNBqNRqPRaDAYDAaDwWAwGIvFYrFYLBaLhUKhUCgUCoVCEREREREREREREXGIQxziEIc4xCEOcYhD_P___yMupzjMR1xOcZCPuJzi4I-4nOLQj7ic4sCPuJzisI-4nOKgj7ic4hAfcTnF4XCICv_______________wGEsagjIK6lNOwb4y-0GxOQQAFFuu___98BqthOtmQnL_UqrqOwLsV0FNahWI_COhLro5iOxToU11FYl2I5SutIrEcxHYt1KK6jpw3qoMYeNaiRGmPToAoqq7IzO9nGyZbsPK2vBWmcTYM0qK_KTuzkGydbsvO0vhbU1PgrHR0AWSQzySSZSCbRhCyRhWSSTCSTZCKayBKySCaRSTKJTKKJWCKLyCSZRCbJJDSRJWKx5_BAL--eN__sd9_2uS77sjA3NA2UQ9q1HWYqD7GrNOOQdm2wwFQeYtdrxiHt2nCBqTzErteMQ9prwwWm8hC7XjMOadeOgluAAYMxjuM4hh8jNKprlS7grg",
+    rows(1_200),
+  ],
+  ["text, with zstd", "~1zKLUv_WBzFr0AAHjaF3Bsb3JlbSBpcHN1bSABAGH3vtQB", "lorem ipsum ".repeat(500)],
+  [
+    "decimals and differences",
+    "~1dm9zIMolpypnas4xxZ5lf_G9kvsOgcNqp8uDhLgcGhrOvEmiHGlkmMYKtM2LEDwA",
+    [
+      [1.25, 3.5, 10, -0.01],
+      Array.from({ length: 32 }, (_, i) => 1.77e12 + i * 60_000),
+      Array.from({ length: 32 }, (_, i) => 5 + i / 10),
+    ],
+  ],
+  [
+    "awkward keys and text",
+    "~1dm9TIOmnyyvj4gqL8kvz4-Ea2I0wMN1bEx2enVhbHx09mZGJuZDvK-I3hTgXDKBxpIQAA",
+    [JSON.parse('{"__proto__":1,"\\ud800":2,"__keys__":3}'), `\udc00${"x".repeat(250)}`],
   ],
   [
     "bytes and numbers",
-    "~1bLQAAAHsiYnl0ZXMiOls5LCJVaW50OEFycmF5Iiw0XSwibnVtYmVycyI6WzIsMTZdfQAB_v-lORrK51kcegO0h0mIjhA0lB8ZEECkwpBxQ2k40ObfT1KDGayiDCG7oeDupUMPQahK8xmjFTwcfubGgnnoNnwFKTEZzTbdwrYkMr_xIR4HjKU4GfsHmiFYECiKJ_TN8UnUz8nEwr-8ube1s7Kwr62sPz8_Pz8_Pz8_Pz8_Pz8_Pw",
-    { bytes: new Uint8Array([0, 1, 254, 255]), numbers: Array.from({ length: 16 }, (_, i) => 1 / (i + 3.1)) },
+    "~1du1LkMHlpUmVJavGytJz8xJLi5XmluUmpRcXHWUsYGRj__T_OWsLOwHDAvpHpSMNSS6lTzyNlqpi3tHt29AmYTJGXFHBYcmhCoXOmxYVn9_2DmiXXLOJR3L3wwbulzvyOK7w-Sy4WtZGpe3asqfKFWQ2rpqHkWbO7h7apGO3_qCjH3rPUQvI3-yzFCAGNLvUvZz96Xjl_8sih_Xt2bt-6edOG9WvX2KMBAA",
+    {
+      bytes: new Uint8Array([0, 1, 254, 255]),
+      floats: new Float32Array([1.5]),
+      numbers: Array.from({ length: 16 }, (_, i) => 1 / (i + 3.1)),
+    },
   ],
   [
     "each type",
-    '~1t{"undef":[3],"nan":[4,"NaN"],"inf":[4,"Infinity"],"ninf":[4,"-Infinity"],"zero":[4,"-0"],"big":[5,"-400000000000000000"],"date":[6,1700000000000],"invalid":[6,null],"map":[7,[0,{"a":1},"k"],[0,[6,0],[3]]],"set":[8,[0,1,"1",[0,2]]],"re":[10,"a+\\\\/b","gi"],"error":[11,"RangeError",{"name":"RangeError","message":"no","stack":"RangeError: no\\n    at f","cause":[11,"TypeError",{"name":"TypeError","message":"why","stack":"TypeError: why"}],"code":"E1"}],"rows":[1,["a"],[0,[5,"1"],[5,"2"]]],"list":[0]}',
+    "~1dbY8xTsNAEEXXaQLuuMH2FChtKgjKBYCSZmKPnVWSdbTrxJgm8g3wRtTI9loRFLS06ShSsoo4BnR0RiEOoeAXoy_9N18zRpw-lBPuoldw4AXjnuabcYsiKHrM1y6EuGB8CkPmFiMYFxLDXGCJQgRCiyCSeshkqKcMI0PIavZFfrSafdSmqk3SXL53qq2W24yQdYWXn8RUVXKglBFnaQZWNlDrahMaQpLDuZW10oa5IaqE4-uTXu6zxFZPF8B97G6OMKJzrzmMcDFCKcHHUobgDEoHJhK1E7j4B8558LJfbVMe2JRSCiH1Els9XsXjXen5_J_SPVBE_fj5F2_TqB_n3VZiqTQD9VZ_Z-1M4-61ER41vwE",
     {
       undef: undefined,
       nan: Number.NaN,
@@ -53,6 +66,7 @@ const GOLDEN: [what: string, payload: string, value: unknown][] = [
       error: Object.assign(new RangeError("no", { cause: new TypeError("why") }), { code: "E1" }),
       rows: [{ a: 1n }, { a: 2n }],
       list: [],
+      view: new DataView(new Uint8Array([7]).buffer),
     },
   ],
 ];
