@@ -1,4 +1,4 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 // The build without `new Function`: recorded bytes must never become code. It is also a module of its own, so that
 // the extensions a handler may add to its msgpackr change nothing here, and it needs no native addon.
 import { Packr, RESET_BUFFER_MODE, Unpackr } from "msgpackr/index-no-eval";
@@ -6,16 +6,21 @@ import { unreadable } from "./format.ts";
 
 /**
  * Records: the keys of an object are written once, further objects with the same keys refer to them. No structures
- * are shared between payloads, so each can be read alone. `moreTypes` is for typed arrays, RegExp and BigInt.
+ * are shared between payloads, so each can be read alone. `moreTypes` is for typed arrays and long BigInts.
  */
 const packr = new Packr({ useRecords: true, moreTypes: true, useToJSON: false });
 
 /** msgpack maps are read as Map, which is how a tree says that a node is special; references are not followed. */
 const unpackr = new Unpackr({ useRecords: true, mapsAsObjects: false, structuredClone: false });
 
+/** The buffer that msgpackr keeps for the next call is replaced after a payload beyond this. */
+const MAX_KEPT_BYTES = 256 * 1024;
+
 /** The bytes of a tree, good until the next call: they lie in a buffer that is used again. */
 export function toMsgpack(tree: unknown): Buffer {
-  return packr.pack(tree, RESET_BUFFER_MODE);
+  const bytes = packr.pack(tree, RESET_BUFFER_MODE);
+  if (bytes.length > MAX_KEPT_BYTES) packr.useBuffer(Buffer.allocUnsafeSlow(8192));
+  return bytes;
 }
 
 /**

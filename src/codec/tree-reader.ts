@@ -26,9 +26,7 @@ export class TreeReader {
       return node;
     }
     if (node instanceof Map) return this.#readTagged(node, depth);
-    if (types.isDate(node) || types.isRegExp(node) || types.isArrayBuffer(node) || ArrayBuffer.isView(node)) {
-      return node;
-    }
+    if (types.isDate(node) || types.isArrayBuffer(node) || ArrayBuffer.isView(node)) return node;
     throw unreadable("it holds an object of an unknown class");
   }
 
@@ -61,7 +59,7 @@ export class TreeReader {
       }
       case TAG.object: {
         const object: Record<string, unknown> = {};
-        for (const [key, member] of this.#readPairs(body, depth)) setMember(object, keyOf(key), member);
+        for (const [key, member] of this.#readPairs(body, depth)) setMember(object, textOf(key), member);
         return object;
       }
       case TAG.text:
@@ -76,13 +74,15 @@ export class TreeReader {
         const [className, members] = partsOf(body);
         return readError(className, this.read(members, depth + 1));
       }
+      case TAG.regexp:
+        return readRegExp(this.#readArray(body, depth + 1));
       default:
         throw unreadable(`its tag ${String(tag).slice(0, 20)} is not known to this release`);
     }
   }
 
   #readTable(parts: unknown[], depth: number): unknown[] {
-    const keys = this.#readArray(parts[0], depth + 1).map(keyOf);
+    const keys = this.#readArray(parts[0], depth + 1).map(textOf);
     if (keys.length === 0 || keys.length !== parts.length - 1 || keys.includes("__proto__")) {
       throw unreadable("a table has bad keys, or not as many as columns");
     }
@@ -121,13 +121,21 @@ function bytesOf(body: unknown): Uint8Array {
   return body;
 }
 
-function keyOf(key: unknown): string {
-  if (typeof key !== "string") throw unreadable("a key is no string");
+function textOf(key: unknown): string {
+  if (typeof key !== "string") throw unreadable("a string is missing");
   return key;
 }
 
 function damagedNumbers(): never {
   throw unreadable("a list of numbers is damaged");
+}
+
+function readRegExp([source, flags]: unknown[]): RegExp {
+  try {
+    return new RegExp(textOf(source), textOf(flags));
+  } catch (cause) {
+    throw unreadable("a regular expression is damaged", cause);
+  }
 }
 
 function readError(className: unknown, members: unknown): Error {

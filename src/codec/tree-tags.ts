@@ -1,6 +1,6 @@
 /**
  * The tree is what msgpackr packs: arrays, plain objects, strings, numbers, booleans, null, and (`typed` only)
- * undefined, BigInt, Date, RegExp and bytes stand for themselves. A Map of one entry, from a tag to a body, stands
+ * undefined, BigInt, Date and bytes stand for themselves. A Map of one entry, from a tag to a body, stands
  * for something else; since a user's own Maps are tagged too, no data can look like a marker.
  * Tags are never reused: journals outlive releases.
  */
@@ -25,6 +25,8 @@ export const TAG = {
   set: 9,
   /** `[class name, members]`: an object with name, message, stack, cause, errors and the own members. */
   error: 10,
+  /** `[source, flags]`; msgpackr has a form for RegExp, but not for the strings of any. */
+  regexp: 11,
 } as const;
 
 export type Tag = (typeof TAG)[keyof typeof TAG];

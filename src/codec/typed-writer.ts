@@ -59,7 +59,9 @@ export class TypedDialect implements Dialect {
     // Asked by brand rather than `instanceof`: test runners hand in objects of other realms, and msgpackr knows only
     // those of its own.
     if (types.isDate(value)) return this.#exotic(new Date(value.getTime()));
-    if (types.isRegExp(value)) return this.#exotic(new RegExp(value.source, value.flags));
+    if (types.isRegExp(value)) {
+      return this.#tagged(TAG.regexp, writer.writeArray([value.source, value.flags], depth + 1));
+    }
     if (types.isMap(value)) {
       const keys = writer.writeArray([...value.keys()], depth + 1);
       return this.#tagged(TAG.map, [keys, writer.writeArray([...value.values()], depth + 1)]);

@@ -47,7 +47,7 @@ const GOLDEN: [what: string, payload: string, value: unknown][] = [
   ],
   [
     "each type",
-    "~1dbY8xTsNAEEXXaQLuuMH2FChtKgjKBYCSZmKPnVWSdbTrxJgm8g3wRtTI9loRFLS06ShSsoo4BnR0RiEOoeAXoy_9N18zRpw-lBPuoldw4AXjnuabcYsiKHrM1y6EuGB8CkPmFiMYFxLDXGCJQgRCiyCSeshkqKcMI0PIavZFfrSafdSmqk3SXL53qq2W24yQdYWXn8RUVXKglBFnaQZWNlDrahMaQpLDuZW10oa5IaqE4-uTXu6zxFZPF8B97G6OMKJzrzmMcDFCKcHHUobgDEoHJhK1E7j4B8558LJfbVMe2JRSCiH1Els9XsXjXen5_J_SPVBE_fj5F2_TqB_n3VZiqTQD9VZ_Z-1M4-61ER41vwE",
+    "~1dbY-xTgJBEIb3aFCsfIPtLQwtlWJ4AbW0Ge7mjg2wR3YXLmdD9g1kibW5u70QLWxt6SwovRAfQzu7MycgFv7F5E_-b_7MFOLsIR9zD_2MA88Y9y2vxi2KMOuywHqgcMH4BAbMy4YwyiSqVGCOQoTCijCSdsCkshOGUUHIavpFfrSafmxNuTW6vnxvlxstNxkh6xKvPklRlvrAmEKczxJwkr5Zl1VYEKIP507SnNX0kcnh5Oa0mwZMN8zTJfAAO9UNhWjfWw5DXAxRSggwlwrcfu7CWKJ1Qw__wCkPX_arLcrDBqWUgqK-bpjH63i0K72Y_1O6B7KoFz__4i0a9eK009SOmSVg3rbPOTtTu3utqeP6Nw",
     {
       undef: undefined,
       nan: Number.NaN,

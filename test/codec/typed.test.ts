@@ -66,6 +66,30 @@ describe("the typed codec", () => {
     expect(read[2]).toStrictEqual(new DataView(new Uint8Array([5, 6]).buffer));
   });
 
+  test("keeps strings that UTF-8 cannot carry, wherever they are", () => {
+    const text = `\ufeff\udc00${"x".repeat(80)}`;
+    const read = kept([
+      new Map([[text, text]]),
+      new Set([text]),
+      new RegExp(text, "g"),
+      new Error(text),
+      { [text]: 1n },
+    ]);
+    expect(read).toStrictEqual([
+      new Map([[text, text]]),
+      new Set([text]),
+      new RegExp(text, "g"),
+      new Error(text),
+      { [text]: 1n },
+    ]);
+  });
+
+  test("refuses a view that no reader would know", () => {
+    const view = new Uint8Array(4);
+    Object.defineProperty(view, Symbol.toStringTag, { value: "Float16Array" });
+    expect(() => typed.encode({ view })).toThrow(TypeError);
+  });
+
   test("knows Date, Map, Set and errors of other realms", () => {
     const read = kept(runInNewContext("({ d: new Date(5), m: new Map([[1, new Set([2])]]), e: new RangeError('x') })"));
     expect(read).toEqual({ d: new Date(5), m: new Map([[1, new Set([2])]]), e: new RangeError("x") });
