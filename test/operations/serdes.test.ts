@@ -1,0 +1,196 @@
+import { describe, expect, test } from "vitest";
+import { type AnySerdes, type DurableContext, defaultSerdes, type SerdesContext } from "../../src/index.ts";
+import { type Handler, invokeOver, replay, runOurs, withRuntime } from "../support/service.ts";
+
+/** Payloads that begin with a mark, and a diary of who asked. */
+function marked(mark: string, diary: string[] = []): AnySerdes {
+  return {
+    serialize: async (value, { entityId }) => {
+      diary.push(`write ${entityId}`);
+      return value === undefined ? undefined : mark + JSON.stringify(value);
+    },
+    deserialize: async (text, { entityId }) => {
+      diary.push(`read ${entityId}`);
+      return text === undefined ? undefined : JSON.parse(text.slice(mark.length));
+    },
+  };
+}
+
+const payloads = (run: { updates: readonly { Action?: unknown; Payload?: string | undefined }[] }) =>
+  run.updates.flatMap(({ Action, Payload }) => (Action === "SUCCEED" ? Payload : []));
+
+describe("a serdes", () => {
+  test("of a step writes and reads its payload, live as on replay", async () => {
+    const diary: string[] = [];
+    const handler: Handler = async (_, context) => {
+      const value = await context.step(async () => 5, { serdes: marked("<", diary) });
+      await context.wait({ seconds: 1 });
+      return value;
+    };
+    const run = await runOurs(handler);
+    expect(payloads(run)).toEqual(["<5"]);
+    expect(diary).toEqual(["write 1", "read 1", "read 1"]);
+    expect(await replay(handler, run)).toMatchObject({ output: { Result: "5" } });
+  });
+
+  test("knows the operation's path, whatever its wire id, and the execution", async () => {
+    const seen: SerdesContext[] = [];
+    const serdes: AnySerdes = {
+      ...defaultSerdes,
+      serialize: async (value, context) => {
+        seen.push(context);
+        return JSON.stringify(value);
+      },
+    };
+    const run = await runOurs(async (_, context) => {
+      await context.map([1, 2], (inner) => inner.step(async () => 1, { serdes }));
+    });
+    expect(seen).toEqual([
+      { entityId: "1-1-1", durableExecutionArn: run.arn },
+      { entityId: "1-2-1", durableExecutionArn: run.arn },
+    ]);
+  });
+
+  test("of the operation goes before the context's, which goes before the codec", async () => {
+    const run = await runOurs(async (_, context) => {
+      await context.step(async () => 1);
+      context.configureSerdes({ defaultSerdes: marked("d") });
+      await context.step(async () => 2);
+      await context.step(async () => 3, { serdes: marked("o") });
+    });
+    expect(payloads(run)).toEqual(["1", "d2", "o3"]);
+  });
+
+  test("of a context is inherited when a child is created, and not changed by it", async () => {
+    const run = await runOurs(async (_, context) => {
+      context.configureSerdes({ defaultSerdes: marked("a") });
+      await context.runInChildContext(async (inner) => {
+        await inner.step(async () => 1);
+        inner.configureSerdes({ defaultSerdes: marked("b") });
+        await inner.step(async () => 2);
+      });
+      await context.step(async () => 3);
+    });
+    expect(payloads(run)).toEqual(["a1", "b2", undefined, "a3"]);
+  });
+
+  test("of a batch writes all of it; without one the context's does not apply to the batch itself", async () => {
+    const both = await runOurs(async (_, context) => {
+      context.configureSerdes({ defaultSerdes: marked("d") });
+      await context.map([1], async (_inner, item) => item);
+      await context.map([1], async (_inner, item) => item, { serdes: marked("b") as never, itemSerdes: marked("i") });
+    });
+    expect(payloads(both)).toEqual([
+      "d1",
+      '{"all":[{"result":1,"index":0,"status":"SUCCEEDED"}],"completionReason":"ALL_COMPLETED"}',
+      "i1",
+      'b{"all":[{"result":1,"index":0,"status":"SUCCEEDED"}],"completionReason":"ALL_COMPLETED"}',
+    ]);
+  });
+
+  test("of a batch gives a batch again, with its methods", async () => {
+    const seen: unknown[] = [];
+    const handler: Handler = async (_, context) => {
+      const batch = await context.map([1, 2], async (_inner, item) => item * 2, { serdes: marked("b") as never });
+      seen.push([batch.getResults(), batch.successCount, batch.status]);
+      await context.wait({ seconds: 1 });
+    };
+    await replay(handler, await runOurs(handler));
+    expect(seen).toEqual(Array(3).fill([[2, 4], 2, "SUCCEEDED"]));
+  });
+
+  test("may keep payloads elsewhere: what counts against the limit is what it returns", async () => {
+    const store = new Map<string, unknown>();
+    const elsewhere: AnySerdes = {
+      serialize: async (value, { entityId }) => {
+        store.set(entityId, value);
+        return `at ${entityId}`;
+      },
+      deserialize: async (text) => store.get((text as string).slice(3)),
+    };
+    const handler: Handler = async (_, context) => {
+      const text = await context.step(async () => "x".repeat(1_000_000), { serdes: elsewhere });
+      await context.wait({ seconds: 1 });
+      return text.length;
+    };
+    const run = await runOurs(handler);
+    expect([run.result, payloads(run)]).toEqual([1_000_000, ["at 1"]]);
+  });
+});
+
+describe("a serdes that fails ends the invocation, and the service invokes again", () => {
+  const once = (part: "serialize" | "deserialize"): AnySerdes => {
+    let failed = false;
+    return {
+      ...defaultSerdes,
+      [part]: async (value: never, context: SerdesContext) => {
+        if (!failed) {
+          failed = true;
+          throw new Error("disk full");
+        }
+        return defaultSerdes[part](value, context);
+      },
+    };
+  };
+
+  test.each([
+    ["serialize", "step", (context: DurableContext, serdes: AnySerdes) => context.step("s", async () => 1, { serdes })],
+    [
+      "deserialize",
+      "step",
+      (context: DurableContext, serdes: AnySerdes) => context.step("s", async () => 1, { serdes }),
+    ],
+    [
+      "serialize",
+      "child",
+      (context: DurableContext, serdes: AnySerdes) => context.runInChildContext("s", async () => 1, { serdes }),
+    ],
+  ] as const)("%s of a %s", async (part, _kind, run) => {
+    const serdes = once(part);
+    const caught: unknown[] = [];
+    const result = await runOurs(
+      async (_, context) =>
+        run(context, serdes).catch((error) => {
+          caught.push(error);
+        }),
+      { engine: { invocation: { retryPauseMs: 0 } } },
+    );
+    expect(result.outcome).toEqual({ status: "SUCCEEDED", result: "1" });
+    expect(caught).toEqual([]);
+    const word = part === "serialize" ? "Serialization" : "Deserialization";
+    expect(result.invocations[0]?.error).toMatchObject({
+      name: "SerdesFailedError",
+      message: `[Unrecoverable Invocation] ${word} failed for step "s" (1): disk full`,
+    });
+  });
+
+  test("a circular result, which no retry will mend, ends the execution after the service's patience", async () => {
+    const run = await runOurs(
+      async (_, context) =>
+        context.step(async () => {
+          const cycle: { self?: unknown } = {};
+          cycle.self = cycle;
+          return cycle;
+        }),
+      { engine: { invocation: { retryPauseMs: 0, maxFailures: 2 } } },
+    );
+    expect(run.outcome).toMatchObject({ status: "FAILED", error: { ErrorType: "SerdesFailedError" } });
+    expect(run.outcome.error?.ErrorMessage).toContain("Serialization failed for step (1): ");
+  });
+
+  test("a recorded payload that is no JSON rejects the invocation", async () => {
+    const record = {
+      Id: "c4ca4238a0b92382",
+      Type: "STEP",
+      SubType: "Step",
+      Status: "SUCCEEDED",
+      StartTimestamp: new Date(),
+      StepDetails: { Result: "" },
+    } as never;
+    const invocation = invokeOver(
+      withRuntime(async (_, context) => context.step(async () => 1)),
+      [record],
+    );
+    await expect(invocation).rejects.toThrow("Deserialization failed for step (1): ");
+  });
+});
