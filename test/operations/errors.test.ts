@@ -1,0 +1,161 @@
+import { describe, expect, test } from "vitest";
+import {
+  BatchCompletionError,
+  CallbackError,
+  CallbackExternalError,
+  CallbackSubmitterError,
+  CallbackTimeoutError,
+  ChildContextError,
+  DurableExecutionClientError,
+  DurableExecutionClientErrorScope,
+  DurableOperationError,
+  InvokeError,
+  isDurableExecutionClientError,
+  PromiseCombinatorError,
+  StepError,
+  StepInterruptedError,
+  WaitForConditionError,
+} from "../../src/index.ts";
+import { runOurs } from "../support/service.ts";
+
+const classes = [
+  [StepError, "StepError", "Step failed"],
+  [CallbackError, "CallbackError", "Callback failed"],
+  [CallbackExternalError, "CallbackExternalError", "Callback failed"],
+  [CallbackTimeoutError, "CallbackTimeoutError", "Callback timed out"],
+  [CallbackSubmitterError, "CallbackSubmitterError", "Callback submitter failed"],
+  [InvokeError, "InvokeError", "Invoke failed"],
+  [ChildContextError, "ChildContextError", "Child context failed"],
+  [PromiseCombinatorError, "PromiseCombinatorError", "Promise combinator failed"],
+  [WaitForConditionError, "WaitForConditionError", "Wait for condition failed"],
+] as const;
+
+describe.each(classes)("%o", (Class, name, message) => {
+  test("is an Error with a name, a type, a default message, a cause and data", () => {
+    const plain = new Class();
+    expect(plain).toBeInstanceOf(DurableOperationError);
+    expect(plain).toBeInstanceOf(Error);
+    expect([plain.name, plain.errorType, plain.message, plain.cause, plain.errorData]).toEqual([
+      name,
+      name,
+      message,
+      undefined,
+      undefined,
+    ]);
+    const cause = new RangeError("cause");
+    const full = new Class("m", cause, "data");
+    expect([full.message, full.cause, full.errorData]).toEqual(["m", cause, "data"]);
+  });
+
+  test("is what its wire form is read as", () => {
+    const read = DurableOperationError.fromErrorObject(new Class("m", undefined, "data").toErrorObject());
+    expect(read).toBeInstanceOf(Class);
+    expect([read.message, read.errorData, read.cause?.name, read.cause?.message]).toEqual(["m", "data", name, "m"]);
+  });
+});
+
+describe("the wire form", () => {
+  test("of another type is a StepError with a cause of that name and stack", () => {
+    const read = DurableOperationError.fromErrorObject({
+      ErrorType: "OrderError",
+      ErrorMessage: "m",
+      StackTrace: ["OrderError: m", "  at x"],
+    });
+    expect(read).toBeInstanceOf(StepError);
+    expect([read.cause?.name, read.cause?.message, read.cause?.stack]).toEqual([
+      "OrderError",
+      "m",
+      "OrderError: m\n  at x",
+    ]);
+    expect(DurableOperationError.fromErrorObject({}).message).toBe("Unknown error");
+  });
+
+  test("carries the first data found among the causes", () => {
+    const inner = new InvokeError("inner", undefined, "data");
+    expect(new ChildContextError("outer", new StepError("middle", inner)).toErrorObject()).toEqual({
+      ErrorType: "ChildContextError",
+      ErrorMessage: "outer",
+      ErrorData: "data",
+      StackTrace: undefined,
+    });
+  });
+
+  test("ends at causes that run in a circle", () => {
+    const error = new StepError("round");
+    error.cause = error;
+    expect(error.toErrorObject().ErrorData).toBeUndefined();
+  });
+});
+
+describe("what a handler throws is answered as", () => {
+  class OrderError extends Error {
+    override readonly name = "OrderError";
+  }
+  test.each([
+    [new OrderError("m"), { ErrorType: "OrderError", ErrorMessage: "m" }],
+    [new InvokeError("m", undefined, "d"), { ErrorType: "InvokeError", ErrorMessage: "m", ErrorData: "d" }],
+    [
+      { name: "Odd", message: "m" },
+      { ErrorType: "Odd", ErrorMessage: "m" },
+    ],
+    [{ message: "m" }, { ErrorMessage: "Unknown error" }],
+    ["text", { ErrorMessage: "Unknown error" }],
+    [null, { ErrorMessage: "Unknown error" }],
+  ])("%o", async (thrown, expected) => {
+    const run = await runOurs(async () => {
+      throw thrown;
+    });
+    expect(run.outcome).toEqual({ status: "FAILED", error: expected });
+  });
+});
+
+test("data travels from the inner failure to the execution's", async () => {
+  const run = await runOurs(async (_, context) => {
+    await context.runInChildContext((inner) =>
+      inner.step(
+        async () => {
+          throw new InvokeError("inner", undefined, "data");
+        },
+        { retryStrategy: () => ({ shouldRetry: false }) },
+      ),
+    );
+  });
+  expect(run.outcome.error).toMatchObject({ ErrorType: "ChildContextError", ErrorData: "data" });
+});
+
+test("a batch failed by a predicate throws a BatchCompletionError with its reason", async () => {
+  const error = new BatchCompletionError("CUSTOM_COMPLETION_FAILED");
+  expect([error.name, error.completionReason, error.message]).toEqual([
+    "BatchCompletionError",
+    "CUSTOM_COMPLETION_FAILED",
+    "Batch completed as failed by shouldComplete (CUSTOM_COMPLETION_FAILED)",
+  ]);
+});
+
+test("a StepInterruptedError is a plain error", () => {
+  const error = new StepInterruptedError("1", "s");
+  expect(error).not.toBeInstanceOf(DurableOperationError);
+  expect([error.name, error.message]).toEqual([
+    "StepInterruptedError",
+    "The step execution process was initiated but failed to reach completion due to an interruption.",
+  ]);
+});
+
+describe("an error of a client", () => {
+  test("ends the invocation unless it says otherwise", () => {
+    expect(new DurableExecutionClientError("m").scope).toBe("INVOCATION");
+    const cause = new Error("cause");
+    const error = new DurableExecutionClientError("m", { scope: DurableExecutionClientErrorScope.EXECUTION, cause });
+    expect([error.scope, error.cause, error.name]).toEqual(["EXECUTION", cause, "DurableExecutionClientError"]);
+  });
+
+  test("is recognised by its members, of whatever copy of the package", () => {
+    const foreign = Object.assign(new Error("m"), { isDurableExecutionClientError: true, scope: "EXECUTION" });
+    expect(isDurableExecutionClientError(foreign)).toBe(true);
+    expect(isDurableExecutionClientError(Object.assign(new Error("m"), { isDurableExecutionClientError: true }))).toBe(
+      false,
+    );
+    expect(isDurableExecutionClientError({ isDurableExecutionClientError: true, scope: "EXECUTION" })).toBe(false);
+    expect(isDurableExecutionClientError(undefined)).toBe(false);
+  });
+});
