@@ -147,7 +147,16 @@ function isVerbose(option: true | undefined): boolean {
   return option === true || (process.env["DEBUG"] ?? "") !== "";
 }
 
+/** The journal is SQLite's, which Node has from 22.13 on without a flag. */
+function lacksSqlite(): boolean {
+  return process.getBuiltinModule("node:sqlite") === undefined;
+}
+
 async function main(args: readonly string[]): Promise<ExitCode> {
+  if (lacksSqlite()) {
+    console.error(`durable-fanout needs Node 22.13 or later for its journal; this is Node ${process.version}.`);
+    return ExitCode.USAGE;
+  }
   // A reader that has seen enough, as in `list | head`, is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? ExitCode.OK : 1));
   let exitCode: ExitCode = ExitCode.OK;
