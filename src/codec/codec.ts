@@ -1,17 +1,10 @@
 import { DurableError } from "../core/errors.ts";
+import type { CodecName } from "../core/settings.ts";
 import { looksTabular } from "./json-dialect.ts";
 import { MIN_PACKED_CHARS, packJson, packLive, packTree, readPayload, type Written } from "./payload.ts";
 import { MAX_TREE_DEPTH } from "./tree-tags.ts";
 import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
 import { TypedDialect, tooDeep } from "./typed-writer.ts";
-
-/**
- * How results are written.
- * - `json`: exactly `JSON.stringify`, byte for byte what the official SDK writes.
- * - `compact`: the same values as JSON gives, in fewer bytes; short payloads stay JSON.
- * - `typed`: also keeps Date, Map, Set, BigInt, typed arrays, `undefined` members, NaN, infinities, -0, RegExp, Error.
- */
-export type CodecName = "json" | "compact" | "typed";
 
 /** One codec. Each payload stands alone: any process reads it, in any order. */
 export interface Codec {

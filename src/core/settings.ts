@@ -1,7 +1,12 @@
 import { DurableError } from "./errors.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
 
-/** How payloads are written; all of them are always read. See the README's section on codecs. */
+/**
+ * How payloads are written; all of them are always read.
+ * - `json`: exactly `JSON.stringify`, byte for byte what the official SDK writes.
+ * - `compact`: the same values as JSON gives, in fewer bytes; short payloads stay JSON.
+ * - `typed`: also keeps Date, Map, Set, BigInt, typed arrays, `undefined` members, NaN, infinities, -0, RegExp, Error.
+ */
 export type CodecName = "json" | "compact" | "typed";
 
 /** Our settings, all optional; each can be overridden by the environment variable named beside it. */
