@@ -128,6 +128,16 @@ describe("a child context", () => {
     expect(names(run)).not.toContain("SUCCEED left");
     expect(run.invocations).toHaveLength(2);
   });
+
+  test("that has ended records nothing of what ends below it later", async () => {
+    const run = await runOurs(async (_, context) => {
+      await context.runInChildContext("c", async (inner) => {
+        inner.step("late", () => new Promise((resolve) => setTimeout(resolve, 5)));
+      });
+      await context.step("longer", () => new Promise((resolve) => setTimeout(resolve, 20)));
+    });
+    expect(names(run)).toEqual(["START c", "START late", "SUCCEED c", "START longer", "SUCCEED longer"]);
+  });
 });
 
 describe("a large result of a child", () => {

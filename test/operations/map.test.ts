@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type BatchResult, type ChildContextError, continueBatch, type DurableContext } from "../../src/index.ts";
+import { VirtualClock } from "../../src/testing.ts";
 import { type Handler, invokeOver, replay, runOurs, withRuntime } from "../support/service.ts";
 
 const never = () => ({ shouldRetry: false });
@@ -233,6 +234,34 @@ describe("the window of a map without maxConcurrency", () => {
     expect(most).toBe(5);
   });
 
+  test("holds for items whose waits all end at once, in one invocation", async () => {
+    // The service's clock is far behind the runtime's, so that the runtime asks for news at once.
+    const clock = new VirtualClock(0);
+    let working = 0;
+    let most = 0;
+    const run = await runOurs(
+      async (_, context) => {
+        const alive = context.step("keeps the invocation alive", async () => {
+          await pause(20);
+          clock.advance(5_000);
+          await pause(1_500);
+        });
+        const batch = await context.map("m", upTo(12), async (inner) => {
+          await inner.wait({ seconds: 5 });
+          await inner.step(async () => {
+            most = Math.max(most, ++working);
+            await pause(2);
+            working--;
+          });
+        });
+        await alive;
+        return batch.successCount;
+      },
+      { runtime: { concurrency: 3 }, engine: { clock } },
+    );
+    expect([run.result, run.invocations.length, most]).toEqual([12, 1, 3]);
+  });
+
   test("does not hold back maps inside maps", async () => {
     const run = await runOurs(
       async (_, context) => {
@@ -344,6 +373,20 @@ describe("a large result of a map", () => {
       itemStatuses: "SSS",
       summary: "3 texts",
     });
+  });
+
+  test("keeps its reason, whatever the policy says by now", async () => {
+    let invocation = 0;
+    const run = await runOurs(async (_, context) => {
+      invocation++;
+      const batch = await context.map("m", upTo(3), async () => "x".repeat(600), {
+        maxConcurrency: 1,
+        completionConfig: invocation === 1 ? { minSuccessful: 2 } : {},
+      });
+      await context.wait({ seconds: 1 });
+      return summary(batch);
+    }, options);
+    expect(run.result).toEqual(["MIN_SUCCESSFUL_REACHED", 2, 2]);
   });
 
   test("of an older version, without statuses, is rebuilt from the items' own records", async () => {
