@@ -87,6 +87,13 @@ const differences: Difference[] = [
     ours: "ERR_DURATION_INVALID",
   },
   {
+    name: "a handler that is no async function",
+    why: "The official SDK takes its result for a promise and fails; ours takes the result.",
+    make: () => (() => "at once") as never,
+    official: { FAILED: "TypeError" },
+    ours: "at once",
+  },
+  {
     name: "how often a predicate is asked about 10 items",
     why: "The official one is asked up to three times an item; ours once before the first item and once after each.",
     make: () => {
