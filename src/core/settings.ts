@@ -112,6 +112,11 @@ function invalid(where: string, value: unknown, allowed: string): DurableError {
   return new DurableError("ERR_SETTING_INVALID", `${where} is ${shown}; allowed: ${allowed}.`);
 }
 
+/** Unlike `Number`, takes blank text for no number. */
+function parseNumber(text: string): number {
+  return text.trim() === "" ? Number.NaN : Number(text);
+}
+
 function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.ProcessEnv): number {
   const allowed = `a whole number from ${rule.min} to ${rule.max}${rule.unlimited ? ', or Infinity ("unlimited")' : ""}`;
   const text = environment[rule.variable];
@@ -120,7 +125,7 @@ function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.Proces
   const where = fromEnvironment ? `Environment variable ${rule.variable}` : `runtime.${rule.path}`;
   const raw = fromEnvironment ? text : given;
   if (rule.unlimited && (raw === "unlimited" || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
-  const value = fromEnvironment ? Number(raw) : raw;
+  const value = fromEnvironment ? parseNumber(text) : raw;
   if (typeof value !== "number" || !Number.isInteger(value) || value < rule.min || value > rule.max) {
     throw invalid(where, raw, allowed);
   }
