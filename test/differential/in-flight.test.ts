@@ -48,7 +48,7 @@ const handler: Handler = async (_input, context) => {
     reason: large.completionReason,
     errors: large
       .getErrors()
-      .map(({ name, message, cause }) => [name, message, cause?.name, (cause?.cause as Error).name]),
+      .map(({ name, message, cause }) => [name, message, cause?.name, (cause?.cause as Error | undefined)?.name]),
     flat: flat.getResults(),
     child,
     condition,
