@@ -5,11 +5,13 @@ export type { HistoryEvent, HistoryOptions } from "./local/history.ts";
 export {
   type ExecutionCounters,
   type ExecutionHeader,
+  type ExecutionKey,
   type ExecutionStatus,
   type Journal,
   type JournalEntry,
   type JournalExecution,
   MemoryJournal,
+  type ParentOperation,
 } from "./local/journal.ts";
 export type { ExecutionEvent, LocalExecution, LocalHandler } from "./local/local-execution.ts";
 export type { LocalSettingsOptions } from "./local/settings.ts";

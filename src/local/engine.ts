@@ -12,6 +12,7 @@ import {
   type Journal,
   type JournalExecution,
   MemoryJournal,
+  type ParentOperation,
 } from "./journal.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
 import { copyOperation } from "./operation-table.ts";
@@ -42,6 +43,8 @@ export interface ExecutionSummary {
   readonly functionName: string;
   readonly input: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The operation of another execution that began this one. */
+  readonly parent: ParentOperation | undefined;
   readonly status: ExecutionStatus;
   /** Epoch milliseconds. */
   readonly startTimestamp: number;
@@ -91,7 +94,7 @@ export class LocalEngine {
     const handler = this.#handlerOf(request.functionName);
     const name = request.name ?? randomUUID();
     checkInput(request.input, this.#settings.quotas.inputBytes);
-    const existing = this.#journal.executions().find(({ header }) => header.name === name);
+    const existing = this.#journal.find("name", name);
     if (existing !== undefined) {
       const { header } = existing;
       if (header.input !== request.input || header.functionName !== request.functionName) {
@@ -233,11 +236,8 @@ export class LocalEngine {
   }
 
   #find(wanted: string): JournalExecution | undefined {
-    const all = this.#journal.executions();
-    if (wanted === "last") return all.at(-1);
-    return all.find(
-      ({ header }) => header.arn === wanted || header.name === wanted || header.arn.endsWith(`/${wanted}`),
-    );
+    if (wanted === "last") return this.#journal.last();
+    return this.#journal.find("arn", wanted) ?? this.#journal.find("name", wanted) ?? this.#journal.find("id", wanted);
   }
 
   #get(arn: string): JournalExecution {
@@ -252,24 +252,20 @@ export class LocalEngine {
     return record;
   }
 
-  #summarize({ header, status, endMs, counters }: JournalExecution): ExecutionSummary {
-    let outcome: { result?: string | undefined; error?: ErrorObject | undefined } = {};
-    if (status !== "RUNNING") {
-      for (const entry of this.#journal.entries(header.arn)) if (entry.kind === "end") outcome = entry;
-    }
-    const live = this.#running.get(header.arn);
+  #summarize({ header, status, endMs, result, error, counters }: JournalExecution): ExecutionSummary {
     return {
       arn: header.arn,
       name: header.name,
       functionName: header.functionName,
       input: header.input,
       metadata: header.metadata,
+      parent: header.parent,
       status,
       startTimestamp: header.startMs,
       endTimestamp: endMs,
-      result: outcome.result,
-      error: outcome.error,
-      counters: { ...(live?.record.counters ?? counters) },
+      result,
+      error,
+      counters: { ...(this.#running.get(header.arn)?.record.counters ?? counters) },
     };
   }
 }

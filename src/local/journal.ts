@@ -31,6 +31,16 @@ export interface ExecutionHeader {
   readonly timeoutSeconds: number | undefined;
   /** Whatever the caller wants to find again. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The operation of another execution that began this one. */
+  readonly parent?: ParentOperation | undefined;
+  /** The tenant that the function is invoked for. */
+  readonly tenantId?: string | undefined;
+}
+
+/** A chained invoke, from the point of view of the execution that it began. */
+export interface ParentOperation {
+  readonly arn: string;
+  readonly operationId: string;
 }
 
 /** One thing that happened to an execution. The journal is the list of them; everything else follows from it. */
@@ -68,8 +78,14 @@ export interface JournalExecution {
   readonly header: ExecutionHeader;
   readonly status: ExecutionStatus;
   readonly endMs: number | undefined;
+  /** How it ended; both are undefined while it runs. */
+  readonly result: string | undefined;
+  readonly error: ErrorObject | undefined;
   readonly counters: ExecutionCounters;
 }
+
+/** What an execution may be looked up by; `id` is the last part of the ARN. */
+export type ExecutionKey = "arn" | "name" | "id";
 
 /**
  * Where executions are kept. What a method has returned from is kept: `append` is one transaction.
@@ -82,6 +98,10 @@ export interface Journal {
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void;
   /** In the order of their creation. */
   executions(): JournalExecution[];
+  /** The first execution with this key; finding it does not take longer with more executions or entries. */
+  find(key: ExecutionKey, value: string): JournalExecution | undefined;
+  /** The execution that was created last, those that other executions began left aside. */
+  last(): JournalExecution | undefined;
   entries(arn: string): Iterable<JournalEntry>;
   close(): void;
 }
@@ -89,8 +109,7 @@ export interface Journal {
 interface Kept {
   readonly header: ExecutionHeader;
   readonly entries: JournalEntry[];
-  status: ExecutionStatus;
-  endMs: number | undefined;
+  end: Extract<JournalEntry, { kind: "end" }> | undefined;
   counters: ExecutionCounters;
 }
 
@@ -98,9 +117,16 @@ interface Kept {
 export class MemoryJournal implements Journal {
   readonly readOnly = false;
   readonly #kept = new Map<string, Kept>();
+  readonly #arns: Record<"name" | "id", Map<string, string>> = { name: new Map(), id: new Map() };
+  #lastArn: string | undefined;
 
   create(header: ExecutionHeader): void {
-    this.#kept.set(header.arn, { header, entries: [], status: "RUNNING", endMs: undefined, counters: noCounters() });
+    const { arn, name, parent } = header;
+    this.#kept.set(arn, { header, entries: [], end: undefined, counters: noCounters() });
+    if (!this.#arns.name.has(name)) this.#arns.name.set(name, arn);
+    const id = arn.slice(arn.lastIndexOf("/") + 1);
+    if (!this.#arns.id.has(id)) this.#arns.id.set(id, arn);
+    if (parent === undefined) this.#lastArn = arn;
   }
 
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void {
@@ -108,21 +134,22 @@ export class MemoryJournal implements Journal {
     if (kept === undefined) throw new Error(`The journal has no execution ${arn}.`);
     for (const entry of entries) {
       kept.entries.push(entry);
-      if (entry.kind === "end") {
-        kept.status = entry.status;
-        kept.endMs = entry.atMs;
-      }
+      if (entry.kind === "end") kept.end = entry;
     }
     kept.counters = { ...counters };
   }
 
   executions(): JournalExecution[] {
-    return [...this.#kept.values()].map(({ header, status, endMs, counters }) => ({
-      header,
-      status,
-      endMs,
-      counters: { ...counters },
-    }));
+    return Array.from(this.#kept.values(), asListed);
+  }
+
+  find(key: ExecutionKey, value: string): JournalExecution | undefined {
+    const kept = this.#kept.get(key === "arn" ? value : (this.#arns[key].get(value) ?? ""));
+    return kept && asListed(kept);
+  }
+
+  last(): JournalExecution | undefined {
+    return this.#lastArn === undefined ? undefined : this.find("arn", this.#lastArn);
   }
 
   entries(arn: string): Iterable<JournalEntry> {
@@ -130,6 +157,17 @@ export class MemoryJournal implements Journal {
   }
 
   close(): void {}
+}
+
+function asListed({ header, end, counters }: Kept): JournalExecution {
+  return {
+    header,
+    status: end?.status ?? "RUNNING",
+    endMs: end?.atMs,
+    result: end?.result,
+    error: end?.error,
+    counters: { ...counters },
+  };
 }
 
 export function noCounters(): ExecutionCounters {

@@ -4,8 +4,11 @@ import { DurableError } from "../core/errors.ts";
 /** "dfan" in ASCII: marks a file as a journal of ours (sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x6466_616e;
 
-/** The version of the journal's tables; a reader refuses what is newer. */
-export const JOURNAL_VERSION = 1;
+/**
+ * The version of the journal's tables and entries; a reader refuses what is newer. 2 added the indexes for look-ups, and
+ * entries for what comes from outside; 1 is still read, and becomes 2 when it is opened for writing.
+ */
+export const JOURNAL_VERSION = 2;
 
 // The layout of an SQLite header, sqlite.org/fileformat.html#the_database_header.
 const MAGIC = "SQLite format 3\0";

@@ -5,6 +5,7 @@ import { DurableError } from "../core/errors.ts";
 import type {
   ExecutionCounters,
   ExecutionHeader,
+  ExecutionKey,
   ExecutionStatus,
   Journal,
   JournalEntry,
@@ -39,6 +40,25 @@ const SCHEMA = `
     id INTEGER PRIMARY KEY, execution INTEGER NOT NULL REFERENCES execution (id), entry TEXT NOT NULL
   ) STRICT;
   CREATE INDEX entry_of_execution ON entry (execution);
+`;
+
+/** How an execution is looked up. Names are compared as JSON text, for the same reason. */
+const KEYS: Record<ExecutionKey, string> = {
+  arn: "arn",
+  name: "header -> '$.name'",
+  // What stands after the last slash: the ARN without the part that remains when all other characters are trimmed.
+  id: "replace(arn, rtrim(arn, replace(arn, '/', '')), '')",
+};
+
+const INDEXES = `
+  CREATE INDEX execution_name ON execution (${KEYS.name});
+  CREATE INDEX execution_id ON execution (${KEYS.id});
+`;
+
+const SELECT_EXECUTION = `
+  SELECT header, status, end_ms, counters, CASE WHEN status <> 'RUNNING' THEN (
+    SELECT entry FROM entry WHERE entry.execution = execution.id ORDER BY entry.id DESC LIMIT 1
+  ) END AS end_entry FROM execution JOIN progress ON progress.execution = execution.id
 `;
 
 /**
@@ -123,20 +143,25 @@ export class SqliteJournal implements Journal {
   }
 
   executions(): JournalExecution[] {
+    return this.#guard(() =>
+      this.#database.prepare(`${SELECT_EXECUTION} ORDER BY execution.id`).all().map(parseExecution),
+    );
+  }
+
+  find(key: ExecutionKey, value: string): JournalExecution | undefined {
     return this.#guard(() => {
-      const select =
-        "SELECT header, status, end_ms, counters FROM execution JOIN progress ON progress.execution = execution.id " +
-        "ORDER BY execution.id";
-      return this.#database
-        .prepare(select)
-        .all()
-        .map((row) => ({
-          header: parseRow<ExecutionHeader>(row["header"]),
-          status: row["status"] as ExecutionStatus,
-          endMs: row["end_ms"] === null ? undefined : Number(row["end_ms"]),
-          // A counter that this version has added is not in older rows.
-          counters: { ...noCounters(), ...parseRow<ExecutionCounters>(row["counters"]) },
-        }));
+      const select = `${SELECT_EXECUTION} WHERE ${KEYS[key]} = ? ORDER BY execution.id LIMIT 1`;
+      const row = this.#prepared(select).get(key === "name" ? JSON.stringify(value) : value);
+      return row && parseExecution(row);
+    });
+  }
+
+  last(): JournalExecution | undefined {
+    return this.#guard(() => {
+      const row = this.#prepared(
+        `${SELECT_EXECUTION} WHERE header -> '$.parent' IS NULL ORDER BY execution.id DESC LIMIT 1`,
+      ).get();
+      return row && parseExecution(row);
     });
   }
 
@@ -169,8 +194,10 @@ export class SqliteJournal implements Journal {
     if (this.#pragma("application_id") === 0) {
       // Written before the switch to the log, so that the file's own header says whose it is.
       this.#database.exec(
-        `${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${JOURNAL_VERSION}`,
+        `${SCHEMA} ${INDEXES} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${JOURNAL_VERSION}`,
       );
+    } else if (this.#pragma("user_version") < JOURNAL_VERSION) {
+      this.#database.exec(`${INDEXES} PRAGMA user_version = ${JOURNAL_VERSION}`);
     }
     // Changes nothing, but fails now if the file can only be read: BEGIN alone makes do with reading then.
     this.#database.exec("DELETE FROM execution WHERE false; COMMIT");
@@ -263,6 +290,20 @@ function openToRead(path: string): DatabaseSync {
     url.searchParams.set("immutable", "1");
     return new DatabaseSync(url, { readOnly: true });
   }
+}
+
+function parseExecution(row: Record<string, unknown>): JournalExecution {
+  const end =
+    row["end_entry"] === null ? undefined : parseRow<Extract<JournalEntry, { kind: "end" }>>(row["end_entry"]);
+  return {
+    header: parseRow<ExecutionHeader>(row["header"]),
+    status: row["status"] as ExecutionStatus,
+    endMs: row["end_ms"] === null ? undefined : Number(row["end_ms"]),
+    result: end?.result,
+    error: end?.error,
+    // A counter that this version has added is not in older rows.
+    counters: { ...noCounters(), ...parseRow<ExecutionCounters>(row["counters"]) },
+  };
 }
 
 function parseRow<T>(text: unknown): T {

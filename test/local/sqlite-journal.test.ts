@@ -196,6 +196,26 @@ test("an empty file becomes a journal, as mktemp makes one, but is none to look 
   expect(readTokens()).toEqual([1]);
 });
 
+test("a journal of the first version is read as it is, and can be looked up by index once it is written", () => {
+  writeJournal(1);
+  const database = new DatabaseSync(file);
+  database.exec("DROP INDEX execution_name; DROP INDEX execution_id; PRAGMA user_version = 1");
+  database.close();
+  for (const readOnly of [true, false]) {
+    const journal = new SqliteJournal(file, { readOnly });
+    expect(journal.find("name", "e")?.header.arn).toBe(header.arn);
+    expect(journal.find("id", "1")?.header.arn).toBe(header.arn);
+    journal.close();
+  }
+  const upgraded = new DatabaseSync(file, { readOnly: true });
+  expect(upgraded.prepare("PRAGMA user_version").get()).toEqual({ user_version: 2 });
+  const plan = (where: string) =>
+    upgraded.prepare(`EXPLAIN QUERY PLAN SELECT id FROM execution WHERE ${where} = ?`).get()?.["detail"];
+  expect(plan("header -> '$.name'")).toMatch(/USING.* INDEX execution_name/);
+  expect(plan("replace(arn, rtrim(arn, replace(arn, '/', '')), '')")).toMatch(/USING.* INDEX execution_id/);
+  upgraded.close();
+});
+
 test("a journal of a newer version is refused, to read and to write", () => {
   writeJournal(1);
   const database = new DatabaseSync(file);

@@ -88,6 +88,64 @@ export function journalSuite(name: string, create: () => Journal): void {
       expect(journal.executions()[0]?.counters.updates).toBe(4);
     });
 
+    test("finds executions by their ARN, their name and the last part of their ARN", () => {
+      const journal = open();
+      const [one, two] = [
+        executionHeader("one"),
+        { ...executionHeader("tw\0\uD800o"), arn: "arn:b/durable/other/two-id" },
+      ];
+      expect(journal.last()).toBeUndefined();
+      journal.create(one);
+      journal.create(two);
+      expect(journal.find("arn", one.arn)).toEqual({ header: one, status: "RUNNING", counters: noCounters() });
+      expect(journal.find("name", "one")?.header).toEqual(one);
+      expect(journal.find("name", two.name)?.header).toEqual(two);
+      expect(journal.find("id", "two-id")?.header).toEqual(two);
+      expect(journal.last()?.header).toEqual(two);
+      for (const key of ["arn", "name", "id"] as const) {
+        expect(journal.find(key, "nobody")).toBeUndefined();
+        expect(journal.find(key, "")).toBeUndefined();
+      }
+    });
+
+    test("finds the first of several executions with one name", () => {
+      const journal = open();
+      const first = executionHeader("same");
+      journal.create(first);
+      journal.create({ ...first, arn: `${first.arn}-b` });
+      expect(journal.find("name", "same")?.header).toEqual(first);
+    });
+
+    test("counts as last what somebody started, not what another execution began", () => {
+      const journal = open();
+      const started = executionHeader("started");
+      const begun = { ...executionHeader("begun"), parent: { arn: started.arn, operationId: "o" }, tenantId: "t" };
+      journal.create(started);
+      journal.create(begun);
+      expect(journal.last()?.header).toEqual(started);
+      expect(journal.find("name", "begun")?.header).toEqual(begun);
+    });
+
+    test("gives the outcome of an execution with the execution", () => {
+      const journal = open();
+      const error = { ErrorType: "RangeError", ErrorMessage: "no" };
+      for (const name of ["good", "bad", "open"]) {
+        const { arn } = executionHeader(name);
+        journal.create(executionHeader(name));
+        journal.append(arn, [checkpointEntry(1)], noCounters());
+        if (name === "good")
+          journal.append(arn, [{ kind: "end", atMs: 7, status: "SUCCEEDED", result: "1" }], noCounters());
+        if (name === "bad") journal.append(arn, [{ kind: "end", atMs: 8, status: "FAILED", error }], noCounters());
+      }
+      const expected = [
+        { status: "SUCCEEDED", endMs: 7, result: "1", error: undefined },
+        { status: "FAILED", endMs: 8, result: undefined, error },
+        { status: "RUNNING", endMs: undefined, result: undefined, error: undefined },
+      ];
+      expect(journal.executions()).toMatchObject(expected);
+      expect(journal.find("name", "bad")).toMatchObject(expected[1] as object);
+    });
+
     test("refuses entries of an execution that it does not have", () => {
       const journal = open();
       expect(() => journal.append("arn:unknown", [checkpointEntry(1)], noCounters())).toThrow(/arn:unknown/);
