@@ -38,6 +38,8 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
+    // What is never due does not move time.
+    if (delayMs === Number.POSITIVE_INFINITY) return { cancel() {} };
     const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
     this.#alarms.add(alarm);
     return { cancel: () => void this.#alarms.delete(alarm) };

@@ -1,14 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
 import type { Clock } from "../core/time.ts";
-import type { ErrorObject, Operation } from "../core/wire.ts";
+import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
+import { Callbacks } from "./callbacks.ts";
+import { ChainedInvokes } from "./chained-invokes.ts";
 import { systemClock } from "./clock.ts";
-import { type ExecutionOutcome, ExecutionRecord, executionIdOf } from "./execution-record.ts";
+import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
+import { type ExecutionOutcome, ExecutionRecord, type RecordHost } from "./execution-record.ts";
+import { FunctionRegistry, type LocalFunction } from "./function-registry.ts";
 import { type HistoryEvent, type HistoryOptions, readHistory } from "./history.ts";
+import { IdleTime } from "./idle-time.ts";
+import { checkInput } from "./input.ts";
 import {
   type ExecutionCounters,
   type ExecutionHeader,
   type ExecutionStatus,
+  type ExternalCompletion,
   type Journal,
   type JournalExecution,
   MemoryJournal,
@@ -23,6 +30,12 @@ export interface LocalEngineOptions extends LocalSettingsOptions {
   readonly journal?: Journal;
   /** Default: the system's time. */
   readonly clock?: Clock & { skip?(): boolean };
+  /**
+   * Whether virtual time may go on until a callback has waited for too long. It does so only when nothing runs and
+   * nothing else is due before; it cannot know of somebody outside who is about to complete the callback. With `false`
+   * it stands still then, until the callback is completed or the clock is moved by hand. Default true.
+   */
+  readonly skipCallbackTimeouts?: boolean;
 }
 
 export interface StartRequest {
@@ -65,33 +78,60 @@ export class LocalEngine {
   readonly #journal: Journal;
   readonly #clock: Clock & { skip?(): boolean };
   readonly #settings: LocalSettings;
-  readonly #handlers = new Map<string, LocalHandler>();
+  readonly #functions = new FunctionRegistry();
   readonly #running = new Map<string, { record: ExecutionRecord; execution: LocalExecution }>();
   readonly #listeners = new Set<(event: ExecutionEvent) => void>();
-  #inFlight = 0;
+  readonly #idleTime: IdleTime;
+  readonly #invokes: ChainedInvokes;
+  readonly #callbacks: Callbacks;
   #closed = false;
+  /** Nothing is written any more. */
+  #journalClosed = false;
 
   /** @throws DurableError `ERR_SETTING_INVALID` */
   constructor(options: LocalEngineOptions = {}) {
-    const { journal, clock, ...settings } = options;
+    const { journal, clock, skipCallbackTimeouts = true, ...settings } = options;
     this.#settings = resolveLocalSettings(settings);
     this.#journal = journal ?? new MemoryJournal();
     this.#clock = clock ?? systemClock;
+    const running = this.#running;
+    this.#idleTime = new IdleTime(this.#clock, skipCallbackTimeouts, function* () {
+      for (const { execution } of running.values()) yield execution.nextWake;
+    });
+    this.#callbacks = new Callbacks((arn, action) => this.#change(arn, action), this.#settings.quotas);
+    this.#invokes = new ChainedInvokes({
+      clock: this.#clock,
+      settings: this.#settings,
+      functions: this.#functions,
+      countRunning: (change) => this.#idleTime.countRunning(change),
+      startChild: (header) => void this.#create(header, this.#functions.handlerOf(header.functionName)),
+      findChild: (arn) => this.#journal.find("arn", arn),
+      openChild: (found) => void this.#open(found, this.#functions.handlerOf(found.header.functionName)),
+      complete: (arn, operationId, completion) => this.#complete(arn, operationId, completion),
+    });
   }
 
   /** Makes a durable handler known under a function's name. */
   register(functionName: string, handler: LocalHandler): void {
-    this.#handlers.set(functionName, handler);
+    this.#functions.add({ kind: "durable", name: functionName, handler });
+  }
+
+  /**
+   * Makes a plain function known, to be called by chained invokes: with the payload parsed, once, and again if the
+   * process ended before it did.
+   */
+  registerFunction(functionName: string, run: LocalFunction): void {
+    this.#functions.add({ kind: "plain", name: functionName, run });
   }
 
   /**
    * Starts an execution, or goes on with the one that has this name, function and input already.
-   * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_INPUT_INVALID`,
-   * `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's
+   * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
+   * `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's
    */
   start(request: StartRequest): LocalExecution {
     this.#checkOpen();
-    const handler = this.#handlerOf(request.functionName);
+    const handler = this.#functions.handlerOf(request.functionName);
     const name = request.name ?? randomUUID();
     checkInput(request.input, this.#settings.quotas.inputBytes);
     const existing = this.#journal.find("name", name);
@@ -107,7 +147,7 @@ export class LocalEngine {
       return this.#open(existing, handler);
     }
     const header: ExecutionHeader = {
-      arn: `arn:aws:lambda:local:000000000000:function:${request.functionName}:$LATEST/durable-execution/${name}/${randomUUID()}`,
+      arn: newExecutionArn(request.functionName, name),
       name,
       functionName: request.functionName,
       input: request.input,
@@ -115,24 +155,26 @@ export class LocalEngine {
       timeoutSeconds: request.executionTimeoutSeconds,
       metadata: request.metadata ?? {},
     };
-    this.#journal.create(header);
-    const record = new ExecutionRecord(header, this.#journal, this.#settings.quotas);
-    record.counters.dataBytes = Buffer.byteLength(request.input ?? "");
-    return this.#run(record, handler);
+    return this.#create(header, handler);
   }
 
   /**
-   * Goes on with an execution where its journal ends; one that has ended just gives its outcome.
-   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`
+   * Goes on with an execution where its journal ends, and with those that it has begun by chained invokes; one that has
+   * ended just gives its outcome.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN` (also for a function that it has invoked),
+   * `ERR_FUNCTION_NOT_DURABLE`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`
    */
   resume(arnOrName: string): LocalExecution {
     this.#checkOpen();
     const found = this.#find(arnOrName);
     if (found === undefined) throw unknownExecution(arnOrName);
-    return this.#open(found, this.#handlerOf(found.header.functionName));
+    return this.#open(found, this.#functions.handlerOf(found.header.functionName));
   }
 
-  /** An execution by ARN, name, id (the ARN's last part) or `last`. */
+  /**
+   * An execution by ARN, name, id (the ARN's last part) or `last`: the one that was started last, by somebody and not by
+   * another execution.
+   */
   find(arnOrName: string): ExecutionSummary | undefined {
     const found = this.#find(arnOrName);
     return found && this.#summarize(found);
@@ -164,6 +206,30 @@ export class LocalEngine {
     else this.#recordOf(found).finish(stopped, this.#clock.now());
   }
 
+  /**
+   * Completes a callback. Text or UTF-8 bytes; nothing, or nothing in it, is no result. Works on any execution of the
+   * journal: one that does not run here and now learns of it when it is resumed.
+   * @throws ServiceRefusal `CallbackTimeoutException` when the callback is closed already, `ResourceNotFoundException` or
+   * `InvalidParameterValueException` when there is no such callback, or the result is too large
+   * @throws DurableError `ERR_ENGINE_CLOSED`, or the journal's
+   */
+  completeCallback(callbackId: string, result?: string | Uint8Array): void {
+    this.#checkOpen();
+    this.#callbacks.succeed(callbackId, result);
+  }
+
+  /** Fails a callback, otherwise like `completeCallback`. */
+  failCallback(callbackId: string, error: ErrorObject = {}): void {
+    this.#checkOpen();
+    this.#callbacks.fail(callbackId, error);
+  }
+
+  /** Says that somebody still works on a callback: its heartbeat time-out begins anew. Throws like `completeCallback`. */
+  heartbeatCallback(callbackId: string): void {
+    this.#checkOpen();
+    this.#callbacks.heartbeat(callbackId);
+  }
+
   /** Calls `listener` with what happens to executions, until the returned function is called. */
   subscribe(listener: (event: ExecutionEvent) => void): () => void {
     this.#listeners.add(listener);
@@ -174,8 +240,43 @@ export class LocalEngine {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all(Array.from(this.#running.values(), ({ execution }) => execution.close(CLOSE_GRACE_MS)));
+    this.#idleTime.stop();
+    const ended = Array.from(this.#running.values(), ({ execution }) => execution.close(CLOSE_GRACE_MS));
+    await Promise.all([...ended, this.#invokes.close(CLOSE_GRACE_MS)]);
+    this.#journalClosed = true;
     this.#journal.close();
+  }
+
+  /** Completes a chained invoke of an execution that runs. */
+  #complete(arn: string, operationId: string, completion: ExternalCompletion): void {
+    if (this.#journalClosed) return;
+    try {
+      this.#running.get(arn)?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
+    } catch {
+      // The journal cannot be written: the execution's result says so.
+    }
+  }
+
+  /** Changes an execution, whether it runs or not; false when there is none. */
+  #change(arn: string, action: (record: ExecutionRecord, nowMs: number) => void): boolean {
+    const live = this.#running.get(arn)?.execution;
+    if (live !== undefined) {
+      live.change(action);
+      return true;
+    }
+    const found = this.#journal.find("arn", arn);
+    if (found === undefined) return false;
+    const record = this.#recordOf(found);
+    if (!this.#journal.readOnly) record.closeInterrupted();
+    action(record, this.#clock.now());
+    return true;
+  }
+
+  #create(header: ExecutionHeader, handler: LocalHandler): LocalExecution {
+    this.#journal.create(header);
+    const record = new ExecutionRecord(header, this.#recordHost());
+    record.counters.dataBytes = Buffer.byteLength(header.input ?? "");
+    return this.#run(record, handler);
   }
 
   #open(found: JournalExecution, handler: LocalHandler): LocalExecution {
@@ -187,6 +288,9 @@ export class LocalEngine {
     }
     const record = this.#recordOf(found);
     record.closeInterrupted();
+    if (record.status === "RUNNING" && record.announcedEnd === undefined) {
+      this.#invokes.resume(record, this.#clock.now());
+    }
     return this.#run(record, handler);
   }
 
@@ -201,38 +305,23 @@ export class LocalEngine {
       handler,
       isWatched: () => this.#listeners.size > 0,
       emit: (event) => this.#emit(event),
-      countRunning: (change) => this.#countRunning(change),
+      countRunning: (change) => this.#idleTime.countRunning(change),
+      beginInvoke: (request) => this.#invokes.begin(record.header.arn, request),
     });
     if (record.status === "RUNNING") this.#running.set(record.header.arn, { record, execution });
     execution.run();
     // An execution that was suspended invokes nothing yet.
-    this.#countRunning(0);
+    this.#idleTime.countRunning(0);
     return execution;
   }
 
   #emit(event: ExecutionEvent): void {
-    if (event.type === "execution-ended") this.#running.delete(event.arn);
+    if (event.type === "execution-ended") {
+      const parent = this.#running.get(event.arn)?.record.header.parent;
+      this.#running.delete(event.arn);
+      if (parent !== undefined) this.#invokes.childEnded(parent, event.outcome);
+    }
     for (const listener of this.#listeners) listener(event);
-  }
-
-  /** When nothing runs any more, virtual time goes on to the next thing due. */
-  #countRunning(change: 1 | 0 | -1): void {
-    this.#inFlight += change;
-    if (this.#clock.skip !== undefined && this.#inFlight === 0) this.#skipWhenIdle();
-  }
-
-  #skipWhenIdle(): void {
-    // Whoever is about to go to sleep does so first.
-    setImmediate(() => {
-      if (this.#inFlight === 0 && !this.#closed && this.#clock.skip?.()) this.#skipWhenIdle();
-    });
-  }
-
-  #handlerOf(functionName: string): LocalHandler {
-    const handler = this.#handlers.get(functionName);
-    if (handler !== undefined) return handler;
-    const known = [...this.#handlers.keys()].join(", ") || "none";
-    throw new DurableError("ERR_FUNCTION_UNKNOWN", `No function "${functionName}" is registered (known: ${known}).`);
   }
 
   #find(wanted: string): JournalExecution | undefined {
@@ -247,9 +336,14 @@ export class LocalEngine {
   }
 
   #recordOf({ header, counters }: JournalExecution): ExecutionRecord {
-    const record = new ExecutionRecord(header, this.#journal, this.#settings.quotas, counters);
+    const record = new ExecutionRecord(header, this.#recordHost(), counters);
     record.restore(this.#journal.entries(header.arn));
     return record;
+  }
+
+  #recordHost(): RecordHost {
+    const newChildArn = (start: OperationUpdate): string | undefined => this.#invokes.newChildArn(start);
+    return { journal: this.#journal, quotas: this.#settings.quotas, newChildArn };
   }
 
   #summarize({ header, status, endMs, result, error, counters }: JournalExecution): ExecutionSummary {
@@ -267,19 +361,6 @@ export class LocalEngine {
       error,
       counters: { ...(this.#running.get(header.arn)?.record.counters ?? counters) },
     };
-  }
-}
-
-function checkInput(input: string | undefined, maxBytes: number): void {
-  if (input === undefined) return;
-  const bytes = Buffer.byteLength(input);
-  if (bytes > maxBytes) {
-    throw new DurableError("ERR_INPUT_TOO_LARGE", `The input is ${bytes} bytes; an execution takes ${maxBytes}.`);
-  }
-  try {
-    JSON.parse(input);
-  } catch (error) {
-    throw new DurableError("ERR_INPUT_INVALID", `The input is not JSON: ${(error as Error).message}`, { cause: error });
   }
 }
 

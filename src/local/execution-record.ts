@@ -1,25 +1,35 @@
-import { createHash } from "node:crypto";
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
+import { newCallbackId } from "./callback-id.ts";
+import { charge } from "./charge.ts";
+import { executionIdOf } from "./execution-arn.ts";
+import type { InvokeRequest } from "./invoke-request.ts";
 import {
   type ExecutionCounters,
   type ExecutionHeader,
   type ExecutionStatus,
+  type ExternalCompletion,
   type Journal,
   type JournalEntry,
   noCounters,
 } from "./journal.ts";
-import { copyOperation, copyUpdate, dataBytes, OperationTable } from "./operation-table.ts";
-import { invalidParameter, type ServiceRefusal } from "./refusal.ts";
+import { copyOperation, copyUpdate, dataBytes, OperationTable, type TableTimer } from "./operation-table.ts";
+import { RecentAnswers } from "./recent-answers.ts";
+import { invalidParameter } from "./refusal.ts";
 import type { LocalQuotas } from "./settings.ts";
 import { validateUpdates } from "./validation.ts";
-
-/** Bytes around the payload, error and name of one update, about. */
-const UPDATE_FRAME_BYTES = 200;
 
 /** What an accepted checkpoint answers with. */
 export interface CheckpointAnswer {
   readonly token: string;
   readonly changed: readonly Operation[];
+}
+
+/** What a record needs of its engine. */
+export interface RecordHost {
+  readonly journal: Journal;
+  readonly quotas: LocalQuotas;
+  /** The ARN of the execution that a chained invoke is to begin; undefined when it begins none. */
+  readonly newChildArn: (start: OperationUpdate) => string | undefined;
 }
 
 /** How an execution ended. */
@@ -36,17 +46,18 @@ export interface ExecutionOutcome {
  * E1  The journal comes first: a change is seen by nobody before its entry is written.
  * E2  A checkpoint spends the latest token, and is applied as a whole or not at all.
  * E3  A checkpoint that was accepted answers its own repetition (same client token, same token) with the same answer.
- * E4  An answer brings each change once: those of the request, and those that the service made since the last one.
+ * E4  An answer brings each change once: those of the request, and those made elsewhere since the last one.
  * E5  Nothing is written after the end.
+ * E6  A callback or a chained invoke is completed once: by whoever comes first.
  */
 export class ExecutionRecord {
   readonly header: ExecutionHeader;
   readonly executionId: string;
   readonly counters: ExecutionCounters;
-  readonly #journal: Journal;
-  readonly #quotas: LocalQuotas;
+  readonly #host: RecordHost;
   readonly #table: OperationTable;
-  readonly #answers = new Map<string, CheckpointAnswer>();
+  readonly #answers = new RecentAnswers<CheckpointAnswer>();
+  #begunInvokes: InvokeRequest[] = [];
   /** When the journal's last entry was written, epoch milliseconds; for a record that was restored. */
   #lastMs = 0;
   #undelivered = new Set<string>();
@@ -58,12 +69,11 @@ export class ExecutionRecord {
   /** An end that a checkpoint announced; it is written when the invocation is over. */
   #announced: ExecutionOutcome | undefined;
 
-  constructor(header: ExecutionHeader, journal: Journal, quotas: LocalQuotas, counters = noCounters()) {
+  constructor(header: ExecutionHeader, host: RecordHost, counters = noCounters()) {
     this.header = header;
     this.counters = { ...counters };
     this.executionId = executionIdOf(header.arn);
-    this.#journal = journal;
-    this.#quotas = quotas;
+    this.#host = host;
     this.#table = new OperationTable(header, this.executionId);
   }
 
@@ -85,11 +95,14 @@ export class ExecutionRecord {
           this.#undelivered.clear();
           break;
         case "timers":
+        case "completion":
           for (const id of changed) this.#undelivered.add(id);
           break;
         case "invocation":
           this.#invocation = undefined;
           this.#suspended = entry.error === undefined;
+          break;
+        case "heartbeat":
           break;
         case "end": {
           const { status, result, error } = entry;
@@ -134,8 +147,25 @@ export class ExecutionRecord {
     return this.#undelivered.size > 0;
   }
 
-  get nextDueMs(): number | undefined {
-    return this.#table.nextDueMs;
+  /** What the service does next by itself. */
+  get nextTimer(): TableTimer | undefined {
+    return this.#table.nextTimer;
+  }
+
+  operation(id: string): Operation | undefined {
+    return this.#table.get(id);
+  }
+
+  /** The chained invokes that have begun and not ended. */
+  openInvokes(): InvokeRequest[] {
+    return [...this.#table.openInvokes()];
+  }
+
+  /** The chained invokes that checkpoints began since this was last asked. */
+  takeBegunInvokes(): InvokeRequest[] {
+    const begun = this.#begunInvokes;
+    if (begun.length > 0) this.#begunInvokes = [];
+    return begun;
   }
 
   operations(): IterableIterator<Operation> {
@@ -169,21 +199,24 @@ export class ExecutionRecord {
     nowMs: number,
   ): CheckpointAnswer {
     const repetition = clientToken === undefined ? undefined : `${clientToken} ${token}`;
-    const answered = repetition === undefined ? undefined : this.#answers.get(repetition);
+    const answered = repetition === undefined ? undefined : this.#answers.get(repetition, nowMs);
     if (answered !== undefined) return answered; // E3
     if (this.#end !== undefined || this.#announced !== undefined || token !== this.#tokenText()) {
       throw invalidParameter("Invalid checkpoint token");
     }
     const updates = given.map(copyUpdate);
-    validateUpdates(updates, (id) => this.#table.get(id), {
-      payloadBytes: this.#quotas.payloadBytes,
-      errorBytes: this.#quotas.errorBytes,
-      resultBytes: this.#quotas.inputBytes,
-    });
-    const counters = this.#charge(updates);
+    const { quotas } = this.#host;
+    const known = (id: string): Operation | undefined => this.#table.get(id);
+    const { payloadBytes, errorBytes, inputBytes: resultBytes } = quotas;
+    validateUpdates(updates, known, { payloadBytes, errorBytes, resultBytes });
+    const isKnown = (id: string): boolean => known(id) !== undefined;
+    const counters = charge(this.counters, updates, { isKnown, known: this.#table.size - 1, quotas });
     const entries = this.#dueTimers(nowMs);
     const next = this.#token + 1;
-    if (updates.length > 0) entries.push({ kind: "checkpoint", atMs: nowMs, token: next, clientToken, updates });
+    if (updates.length > 0) {
+      const assigned = this.#assign(updates);
+      entries.push({ kind: "checkpoint", atMs: nowMs, token: next, clientToken, updates, ...assigned });
+    }
     this.#write(entries, counters); // E1
     this.#token = next; // E2
     this.#announced = announcedEnd(updates) ?? this.#announced;
@@ -192,11 +225,31 @@ export class ExecutionRecord {
     for (const entry of entries) for (const id of this.#table.apply(entry)) changed.add(id);
     const operations = Array.from(changed, (id) => copyOperation(this.#table.get(id) as Operation)); // E4
     const answer = { token: this.#tokenText(), changed: operations };
-    if (repetition !== undefined) this.#answers.set(repetition, answer);
+    if (repetition !== undefined) this.#answers.add(repetition, answer, nowMs);
+    for (const { Id: id, Type: type } of updates) {
+      const begun = type === "CHAINED_INVOKE" ? this.#table.openInvoke(id as string) : undefined;
+      if (begun !== undefined) this.#begunInvokes.push(begun);
+    }
     return answer;
   }
 
-  /** Completes waits and retry delays whose time has come. */
+  /** Completes a callback or a chained invoke; one that is no longer open stays as it is. */
+  complete(id: string, { status, result, error }: ExternalCompletion, nowMs: number): void {
+    if (this.#end !== undefined || this.#table.get(id)?.Status !== "STARTED") return; // E5, E6
+    const entry: JournalEntry = { kind: "completion", atMs: nowMs, id, status, result, error };
+    const bytes = dataBytes({ Payload: result, Error: error });
+    this.#write([entry], { ...this.counters, dataBytes: this.counters.dataBytes + bytes }); // E1
+    for (const changed of this.#table.apply(entry)) this.#undelivered.add(changed);
+  }
+
+  /** Restarts the heartbeat timer of a callback. */
+  heartbeat(id: string, nowMs: number): void {
+    const entry: JournalEntry = { kind: "heartbeat", atMs: nowMs, id };
+    this.#write([entry], this.counters); // E1
+    this.#table.apply(entry);
+  }
+
+  /** Completes waits and retry delays whose time has come, and closes callbacks that have waited for too long. */
   completeTimers(nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const entries = this.#dueTimers(nowMs);
@@ -232,50 +285,30 @@ export class ExecutionRecord {
     return ids.length === 0 ? [] : [{ kind: "timers", atMs: nowMs, ids }];
   }
 
-  #write(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
-    if (entries.length > 0) this.#journal.append(this.header.arn, entries, counters);
-    Object.assign(this.counters, counters);
+  /** What the service gives to operations that start. */
+  #assign(updates: readonly OperationUpdate[]): { readonly assigned?: Record<string, string> } {
+    let assigned: Record<string, string> | undefined;
+    for (const update of updates) {
+      const { Id: operationId, Type: type, Action: action } = update;
+      if (operationId === undefined || action !== "START") continue;
+      let given: string | undefined;
+      if (type === "CALLBACK") given = newCallbackId({ arn: this.header.arn, operationId });
+      if (type === "CHAINED_INVOKE") given = this.#host.newChildArn(update);
+      if (given === undefined) continue;
+      assigned ??= {};
+      assigned[operationId] = given;
+    }
+    return assigned === undefined ? {} : { assigned };
   }
 
-  /** The counters after these updates. */
-  #charge(updates: readonly OperationUpdate[]): ExecutionCounters {
-    const counters = { ...this.counters };
-    const started = new Set<string>();
-    for (const update of updates) {
-      const bytes = dataBytes(update);
-      counters.updates++;
-      counters.dataBytes += bytes;
-      counters.requestBytes += bytes + UPDATE_FRAME_BYTES + (update.Name?.length ?? 0);
-      if (update.Action === "RETRY") {
-        counters.retries++;
-        counters.operations++;
-      }
-      if (update.Type !== "EXECUTION" && this.#table.get(update.Id as string) === undefined) {
-        started.add(update.Id as string);
-      }
-    }
-    counters.checkpoints++;
-    counters.operations += started.size;
-    const operations = this.#table.size - 1 + started.size;
-    if (started.size > 0 && operations > this.#quotas.operations) {
-      throw quotaExceeded("operations", operations, this.#quotas.operations);
-    }
-    if (counters.dataBytes > this.#quotas.dataBytes && counters.dataBytes > this.counters.dataBytes) {
-      throw quotaExceeded("bytes of data", counters.dataBytes, this.#quotas.dataBytes);
-    }
-    return counters;
+  #write(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
+    if (entries.length > 0) this.#host.journal.append(this.header.arn, entries, counters);
+    Object.assign(this.counters, counters);
   }
 
   #tokenText(): string {
     return Buffer.from(`${this.executionId}:${this.#token}`).toString("base64");
   }
-}
-
-function quotaExceeded(what: string, value: number, limit: number): ServiceRefusal {
-  return invalidParameter(
-    `The execution would have ${value} ${what}; the quota is ${limit}. Write less in one execution, or split the work ` +
-      "over several; the embedded engine's quotas can be moved.",
-  );
 }
 
 function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
@@ -290,10 +323,4 @@ function outcomeOf(
   error: ErrorObject | undefined,
 ): ExecutionOutcome {
   return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
-}
-
-/** The id of the EXECUTION operation: made from the ARN, so that it is the same after a restart. */
-export function executionIdOf(arn: string): string {
-  const hex = createHash("sha256").update(arn).digest("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

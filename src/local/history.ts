@@ -1,5 +1,5 @@
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
-import type { ExecutionHeader, JournalEntry } from "./journal.ts";
+import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "./journal.ts";
 import { OperationTable } from "./operation-table.ts";
 
 /** One event, in the service's format: the details stand in a member named after the event's type. */
@@ -30,6 +30,15 @@ const PREFIX: Partial<Record<string, string>> = {
   CHAINED_INVOKE: "ChainedInvoke",
 };
 
+const SUFFIX: Record<ExternalCompletion["status"], string> = {
+  SUCCEEDED: "Succeeded",
+  FAILED: "Failed",
+  TIMED_OUT: "TimedOut",
+  STOPPED: "Stopped",
+};
+
+type CheckpointEntry = Extract<JournalEntry, { kind: "checkpoint" }>;
+
 /** The history of an execution, made from its journal. */
 export function readHistory(
   header: ExecutionHeader,
@@ -50,11 +59,18 @@ export function readHistory(
       case "checkpoint":
         for (const update of entry.updates) {
           table.apply({ ...entry, updates: [update] });
-          writer.update(update, table.get(update.Id as string), entry.atMs);
+          writer.update(update, table.get(update.Id as string), entry);
         }
         break;
       case "timers":
+        table.apply(entry);
         for (const id of entry.ids) writer.timer(table.get(id), entry.atMs);
+        break;
+      case "completion":
+        table.apply(entry);
+        writer.completion(table.get(entry.id), entry);
+        break;
+      case "heartbeat":
         table.apply(entry);
         break;
       case "invocation":
@@ -108,12 +124,17 @@ class HistoryWriter {
     return { Payload: error, Truncated: false };
   }
 
-  update(update: OperationUpdate, operation: Operation | undefined, atMs: number): void {
+  update(update: OperationUpdate, operation: Operation | undefined, { atMs, assigned }: CheckpointEntry): void {
     const prefix = PREFIX[update.Type ?? ""];
     if (prefix === undefined) return;
     switch (update.Action) {
       case "START":
-        return this.add(`${prefix}Started`, atMs, update, this.#started(update, operation));
+        return this.add(
+          `${prefix}Started`,
+          atMs,
+          update,
+          this.#started(update, operation, assigned?.[update.Id as string]),
+        );
       case "SUCCEED":
         return this.add(`${prefix}Succeeded`, atMs, update, {
           Result: this.payload(update.Payload),
@@ -139,20 +160,55 @@ class HistoryWriter {
     }
   }
 
-  #started(update: OperationUpdate, operation: Operation | undefined): object {
-    if (update.Type !== "WAIT") return {};
-    return {
-      Duration: update.WaitOptions?.WaitSeconds,
-      ScheduledEndTimestamp: operation?.WaitDetails?.ScheduledEndTimestamp,
-    };
+  #started(update: OperationUpdate, operation: Operation | undefined, assigned: string | undefined): object {
+    switch (update.Type) {
+      case "WAIT":
+        return {
+          Duration: update.WaitOptions?.WaitSeconds,
+          ScheduledEndTimestamp: operation?.WaitDetails?.ScheduledEndTimestamp,
+        };
+      case "CALLBACK": {
+        const { TimeoutSeconds: timeout, HeartbeatTimeoutSeconds: heartbeat } = update.CallbackOptions ?? {};
+        return {
+          CallbackId: assigned,
+          ...(heartbeat ? { HeartbeatTimeout: heartbeat } : {}),
+          ...(timeout ? { Timeout: timeout } : {}),
+        };
+      }
+      case "CHAINED_INVOKE": {
+        const { FunctionName, TenantId } = update.ChainedInvokeOptions ?? {};
+        return {
+          FunctionName,
+          ...(TenantId === undefined ? {} : { TenantId }),
+          Input: this.payload(update.Payload),
+          ...(assigned === undefined ? {} : { ExecutedVersion: "$LATEST", DurableExecutionArn: assigned }),
+        };
+      }
+      default:
+        return {};
+    }
   }
 
-  /** A wait that is over; a retry that is due is no event. */
+  /** A wait or a callback whose time is over; a retry that is due is no event. */
   timer(operation: Operation | undefined, atMs: number): void {
+    if (operation?.Type === "CALLBACK") {
+      const error = operation.CallbackDetails?.Error;
+      return this.completion(operation, { atMs, status: "TIMED_OUT", error });
+    }
     if (operation?.Type !== "WAIT") return;
     const start = operation.StartTimestamp?.getTime() ?? atMs;
     const due = operation.WaitDetails?.ScheduledEndTimestamp?.getTime() ?? atMs;
     this.add("WaitSucceeded", atMs, operation, { Duration: Math.round((due - start) / 1_000) });
+  }
+
+  /** A callback or a chained invoke that ended. */
+  completion(
+    operation: Operation | undefined,
+    { atMs, status, result, error }: ExternalCompletion & { readonly atMs: number },
+  ): void {
+    if (operation === undefined) return;
+    const details = status === "SUCCEEDED" ? { Result: this.payload(result) } : { Error: this.error(error) };
+    this.add(`${PREFIX[operation.Type ?? ""]}${SUFFIX[status]}`, atMs, operation, details);
   }
 
   end(entry: Extract<JournalEntry, { kind: "end" }>): void {

@@ -43,6 +43,13 @@ export interface ParentOperation {
   readonly operationId: string;
 }
 
+/** How a callback or a chained invoke ended. */
+export interface ExternalCompletion {
+  readonly status: "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED";
+  readonly result?: string | undefined;
+  readonly error?: ErrorObject | undefined;
+}
+
 /** One thing that happened to an execution. The journal is the list of them; everything else follows from it. */
 export type JournalEntry =
   /** An invocation begins. `token` is its first one; the news that its event brings are told. */
@@ -54,9 +61,15 @@ export type JournalEntry =
       readonly token: number;
       readonly clientToken?: string | undefined;
       readonly updates: readonly OperationUpdate[];
+      /** What the service gave to operations that start: a callback its id, a chained invoke its execution's ARN. */
+      readonly assigned?: Readonly<Record<string, string>> | undefined;
     }
-  /** Waits that are over, and retries that are due. */
+  /** Waits that are over, retries that are due, and callbacks that have waited for too long. */
   | { readonly kind: "timers"; readonly atMs: number; readonly ids: readonly string[] }
+  /** A callback or a chained invoke was completed from outside. */
+  | ({ readonly kind: "completion"; readonly atMs: number; readonly id: string } & ExternalCompletion)
+  /** Somebody outside still works on a callback. */
+  | { readonly kind: "heartbeat"; readonly atMs: number; readonly id: string }
   /** An invocation is over. */
   | {
       readonly kind: "invocation";

@@ -1,5 +1,3 @@
-import type { ExecutionHeader } from "./journal.ts";
-
 /** The Lambda context that a handler is given. */
 export interface LambdaContextLike {
   awsRequestId: string;
@@ -9,6 +7,7 @@ export interface LambdaContextLike {
   memoryLimitInMB: string;
   logGroupName: string;
   logStreamName: string;
+  tenantId?: string;
   callbackWaitsForEmptyEventLoop: boolean;
   getRemainingTimeInMillis(): number;
   done(): void;
@@ -16,20 +15,25 @@ export interface LambdaContextLike {
   succeed(): void;
 }
 
-export function lambdaContext(
-  header: ExecutionHeader,
-  awsRequestId: string,
-  remainingMs: () => number,
-): LambdaContextLike {
+export interface InvocationIdentity {
+  readonly functionName: string;
+  readonly functionArn: string;
+  readonly requestId: string;
+  readonly tenantId: string | undefined;
+}
+
+export function lambdaContext(identity: InvocationIdentity, remainingMs: () => number): LambdaContextLike {
+  const { functionName, functionArn, requestId, tenantId } = identity;
   return {
-    awsRequestId,
-    functionName: header.functionName,
+    awsRequestId: requestId,
+    functionName,
     functionVersion: "$LATEST",
-    invokedFunctionArn: header.arn.split(":").slice(0, 7).join(":"),
+    invokedFunctionArn: functionArn,
     memoryLimitInMB: "1769",
-    logGroupName: `/aws/lambda/${header.functionName}`,
+    logGroupName: `/aws/lambda/${functionName}`,
     logStreamName: "local",
     callbackWaitsForEmptyEventLoop: true,
+    ...(tenantId === undefined ? {} : { tenantId }),
     getRemainingTimeInMillis: () => Math.max(0, remainingMs()),
     done() {},
     fail() {},

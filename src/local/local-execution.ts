@@ -1,19 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "../client/client.ts";
+import { DurableExecutionInvocationInputWithClient } from "../client/client.ts";
 import { DurableError } from "../core/errors.ts";
 import type { Clock, Timer } from "../core/time.ts";
-import type {
-  CheckpointDurableExecutionRequest,
-  CheckpointDurableExecutionResponse,
-  ErrorObject,
-  GetDurableExecutionStateRequest,
-  GetDurableExecutionStateResponse,
-} from "../core/wire.ts";
+import type { CheckpointDurableExecutionRequest, ErrorObject } from "../core/wire.ts";
+import { withDeadline } from "./deadline.ts";
+import { functionArn } from "./execution-arn.ts";
+import { ExecutionClient } from "./execution-client.ts";
 import type { ExecutionOutcome, ExecutionRecord } from "./execution-record.ts";
+import type { InvokeRequest } from "./invoke-request.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { readOutput } from "./output.ts";
 import { invalidParameter, ServiceRefusal } from "./refusal.ts";
 import type { LocalSettings } from "./settings.ts";
+import { Sleeper } from "./sleeper.ts";
 import { StatePages } from "./state-pages.ts";
 
 /** A durable handler, of this package or of the official one. */
@@ -42,6 +41,8 @@ export interface ExecutionHost {
   readonly emit: (event: ExecutionEvent) => void;
   /** An invocation begins (1) or ends (-1): virtual time stands still meanwhile. */
   readonly countRunning: (change: 1 | -1) => void;
+  /** A checkpoint began a chained invoke. */
+  readonly beginInvoke: (request: InvokeRequest) => void;
 }
 
 /**
@@ -59,9 +60,8 @@ export class LocalExecution {
   readonly #host: ExecutionHost;
   #settle!: (outcome: ExecutionOutcome) => void;
   #reject!: (error: unknown) => void;
+  readonly #sleeper: Sleeper;
   #timeout: Timer | undefined;
-  #alarm: Timer | undefined;
-  #wake: (() => void) | undefined;
   #failuresInRow = 0;
   #closed: DurableError | undefined;
   /** The engine no longer waits for the invocation in flight: what becomes of it is not written. */
@@ -73,6 +73,7 @@ export class LocalExecution {
     this.name = record.header.name;
     this.#record = record;
     this.#host = host;
+    this.#sleeper = new Sleeper(host.clock);
     this.result = new Promise((resolve, reject) => {
       this.#settle = resolve;
       this.#reject = reject;
@@ -98,9 +99,33 @@ export class LocalExecution {
     if (this.#record.status !== "RUNNING") return;
     this.#record.finish(outcome, this.#host.clock.now());
     this.#cancelTimers();
-    this.#wake?.();
+    this.#sleeper.wake();
     this.#settle(outcome);
     this.#host.emit({ type: "execution-ended", arn: this.arn, outcome });
+  }
+
+  /**
+   * Changes the record from outside; an execution that waits learns of it at once, an invocation in flight with its next
+   * checkpoint.
+   * @throws what `action` throws
+   */
+  change(action: (record: ExecutionRecord, nowMs: number) => void): void {
+    try {
+      action(this.#record, this.#host.clock.now());
+    } catch (error) {
+      if (!(error instanceof ServiceRefusal)) this.#fail(error);
+      throw error;
+    } finally {
+      this.#sleeper.wake();
+    }
+  }
+
+  /** When the execution goes on by itself, and whether because a callback has then waited for too long. */
+  get nextWake(): { readonly dueMs: number; readonly isCallback: boolean } | undefined {
+    const { dueMs } = this.#sleeper;
+    if (dueMs === undefined) return undefined;
+    const timer = this.#record.nextTimer;
+    return { dueMs, isCallback: timer?.dueMs === dueMs && this.#record.operation(timer.id)?.Type === "CALLBACK" };
   }
 
   /** Begins no more invocations; resolves when the one in flight is over, or after `graceMs`. */
@@ -108,7 +133,7 @@ export class LocalExecution {
     const message = `The engine was closed before execution "${this.name}" ended. Resume it to let it go on.`;
     this.#closed = new DurableError("ERR_ENGINE_CLOSED", message);
     this.#cancelTimers();
-    this.#wake?.();
+    this.#sleeper.wake();
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);
@@ -124,7 +149,7 @@ export class LocalExecution {
     while (this.#goesOn) {
       const next = await this.#invoke();
       if (next === "wait") await this.#news();
-      if (next === "pause") await this.#sleep(this.#host.clock.now() + this.#host.settings.invocation.retryPauseMs);
+      if (next === "pause") await this.#pause(this.#host.settings.invocation.retryPauseMs);
     }
   }
 
@@ -137,18 +162,14 @@ export class LocalExecution {
     while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());
       if (this.#record.hasNews) return;
-      await this.#sleep(this.#record.nextDueMs);
+      await this.#sleeper.until(this.#record.nextTimer?.dueMs ?? Number.POSITIVE_INFINITY);
     }
   }
 
-  /** Resolves at `untilMs`, or when something happens. */
-  #sleep(untilMs: number | undefined): Promise<void> {
-    if (this.#closed !== undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-      this.#alarm = undefined;
-      if (untilMs !== undefined) this.#alarm = this.#host.clock.after(untilMs - this.#host.clock.now(), resolve);
-    });
+  /** What happens meanwhile does not cut the pause short. */
+  async #pause(pauseMs: number): Promise<void> {
+    const untilMs = this.#host.clock.now() + pauseMs;
+    while (this.#goesOn && this.#host.clock.now() < untilMs) await this.#sleeper.until(untilMs);
   }
 
   async #invoke(): Promise<"again" | "wait" | "pause"> {
@@ -171,10 +192,12 @@ export class LocalExecution {
     );
     this.#host.countRunning(1);
     this.#host.emit({ type: "invocation-started", arn: this.arn });
-    const deadlineMs = startMs + this.#host.settings.invocation.timeoutMs;
-    const context = lambdaContext(this.#record.header, requestId, () => deadlineMs - clock.now());
+    const { timeoutMs } = this.#host.settings.invocation;
+    const { functionName, tenantId } = this.#record.header;
+    const identity = { functionName, functionArn: functionArn(functionName), requestId, tenantId };
+    const context = lambdaContext(identity, () => startMs + timeoutMs - clock.now());
     try {
-      const output = await this.#withDeadline(this.#host.handler(event, context));
+      const output = await withDeadline(clock, timeoutMs, this.#host.handler(event, context));
       return this.#conclude(output);
     } catch (error) {
       if (error instanceof DurableError && error.code.startsWith("ERR_JOURNAL")) throw error;
@@ -182,23 +205,6 @@ export class LocalExecution {
     } finally {
       invocation.over = true;
       this.#host.countRunning(-1);
-    }
-  }
-
-  async #withDeadline(running: Promise<unknown>): Promise<unknown> {
-    let timer: Timer | undefined;
-    const { timeoutMs } = this.#host.settings.invocation;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = this.#host.clock.after(timeoutMs, () => {
-        const error = new Error(`Task timed out after ${(timeoutMs / 1_000).toFixed(2)} seconds`);
-        error.name = "Sandbox.Timedout";
-        reject(error);
-      });
-    });
-    try {
-      return await Promise.race([running, deadline]);
-    } finally {
-      timer?.cancel();
     }
   }
 
@@ -238,55 +244,24 @@ export class LocalExecution {
     return "again";
   }
 
-  #client(pages: StatePages, invocation: { readonly over: boolean }): DurableExecutionClient {
-    const { latencyMs } = this.#host.settings;
-    return {
-      checkpoint: async (request) => {
-        if (latencyMs.checkpoint > 0) await delay(latencyMs.checkpoint);
-        return this.#checkpoint(request, invocation);
+  #client(pages: StatePages, invocation: { readonly over: boolean }): ExecutionClient {
+    return new ExecutionClient({
+      record: this.#record,
+      pages,
+      latencyMs: this.#host.settings.latencyMs,
+      now: () => this.#host.clock.now(),
+      check: () => {
+        if (this.#closed !== undefined) throw this.#closed;
+        if (invocation.over) throw invalidParameter("Invalid checkpoint token");
       },
-      getExecutionState: async (request) => {
-        if (latencyMs.getState > 0) await delay(latencyMs.getState);
-        return this.#readState(request, pages);
+      onCheckpoint: (updates) => {
+        if (this.#host.isWatched()) {
+          this.#host.emit({ type: "checkpoint", arn: this.arn, updates, counters: this.#record.counters });
+        }
+        for (const request of this.#record.takeBegunInvokes()) this.#host.beginInvoke(request);
       },
-    };
-  }
-
-  #checkpoint(
-    request: CheckpointDurableExecutionRequest,
-    invocation: { readonly over: boolean },
-  ): CheckpointDurableExecutionResponse {
-    if (this.#closed !== undefined) throw this.#closed;
-    this.#checkArn(request.DurableExecutionArn);
-    if (invocation.over) throw invalidParameter("Invalid checkpoint token");
-    const updates = request.Updates ?? [];
-    try {
-      const { CheckpointToken: token, ClientToken: clientToken } = request;
-      const answer = this.#record.checkpoint(token, clientToken, updates, this.#host.clock.now());
-      if (this.#host.isWatched()) {
-        this.#host.emit({ type: "checkpoint", arn: this.arn, updates, counters: this.#record.counters });
-      }
-      return {
-        CheckpointToken: answer.token,
-        NewExecutionState: { Operations: [...answer.changed], NextMarker: undefined },
-      };
-    } catch (error) {
-      if (error instanceof ServiceRefusal) throw error;
-      this.#fail(error);
-      throw error;
-    }
-  }
-
-  #readState(request: GetDurableExecutionStateRequest, pages: StatePages): GetDurableExecutionStateResponse {
-    this.#checkArn(request.DurableExecutionArn);
-    this.#record.counters.stateReads++;
-    const { operations, nextMarker } = pages.read(request.Marker, request.MaxItems);
-    return { Operations: operations, NextMarker: nextMarker };
-  }
-
-  #checkArn(arn: string | undefined): void {
-    if (arn === this.arn) return;
-    throw new ServiceRefusal("ResourceNotFoundException", 404, `Durable execution not found: ${arn}`);
+      onFailure: (error) => this.#fail(error),
+    });
   }
 
   /** The journal cannot be written: nothing that happens now would last. */
@@ -294,21 +269,16 @@ export class LocalExecution {
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });
     this.#cancelTimers();
-    this.#wake?.();
+    this.#sleeper.wake();
     this.#reject(error);
   }
 
   #cancelTimers(): void {
     this.#timeout?.cancel();
-    this.#alarm?.cancel();
   }
 }
 
 function describe(thrown: unknown): ErrorObject {
   if (!(thrown instanceof Error)) return { ErrorType: "Error", ErrorMessage: String(thrown) };
   return { ErrorType: thrown.name, ErrorMessage: thrown.message };
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,12 +1,25 @@
 import { DeadlineHeap } from "../core/deadline-heap.ts";
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
+import { CallbackTimer } from "./callback-timer.ts";
+import { type InvokeRequest, invokeRequest } from "./invoke-request.ts";
 import type { ExecutionHeader, JournalEntry } from "./journal.ts";
-import { applyUpdate, completeTimer, timerDueMs } from "./transitions.ts";
+import { applyUpdate, completeFromOutside, completeTimer, timerDueMs } from "./transitions.ts";
+
+/** What the service will do to an operation by itself. */
+export interface TableTimer {
+  readonly id: string;
+  /** Epoch milliseconds. */
+  readonly dueMs: number;
+}
 
 /** The operations of one execution, as the journal's entries made them. In the order in which they were started. */
 export class OperationTable {
   readonly #operations = new Map<string, Operation>();
-  readonly #timers = new DeadlineHeap<{ readonly id: string; readonly dueMs: number }>();
+  readonly #timers = new DeadlineHeap<TableTimer>();
+  /** Of the callbacks that are open. */
+  readonly #callbacks = new Map<string, CallbackTimer>();
+  /** The chained invokes that are open. */
+  readonly #invokes = new Map<string, InvokeRequest>();
   /** Waiting for something from outside: a STEP in PENDING, or a WAIT, CALLBACK or CHAINED_INVOKE in STARTED. */
   #pending = 0;
 
@@ -54,22 +67,45 @@ export class OperationTable {
     for (const operation of this.#operations.values()) if (!isPruned(operation.ParentId)) yield operation;
   }
 
+  openInvokes(): IterableIterator<InvokeRequest> {
+    return this.#invokes.values();
+  }
+
+  openInvoke(id: string): InvokeRequest | undefined {
+    return this.#invokes.get(id);
+  }
+
   /** Changes what the entry says; returns the ids of changed operations, each once. */
   apply(entry: JournalEntry): Set<string> {
     const changed = new Set<string>();
-    if (entry.kind === "checkpoint") {
-      for (const update of entry.updates) {
-        if (update.Type === "EXECUTION") continue;
-        this.#put(applyUpdate(this.#operations.get(update.Id as string), update, entry.atMs));
-        changed.add(update.Id as string);
-      }
-    } else if (entry.kind === "timers") {
-      for (const id of entry.ids) {
-        const operation = this.#operations.get(id);
-        if (operation === undefined) continue;
-        this.#put(completeTimer(operation, entry.atMs));
-        changed.add(id);
-      }
+    const change = (id: string, make: (operation: Operation) => Operation): void => {
+      const operation = this.#operations.get(id);
+      if (operation === undefined) return;
+      this.#put(make(operation));
+      changed.add(id);
+    };
+    switch (entry.kind) {
+      case "checkpoint":
+        for (const update of entry.updates) {
+          if (update.Type === "EXECUTION") continue;
+          this.#update(update, entry.atMs, entry.assigned?.[update.Id as string]);
+          changed.add(update.Id as string);
+        }
+        break;
+      case "timers":
+        for (const id of entry.ids) change(id, (operation) => this.#timeOut(operation, entry.atMs));
+        break;
+      case "completion":
+        change(entry.id, (operation) => completeFromOutside(operation, entry, entry.atMs));
+        break;
+      case "heartbeat":
+        this.#callbacks.get(entry.id)?.beat(entry.atMs);
+        this.#arm(entry.id);
+        break;
+      case "begin":
+      case "invocation":
+      case "end":
+        break;
     }
     return changed;
   }
@@ -77,25 +113,35 @@ export class OperationTable {
   /** Operations whose time has come, in the order of their time. */
   takeDue(nowMs: number): string[] {
     const due: string[] = [];
-    for (let next = this.#nextTimer(); next !== undefined && next.dueMs <= nowMs; next = this.#nextTimer()) {
+    for (let next = this.nextTimer; next !== undefined && next.dueMs <= nowMs; next = this.nextTimer) {
       this.#timers.removeFirst();
       due.push(next.id);
     }
     return due;
   }
 
-  get nextDueMs(): number | undefined {
-    return this.#nextTimer()?.dueMs;
-  }
-
   /** The first timer that still counts: a later change may have outdated those before. */
-  #nextTimer(): { readonly id: string; readonly dueMs: number } | undefined {
+  get nextTimer(): TableTimer | undefined {
     for (let next = this.#timers.first; next !== undefined; next = this.#timers.first) {
-      const operation = this.#operations.get(next.id);
-      if (operation !== undefined && timerDueMs(operation) === next.dueMs) return next;
+      if (this.#dueMs(next.id) === next.dueMs) return next;
       this.#timers.removeFirst();
     }
     return undefined;
+  }
+
+  #update(update: OperationUpdate, atMs: number, assigned: string | undefined): void {
+    const id = update.Id as string;
+    if (update.Action === "START") {
+      if (update.Type === "CALLBACK") this.#callbacks.set(id, new CallbackTimer(update.CallbackOptions ?? {}, atMs));
+      if (update.Type === "CHAINED_INVOKE") this.#invokes.set(id, invokeRequest(update, assigned));
+    }
+    this.#put(applyUpdate(this.#operations.get(id), update, atMs, assigned));
+  }
+
+  #timeOut(operation: Operation, atMs: number): Operation {
+    const callback = this.#callbacks.get(operation.Id as string);
+    if (callback === undefined) return completeTimer(operation, atMs);
+    return completeFromOutside(operation, { status: "TIMED_OUT", error: callback.error }, atMs);
   }
 
   #put(operation: Operation): void {
@@ -103,8 +149,22 @@ export class OperationTable {
     const before = this.#operations.get(id);
     this.#pending += Number(isPending(operation)) - Number(before !== undefined && isPending(before));
     this.#operations.set(id, operation);
-    const dueMs = timerDueMs(operation);
+    if (operation.Status !== "STARTED") {
+      this.#callbacks.delete(id);
+      this.#invokes.delete(id);
+    }
+    this.#arm(id);
+  }
+
+  #arm(id: string): void {
+    const dueMs = this.#dueMs(id);
     if (dueMs !== undefined) this.#timers.add({ id, dueMs });
+  }
+
+  #dueMs(id: string): number | undefined {
+    const operation = this.#operations.get(id);
+    if (operation?.Type === "CALLBACK") return this.#callbacks.get(id)?.dueMs;
+    return operation && timerDueMs(operation);
   }
 }
 
@@ -121,9 +181,10 @@ export function copyOperation(operation: Operation): Operation {
   else if (context !== undefined) copy.ContextDetails = { ...context, ...copyError(context) };
   else if (operation.WaitDetails !== undefined) copy.WaitDetails = { ...operation.WaitDetails };
   else if (operation.ExecutionDetails !== undefined) copy.ExecutionDetails = { ...operation.ExecutionDetails };
-  else if (operation.CallbackDetails !== undefined) copy.CallbackDetails = { ...operation.CallbackDetails };
-  else if (operation.ChainedInvokeDetails !== undefined) {
-    copy.ChainedInvokeDetails = { ...operation.ChainedInvokeDetails };
+  else if (operation.CallbackDetails !== undefined) {
+    copy.CallbackDetails = { ...operation.CallbackDetails, ...copyError(operation.CallbackDetails) };
+  } else if (operation.ChainedInvokeDetails !== undefined) {
+    copy.ChainedInvokeDetails = { ...operation.ChainedInvokeDetails, ...copyError(operation.ChainedInvokeDetails) };
   }
   return copy;
 }

@@ -1,7 +1,16 @@
 import type { Operation, OperationStatus, OperationUpdate } from "../core/wire.ts";
+import type { ExternalCompletion } from "./journal.ts";
 
-/** The operation after a valid update. `nowMs` is epoch milliseconds; nothing is changed in place. */
-export function applyUpdate(known: Operation | undefined, update: OperationUpdate, nowMs: number): Operation {
+/**
+ * The operation after a valid update. `nowMs` is epoch milliseconds; `callbackId` is what a callback that starts is
+ * given. Nothing is changed in place.
+ */
+export function applyUpdate(
+  known: Operation | undefined,
+  update: OperationUpdate,
+  nowMs: number,
+  callbackId?: string,
+): Operation {
   const now = new Date(nowMs);
   const base: Operation = known ?? begin(update, now);
   switch (update.Type) {
@@ -23,7 +32,11 @@ export function applyUpdate(known: Operation | undefined, update: OperationUpdat
     }
     case "CALLBACK":
       if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
-      return { ...base, Status: "STARTED", CallbackDetails: {} };
+      return {
+        ...base,
+        Status: "STARTED",
+        CallbackDetails: callbackId === undefined ? {} : { CallbackId: callbackId },
+      };
     case "CHAINED_INVOKE":
       if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
       return { ...base, Status: "STARTED", ChainedInvokeDetails: {} };
@@ -73,14 +86,30 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date, nowMs:
   }
 }
 
-/** What the service itself does to an operation when its time has come. */
+/** A callback or a chained invoke that somebody outside has completed, or whose time is over. */
+export function completeFromOutside(
+  operation: Operation,
+  { status, result, error }: ExternalCompletion,
+  nowMs: number,
+): Operation {
+  const outcome = {
+    ...(result === undefined ? {} : { Result: result }),
+    ...(error === undefined ? {} : { Error: error }),
+  };
+  const ended: Operation = { ...operation, Status: status, EndTimestamp: new Date(nowMs) };
+  if (operation.Type === "CALLBACK") ended.CallbackDetails = { ...operation.CallbackDetails, ...outcome };
+  else ended.ChainedInvokeDetails = outcome;
+  return ended;
+}
+
+/** What the service itself does to a wait or a step when its time has come. */
 export function completeTimer(operation: Operation, nowMs: number): Operation {
   if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: new Date(nowMs) };
   const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
   return { ...operation, Status: "READY", StepDetails: details };
 }
 
-/** When the service will act on an operation by itself; epoch milliseconds. */
+/** When the service will act on a wait or a step by itself; epoch milliseconds. */
 export function timerDueMs(operation: Operation): number | undefined {
   if (operation.Type === "WAIT" && operation.Status === "STARTED") {
     return operation.WaitDetails?.ScheduledEndTimestamp?.getTime();

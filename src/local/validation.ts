@@ -84,6 +84,13 @@ function checkForm(update: OperationUpdate): void {
       throw invalidParameter(`WaitSeconds must be between 1 and ${MAX_WAIT_SECONDS}, not ${seconds}.`);
     }
   }
+  if (type === "CALLBACK" && action === "START") {
+    for (const name of ["TimeoutSeconds", "HeartbeatTimeoutSeconds"] as const) {
+      const seconds = update.CallbackOptions?.[name];
+      if (seconds === undefined || (seconds >= 0 && seconds <= MAX_WAIT_SECONDS)) continue;
+      throw invalidParameter(`${name} must be between 0 and ${MAX_WAIT_SECONDS}, not ${seconds}.`);
+    }
+  }
   if (type === "CHAINED_INVOKE" && action === "START" && !update.ChainedInvokeOptions?.FunctionName) {
     throw invalidParameter("ChainedInvokeOptions must have a FunctionName.");
   }

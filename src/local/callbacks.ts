@@ -1,0 +1,78 @@
+import type { ErrorObject } from "../core/wire.ts";
+import { type CallbackAddress, readCallbackId } from "./callback-id.ts";
+import type { ExecutionRecord } from "./execution-record.ts";
+import { invalidParameter, ServiceRefusal } from "./refusal.ts";
+import type { LocalQuotas } from "./settings.ts";
+
+/** Does something with an execution's record; returns false when the journal has no such execution. */
+export type ChangeExecution = (arn: string, action: (record: ExecutionRecord, nowMs: number) => void) => boolean;
+
+/**
+ * What somebody outside does to callbacks.
+ *
+ * C1  Whoever completes a callback first closes it; everybody after is refused.
+ * C2  A deadline that has passed closes it, even if nobody has looked since.
+ */
+export class Callbacks {
+  readonly #change: ChangeExecution;
+  readonly #quotas: LocalQuotas;
+
+  constructor(change: ChangeExecution, quotas: LocalQuotas) {
+    this.#change = change;
+    this.#quotas = quotas;
+  }
+
+  succeed(callbackId: string, result: string | Uint8Array | undefined): void {
+    const text = typeof result === "object" ? new TextDecoder().decode(result) : result;
+    const bytes = Buffer.byteLength(text ?? "");
+    const { payloadBytes } = this.#quotas;
+    if (bytes > payloadBytes) {
+      throw invalidParameter(`The callback's result is ${bytes} bytes; ${payloadBytes} are allowed.`);
+    }
+    // Nothing in it is no result.
+    const completion = { status: "SUCCEEDED", result: text || undefined } as const;
+    this.#withOpen(callbackId, (record, id, nowMs) => record.complete(id, completion, nowMs));
+  }
+
+  fail(callbackId: string, error: ErrorObject): void {
+    const { errorBytes } = this.#quotas;
+    if (Buffer.byteLength(JSON.stringify(error)) >= errorBytes) {
+      throw invalidParameter(`Error object size must be less than ${errorBytes} bytes.`);
+    }
+    this.#withOpen(callbackId, (record, id, nowMs) => record.complete(id, { status: "FAILED", error }, nowMs));
+  }
+
+  heartbeat(callbackId: string): void {
+    this.#withOpen(callbackId, (record, id, nowMs) => record.heartbeat(id, nowMs));
+  }
+
+  #withOpen(callbackId: string, act: (record: ExecutionRecord, operationId: string, nowMs: number) => void): void {
+    const address = readCallbackId(callbackId);
+    const isKnown = this.#change(address.arn, (record, nowMs) => {
+      record.completeTimers(nowMs); // C2
+      checkOpen(record, callbackId, address); // C1
+      act(record, address.operationId, nowMs);
+    });
+    if (!isKnown)
+      throw notFound(`The callback belongs to an execution that this journal does not have: ${address.arn}.`);
+  }
+}
+
+function checkOpen(record: ExecutionRecord, callbackId: string, { operationId }: CallbackAddress): void {
+  const operation = record.operation(operationId);
+  if (operation?.Type !== "CALLBACK" || operation.CallbackDetails?.CallbackId !== callbackId) {
+    throw notFound(`There is no callback with this id in execution "${record.header.name}".`);
+  }
+  if (record.status !== "RUNNING") {
+    throw closed(`The callback's execution "${record.header.name}" is over (${record.status}).`);
+  }
+  if (operation.Status !== "STARTED") throw closed(`The callback is closed already (${operation.Status}).`);
+}
+
+function notFound(message: string): ServiceRefusal {
+  return new ServiceRefusal("ResourceNotFoundException", 404, message);
+}
+
+function closed(message: string): ServiceRefusal {
+  return new ServiceRefusal("CallbackTimeoutException", 400, message);
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import { DurableError } from "../core/errors.ts";
+import type { OperationUpdate } from "../core/wire.ts";
+import { newExecutionArn } from "./execution-arn.ts";
+import type { ExecutionOutcome, ExecutionRecord } from "./execution-record.ts";
+import type { FunctionRegistry } from "./function-registry.ts";
+import { isJson } from "./input.ts";
+import type { InvokeRequest } from "./invoke-request.ts";
+import type { ExecutionHeader, ExternalCompletion, JournalExecution, ParentOperation } from "./journal.ts";
+import { completionOf, invokeFailure, PlainFunctions, type PlainFunctionsHost } from "./plain-functions.ts";
+
+export interface ChainedInvokesHost extends PlainFunctionsHost {
+  readonly functions: FunctionRegistry;
+  readonly startChild: (header: ExecutionHeader) => void;
+  readonly findChild: (arn: string) => JournalExecution | undefined;
+  /** Goes on with a child that has not ended. */
+  readonly openChild: (found: JournalExecution) => void;
+  /** Tells an execution, if it runs. */
+  readonly complete: (arn: string, operationId: string, completion: ExternalCompletion) => void;
+}
+
+/**
+ * Runs what executions invoke: durable functions as executions of their own, plain functions once.
+ *
+ * I1  The journal names a child's ARN with the START that begins it, so the two find each other after any crash.
+ * I2  A plain function that a crash cut off runs again; a child goes on where its own journal ends.
+ */
+export class ChainedInvokes {
+  readonly #host: ChainedInvokesHost;
+  readonly #plain: PlainFunctions;
+
+  constructor(host: ChainedInvokesHost) {
+    this.#host = host;
+    this.#plain = new PlainFunctions(host);
+  }
+
+  /** The ARN of the execution that a START will begin; undefined when it begins none. */
+  newChildArn(start: OperationUpdate): string | undefined {
+    const target = this.#host.functions.find(start.ChainedInvokeOptions?.FunctionName ?? "");
+    if (target?.kind !== "durable" || !isJson(start.Payload ?? "{}")) return undefined;
+    return newExecutionArn(target.name, randomUUID());
+  }
+
+  /** Begins what a checkpoint has recorded. */
+  begin(parentArn: string, request: InvokeRequest): void {
+    const { operationId, functionName, payload, childArn } = request;
+    const target = this.#host.functions.find(functionName);
+    const done = (completion: ExternalCompletion): void => this.#host.complete(parentArn, operationId, completion);
+    if (target === undefined) {
+      const { message } = this.#host.functions.unknown(functionName);
+      return done(invokeFailure("ResourceNotFoundException", message));
+    }
+    if (payload !== undefined && !isJson(payload)) {
+      const message = `The payload for function "${functionName}" is not JSON; a function's event must be.`;
+      return done(invokeFailure("InvalidRequestContentException", message));
+    }
+    if (target.kind === "plain") return this.#plain.begin(target.name, target.run, request, done);
+    this.#startChild(parentArn, request, childArn as string);
+  }
+
+  /**
+   * Goes on with what an execution had begun before it was interrupted.
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN`; what is resumed already goes on by itself
+   */
+  resume(record: ExecutionRecord, nowMs: number): void {
+    for (const request of record.openInvokes()) {
+      const { operationId, childArn } = request;
+      if (childArn === undefined) {
+        this.#runAgain(record.header.arn, request);
+        continue;
+      }
+      const found = this.#host.findChild(childArn);
+      if (found === undefined)
+        this.#startChild(record.header.arn, request, childArn); // I1
+      else if (found.status === "RUNNING") this.#host.openChild(found); // I2
+      // It may have ended long ago, or just now.
+      const child = this.#host.findChild(childArn);
+      if (child === undefined || child.status === "RUNNING") continue;
+      const { status, result, error } = child;
+      record.complete(operationId, completionOf({ status, result, error }, this.#host.settings), nowMs);
+    }
+  }
+
+  /** Tells the execution that waits for it; one that does not run finds out when it is resumed. */
+  childEnded(parent: ParentOperation, outcome: ExecutionOutcome): void {
+    this.#host.complete(parent.arn, parent.operationId, completionOf(outcome, this.#host.settings));
+  }
+
+  /** Resolves when no plain function runs any more, or after `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([this.#plain.idle(), patience]);
+    clearTimeout(timer);
+  }
+
+  #startChild(parentArn: string, request: InvokeRequest, childArn: string): void {
+    const target = this.#host.functions.find(request.functionName);
+    if (target === undefined) throw this.#host.functions.unknown(request.functionName);
+    this.#host.startChild({
+      arn: childArn,
+      name: childArn.split("/").at(-2) as string,
+      functionName: target.name,
+      input: request.payload,
+      startMs: this.#host.clock.now(),
+      timeoutSeconds: undefined,
+      metadata: {},
+      parent: { arn: parentArn, operationId: request.operationId },
+      ...(request.tenantId === undefined ? {} : { tenantId: request.tenantId }),
+    });
+  }
+
+  /** I2 */
+  #runAgain(parentArn: string, request: InvokeRequest): void {
+    const target = this.#host.functions.find(request.functionName);
+    if (target === undefined) throw this.#host.functions.unknown(request.functionName);
+    if (target.kind === "plain") return this.begin(parentArn, request);
+    const message =
+      `"${request.functionName}" was a plain function when it was invoked, and is a durable one now. ` +
+      "Register it as it was to go on with what invoked it.";
+    throw new DurableError("ERR_FUNCTION_UNKNOWN", message);
+  }
+}

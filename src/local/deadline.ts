@@ -1,0 +1,21 @@
+import type { Clock, Timer } from "../core/time.ts";
+
+/** The name of the error with which a function is cut off, as Lambda gives it. */
+export const TIMED_OUT = "Sandbox.Timedout";
+
+/** Cuts a function off after `timeoutMs`; it cannot be interrupted, but its result no longer counts. */
+export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: Promise<T>): Promise<T> {
+  let timer: Timer | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = clock.after(timeoutMs, () => {
+      const error = new Error(`Task timed out after ${(timeoutMs / 1_000).toFixed(2)} seconds`);
+      error.name = TIMED_OUT;
+      reject(error);
+    });
+  });
+  try {
+    return await Promise.race([running, deadline]);
+  } finally {
+    timer?.cancel();
+  }
+}

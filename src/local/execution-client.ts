@@ -1,0 +1,69 @@
+import type { DurableExecutionClient } from "../client/client.ts";
+import type {
+  CheckpointDurableExecutionRequest,
+  CheckpointDurableExecutionResponse,
+  GetDurableExecutionStateRequest,
+  GetDurableExecutionStateResponse,
+} from "../core/wire.ts";
+import type { ExecutionRecord } from "./execution-record.ts";
+import { ServiceRefusal } from "./refusal.ts";
+import type { LocalLatency } from "./settings.ts";
+import type { StatePages } from "./state-pages.ts";
+
+export interface ExecutionClientHost {
+  readonly record: ExecutionRecord;
+  readonly pages: StatePages;
+  readonly latencyMs: LocalLatency;
+  readonly now: () => number;
+  /** @throws when this invocation may no longer write. */
+  readonly check: () => void;
+  readonly onCheckpoint: (updates: NonNullable<CheckpointDurableExecutionRequest["Updates"]>) => void;
+  /** The journal cannot be written. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The service, as the SDK sees it in one invocation. */
+export class ExecutionClient implements DurableExecutionClient {
+  readonly #host: ExecutionClientHost;
+
+  constructor(host: ExecutionClientHost) {
+    this.#host = host;
+  }
+
+  async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
+    const { record, latencyMs, now, check, onCheckpoint, onFailure } = this.#host;
+    if (latencyMs.checkpoint > 0) await delay(latencyMs.checkpoint);
+    this.#checkArn(request.DurableExecutionArn);
+    check();
+    const updates = request.Updates ?? [];
+    try {
+      const answer = record.checkpoint(request.CheckpointToken, request.ClientToken, updates, now());
+      onCheckpoint(updates);
+      return {
+        CheckpointToken: answer.token,
+        NewExecutionState: { Operations: [...answer.changed], NextMarker: undefined },
+      };
+    } catch (error) {
+      if (!(error instanceof ServiceRefusal)) onFailure(error);
+      throw error;
+    }
+  }
+
+  async getExecutionState(request: GetDurableExecutionStateRequest): Promise<GetDurableExecutionStateResponse> {
+    const { record, pages, latencyMs } = this.#host;
+    if (latencyMs.getState > 0) await delay(latencyMs.getState);
+    this.#checkArn(request.DurableExecutionArn);
+    record.counters.stateReads++;
+    const { operations, nextMarker } = pages.read(request.Marker, request.MaxItems);
+    return { Operations: operations, NextMarker: nextMarker };
+  }
+
+  #checkArn(arn: string | undefined): void {
+    if (arn === this.#host.record.header.arn) return;
+    throw new ServiceRefusal("ResourceNotFoundException", 404, `Durable execution not found: ${arn}`);
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,46 @@
+import { DurableError } from "../core/errors.ts";
+import type { LambdaContextLike } from "./lambda-context.ts";
+import type { LocalHandler } from "./local-execution.ts";
+
+/** A function that is not durable: gets its event, and the Lambda context. What it returns becomes JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: the event's and the context's types belong to whoever wrote the function.
+export type LocalFunction = (event: any, context: LambdaContextLike & any) => unknown;
+
+export type RegisteredFunction =
+  | { readonly kind: "durable"; readonly name: string; readonly handler: LocalHandler }
+  | { readonly kind: "plain"; readonly name: string; readonly run: LocalFunction };
+
+/** The functions that an engine knows, by their names. */
+export class FunctionRegistry {
+  readonly #functions = new Map<string, RegisteredFunction>();
+
+  /** A function of the same name gives way. */
+  add(added: RegisteredFunction): void {
+    this.#functions.set(added.name, added);
+  }
+
+  /** The function that a chained invoke means: by its name, `name:version`, or an ARN. */
+  find(target: string): RegisteredFunction | undefined {
+    return this.#functions.get(target) ?? this.#functions.get(nameOf(target));
+  }
+
+  /** @throws DurableError `ERR_FUNCTION_UNKNOWN`, or `ERR_FUNCTION_NOT_DURABLE` */
+  handlerOf(name: string): LocalHandler {
+    const found = this.#functions.get(name);
+    if (found?.kind === "durable") return found.handler;
+    if (found === undefined) throw this.unknown(name);
+    const message = `"${name}" is registered as a plain function; an execution needs a durable one: use register().`;
+    throw new DurableError("ERR_FUNCTION_NOT_DURABLE", message);
+  }
+
+  unknown(name: string): DurableError {
+    const known = [...this.#functions.keys()].join(", ") || "none";
+    return new DurableError("ERR_FUNCTION_UNKNOWN", `No function "${name}" is registered (known: ${known}).`);
+  }
+}
+
+/** `arn:aws:lambda:region:account:function:name:version`, `account:function:name`, `name:version` or `name`. */
+function nameOf(target: string): string {
+  const parts = target.split(":");
+  return parts[parts.indexOf("function") + 1] ?? target;
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../core/time.ts";
+import type { ErrorObject } from "../core/wire.ts";
+import { TIMED_OUT, withDeadline } from "./deadline.ts";
+import { functionArn } from "./execution-arn.ts";
+import type { ExecutionOutcome } from "./execution-record.ts";
+import type { LocalFunction } from "./function-registry.ts";
+import type { InvokeRequest } from "./invoke-request.ts";
+import type { ExternalCompletion } from "./journal.ts";
+import { lambdaContext } from "./lambda-context.ts";
+import type { LocalSettings } from "./settings.ts";
+
+export interface PlainFunctionsHost {
+  readonly clock: Clock;
+  readonly settings: LocalSettings;
+  /** A function begins (1) or ends (-1): virtual time stands still meanwhile. */
+  readonly countRunning: (change: 1 | -1) => void;
+}
+
+/** Runs functions that are not durable for chained invokes: once each, all at the same time. */
+export class PlainFunctions {
+  readonly #host: PlainFunctionsHost;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(host: PlainFunctionsHost) {
+    this.#host = host;
+  }
+
+  /** Begins in a later turn, as an asynchronous invocation would. */
+  begin(
+    name: string,
+    run: LocalFunction,
+    request: InvokeRequest,
+    done: (completion: ExternalCompletion) => void,
+  ): void {
+    this.#host.countRunning(1);
+    const running = this.#run(name, run, request).then((completion) => {
+      this.#running.delete(running);
+      // Told before time may go on.
+      done(completion);
+      this.#host.countRunning(-1);
+    });
+    this.#running.add(running);
+  }
+
+  /** Resolves when all functions have ended. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #run(name: string, run: LocalFunction, { payload, tenantId }: InvokeRequest): Promise<ExternalCompletion> {
+    const { clock, settings } = this.#host;
+    const { timeoutMs } = settings.invocation;
+    const deadlineMs = clock.now() + timeoutMs;
+    const identity = { functionName: name, functionArn: functionArn(name), requestId: randomUUID(), tenantId };
+    const context = lambdaContext(identity, () => deadlineMs - clock.now());
+    try {
+      await Promise.resolve();
+      const result = await withDeadline(clock, timeoutMs, (async () => run(JSON.parse(payload ?? "{}"), context))());
+      // Lambda answers `null` for nothing.
+      return fitted({ status: "SUCCEEDED", result: JSON.stringify(result) ?? "null" }, settings);
+    } catch (error) {
+      const status = error instanceof Error && error.name === TIMED_OUT ? "TIMED_OUT" : "FAILED";
+      return fitted({ status, error: describeThrown(error) }, settings);
+    }
+  }
+}
+
+/** What becomes of the chained invoke when the execution that it began has ended. */
+export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings): ExternalCompletion {
+  const { status, result, error } = outcome;
+  if (status === "TIMED_OUT" && error === undefined) {
+    return { status, error: { ErrorType: "Execution.TimedOut", ErrorMessage: "The invoked execution timed out" } };
+  }
+  return fitted({ status, result, error: status === "SUCCEEDED" ? undefined : (error ?? {}) }, settings);
+}
+
+/** Why a chained invoke cannot begin. */
+export function invokeFailure(type: string, message: string): ExternalCompletion {
+  return { status: "FAILED", error: { ErrorType: type, ErrorMessage: message } };
+}
+
+/** What is larger than an operation may record becomes an error that says so. */
+function fitted(completion: ExternalCompletion, { quotas }: LocalSettings): ExternalCompletion {
+  const { result, error } = completion;
+  const resultBytes = result === undefined ? 0 : Buffer.byteLength(result);
+  if (resultBytes > quotas.payloadBytes) {
+    const message = `The function's result is ${resultBytes} bytes; ${quotas.payloadBytes} are allowed. Return a reference to it.`;
+    return invokeFailure("Function.ResponseSizeTooLarge", message);
+  }
+  if (error === undefined || Buffer.byteLength(JSON.stringify(error)) < quotas.errorBytes) return completion;
+  const { ErrorType, ErrorMessage = "" } = error;
+  const short = { ...(ErrorType === undefined ? {} : { ErrorType }), ErrorMessage: ErrorMessage.slice(0, 1_000) };
+  return { ...completion, error: short };
+}
+
+/** A thrown value as Lambda's runtime reports it. */
+function describeThrown(thrown: unknown): ErrorObject {
+  if (!(thrown instanceof Error)) return { ErrorType: typeof thrown, ErrorMessage: String(thrown) };
+  const { name, message, stack } = thrown;
+  const { errorData } = thrown as { errorData?: unknown };
+  return {
+    ErrorType: name,
+    ErrorMessage: message,
+    ...(typeof errorData === "string" ? { ErrorData: errorData } : {}),
+    ...(stack === undefined ? {} : { StackTrace: stack.split("\n") }),
+  };
+}

@@ -1,0 +1,27 @@
+/** The service knows a client token for so long (API reference). */
+const KEPT_MS = 15 * 60_000;
+
+const MAX_KEPT = 1_000;
+
+/** Answers to give again to a request that is repeated: those of the last 15 minutes, and the last 1,000 at most. */
+export class RecentAnswers<T> {
+  /** In the order in which they were given. */
+  readonly #answers = new Map<string, { readonly answer: T; readonly atMs: number }>();
+
+  get(request: string, nowMs: number): T | undefined {
+    this.#forget(nowMs, MAX_KEPT);
+    return this.#answers.get(request)?.answer;
+  }
+
+  add(request: string, answer: T, nowMs: number): void {
+    this.#forget(nowMs, MAX_KEPT - 1);
+    this.#answers.set(request, { answer, atMs: nowMs });
+  }
+
+  #forget(nowMs: number, maxKept: number): void {
+    for (const [request, { atMs }] of this.#answers) {
+      if (this.#answers.size <= maxKept && nowMs - atMs <= KEPT_MS) return;
+      this.#answers.delete(request);
+    }
+  }
+}
