@@ -112,12 +112,13 @@ export class OperationTable {
 
   /** Operations whose time has come, in the order of their time. */
   takeDue(nowMs: number): string[] {
-    const due: string[] = [];
+    // A heartbeat in the same millisecond as the one before makes a second timer for the same moment.
+    const due = new Set<string>();
     for (let next = this.nextTimer; next !== undefined && next.dueMs <= nowMs; next = this.nextTimer) {
       this.#timers.removeFirst();
-      due.push(next.id);
+      due.add(next.id);
     }
-    return due;
+    return [...due];
   }
 
   /** The first timer that still counts: a later change may have outdated those before. */

@@ -203,3 +203,26 @@ test("what a handler does to the objects it sent or was given stays with the han
   });
   expect(operation?.Name).toBeUndefined();
 });
+
+test("an old request is not answered again: after 15 minutes, or 1,000 others", async () => {
+  const clock = new VirtualClock(0);
+  await runRaw(
+    [
+      async (invocation) => {
+        const first = invocation.token;
+        await invocation.checkpoint([step("a", "START")], "client-a");
+        clock.advance(15 * 60_000);
+        await expect(invocation.send(first, [], "client-a")).resolves.toBeDefined();
+        clock.advance(1);
+        await expect(invocation.send(first, [], "client-a")).rejects.toThrow("Invalid checkpoint token");
+        const second = invocation.token;
+        await invocation.checkpoint([], "client-b");
+        for (let n = 0; n < 999; n++) await invocation.checkpoint([], `client-${n}`);
+        await expect(invocation.send(second, [], "client-b")).resolves.toBeDefined();
+        await invocation.checkpoint([], "client-last");
+        await expect(invocation.send(second, [], "client-b")).rejects.toThrow("Invalid checkpoint token");
+      },
+    ],
+    { clock, invocation: { timeoutMs: Number.POSITIVE_INFINITY } },
+  );
+});

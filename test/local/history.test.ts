@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { type HistoryEvent, type LocalEngine, VirtualClock } from "../../src/testing.ts";
-import { context, PENDING, runRaw, step, wait } from "../support/raw-invocation.ts";
+import type { OperationUpdate } from "../../src/core/wire.ts";
+import { type HistoryEvent, LocalEngine, VirtualClock } from "../../src/testing.ts";
+import { context, PENDING, RawInvocation, runRaw, step, wait } from "../support/raw-invocation.ts";
 
 const START_MS = 1_767_225_600_000;
 
@@ -197,4 +198,111 @@ test("payloads and errors are told only on request", async () => {
   );
   expect(JSON.stringify(engine.history(arn))).not.toContain("secret");
   expect(JSON.stringify(engine.history(arn, { includeExecutionData: true })).split("secret")).toHaveLength(5);
+});
+
+/** The events about operations, of an execution that starts these and is then told what `outside` says. */
+async function external(
+  starts: OperationUpdate[],
+  outside: (engine: LocalEngine, callbackIds: string[]) => void = () => {},
+): Promise<Record<string, unknown>[]> {
+  const engine = new LocalEngine({ clock: new VirtualClock(START_MS) });
+  engine.registerFunction("good", () => 1);
+  engine.registerFunction("bad", () => {
+    throw Object.assign(new RangeError("no"), { stack: "at x" });
+  });
+  engine.register("raw", async (event) => {
+    const invocation = new RawInvocation(event);
+    const isNew = event.InitialExecutionState.Operations.length === 1;
+    const operations = isNew ? await invocation.checkpoint(starts) : event.InitialExecutionState.Operations.slice(1);
+    if (isNew)
+      outside(
+        engine,
+        operations.map(({ CallbackDetails }) => CallbackDetails?.CallbackId ?? ""),
+      );
+    return operations.some(({ Status }) => Status === "STARTED") ? PENDING : { Status: "SUCCEEDED" };
+  });
+  const { arn, result } = engine.start({ functionName: "raw" });
+  await result;
+  return read({ engine, arn })
+    .filter(({ SubType }) => SubType !== undefined)
+    .map(({ EventId: _, EventTimestamp, ...event }) => ({ ...event, at: EventTimestamp.getTime() - START_MS }));
+}
+
+test("the history tells of callbacks with their ids, time-outs and ends", async () => {
+  const about = (Id: string) => ({ Id, SubType: "Callback", Name: `callback ${Id}`, at: 0 });
+  const start = (Id: string, CallbackOptions: OperationUpdate["CallbackOptions"]): OperationUpdate => {
+    return { Id, Name: `callback ${Id}`, SubType: "Callback", Type: "CALLBACK", Action: "START", CallbackOptions };
+  };
+  const events = await external(
+    [start("a", {}), start("b", { TimeoutSeconds: 0 }), start("c", { TimeoutSeconds: 60, HeartbeatTimeoutSeconds: 5 })],
+    (engine, [a = "", b = "", c = ""]) => {
+      engine.completeCallback(a, "r");
+      engine.failCallback(b, { ErrorType: "Refused" });
+      engine.heartbeatCallback(c);
+    },
+  );
+  const CallbackId = expect.any(String);
+  const error = { ErrorType: "Callback.Heartbeat", ErrorMessage: "Callback timed out on heartbeat" };
+  expect(events).toEqual([
+    { ...about("a"), EventType: "CallbackStarted", CallbackStartedDetails: { CallbackId } },
+    { ...about("b"), EventType: "CallbackStarted", CallbackStartedDetails: { CallbackId } },
+    {
+      ...about("c"),
+      EventType: "CallbackStarted",
+      CallbackStartedDetails: { CallbackId, HeartbeatTimeout: 5, Timeout: 60 },
+    },
+    {
+      ...about("a"),
+      EventType: "CallbackSucceeded",
+      CallbackSucceededDetails: { Result: { Payload: "r", Truncated: false } },
+    },
+    {
+      ...about("b"),
+      EventType: "CallbackFailed",
+      CallbackFailedDetails: { Error: { Payload: { ErrorType: "Refused" }, Truncated: false } },
+    },
+    {
+      ...about("c"),
+      EventType: "CallbackTimedOut",
+      at: 5_000,
+      CallbackTimedOutDetails: { Error: { Payload: error, Truncated: false } },
+    },
+  ]);
+});
+
+test("the history tells of chained invokes with what they were given and what came back", async () => {
+  const about = (Id: string) => ({ Id, SubType: "ChainedInvoke", at: 0 });
+  const start = (Id: string, options: Partial<OperationUpdate>): OperationUpdate => {
+    return { Id, SubType: "ChainedInvoke", Type: "CHAINED_INVOKE", Action: "START", ...options };
+  };
+  const events = await external([
+    start("g", { Payload: "{}", ChainedInvokeOptions: { FunctionName: "good:1", TenantId: "t" } }),
+    start("b", { ChainedInvokeOptions: { FunctionName: "bad" } }),
+  ]);
+  const Truncated = false;
+  const Input = { Payload: "{}", Truncated };
+  expect(events).toEqual([
+    {
+      ...about("g"),
+      EventType: "ChainedInvokeStarted",
+      ChainedInvokeStartedDetails: { FunctionName: "good:1", TenantId: "t", Input },
+    },
+    {
+      ...about("b"),
+      EventType: "ChainedInvokeStarted",
+      ChainedInvokeStartedDetails: { FunctionName: "bad", Input: { Truncated } },
+    },
+    {
+      ...about("g"),
+      EventType: "ChainedInvokeSucceeded",
+      ChainedInvokeSucceededDetails: { Result: { Payload: "1", Truncated } },
+    },
+    {
+      ...about("b"),
+      EventType: "ChainedInvokeFailed",
+      ChainedInvokeFailedDetails: {
+        Error: { Payload: { ErrorType: "RangeError", ErrorMessage: "no", StackTrace: ["at x"] }, Truncated },
+      },
+    },
+  ]);
 });
