@@ -36,9 +36,7 @@ export abstract class DurableOperationError extends Error {
 
   /** Rebuilds the error that an operation recorded; a type that is not one of ours becomes a `StepError`. */
   static fromErrorObject(errorObject: ErrorObject): DurableOperationError {
-    const cause = new Error(errorObject.ErrorMessage);
-    cause.name = errorObject.ErrorType || "Error";
-    if (errorObject.StackTrace !== undefined) cause.stack = errorObject.StackTrace.join("\n");
+    const cause = recordedCause(errorObject);
     const Rebuilt = rebuildable.get(errorObject.ErrorType ?? "");
     if (Rebuilt !== undefined) return new Rebuilt(errorObject.ErrorMessage, cause, errorObject.ErrorData);
     return new StepError(errorObject.ErrorMessage || "Unknown error", cause, errorObject.ErrorData);
@@ -53,6 +51,14 @@ export abstract class DurableOperationError extends Error {
       StackTrace: undefined,
     };
   }
+}
+
+/** What was thrown, as far as it was recorded. */
+export function recordedCause(errorObject: ErrorObject): Error {
+  const cause = new Error(errorObject.ErrorMessage);
+  cause.name = errorObject.ErrorType || "Error";
+  if (errorObject.StackTrace !== undefined) cause.stack = errorObject.StackTrace.join("\n");
+  return cause;
 }
 
 function findErrorData(from: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { CallbackError, CallbackExternalError, CallbackTimeoutError } from "../core/errors.ts";
+import { CallbackError, CallbackExternalError, CallbackTimeoutError, recordedCause } from "../core/errors.ts";
 import type { AnySerdesDeserializer, Serdes } from "../core/serdes.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
 import type { CallbackOptions, WireOperation } from "../core/wire.ts";
@@ -69,9 +69,5 @@ function callbackOptions(name: string | undefined, config: CreateCallbackConfig<
 function callbackFailure(ended: WireOperation): CallbackError {
   const error = ended.CallbackDetails?.Error ?? {};
   const Failure = ended.Status === "TIMED_OUT" ? CallbackTimeoutError : CallbackExternalError;
-  const message = error.ErrorMessage || undefined;
-  const cause = new Error(message);
-  cause.name = error.ErrorType || "Error";
-  if (error.StackTrace !== undefined) cause.stack = error.StackTrace.join("\n");
-  return new Failure(message, cause, error.ErrorData);
+  return new Failure(error.ErrorMessage || undefined, recordedCause(error), error.ErrorData);
 }
