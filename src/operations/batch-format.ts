@@ -1,6 +1,7 @@
 import { ChildContextError, DurableOperationError } from "../core/errors.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
 import type { ErrorObject } from "../core/wire.ts";
+import type { Execution } from "../execution/execution.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
 import type { ResultFormat } from "./child.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
@@ -143,15 +144,15 @@ export interface BatchSummary {
 function summarize<T>(batch: Batch<T>, { type, summaryGenerator }: BatchFormatOptions<T>): string {
   const { totalCount, successCount, failureCount, startedCount, completionReason, status } = batch;
   const counts = { totalCount, successCount, failureCount, ...(type === "ParallelResult" ? { startedCount } : {}) };
-  const summary = { type, ...counts, completionReason, status, itemStatuses: itemStatuses(batch) };
+  const summary = { type, ...counts, completionReason, status, itemStatuses: itemStatuses(batch.all) };
   if (summaryGenerator === undefined) return JSON.stringify(summary);
   return JSON.stringify({ ...summary, summary: summaryGenerator(batch) });
 }
 
 /** One character an item, up to the last started one: S succeeded, F failed, - neither. */
-function itemStatuses(batch: Batch<unknown>): string {
+function itemStatuses(items: readonly Pick<StoredItem, "index" | "status">[]): string {
   const statuses: string[] = [];
-  for (const { index, status } of batch.all) {
+  for (const { index, status } of items) {
     while (statuses.length < index) statuses.push("-");
     statuses.push(status === "SUCCEEDED" ? "S" : status === "FAILED" ? "F" : "-");
   }
@@ -162,10 +163,10 @@ function itemStatuses(batch: Batch<unknown>): string {
  * Reads what was kept of a batch over the limit: a summary, an older summary without statuses, or (where children
  * are kept for other reasons) the batch itself.
  */
-export function readSummary(operation: ClaimedOperation, payload: string | undefined): Partial<BatchSummary> {
+export function readSummary(execution: Execution, payload: string | undefined): Partial<BatchSummary> {
   let value: unknown;
   try {
-    value = operation.execution.codec.decode(payload);
+    value = execution.codec.decode(payload);
   } catch {
     return {};
   }
@@ -174,6 +175,6 @@ export function readSummary(operation: ClaimedOperation, payload: string | undef
   const summary: Partial<BatchSummary> = {};
   if (completionReason !== undefined) summary.completionReason = completionReason;
   if (typeof statuses === "string") summary.itemStatuses = statuses;
-  else if (Array.isArray(all)) summary.itemStatuses = itemStatuses(restore({ all, completionReason: "ALL_COMPLETED" }));
+  else if (Array.isArray(all)) summary.itemStatuses = itemStatuses(all);
   return summary;
 }

@@ -77,8 +77,7 @@ export async function runFanOut<T>(
     body: (inner, recorded) => {
       const fanOut = new FanOut<T>(execution, inner, branches, config, sizes);
       if (recorded === undefined) return fanOut.run(name);
-      const operation = { execution, scope: inner } as Parameters<typeof readSummary>[0];
-      return fanOut.rebuild(readSummary(operation, recorded.ContextDetails?.Result));
+      return fanOut.rebuild(readSummary(execution, recorded.ContextDetails?.Result));
     },
   });
   return result as BatchResult<T>;
