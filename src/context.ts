@@ -30,10 +30,8 @@ export interface InvocationParts {
   readonly loggingContext: DurableLoggingContext;
 }
 
-type Unknown = (...args: never[]) => unknown;
-
 /** The context of one scope: sorts out argument forms and hands them to an operation. */
-export class ScopeContext {
+class ScopeContext {
   readonly lambdaContext: Context;
   readonly executionContext: { readonly durableExecutionArn: string };
   readonly #parts: InvocationParts;
@@ -252,7 +250,7 @@ export class ScopeContext {
 
 /** The public face of a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
-  return new ScopeContext(parts, scope) as Unknown extends never ? never : DurableContext;
+  return new ScopeContext(parts, scope) as unknown as DurableContext;
 }
 
 function parked(): DurablePromise<never> {

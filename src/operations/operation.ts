@@ -54,15 +54,16 @@ export function claim(execution: Execution, scope: Scope, kind: OperationKind): 
   return { ...kind, execution, scope, path, id, record };
 }
 
-/** A context that replays goes live when the operation at `next`, and the first one inside it, are not recorded. */
+/** The operation at `next` is not recorded: a context that replays goes live, unless the first one inside it is. */
 function leaveReplay(execution: Execution, scope: Scope, next: OperationPath): void {
-  if (scope.mode !== "replay" || execution.state.has(operationId(next))) return;
-  if (!execution.state.has(operationId(childPath(next, 1)))) scope.mode = "execution";
+  if (scope.mode === "replay" && !execution.state.has(operationId(childPath(next, 1)))) scope.mode = "execution";
 }
 
 /** After a wait is over: what follows may be new. */
 export function lookAhead(execution: Execution, scope: Scope): void {
-  if (scope.mode === "replay") leaveReplay(execution, scope, scope.peekPath());
+  if (scope.mode !== "replay") return;
+  const next = scope.peekPath();
+  if (!execution.state.has(operationId(next))) leaveReplay(execution, scope, next);
 }
 
 export function isFinished(record: WireOperation): boolean {
