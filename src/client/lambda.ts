@@ -40,30 +40,32 @@ export class DurableExecutionApiClient implements DurableExecutionClient {
     load().catch(() => {});
   }
 
-  async getExecutionState(
+  getExecutionState(
     params: GetDurableExecutionStateRequest,
     logger?: ErrorLog,
   ): Promise<GetDurableExecutionStateResponse> {
-    const aws = await load();
-    try {
+    return this.#logged("Failed to get durable execution state", logger, async (aws) => {
       const command = new aws.GetDurableExecutionStateCommand(params as never);
       return (await this.#lambda(aws).send(command)) as GetDurableExecutionStateResponse;
-    } catch (error) {
-      logger?.error("Failed to get durable execution state", error);
-      throw error;
-    }
+    });
   }
 
-  async checkpoint(
+  checkpoint(
     params: CheckpointDurableExecutionRequest,
     logger?: ErrorLog,
   ): Promise<CheckpointDurableExecutionResponse> {
-    const aws = await load();
-    try {
+    return this.#logged("Failed to checkpoint durable execution", logger, async (aws) => {
       const command = new aws.CheckpointDurableExecutionCommand(params as never);
       return (await this.#lambda(aws).send(command)) as CheckpointDurableExecutionResponse;
+    });
+  }
+
+  async #logged<T>(failure: string, logger: ErrorLog | undefined, call: (aws: AwsModule) => Promise<T>): Promise<T> {
+    const aws = await load();
+    try {
+      return await call(aws);
     } catch (error) {
-      logger?.error("Failed to checkpoint durable execution", error);
+      logger?.error(failure, error);
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
 import type { OperationUpdate } from "../core/wire.ts";
+import { withPatience } from "./deadline.ts";
 import { newExecutionArn } from "./execution-arn.ts";
 import type { ExecutionOutcome, ExecutionRecord } from "./execution-record.ts";
 import type { FunctionRegistry } from "./function-registry.ts";
@@ -87,13 +88,8 @@ export class ChainedInvokes {
   }
 
   /** Resolves when no plain function runs any more, or after `graceMs`. */
-  async close(graceMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([this.#plain.idle(), patience]);
-    clearTimeout(timer);
+  close(graceMs: number): Promise<void> {
+    return withPatience(graceMs, this.#plain.idle());
   }
 
   #startChild(parentArn: string, request: InvokeRequest, childArn: string): void {

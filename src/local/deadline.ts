@@ -19,3 +19,16 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
     timer?.cancel();
   }
 }
+
+/** Resolves when `work` is done, or after `graceMs` of the system's time; what it rejects with is passed on. */
+export async function withPatience(graceMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs);
+  });
+  try {
+    await Promise.race([work, patience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

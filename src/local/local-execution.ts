@@ -3,10 +3,11 @@ import { DurableExecutionInvocationInputWithClient } from "../client/client.ts";
 import { DurableError } from "../core/errors.ts";
 import type { Clock, Timer } from "../core/time.ts";
 import type { CheckpointDurableExecutionRequest, ErrorObject } from "../core/wire.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline, withPatience } from "./deadline.ts";
 import { functionArn } from "./execution-arn.ts";
 import { ExecutionClient } from "./execution-client.ts";
 import type { ExecutionOutcome, ExecutionRecord } from "./execution-record.ts";
+import type { Wake } from "./idle-time.ts";
 import type { InvokeRequest } from "./invoke-request.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { readOutput } from "./output.ts";
@@ -121,7 +122,7 @@ export class LocalExecution {
   }
 
   /** When the execution goes on by itself, and whether because a callback has then waited for too long. */
-  get nextWake(): { readonly dueMs: number; readonly isCallback: boolean } | undefined {
+  get nextWake(): Wake | undefined {
     const { dueMs } = this.#sleeper;
     if (dueMs === undefined) return undefined;
     const timer = this.#record.nextTimer;
@@ -134,12 +135,7 @@ export class LocalExecution {
     this.#closed = new DurableError("ERR_ENGINE_CLOSED", message);
     this.#cancelTimers();
     this.#sleeper.wake();
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([this.#idle, patience]);
-    clearTimeout(timer);
+    await withPatience(graceMs, this.#idle);
     this.#abandoned = true;
     this.#reject(this.#closed);
   }
