@@ -1,26 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as official from "@aws/durable-execution-sdk-js";
+import type * as official from "@aws/durable-execution-sdk-js";
 import { describe, expect, test } from "vitest";
 import type { DurableContext, OperationUpdate } from "../../src/index.ts";
-import {
-  LocalEngine,
-  type LocalEngineOptions,
-  type LocalHandler,
-  MemoryJournal,
-  SqliteJournal,
-  VirtualClock,
-} from "../../src/testing.ts";
+import { LocalEngine, type LocalEngineOptions, MemoryJournal, SqliteJournal, VirtualClock } from "../../src/testing.ts";
 import { PENDING, RawInvocation, wait } from "../support/raw-invocation.ts";
-import { type Handler, withRuntime } from "../support/service.ts";
+import { type Handler, SDKS, withRuntime } from "../support/service.ts";
 
 const START_MS = 1_767_225_600_000;
-
-const SDKS: [string, (handler: Handler) => LocalHandler][] = [
-  ["this package", (handler) => withRuntime(handler)],
-  ["the official SDK", (handler) => official.withDurableExecution(handler as never) as unknown as LocalHandler],
-];
 
 const callback = (Id: string, CallbackOptions: OperationUpdate["CallbackOptions"] = {}): OperationUpdate => ({
   Id,

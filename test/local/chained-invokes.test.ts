@@ -1,27 +1,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as official from "@aws/durable-execution-sdk-js";
 import { describe, expect, test } from "vitest";
 import type { DurableContext } from "../../src/index.ts";
 import {
   type Journal,
   LocalEngine,
   type LocalEngineOptions,
-  type LocalHandler,
   MemoryJournal,
   SqliteJournal,
   VirtualClock,
 } from "../../src/testing.ts";
 import { PENDING, RawInvocation } from "../support/raw-invocation.ts";
-import { type Handler, withRuntime } from "../support/service.ts";
+import { type Handler, SDKS } from "../support/service.ts";
 
 const START_MS = 1_767_225_600_000;
-
-const SDKS: [string, (handler: Handler) => LocalHandler][] = [
-  ["this package", (handler) => withRuntime(handler)],
-  ["the official SDK", (handler) => official.withDurableExecution(handler as never) as unknown as LocalHandler],
-];
 
 const newEngine = (options: LocalEngineOptions = {}) =>
   new LocalEngine({ clock: new VirtualClock(START_MS), ...options });

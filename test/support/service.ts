@@ -94,6 +94,12 @@ export function runOfficial(handler: Handler, options: ServiceOptions = {}): Pro
   return runLambda(official.withDurableExecution(handler as never) as unknown as LocalHandler, options);
 }
 
+/** Both packages, by what a test's name calls them: each makes a Lambda function of a handler. */
+export const SDKS: readonly [string, (handler: Handler) => LocalHandler][] = [
+  ["this package", (handler) => withRuntime(handler)],
+  ["the official SDK", (handler) => official.withDurableExecution(handler as never) as unknown as LocalHandler],
+];
+
 /** Runs a Lambda function on the embedded engine, in virtual time, and records what it does. */
 export async function runLambda(lambda: LocalHandler, options: ServiceOptions = {}): Promise<Run> {
   const clock = new VirtualClock();
