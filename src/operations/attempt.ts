@@ -1,8 +1,11 @@
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
+import { active } from "../execution/active.ts";
+import { dueMs } from "../execution/pending-operation.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
 
-/** How an attempt of a step or condition is closed when it did not succeed for good. */
+/** How an attempt of a step or condition ends. */
 export type AttemptEnd =
+  | { readonly end: "succeed"; readonly payload: string | undefined; readonly value: unknown }
   | { readonly end: "fail"; readonly error: ErrorObject }
   /** Another attempt follows; a condition keeps its state in `payload`. */
   | {
@@ -12,25 +15,78 @@ export type AttemptEnd =
       readonly payload?: string | undefined;
     };
 
-/** Queues the end of an attempt at once, and resolves with the operation as it is then. */
-export function closeAttempt(
+/** The result of an operation that succeeded; otherwise the operation as it is now. */
+export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
+
+/** How the start of an attempt is recorded: not at all when it is recorded already. */
+export type Announcement = "none" | "queued" | "awaited";
+
+/** The attempt after those that are recorded, from 1. */
+export function nextAttempt(record: WireOperation | undefined): number {
+  return (record?.StepDetails?.Attempt ?? 0) + 1;
+}
+
+/**
+ * Runs one attempt, from its START to its end, which is queued before the operation stops counting as executing.
+ * What is synchronous here happens at the call. `body` must not reject.
+ */
+export async function runAttempt(
   operation: ClaimedOperation,
-  closing: AttemptEnd,
   attempt: number,
-): Promise<WireOperation> {
-  if (closing.end === "retry") return recordRetry(operation, closing, attempt);
+  announcement: Announcement,
+  body: () => Promise<AttemptEnd>,
+): Promise<AttemptOutcome> {
+  const { execution, scope } = operation;
+  execution.countExecuting(scope, 1);
+  if (announcement === "awaited") await execution.recorded(scope, update(operation, "START"));
+  else if (announcement === "queued") execution.record(scope, update(operation, "START"));
+  // Operations begun together announce themselves before the first body runs.
+  await undefined;
+  const closed = closeAttempt(operation, await body(), attempt);
+  execution.countExecuting(scope, -1);
+  return closed;
+}
+
+/** Runs the user's code of an attempt: what it logs, and a context that it should not use, are known by the operation. */
+export function runUserCode<T>(operation: ClaimedOperation, attempt: number, code: () => Promise<T>): Promise<T> {
+  const { scope, id, name, path } = operation;
+  const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
+  return active.run(current, code);
+}
+
+/** Waits until a PENDING operation may be tried again. */
+export function untilReady({ execution, scope, id }: ClaimedOperation, record: WireOperation): Promise<WireOperation> {
+  const pending = execution.wait(scope, id, "PENDING", dueMs(record));
+  pending.await();
+  return pending.changed;
+}
+
+/**
+ * Queues the end of an attempt at once. A failure resolves in as few turns as a success, so that the branches of a batch
+ * end in the order of their acknowledgements.
+ */
+export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {
   const { execution, scope, id: Id, type: Type } = operation;
-  const details = { Attempt: attempt, Error: closing.error };
-  const failed: WireOperation = { Id, Type, StartTimestamp: undefined, Status: "FAILED", StepDetails: details };
-  // In as few turns as a success, so that the branches of a batch end in the order of their acknowledgements.
-  return execution.recorded(scope, update(operation, "FAIL", { Error: closing.error }), failed);
+  switch (end.end) {
+    case "succeed": {
+      const rest = end.payload === undefined ? undefined : { Payload: end.payload };
+      return execution.recorded(scope, update(operation, "SUCCEED", rest), { value: end.value });
+    }
+    case "fail": {
+      const details = { Attempt: attempt, Error: end.error };
+      const record: WireOperation = { Id, Type, StartTimestamp: undefined, Status: "FAILED", StepDetails: details };
+      return execution.recorded(scope, update(operation, "FAIL", { Error: end.error }), { record });
+    }
+    case "retry":
+      return recordRetry(operation, end, attempt);
+  }
 }
 
 async function recordRetry(
   operation: ClaimedOperation,
   { error, payload, afterSeconds }: AttemptEnd & { end: "retry" },
   attempt: number,
-): Promise<WireOperation> {
+): Promise<AttemptOutcome> {
   const { execution, scope, id: Id, type: Type } = operation;
   const retry = update(operation, "RETRY", {
     ...(error === undefined ? {} : { Error: error }),
@@ -38,8 +94,8 @@ async function recordRetry(
     StepOptions: { NextAttemptDelaySeconds: afterSeconds },
   });
   const recorded = await execution.recordedAs(scope, retry, operation.id);
-  if (recorded !== undefined) return recorded;
+  if (recorded !== undefined) return { record: recorded };
   const next = new Date(Date.now() + afterSeconds * 1_000);
   const details = { Attempt: attempt, NextAttemptTimestamp: next, Result: payload };
-  return { Id, Type, StartTimestamp: undefined, Status: "PENDING", StepDetails: details };
+  return { record: { Id, Type, StartTimestamp: undefined, Status: "PENDING", StepDetails: details } };
 }

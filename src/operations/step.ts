@@ -3,15 +3,21 @@ import { type RetryStrategy, retryPresets } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
 import { durationToSeconds } from "../core/time.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
-import { active } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
-import { dueMs } from "../execution/pending-operation.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { type AttemptEnd, closeAttempt } from "./attempt.ts";
-import { type ClaimedOperation, claim, update } from "./operation.ts";
+import {
+  type AttemptEnd,
+  type AttemptOutcome,
+  closeAttempt,
+  nextAttempt,
+  runAttempt,
+  runUserCode,
+  untilReady,
+} from "./attempt.ts";
+import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 
 /** How often an attempt may run when its process dies. */
@@ -75,70 +81,50 @@ export async function runStep<T>(
   const operation = claim(execution, scope, { type: "STEP", subType: "Step", name });
   if (operation === undefined) return park();
   const semantics = config.semantics ?? StepSemantics.AtLeastOncePerRetry;
+  const announcement = semantics === StepSemantics.AtMostOncePerRetry ? "awaited" : "queued";
   for (let record = operation.record; ; ) {
     const decision = decideStep(record, semantics);
-    const attempt = (record?.StepDetails?.Attempt ?? 0) + 1;
+    const attempt = nextAttempt(record);
+    let outcome: AttemptOutcome;
     switch (decision.do) {
       case "return":
         return (await decodeResult(operation, decision.payload, serdesFor(operation, config.serdes))) as T;
       case "throw":
         throw DurableOperationError.fromErrorObject(decision.error);
-      case "wait": {
-        const pending = execution.wait(scope, operation.id, "PENDING", dueMs(decision.record));
-        pending.await();
-        record = await pending.changed;
+      case "wait":
+        record = await untilReady(operation, decision.record);
         continue;
-      }
       case "give up attempt": {
         const error = new StepInterruptedError(operation.id, name);
-        record = await closeAttempt(operation, decideFailure(error, attempt, config.retryStrategy), attempt);
-        continue;
+        outcome = await closeAttempt(operation, decideFailure(error, attempt, config.retryStrategy), attempt);
+        break;
       }
       case "run": {
-        const announcement = decision.announce ? semantics : undefined;
-        const outcome = await runAttempt(operation, body, config, attempt, announcement);
-        if ("value" in outcome) return outcome.value as T;
-        record = outcome.record;
+        const run = () => runBody(operation, body, config, attempt);
+        outcome = await runAttempt(operation, attempt, decision.announce ? announcement : "none", run);
       }
     }
+    if ("value" in outcome) return outcome.value as T;
+    record = outcome.record;
   }
 }
 
-type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
-
-async function runAttempt<T>(
+async function runBody<T>(
   operation: ClaimedOperation,
   body: StepFunc<T>,
   config: StepConfig<T>,
   attempt: number,
-  announcement: StepSemantics | undefined,
-): Promise<AttemptOutcome> {
-  const { execution, scope, id, name, path } = operation;
-  execution.countExecuting(scope, 1);
-  if (announcement === StepSemantics.AtMostOncePerRetry) await execution.recorded(scope, update(operation, "START"));
-  else if (announcement !== undefined) execution.record(scope, update(operation, "START"));
-  // Operations begun together announce themselves before the first body runs.
-  await undefined;
-  let failure: AttemptEnd;
+): Promise<AttemptEnd> {
+  const { execution, scope } = operation;
   try {
-    const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
-    const result = await active.run(current, () => body({ logger: stepLogger(scope), attempt }));
+    const result = await runUserCode(operation, attempt, () => body({ logger: stepLogger(scope), attempt }));
     const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
     const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
-    if (!isTooLarge(payload, execution.settings.quotas.payloadBytes)) {
-      const succeed = update(operation, "SUCCEED", payload === undefined ? undefined : { Payload: payload });
-      const recorded = execution.recorded(scope, succeed);
-      execution.countExecuting(scope, -1);
-      await recorded;
-      return { value };
-    }
-    failure = { end: "fail", error: toErrorObject(payloadTooLarge(operation, "result", payload)) };
+    if (!isTooLarge(payload, execution.settings.quotas.payloadBytes)) return { end: "succeed", payload, value };
+    return { end: "fail", error: toErrorObject(payloadTooLarge(operation, "result", payload)) };
   } catch (error) {
-    failure = decideFailure(error, attempt, config.retryStrategy);
+    return decideFailure(error, attempt, config.retryStrategy);
   }
-  const closed = closeAttempt(operation, failure, attempt);
-  execution.countExecuting(scope, -1);
-  return { record: await closed };
 }
 
 /** Asks the strategy. A strategy that throws fails the step with its own error. */
