@@ -1,20 +1,11 @@
-import { ChildContextError, DurableOperationError } from "../core/errors.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
-import type { ErrorObject } from "../core/wire.ts";
+import { readBackError, restoreItemError, type StoredError, storeError } from "../core/stored-error.ts";
 import type { Execution } from "../execution/execution.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
 import type { ResultFormat } from "./child.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { decodeResult, type EncodedResult, encodeResult } from "./payload.ts";
-
-/** An error inside a batch's payload: unlike an ErrorObject it keeps its causes. */
-interface StoredError {
-  ErrorType?: string | undefined;
-  ErrorMessage?: string | undefined;
-  ErrorData?: string | undefined;
-  Cause?: StoredError;
-}
 
 interface StoredItem {
   result?: unknown;
@@ -78,12 +69,8 @@ async function encodeStored<T>(
   const oversized = itemBytes() > HOPELESS_FACTOR * payloadBytes;
   const payload = oversized ? undefined : (await encodeResult(operation, stored(), undefined)).payload;
   // Each result has been read back from its own payload, so only the errors still change by being stored.
-  for (const item of batch.all) if (item.error !== undefined) item.error = readBack(item.error);
+  for (const item of batch.all) if (item.error !== undefined) item.error = readBackError(item.error);
   return oversized ? { payload, value: batch, oversized } : { payload, value: batch };
-}
-
-function readBack(error: Error): ChildContextError {
-  return restoreError(storeError(error)) as ChildContextError;
 }
 
 function storeItem(item: BatchItem<unknown>): StoredItem {
@@ -92,37 +79,10 @@ function storeItem(item: BatchItem<unknown>): StoredItem {
   return { result: item.result, index: item.index, status: item.status };
 }
 
-function storeError(error: Error): StoredError {
-  const stored: StoredError = {};
-  const named: ErrorObject =
-    error instanceof DurableOperationError
-      ? error.toErrorObject()
-      : { ErrorType: error.name, ErrorMessage: error.message };
-  stored.ErrorType = named.ErrorType;
-  stored.ErrorMessage = named.ErrorMessage;
-  if (named.ErrorData !== undefined) stored.ErrorData = named.ErrorData;
-  if (error.cause instanceof Error) stored.Cause = storeError(error.cause);
-  return stored;
-}
-
-function restoreError(stored: StoredError): Error {
-  const cause = stored.Cause === undefined ? undefined : restoreError(stored.Cause);
-  const rebuilt = DurableOperationError.fromErrorObject(stored);
-  if (rebuilt.errorType !== stored.ErrorType) {
-    const plain = new Error(stored.ErrorMessage, cause === undefined ? undefined : { cause });
-    plain.name = stored.ErrorType ?? "Error";
-    return plain;
-  }
-  if (cause !== undefined) rebuilt.cause = cause;
-  return rebuilt;
-}
-
 function restore<T>(stored: StoredBatch): Batch<T> {
   const all = stored.all.map(({ error, ...item }) => {
     if (error === undefined) return item as BatchItem<T>;
-    const rebuilt = restoreError(error);
-    const failure = rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
-    return { error: failure, ...item } as BatchItem<T>;
+    return { error: restoreItemError(error), ...item } as BatchItem<T>;
   });
   return new Batch(all, stored.completionReason);
 }

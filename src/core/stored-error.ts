@@ -1,0 +1,46 @@
+import { ChildContextError, DurableOperationError } from "./errors.ts";
+import type { ErrorObject } from "./wire.ts";
+
+/** An error inside a payload: unlike an ErrorObject it keeps its causes. */
+export interface StoredError {
+  ErrorType?: string | undefined;
+  ErrorMessage?: string | undefined;
+  ErrorData?: string | undefined;
+  Cause?: StoredError;
+}
+
+export function storeError(error: Error): StoredError {
+  const stored: StoredError = {};
+  const named: ErrorObject =
+    error instanceof DurableOperationError
+      ? error.toErrorObject()
+      : { ErrorType: error.name, ErrorMessage: error.message };
+  stored.ErrorType = named.ErrorType;
+  stored.ErrorMessage = named.ErrorMessage;
+  if (named.ErrorData !== undefined) stored.ErrorData = named.ErrorData;
+  if (error.cause instanceof Error) stored.Cause = storeError(error.cause);
+  return stored;
+}
+
+function restoreError(stored: StoredError): Error {
+  const cause = stored.Cause === undefined ? undefined : restoreError(stored.Cause);
+  const rebuilt = DurableOperationError.fromErrorObject(stored);
+  if (rebuilt.errorType !== stored.ErrorType) {
+    const plain = new Error(stored.ErrorMessage, cause === undefined ? undefined : { cause });
+    plain.name = stored.ErrorType ?? "Error";
+    return plain;
+  }
+  if (cause !== undefined) rebuilt.cause = cause;
+  return rebuilt;
+}
+
+/** The error of a batch's item. */
+export function restoreItemError(stored: StoredError): ChildContextError {
+  const rebuilt = restoreError(stored);
+  return rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
+}
+
+/** An item's error as a replay will give it. */
+export function readBackError(error: Error): ChildContextError {
+  return restoreItemError(storeError(error));
+}
