@@ -1,11 +1,13 @@
 import type { Context } from "aws-lambda";
+import { makeBatchItemContext } from "./batch-item-context.ts";
+import { type InvocationParts, isName, mistaken, parked, splitName, usageError } from "./context-parts.ts";
+import { readBatchSize } from "./core/batch-size.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
 import { active } from "./execution/active.ts";
 import { contextLogger } from "./execution/context-logger.ts";
-import type { Execution } from "./execution/execution.ts";
-import type { DurableContextLogger, DurableLogger, DurableLoggingContext, LoggerConfig } from "./execution/logger.ts";
+import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
 import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
 import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
@@ -22,13 +24,6 @@ import {
   type WaitForCallbackConfig,
   type WaitForCallbackSubmitterFunc,
 } from "./operations/wait-for-callback.ts";
-
-/** What all contexts of one invocation share. */
-export interface InvocationParts {
-  readonly execution: Execution;
-  readonly lambdaContext: Context;
-  readonly loggingContext: DurableLoggingContext;
-}
 
 /** The context of one scope: sorts out argument forms and hands them to an operation. */
 class ScopeContext {
@@ -172,7 +167,9 @@ class ScopeContext {
   ): Promise<unknown> {
     if (!Array.isArray(items)) throw new Error("Map operation requires an array of items");
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
-    const { itemNamer } = config;
+    const { itemNamer, batch: size } = config;
+    const where = name === undefined ? "`batch` of a map" : `\`batch\` of map "${name}"`;
+    const batch = size === undefined ? this.#parts.execution.settings.batch : readBatchSize(where, size);
     // All names are made before anything is written, so that a namer that throws loses nothing.
     const names = itemNamer && items.map((item, index) => itemNamer(item, index));
     const branches: Branches = {
@@ -180,6 +177,11 @@ class ScopeContext {
       count: items.length,
       nameOf: (index) => names?.[index] || `map-item-${index}`,
       run: (index, inner) => (body as MapFunc<unknown, unknown>)(this.#child(inner), items[index], index, items),
+      runInBatch: (item) => {
+        const { index } = item;
+        return (body as MapFunc<unknown, unknown>)(makeBatchItemContext(this.#parts, item), items[index], index, items);
+      },
+      batch,
     };
     return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
   }
@@ -229,11 +231,7 @@ class ScopeContext {
     const current = active.getStore();
     const own = this.#scope.path ?? "root";
     if (current === undefined || current.contextId === own) return true;
-    const error = new Error(
-      `Context usage error in "${method}": You are using a parent or sibling context instead of the current child ` +
-        `context. Expected context ID: "${current.contextId}", but got: "${this.#scope.path}". When inside ` +
-        "runInChildContext(), you must use the child context parameter, not the parent context.",
-    );
+    const error = usageError(method, current.contextId, this.#scope.path);
     this.#parts.execution.terminate({ end: "fail", error });
     return false;
   }
@@ -251,24 +249,6 @@ class ScopeContext {
 /** The public face of a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
   return new ScopeContext(parts, scope) as unknown as DurableContext;
-}
-
-function parked(): DurablePromise<never> {
-  return new DurablePromise(park);
-}
-
-function mistaken(method: string, name: string | undefined, what: string): DurablePromise<never> {
-  const error = new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`);
-  return new DurablePromise(() => Promise.reject(error));
-}
-
-function isName(value: unknown): value is string | undefined {
-  return typeof value === "string" || value === undefined;
-}
-
-/** `(name, fn, config)` or `(fn, config)`: the first argument is a name if it is a string or undefined. */
-function splitName(args: readonly unknown[]): [string | undefined, unknown, unknown] {
-  return isName(args[0]) ? [args[0], args[1], args[2]] : [undefined, args[0], args[1]];
 }
 
 function branchName(branch: unknown): string | undefined {

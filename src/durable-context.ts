@@ -1,4 +1,5 @@
 import type { Context } from "aws-lambda";
+import type { BatchSize } from "./core/batch-size.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
@@ -26,6 +27,11 @@ export type MapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogge
 export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
   /** Names the item's context in the history. Default `map-item-<index>`. */
   itemNamer?: (item: TItem, index: number) => string;
+  /**
+   * How many items share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for none. Inside such an item
+   * steps run in place, and what needs an operation of its own is refused. Default: the handler's `runtime.batch`.
+   */
+  batch?: number | false | BatchSize;
 }
 
 export type ParallelFunc<TResult, Logger extends DurableLogger = DurableLogger> = (

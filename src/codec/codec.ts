@@ -21,6 +21,8 @@ export interface Codec {
   decode(payload: string | undefined): unknown;
   /** `encode`, and the value that `decode` gives for it, without decoding where both are equal for certain. */
   roundTrip(value: unknown): { payload: string | undefined; value: unknown };
+  /** The value that `decode` gives for what `encode` writes, and the length of its JSON (0 when nobody measured). */
+  normalize(value: unknown): { value: unknown; chars: number };
 }
 
 const NOTHING = { payload: undefined, value: undefined };
@@ -28,11 +30,20 @@ const NOTHING = { payload: undefined, value: undefined };
 export function createCodec(name: CodecName): Codec {
   switch (name) {
     case "json":
-      return { name, encode: (value) => JSON.stringify(value), decode, roundTrip: writeJson };
+      return { name, encode: (value) => JSON.stringify(value), decode, roundTrip: writeJson, normalize: throughJson };
     case "compact":
-      return { name, encode: encodeCompact, decode, roundTrip: writeCompact };
+      return { name, encode: encodeCompact, decode, roundTrip: writeCompact, normalize: throughJson };
     case "typed":
-      return { name, encode: (value) => writeTyped(value).payload, decode, roundTrip: writeTyped };
+      return {
+        name,
+        encode: (value) => writeTyped(value).payload,
+        decode,
+        roundTrip: writeTyped,
+        normalize(value) {
+          const { payload, value: read } = writeTyped(value);
+          return { value: read, chars: payload?.length ?? 0 };
+        },
+      };
     default:
       throw new DurableError("ERR_UNKNOWN_CODEC", `The codec is "${name}"; use "json", "compact" or "typed".`);
   }
@@ -46,6 +57,12 @@ function writeJson(value: unknown): Written | typeof NOTHING {
   const payload = JSON.stringify(value) as string | undefined;
   if (payload === undefined) return NOTHING;
   return { payload, value: isSimple(value) ? value : JSON.parse(payload) };
+}
+
+function throughJson(value: unknown): { value: unknown; chars: number } {
+  if (isSimple(value)) return { value, chars: typeof value === "string" ? value.length : 0 };
+  const text = JSON.stringify(value) as string | undefined;
+  return text === undefined ? { value: undefined, chars: 0 } : { value: JSON.parse(text), chars: text.length };
 }
 
 function writeCompact(value: unknown): Written | typeof NOTHING {

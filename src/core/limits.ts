@@ -9,6 +9,9 @@ export const MAX_PAYLOAD_BYTES = 262_144;
 /** 750 KiB: the budget of the official client for one checkpoint request. */
 export const MAX_REQUEST_BYTES = 768_000;
 
+/** Characters of an operation's name (AWS Lambda API model). */
+export const MAX_NAME_LENGTH = 256;
+
 /** Updates in one checkpoint request, as the official client limits them. */
 export const MAX_REQUEST_UPDATES = 250;
 

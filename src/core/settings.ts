@@ -1,3 +1,4 @@
+import { type BatchSize, readBatchSize } from "./batch-size.ts";
 import { DurableError } from "./errors.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
 
@@ -16,11 +17,21 @@ export interface RuntimeOptions {
    * only waits does not count. 1 or more, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
    */
   concurrency?: number;
+  /**
+   * How many items of a `map` share one operation, unless the call says otherwise with its own `batch`: 1 to 10,000,
+   * or `{ maxItems, maxBytes }`. Default: none, each item has its own operations. `DURABLE_FANOUT_BATCH` (a number)
+   */
+  batch?: number | false | BatchSize;
   checkpoint?: {
     /** Bytes of one checkpoint request, 1,024 to 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` */
     maxBytes?: number;
     /** Updates in one checkpoint request, 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
     maxUpdates?: number;
+    /**
+     * Updates of finished work that may be on their way while further work starts: what would run again after a
+     * crash. Of batches at least two. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     */
+    maxUnacknowledged?: number;
   };
   /** How payloads are written: `json`, `compact` or `typed`. Default `compact`. `DURABLE_FANOUT_CODEC` */
   codec?: CodecName;
@@ -43,7 +54,12 @@ export interface RuntimeOptions {
 /** The settings of one handler, complete and valid. */
 export interface Settings {
   readonly concurrency: number;
-  readonly checkpoint: { readonly maxBytes: number; readonly maxUpdates: number };
+  readonly batch: BatchSize | undefined;
+  readonly checkpoint: {
+    readonly maxBytes: number;
+    readonly maxUpdates: number;
+    readonly maxUnacknowledged: number;
+  };
   readonly codec: CodecName;
   readonly quotas: { readonly payloadBytes: number };
   readonly suspension: { readonly graceMs: number };
@@ -84,6 +100,13 @@ const NUMBER_RULES = {
     min: 1,
     max: 1_000,
   },
+  maxUnacknowledged: {
+    path: "checkpoint.maxUnacknowledged",
+    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED",
+    fallback: 500,
+    min: 0,
+    max: 100_000,
+  },
   payloadBytes: {
     path: "quotas.payloadBytes",
     variable: "DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES",
@@ -101,8 +124,8 @@ const NUMBER_RULES = {
 } satisfies Record<string, NumberRule>;
 
 const KNOWN: Record<string, readonly string[]> = {
-  "": ["concurrency", "checkpoint", "codec", "quotas", "suspension"],
-  checkpoint: ["maxBytes", "maxUpdates"],
+  "": ["concurrency", "batch", "checkpoint", "codec", "quotas", "suspension"],
+  checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged"],
   quotas: ["payloadBytes"],
   suspension: ["graceMs"],
 };
@@ -141,6 +164,12 @@ function readCodec(given: unknown, environment: NodeJS.ProcessEnv): CodecName {
   throw invalid(text ? "Environment variable DURABLE_FANOUT_CODEC" : "runtime.codec", raw, CODECS.join(", "));
 }
 
+function readBatch(given: unknown, environment: NodeJS.ProcessEnv): BatchSize | undefined {
+  const text = environment["DURABLE_FANOUT_BATCH"];
+  if (text === undefined || text === "") return readBatchSize("runtime.batch", given);
+  return readBatchSize("Environment variable DURABLE_FANOUT_BATCH", text === "false" ? false : parseNumber(text));
+}
+
 function checkMembers(value: unknown, path: string): void {
   if (value === undefined) return;
   const where = path === "" ? "runtime" : `runtime.${path}`;
@@ -164,9 +193,11 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
   checkMembers(options.suspension, "suspension");
   return {
     concurrency: readNumber(NUMBER_RULES.concurrency, options.concurrency, environment),
+    batch: readBatch(options.batch, environment),
     checkpoint: {
       maxBytes: readNumber(NUMBER_RULES.maxBytes, options.checkpoint?.maxBytes, environment),
       maxUpdates: readNumber(NUMBER_RULES.maxUpdates, options.checkpoint?.maxUpdates, environment),
+      maxUnacknowledged: readNumber(NUMBER_RULES.maxUnacknowledged, options.checkpoint?.maxUnacknowledged, environment),
     },
     codec: readCodec(options.codec, environment),
     quotas: { payloadBytes: readNumber(NUMBER_RULES.payloadBytes, options.quotas?.payloadBytes, environment) },

@@ -6,10 +6,10 @@ import type { Scope } from "./scope.ts";
  * The logger of a context: silent while what it says was said before. In the handler itself that is until the
  * recorded operations are used up; inside a child context, when the child had finished in an earlier invocation.
  */
-export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger> {
+export function contextLogger(scope: Scope, isSaid = isRepeated): DurableContextLogger<DurableLogger> {
   const emit = (level: "log" | "error" | "warn" | "info" | "debug", params: unknown[]): void => {
     const { logger, modeAware } = scope.logger;
-    if (modeAware && isRepeated(scope)) return;
+    if (modeAware && isSaid(scope)) return;
     const method = logger[level] as ((...params: unknown[]) => void) | undefined;
     method?.apply(logger, params);
   };

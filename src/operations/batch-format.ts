@@ -27,6 +27,8 @@ export interface BatchFormatOptions<T> {
   readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
   /** Bytes of the items' own payloads so far. */
   readonly itemBytes: () => number;
+  /** Whether a summary must say what became of each item, since no operation of theirs does. */
+  readonly keepsStatuses: () => boolean;
 }
 
 /**
@@ -101,10 +103,16 @@ export interface BatchSummary {
   itemStatuses: string;
 }
 
-function summarize<T>(batch: Batch<T>, { type, summaryGenerator }: BatchFormatOptions<T>): string {
+function summarize<T>(batch: Batch<T>, { type, summaryGenerator, keepsStatuses }: BatchFormatOptions<T>): string {
   const { totalCount, successCount, failureCount, startedCount, completionReason, status } = batch;
   const counts = { totalCount, successCount, failureCount, ...(type === "ParallelResult" ? { startedCount } : {}) };
-  const summary = { type, ...counts, completionReason, status, itemStatuses: itemStatuses(batch.all) };
+  const summary = {
+    type,
+    ...counts,
+    completionReason,
+    status,
+    ...(keepsStatuses() ? { itemStatuses: itemStatuses(batch.all) } : {}),
+  };
   if (summaryGenerator === undefined) return JSON.stringify(summary);
   return JSON.stringify({ ...summary, summary: summaryGenerator(batch) });
 }

@@ -46,6 +46,11 @@ export function settledFormat(): ResultFormat {
   };
 }
 
+/** Outcomes as a replay gives them, without a context of their own. */
+export function readBackSettled(outcomes: readonly PromiseSettledResult<unknown>[]): unknown {
+  return outcomes.map(storeOutcome).map(restoreOutcome);
+}
+
 function storeOutcome(outcome: PromiseSettledResult<unknown>): StoredOutcome {
   if (outcome.status === "fulfilled") return outcome;
   const { reason } = outcome;

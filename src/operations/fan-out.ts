@@ -1,3 +1,4 @@
+import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../core/batch-size.ts";
 import type { ChildContextError } from "../core/errors.ts";
 import { childPath, type OperationPath, operationId } from "../core/ids.ts";
 import { type Permit, Semaphore } from "../core/semaphore.ts";
@@ -8,6 +9,9 @@ import { park } from "../execution/suspension.ts";
 import { announceBatch } from "./batch-channel.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
+import { BatchedMap } from "./batched/batched-map.ts";
+import type { Item } from "./batched/item.ts";
+import { BATCH_SUBTYPE } from "./batched/item-batch.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import {
   BatchItemStatus,
@@ -46,6 +50,10 @@ export interface Branches {
   readonly count: number;
   readonly nameOf: (index: number) => string;
   readonly run: (index: number, scope: Scope) => Promise<unknown>;
+  /** Present where items may share an operation: runs one whose steps run in place. */
+  readonly runInBatch?: (item: Item) => Promise<unknown>;
+  /** How many items share an operation; undefined where each has its own. */
+  readonly batch?: BatchSize | undefined;
 }
 
 /** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
@@ -61,13 +69,14 @@ export async function runFanOut<T>(
     execution.terminate({ end: "fail", error: fault });
     return park();
   }
-  const sizes = { itemBytes: 0 };
+  const sizes = { itemBytes: 0, batched: false };
   const format = batchFormat<T>({
     type: branches.kind === "map" ? "MapResult" : "ParallelResult",
     serdes: config.serdes,
     hasItemSerdes: config.itemSerdes !== undefined || scope.defaultSerdes !== undefined,
     summaryGenerator: config.summaryGenerator,
     itemBytes: () => sizes.itemBytes,
+    keepsStatuses: () => !sizes.batched,
   });
   const result = await runChild(execution, scope, {
     name,
@@ -75,12 +84,64 @@ export async function runFanOut<T>(
     virtual: false,
     format,
     body: (inner, recorded) => {
+      const batched = batchedMap<T>(execution, inner, name, branches, config, sizes);
+      if (batched !== undefined) {
+        sizes.batched = true;
+        if (recorded === undefined) return batched.run();
+        return batched.rebuild(readSummary(execution, recorded.ContextDetails?.Result).completionReason);
+      }
       const fanOut = new FanOut<T>(execution, inner, branches, config, sizes);
       if (recorded === undefined) return fanOut.run(name);
       return fanOut.rebuild(readSummary(execution, recorded.ContextDetails?.Result));
     },
   });
   return result as BatchResult<T>;
+}
+
+/** The map in batches, if it is one: by what is recorded of it or, where nothing is, by its settings. */
+function batchedMap<T>(
+  execution: Execution,
+  inner: Scope,
+  name: string | undefined,
+  { count, nameOf, runInBatch, batch }: Branches,
+  config: FanOutConfig<T>,
+  sizes: { itemBytes: number },
+): BatchedMap<T> | undefined {
+  if (runInBatch === undefined) return undefined;
+  const first = childPath(inner.path, 1);
+  const record = execution.state.peek(operationId(first));
+  const isUnbatched =
+    record === undefined
+      ? batch === undefined || execution.state.has(operationId(childPath(first, 1)))
+      : record.SubType !== BATCH_SUBTYPE;
+  if (isUnbatched) return undefined;
+  const { quotas, checkpoint } = execution.settings;
+  return new BatchedMap<T>(
+    execution,
+    inner,
+    { count, nameOf, run: runInBatch },
+    {
+      name,
+      permits: permitsOf(execution, config).permits,
+      maxItems: batch?.maxItems ?? DEFAULT_BATCH_ITEMS,
+      maxBytes: Math.min(batch?.maxBytes ?? quotas.payloadBytes, quotas.payloadBytes),
+      maxUnacknowledged: checkpoint.maxUnacknowledged,
+      completionConfig: config.completionConfig,
+      itemSerdes: config.itemSerdes as AnySerdes | undefined,
+      onPacked: (bytes) => {
+        sizes.itemBytes += bytes;
+      },
+    },
+  );
+}
+
+function permitsOf<T>(
+  execution: Execution,
+  { maxConcurrency }: FanOutConfig<T>,
+): { permits: number; lendable: boolean } {
+  const own = Number(maxConcurrency);
+  if (maxConcurrency != null && own > 0) return { permits: Math.ceil(own), lendable: false };
+  return { permits: execution.settings.concurrency, lendable: true }; // F2
 }
 
 function findFault<T>(config: FanOutConfig<T>): Error | undefined {
@@ -155,7 +216,7 @@ class FanOut<T> {
   #runAll(): Promise<void> {
     return new Promise((resolve, reject) => {
       const { count } = this.#branches;
-      const { permits, lendable } = this.#permits();
+      const { permits, lendable } = permitsOf(this.#execution, this.#config);
       let over = false;
 
       const start = (permit: Permit): void => {
@@ -196,13 +257,6 @@ class FanOut<T> {
       const semaphore = new Semaphore(permits, pull);
       pull();
     });
-  }
-
-  #permits(): { permits: number; lendable: boolean } {
-    const { maxConcurrency } = this.#config;
-    const own = Number(maxConcurrency);
-    if (maxConcurrency != null && own > 0) return { permits: Math.ceil(own), lendable: false };
-    return { permits: this.#execution.settings.concurrency, lendable: true }; // F2
   }
 
   #runBranch(index: number, permit: Permit | undefined): Promise<unknown> {

@@ -128,7 +128,11 @@ async function runBody<T>(
 }
 
 /** Asks the strategy. A strategy that throws fails the step with its own error. */
-function decideFailure(thrown: unknown, attempt: number, strategy: RetryStrategy | undefined): AttemptEnd {
+export function decideFailure(
+  thrown: unknown,
+  attempt: number,
+  strategy: RetryStrategy | undefined,
+): Exclude<AttemptEnd, { end: "succeed" }> {
   try {
     const error = asError(thrown);
     const decision = strategy?.(error, attempt) ?? retryPresets.default(error, attempt);

@@ -1,0 +1,332 @@
+import type { Outcome, StoredStep } from "../../codec/outcomes.ts";
+import { ChildContextError, DurableOperationError, toErrorObject } from "../../core/errors.ts";
+import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
+import { type Permit, Semaphore } from "../../core/semaphore.ts";
+import type { AnySerdes } from "../../core/serdes.ts";
+import { readBackError, restoreItemError, storeError } from "../../core/stored-error.ts";
+import { active } from "../../execution/active.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { park } from "../../execution/suspension.ts";
+import { announceBatch } from "../batch-channel.ts";
+import { Batch, type BatchItem } from "../batch-result.ts";
+import { BatchItemStatus, Completion, type CompletionConfig, type CompletionReason } from "../completion.ts";
+import { type ClaimedOperation, claim } from "../operation.ts";
+import { decodeResult } from "../payload.ts";
+import { keepable } from "./in-place.ts";
+import { Item } from "./item.ts";
+import { BATCH_SUBTYPE, type BatchOwner, ItemBatch } from "./item-batch.ts";
+import { rangeName, recordedRange } from "./range.ts";
+
+/** The items of a batched map, and how one is run. */
+export interface BatchedItems {
+  readonly count: number;
+  readonly nameOf: (index: number) => string;
+  readonly run: (item: Item) => Promise<unknown>;
+}
+
+export interface BatchedMapOptions {
+  readonly name: string | undefined;
+  /** Items whose code runs at once. */
+  readonly permits: number;
+  readonly maxItems: number;
+  /** Bytes that one operation may hold. */
+  readonly maxBytes: number;
+  /** Updates that may be on their way: what is finished, but would run again after a crash. */
+  readonly maxUnacknowledged: number;
+  readonly completionConfig: CompletionConfig | undefined;
+  readonly itemSerdes: AnySerdes | undefined;
+  /** Called with the bytes of each payload in which a batch's outcomes were written. */
+  readonly onPacked: (bytes: number) => void;
+}
+
+/** So many finished batches may be on their way however large they are: one travels, the next one fills. */
+const MIN_UNACKNOWLEDGED_BATCHES = 2;
+
+/**
+ * A map whose items share operations.
+ *
+ * M1  Items start in the order of their index, and only when there is room; a batch is opened when its first item is.
+ * M2  An item whose step waits for another attempt gives its place to others.
+ * M3  Once the policy is satisfied nothing starts; each open batch is recorded with what it has.
+ * M4  Where a batch begins and ends is read from its record if there is one, so that the size may change while an
+ *     execution is under way.
+ */
+export class BatchedMap<T> implements BatchOwner {
+  readonly #execution: Execution;
+  readonly #scope: Scope;
+  readonly #source: BatchedItems;
+  readonly #options: BatchedMapOptions;
+  readonly #completion: Completion;
+  readonly #semaphore: Semaphore;
+  readonly #items: (BatchItem<T> | undefined)[] = [];
+  readonly #ready: (() => Promise<void>)[] = [];
+  readonly #open = new Set<ItemBatch>();
+  readonly #unacknowledgedLimit: number;
+  #queue: ItemBatch[] = [];
+  #nextIndex = 0;
+  #opening = false;
+  #unacknowledged = 0;
+  #over = false;
+  #finish!: () => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(execution: Execution, scope: Scope, source: BatchedItems, options: BatchedMapOptions) {
+    this.#execution = execution;
+    this.#scope = scope;
+    this.#source = source;
+    this.#options = options;
+    this.#completion = new Completion(source.count, options.completionConfig, source.nameOf);
+    this.#semaphore = new Semaphore(options.permits, () => this.#spawn());
+    const { maxItems, maxUnacknowledged } = options;
+    this.#unacknowledgedLimit = Math.max(MIN_UNACKNOWLEDGED_BATCHES, Math.floor(maxUnacknowledged / maxItems));
+  }
+
+  /** Rejects with what a custom policy throws. */
+  async run(): Promise<Batch<T>> {
+    announceBatch(() => ({
+      executionArn: this.#execution.arn,
+      operationId: operationId(this.#scope.path as OperationPath),
+      name: this.#options.name,
+      total: this.#source.count,
+      counts: () => {
+        const { succeeded, failed } = this.#completion;
+        return { succeeded, failed, running: this.#items.length - succeeded - failed };
+      },
+    }));
+    this.#completion.begin();
+    if (!this.#completion.isOver) {
+      await new Promise<void>((resolve, reject) => {
+        this.#finish = resolve;
+        this.#reject = reject;
+        this.#spawn();
+      });
+    }
+    return this.#result(this.#completion.reason);
+  }
+
+  /** Collects a finished map from its recorded batches. */
+  async rebuild(completionReason: CompletionReason | undefined): Promise<Batch<T>> {
+    this.#over = true;
+    while (this.#nextIndex < this.#source.count) {
+      const range = this.#recordedRange();
+      if (range === undefined) break;
+      await this.#openBatch(range);
+    }
+    return this.#result(completionReason ?? this.#completion.reason);
+  }
+
+  #result(reason: CompletionReason): Batch<T> {
+    const started = this.#items.filter((item) => item !== undefined);
+    return new Batch(started, reason);
+  }
+
+  get isClosing(): boolean {
+    return false;
+  }
+
+  batchFinished(bytes: number): void {
+    this.#unacknowledged++;
+    this.#options.onPacked(bytes);
+  }
+
+  batchRecorded(batch: ItemBatch): void {
+    this.#unacknowledged--;
+    this.#open.delete(batch);
+    this.#spawn();
+  }
+
+  batchReady(batch: ItemBatch, items: readonly Item[], indexes: readonly number[]): void {
+    for (const item of items) this.#ready.push(() => this.#resume(batch, item));
+    if (indexes.length > 0) this.#queue.unshift(batch);
+    this.#spawn();
+  }
+
+  // M1
+  #spawn(): void {
+    while (!this.#over && this.#hasWork() && this.#semaphore.hasRoom) {
+      this.#semaphore.acquire((permit) => void this.#work(permit));
+    }
+  }
+
+  #hasWork(): boolean {
+    if (this.#ready.length > 0) return true;
+    while (this.#queue[0]?.hasNext === false) this.#queue.shift();
+    if (this.#queue.length > 0) return true;
+    this.#openNext();
+    return false;
+  }
+
+  /** One place: runs one item after the other until nothing is left to start. */
+  async #work(permit: Permit): Promise<void> {
+    while (!this.#over && this.#hasWork()) {
+      const resume = this.#ready.shift();
+      await (resume === undefined ? this.#startNext() : resume());
+    }
+    permit.done();
+  }
+
+  #openNext(): void {
+    if (this.#opening || this.#over || this.#nextIndex >= this.#source.count) return;
+    if (this.#unacknowledged >= this.#unacknowledgedLimit) return;
+    this.#opening = true;
+    const last = Math.min(this.#nextIndex + this.#options.maxItems, this.#source.count) - 1;
+    const range = this.#recordedRange() ?? { first: this.#nextIndex, last };
+    void this.#openBatch(range).then(
+      () => {
+        this.#opening = false;
+        this.#spawn();
+      },
+      (error) => this.#execution.terminate({ end: "fail", error }),
+    );
+  }
+
+  // M4
+  #recordedRange(): { first: number; last: number } | undefined {
+    const record = this.#execution.state.peek(operationId(this.#scope.peekPath()));
+    const range = recordedRange(record?.Name);
+    return range?.first === this.#nextIndex && range.last < this.#source.count ? range : undefined;
+  }
+
+  async #openBatch({ first, last }: { first: number; last: number }): Promise<void> {
+    const name = rangeName(this.#options.name, first, last);
+    const operation = claim(this.#execution, this.#scope, { type: "STEP", subType: BATCH_SUBTYPE, name });
+    if (operation === undefined) return park();
+    this.#nextIndex = last + 1;
+    const { maxBytes } = this.#options;
+    const count = last - first + 1;
+    const batch = new ItemBatch({ owner: this, operation, first, count, maxBytes, fingerprint: undefined });
+    const outcomes = await batch.restore();
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome !== undefined) await this.#takeOver(operation, first + index, outcome);
+    }
+    if (batch.isClosed || this.#over) return;
+    this.#open.add(batch);
+    batch.begin();
+    this.#queue.push(batch);
+  }
+
+  /** Counts an outcome of an earlier invocation. */
+  async #takeOver(operation: ClaimedOperation, index: number, outcome: Outcome): Promise<void> {
+    this.#items[index] = { index, status: BatchItemStatus.STARTED };
+    this.#completion.started(index);
+    switch (outcome.mark) {
+      case "S":
+      case "U": {
+        const serdes = this.#serdes;
+        const { result } = outcome;
+        const value =
+          serdes === undefined
+            ? result
+            : await decodeResult({ ...operation, path: this.#pathOf(index) }, result as string | undefined, serdes);
+        return this.#count(succeeded(index, value));
+      }
+      case "F":
+        return this.#count(failed(index, restoreItemError(outcome.error ?? {})));
+      default:
+        if (outcome.steps !== undefined) this.#keptSteps.set(index, outcome.steps);
+    }
+  }
+
+  readonly #keptSteps = new Map<number, readonly StoredStep[]>();
+
+  get #serdes(): AnySerdes | undefined {
+    return this.#options.itemSerdes ?? this.#scope.defaultSerdes;
+  }
+
+  #pathOf(index: number): OperationPath {
+    return childPath(this.#scope.path, index + 1);
+  }
+
+  #startNext(): Promise<void> {
+    const batch = this.#queue[0] as ItemBatch;
+    const inBatch = batch.next() as number;
+    const index = batch.first + inBatch;
+    const kept = this.#keptSteps.get(index);
+    if (kept !== undefined) this.#keptSteps.delete(index);
+    else {
+      this.#items[index] = { index, status: BatchItemStatus.STARTED };
+      this.#completion.started(index);
+    }
+    const scope = this.#scope.child(this.#pathOf(index), this.#scope.parentId, "execution");
+    const item = new Item(batch, scope, index, this.#source.nameOf(index), kept);
+    batch.admitted(item);
+    return new Promise((release) => {
+      item.release = release;
+      void this.#runItem(batch, item);
+    });
+  }
+
+  /** An item that waited goes on. */ // M2
+  #resume(batch: ItemBatch, item: Item): Promise<void> {
+    batch.admitted(item);
+    return new Promise((release) => {
+      item.release = release;
+      item.goOn(Date.now());
+    });
+  }
+
+  async #runItem(batch: ItemBatch, item: Item): Promise<void> {
+    const { index, name, scope } = item;
+    const contextId = scope.path as OperationPath;
+    const current = { contextId, operationId: batch.operationId, operationName: name, enteredIn: scope.mode };
+    let ended: EndedItem<T>;
+    let outcome: Outcome;
+    try {
+      const result = await active.run(current, () => this.#source.run(item));
+      const { execution, operationId: id } = batch;
+      const operation: ClaimedOperation = {
+        ...{ execution, scope, id, name, path: contextId, record: undefined },
+        ...{ type: "CONTEXT", subType: "MapIteration" },
+      };
+      const kept = await keepable(operation, result, this.#serdes, batch.maxResultBytes);
+      if ("error" in kept) throw kept.error;
+      ended = succeeded(index, kept.value);
+      outcome = kept.kept === undefined ? { mark: "U" } : { mark: "S", result: kept.kept };
+    } catch (thrown) {
+      const original = DurableOperationError.fromErrorObject(toErrorObject(thrown));
+      const error = readBackError(new ChildContextError(original.message, original));
+      ended = failed(index, error);
+      outcome = { mark: "F", error: storeError(error) };
+    }
+    const { release } = item;
+    item.release = undefined;
+    scope.finish();
+    batch.ended(item, outcome);
+    if (!this.#over) this.#count(ended);
+    release?.();
+  }
+
+  #count(item: EndedItem<T>): void {
+    this.#items[item.index] = item;
+    if (this.#over) return;
+    try {
+      this.#completion.ended(item.index, item.status);
+    } catch (policyError) {
+      this.#end();
+      this.#reject(policyError);
+      return;
+    }
+    if (!this.#completion.isOver) return;
+    this.#end();
+    this.#finish();
+  }
+
+  // M3
+  #end(): void {
+    this.#over = true;
+    for (const batch of this.#open) batch.close();
+  }
+}
+
+type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
+
+// Members in the order in which a payload has them.
+function succeeded<T>(index: number, value: unknown): EndedItem<T> {
+  if (value === undefined) return { index, status: BatchItemStatus.SUCCEEDED };
+  return { result: value as T, index, status: BatchItemStatus.SUCCEEDED };
+}
+
+function failed<T>(index: number, error: ChildContextError): EndedItem<T> {
+  return { error, index, status: BatchItemStatus.FAILED };
+}

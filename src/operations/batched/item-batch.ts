@@ -1,0 +1,293 @@
+import { isStoredOutcomes, type Outcome, readOutcomes, type StoredStep, storeOutcomes } from "../../codec/outcomes.ts";
+import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import { childPath, type OperationId, operationId } from "../../core/ids.ts";
+import type { Execution } from "../../execution/execution.ts";
+import { closeAttempt, nextAttempt, untilReady } from "../attempt.ts";
+import { type ClaimedOperation, update } from "../operation.ts";
+import { decodeResult, isTooLarge } from "../payload.ts";
+import type { Item, ItemOwner } from "./item.ts";
+
+/** What a batch's operation is called in the history, and each of those that hold what it has no room for. */
+export const BATCH_SUBTYPE = "MapBatch";
+const PART_SUBTYPE = "MapBatchPart";
+
+/** Items whose next attempts are this close (as a share of the delay) begin it together: one operation update less. */
+const RETRY_SLACK = 0.25;
+
+/** Whom a batch tells what has become of it. */
+export interface BatchOwner {
+  /** It has ended, and its outcomes are on their way; what they take. */
+  batchFinished(bytes: number): void;
+  /** All that the batch has is recorded. */
+  batchRecorded(batch: ItemBatch): void;
+  /** These items may go on, or begin again. */
+  batchReady(batch: ItemBatch, items: readonly Item[], indexes: readonly number[]): void;
+  /** No further item is admitted, since the invocation is about to end. */
+  readonly isClosing: boolean;
+}
+
+export interface ItemBatchOptions {
+  readonly owner: BatchOwner;
+  readonly operation: ClaimedOperation;
+  /** Index of its first item, and how many it has. */
+  readonly first: number;
+  readonly count: number;
+  /** Bytes that one operation may hold. */
+  readonly maxBytes: number;
+  readonly fingerprint: string | undefined;
+}
+
+/**
+ * One operation that carries many items.
+ *
+ * B1  The operation ends when every item has ended, or when the map is over: then with what there is.
+ * B2  When all that is left waits for another attempt, or the invocation is about to end, what there is is recorded
+ *     and the operation itself waits: an item that has ended never runs again.
+ * B3  What one operation has no room for goes to further ones, which hold only items that have ended.
+ */
+export class ItemBatch implements ItemOwner {
+  readonly execution: Execution;
+  readonly operationId: OperationId;
+  readonly maxResultBytes: number;
+  readonly first: number;
+  readonly count: number;
+  readonly #owner: BatchOwner;
+  readonly #operation: ClaimedOperation;
+  readonly #maxBytes: number;
+  readonly #fingerprint: string | undefined;
+  #outcomes: (Outcome | undefined)[] = [];
+  readonly #waiting = new Set<Item>();
+  readonly #running = new Set<Item>();
+  #unstarted: number[] = [];
+  #ended = 0;
+  #parts = 0;
+  #spilledBytes = 0;
+  #attempt: number;
+  #closed = false;
+
+  constructor({ owner, operation, first, count, maxBytes, fingerprint }: ItemBatchOptions) {
+    this.#owner = owner;
+    this.#operation = operation;
+    this.execution = operation.execution;
+    this.operationId = operation.id;
+    this.first = first;
+    this.count = count;
+    this.#maxBytes = maxBytes;
+    this.maxResultBytes = Math.max(maxBytes / 2, maxBytes - count - 512);
+    this.#fingerprint = fingerprint;
+    this.#attempt = nextAttempt(operation.record);
+  }
+
+  /** Takes over what was recorded; gives the outcomes by index inside the batch. Indexes that are left run. */
+  async restore(): Promise<readonly (Outcome | undefined)[]> {
+    const { record } = this.#operation;
+    const outcomes: (Outcome | undefined)[] = [];
+    if (record?.StepDetails?.Result) {
+      const main = await this.#read(record.StepDetails.Result);
+      readOutcomes(main, outcomes);
+      this.#parts = main.parts ?? 0;
+      for (let part = 1; part <= this.#parts; part++) {
+        const held = this.execution.state.take(this.#partId(part));
+        readOutcomes(await this.#read(held?.StepDetails?.Result), outcomes);
+      }
+    }
+    this.#closed = record?.Status === "SUCCEEDED" || record?.Status === "FAILED";
+    for (let index = 0; index < this.count; index++) {
+      const outcome = outcomes[index];
+      if (outcome !== undefined && isEnd(outcome)) this.#ended++;
+      else if (!this.#closed) this.#unstarted.push(index);
+    }
+    this.#outcomes = outcomes.map((outcome) => (outcome !== undefined && isEnd(outcome) ? outcome : undefined));
+    return outcomes;
+  }
+
+  async #read(payload: string | undefined) {
+    const stored = await decodeResult(this.#operation, payload, undefined);
+    if (isStoredOutcomes(stored)) return stored;
+    throw new UnrecoverableExecutionError(
+      "NonDeterministicExecutionError",
+      `What is recorded of batch "${this.#operation.name}" (${this.#operation.path}) cannot be read as the outcomes of ` +
+        "its items. Was it written by a map with other settings?",
+    );
+  }
+
+  /** Whether its operation has ended. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether an item can be admitted now. */
+  get hasNext(): boolean {
+    return this.#unstarted.length > 0 && !this.#isAsleep && !this.#closed;
+  }
+
+  #isAsleep = false;
+
+  /** Begins, or waits until it may. */
+  begin(): void {
+    const { record, scope } = this.#operation;
+    // A batch is read front to back.
+    this.#unstarted.reverse();
+    if (record?.Status === "PENDING") void this.#sleepUntilReady(record);
+    else if (record?.Status !== "STARTED") this.execution.record(scope, update(this.#operation, "START"));
+  }
+
+  /** The next item's index inside the batch. */
+  next(): number | undefined {
+    return this.#unstarted.pop();
+  }
+
+  /** An item's code begins, or goes on. */
+  admitted(item: Item): void {
+    this.#waiting.delete(item);
+    this.#running.add(item);
+    this.execution.countExecuting(this.#operation.scope, 1);
+  }
+
+  /** An item has ended. */
+  ended(item: Item, outcome: Outcome): void {
+    const wasWaiting = this.#waiting.delete(item);
+    this.#running.delete(item);
+    if (!this.#closed) {
+      this.#outcomes[item.index - this.first] = outcome;
+      this.#ended++;
+      this.#settle();
+    }
+    if (!wasWaiting) this.execution.countExecuting(this.#operation.scope, -1);
+  }
+
+  itemWaits(item: Item): void {
+    if (!this.#running.delete(item)) return;
+    this.#waiting.add(item);
+    const { release } = item;
+    item.release = undefined;
+    if (!this.#closed) this.#settle();
+    this.execution.countExecuting(this.#operation.scope, -1);
+    release?.();
+  }
+
+  /** The invocation is about to end. */
+  closing(): void {
+    if (!this.#closed) this.#settle();
+  }
+
+  /** The map is over: records what there is. */ // B1
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const item of [...this.#running, ...this.#waiting]) this.#outcomes[item.index - this.first] = { mark: "-" };
+    this.#succeed();
+  }
+
+  #settle(): void {
+    if (this.#isAsleep || this.#running.size > 0) return;
+    if (this.#ended === this.count) {
+      this.#closed = true;
+      this.#succeed();
+    } else if (this.#unstarted.length === 0 || this.#owner.isClosing) void this.#retry();
+  }
+
+  #succeed(): void {
+    const payload = this.#pack([]);
+    const { scope } = this.#operation;
+    this.#owner.batchFinished(this.#spilledBytes + payload.length);
+    void this.execution
+      .recorded(scope, update(this.#operation, "SUCCEED", { Payload: payload }))
+      .then(() => this.#owner.batchRecorded(this));
+    this.#outcomes = [];
+  }
+
+  // B2
+  async #retry(): Promise<void> {
+    this.#isAsleep = true;
+    const { isClosing } = this.#owner;
+    const now = Date.now();
+    const dueMs = isClosing && this.#unstarted.length > 0 ? now : this.#nextDueMs(now);
+    const afterSeconds = Math.max(1, Math.ceil((dueMs - now) / 1_000));
+    for (const item of this.#waiting) item.sleep(now, afterSeconds * 1_000);
+    const kept = [...this.#waiting].map((item) => ({ index: item.index - this.first, steps: item.steps }));
+    const payload = this.#pack(kept);
+    const outcome = await closeAttempt(this.#operation, { end: "retry", afterSeconds, payload }, this.#attempt);
+    this.#attempt++;
+    if ("record" in outcome) await this.#sleepUntilReady(outcome.record);
+  }
+
+  #nextDueMs(now: number): number {
+    const due = [...this.#waiting].map((item) => item.dueMs);
+    const first = Math.min(...due);
+    const latest = first + Math.max(0, first - now) * RETRY_SLACK;
+    return Math.max(...due.filter((dueMs) => dueMs <= latest));
+  }
+
+  async #sleepUntilReady(record: Parameters<typeof untilReady>[1]): Promise<void> {
+    this.#isAsleep = true;
+    await untilReady(this.#operation, record);
+    if (this.#closed) return;
+    this.#isAsleep = false;
+    this.execution.record(this.#operation.scope, update(this.#operation, "START"));
+    const now = Date.now();
+    for (const item of this.#waiting) item.wake(now);
+    const due = [...this.#waiting].filter((item) => item.dueMs <= now);
+    if (due.length === 0 && this.#unstarted.length === 0) this.#settle();
+    else this.#owner.batchReady(this, due, this.#unstarted);
+  }
+
+  /** What its operation is to hold: the outcomes so far, and what is kept of items that have not ended. */
+  #pack(kept: readonly { index: number; steps: readonly StoredStep[] }[]): string {
+    const withKept = (ended: (Outcome | undefined)[], steps: typeof kept): string => {
+      const outcomes = [...ended];
+      for (const item of steps) outcomes[item.index] = { mark: "K", steps: item.steps };
+      return this.#encode(outcomes, { parts: this.#parts });
+    };
+    const all = withKept(this.#outcomes, kept);
+    if (!isTooLarge(all, this.#maxBytes)) return all;
+    this.#spill(this.#outcomes);
+    this.#outcomes = [];
+    const rest = withKept([], kept);
+    if (!isTooLarge(rest, this.#maxBytes)) return rest;
+    // Steps that have succeeded run again then; how often a step has failed must not be lost.
+    const attempts = kept.map(({ index, steps }) => ({
+      index,
+      steps: steps.filter((step) => step.attempts !== undefined),
+    }));
+    return withKept([], attempts);
+  }
+
+  // B3
+  #spill(outcomes: readonly (Outcome | undefined)[]): void {
+    const payload = this.#encode(outcomes, {});
+    const indexes = [...outcomes.keys()].filter((index) => outcomes[index] !== undefined);
+    if (isTooLarge(payload, this.#maxBytes) && indexes.length > 1) {
+      const middle = indexes[indexes.length >> 1] as number;
+      this.#spill(outcomes.slice(0, middle));
+      this.#spill(outcomes.map((outcome, index) => (index < middle ? undefined : outcome)));
+      return;
+    }
+    this.#parts++;
+    this.#spilledBytes += payload.length;
+    const { scope, name } = this.#operation;
+    const part: ClaimedOperation = {
+      ...this.#operation,
+      id: this.#partId(this.#parts),
+      subType: PART_SUBTYPE,
+      name: `${name} part ${this.#parts}`,
+    };
+    this.execution.record(scope, update(part, "START"));
+    this.execution.record(scope, update(part, "SUCCEED", { Payload: payload }));
+  }
+
+  #encode(outcomes: readonly (Outcome | undefined)[], { parts }: { parts?: number }): string {
+    const stored = storeOutcomes(outcomes, this.count);
+    if (parts !== undefined && parts > 0) stored.parts = parts;
+    if (this.#fingerprint !== undefined) stored.fingerprint = this.#fingerprint;
+    return this.execution.codec.encode(stored) as string;
+  }
+
+  #partId(part: number): OperationId {
+    return operationId(childPath(this.#operation.path, part));
+  }
+}
+
+function isEnd({ mark }: Outcome): boolean {
+  return mark === "S" || mark === "U" || mark === "F";
+}
