@@ -1,4 +1,4 @@
-import type { StoredError } from "../core/stored-error.ts";
+import type { ErrorObject } from "../core/wire.ts";
 
 /**
  * What one character of `StoredOutcomes.statuses` says of an item:
@@ -13,7 +13,7 @@ export interface StoredStep {
   step: string;
   /** Its result, or the text that a serdes made of it. Absent for undefined. */
   result?: unknown;
-  error?: StoredError;
+  error?: ErrorObject;
   /** Failed attempts, when another one follows. */
   attempts?: number;
   /** Milliseconds until that one may begin, once the batch itself may. Default 0. */
@@ -29,7 +29,7 @@ export interface StoredOutcomes {
   /** Of the items marked `S`, in order. With a serdes for items these are the texts it made. */
   results: unknown[];
   /** Of the items marked `F`, in order. */
-  errors?: StoredError[];
+  errors?: ErrorObject[];
   /** Of the items marked `K`, in order. */
   kept?: StoredStep[][];
   /** How many further operations hold outcomes for which this one has no room. */
@@ -51,7 +51,7 @@ export interface Outcome {
   /** With `S`. */
   readonly result?: unknown;
   /** With `F`. */
-  readonly error?: StoredError;
+  readonly error?: ErrorObject;
   /** With `K`. */
   readonly steps?: readonly StoredStep[];
 }
@@ -62,7 +62,7 @@ const UNKNOWN: Outcome = { mark: "." };
 export function storeOutcomes(outcomes: readonly (Outcome | undefined)[], count: number): StoredOutcomes {
   const marks: string[] = [];
   const results: unknown[] = [];
-  const errors: StoredError[] = [];
+  const errors: ErrorObject[] = [];
   const kept: StoredStep[][] = [];
   for (let index = 0; index < count; index++) {
     const { mark, result, error, steps } = outcomes[index] ?? UNKNOWN;

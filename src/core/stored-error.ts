@@ -22,7 +22,7 @@ export function storeError(error: Error): StoredError {
   return stored;
 }
 
-export function restoreError(stored: StoredError): Error {
+function restoreError(stored: StoredError): Error {
   const cause = stored.Cause === undefined ? undefined : restoreError(stored.Cause);
   const rebuilt = DurableOperationError.fromErrorObject(stored);
   if (rebuilt.errorType !== stored.ErrorType) {

@@ -15,3 +15,18 @@ export interface ActiveOperation {
 
 /** Follows user code through its awaits. */
 export const active = new AsyncLocalStorage<ActiveOperation>();
+
+/**
+ * Runs user code as belonging to `current`. What it returns is waited for in there as well: a `DurablePromise` begins
+ * some operations only when it is awaited.
+ */
+export function runAs<T>(current: ActiveOperation, code: () => Promise<T>): Promise<T> {
+  return active.run(current, () => {
+    const running = code();
+    return running instanceof Promise ? running : settle(running);
+  });
+}
+
+async function settle<T>(promise: PromiseLike<T>): Promise<T> {
+  return await promise;
+}

@@ -1,5 +1,5 @@
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
-import { active } from "../execution/active.ts";
+import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
 
@@ -51,7 +51,7 @@ export async function runAttempt(
 export function runUserCode<T>(operation: ClaimedOperation, attempt: number, code: () => Promise<T>): Promise<T> {
   const { scope, id, name, path } = operation;
   const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
-  return active.run(current, code);
+  return runAs(current, code);
 }
 
 /** Waits until a PENDING operation may be tried again. */

@@ -2,7 +2,7 @@ import { ChildContextError, DurableOperationError, toErrorObject } from "../core
 import type { Permit } from "../core/semaphore.ts";
 import type { Serdes } from "../core/serdes.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
-import { active } from "../execution/active.ts";
+import { runAs } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { ReplayMode } from "../execution/replay-mode.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -155,7 +155,7 @@ function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): 
 function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, record: WireOperation | undefined) {
   const { id, name, path } = operation;
   const current = { contextId: path, operationId: id, operationName: name, enteredIn: inner.mode };
-  return active.run(current, () => plan.body(inner, record));
+  return runAs(current, () => plan.body(inner, record));
 }
 
 function failure(error: object, plan: ChildPlan): DurableOperationError {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ChildContextError, InvokeError, StepError } from "../../src/index.ts";
+import { ChildContextError, type DurableContext, InvokeError, StepError } from "../../src/index.ts";
 import { type Handler, replay, runOurs } from "../support/service.ts";
 
 const never = () => ({ shouldRetry: false });
@@ -290,3 +290,20 @@ describe("a virtual child context", () => {
     expect(run.updates).toEqual([]);
   });
 });
+
+test.each(["map", "runInChildContext"] as const)(
+  "a combinator may be what the function of %s returns",
+  async (method) => {
+    const settle = (context: DurableContext) =>
+      context.promise.allSettled([context.step(async () => 1), context.step(async () => 2)]);
+    const run = await runOurs(async (_, context) =>
+      method === "map"
+        ? (await context.map([0], (item) => settle(item))).getResults()[0]
+        : context.runInChildContext((child) => settle(child)),
+    );
+    expect(run.result).toEqual([
+      { status: "fulfilled", value: 1 },
+      { status: "fulfilled", value: 2 },
+    ]);
+  },
+);

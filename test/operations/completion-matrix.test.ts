@@ -93,7 +93,7 @@ function statusOf(cell: string): string {
 const PAYLOAD_BYTES = 1_024;
 
 /** How an item comes to its outcome. The large ones go over the payload limit together, so they are rebuilt. */
-const bodies: Record<string, (context: DurableContext, succeeds: boolean) => Promise<unknown>> = {
+const bodies: Record<string, (context: DurableContext, succeeds: boolean, largest: number) => Promise<unknown>> = {
   "plain code": async (_, succeeds) => {
     if (!succeeds) throw new Error("F");
     return "S";
@@ -106,18 +106,28 @@ const bodies: Record<string, (context: DurableContext, succeeds: boolean) => Pro
       },
       { retryStrategy: () => ({ shouldRetry: false }) },
     ),
-  "a large result": (context, succeeds) =>
+  "a large result": (context, succeeds, largest) =>
     context.step(
       async () => {
         if (!succeeds) throw new Error("F".repeat(500));
-        return "S".repeat(PAYLOAD_BYTES - 2);
+        return "S".repeat(largest);
       },
       { retryStrategy: () => ({ shouldRetry: false }) },
     ),
 };
 
-describe.each(["map", "parallel"] as const)("%s", (kind) => {
-  describe.each(["NESTED", "FLAT"] as const)("%s", (nesting) => {
+describe.each([
+  ["map", {}],
+  ["parallel", {}],
+  ["map", { batch: 1 }],
+  ["map", { batch: 3 }],
+  ["map", { batch: 100 }],
+] as const)("%s %j", (kind, batching) => {
+  const isBatched = "batch" in batching;
+  // Half a payload's room is all that an item of a shared operation is certain to get.
+  const largest = isBatched ? PAYLOAD_BYTES / 2 - 2 : PAYLOAD_BYTES - 2;
+
+  describe.each(isBatched ? (["NESTED"] as const) : (["NESTED", "FLAT"] as const))("%s", (nesting) => {
     describe.each(Object.entries(bodies))("of %s", (_, body) => {
       test.each(rows)("with %s", async (_name, completionConfig, cells) => {
         for (const [at, column] of columns.entries()) {
@@ -126,10 +136,11 @@ describe.each(["map", "parallel"] as const)("%s", (kind) => {
           const handler: Handler = async (_input, context) => {
             const config = {
               nesting,
+              ...batching,
               ...(concurrency === "1" ? { maxConcurrency: 1 } : {}),
               ...(completionConfig === undefined ? {} : { completionConfig }),
             };
-            const run = (inner: DurableContext, outcome: string) => body(inner, outcome === "S");
+            const run = (inner: DurableContext, outcome: string) => body(inner, outcome === "S", largest);
             const batch =
               kind === "map"
                 ? await context.map([...outcomes], run, config)
@@ -160,7 +171,7 @@ describe.each(["map", "parallel"] as const)("%s", (kind) => {
     test("without items: complete at once, and both updates are written", async () => {
       for (const [name, completionConfig] of rows) {
         const run = await runOurs(async (_input, context) => {
-          const config = { nesting, ...(completionConfig === undefined ? {} : { completionConfig }) };
+          const config = { nesting, ...batching, ...(completionConfig === undefined ? {} : { completionConfig }) };
           const batch =
             kind === "map" ? await context.map([], async () => 1, config) : await context.parallel([], config);
           return `${cellOf(batch)} ${batch.status}`;

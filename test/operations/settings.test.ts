@@ -46,6 +46,13 @@ const rules: Rule[] = [
     good: [1, 1_000],
   },
   {
+    path: "checkpoint.maxUnacknowledged",
+    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED",
+    allowed: wholeNumber(0, 100_000),
+    bad: [-1, 100_001, 1.5],
+    good: [0, 100_000],
+  },
+  {
     path: "quotas.payloadBytes",
     variable: "DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES",
     allowed: wholeNumber(1_024, 6_291_456),
@@ -127,8 +134,14 @@ test("a blank environment variable is refused, even where 0 is allowed", () => {
 });
 
 test.each([
-  [{ concurency: 5 }, 'runtime has no setting "concurency"; it has concurrency, checkpoint, codec, quotas, suspension'],
-  [{ checkpoint: { maxByte: 5 } }, 'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates.'],
+  [
+    { concurency: 5 },
+    'runtime has no setting "concurency"; it has concurrency, batch, checkpoint, codec, quotas, suspension',
+  ],
+  [
+    { checkpoint: { maxByte: 5 } },
+    'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged.',
+  ],
   [{ quotas: { operations: 5 } }, 'runtime.quotas has no setting "operations"; it has payloadBytes'],
   [{ suspension: { grace: 5 } }, 'runtime.suspension has no setting "grace"; it has graceMs'],
 ])("an unknown setting %o is refused, and the known ones are named", (runtime, message) => {

@@ -85,6 +85,7 @@ describe("whatever is cut off when", () => {
         nesting: "NESTED",
         maxConcurrency: undefined,
         policy: { by: "default" },
+        batch: undefined,
       },
     ];
     const run = await runOurs(async (_, context) => runNodes(context, nodes, "", (path) => paths.push(path)));

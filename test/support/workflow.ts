@@ -12,6 +12,8 @@ export type Node =
       readonly nesting: "NESTED" | "FLAT";
       readonly maxConcurrency: number | undefined;
       readonly policy: Policy;
+      /** Of maps: items that share an operation. */
+      readonly batch: number | undefined;
     };
 
 export type Policy =
@@ -99,7 +101,7 @@ async function runNode(context: DurableContext, node: Node, path: string, see: S
           "map",
           [...node.items],
           async (inner, body, index) => mustSucceed(await runNodes(inner, body, below(path, index), see)),
-          fanOutConfig(node),
+          { ...fanOutConfig(node), ...(node.batch === undefined ? {} : { batch: node.batch }) },
         )
         .then(describeBatch);
     case "parallel":
@@ -224,6 +226,10 @@ export const workflow: fc.Arbitrary<Node[]> = fc.letrec<{ nodes: Node[]; node: N
           nesting: fc.constantFrom("NESTED" as const, "FLAT" as const),
           maxConcurrency: fc.constantFrom(undefined, 1, 2),
           policy,
+          batch: fc.oneof(
+            { weight: 2, arbitrary: fc.constant(undefined) },
+            { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) },
+          ),
         }),
       },
     ),

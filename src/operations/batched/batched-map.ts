@@ -3,8 +3,8 @@ import { ChildContextError, DurableOperationError, toErrorObject } from "../../c
 import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import { type Permit, Semaphore } from "../../core/semaphore.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
-import { readBackError, restoreItemError, storeError } from "../../core/stored-error.ts";
-import { active } from "../../execution/active.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import { runAs } from "../../execution/active.ts";
 import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
@@ -111,7 +111,13 @@ export class BatchedMap<T> implements BatchOwner {
     while (this.#nextIndex < this.#source.count) {
       const range = this.#recordedRange();
       if (range === undefined) break;
-      await this.#openBatch(range);
+      this.#nextIndex = range.last + 1;
+      const path = this.#scope.nextPath();
+      const id = operationId(path);
+      const record = this.#execution.state.take(id);
+      const kind = { type: "STEP", subType: BATCH_SUBTYPE, name: record?.Name } as const;
+      const operation = { ...kind, execution: this.#execution, scope: this.#scope, path, id, record };
+      await this.#restore(this.#newBatch(operation, range), operation);
     }
     return this.#result(completionReason ?? this.#completion.reason);
   }
@@ -152,9 +158,8 @@ export class BatchedMap<T> implements BatchOwner {
   #hasWork(): boolean {
     if (this.#ready.length > 0) return true;
     while (this.#queue[0]?.hasNext === false) this.#queue.shift();
-    if (this.#queue.length > 0) return true;
-    this.#openNext();
-    return false;
+    if (this.#queue.length === 0) this.#openNext();
+    return this.#queue.length > 0;
   }
 
   /** One place: runs one item after the other until nothing is left to start. */
@@ -169,10 +174,12 @@ export class BatchedMap<T> implements BatchOwner {
   #openNext(): void {
     if (this.#opening || this.#over || this.#nextIndex >= this.#source.count) return;
     if (this.#unacknowledged >= this.#unacknowledgedLimit) return;
-    this.#opening = true;
     const last = Math.min(this.#nextIndex + this.#options.maxItems, this.#source.count) - 1;
     const range = this.#recordedRange() ?? { first: this.#nextIndex, last };
-    void this.#openBatch(range).then(
+    const restored = this.#openBatch(range);
+    if (restored === undefined) return;
+    this.#opening = true;
+    void restored.then(
       () => {
         this.#opening = false;
         this.#spawn();
@@ -188,22 +195,36 @@ export class BatchedMap<T> implements BatchOwner {
     return range?.first === this.#nextIndex && range.last < this.#source.count ? range : undefined;
   }
 
-  async #openBatch({ first, last }: { first: number; last: number }): Promise<void> {
+  /** Opens the next batch: at once, unless something is recorded of it. */
+  #openBatch({ first, last }: { first: number; last: number }): Promise<void> | undefined {
     const name = rangeName(this.#options.name, first, last);
     const operation = claim(this.#execution, this.#scope, { type: "STEP", subType: BATCH_SUBTYPE, name });
     if (operation === undefined) return park();
     this.#nextIndex = last + 1;
+    const batch = this.#newBatch(operation, { first, last });
+    if (operation.record !== undefined) return this.#restore(batch, operation);
+    batch.fill();
+    this.#begin(batch);
+    return undefined;
+  }
+
+  #newBatch(operation: ClaimedOperation, { first, last }: { first: number; last: number }): ItemBatch {
     const { maxBytes } = this.#options;
-    const count = last - first + 1;
-    const batch = new ItemBatch({ owner: this, operation, first, count, maxBytes, fingerprint: undefined });
+    return new ItemBatch({ owner: this, operation, first, count: last - first + 1, maxBytes, fingerprint: undefined });
+  }
+
+  async #restore(batch: ItemBatch, operation: ClaimedOperation): Promise<void> {
     const outcomes = await batch.restore();
     for (const [index, outcome] of outcomes.entries()) {
-      if (outcome !== undefined) await this.#takeOver(operation, first + index, outcome);
+      if (outcome !== undefined) await this.#takeOver(operation, batch.first + index, outcome);
     }
-    if (batch.isClosed || this.#over) return;
+    if (!batch.isClosed && !this.#over) this.#begin(batch);
+  }
+
+  #begin(batch: ItemBatch): void {
     this.#open.add(batch);
-    batch.begin();
     this.#queue.push(batch);
+    batch.begin();
   }
 
   /** Counts an outcome of an earlier invocation. */
@@ -222,7 +243,7 @@ export class BatchedMap<T> implements BatchOwner {
         return this.#count(succeeded(index, value));
       }
       case "F":
-        return this.#count(failed(index, restoreItemError(outcome.error ?? {})));
+        return this.#count(failed(index, outcome.error ?? {}));
       default:
         if (outcome.steps !== undefined) this.#keptSteps.set(index, outcome.steps);
     }
@@ -273,7 +294,7 @@ export class BatchedMap<T> implements BatchOwner {
     let ended: EndedItem<T>;
     let outcome: Outcome;
     try {
-      const result = await active.run(current, () => this.#source.run(item));
+      const result = await runAs(current, () => this.#source.run(item));
       const { execution, operationId: id } = batch;
       const operation: ClaimedOperation = {
         ...{ execution, scope, id, name, path: contextId, record: undefined },
@@ -284,11 +305,13 @@ export class BatchedMap<T> implements BatchOwner {
       ended = succeeded(index, kept.value);
       outcome = kept.kept === undefined ? { mark: "U" } : { mark: "S", result: kept.kept };
     } catch (thrown) {
-      const original = DurableOperationError.fromErrorObject(toErrorObject(thrown));
-      const error = readBackError(new ChildContextError(original.message, original));
+      const error = cutToFit(toErrorObject(thrown), batch.maxResultBytes);
       ended = failed(index, error);
-      outcome = { mark: "F", error: storeError(error) };
+      outcome = { mark: "F", error };
     }
+    item.hasSettled = true;
+    const asleep = batch.awake();
+    if (asleep !== undefined) await asleep;
     const { release } = item;
     item.release = undefined;
     scope.finish();
@@ -327,6 +350,17 @@ function succeeded<T>(index: number, value: unknown): EndedItem<T> {
   return { result: value as T, index, status: BatchItemStatus.SUCCEEDED };
 }
 
-function failed<T>(index: number, error: ChildContextError): EndedItem<T> {
+function failed<T>(index: number, recorded: ErrorObject): EndedItem<T> {
+  const original = DurableOperationError.fromErrorObject(recorded);
+  const error = new ChildContextError(original.message, original);
   return { error, index, status: BatchItemStatus.FAILED };
+}
+
+/** An error that is too long for the batch's payload loses the end of its message, and its data. */
+function cutToFit(error: ErrorObject, maxBytes: number): ErrorObject {
+  if (JSON.stringify(error).length * 3 <= maxBytes) return error;
+  const { ErrorType, ErrorMessage = "" } = error;
+  // A character is at most six bytes in JSON (an escaped one).
+  const room = Math.max(0, Math.floor(maxBytes / 6) - 64);
+  return { ErrorType: ErrorType?.slice(0, 64), ErrorMessage: `${ErrorMessage.slice(0, room)} …` };
 }

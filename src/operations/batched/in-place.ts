@@ -2,8 +2,8 @@ import type { StoredStep } from "../../codec/outcomes.ts";
 import { ChildContextError, DurableError, DurableOperationError, toErrorObject } from "../../core/errors.ts";
 import type { OperationPath } from "../../core/ids.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
-import { restoreError, storeError } from "../../core/stored-error.ts";
-import { active } from "../../execution/active.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import { runAs } from "../../execution/active.ts";
 import { stepLogger } from "../../execution/context-logger.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
@@ -59,15 +59,15 @@ export async function runStepInPlace<T>(
       item.ends();
       return end.value as T;
     }
-    item.keep({ step, error: storeError(end.error) });
+    item.keep({ step, error: end.error });
     item.ends();
-    throw end.error;
+    throw DurableOperationError.fromErrorObject(end.error);
   }
 }
 
 type Ended =
   | { readonly end: "succeed"; readonly kept: unknown; readonly value: unknown }
-  | { readonly end: "fail"; readonly error: DurableOperationError }
+  | { readonly end: "fail"; readonly error: ErrorObject }
   | { readonly end: "retry"; readonly afterSeconds: number };
 
 async function runAttempt<T>(
@@ -82,15 +82,15 @@ async function runAttempt<T>(
   let result: T;
   try {
     const current = { contextId, operationId, operationName, attempt, enteredIn: scope.mode };
-    result = await active.run(current, () => body({ logger: stepLogger(scope), attempt }));
+    result = await runAs(current, () => body({ logger: stepLogger(scope), attempt }));
   } catch (thrown) {
     const end = decideFailure(thrown, attempt, config.retryStrategy);
     if (end.end === "retry") return { end: "retry", afterSeconds: end.afterSeconds };
-    return { end: "fail", error: DurableOperationError.fromErrorObject(end.error) };
+    return end;
   }
   const kept = await keepable(operation, result, serdes, maxBytes);
   if (!("error" in kept)) return { end: "succeed", ...kept };
-  return { end: "fail", error: DurableOperationError.fromErrorObject(toErrorObject(kept.error)) };
+  return { end: "fail", error: toErrorObject(kept.error) };
 }
 
 /** What is kept of a result, and the result as a replay gives it. */
@@ -129,7 +129,7 @@ export async function keepable(
 }
 
 async function readKept<T>(operation: ClaimedOperation, kept: StoredStep, serdes: AnySerdes | undefined): Promise<T> {
-  if (kept.error !== undefined) throw restoreError(kept.error);
+  if (kept.error !== undefined) throw DurableOperationError.fromErrorObject(kept.error);
   if (serdes === undefined) return kept.result as T;
   return (await decodeResult(operation, kept.result as string | undefined, serdes)) as T;
 }
@@ -149,7 +149,7 @@ export async function runChildInPlace<T>(
   const current = { contextId: path, operationId: operation.id, operationName: name, enteredIn: inner.mode };
   let result: T;
   try {
-    result = await active.run(current, () => body(inner));
+    result = await runAs(current, () => body(inner));
   } catch (thrown) {
     const original = DurableOperationError.fromErrorObject(toErrorObject(thrown));
     throw config.errorMapper?.(original) ?? new ChildContextError(original.message, original);

@@ -40,6 +40,7 @@ export interface ItemBatchOptions {
 /**
  * One operation that carries many items.
  *
+ * B0  Only what is recorded counts: an item that ends while the operation waits counts when the wait is over.
  * B1  The operation ends when every item has ended, or when the map is over: then with what there is.
  * B2  When all that is left waits for another attempt, or the invocation is about to end, what there is is recorded
  *     and the operation itself waits: an item that has ended never runs again.
@@ -64,6 +65,8 @@ export class ItemBatch implements ItemOwner {
   #spilledBytes = 0;
   #attempt: number;
   #closed = false;
+  #isAsleep = false;
+  #wakers: (() => void)[] = [];
 
   constructor({ owner, operation, first, count, maxBytes, fingerprint }: ItemBatchOptions) {
     this.#owner = owner;
@@ -76,6 +79,11 @@ export class ItemBatch implements ItemOwner {
     this.maxResultBytes = Math.max(maxBytes / 2, maxBytes - count - 512);
     this.#fingerprint = fingerprint;
     this.#attempt = nextAttempt(operation.record);
+  }
+
+  /** Nothing is recorded: every item is to run. */
+  fill(): void {
+    for (let index = 0; index < this.count; index++) this.#unstarted.push(index);
   }
 
   /** Takes over what was recorded; gives the outcomes by index inside the batch. Indexes that are left run. */
@@ -121,7 +129,11 @@ export class ItemBatch implements ItemOwner {
     return this.#unstarted.length > 0 && !this.#isAsleep && !this.#closed;
   }
 
-  #isAsleep = false;
+  /** Resolves when the operation no longer waits; undefined unless it does. */ // B0
+  awake(): Promise<void> | undefined {
+    if (!this.#isAsleep) return undefined;
+    return new Promise((resolve) => this.#wakers.push(resolve));
+  }
 
   /** Begins, or waits until it may. */
   begin(): void {
@@ -175,6 +187,8 @@ export class ItemBatch implements ItemOwner {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // A waiting operation cannot end; what it is to hold is recorded already.
+    if (this.#isAsleep) return;
     for (const item of [...this.#running, ...this.#waiting]) this.#outcomes[item.index - this.first] = { mark: "-" };
     this.#succeed();
   }
@@ -227,6 +241,8 @@ export class ItemBatch implements ItemOwner {
     this.execution.record(this.#operation.scope, update(this.#operation, "START"));
     const now = Date.now();
     for (const item of this.#waiting) item.wake(now);
+    for (const item of this.#waiting) if (item.hasSettled) this.admitted(item);
+    for (const wake of this.#wakers.splice(0)) wake();
     const due = [...this.#waiting].filter((item) => item.dueMs <= now);
     if (due.length === 0 && this.#unstarted.length === 0) this.#settle();
     else this.#owner.batchReady(this, due, this.#unstarted);

@@ -37,6 +37,8 @@ export class Item {
   readonly owner: ItemOwner;
   /** Gives the item's place to others; set while it holds one. */
   release: (() => void) | undefined;
+  /** Its function has settled, though a step of it may still wait. */
+  hasSettled = false;
   readonly #kept: Map<string, StoredStep>;
   readonly #waiting = new Set<Waiting>();
   #done: StoredStep[] | undefined;
