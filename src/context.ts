@@ -1,7 +1,8 @@
 import type { Context } from "aws-lambda";
 import { makeBatchItemContext } from "./batch-item-context.ts";
 import { type InvocationParts, isName, mistaken, parked, splitName, usageError } from "./context-parts.ts";
-import { readBatchSize } from "./core/batch-size.ts";
+import { type BatchSize, readBatchSize } from "./core/batch-size.ts";
+import { DurableError } from "./core/errors.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
@@ -10,6 +11,9 @@ import { contextLogger } from "./execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
 import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
+import { checkCollect } from "./operations/batched/collector.ts";
+import type { Item } from "./operations/batched/item.ts";
+import { ArraySource, isStream, StreamSource } from "./operations/batched/source.ts";
 import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
 import { runCombinator, settledFormat } from "./operations/combinators.ts";
@@ -165,11 +169,22 @@ class ScopeContext {
     body: unknown,
     config: MapConfig<unknown, unknown>,
   ): Promise<unknown> {
-    if (!Array.isArray(items)) throw new Error("Map operation requires an array of items");
+    const isArray = Array.isArray(items);
+    if (!isArray && !isStream(items)) throw new Error("Map operation requires an array of items");
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
-    const { itemNamer, batch: size } = config;
-    const where = name === undefined ? "`batch` of a map" : `\`batch\` of map "${name}"`;
-    const batch = size === undefined ? this.#parts.execution.settings.batch : readBatchSize(where, size);
+    const { execution } = this.#parts;
+    const { itemNamer, collect } = config;
+    const batch = this.#batchOf(name, isArray, config);
+    const run = (item: Item) => {
+      const context = makeBatchItemContext(this.#parts, item);
+      return (body as MapFunc<unknown, unknown>)(context, item.value, item.index, items as unknown[]);
+    };
+    if (!isArray) {
+      const nameOf = (index: number, value: unknown) => itemNamer?.(value, index) || `map-item-${index}`;
+      const shared = { batch, collect, isRequired: true, run, nameOf, source: () => new StreamSource(items) };
+      return runFanOut(execution, this.#scope, name, { ...NO_BRANCHES, shared }, config);
+    }
+    const isRequired = collect !== undefined && collect !== "all";
     // All names are made before anything is written, so that a namer that throws loses nothing.
     const names = itemNamer && items.map((item, index) => itemNamer(item, index));
     const branches: Branches = {
@@ -177,13 +192,29 @@ class ScopeContext {
       count: items.length,
       nameOf: (index) => names?.[index] || `map-item-${index}`,
       run: (index, inner) => (body as MapFunc<unknown, unknown>)(this.#child(inner), items[index], index, items),
-      runInBatch: (item) => {
-        const { index } = item;
-        return (body as MapFunc<unknown, unknown>)(makeBatchItemContext(this.#parts, item), items[index], index, items);
-      },
-      batch,
+      shared: { batch, collect, isRequired, run, source: () => new ArraySource(items) },
     };
-    return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
+    return runFanOut(execution, this.#scope, name, branches, config);
+  }
+
+  /** How many items share an operation; undefined where each has its own. */
+  #batchOf(
+    name: string | undefined,
+    isArray: boolean,
+    { batch: given, collect }: MapConfig<unknown, unknown>,
+  ): BatchSize | undefined {
+    const ofMap = name === undefined ? "of a map" : `of map "${name}"`;
+    checkCollect(`\`collect\` ${ofMap}`, collect);
+    const batch =
+      given === undefined ? this.#parts.execution.settings.batch : readBatchSize(`\`batch\` ${ofMap}`, given);
+    if (batch !== undefined) return batch;
+    if (isArray && (collect === undefined || collect === "all")) return undefined;
+    if (given === undefined) return {};
+    const why = isArray ? "to collect less than everything" : "to read items one after the other";
+    throw new DurableError(
+      "ERR_BATCH_INVALID",
+      `\`batch\` ${ofMap} is false, but a map needs batches ${why}. Leave it out, or give a number of items.`,
+    );
   }
 
   parallel(...args: unknown[]): DurablePromise<unknown> {
@@ -245,6 +276,14 @@ class ScopeContext {
     return true;
   }
 }
+
+/** For items that are read one after the other: they run in batches, or not at all. */
+const NO_BRANCHES: Branches = {
+  kind: "map",
+  count: 0,
+  nameOf: String,
+  run: () => Promise.reject(new Error("Items that are read one after the other run in batches.")),
+};
 
 /** The public face of a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {

@@ -3,7 +3,9 @@ import type { BatchSize } from "./core/batch-size.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
-import type { BatchResult } from "./operations/batch-result.ts";
+import type { BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
+import type { Collect, ReduceCollect } from "./operations/batched/collector.ts";
+import type { ItemStream } from "./operations/batched/source.ts";
 import type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 import type { ChildConfig } from "./operations/child.ts";
 import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
@@ -32,6 +34,25 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
    * steps run in place, and what needs an operation of its own is refused. Default: the handler's `runtime.batch`.
    */
   batch?: number | false | BatchSize;
+  /**
+   * What the result holds: `"all"` items (the default), only the `"failures"`, or one value made of all results by
+   * `{ reduce, initial }`. What is not collected is neither kept in memory nor written twice. Maps with less than
+   * everything run in batches.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` know what is reduced to what.
+  collect?: Collect<TResult, any>;
+}
+
+/** A map's function whose items are read one after the other: there is no array of them. */
+export type StreamMapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogger> = (
+  context: DurableContext<Logger>,
+  item: TInput,
+  index: number,
+) => Promise<TOutput>;
+
+/** The configuration of a map that folds its results into one value. */
+export interface ReducingMapConfig<TItem, TResult, TReduced> extends Omit<MapConfig<TItem, TResult>, "collect"> {
+  collect: ReduceCollect<TResult, TReduced>;
 }
 
 export type ParallelFunc<TResult, Logger extends DurableLogger = DurableLogger> = (
@@ -90,6 +111,18 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   wait(name: string, duration: Duration): DurablePromise<void>;
   wait(duration: Duration): DurablePromise<void>;
 
+  /** As below, and folds the results into one value, in the order of their items: `reduced` of what it gives. */
+  map<TInput, TOutput, TReduced>(
+    name: string | undefined,
+    items: TInput[] | ItemStream<TInput>,
+    mapFunc: StreamMapFunc<TInput, TOutput, TLogger>,
+    config: ReducingMapConfig<TInput, TOutput, TReduced>,
+  ): DurablePromise<ReducedBatchResult<TOutput, TReduced>>;
+  map<TInput, TOutput, TReduced>(
+    items: TInput[] | ItemStream<TInput>,
+    mapFunc: StreamMapFunc<TInput, TOutput, TLogger>,
+    config: ReducingMapConfig<TInput, TOutput, TReduced>,
+  ): DurablePromise<ReducedBatchResult<TOutput, TReduced>>;
   /** Runs a function over every item; failures are in the result, by default the first one ends the batch. */
   map<TInput, TOutput>(
     name: string | undefined,
@@ -100,6 +133,22 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   map<TInput, TOutput>(
     items: TInput[],
     mapFunc: MapFunc<TInput, TOutput, TLogger>,
+    config?: MapConfig<TInput, TOutput>,
+  ): DurablePromise<BatchResult<TOutput>>;
+
+  /**
+   * Runs a function over items that are read as they are needed: from a generator, a file's lines, a paged interface.
+   * They run in batches. When the handler runs again they are read again, and must be the same in the same order.
+   */
+  map<TInput, TOutput>(
+    name: string | undefined,
+    items: ItemStream<TInput>,
+    mapFunc: StreamMapFunc<TInput, TOutput, TLogger>,
+    config?: MapConfig<TInput, TOutput>,
+  ): DurablePromise<BatchResult<TOutput>>;
+  map<TInput, TOutput>(
+    items: ItemStream<TInput>,
+    mapFunc: StreamMapFunc<TInput, TOutput, TLogger>,
     config?: MapConfig<TInput, TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
 

@@ -7,6 +7,7 @@ export {
   FileSystemSerdesMode,
 } from "./codec/file-system-serdes.ts";
 export { buildPreview, FieldMatchMode, type PreviewConfig, type PreviewField, PreviewMode } from "./codec/preview.ts";
+export type { BatchSize } from "./core/batch-size.ts";
 export { createClassSerdes, createClassSerdesWithDates } from "./core/class-serdes.ts";
 export {
   BatchCompletionError,
@@ -94,6 +95,8 @@ export type {
   NamedParallelBranch,
   ParallelConfig,
   ParallelFunc,
+  ReducingMapConfig,
+  StreamMapFunc,
 } from "./durable-context.ts";
 export type {
   DurableContextLogger,
@@ -108,7 +111,9 @@ export {
   type DurableLambdaHandler,
   withDurableExecution,
 } from "./handler.ts";
-export type { BatchItem, BatchResult } from "./operations/batch-result.ts";
+export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
+export type { Collect, ReduceCollect } from "./operations/batched/collector.ts";
+export type { ItemStream } from "./operations/batched/source.ts";
 export type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 export type { ChildConfig } from "./operations/child.ts";
 export {

@@ -17,6 +17,8 @@ interface StoredItem {
 interface StoredBatch {
   all: StoredItem[];
   completionReason: CompletionReason;
+  uncollected?: number;
+  reduced?: unknown;
 }
 
 export interface BatchFormatOptions<T> {
@@ -62,17 +64,28 @@ async function encodeStored<T>(
   batch: Batch<T>,
   { hasItemSerdes, itemBytes }: BatchFormatOptions<T>,
 ): Promise<EncodedResult> {
-  const stored = (): StoredBatch => ({ all: batch.all.map(storeItem), completionReason: batch.completionReason });
+  const stored = (): StoredBatch => storeBatch(batch);
   if (hasItemSerdes) {
     const { payload, value } = await encodeResult(operation, stored(), undefined);
     return { payload, value: restore(value as StoredBatch) };
   }
   const { payloadBytes } = operation.execution.settings.quotas;
+  if (batch.uncollected !== undefined) {
+    const { payload, value } = await encodeResult(operation, stored(), undefined);
+    return { payload, value: restore(value as StoredBatch) };
+  }
   const oversized = itemBytes() > HOPELESS_FACTOR * payloadBytes;
   const payload = oversized ? undefined : (await encodeResult(operation, stored(), undefined)).payload;
   // Each result has been read back from its own payload, so only the errors still change by being stored.
   for (const item of batch.all) if (item.error !== undefined) item.error = readBackError(item.error);
   return oversized ? { payload, value: batch, oversized } : { payload, value: batch };
+}
+
+function storeBatch({ all, completionReason, uncollected, reduced }: Batch<unknown>): StoredBatch {
+  const stored: StoredBatch = { all: all.map(storeItem), completionReason };
+  if (uncollected !== undefined) stored.uncollected = uncollected;
+  if (reduced !== undefined) stored.reduced = reduced;
+  return stored;
 }
 
 function storeItem(item: BatchItem<unknown>): StoredItem {
@@ -86,7 +99,8 @@ function restore<T>(stored: StoredBatch): Batch<T> {
     if (error === undefined) return item as BatchItem<T>;
     return { error: restoreItemError(error), ...item } as BatchItem<T>;
   });
-  return new Batch(all, stored.completionReason);
+  const { completionReason, uncollected, reduced } = stored;
+  return new Batch(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
 }
 
 /** What a user's serdes read back gets the methods of a batch again, if it still looks like one. */

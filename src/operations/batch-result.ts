@@ -30,14 +30,31 @@ export interface BatchResult<TResult> {
   totalCount: number;
 }
 
+/** The result of a map that was told to fold its results into one value; `all` has the items that failed. */
+export interface ReducedBatchResult<TResult, TReduced> extends BatchResult<TResult> {
+  reduced: TReduced;
+}
+
+/** Of a map that does not collect everything: how many items succeeded and are not in `all`, and what was made of them. */
+export interface Uncollected {
+  readonly uncollected: number;
+  readonly reduced?: unknown;
+}
+
 /** The batch as JSON shows it: `all` and `completionReason`; the rest is derived. */
 export class Batch<TResult> implements BatchResult<TResult> {
   all: BatchItem<TResult>[];
   completionReason: CompletionReason;
+  /** Only where they mean something: in a batch that holds all its items nobody finds them. */
+  declare uncollected?: number;
+  declare reduced?: unknown;
 
-  constructor(all: BatchItem<TResult>[], completionReason: CompletionReason) {
+  constructor(all: BatchItem<TResult>[], completionReason: CompletionReason, rest?: Uncollected) {
     this.all = all;
     this.completionReason = completionReason;
+    if (rest === undefined) return;
+    this.uncollected = rest.uncollected;
+    if (rest.reduced !== undefined) this.reduced = rest.reduced;
   }
 
   succeeded(): (BatchItem<TResult> & { result: TResult })[] {
@@ -86,7 +103,7 @@ export class Batch<TResult> implements BatchResult<TResult> {
   }
 
   get successCount(): number {
-    return this.#count(BatchItemStatus.SUCCEEDED);
+    return this.#count(BatchItemStatus.SUCCEEDED) + (this.uncollected ?? 0);
   }
 
   get failureCount(): number {
@@ -98,7 +115,7 @@ export class Batch<TResult> implements BatchResult<TResult> {
   }
 
   get totalCount(): number {
-    return this.all.length;
+    return this.all.length + (this.uncollected ?? 0);
   }
 
   #count(status: BatchItemStatus): number {

@@ -78,7 +78,8 @@ export function completionConfigFault(config: CompletionConfig | undefined): Err
  * many items there are.
  */
 export class Completion {
-  readonly #total: number;
+  #total: number;
+  #isTotalKnown = true;
   readonly #config: CompletionConfig;
   readonly #names: ((index: number) => string) | undefined;
   #items: CompletionItemStatus[] | undefined;
@@ -86,11 +87,25 @@ export class Completion {
   #succeeded = 0;
   #failed = 0;
 
-  /** `names` is asked only for a custom policy, which sees all items. */
-  constructor(total: number, config: CompletionConfig | undefined, names?: (index: number) => string) {
-    this.#total = total;
+  /**
+   * `total` is undefined while nobody knows it: then `grow` says how many items there are so far. `names` is asked only
+   * for a custom policy, which sees all items.
+   */
+  constructor(total: number | undefined, config: CompletionConfig | undefined, names?: (index: number) => string) {
+    this.#total = total ?? 0;
+    this.#isTotalKnown = total !== undefined;
     this.#config = config ?? {};
     this.#names = names;
+  }
+
+  /** So many items there are, so far or (`isEnd`) in all. */
+  grow(total: number, isEnd: boolean): void {
+    this.#total = total;
+    this.#isTotalKnown = isEnd;
+  }
+
+  get total(): number {
+    return this.#total;
   }
 
   /** To be called before the first item. Throws what a custom policy throws. */
@@ -128,7 +143,7 @@ export class Completion {
   get isOver(): boolean {
     const { minSuccessful } = this.#config;
     return (
-      this.#succeeded + this.#failed === this.#total ||
+      (this.#isTotalKnown && this.#succeeded + this.#failed === this.#total) ||
       this.stopsStarting ||
       // Asked after an item ended: a threshold of 0 lets the first one start.
       (minSuccessful !== undefined && this.#succeeded + this.#failed > 0 && this.#succeeded >= minSuccessful)
@@ -155,7 +170,8 @@ export class Completion {
       return minSuccessful === undefined && this.#failed > 0;
     }
     if (toleratedFailureCount !== undefined && this.#failed > toleratedFailureCount) return true;
-    if (toleratedFailurePercentage === undefined) return false;
+    // A share of an unknown number cannot be exceeded yet.
+    if (toleratedFailurePercentage === undefined || !this.#isTotalKnown) return false;
     return (100 * this.#failed) / this.#total > toleratedFailurePercentage;
   }
 
@@ -179,10 +195,11 @@ export class Completion {
   }
 
   #allItems(): CompletionItemStatus[] {
-    this.#items ??= Array.from({ length: this.#total }, (_, index) => {
+    this.#items ??= [];
+    for (let index = this.#items.length; index < this.#total; index++) {
       const name = this.#names?.(index);
-      return name === undefined ? { index } : { index, name };
-    });
+      this.#items.push(name === undefined ? { index } : { index, name });
+    }
     return this.#items;
   }
 }

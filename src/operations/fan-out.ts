@@ -9,9 +9,10 @@ import { park } from "../execution/suspension.ts";
 import { announceBatch } from "./batch-channel.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
-import { BatchedMap } from "./batched/batched-map.ts";
-import type { Item } from "./batched/item.ts";
+import { type BatchedItems, BatchedMap } from "./batched/batched-map.ts";
+import type { Collect } from "./batched/collector.ts";
 import { BATCH_SUBTYPE } from "./batched/item-batch.ts";
+import type { ItemSource } from "./batched/source.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import {
   BatchItemStatus,
@@ -50,10 +51,19 @@ export interface Branches {
   readonly count: number;
   readonly nameOf: (index: number) => string;
   readonly run: (index: number, scope: Scope) => Promise<unknown>;
-  /** Present where items may share an operation: runs one whose steps run in place. */
-  readonly runInBatch?: (item: Item) => Promise<unknown>;
+  /** Present where items may share an operation. */
+  readonly shared?: SharedItems;
+}
+
+/** How items are run that share operations. */
+export interface SharedItems extends Omit<BatchedItems, "source" | "nameOf"> {
   /** How many items share an operation; undefined where each has its own. */
-  readonly batch?: BatchSize | undefined;
+  readonly batch: BatchSize | undefined;
+  readonly collect: Collect | undefined;
+  /** Without it they cannot run at all. */
+  readonly isRequired: boolean;
+  readonly source: () => ItemSource;
+  readonly nameOf?: BatchedItems["nameOf"];
 }
 
 /** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
@@ -103,23 +113,24 @@ function batchedMap<T>(
   execution: Execution,
   inner: Scope,
   name: string | undefined,
-  { count, nameOf, runInBatch, batch }: Branches,
+  { nameOf, shared }: Branches,
   config: FanOutConfig<T>,
   sizes: { itemBytes: number },
 ): BatchedMap<T> | undefined {
-  if (runInBatch === undefined) return undefined;
+  if (shared === undefined) return undefined;
+  const { batch, collect, run, source } = shared;
   const first = childPath(inner.path, 1);
   const record = execution.state.peek(operationId(first));
   const isUnbatched =
     record === undefined
       ? batch === undefined || execution.state.has(operationId(childPath(first, 1)))
       : record.SubType !== BATCH_SUBTYPE;
-  if (isUnbatched) return undefined;
+  if (isUnbatched && !shared.isRequired) return undefined;
   const { quotas, checkpoint } = execution.settings;
   return new BatchedMap<T>(
     execution,
     inner,
-    { count, nameOf, run: runInBatch },
+    { source: source(), nameOf: shared.nameOf ?? nameOf, run },
     {
       name,
       permits: permitsOf(execution, config).permits,
@@ -128,6 +139,7 @@ function batchedMap<T>(
       maxUnacknowledged: checkpoint.maxUnacknowledged,
       completionConfig: config.completionConfig,
       itemSerdes: config.itemSerdes as AnySerdes | undefined,
+      collect,
       onPacked: (bytes) => {
         sizes.itemBytes += bytes;
       },

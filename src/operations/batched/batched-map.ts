@@ -1,5 +1,10 @@
 import type { Outcome, StoredStep } from "../../codec/outcomes.ts";
-import { ChildContextError, DurableOperationError, toErrorObject } from "../../core/errors.ts";
+import {
+  ChildContextError,
+  DurableOperationError,
+  toErrorObject,
+  UnrecoverableExecutionError,
+} from "../../core/errors.ts";
 import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import { type Permit, Semaphore } from "../../core/semaphore.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
@@ -9,19 +14,22 @@ import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import { announceBatch } from "../batch-channel.ts";
-import { Batch, type BatchItem } from "../batch-result.ts";
+import type { Batch } from "../batch-result.ts";
 import { BatchItemStatus, Completion, type CompletionConfig, type CompletionReason } from "../completion.ts";
 import { type ClaimedOperation, claim } from "../operation.ts";
 import { decodeResult } from "../payload.ts";
+import { type Collect, Collector, type EndedItem } from "./collector.ts";
 import { keepable } from "./in-place.ts";
 import { Item } from "./item.ts";
 import { BATCH_SUBTYPE, type BatchOwner, ItemBatch } from "./item-batch.ts";
 import { rangeName, recordedRange } from "./range.ts";
+import type { ItemSlice, ItemSource } from "./source.ts";
 
 /** The items of a batched map, and how one is run. */
 export interface BatchedItems {
-  readonly count: number;
-  readonly nameOf: (index: number) => string;
+  readonly source: ItemSource;
+  /** The name of an item; without a value when only its index matters. */
+  readonly nameOf: (index: number, value?: unknown) => string;
   readonly run: (item: Item) => Promise<unknown>;
 }
 
@@ -36,6 +44,7 @@ export interface BatchedMapOptions {
   readonly maxUnacknowledged: number;
   readonly completionConfig: CompletionConfig | undefined;
   readonly itemSerdes: AnySerdes | undefined;
+  readonly collect: Collect | undefined;
   /** Called with the bytes of each payload in which a batch's outcomes were written. */
   readonly onPacked: (bytes: number) => void;
 }
@@ -55,14 +64,17 @@ const MIN_UNACKNOWLEDGED_BATCHES = 2;
 export class BatchedMap<T> implements BatchOwner {
   readonly #execution: Execution;
   readonly #scope: Scope;
-  readonly #source: BatchedItems;
+  readonly #items: BatchedItems;
+  readonly #source: ItemSource;
   readonly #options: BatchedMapOptions;
   readonly #completion: Completion;
   readonly #semaphore: Semaphore;
-  readonly #items: (BatchItem<T> | undefined)[] = [];
+  readonly #collector: Collector<T>;
   readonly #ready: (() => Promise<void>)[] = [];
   readonly #open = new Set<ItemBatch>();
   readonly #unacknowledgedLimit: number;
+  /** Batches to have open, the one that items are taken from included: reading takes time. */
+  readonly #ahead: number;
   #queue: ItemBatch[] = [];
   #nextIndex = 0;
   #opening = false;
@@ -71,60 +83,61 @@ export class BatchedMap<T> implements BatchOwner {
   #finish!: () => void;
   #reject!: (error: unknown) => void;
 
-  constructor(execution: Execution, scope: Scope, source: BatchedItems, options: BatchedMapOptions) {
+  constructor(execution: Execution, scope: Scope, items: BatchedItems, options: BatchedMapOptions) {
     this.#execution = execution;
     this.#scope = scope;
-    this.#source = source;
+    this.#items = items;
+    this.#source = items.source;
     this.#options = options;
-    this.#completion = new Completion(source.count, options.completionConfig, source.nameOf);
+    this.#collector = new Collector(options.collect);
+    this.#completion = new Completion(items.source.total, options.completionConfig, (index) => items.nameOf(index));
     this.#semaphore = new Semaphore(options.permits, () => this.#spawn());
+    this.#ahead = items.source.total === undefined ? 2 : 1;
     const { maxItems, maxUnacknowledged } = options;
     this.#unacknowledgedLimit = Math.max(MIN_UNACKNOWLEDGED_BATCHES, Math.floor(maxUnacknowledged / maxItems));
   }
 
-  /** Rejects with what a custom policy throws. */
+  /** Rejects with what a custom policy, a source or a reduction throws. */
   async run(): Promise<Batch<T>> {
+    const completion = this.#completion;
+    const collector = this.#collector;
     announceBatch(() => ({
       executionArn: this.#execution.arn,
       operationId: operationId(this.#scope.path as OperationPath),
       name: this.#options.name,
-      total: this.#source.count,
-      counts: () => {
-        const { succeeded, failed } = this.#completion;
-        return { succeeded, failed, running: this.#items.length - succeeded - failed };
+      get total() {
+        return completion.total;
       },
+      counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: collector.running }),
     }));
-    this.#completion.begin();
-    if (!this.#completion.isOver) {
+    completion.begin();
+    if (!completion.isOver) {
       await new Promise<void>((resolve, reject) => {
         this.#finish = resolve;
         this.#reject = reject;
         this.#spawn();
       });
     }
-    return this.#result(this.#completion.reason);
+    this.#source.close();
+    return collector.result(completion.reason);
   }
 
   /** Collects a finished map from its recorded batches. */
   async rebuild(completionReason: CompletionReason | undefined): Promise<Batch<T>> {
     this.#over = true;
-    while (this.#nextIndex < this.#source.count) {
-      const range = this.#recordedRange();
-      if (range === undefined) break;
-      this.#nextIndex = range.last + 1;
-      const path = this.#scope.nextPath();
+    this.#source.close();
+    for (;;) {
+      const path = this.#scope.peekPath();
       const id = operationId(path);
       const record = this.#execution.state.take(id);
+      const range = recordedRange(record?.Name);
+      if (range === undefined) break;
+      this.#scope.skipPath();
       const kind = { type: "STEP", subType: BATCH_SUBTYPE, name: record?.Name } as const;
       const operation = { ...kind, execution: this.#execution, scope: this.#scope, path, id, record };
-      await this.#restore(this.#newBatch(operation, range), operation);
+      await this.#restore(this.#newBatch(operation, range.first, range.last - range.first + 1, undefined), operation);
     }
-    return this.#result(completionReason ?? this.#completion.reason);
-  }
-
-  #result(reason: CompletionReason): Batch<T> {
-    const started = this.#items.filter((item) => item !== undefined);
-    return new Batch(started, reason);
+    return this.#collector.result(completionReason ?? this.#completion.reason);
   }
 
   get isClosing(): boolean {
@@ -158,7 +171,7 @@ export class BatchedMap<T> implements BatchOwner {
   #hasWork(): boolean {
     if (this.#ready.length > 0) return true;
     while (this.#queue[0]?.hasNext === false) this.#queue.shift();
-    if (this.#queue.length === 0) this.#openNext();
+    if (this.#queue.length < this.#ahead) this.#openNext();
     return this.#queue.length > 0;
   }
 
@@ -172,49 +185,81 @@ export class BatchedMap<T> implements BatchOwner {
   }
 
   #openNext(): void {
-    if (this.#opening || this.#over || this.#nextIndex >= this.#source.count) return;
+    if (this.#opening || this.#over || this.#nextIndex === this.#source.total) return;
     if (this.#unacknowledged >= this.#unacknowledgedLimit) return;
-    const last = Math.min(this.#nextIndex + this.#options.maxItems, this.#source.count) - 1;
-    const range = this.#recordedRange() ?? { first: this.#nextIndex, last };
-    const restored = this.#openBatch(range);
-    if (restored === undefined) return;
     this.#opening = true;
-    void restored.then(
-      () => {
-        this.#opening = false;
-        this.#spawn();
-      },
-      (error) => this.#execution.terminate({ end: "fail", error }),
-    );
+    const range = this.#recordedRange();
+    const count = range === undefined ? this.#options.maxItems : range.last - range.first + 1;
+    try {
+      const slice = this.#source.read(count);
+      const opened =
+        slice instanceof Promise ? slice.then((read) => this.#openBatch(read, range)) : this.#openBatch(slice, range);
+      if (opened === undefined) this.#opening = false;
+      else
+        void opened.then(
+          () => this.#opened(),
+          (error) => this.#fail(error),
+        );
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #opened(): void {
+    this.#opening = false;
+    if (!this.#over && this.#completion.isOver) this.#endWell();
+    else this.#spawn();
   }
 
   // M4
   #recordedRange(): { first: number; last: number } | undefined {
     const record = this.#execution.state.peek(operationId(this.#scope.peekPath()));
     const range = recordedRange(record?.Name);
-    return range?.first === this.#nextIndex && range.last < this.#source.count ? range : undefined;
+    if (range === undefined || range.first === this.#nextIndex) return range;
+    throw sourceChanged(
+      this.#options.name,
+      `batch [${range.first}..${range.last}] does not begin at item ${this.#nextIndex}`,
+    );
   }
 
   /** Opens the next batch: at once, unless something is recorded of it. */
-  #openBatch({ first, last }: { first: number; last: number }): Promise<void> | undefined {
-    const name = rangeName(this.#options.name, first, last);
+  #openBatch(slice: ItemSlice, range: { first: number; last: number } | undefined): Promise<void> | undefined {
+    const first = this.#nextIndex;
+    const count = slice.values.length;
+    this.#completion.grow(this.#source.total ?? first + count, this.#source.total !== undefined);
+    if (range !== undefined && range.last >= first + count) {
+      throw sourceChanged(
+        this.#options.name,
+        `it ends after ${first + count} items, and ${range.last + 1} are recorded`,
+      );
+    }
+    if (count === 0) {
+      this.#opened();
+      return undefined;
+    }
+    const name = rangeName(this.#options.name, first, first + count - 1);
     const operation = claim(this.#execution, this.#scope, { type: "STEP", subType: BATCH_SUBTYPE, name });
     if (operation === undefined) return park();
-    this.#nextIndex = last + 1;
-    const batch = this.#newBatch(operation, { first, last });
+    this.#nextIndex = first + count;
+    const batch = this.#newBatch(operation, first, count, slice);
     if (operation.record !== undefined) return this.#restore(batch, operation);
     batch.fill();
     this.#begin(batch);
     return undefined;
   }
 
-  #newBatch(operation: ClaimedOperation, { first, last }: { first: number; last: number }): ItemBatch {
+  #newBatch(operation: ClaimedOperation, first: number, count: number, slice: ItemSlice | undefined): ItemBatch {
     const { maxBytes } = this.#options;
-    return new ItemBatch({ owner: this, operation, first, count: last - first + 1, maxBytes, fingerprint: undefined });
+    const { values = [], fingerprint } = slice ?? {};
+    return new ItemBatch({ owner: this, operation, first, count, maxBytes, values, fingerprint });
   }
 
   async #restore(batch: ItemBatch, operation: ClaimedOperation): Promise<void> {
     const outcomes = await batch.restore();
+    if (batch.isOtherThanRecorded) {
+      const last = batch.first + batch.count - 1;
+      throw sourceChanged(this.#options.name, `items ${batch.first} to ${last} are not those that were recorded`);
+    }
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome !== undefined) await this.#takeOver(operation, batch.first + index, outcome);
     }
@@ -229,8 +274,7 @@ export class BatchedMap<T> implements BatchOwner {
 
   /** Counts an outcome of an earlier invocation. */
   async #takeOver(operation: ClaimedOperation, index: number, outcome: Outcome): Promise<void> {
-    this.#items[index] = { index, status: BatchItemStatus.STARTED };
-    this.#completion.started(index);
+    this.#started(index);
     switch (outcome.mark) {
       case "S":
       case "U": {
@@ -265,12 +309,10 @@ export class BatchedMap<T> implements BatchOwner {
     const index = batch.first + inBatch;
     const kept = this.#keptSteps.get(index);
     if (kept !== undefined) this.#keptSteps.delete(index);
-    else {
-      this.#items[index] = { index, status: BatchItemStatus.STARTED };
-      this.#completion.started(index);
-    }
+    else this.#started(index);
     const scope = this.#scope.child(this.#pathOf(index), this.#scope.parentId, "execution");
-    const item = new Item(batch, scope, index, this.#source.nameOf(index), kept);
+    const value = batch.valueAt(inBatch);
+    const item = new Item(batch, scope, index, this.#items.nameOf(index, value), value, kept);
     batch.admitted(item);
     return new Promise((release) => {
       item.release = release;
@@ -294,7 +336,7 @@ export class BatchedMap<T> implements BatchOwner {
     let ended: EndedItem<T>;
     let outcome: Outcome;
     try {
-      const result = await runAs(current, () => this.#source.run(item));
+      const result = await runAs(current, () => this.#items.run(item));
       const { execution, operationId: id } = batch;
       const operation: ClaimedOperation = {
         ...{ execution, scope, id, name, path: contextId, record: undefined },
@@ -320,19 +362,36 @@ export class BatchedMap<T> implements BatchOwner {
     release?.();
   }
 
+  #started(index: number): void {
+    this.#collector.started(index);
+    this.#completion.started(index);
+  }
+
   #count(item: EndedItem<T>): void {
-    this.#items[item.index] = item;
-    if (this.#over) return;
     try {
+      this.#collector.ended(item);
+      if (this.#over) return;
       this.#completion.ended(item.index, item.status);
-    } catch (policyError) {
-      this.#end();
-      this.#reject(policyError);
+    } catch (userError) {
+      this.#fail(userError);
       return;
     }
-    if (!this.#completion.isOver) return;
+    if (this.#completion.isOver) this.#endWell();
+  }
+
+  #endWell(): void {
     this.#end();
     this.#finish();
+  }
+
+  /** The source changed, or code of the user's that belongs to no item threw. */
+  #fail(error: unknown): void {
+    if (error instanceof UnrecoverableExecutionError) {
+      this.#execution.terminate({ end: "fail", error });
+      return;
+    }
+    this.#end();
+    this.#reject(error);
   }
 
   // M3
@@ -342,7 +401,14 @@ export class BatchedMap<T> implements BatchOwner {
   }
 }
 
-type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
+function sourceChanged(mapName: string | undefined, what: string): UnrecoverableExecutionError {
+  const map = mapName === undefined ? "a map" : `map "${mapName}"`;
+  return new UnrecoverableExecutionError(
+    "NonDeterministicExecutionError",
+    `The items of ${map} have changed since the execution began: ${what}. ` +
+      "Items must come in the same order and with the same content whenever the handler runs.",
+  );
+}
 
 // Members in the order in which a payload has them.
 function succeeded<T>(index: number, value: unknown): EndedItem<T> {

@@ -34,6 +34,8 @@ export interface ItemBatchOptions {
   readonly count: number;
   /** Bytes that one operation may hold. */
   readonly maxBytes: number;
+  readonly values: readonly unknown[];
+  /** Of a source that is read again on replay. */
   readonly fingerprint: string | undefined;
 }
 
@@ -56,6 +58,8 @@ export class ItemBatch implements ItemOwner {
   readonly #operation: ClaimedOperation;
   readonly #maxBytes: number;
   readonly #fingerprint: string | undefined;
+  #recordedFingerprint: string | undefined;
+  #values: readonly unknown[];
   #outcomes: (Outcome | undefined)[] = [];
   readonly #waiting = new Set<Item>();
   readonly #running = new Set<Item>();
@@ -68,7 +72,8 @@ export class ItemBatch implements ItemOwner {
   #isAsleep = false;
   #wakers: (() => void)[] = [];
 
-  constructor({ owner, operation, first, count, maxBytes, fingerprint }: ItemBatchOptions) {
+  constructor({ owner, operation, first, count, maxBytes, values, fingerprint }: ItemBatchOptions) {
+    this.#values = values;
     this.#owner = owner;
     this.#operation = operation;
     this.execution = operation.execution;
@@ -93,6 +98,7 @@ export class ItemBatch implements ItemOwner {
     if (record?.StepDetails?.Result) {
       const main = await this.#read(record.StepDetails.Result);
       readOutcomes(main, outcomes);
+      this.#recordedFingerprint = main.fingerprint;
       this.#parts = main.parts ?? 0;
       for (let part = 1; part <= this.#parts; part++) {
         const held = this.execution.state.take(this.#partId(part));
@@ -117,6 +123,16 @@ export class ItemBatch implements ItemOwner {
       `What is recorded of batch "${this.#operation.name}" (${this.#operation.path}) cannot be read as the outcomes of ` +
         "its items. Was it written by a map with other settings?",
     );
+  }
+
+  /** Whether its items are not those of which something is recorded. */
+  get isOtherThanRecorded(): boolean {
+    const recorded = this.#recordedFingerprint;
+    return recorded !== undefined && this.#fingerprint !== undefined && recorded !== this.#fingerprint;
+  }
+
+  valueAt(index: number): unknown {
+    return this.#values[index];
   }
 
   /** Whether its operation has ended. */
@@ -209,6 +225,7 @@ export class ItemBatch implements ItemOwner {
       .recorded(scope, update(this.#operation, "SUCCEED", { Payload: payload }))
       .then(() => this.#owner.batchRecorded(this));
     this.#outcomes = [];
+    this.#values = [];
   }
 
   // B2

@@ -33,6 +33,7 @@ interface Waiting {
 export class Item {
   readonly index: number;
   readonly name: string;
+  readonly value: unknown;
   readonly scope: Scope;
   readonly owner: ItemOwner;
   /** Gives the item's place to others; set while it holds one. */
@@ -44,11 +45,19 @@ export class Item {
   #done: StoredStep[] | undefined;
   #running = 0;
 
-  constructor(owner: ItemOwner, scope: Scope, index: number, name: string, kept: readonly StoredStep[] | undefined) {
+  constructor(
+    owner: ItemOwner,
+    scope: Scope,
+    index: number,
+    name: string,
+    value: unknown,
+    kept: readonly StoredStep[] | undefined,
+  ) {
     this.owner = owner;
     this.scope = scope;
     this.index = index;
     this.name = name;
+    this.value = value;
     this.#kept = kept === undefined ? NOTHING_KEPT : new Map(kept.map((step) => [step.step, step]));
   }
 

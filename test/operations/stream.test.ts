@@ -1,0 +1,308 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { createRetryStrategy, DurableExecutionClientError, type MapConfig } from "../../src/index.ts";
+import { type CheckpointCall, type Handler, replay, runOurs } from "../support/service.ts";
+
+function* numbers(count: number): Generator<number> {
+  for (let n = 0; n < count; n++) yield n;
+}
+
+async function* pages(count: number, size: number): AsyncGenerator<number> {
+  for (let n = 0; n < count; n++) {
+    if (n % size === 0) await new Promise((resolve) => setImmediate(resolve));
+    yield n;
+  }
+}
+
+const double = (item: { step: <T>(fn: () => Promise<T>) => PromiseLike<T> }, n: number) =>
+  Promise.resolve(item.step(async () => n * 2));
+
+const sum = { reduce: (total: number, n: number) => total + n, initial: 0 };
+
+/** Cuts the invocation off after so many of its requests. */
+function cutAfter(requests: number) {
+  let left = requests;
+  return async ({ forward }: CheckpointCall) => {
+    const answer = await forward();
+    if (--left === 0) throw new DurableExecutionClientError("cut off");
+    return answer;
+  };
+}
+
+const engine = { invocation: { retryPauseMs: 0 } };
+
+describe("items that are read one after the other", () => {
+  test.each([0, 1, 7, 10, 23])(
+    "%i items of a generator, and of an async one, come to what an array comes to",
+    async (count) => {
+      const run = (items: () => Iterable<number> | AsyncIterable<number>) =>
+        runOurs(async (_, context) => {
+          const batch = await context.map("map", items() as Iterable<number>, double, { batch: 5 });
+          return { all: batch.all, reason: batch.completionReason, total: batch.totalCount };
+        });
+      const expected = (await run(() => [...numbers(count)])).result;
+      const generated = await run(() => numbers(count));
+      expect(generated.result).toEqual(expected);
+      expect((await run(() => pages(count, 3))).result).toEqual(expected);
+      const batches = generated.operations.filter(({ SubType }) => SubType === "MapBatch");
+      expect(batches).toHaveLength(Math.ceil(count / 5));
+    },
+  );
+
+  test("the lines of a file, in batches of 100 unless told otherwise", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "durable-fanout-lines-"));
+    const file = join(folder, "lines.txt");
+    writeFileSync(file, [...numbers(250)].map((n) => `line ${n}`).join("\n"));
+    try {
+      const run = await runOurs(async (_, context) => {
+        const handle = await open(file);
+        const batch = await context.map("lines", handle.readLines(), async (_item, line) => line.length);
+        return [batch.totalCount, batch.getResults().reduce((a, b) => a + b)];
+      });
+      expect(run.result).toEqual([250, [...numbers(250)].map((n) => `line ${n}`.length).reduce((a, b) => a + b)]);
+      const names = run.operations.filter(({ SubType }) => SubType === "MapBatch").map(({ Name }) => Name);
+      expect(names).toEqual(["lines[0..99]", "lines[100..199]", "lines[200..249]"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("they are read as they are needed, and not at all when the map is finished", async () => {
+    let read = 0;
+    let closed = 0;
+    function* counted(): Generator<number> {
+      try {
+        for (let n = 0; n < 1_000_000; n++) {
+          read++;
+          yield n;
+        }
+      } finally {
+        closed++;
+      }
+    }
+    const handler: Handler = async (_, context) => {
+      const config: MapConfig<number, number> = {
+        batch: 10,
+        maxConcurrency: 2,
+        completionConfig: { minSuccessful: 25 },
+      };
+      const batch = await context.map("map", counted(), double, config);
+      await context.wait({ seconds: 1 });
+      return [batch.completionReason, batch.successCount];
+    };
+    const run = await runOurs(handler);
+    expect(run.result).toEqual(["MIN_SUCCESSFUL_REACHED", 25]);
+    expect(read).toBeLessThanOrEqual(60);
+    expect(closed).toBe(1);
+    expect(run.invocations).toHaveLength(2);
+    const before = read;
+    expect((await replay(handler, run)).requests).toEqual([]);
+    expect(read).toBe(before);
+  });
+
+  test("an execution that was cut off reads them again, and runs only what is not recorded", async () => {
+    const ran = new Map<number, number>();
+    const run = await runOurs(
+      async (_, context) => {
+        const batch = await context.map(
+          "map",
+          pages(60, 7),
+          async (item, n) =>
+            item.step(async () => {
+              ran.set(n, (ran.get(n) ?? 0) + 1);
+              await new Promise((resolve) => setTimeout(resolve, 1));
+              return n;
+            }),
+          { batch: 10, maxConcurrency: 2 },
+        );
+        return batch.getResults();
+      },
+      { onCheckpoint: cutAfter(6), engine },
+    );
+    expect(run.result).toEqual([...numbers(60)]);
+    expect(run.invocations).toHaveLength(2);
+    const recorded = run.invocations[1]?.recorded.filter(
+      ({ Status, Type }) => Type === "STEP" && Status === "SUCCEEDED",
+    );
+    expect(recorded?.length).toBeGreaterThan(0);
+    for (const n of numbers((recorded?.length ?? 0) * 10)) expect([n, ran.get(n)]).toEqual([n, 1]);
+  });
+
+  test.each([
+    ["with another item", (n: number) => (n === 3 ? -1 : n), 60, "items 0 to 9 are not those that were recorded"],
+    ["with fewer items", (n: number) => n, 4, "it ends after 4 items, and 10 are recorded"],
+  ])("a source that comes back %s ends the execution, and says what differs", async (_what, change, count, message) => {
+    let invocations = 0;
+    const run = await runOurs(
+      async (_, context) => {
+        const again = invocations++ > 0;
+        const items = [...numbers(again ? count : 60)].map((n) => (again ? change(n) : n)).values();
+        const slow = () => new Promise((resolve) => setTimeout(resolve, 1));
+        await context.map("map", items, (item) => item.step(slow), { batch: 10, maxConcurrency: 2 });
+      },
+      { onCheckpoint: cutAfter(6), engine },
+    );
+    expect(run.outcome.status).toBe("FAILED");
+    expect(run.outcome.error).toMatchObject({ ErrorType: "NonDeterministicExecutionError" });
+    expect(run.outcome.error?.ErrorMessage).toContain(`The items of map "map" have changed`);
+    expect(run.outcome.error?.ErrorMessage).toContain(message);
+  });
+
+  test("a source that throws fails the map with its error", async () => {
+    function* broken(): Generator<number> {
+      yield 1;
+      throw new RangeError("page 2 is gone");
+    }
+    const run = await runOurs(async (_, context) => {
+      const error = await context.map("map", broken(), double, { batch: 1 }).then(
+        () => undefined,
+        (thrown: unknown) => thrown as Error,
+      );
+      return [error?.name, error?.message, (error?.cause as Error | undefined)?.cause?.toString()];
+    });
+    expect(run.result).toEqual(["ChildContextError", "page 2 is gone", "RangeError: page 2 is gone"]);
+  });
+
+  test("policies: a share of failures is judged at the end, a predicate sees what has been read", async () => {
+    const run = await runOurs(async (_, context) => {
+      const fail = async (_item: unknown, n: number) => {
+        if (n < 3) throw new Error("no");
+        return n;
+      };
+      const share = await context.map("share", numbers(20), fail, {
+        batch: 5,
+        completionConfig: { toleratedFailurePercentage: 10 },
+      });
+      const seen: number[] = [];
+      const custom = await context.map("custom", numbers(20), double, {
+        batch: 5,
+        maxConcurrency: 1,
+        completionConfig: {
+          shouldComplete: ({ completedCount, items, totalCount }) => {
+            seen.push(totalCount - items.length);
+            return { complete: completedCount === 7 };
+          },
+        },
+      });
+      return [share.completionReason, share.totalCount, custom.totalCount, new Set(seen).size];
+    });
+    expect(run.result).toEqual(["FAILURE_TOLERANCE_EXCEEDED", 20, 7, 1]);
+  });
+});
+
+describe("what a map collects", () => {
+  const retryStrategy = createRetryStrategy({ maxAttempts: 2, initialDelay: { seconds: 1 }, jitter: "NONE" });
+
+  test.each([
+    ["an array", () => [...numbers(50)]],
+    ["a generator", () => numbers(50)],
+  ])("one value of %s, in the order of the items, whatever ran first", async (_what, items) => {
+    const handler: Handler = async (_, context) => {
+      const batch = await context.map(
+        "map",
+        items(),
+        async (item, n) =>
+          item.step(
+            async ({ attempt }) => {
+              if (n % 10 === 4 && attempt === 1) throw new Error("later");
+              if (n === 7) throw new Error("never");
+              return `${n}`;
+            },
+            { retryStrategy: n === 7 ? () => ({ shouldRetry: false }) : retryStrategy },
+          ),
+        {
+          batch: 8,
+          completionConfig: { toleratedFailureCount: 1 },
+          collect: { reduce: (text: string, result) => `${text} ${result}`, initial: "" },
+        },
+      );
+      await context.wait({ seconds: 1 });
+      const { reduced } = batch;
+      return {
+        reduced,
+        counts: [batch.successCount, batch.failureCount, batch.totalCount],
+        all: batch.all.map(({ index }) => index),
+      };
+    };
+    const run = await runOurs(handler);
+    const expected = [...numbers(50)].filter((n) => n !== 7).reduce((text, n) => `${text} ${n}`, "");
+    expect(run.result).toEqual({ reduced: expected, counts: [49, 1, 50], all: [7] });
+    expect(await replay(handler, run)).toEqual({
+      output: { Status: "SUCCEEDED", Result: run.outcome.result },
+      requests: [],
+    });
+  });
+
+  test("failures alone: the map's own payload has nothing else", async () => {
+    const run = await runOurs(async (_, context) => {
+      const batch = await context.map(
+        "map",
+        numbers(40),
+        async (_item, n) => {
+          if (n % 20 === 0) throw new Error(`no ${n}`);
+          return "x".repeat(100);
+        },
+        { batch: 10, collect: "failures", completionConfig: { toleratedFailureCount: 5 } },
+      );
+      return [batch.getResults(), batch.getErrors().map(({ message }) => message), batch.successCount, batch.status];
+    });
+    expect(run.result).toEqual([[], ["no 0", "no 20"], 38, "FAILED"]);
+    const payload = run.updates.findLast(({ SubType }) => SubType === "Map")?.Payload as string;
+    expect(payload).not.toContain("xxx");
+    expect(JSON.parse(payload)).toMatchObject({ uncollected: 38, completionReason: "ALL_COMPLETED" });
+  });
+
+  test("a reduction that is cut off begins again, and ends the same", async () => {
+    const run = await runOurs(
+      async (_, context) => {
+        const slow = async (n: number) => {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          return n;
+        };
+        const batch = await context.map("map", pages(60, 9), (item, n) => item.step(() => slow(n)), {
+          batch: 10,
+          maxConcurrency: 3,
+          collect: sum,
+        });
+        return batch.reduced;
+      },
+      { onCheckpoint: cutAfter(6), engine },
+    );
+    expect(run.invocations).toHaveLength(2);
+    expect(run.result).toBe((59 * 60) / 2);
+  });
+
+  test("a reduction that throws fails the map", async () => {
+    const run = await runOurs(async (_, context) => {
+      const reduce = () => {
+        throw new RangeError("too much");
+      };
+      return context
+        .map("map", [1, 2], async (_item, n) => n, { collect: { reduce, initial: 0 } })
+        .catch((error: unknown) => (error as Error).message);
+    });
+    expect(run.result).toBe("too much");
+  });
+
+  test.each([
+    [{ collect: "everything" }, '`collect` of map "m" must be'],
+    [{ collect: { reduce: 1, initial: 0 } }, '`collect` of map "m" must be'],
+    [{ collect: "failures", batch: false }, '`batch` of map "m" is false'],
+  ])("%j is refused before anything is written", async (config, message) => {
+    const run = await runOurs(async (_, context) => {
+      await context.map("m", [1], async () => 1, config as never);
+    });
+    expect(run.outcome.error?.ErrorMessage).toContain(message);
+    expect(run.updates).toEqual([]);
+  });
+
+  test("a text is not a stream of characters", async () => {
+    const run = await runOurs(async (_, context) => {
+      await context.map("m", "text" as never, async () => 1);
+    });
+    expect(run.outcome.error?.ErrorMessage).toBe("Map operation requires an array of items");
+  });
+});
