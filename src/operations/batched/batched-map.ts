@@ -1,29 +1,22 @@
 import type { Outcome, StoredStep } from "../../codec/outcomes.ts";
-import {
-  ChildContextError,
-  DurableOperationError,
-  toErrorObject,
-  UnrecoverableExecutionError,
-} from "../../core/errors.ts";
+import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import { type Permit, Semaphore } from "../../core/semaphore.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
-import type { ErrorObject } from "../../core/wire.ts";
-import { runAs } from "../../execution/active.ts";
 import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import { announceBatch } from "../batch-channel.ts";
 import type { Batch } from "../batch-result.ts";
-import { BatchItemStatus, Completion, type CompletionConfig, type CompletionReason } from "../completion.ts";
+import { Completion, type CompletionConfig, type CompletionReason } from "../completion.ts";
 import { type ClaimedOperation, claim } from "../operation.ts";
 import { decodeResult } from "../payload.ts";
 import { type Collect, Collector, type EndedItem } from "./collector.ts";
-import { keepable } from "./in-place.ts";
 import { Item } from "./item.ts";
 import { BATCH_SUBTYPE, type BatchOwner, ItemBatch } from "./item-batch.ts";
 import { rangeName, recordedRange } from "./range.ts";
-import type { ItemSlice, ItemSource } from "./source.ts";
+import { failed, runItem, succeeded } from "./run-item.ts";
+import { type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
 
 /** The items of a batched map, and how one is run. */
 export interface BatchedItems {
@@ -330,33 +323,13 @@ export class BatchedMap<T> implements BatchOwner {
   }
 
   async #runItem(batch: ItemBatch, item: Item): Promise<void> {
-    const { index, name, scope } = item;
-    const contextId = scope.path as OperationPath;
-    const current = { contextId, operationId: batch.operationId, operationName: name, enteredIn: scope.mode };
-    let ended: EndedItem<T>;
-    let outcome: Outcome;
-    try {
-      const result = await runAs(current, () => this.#items.run(item));
-      const { execution, operationId: id } = batch;
-      const operation: ClaimedOperation = {
-        ...{ execution, scope, id, name, path: contextId, record: undefined },
-        ...{ type: "CONTEXT", subType: "MapIteration" },
-      };
-      const kept = await keepable(operation, result, this.#serdes, batch.maxResultBytes);
-      if ("error" in kept) throw kept.error;
-      ended = succeeded(index, kept.value);
-      outcome = kept.kept === undefined ? { mark: "U" } : { mark: "S", result: kept.kept };
-    } catch (thrown) {
-      const error = cutToFit(toErrorObject(thrown), batch.maxResultBytes);
-      ended = failed(index, error);
-      outcome = { mark: "F", error };
-    }
+    const { ended, outcome } = await runItem<T>(item, this.#items.run, this.#serdes);
     item.hasSettled = true;
     const asleep = batch.awake();
     if (asleep !== undefined) await asleep;
     const { release } = item;
     item.release = undefined;
-    scope.finish();
+    item.scope.finish();
     batch.ended(item, outcome);
     if (!this.#over) this.#count(ended);
     release?.();
@@ -399,34 +372,4 @@ export class BatchedMap<T> implements BatchOwner {
     this.#over = true;
     for (const batch of this.#open) batch.close();
   }
-}
-
-function sourceChanged(mapName: string | undefined, what: string): UnrecoverableExecutionError {
-  const map = mapName === undefined ? "a map" : `map "${mapName}"`;
-  return new UnrecoverableExecutionError(
-    "NonDeterministicExecutionError",
-    `The items of ${map} have changed since the execution began: ${what}. ` +
-      "Items must come in the same order and with the same content whenever the handler runs.",
-  );
-}
-
-// Members in the order in which a payload has them.
-function succeeded<T>(index: number, value: unknown): EndedItem<T> {
-  if (value === undefined) return { index, status: BatchItemStatus.SUCCEEDED };
-  return { result: value as T, index, status: BatchItemStatus.SUCCEEDED };
-}
-
-function failed<T>(index: number, recorded: ErrorObject): EndedItem<T> {
-  const original = DurableOperationError.fromErrorObject(recorded);
-  const error = new ChildContextError(original.message, original);
-  return { error, index, status: BatchItemStatus.FAILED };
-}
-
-/** An error that is too long for the batch's payload loses the end of its message, and its data. */
-function cutToFit(error: ErrorObject, maxBytes: number): ErrorObject {
-  if (JSON.stringify(error).length * 3 <= maxBytes) return error;
-  const { ErrorType, ErrorMessage = "" } = error;
-  // A character is at most six bytes in JSON (an escaped one).
-  const room = Math.max(0, Math.floor(maxBytes / 6) - 64);
-  return { ErrorType: ErrorType?.slice(0, 64), ErrorMessage: `${ErrorMessage.slice(0, room)} …` };
 }

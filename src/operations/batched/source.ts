@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { UnrecoverableExecutionError } from "../../core/errors.ts";
 
 /** Items that are read once, in order: a generator, a file's lines, a paged interface. */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;
@@ -86,4 +87,14 @@ function fingerprintOf(values: readonly unknown[]): string {
 export function isStream(value: unknown): value is ItemStream<unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return Symbol.asyncIterator in value || Symbol.iterator in value;
+}
+
+/** The items are not those of which something is recorded. */
+export function sourceChanged(mapName: string | undefined, what: string): UnrecoverableExecutionError {
+  const map = mapName === undefined ? "a map" : `map "${mapName}"`;
+  return new UnrecoverableExecutionError(
+    "NonDeterministicExecutionError",
+    `The items of ${map} have changed since the execution began: ${what}. ` +
+      "Items must come in the same order and with the same content whenever the handler runs.",
+  );
 }
