@@ -1,9 +1,9 @@
-// How far is the nearest airport? One durable step for each of 25,000 cities, on real data.
+// How far is the nearest airport? One durable step for each of 25,000 cities, on real data, in 251 operations.
 //
-//   durable-fanout run examples/nearest-airports.ts --name airports --event '{"cities":25000}' --max-operations unlimited
+//   durable-fanout run examples/nearest-airports.ts --name airports --event '{"cities":25000}'
 //
 // In your own project the import reads: import { … } from "durable-fanout";
-import { createRetryStrategy, JitterStrategy, NestingType, withDurableExecution } from "../src/index.ts";
+import { createRetryStrategy, JitterStrategy, withDurableExecution } from "../src/index.ts";
 import { AirportIndex, type City, largestCities, type NearestAirport } from "./geography.ts";
 
 interface Order {
@@ -66,7 +66,7 @@ export const handler = withDurableExecution(async (order: Order, ctx): Promise<A
   }
   const cities = largestCities(order.cities);
 
-  // FLAT: an item is its step and has no operation of its own, which halves what is written.
+  // A hundred cities share one operation: AWS takes 3,000 in an execution.
   const batch = await ctx.map(
     "cities",
     cities,
@@ -79,7 +79,7 @@ export const handler = withDurableExecution(async (order: Order, ctx): Promise<A
         },
         { retryStrategy },
       ),
-    { nesting: NestingType.FLAT },
+    { batch: 100 },
   );
   batch.throwIfError();
 
