@@ -4,15 +4,11 @@ import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient 
 import { DurableExecutionApiClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
 import { makeContext } from "./context.ts";
-import {
-  DurableError,
-  isDurableExecutionClientError,
-  toErrorObject,
-  UnrecoverableInvocationError,
-} from "./core/errors.ts";
+import { isDurableExecutionClientError, toErrorObject, UnrecoverableInvocationError } from "./core/errors.ts";
 import { type OperationPath, operationId } from "./core/ids.ts";
 import { MAX_RESPONSE_BYTES } from "./core/limits.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
+import { logVerbose } from "./core/verbose.ts";
 import {
   type DurableExecutionInvocationInput,
   type DurableExecutionInvocationOutput,
@@ -22,10 +18,15 @@ import type { DurableContext } from "./durable-context.ts";
 import { active } from "./execution/active.ts";
 import { isKeyError } from "./execution/checkpoint-failure.ts";
 import { Execution } from "./execution/execution.ts";
+import { type InvocationEnd, InvocationReport } from "./execution/invocation-report.ts";
 import { JsonLogger } from "./execution/json-logger.ts";
 import { type DurableLogger, loggingContext } from "./execution/logger.ts";
+import { Observer } from "./execution/observer.ts";
 import { RecordedState } from "./execution/state.ts";
 import type { Termination } from "./execution/termination.ts";
+import { loadPlugins, namesPlugins } from "./plugins/loader.ts";
+import type { DurableInstrumentationPlugin } from "./plugins/plugin.ts";
+import { PluginRunner } from "./plugins/runner.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
 export type DurableExecutionHandler<TEvent = any, TResult = any, TLogger extends DurableLogger = DurableLogger> = (
@@ -38,6 +39,15 @@ export interface DurableExecutionConfig {
   client?: LambdaClient;
   /** Another way to the service; not together with `client`. */
   durableExecutionClient?: DurableExecutionClient;
+  /** Watch executions; those that `DURABLE_EXECUTION_PLUGINS` names come after them. */
+  plugins?: DurableInstrumentationPlugin[];
+  pluginsConfig?: {
+    /**
+     * Levels of finished child contexts whose operations the service keeps delivering, so that plugins see them on
+     * every replay: 0 (the default), more, or Infinity. Their functions run again on replay.
+     */
+    childOperationsDepth?: number;
+  };
   /** Our own settings. */
   runtime?: RuntimeOptions;
 }
@@ -67,13 +77,7 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   config: DurableExecutionConfig = {},
 ): DurableLambdaHandler {
   const settings = resolveSettings(config.runtime);
-  const plugins: unknown = "plugins" in config ? config.plugins : undefined;
-  if (Array.isArray(plugins) && plugins.length > 0) {
-    throw new DurableError(
-      "ERR_PLUGINS_UNSUPPORTED",
-      "This version runs no plugins; remove `plugins` from the config.",
-    );
-  }
+  const plugins = choosePlugins(config);
   let configured = config.durableExecutionClient;
   const defaultClient = (): DurableExecutionClient => {
     configured ??= new DurableExecutionApiClient(config.client);
@@ -84,11 +88,31 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
     if (config.client !== undefined && config.durableExecutionClient !== undefined) {
       return failed(new Error("Give either `client` or `durableExecutionClient` to withDurableExecution, not both."));
     }
+    let runner: PluginRunner | undefined;
+    try {
+      runner = await plugins;
+    } catch (error) {
+      return failed(error);
+    }
     const client = DurableExecutionInvocationInputWithClient.isInstance(event)
       ? event.durableExecutionClient
       : defaultClient();
-    return invoke(handler as DurableExecutionHandler, event, lambdaContext, client, settings);
+    const depth = config.pluginsConfig?.childOperationsDepth;
+    return new Invocation(handler as DurableExecutionHandler, event, lambdaContext, settings).run(
+      client,
+      runner,
+      depth,
+    );
   };
+}
+
+/** Resolves at once with undefined when there are none: then nothing is kept, and nobody is told. */
+function choosePlugins({ plugins = [] }: DurableExecutionConfig): Promise<PluginRunner | undefined> | undefined {
+  if (!namesPlugins()) return plugins.length === 0 ? undefined : Promise.resolve(new PluginRunner(plugins));
+  const loading = loadPlugins().then((loaded) => new PluginRunner([...plugins, ...loaded]));
+  // Each invocation reports the failure.
+  loading.catch(() => {});
+  return loading;
 }
 
 function checkEvent(event: unknown): void {
@@ -100,48 +124,119 @@ function checkEvent(event: unknown): void {
   );
 }
 
-async function invoke(
-  handler: DurableExecutionHandler,
-  event: DurableExecutionInvocationInput,
-  lambdaContext: Context,
-  client: DurableExecutionClient,
-  settings: Settings,
-): Promise<DurableExecutionInvocationOutput> {
-  let state: RecordedState;
-  try {
-    state = await RecordedState.load(event, client);
-  } catch (error) {
-    if (isKeyError(error) || (isDurableExecutionClientError(error) && error.scope === "EXECUTION"))
-      return failed(error);
-    throw error;
+/** One invocation: what belongs to it, from its event to its answer. */
+class Invocation {
+  readonly #handler: DurableExecutionHandler;
+  readonly #event: DurableExecutionInvocationInput;
+  readonly #lambdaContext: Context & { tenantId?: string };
+  readonly #settings: Settings;
+
+  constructor(
+    handler: DurableExecutionHandler,
+    event: DurableExecutionInvocationInput,
+    lambdaContext: Context,
+    settings: Settings,
+  ) {
+    this.#handler = handler;
+    this.#event = event;
+    this.#lambdaContext = lambdaContext;
+    this.#settings = settings;
   }
-  const arn = event.DurableExecutionArn;
-  const { awsRequestId, tenantId } = lambdaContext as Context & { tenantId?: string };
-  const logging = loggingContext(awsRequestId, arn, tenantId);
-  const logger = new JsonLogger();
-  logger.configureDurableLoggingContext(logging);
-  const execution = new Execution({
-    arn,
-    token: event.CheckpointToken,
-    client,
-    state,
-    codec: createCodec(settings.codec),
-    settings,
-    logger: { logger, modeAware: true },
-    remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
-  });
-  try {
+
+  async run(
+    client: DurableExecutionClient,
+    plugins: PluginRunner | undefined,
+    depth: number | undefined,
+  ): Promise<DurableExecutionInvocationOutput> {
+    let state: RecordedState;
+    try {
+      state = await RecordedState.load(this.#event, client);
+    } catch (error) {
+      if (isKeyError(error) || (isDurableExecutionClientError(error) && error.scope === "EXECUTION"))
+        return failed(error);
+      throw error;
+    }
+    logVerbose(() => `invoked for ${this.#event.DurableExecutionArn}, ${state.isReplay ? "with" : "without"} records`);
     const input: unknown = JSON.parse(state.inputPayload ?? "{}");
-    const context = makeContext({ execution, lambdaContext, loggingContext: logging }, execution.root);
-    const running = active.run({ contextId: "root", enteredIn: execution.root.mode }, () =>
-      start(handler, input, context),
-    );
-    const outcome = await Promise.race([running, execution.terminated]);
-    await execution.drain();
-    return await respond(execution, outcome);
-  } finally {
-    execution.close();
+    if (plugins !== undefined) return this.#watched(client, state, input, plugins, depth);
+    const fault = depthFault(depth);
+    return fault === undefined ? (await this.#execute(client, state, input, undefined, depth)).output : failed(fault);
   }
+
+  /** As `#execute`, with the plugins told before and after. */
+  async #watched(
+    client: DurableExecutionClient,
+    state: RecordedState,
+    input: unknown,
+    plugins: PluginRunner,
+    depth: number | undefined,
+  ): Promise<DurableExecutionInvocationOutput> {
+    const { DurableExecutionArn: arn, UpdatedOperationIds: updatedIds = [] } = this.#event;
+    const observer = new Observer(plugins, arn, [...state.records], updatedIds);
+    const report = new InvocationReport(observer, this.#lambdaContext.awsRequestId, arn, input, state);
+    await plugins.emit("onInvocationStart", report.start);
+    const fault = depthFault(depth);
+    if (fault !== undefined) {
+      const output = failed(fault);
+      await plugins.emit("onInvocationEnd", () => report.end({ output, error: fault }));
+      return output;
+    }
+    return plugins.wrap("wrapInvocation", report.start, async () => {
+      try {
+        const end = await this.#execute(client, state, input, observer, depth);
+        await plugins.emit("onInvocationEnd", () => report.end(end));
+        return end.output;
+      } catch (error) {
+        await plugins.emit("onInvocationEnd", () => report.rejected(error));
+        throw error;
+      }
+    });
+  }
+
+  async #execute(
+    client: DurableExecutionClient,
+    state: RecordedState,
+    input: unknown,
+    observer: Observer | undefined,
+    depth: number | undefined,
+  ): Promise<InvocationEnd> {
+    const { DurableExecutionArn: arn, CheckpointToken: token } = this.#event;
+    const lambdaContext = this.#lambdaContext;
+    const { awsRequestId, tenantId } = lambdaContext;
+    const logging = loggingContext(awsRequestId, arn, tenantId, () => observer?.plugins.logMembers());
+    const logger = new JsonLogger();
+    logger.configureDurableLoggingContext(logging);
+    const settings = this.#settings;
+    const execution = new Execution({
+      ...{ arn, token, client, state, settings, observer },
+      codec: createCodec(settings.codec),
+      childOperationsDepth: depth ?? 0,
+      logger: { logger, modeAware: true },
+      remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
+    });
+    try {
+      const context = makeContext({ execution, lambdaContext, loggingContext: logging }, execution.root);
+      const running = active.run({ contextId: "root", enteredIn: execution.root.mode }, () =>
+        start(this.#handler, input, context),
+      );
+      const outcome = await Promise.race([running, execution.terminated]);
+      await execution.drain();
+      const output = await respond(execution, outcome);
+      logVerbose(() => `the invocation ends as ${output.Status}`);
+      if (outcome.end === "succeed") return { output, result: outcome.result };
+      return outcome.end === "fail" ? { output, error: outcome.error } : { output };
+    } finally {
+      execution.close();
+    }
+  }
+}
+
+function depthFault(depth: unknown): Error | undefined {
+  if (depth === undefined || depth === Number.POSITIVE_INFINITY) return undefined;
+  if (Number.isInteger(depth) && (depth as number) >= 0) return undefined;
+  return new Error(
+    `pluginsConfig.childOperationsDepth must be a non-negative integer or Infinity; got ${String(depth)}.`,
+  );
 }
 
 type Outcome = { readonly end: "succeed"; readonly result: unknown } | Termination;

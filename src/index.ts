@@ -48,6 +48,7 @@ export {
 } from "./core/serdes.ts";
 export type { CodecName, RuntimeOptions } from "./core/settings.ts";
 export type { Duration } from "./core/time.ts";
+export { refreshLogConfig } from "./core/verbose.ts";
 export { SDK_VERSION } from "./core/version.ts";
 export {
   createWaitStrategy,
@@ -135,4 +136,21 @@ export { NestingType } from "./operations/fan-out.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";
 export { type StepConfig, type StepContext, type StepFunc, StepSemantics } from "./operations/step.ts";
 export type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
+export { PluginLoadError } from "./plugins/loader.ts";
+export {
+  type AttemptEndInfo,
+  AttemptEndInfoOutcome,
+  type AttemptInfo,
+  DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION,
+  type DurableInstrumentationPlugin,
+  type DurableInstrumentationPluginProvider,
+  type DurableInstrumentationPluginType,
+  type InvocationEndInfo,
+  type InvocationInfo,
+  type OperationChangeInfo,
+  type OperationEndInfo,
+  type OperationInfo,
+  PluginInvocationStatus,
+  PluginOperationStatus,
+} from "./plugins/plugin.ts";
 export { type RetryableFunc, type WithRetryConfig, withRetry } from "./with-retry.ts";

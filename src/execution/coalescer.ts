@@ -1,4 +1,5 @@
 import type { DurableExecutionClient } from "../client/client.ts";
+import { logVerbose } from "../core/verbose.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { updateBytes } from "./update-bytes.ts";
 
@@ -15,7 +16,7 @@ export interface CoalescerOptions {
   readonly maxBytes: number;
   readonly maxUpdates: number;
   /** Takes in the operations that a request changed, before anybody is told that it is done. */
-  readonly onChanged: (operations: readonly WireOperation[]) => void;
+  readonly onChanged: (operations: readonly WireOperation[]) => Promise<unknown> | undefined;
   /** Nothing is queued, in flight or polled for any more. */
   readonly onIdle: () => void;
   /** A request failed; nothing will be sent any more. */
@@ -111,6 +112,7 @@ export class Coalescer {
     const last = this.#cursor;
     const polls = this.#polls;
     this.#polls = [];
+    logVerbose(() => `checkpoint of ${updates.length} updates, ${this.#queue.length - last} more wait`);
     try {
       const response = await this.#options.client.checkpoint({
         DurableExecutionArn: this.#options.arn,
@@ -118,9 +120,10 @@ export class Coalescer {
         Updates: updates,
       });
       if (!this.#open) return;
+      const changed = response.NewExecutionState?.Operations ?? [];
+      const noticed = changed.length > 0 ? this.#options.onChanged(changed) : undefined;
+      if (noticed !== undefined) await noticed;
       this.#inFlight = false;
-      const changed = response.NewExecutionState?.Operations;
-      if (changed !== undefined && changed.length > 0) this.#options.onChanged(changed);
       for (let at = first; at < last; at++) this.#queue[at]?.acknowledged?.();
       for (const answered of polls) answered();
       if (response.CheckpointToken === undefined) return this.#closedByService(updates);

@@ -6,6 +6,7 @@ import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { classifyCheckpointFailure } from "./checkpoint-failure.ts";
 import { Coalescer } from "./coalescer.ts";
 import type { LoggerSetup } from "./logger.ts";
+import type { Observer } from "./observer.ts";
 import { PendingOperation } from "./pending-operation.ts";
 import { Scope } from "./scope.ts";
 import type { RecordedState } from "./state.ts";
@@ -21,6 +22,10 @@ export interface ExecutionOptions {
   readonly codec: Codec;
   readonly settings: Settings;
   readonly logger: LoggerSetup;
+  /** Only where there are plugins. */
+  readonly observer?: Observer | undefined;
+  /** Levels of finished child contexts whose operations the service is asked to keep. Default 0. */
+  readonly childOperationsDepth?: number;
   /** Milliseconds until the platform cuts the invocation off. */
   readonly remainingMs: () => number;
 }
@@ -32,6 +37,7 @@ export class Execution {
   readonly codec: Codec;
   readonly settings: Settings;
   readonly root: Scope;
+  readonly observer: Observer | undefined;
   /** Resolves with the first reason to end, or never. */
   readonly terminated: Promise<Termination>;
   readonly #coalescer: Coalescer;
@@ -46,6 +52,7 @@ export class Execution {
     this.state = options.state;
     this.codec = options.codec;
     this.settings = options.settings;
+    this.observer = options.observer;
     this.root = new Scope({
       path: undefined,
       parent: undefined,
@@ -55,6 +62,7 @@ export class Execution {
       defaultCallbackDeserializer: undefined,
       logger: options.logger,
     });
+    this.root.keptLevels = (options.childOperationsDepth ?? 0) + 1;
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
     });
@@ -63,7 +71,11 @@ export class Execution {
       arn: options.arn,
       token: options.token,
       ...options.settings.checkpoint,
-      onChanged: (operations) => this.state.apply(operations),
+      onChanged: (operations) => {
+        const noticed = this.observer?.changed(operations);
+        if (noticed === undefined) this.state.apply(operations);
+        return noticed?.then(() => this.state.apply(operations));
+      },
       onIdle: () => this.#suspension.check(),
       onFailure: (error) => this.#cutOff(classifyCheckpointFailure(error)),
       onClosed: () => this.#cutOff({ end: "suspend" }),

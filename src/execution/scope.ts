@@ -33,6 +33,8 @@ export class Scope {
   defaultSerdes: AnySerdes | undefined;
   defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   logger: LoggerSetup;
+  /** Levels of contexts, from this one on, whose operations stay with the service when they are finished. */
+  keptLevels = 0;
   /** The place in a map or parallel that this context's code runs in. */
   permit: Permit | undefined;
   #created = 0;

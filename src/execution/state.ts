@@ -42,6 +42,11 @@ export class RecordedState {
     this.#loaded = this.#records.size;
   }
 
+  /** The execution itself. */
+  get execution(): WireOperation | undefined {
+    return this.#execution;
+  }
+
   /** The handler's input as JSON text. */
   get inputPayload(): string | undefined {
     return this.#execution?.ExecutionDetails?.InputPayload;
@@ -50,6 +55,11 @@ export class RecordedState {
   /** Whether anything but the execution itself was recorded when the invocation began. */
   get isReplay(): boolean {
     return this.#loaded > 1;
+  }
+
+  /** Everything that is still to be replayed, the execution included. */
+  get records(): Iterable<WireOperation> {
+    return this.#records.values();
   }
 
   has(id: OperationId): boolean {

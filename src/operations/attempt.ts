@@ -1,25 +1,12 @@
-import type { ErrorObject, WireOperation } from "../core/wire.ts";
+import type { WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
+import type { Announcement, AttemptEnd } from "./attempt-end.ts";
+import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
-
-/** How an attempt of a step or condition ends. */
-export type AttemptEnd =
-  | { readonly end: "succeed"; readonly payload: string | undefined; readonly value: unknown }
-  | { readonly end: "fail"; readonly error: ErrorObject }
-  /** Another attempt follows; a condition keeps its state in `payload`. */
-  | {
-      readonly end: "retry";
-      readonly afterSeconds: number;
-      readonly error?: ErrorObject;
-      readonly payload?: string | undefined;
-    };
 
 /** The result of an operation that succeeded; otherwise the operation as it is now. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
-
-/** How the start of an attempt is recorded: not at all when it is recorded already. */
-export type Announcement = "none" | "queued" | "awaited";
 
 /** The attempt after those that are recorded, from 1. */
 export function nextAttempt(record: WireOperation | undefined): number {
@@ -40,6 +27,15 @@ export async function runAttempt(
   execution.countExecuting(scope, 1);
   if (announcement === "awaited") await execution.recorded(scope, update(operation, "START"));
   else if (announcement === "queued") execution.record(scope, update(operation, "START"));
+  const { observer } = execution;
+  if (observer !== undefined) {
+    const closed = await runObserved(observer, operation, attempt, announcement, async () => {
+      const end = await body();
+      return { end, closed: await closeAttempt(operation, end, attempt) };
+    });
+    execution.countExecuting(scope, -1);
+    return closed;
+  }
   // Operations begun together announce themselves before the first body runs.
   await undefined;
   const closed = closeAttempt(operation, await body(), attempt);
@@ -49,9 +45,12 @@ export async function runAttempt(
 
 /** Runs the user's code of an attempt: what it logs, and a context that it should not use, are known by the operation. */
 export function runUserCode<T>(operation: ClaimedOperation, attempt: number, code: () => Promise<T>): Promise<T> {
-  const { scope, id, name, path } = operation;
+  const { execution, scope, id, name, path } = operation;
   const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
-  return runAs(current, code);
+  const { observer } = execution;
+  if (observer === undefined) return runAs(current, code);
+  const info = () => attemptInfo(observer, operation, attempt);
+  return observer.plugins.wrap("wrapOperationAttemptFn", info, () => runAs(current, code));
 }
 
 /** Waits until a PENDING operation may be tried again. */

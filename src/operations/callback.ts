@@ -31,8 +31,9 @@ export async function createCallback<T>(
   scope: Scope,
   name: string | undefined,
   config: CreateCallbackConfig<T> = {},
+  shownName?: string,
 ): Promise<CreateCallbackResult<T>> {
-  const operation = claim(execution, scope, { type: "CALLBACK", subType: "Callback", name });
+  const operation = claim(execution, scope, { type: "CALLBACK", subType: "Callback", name, shownName });
   if (operation === undefined) return park();
   const callback = new ExternalOperation(operation);
   const started = await callback.start(() => ({ CallbackOptions: callbackOptions(name, config) }));

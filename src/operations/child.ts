@@ -7,6 +7,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { ReplayMode } from "../execution/replay-mode.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
 import { type ClaimedOperation, claim, update } from "./operation.ts";
 import { decodeResult, type EncodedResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 
@@ -91,18 +92,24 @@ export async function runChild(execution: Execution, scope: Scope, plan: ChildPl
 async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Promise<unknown> {
   const { execution, scope } = operation;
   const inner = enter(operation, plan, mode);
+  const { observer } = execution;
   // Contexts begun together announce themselves before the first function runs.
-  await undefined;
+  await (observer === undefined ? undefined : contextStarts(observer, operation, plan.virtual));
   let result: unknown;
   try {
-    result = await runBody(operation, plan, inner, undefined);
+    result = await (observer === undefined
+      ? runBody(operation, plan, inner, undefined)
+      : wrapContext(observer, operation, () => runBody(operation, plan, inner, undefined)));
   } catch (thrown) {
     return failLive(operation, plan, inner, thrown);
   }
   if (!plan.virtual) execution.finish(inner);
   const encoding = plan.format.encode(operation, result);
   const { payload, value, oversized } = encoding instanceof Promise ? await encoding : encoding;
-  if (plan.virtual) return value;
+  if (plan.virtual) {
+    if (observer !== undefined) await contextEnds(observer, operation, plan.virtual, {});
+    return value;
+  }
   let rest: Partial<OperationUpdate> | undefined;
   if (oversized || isTooLarge(payload, execution.settings.quotas.payloadBytes)) {
     let summary: string;
@@ -116,17 +123,27 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     }
     rest = { Payload: summary, ContextOptions: { ReplayChildren: true } };
   } else if (payload !== undefined) rest = { Payload: payload };
+  if (inner.keptLevels >= 1) rest = { ...rest, ContextOptions: { ReplayChildren: true } };
   execution.record(scope, update(operation, "SUCCEED", rest));
+  if (observer !== undefined) await contextEnds(observer, operation, plan.virtual, {});
   return value;
 }
 
-function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): never {
+function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
+  const { execution } = operation;
   const error = toErrorObject(thrown);
   if (!plan.virtual) {
-    operation.execution.finish(inner);
-    operation.execution.record(operation.scope, update(operation, "FAIL", { Error: error }));
+    execution.finish(inner);
+    const kept = inner.keptLevels >= 1 ? { ContextOptions: { ReplayChildren: true } } : {};
+    execution.record(operation.scope, update(operation, "FAIL", { Error: error, ...kept }));
   }
-  throw failure(error, plan);
+  const { observer } = execution;
+  if (observer === undefined) throw failure(error, plan);
+  return contextEnds(observer, operation, plan.virtual, { error: DurableOperationError.fromErrorObject(error) }).then(
+    () => {
+      throw failure(error, plan);
+    },
+  );
 }
 
 /** Runs a finished context's function again over its recorded operations, for a result that was too large to keep. */
@@ -149,6 +166,7 @@ function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): 
   const parentId = plan.virtual ? operation.scope.parentId : operation.id;
   const inner = operation.scope.child(operation.path, parentId, mode);
   inner.permit = plan.permit;
+  inner.keptLevels = operation.scope.keptLevels - (plan.virtual ? 0 : 1);
   return inner;
 }
 

@@ -8,7 +8,8 @@ import type { Execution } from "../execution/execution.ts";
 import type { DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { type AttemptEnd, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
+import { nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
+import type { AttemptEnd } from "./attempt-end.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import type { StepContext } from "./step.ts";
@@ -76,7 +77,7 @@ async function runCheck<T>(
     if (!decision.shouldContinue) return { end: "succeed", payload, value };
     return { end: "retry", afterSeconds: durationToSeconds(decision.delay), payload };
   } catch (error) {
-    return { end: "fail", error: toErrorObject(error) };
+    return { end: "fail", error: toErrorObject(error), thrown: error };
   }
 }
 

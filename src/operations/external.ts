@@ -1,4 +1,5 @@
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import type { Observer } from "../execution/observer.ts";
 import { dueMs, type PendingOperation } from "../execution/pending-operation.ts";
 import { type ClaimedOperation, lookAhead, update } from "./operation.ts";
 
@@ -24,21 +25,32 @@ export class ExternalOperation {
   /** Records the start, unless it is recorded already; resolves with the operation as the service has it. */
   async start(details: () => Partial<OperationUpdate>): Promise<WireOperation> {
     const { execution, scope, id, record, type } = this.#operation;
-    if (record !== undefined) return record;
+    const { observer } = execution;
+    if (record !== undefined) {
+      if (observer !== undefined && record.Status === "STARTED") await this.#notice(observer, "onOperationStart", true);
+      return record;
+    }
     const started = await execution.recordedAs(scope, update(this.#operation, "START", details()), id);
+    if (observer !== undefined) await this.#notice(observer, "onOperationStart", false);
     return started ?? { Id: id, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
   /** Resolves when the operation has ended, one way or another. `latestDueMs` stands in for an unknown due time. */
   async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
     const { execution, scope, id } = this.#operation;
+    const { observer } = execution;
     let record = started;
     if (record.Status === "STARTED") {
       this.#pending = execution.wait(scope, id, "STARTED", dueMs(record) ?? latestDueMs);
       if (this.#awaited) this.#pending.await();
       record = await this.#pending.changed;
-    }
+      if (observer !== undefined) await this.#notice(observer, "onOperationEnd", false);
+    } else if (observer !== undefined) await this.#notice(observer, "onOperationEnd", !observer.wasUpdated(id));
     lookAhead(execution, scope);
     return record;
+  }
+
+  #notice(observer: Observer, hook: "onOperationStart" | "onOperationEnd", isReplay: boolean) {
+    return observer.plugins.emit(hook, () => observer.recordedInfo(this.#operation, { isReplay }));
   }
 }

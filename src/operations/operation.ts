@@ -9,6 +9,8 @@ export interface OperationKind {
   readonly type: OperationType;
   readonly subType: OperationSubType | string;
   readonly name: string | undefined;
+  /** What plugins know it by, where that is more than its name on the wire. */
+  readonly shownName?: string | undefined;
   /** It has a path and writes nothing, so it is claimed even where nothing new may begin. */
   readonly virtual?: boolean;
 }

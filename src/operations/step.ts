@@ -8,15 +8,8 @@ import type { Execution } from "../execution/execution.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import {
-  type AttemptEnd,
-  type AttemptOutcome,
-  closeAttempt,
-  nextAttempt,
-  runAttempt,
-  runUserCode,
-  untilReady,
-} from "./attempt.ts";
+import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
+import type { AttemptEnd } from "./attempt-end.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 
@@ -77,8 +70,9 @@ export async function runStep<T>(
   name: string | undefined,
   body: StepFunc<T>,
   config: StepConfig<T> = {},
+  shownName?: string,
 ): Promise<T> {
-  const operation = claim(execution, scope, { type: "STEP", subType: "Step", name });
+  const operation = claim(execution, scope, { type: "STEP", subType: "Step", name, shownName });
   if (operation === undefined) return park();
   const semantics = config.semantics ?? StepSemantics.AtLeastOncePerRetry;
   const announcement = semantics === StepSemantics.AtMostOncePerRetry ? "awaited" : "queued";
@@ -136,10 +130,10 @@ export function decideFailure(
   try {
     const error = asError(thrown);
     const decision = strategy?.(error, attempt) ?? retryPresets.default(error, attempt);
-    if (!decision.shouldRetry) return { end: "fail", error: toErrorObject(thrown) };
+    if (!decision.shouldRetry) return { end: "fail", error: toErrorObject(thrown), thrown };
     const afterSeconds = decision.delay === undefined ? 1 : durationToSeconds(decision.delay);
-    return { end: "retry", afterSeconds, error: toErrorObject(thrown) };
+    return { end: "retry", afterSeconds, error: toErrorObject(thrown), thrown };
   } catch (strategyError) {
-    return { end: "fail", error: toErrorObject(strategyError) };
+    return { end: "fail", error: toErrorObject(strategyError), thrown: strategyError };
   }
 }

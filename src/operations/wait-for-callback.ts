@@ -45,9 +45,12 @@ export async function runWaitForCallback<T>(
     errorMapper: mapError,
     format: childResultFormat(scope.defaultCallbackDeserializer === undefined ? {} : { serdes: RAW }),
     body: async (inner) => {
-      const [result, id] = await createCallback<string>(execution, inner, undefined, { ...options, serdes: rawText });
+      const shown = (part: string) => (name === undefined ? undefined : `${name}-${part}`);
+      const callback = { ...options, serdes: rawText };
+      const [result, id] = await createCallback<string>(execution, inner, undefined, callback, shown("callback"));
       const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });
-      await runStep(execution, inner, undefined, submit, retryStrategy === undefined ? {} : { retryStrategy });
+      const retrying = retryStrategy === undefined ? {} : { retryStrategy };
+      await runStep(execution, inner, undefined, submit, retrying, shown("submitter"));
       return result;
     },
   });

@@ -485,13 +485,6 @@ describe("timers of the invocation", () => {
   });
 });
 
-describe("plugins", () => {
-  test("are refused, since none would run", () => {
-    expect(() => withDurableExecution(async () => 1, { plugins: [{}] } as never)).toThrow("plugins");
-    expect(() => withDurableExecution(async () => 1, { plugins: [] } as never)).not.toThrow();
-  });
-});
-
 test("invocations side by side share nothing", async () => {
   const lambda = withRuntime(async (input, context) => {
     await context.step(() => pause(input.n % 3));

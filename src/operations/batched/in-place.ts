@@ -82,7 +82,10 @@ async function runAttempt<T>(
   let result: T;
   try {
     const current = { contextId, operationId, operationName, attempt, enteredIn: scope.mode };
-    result = await runAs(current, () => body({ logger: stepLogger(scope), attempt }));
+    const run = () => runAs(current, () => body({ logger: stepLogger(scope), attempt }));
+    const { observer } = operation.execution;
+    const info = () => ({ ...observer?.info(operation, {}), attempt });
+    result = await (observer === undefined ? run() : observer.plugins.wrap("wrapOperationAttemptFn", info, run));
   } catch (thrown) {
     const end = decideFailure(thrown, attempt, config.retryStrategy);
     if (end.end === "retry") return { end: "retry", afterSeconds: end.afterSeconds };

@@ -2,6 +2,7 @@ import { isStoredOutcomes, type Outcome, readOutcomes, type StoredStep, storeOut
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { childPath, type OperationId, operationId } from "../../core/ids.ts";
 import type { Execution } from "../../execution/execution.ts";
+import type { OperationInfo } from "../../plugins/plugin.ts";
 import { closeAttempt, nextAttempt, untilReady } from "../attempt.ts";
 import { type ClaimedOperation, update } from "../operation.ts";
 import { decodeResult, isTooLarge } from "../payload.ts";
@@ -157,7 +158,10 @@ export class ItemBatch implements ItemOwner {
     // A batch is read front to back.
     this.#unstarted.reverse();
     if (record?.Status === "PENDING") void this.#sleepUntilReady(record);
-    else if (record?.Status !== "STARTED") this.execution.record(scope, update(this.#operation, "START"));
+    else {
+      if (record?.Status !== "STARTED") this.execution.record(scope, update(this.#operation, "START"));
+      this.#notice("onOperationStart", { status: "STARTED", isReplay: record !== undefined });
+    }
   }
 
   /** The next item's index inside the batch. */
@@ -221,11 +225,18 @@ export class ItemBatch implements ItemOwner {
     const payload = this.#pack([]);
     const { scope } = this.#operation;
     this.#owner.batchFinished(this.#spilledBytes + payload.length);
-    void this.execution
-      .recorded(scope, update(this.#operation, "SUCCEED", { Payload: payload }))
-      .then(() => this.#owner.batchRecorded(this));
+    void this.execution.recorded(scope, update(this.#operation, "SUCCEED", { Payload: payload })).then(() => {
+      this.#notice("onOperationEnd", {});
+      this.#owner.batchRecorded(this);
+    });
     this.#outcomes = [];
     this.#values = [];
+  }
+
+  /** Tells plugins, and does not wait for them: many items go on meanwhile. */
+  #notice(hook: "onOperationStart" | "onOperationEnd", members: Partial<OperationInfo>): void {
+    const { observer } = this.execution;
+    void observer?.plugins.emit(hook, () => observer.recordedInfo(this.#operation, members));
   }
 
   // B2
