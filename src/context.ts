@@ -11,6 +11,7 @@ import { contextLogger } from "./execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
 import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
+import type { Batch } from "./operations/batch-result.ts";
 import { checkCollect } from "./operations/batched/collector.ts";
 import type { Item } from "./operations/batched/item.ts";
 import { ArraySource, isStream, StreamSource } from "./operations/batched/source.ts";
@@ -220,7 +221,33 @@ class ScopeContext {
   parallel(...args: unknown[]): DurablePromise<unknown> {
     if (!this.#isCurrent("parallel")) return parked();
     const [name, branches, config = {}] = isName(args[0]) ? args : [undefined, ...args];
-    return underWay(this.#runParallel(name as string | undefined, branches, config as ParallelConfig<unknown>));
+    const running = isRecord(branches)
+      ? this.#runNamed(name as string | undefined, branches, config as ParallelConfig<unknown>)
+      : this.#runParallel(name as string | undefined, branches, config as ParallelConfig<unknown>);
+    return underWay(running);
+  }
+
+  /** Branches in an object: their keys are their names. */
+  async #runNamed(
+    name: string | undefined,
+    branches: Record<string, unknown>,
+    config: ParallelConfig<unknown>,
+  ): Promise<unknown> {
+    const keys = Object.keys(branches);
+    const named = keys.map((key) => {
+      const branch = branches[key];
+      const func: unknown = typeof branch === "function" ? branch : (branch as { func?: unknown } | null)?.func;
+      if (typeof func !== "function")
+        throw new TypeError(`Branch "${key}" of a parallel must be a function or { func }`);
+      return { name: branchName(branch) || key, func };
+    });
+    const batch = await this.#runParallel(name, named, config);
+    // A serdes of the user's may have made something else of it.
+    if (typeof batch !== "object" || batch === null || !("all" in batch)) return batch;
+    // Not enumerable: what is stored of a batch, and compared, is `all`.
+    return Object.defineProperty(batch, "byName", {
+      get: () => Object.fromEntries((batch as Batch<unknown>).all.map((item) => [keys[item.index], item])),
+    });
   }
 
   async #runParallel(name: string | undefined, given: unknown, config: ParallelConfig<unknown>): Promise<unknown> {
@@ -288,6 +315,12 @@ const NO_BRANCHES: Branches = {
 /** The public face of a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
   return new ScopeContext(parts, scope) as unknown as DurableContext;
+}
+
+/** Whether branches are given by name. */
+function isRecord(branches: unknown): branches is Record<string, unknown> {
+  if (typeof branches !== "object" || branches === null || Array.isArray(branches)) return false;
+  return Object.keys(branches).length > 0;
 }
 
 function branchName(branch: unknown): string | undefined {

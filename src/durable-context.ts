@@ -3,7 +3,7 @@ import type { BatchSize } from "./core/batch-size.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
-import type { BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
+import type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
 import type { Collect, ReduceCollect } from "./operations/batched/collector.ts";
 import type { ItemStream } from "./operations/batched/source.ts";
 import type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
@@ -67,6 +67,26 @@ export interface NamedParallelBranch<TResult, Logger extends DurableLogger = Dur
 
 export type ParallelConfig<TResult> = FanOutConfig<TResult>;
 
+/** One item of a fan-out; kept for code that names the official package's types. */
+export interface ConcurrentExecutionItem<T> {
+  id: string;
+  data: T;
+  index: number;
+  name?: string;
+}
+
+/** Runs one item of a fan-out; kept for code that names the official package's types. */
+export type ConcurrentExecutor<TItem, TResult, Logger extends DurableLogger> = (
+  item: ConcurrentExecutionItem<TItem>,
+  childContext: DurableContext<Logger>,
+) => Promise<TResult>;
+
+/** What fan-outs have in common; kept for code that names the official package's types. */
+export interface ConcurrencyConfig<TResult> extends FanOutConfig<TResult> {
+  topLevelSubType?: string;
+  iterationSubType?: string;
+}
+
 /** The result type of a branch. */
 type BranchResult<Branch, Logger extends DurableLogger> =
   Branch extends ParallelFunc<infer Result, Logger>
@@ -74,6 +94,25 @@ type BranchResult<Branch, Logger extends DurableLogger> =
     : Branch extends NamedParallelBranch<infer Result, Logger>
       ? Result
       : never;
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the branch returns.
+type AnyBranch<Logger extends DurableLogger> = ParallelFunc<any, Logger> | NamedParallelBranch<any, Logger>;
+
+/** The result of branches that are a tuple. */
+export type TupleBatchResult<TBranches extends readonly unknown[], Logger extends DurableLogger = DurableLogger> = Omit<
+  BatchResult<BranchResult<TBranches[number], Logger>>,
+  "all"
+> & {
+  all: { -readonly [Index in keyof TBranches]: BatchItem<BranchResult<TBranches[Index], Logger>> };
+};
+
+/** The result of branches that have names. A branch that was never started has no item. */
+export type NamedBatchResult<
+  TBranches extends Readonly<Record<string, unknown>>,
+  Logger extends DurableLogger = DurableLogger,
+> = BatchResult<BranchResult<TBranches[keyof TBranches], Logger>> & {
+  readonly byName: { readonly [Name in keyof TBranches]: BatchItem<BranchResult<TBranches[Name], Logger>> | undefined };
+};
 
 /**
  * What a durable handler works with. Every operation begins when its method is called and is recorded; on a replay
@@ -162,15 +201,26 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     branches: (ParallelFunc<TOutput, TLogger> | NamedParallelBranch<TOutput, TLogger>)[],
     config?: ParallelConfig<TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
-  parallel<TBranches extends readonly unknown[]>(
+  /** Branches of different results: `all` has each one's own type, as long as every branch was started. */
+  parallel<const TBranches extends readonly AnyBranch<TLogger>[]>(
     name: string | undefined,
     branches: TBranches,
     config?: ParallelConfig<BranchResult<TBranches[number], TLogger>>,
-  ): DurablePromise<BatchResult<BranchResult<TBranches[number], TLogger>>>;
-  parallel<TBranches extends readonly unknown[]>(
+  ): DurablePromise<TupleBatchResult<TBranches, TLogger>>;
+  parallel<const TBranches extends readonly AnyBranch<TLogger>[]>(
     branches: TBranches,
     config?: ParallelConfig<BranchResult<TBranches[number], TLogger>>,
-  ): DurablePromise<BatchResult<BranchResult<TBranches[number], TLogger>>>;
+  ): DurablePromise<TupleBatchResult<TBranches, TLogger>>;
+  /** Branches by name, in the order of the keys (keys like whole numbers come first); `byName` has each one's item. */
+  parallel<TBranches extends Readonly<Record<string, AnyBranch<TLogger>>>>(
+    name: string | undefined,
+    branches: TBranches,
+    config?: ParallelConfig<BranchResult<TBranches[keyof TBranches], TLogger>>,
+  ): DurablePromise<NamedBatchResult<TBranches, TLogger>>;
+  parallel<TBranches extends Readonly<Record<string, AnyBranch<TLogger>>>>(
+    branches: TBranches,
+    config?: ParallelConfig<BranchResult<TBranches[keyof TBranches], TLogger>>,
+  ): DurablePromise<NamedBatchResult<TBranches, TLogger>>;
 
   /**
    * Runs another Lambda function, durable or not, and waits for its result.

@@ -90,14 +90,19 @@ export {
 } from "./core/wire.ts";
 export type {
   ChildFunc,
+  ConcurrencyConfig,
+  ConcurrentExecutionItem,
+  ConcurrentExecutor,
   DurableContext,
   MapConfig,
   MapFunc,
+  NamedBatchResult,
   NamedParallelBranch,
   ParallelConfig,
   ParallelFunc,
   ReducingMapConfig,
   StreamMapFunc,
+  TupleBatchResult,
 } from "./durable-context.ts";
 export type {
   DurableContextLogger,

@@ -140,11 +140,19 @@ export class WaitForConditionError extends DurableOperationError {
   }
 }
 
+/** Why a batch ended. */
+export type CompletionReason =
+  | "ALL_COMPLETED"
+  | "MIN_SUCCESSFUL_REACHED"
+  | "FAILURE_TOLERANCE_EXCEEDED"
+  | "CUSTOM_COMPLETION_SUCCEEDED"
+  | "CUSTOM_COMPLETION_FAILED";
+
 /** `throwIfError()` of a batch that a custom policy completed as failed. */
 export class BatchCompletionError extends DurableOperationError {
   readonly errorType = "BatchCompletionError";
-  readonly completionReason: string;
-  constructor(completionReason: string, message?: string, cause?: Error, errorData?: string) {
+  readonly completionReason: CompletionReason;
+  constructor(completionReason: CompletionReason, message?: string, cause?: Error, errorData?: string) {
     super(message ?? `Batch completed as failed by shouldComplete (${completionReason})`, cause, errorData);
     this.completionReason = completionReason;
   }

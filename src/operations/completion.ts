@@ -1,14 +1,10 @@
+import type { CompletionReason } from "../core/errors.ts";
+
+export type { CompletionReason };
+
 /** What became of one item of a batch. */
 export const BatchItemStatus = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", STARTED: "STARTED" } as const;
 export type BatchItemStatus = (typeof BatchItemStatus)[keyof typeof BatchItemStatus];
-
-/** Why a batch ended. */
-export type CompletionReason =
-  | "ALL_COMPLETED"
-  | "MIN_SUCCESSFUL_REACHED"
-  | "FAILURE_TOLERANCE_EXCEEDED"
-  | "CUSTOM_COMPLETION_SUCCEEDED"
-  | "CUSTOM_COMPLETION_FAILED";
 
 /** How a custom policy ends a batch. */
 export const CompletionOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;

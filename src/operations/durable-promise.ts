@@ -2,7 +2,19 @@
  * A promise that notices when it is awaited. Operations begin when they are called; what only matters to a waiting
  * caller begins at the first `then`, `catch` or `finally`.
  */
-export class DurablePromise<T> implements Promise<T> {
+export interface DurablePromise<T> extends Promise<T> {
+  /** Whether it was used. */
+  readonly isExecuted: boolean;
+}
+
+// Without private members in its type, a promise of another copy of this package, or of the official one, is as good.
+interface DurablePromiseConstructor {
+  readonly prototype: DurablePromise<unknown>;
+  /** `executor` runs once, at the first use. */
+  new <T>(executor: () => Promise<T>): DurablePromise<T>;
+}
+
+export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T> implements Promise<T> {
   readonly #executor: () => Promise<T>;
   #promise: Promise<T> | undefined;
 
@@ -42,7 +54,7 @@ export class DurablePromise<T> implements Promise<T> {
   get isExecuted(): boolean {
     return this.#promise !== undefined;
   }
-}
+};
 
 /** For an operation that is under way: a failure that nobody awaits must not bring the process down. */
 export function underWay<T>(running: Promise<T>, onAwaited?: () => void): DurablePromise<T> {

@@ -292,7 +292,7 @@ describe("wrappers", () => {
         throw new Error("plugin");
       },
     ],
-    ["return something else", async (_: object, fn: () => unknown) => (await fn(), "else")],
+    ["return something else", async (_: object, fn: () => Promise<unknown>) => fn().then(() => "else")],
     ["swallow its error", async (_: object, fn: () => Promise<unknown>) => fn().catch(() => "swallowed")],
   ] as [string, (info: object, fn: () => never) => unknown][])("that %s change nothing", async (_what, wrap) => {
     const plugin = { wrapInvocation: wrap, wrapChildContextFn: wrap, wrapOperationAttemptFn: wrap } as never;

@@ -99,3 +99,52 @@ describe("a parallel", () => {
     expect(run.updates).toEqual([]);
   });
 });
+
+describe("branches by name", () => {
+  test("write what named branches write, and are found by name, live and on replay", async () => {
+    const one = async (branch: DurableContext) => branch.step("one", async () => 1);
+    const two = async () => "two";
+    const three = async (): Promise<boolean> => {
+      throw new Error("three");
+    };
+    const config = { completionConfig: { toleratedFailureCount: 1 } };
+    const named: Handler = async (_, context) => {
+      const batch = await context.parallel("all", { one, b: { func: two }, c: { name: "third", func: three } }, config);
+      await context.wait({ seconds: 1 });
+      const { one: first, b, c } = batch.byName;
+      return [first?.result, b?.result, c?.error?.message, batch.successCount, Object.keys(batch)];
+    };
+    const list: Handler = async (_, context) => {
+      const branches = [
+        { name: "one", func: one },
+        { name: "b", func: two },
+        { name: "third", func: three },
+      ];
+      await context.parallel<unknown>("all", branches, config);
+      await context.wait({ seconds: 1 });
+    };
+    const run = await runOurs(named);
+    expect(run.result).toEqual([1, "two", "three", 2, ["all", "completionReason"]]);
+    expect(run.updates).toEqual((await runOurs(list)).updates);
+    expect((await replay(named, run)).output).toEqual({ Status: "SUCCEEDED", Result: run.outcome.result });
+  });
+
+  test("a branch that was never started has no item", async () => {
+    const run = await runOurs(async (_, context) => {
+      const config = { maxConcurrency: 1, completionConfig: { minSuccessful: 1 } };
+      const { byName } = await context.parallel({ a: async () => 1, b: async () => 2 }, config);
+      return [byName.a?.result, byName.b === undefined];
+    });
+    expect(run.result).toEqual([1, true]);
+  });
+
+  test.each([
+    [{}, "requires an array"],
+    [{ a: async () => 1, b: 5 }, 'Branch "b" of a parallel must be a function'],
+    [{ a: null }, 'Branch "a" of a parallel must be a function'],
+  ])("%j is refused before anything is written", async (branches, message) => {
+    const run = await runOurs(async (_, context) => void (await context.parallel(branches as never)));
+    expect(run.outcome.error?.ErrorMessage).toContain(message);
+    expect(run.updates).toEqual([]);
+  });
+});
