@@ -1,17 +1,25 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 const project = mkdtempSync(join(tmpdir(), "durable-fanout-package-"));
 const aliased = mkdtempSync(join(tmpdir(), "durable-fanout-alias-"));
+const beside = mkdtempSync(join(tmpdir(), "durable-fanout-beside-"));
 let tarball: string;
 
 function run(command: string, args: readonly string[], cwd: string, variables: Record<string, string> = {}): string {
   const env = { ...process.env, ...variables };
   return execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** As `run`, while others run; gives what was said on both streams. */
+async function runAside(command: string, args: readonly string[], cwd: string, variables: Record<string, string> = {}) {
+  const { stdout, stderr } = await promisify(execFile)(command, args, { cwd, env: { ...process.env, ...variables } });
+  return stdout + stderr;
 }
 
 const HANDLER_BODY = `
@@ -54,7 +62,7 @@ beforeAll(() => {
 }, 180_000);
 
 afterAll(() => {
-  for (const folder of [project, aliased]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of [project, aliased, beside]) rmSync(folder, { recursive: true, force: true });
 });
 
 const expected = { status: "SUCCEEDED", result: "[1,4,9]" };
@@ -85,22 +93,77 @@ test("the package brings its build, README and license, and no sources or tests"
   expect(files).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
 });
 
-test("tests written with the official testing library pass on this package, under the official name", () => {
-  const manifest = {
-    name: "aliased-project",
-    private: true,
-    type: "module",
-    dependencies: { "@aws/durable-execution-sdk-js": `file:${tarball}` },
-    // The official testing library takes an SDK of version 1.0.1 to 2.4.0.
-    devDependencies: { "@aws/durable-execution-sdk-js-testing": "1.1.4", vitest: "^5.1.1" },
+const SUITE_TESTS = 12;
+
+/** Entries of the shared suite: an ES module for vitest, a CommonJS module for jest. */
+function writeSuite(folder: string, sdk: string): void {
+  copyFileSync(join(root, "test/support/official-runner.suite.cjs"), join(folder, "suite.cjs"));
+  const testing = "@aws/durable-execution-sdk-js-testing";
+  writeFileSync(
+    join(folder, "suite.test.mjs"),
+    `import * as vitest from "vitest";
+     import * as sdk from "${sdk}";
+     import * as testing from "${testing}";
+     import suite from "./suite.cjs";
+     suite({ sdk, testing, ...vitest });`,
+  );
+  writeFileSync(
+    join(folder, "suite.jest.cjs"),
+    `require("./suite.cjs")({
+       sdk: require("${sdk}"), testing: require("${testing}"), describe, test, expect, beforeAll, afterAll,
+     });`,
+  );
+}
+
+const RUNNERS = { vitest: ["vitest", "run"], jest: ["jest", "--testMatch", "**/suite.jest.cjs"] } as const;
+
+describe("tests written with the official testing library pass", () => {
+  // The official testing library takes an SDK of version 1.0.1 to 2.4.0 under the official name.
+  const projects = {
+    "under the official name": { "@aws/durable-execution-sdk-js": "aliased" },
+    "beside the official package": { "@aws/durable-execution-sdk-js": "2.4.0", "durable-fanout": "aliased" },
   };
-  writeFileSync(join(aliased, "package.json"), JSON.stringify(manifest));
-  copyFileSync(join(root, "test/support/official-runner.suite.mjs"), join(aliased, "suite.test.mjs"));
-  run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], aliased);
-  const installed = readFileSync(join(aliased, "node_modules/@aws/durable-execution-sdk-js/package.json"), "utf8");
-  expect(JSON.parse(installed)).toMatchObject({ name: "durable-fanout" });
-  for (const skipTime of ["true", "false"]) {
-    const output = run("npx", ["vitest", "run"], aliased, { SKIP_TIME: skipTime, NO_COLOR: "1" });
-    expect(output).toMatch(/Tests\s+7 passed \(7\)/);
-  }
-}, 180_000);
+  const folders = { "under the official name": aliased, "beside the official package": beside };
+
+  beforeAll(async () => {
+    const installs = Object.entries(projects).map(async ([name, dependencies]) => {
+      const folder = folders[name as keyof typeof folders];
+      const manifest = {
+        name: "scratch-project",
+        private: true,
+        dependencies: Object.fromEntries(
+          Object.entries(dependencies).map(([dependency, version]) => [
+            dependency,
+            version === "aliased" ? `file:${tarball}` : version,
+          ]),
+        ),
+        devDependencies: { "@aws/durable-execution-sdk-js-testing": "1.1.4", vitest: "^5.1.1", jest: "^30.0.0" },
+      };
+      writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+      writeSuite(folder, name === "under the official name" ? "@aws/durable-execution-sdk-js" : "durable-fanout");
+      await runAside("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], folder);
+    });
+    await Promise.all(installs);
+  }, 180_000);
+
+  test("with this package where the official one would be", () => {
+    const installed = readFileSync(join(aliased, "node_modules/@aws/durable-execution-sdk-js/package.json"), "utf8");
+    expect(JSON.parse(installed)).toMatchObject({ name: "durable-fanout" });
+  });
+
+  test.each(["under the official name", "beside the official package"] as const)(
+    "%s, with and without skipTime, as ES modules and as CommonJS",
+    async (name) => {
+      const runs = Object.entries(RUNNERS).flatMap(([runner, [command, ...args]]) =>
+        ["true", "false"].map(async (skipTime) => {
+          const variables = { SKIP_TIME: skipTime, NO_COLOR: "1" };
+          const output = await runAside("npx", [command, ...args], folders[name], variables);
+          const passed = runner === "jest" ? `${SUITE_TESTS} passed, ${SUITE_TESTS} total` : `${SUITE_TESTS} passed (`;
+          expect([runner, skipTime, output]).toEqual([runner, skipTime, expect.stringContaining(passed)]);
+        }),
+      );
+      await Promise.all(runs);
+    },
+    180_000,
+  );
+});
