@@ -6,7 +6,7 @@ import type { HistoryEvent } from "../../src/testing.ts";
 import { type Handler, type Run, runOfficial, runOurs, type ServiceOptions } from "./service.ts";
 
 /** The classes and functions that a handler takes from its SDK. */
-export type Sdk = Pick<typeof ours, "ChildContextError" | "StepError" | "completeBatch" | "createRetryStrategy">;
+export type Sdk = typeof ours;
 
 /** A handler that both SDKs run; made anew for each, so that it may keep state. */
 export interface Case {
@@ -44,8 +44,14 @@ export async function expectSame(testCase: Case): Promise<void> {
 }
 
 /** An execution's own update has an id made from the time; it means nothing. */
-const withoutRandomId = (update: OperationUpdate): OperationUpdate =>
-  update.Type === "EXECUTION" ? { ...update, Id: "execution" } : update;
+const withoutRandomId = (update: OperationUpdate): OperationUpdate => ({
+  ...update,
+  ...(update.Type === "EXECUTION" ? { Id: "execution" } : {}),
+  ...(update.Payload === undefined ? {} : { Payload: withoutStack(update.Payload) }),
+});
+
+/** A settled reason is stored with its stack, which names the files of the SDK. */
+const withoutStack = (payload: string): string => payload.replaceAll(/"stack":"(?:[^"\\]|\\.)*"/g, '"stack":"…"');
 
 const brief = ({ Id, ParentId, Action, Name }: OperationUpdate) => ({
   parent: ParentId,
@@ -65,7 +71,10 @@ function groupBy<T>(values: readonly T[], key: (value: T) => string | undefined)
 function timeless(event: HistoryEvent) {
   return JSON.parse(
     JSON.stringify({ ...event, EventId: undefined, EventTimestamp: undefined }, (key, value) => {
-      if (key === "RequestId" || key.endsWith("Timestamp")) return undefined;
+      if (key === "RequestId" || key === "CallbackId" || key.endsWith("Timestamp")) return undefined;
+      if (key === "DurableExecutionArn") return undefined;
+      if (key === "Payload" && typeof value === "string") return withoutStack(value);
+      if (key === "StackTrace" && Array.isArray(value)) return value.filter((line) => !line.includes("node:internal"));
       if (event.EventType.startsWith("Execution") && (key === "Id" || key === "Name")) return undefined;
       return value;
     }),

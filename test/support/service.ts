@@ -52,6 +52,8 @@ export interface CheckpointCall {
 export interface ServiceOptions {
   readonly input?: unknown;
   readonly engine?: LocalEngineOptions;
+  /** Is given the engine before the execution begins. */
+  readonly onEngine?: (engine: LocalEngine) => void;
   /** Stands between the handler and the engine. */
   readonly onCheckpoint?: (call: CheckpointCall) => Promise<CheckpointDurableExecutionResponse>;
 }
@@ -106,6 +108,7 @@ export async function runLambda(lambda: LocalHandler, options: ServiceOptions = 
   const engine = new LocalEngine({ clock, ...options.engine });
   const invocations: InvocationRecord[] = [];
   engine.register("function", recording(lambda, invocations, options));
+  options.onEngine?.(engine);
   const { arn, result } = engine.start({
     functionName: "function",
     ...(options.input === undefined ? {} : { input: JSON.stringify(options.input) }),
