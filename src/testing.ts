@@ -20,3 +20,6 @@ export type { ExecutionEvent, LocalExecution, LocalHandler } from "./local/local
 export { ServiceRefusal } from "./local/refusal.ts";
 export type { LocalSettingsOptions } from "./local/settings.ts";
 export { SqliteJournal, type SqliteJournalOptions } from "./local/sqlite-journal.ts";
+export { TestOperation, type TestResultError, WaitingOperationStatus } from "./testing/test-operation.ts";
+export { type TestInvocation, TestResult } from "./testing/test-result.ts";
+export { type DurableFunction, LocalDurableTestRunner, type TestRunnerOptions } from "./testing/test-runner.ts";

@@ -28,7 +28,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "with-retry.ts",
     "handler.ts",
   ],
-  "testing.ts": ["core", "client", "local"],
+  testing: ["core", "codec", "local", "testing"],
+  "testing.ts": ["core", "client", "local", "testing"],
   cli: ["core", "client", "local", "cli"],
 };
 

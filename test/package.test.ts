@@ -93,11 +93,27 @@ test("the package brings its build, README and license, and no sources or tests"
   expect(files).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
 });
 
-const SUITE_TESTS = 12;
+const SUITE_TESTS = 12 + 4;
 
-/** Entries of the shared suite: an ES module for vitest, a CommonJS module for jest. */
+/** Entries of the suites: ES modules for vitest, CommonJS modules for jest. The second is of our own test runner. */
 function writeSuite(folder: string, sdk: string): void {
   copyFileSync(join(root, "test/support/official-runner.suite.cjs"), join(folder, "suite.cjs"));
+  copyFileSync(join(root, "test/support/testing-runner.suite.cjs"), join(folder, "runner.cjs"));
+  writeFileSync(
+    join(folder, "runner.test.mjs"),
+    `import { describe, expect, test } from "vitest";
+     import * as sdk from "${sdk}";
+     import * as testing from "${sdk}/testing";
+     import suite from "./runner.cjs";
+     suite({ sdk, testing, describe, test, equal: (actual, expected) => expect(actual).toEqual(expected) });`,
+  );
+  writeFileSync(
+    join(folder, "runner.jest.cjs"),
+    `require("./runner.cjs")({
+       sdk: require("${sdk}"), testing: require("${sdk}/testing"), describe, test,
+       equal: (actual, expected) => expect(actual).toEqual(expected),
+     });`,
+  );
   const testing = "@aws/durable-execution-sdk-js-testing";
   writeFileSync(
     join(folder, "suite.test.mjs"),
@@ -115,7 +131,7 @@ function writeSuite(folder: string, sdk: string): void {
   );
 }
 
-const RUNNERS = { vitest: ["vitest", "run"], jest: ["jest", "--testMatch", "**/suite.jest.cjs"] } as const;
+const RUNNERS = { vitest: ["vitest", "run"], jest: ["jest", "--testMatch", "**/*.jest.cjs"] } as const;
 
 describe("tests written with the official testing library pass", () => {
   // The official testing library takes an SDK of version 1.0.1 to 2.4.0 under the official name.

@@ -33,9 +33,10 @@ export interface LocalEngineOptions extends LocalSettingsOptions {
   /**
    * Whether virtual time may go on until a callback has waited for too long. It does so only when nothing runs and
    * nothing else is due before; it cannot know of somebody outside who is about to complete the callback. With `false`
-   * it stands still then, until the callback is completed or the clock is moved by hand. Default true.
+   * it stands still then, until the callback is completed or the clock is moved by hand. A function is asked each time.
+   * Default true.
    */
-  readonly skipCallbackTimeouts?: boolean;
+  readonly skipCallbackTimeouts?: boolean | (() => boolean);
 }
 
 export interface StartRequest {
@@ -95,7 +96,9 @@ export class LocalEngine {
     this.#journal = journal ?? new MemoryJournal();
     this.#clock = clock ?? systemClock;
     const running = this.#running;
-    this.#idleTime = new IdleTime(this.#clock, skipCallbackTimeouts, function* () {
+    const skipsCallbacks = () =>
+      typeof skipCallbackTimeouts === "function" ? skipCallbackTimeouts() : skipCallbackTimeouts;
+    this.#idleTime = new IdleTime(this.#clock, skipsCallbacks, function* () {
       for (const { execution } of running.values()) yield execution.nextWake;
     });
     this.#callbacks = new Callbacks((arn, action) => this.#change(arn, action), this.#settings.quotas);

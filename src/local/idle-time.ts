@@ -16,14 +16,14 @@ export interface Wake {
  */
 export class IdleTime {
   readonly #clock: Clock & { skip?(): boolean };
-  readonly #skipsCallbacks: boolean;
+  readonly #skipsCallbacks: () => boolean;
   readonly #wakes: () => Iterable<Wake | undefined>;
   #running = 0;
   #stopped = false;
 
   constructor(
     clock: Clock & { skip?(): boolean },
-    skipsCallbacks: boolean,
+    skipsCallbacks: () => boolean,
     /** Of the executions under way. */
     wakes: () => Iterable<Wake | undefined>,
   ) {
@@ -52,9 +52,8 @@ export class IdleTime {
 
   /** V2 */
   #mayGoOn(): boolean {
-    if (this.#skipsCallbacks) return true;
     let next: Wake | undefined;
     for (const wake of this.#wakes()) if (wake !== undefined && wake.dueMs < (next?.dueMs ?? Infinity)) next = wake;
-    return next === undefined || !next.isCallback;
+    return next === undefined || !next.isCallback || this.#skipsCallbacks();
   }
 }

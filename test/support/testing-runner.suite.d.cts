@@ -1,0 +1,2 @@
+declare const suite: (framework: object) => void;
+export = suite;
