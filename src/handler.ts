@@ -150,7 +150,7 @@ class Invocation {
   ): Promise<DurableExecutionInvocationOutput> {
     let state: RecordedState;
     try {
-      state = await RecordedState.load(this.#event, client);
+      state = await RecordedState.load(this.#event, client, this.#logger(undefined).logger);
     } catch (error) {
       if (isKeyError(error) || (isDurableExecutionClientError(error) && error.scope === "EXECUTION"))
         return failed(error);
@@ -193,6 +193,15 @@ class Invocation {
     });
   }
 
+  #logger(observer: Observer | undefined) {
+    const { awsRequestId, tenantId } = this.#lambdaContext;
+    const arn = this.#event.DurableExecutionArn;
+    const logging = loggingContext(awsRequestId, arn, tenantId, () => observer?.plugins.logMembers());
+    const logger = new JsonLogger();
+    logger.configureDurableLoggingContext(logging);
+    return { logger, logging };
+  }
+
   async #execute(
     client: DurableExecutionClient,
     state: RecordedState,
@@ -202,10 +211,7 @@ class Invocation {
   ): Promise<InvocationEnd> {
     const { DurableExecutionArn: arn, CheckpointToken: token } = this.#event;
     const lambdaContext = this.#lambdaContext;
-    const { awsRequestId, tenantId } = lambdaContext;
-    const logging = loggingContext(awsRequestId, arn, tenantId, () => observer?.plugins.logMembers());
-    const logger = new JsonLogger();
-    logger.configureDurableLoggingContext(logging);
+    const { logger, logging } = this.#logger(observer);
     const settings = this.#settings;
     const execution = new Execution({
       ...{ arn, token, client, state, settings, observer },

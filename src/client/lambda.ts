@@ -73,7 +73,8 @@ export class DurableExecutionApiClient implements DurableExecutionClient {
   #lambda(aws: AwsModule): LambdaClient {
     if (this.#client !== undefined) return this.#client;
     shared ??= new aws.LambdaClient({
-      customUserAgent: [["durable-fanout", SDK_VERSION]],
+      // The service knows its SDKs by this name; who we are comes after it.
+      customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
       requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
     });
     return shared;

@@ -1,6 +1,7 @@
 import type { DurableExecutionClient } from "../client/client.ts";
 import { logVerbose } from "../core/verbose.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import type { DurableLogger } from "./logger.ts";
 import { updateBytes } from "./update-bytes.ts";
 
 interface Entry {
@@ -13,6 +14,8 @@ export interface CoalescerOptions {
   readonly client: DurableExecutionClient;
   readonly arn: string;
   readonly token: string;
+  /** Is told of requests that fail. */
+  readonly logger?: DurableLogger;
   readonly maxBytes: number;
   readonly maxUpdates: number;
   /** Takes in the operations that a request changed, before anybody is told that it is done. */
@@ -114,11 +117,8 @@ export class Coalescer {
     this.#polls = [];
     logVerbose(() => `checkpoint of ${updates.length} updates, ${this.#queue.length - last} more wait`);
     try {
-      const response = await this.#options.client.checkpoint({
-        DurableExecutionArn: this.#options.arn,
-        CheckpointToken: this.#token,
-        Updates: updates,
-      });
+      const request = { DurableExecutionArn: this.#options.arn, CheckpointToken: this.#token, Updates: updates };
+      const response = await this.#options.client.checkpoint(request, this.#options.logger);
       if (!this.#open) return;
       const changed = response.NewExecutionState?.Operations ?? [];
       const noticed = changed.length > 0 ? this.#options.onChanged(changed) : undefined;

@@ -70,6 +70,7 @@ export class Execution {
       client: options.client,
       arn: options.arn,
       token: options.token,
+      logger: options.logger.logger,
       ...options.settings.checkpoint,
       onChanged: (operations) => {
         const noticed = this.observer?.changed(operations);

@@ -2,6 +2,7 @@ import type { DurableExecutionClient } from "../client/client.ts";
 import type { OperationId } from "../core/ids.ts";
 import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
 import type { DurableExecutionInvocationInput, WireOperation } from "../core/wire.ts";
+import type { DurableLogger } from "./logger.ts";
 
 /**
  * What was recorded before this invocation, and who waits for news.
@@ -16,17 +17,18 @@ export class RecordedState {
   #loaded = 0;
 
   /** Reads the event's page and all that follow. Rejects with whatever the client rejects with. */
-  static async load(event: DurableExecutionInvocationInput, client: DurableExecutionClient): Promise<RecordedState> {
+  static async load(
+    event: DurableExecutionInvocationInput,
+    client: DurableExecutionClient,
+    logger?: DurableLogger,
+  ): Promise<RecordedState> {
     const state = new RecordedState();
     state.#add(event.InitialExecutionState.Operations);
     let marker = event.InitialExecutionState.NextMarker;
     while (marker) {
-      const page = await client.getExecutionState({
-        DurableExecutionArn: event.DurableExecutionArn,
-        CheckpointToken: event.CheckpointToken,
-        Marker: marker,
-        MaxItems: MAX_STATE_PAGE_ITEMS,
-      });
+      const { DurableExecutionArn, CheckpointToken } = event;
+      const request = { DurableExecutionArn, CheckpointToken, Marker: marker, MaxItems: MAX_STATE_PAGE_ITEMS };
+      const page = await client.getExecutionState(request, logger);
       state.#add(page.Operations ?? []);
       marker = page.NextMarker;
     }
