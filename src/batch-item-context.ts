@@ -12,7 +12,8 @@ import type { Item } from "./operations/batched/item.ts";
 import type { ChildConfig } from "./operations/child.ts";
 import { readBackSettled } from "./operations/combinators.ts";
 import { DurablePromise, underWay } from "./operations/durable-promise.ts";
-import type { StepConfig, StepFunc } from "./operations/step.ts";
+import type { StepConfig } from "./operations/step.ts";
+import type { StepFunc } from "./operations/step-run.ts";
 
 const NEEDS_OPERATION = "it needs an operation of its own, and the items of a batch share one";
 
@@ -40,6 +41,10 @@ class BatchItemContext {
   get logger(): DurableContextLogger<DurableLogger> {
     this.#logger ??= contextLogger(this.#scope, () => this.#item.isReplaying);
     return this.#logger;
+  }
+
+  get signal(): AbortSignal {
+    return this.#scope.signal;
   }
 
   step(...args: unknown[]): DurablePromise<unknown> {

@@ -22,7 +22,8 @@ import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConf
 import { DurablePromise, underWay } from "./operations/durable-promise.ts";
 import { type Branches, runFanOut } from "./operations/fan-out.ts";
 import { beginInvoke, type InvokeConfig } from "./operations/invoke.ts";
-import { runStep, type StepConfig, type StepFunc } from "./operations/step.ts";
+import { runStep, type StepConfig } from "./operations/step.ts";
+import type { StepFunc } from "./operations/step-run.ts";
 import { beginWait } from "./operations/wait.ts";
 import {
   runWaitForCallback,
@@ -49,6 +50,10 @@ class ScopeContext {
   get logger(): DurableContextLogger<DurableLogger> {
     this.#logger ??= contextLogger(this.#scope);
     return this.#logger;
+  }
+
+  get signal(): AbortSignal {
+    return this.#scope.signal;
   }
 
   step(...args: unknown[]): DurablePromise<unknown> {

@@ -12,7 +12,8 @@ import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operat
 import type { DurablePromise } from "./operations/durable-promise.ts";
 import type { FanOutConfig } from "./operations/fan-out.ts";
 import type { InvokeConfig } from "./operations/invoke.ts";
-import type { StepConfig, StepFunc } from "./operations/step.ts";
+import type { StepConfig } from "./operations/step.ts";
+import type { StepFunc } from "./operations/step-run.ts";
 import type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
 
 export type ChildFunc<T, Logger extends DurableLogger = DurableLogger> = (
@@ -123,6 +124,11 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   /** Silent while the handler replays what it did before. */
   logger: DurableContextLogger<TLogger>;
   readonly executionContext: { readonly durableExecutionArn: string };
+  /**
+   * Aborted when a batch around this context ends early, and shortly before the invocation is cut off. Not recorded: a
+   * replay may see it otherwise, so use it to stop work, not to decide on operations.
+   */
+  readonly signal: AbortSignal;
 
   /**
    * Runs code once and keeps its result.

@@ -27,6 +27,7 @@ export {
   PromiseCombinatorError,
   StepError,
   StepInterruptedError,
+  StepTimeoutError,
   WaitForConditionError,
 } from "./core/errors.ts";
 export {
@@ -139,7 +140,8 @@ export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operat
 export { DurablePromise } from "./operations/durable-promise.ts";
 export { NestingType } from "./operations/fan-out.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";
-export { type StepConfig, type StepContext, type StepFunc, StepSemantics } from "./operations/step.ts";
+export { type StepConfig, StepSemantics } from "./operations/step.ts";
+export type { StepContext, StepFunc } from "./operations/step-run.ts";
 export type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
 export { PluginLoadError } from "./plugins/loader.ts";
 export {

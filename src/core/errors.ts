@@ -194,6 +194,14 @@ export class StepInterruptedError extends Error {
   }
 }
 
+/** An attempt of a step took longer than its `timeout`; its retry strategy decides what follows. */
+export class StepTimeoutError extends Error {
+  constructor(step: string, seconds: number) {
+    super(`Step ${step} did not end within its time-out of ${seconds} s.`);
+    this.name = "StepTimeoutError";
+  }
+}
+
 /** What a failed call of a client ends: this invocation (it is retried) or the whole execution. */
 export const DurableExecutionClientErrorScope = { INVOCATION: "INVOCATION", EXECUTION: "EXECUTION" } as const;
 export type DurableExecutionClientErrorScope =

@@ -32,6 +32,22 @@ export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 |
   );
 }
 
+/**
+ * The duration in milliseconds, if it is more than nothing; fractions of a second are fine where no service counts them.
+ * @param what names the operation and the field in the error
+ * @throws DurableError `ERR_DURATION_INVALID`
+ */
+export function checkedMs(what: string, duration: Duration): number {
+  const isObject = typeof duration === "object" && duration !== null;
+  const ms = isObject ? durationToSeconds(duration) * 1_000 : Number.NaN;
+  if (ms > 0 && ms <= MAX_TIMER_MS) return ms;
+  throw new DurableError(
+    "ERR_DURATION_INVALID",
+    `The ${what} is ${isObject ? JSON.stringify(duration) : String(duration)}; it must be more than nothing and at most ` +
+      `${Math.floor(MAX_TIMER_MS / 1_000)} seconds, such as { seconds: 30 }.`,
+  );
+}
+
 /** The longest delay that `setTimeout` takes; a longer one would fire at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 

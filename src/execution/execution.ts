@@ -14,6 +14,13 @@ import { Suspension } from "./suspension.ts";
 import type { Termination } from "./termination.ts";
 import { Timers } from "./timers.ts";
 
+/** Signals are aborted so long before the platform cuts the invocation off: time to let go and to record what is there. */
+const DEADLINE_RESERVE_MS = 2_000;
+
+function nearDeadline(): DOMException {
+  return new DOMException("The invocation is about to be cut off.", "TimeoutError");
+}
+
 export interface ExecutionOptions {
   readonly arn: string;
   readonly token: string;
@@ -62,6 +69,7 @@ export class Execution {
       defaultCallbackDeserializer: undefined,
       logger: options.logger,
     });
+    this.root.onSignal = () => this.#timers.before(DEADLINE_RESERVE_MS, () => this.root.abort(nearDeadline()));
     this.root.keptLevels = (options.childOperationsDepth ?? 0) + 1;
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;

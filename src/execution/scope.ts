@@ -37,6 +37,11 @@ export class Scope {
   keptLevels = 0;
   /** The place in a map or parallel that this context's code runs in. */
   permit: Permit | undefined;
+  /** Called when the first signal of the invocation is asked for. */
+  onSignal: (() => void) | undefined;
+  #controller: AbortController | undefined;
+  /** Contexts inside this one whose signal somebody has. */
+  readonly #signalled = new Set<Scope>();
   #created = 0;
   #executing = 0;
   #waiting = 0;
@@ -101,9 +106,37 @@ export class Scope {
     }
   }
 
+  /** Aborted when a context around this one is over before it is, or the invocation nears its end. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.parent !== undefined) {
+        this.parent.#signalled.add(this);
+        // Makes those of the contexts around it as well, so that it hears of each one's end.
+        const { signal } = this.parent;
+        if (signal.aborted) this.#controller.abort(signal.reason);
+      }
+      this.onSignal?.();
+    }
+    return this.#controller.signal;
+  }
+
+  /** Aborts the signals of this context and of those inside it. */
+  abort(reason: Error): void {
+    this.#controller?.abort(reason);
+    this.#abortInner(reason);
+  }
+
+  #abortInner(reason: Error): void {
+    for (const scope of this.#signalled) scope.abort(reason);
+    this.#signalled.clear();
+  }
+
   /** The context's own function has settled. */ // T2
   finish(): void {
     if (this.#finished) return;
+    if (this.parent !== undefined) this.parent.#signalled.delete(this);
+    if (this.#signalled.size > 0) this.#abortInner(new DOMException("The context around it is over.", "AbortError"));
     this.parent?.count(-this.#executing, -this.#waiting);
     this.#finished = true;
   }

@@ -30,6 +30,7 @@ export class Timers {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #open = true;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
 
   constructor(poll: (answered: () => void) => void, remainingMs: () => number) {
     this.#poll = poll;
@@ -47,7 +48,15 @@ export class Timers {
     };
   }
 
+  /** Calls once, so long before the invocation is cut off. */
+  before(reserveMs: number, action: () => void): void {
+    const delayMs = this.#remainingMs() - reserveMs;
+    if (!this.#open || delayMs > MAX_TIMER_MS) return;
+    this.#deadline = setTimeout(action, Math.max(0, delayMs));
+  }
+
   close(): void {
+    clearTimeout(this.#deadline);
     this.#open = false;
     this.#heap.clear();
     clearTimeout(this.#timer);

@@ -3,7 +3,6 @@ import type { AnySerdes, Serdes } from "../core/serdes.ts";
 import { durationToSeconds } from "../core/time.ts";
 import type { WaitForConditionWaitStrategyFunc } from "../core/wait-strategy.ts";
 import type { WireOperation } from "../core/wire.ts";
-import { stepLogger } from "../execution/context-logger.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -12,7 +11,7 @@ import { nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
-import type { StepContext } from "./step.ts";
+import { type StepContext, StepRun } from "./step-run.ts";
 
 /** Looks at the state and returns the new one. */
 export type WaitForConditionCheckFunc<T, Logger extends DurableLogger = DurableLogger> = (
@@ -70,7 +69,7 @@ async function runCheck<T>(
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
   try {
     const state = kept ? ((await decodeResult(operation, kept, serdes)) as T) : config.initialState;
-    const checked = await runUserCode(operation, attempt, () => check(state, { logger: stepLogger(scope), attempt }));
+    const checked = await runUserCode(operation, attempt, () => check(state, new StepRun(scope, attempt)));
     const { payload, value } = await encodeResult(operation, checked, serdes);
     if (isTooLarge(payload, execution.settings.quotas.payloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);

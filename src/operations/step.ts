@@ -1,17 +1,16 @@
 import { asError, DurableOperationError, StepInterruptedError, toErrorObject } from "../core/errors.ts";
 import { type RetryStrategy, retryPresets } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
-import { durationToSeconds } from "../core/time.ts";
+import { type Duration, durationToSeconds } from "../core/time.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
-import { stepLogger } from "../execution/context-logger.ts";
 import type { Execution } from "../execution/execution.ts";
-import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
+import { checkedTimeout, runBounded, type StepFunc } from "./step-run.ts";
 
 /** How often an attempt may run when its process dies. */
 export const StepSemantics = {
@@ -28,15 +27,12 @@ export interface StepConfig<T> {
   /** Default at least once. */
   semantics?: StepSemantics;
   serdes?: Serdes<T>;
+  /**
+   * How long one attempt may take; then its signal is aborted and it has failed with a `StepTimeoutError`, which the
+   * retry strategy is asked about. Code that ignores the signal goes on, and its outcome is ignored. Default: no limit.
+   */
+  timeout?: Duration;
 }
-
-/** What a step's function is given. `attempt` counts from 1. */
-export interface StepContext<Logger extends DurableLogger> {
-  logger: DurableContextLogger<Logger>;
-  attempt: number;
-}
-
-export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (context: StepContext<Logger>) => Promise<T>;
 
 type StepDecision =
   | { readonly do: "run"; readonly announce: boolean }
@@ -72,6 +68,7 @@ export async function runStep<T>(
   config: StepConfig<T> = {},
   shownName?: string,
 ): Promise<T> {
+  if (config.timeout !== undefined) checkedTimeout(name, config.timeout);
   const operation = claim(execution, scope, { type: "STEP", subType: "Step", name, shownName });
   if (operation === undefined) return park();
   const semantics = config.semantics ?? StepSemantics.AtLeastOncePerRetry;
@@ -109,9 +106,9 @@ async function runBody<T>(
   config: StepConfig<T>,
   attempt: number,
 ): Promise<AttemptEnd> {
-  const { execution, scope } = operation;
+  const { execution } = operation;
   try {
-    const result = await runUserCode(operation, attempt, () => body({ logger: stepLogger(scope), attempt }));
+    const result = await runUserCode(operation, attempt, () => runBounded(operation, attempt, body, config.timeout));
     const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
     const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
     if (!isTooLarge(payload, execution.settings.quotas.payloadBytes)) return { end: "succeed", payload, value };

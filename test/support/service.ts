@@ -170,7 +170,12 @@ function asSent(updates: readonly OperationUpdate[]): OperationUpdate[] {
 export async function invokeOver(
   lambda: LocalHandler,
   operations: readonly WireOperation[],
-  options: { input?: unknown; client?: Partial<DurableExecutionClient>; event?: object; nextMarker?: string } = {},
+  options: {
+    input?: unknown;
+    client?: Partial<DurableExecutionClient>;
+    nextMarker?: string;
+    remainingMs?: number;
+  } = {},
 ): Promise<{ output: DurableExecutionInvocationOutput; requests: OperationUpdate[][] }> {
   const requests: OperationUpdate[][] = [];
   const execution: WireOperation = {
@@ -195,7 +200,7 @@ export async function invokeOver(
       ...options.client,
     },
   );
-  const output = await lambda(event, lambdaContext());
+  const output = await lambda(event, lambdaContext(options.remainingMs));
   return { output: output as DurableExecutionInvocationOutput, requests };
 }
 

@@ -77,6 +77,8 @@ const NOT_ASSIGNABLE: Record<string, string> = {
   "DurableExecutionHandler to official": WIDER,
   "MapFunc to official": WIDER,
   "RetryableFunc to official": WIDER,
+  "StepFunc to official": WIDER,
+  "WaitForConditionCheckFunc to official": WIDER,
 };
 
 describe("everything that the official package exports", () => {

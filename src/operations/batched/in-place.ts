@@ -4,13 +4,13 @@ import type { OperationPath } from "../../core/ids.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
 import type { ErrorObject } from "../../core/wire.ts";
 import { runAs } from "../../execution/active.ts";
-import { stepLogger } from "../../execution/context-logger.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import type { ChildConfig } from "../child.ts";
 import type { ClaimedOperation } from "../operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "../payload.ts";
-import { decideFailure, type StepConfig, type StepFunc, StepSemantics } from "../step.ts";
+import { decideFailure, type StepConfig, StepSemantics } from "../step.ts";
+import { checkedTimeout, runBounded, type StepFunc } from "../step-run.ts";
 import type { Item } from "./item.ts";
 
 /** The error of what an item inside a batch cannot do. */
@@ -30,6 +30,7 @@ export async function runStepInPlace<T>(
   body: StepFunc<T>,
   config: StepConfig<T> = {},
 ): Promise<T> {
+  if (config.timeout !== undefined) checkedTimeout(name, config.timeout);
   const path = scope.nextPath();
   const { execution } = item.owner;
   if (execution.isOver || scope.isOver) return park();
@@ -82,7 +83,7 @@ async function runAttempt<T>(
   let result: T;
   try {
     const current = { contextId, operationId, operationName, attempt, enteredIn: scope.mode };
-    const run = () => runAs(current, () => body({ logger: stepLogger(scope), attempt }));
+    const run = () => runAs(current, () => runBounded(operation, attempt, body, config.timeout));
     const { observer } = operation.execution;
     const info = () => ({ ...observer?.info(operation, {}), attempt });
     result = await (observer === undefined ? run() : observer.plugins.wrap("wrapOperationAttemptFn", info, run));

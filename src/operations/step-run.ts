@@ -1,0 +1,74 @@
+import { StepTimeoutError } from "../core/errors.ts";
+import { checkedMs, type Duration } from "../core/time.ts";
+import { stepLogger } from "../execution/context-logger.ts";
+import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
+import type { Scope } from "../execution/scope.ts";
+import type { ClaimedOperation } from "./operation.ts";
+
+/** What a step's function is given. `attempt` counts from 1. */
+export interface StepContext<Logger extends DurableLogger> {
+  logger: DurableContextLogger<Logger>;
+  attempt: number;
+  /**
+   * Aborted when the attempt's time-out is over, when the batch around it ends early, and shortly before the
+   * invocation is cut off: hand it to `fetch` and the like.
+   */
+  readonly signal: AbortSignal;
+}
+
+export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (context: StepContext<Logger>) => Promise<T>;
+
+/** A step's time-out in milliseconds. @throws DurableError `ERR_DURATION_INVALID` */
+export function checkedTimeout(name: string | undefined, timeout: Duration): number {
+  return checkedMs(name === undefined ? "timeout of a step" : `timeout of step "${name}"`, timeout);
+}
+
+/** Runs a step's function, bounded by its time-out. */
+export async function runBounded<T>(
+  operation: Pick<ClaimedOperation, "scope" | "name" | "path">,
+  attempt: number,
+  body: StepFunc<T>,
+  timeout: Duration | undefined,
+): Promise<T> {
+  const { scope, name, path } = operation;
+  const run = new StepRun(scope, attempt);
+  if (timeout === undefined) return body(run);
+  const ms = checkedTimeout(name, timeout);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new StepTimeoutError(name === undefined ? path : `"${name}"`, ms / 1_000);
+      run.abort(error);
+      reject(error);
+    }, ms);
+  });
+  try {
+    return await Promise.race([body(run), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What an attempt's function is given; a signal is made when somebody asks for it. */
+export class StepRun implements StepContext<DurableLogger> {
+  readonly logger: DurableContextLogger<DurableLogger>;
+  readonly attempt: number;
+  readonly #scope: Scope;
+  #controller: AbortController | undefined;
+
+  constructor(scope: Scope, attempt: number) {
+    this.#scope = scope;
+    this.logger = stepLogger(scope);
+    this.attempt = attempt;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return AbortSignal.any([this.#controller.signal, this.#scope.signal]);
+  }
+
+  abort(reason: Error): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
+}

@@ -1,0 +1,114 @@
+import { describe, expect, test, vi } from "vitest";
+import type { DurableContext } from "../../src/index.ts";
+import { withDurableExecution } from "../../src/index.ts";
+import { FAST, invokeOver, runOurs } from "../support/service.ts";
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const never = { retryStrategy: () => ({ shouldRetry: false }) };
+
+describe("a step's time-out", () => {
+  test.each([{}, { batch: 2 }])(
+    "aborts its signal and fails the attempt; the strategy decides what follows (%j)",
+    async (batching) => {
+      const reasons: unknown[] = [];
+      const run = await runOurs(async (_, context) => {
+        const slow = (item: DurableContext) =>
+          item.step(
+            "slow",
+            async ({ attempt, signal }) => {
+              signal.addEventListener("abort", () => reasons.push(signal.reason));
+              if (attempt === 1) await pause(5_000);
+              return attempt;
+            },
+            { timeout: { seconds: 0.02 }, retryStrategy: () => ({ shouldRetry: true, delay: { seconds: 1 } }) },
+          );
+        return (await context.map([1], (item) => slow(item), batching)).getResults();
+      });
+      expect(run.result).toEqual([2]);
+      expect(reasons.map(String)).toEqual(['StepTimeoutError: Step "slow" did not end within its time-out of 0.02 s.']);
+    },
+  );
+
+  test("that is final is a StepError with the time-out as its cause", async () => {
+    const run = await runOurs(async (_, context) =>
+      context
+        .step("slow", () => pause(5_000), { timeout: { seconds: 0.01 }, ...never })
+        .catch((error: Error) => [error.name, error.cause?.toString()]),
+    );
+    expect(run.result).toEqual([
+      "StepError",
+      'StepTimeoutError: Step "slow" did not end within its time-out of 0.01 s.',
+    ]);
+  });
+
+  test("changes nothing when the step is in time, and leaves no timer behind", async () => {
+    const cleared = vi.spyOn(globalThis, "clearTimeout");
+    const run = await runOurs(async (_, context) => context.step("fast", async () => 1, { timeout: { hours: 1 } }));
+    expect(run.result).toBe(1);
+    expect(cleared.mock.calls.length).toBeGreaterThan(0);
+    cleared.mockRestore();
+    expect(process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length).toBeLessThan(5);
+  });
+
+  test.each([[{ seconds: 0 }], [{ seconds: -1 }], [{ seconds: Number.NaN }], [5], [null], [{ days: 100 }]])(
+    "of %j is refused before anything is written",
+    async (timeout) => {
+      const run = await runOurs(async (_, context) => context.step("s", async () => 1, { timeout: timeout as never }));
+      expect(run.outcome.error?.ErrorMessage).toContain('The timeout of step "s" is');
+      expect(run.updates).toEqual([]);
+    },
+  );
+});
+
+describe("a signal", () => {
+  test.each([{}, { nesting: "FLAT" as const }, { batch: 10 }])(
+    "is aborted when the batch around it ends early (%j)",
+    async (config) => {
+      const aborted: string[] = [];
+      const run = await runOurs(async (_, context) => {
+        const batch = await context.map(
+          [0, 1, 2],
+          async (item, n) => {
+            item.signal.addEventListener("abort", () => aborted.push(`item ${n}`));
+            return item.step(async ({ signal }) => {
+              signal.addEventListener("abort", () => aborted.push(`step ${n}`));
+              if (n > 0) await pause(1_000);
+              return n;
+            });
+          },
+          { ...config, completionConfig: { minSuccessful: 1 } },
+        );
+        return batch.getResults();
+      });
+      expect(run.result).toEqual([0]);
+      expect(aborted.filter((what) => what !== "item 0" && what !== "step 0").toSorted()).toEqual([
+        "item 1",
+        "item 2",
+        "step 1",
+        "step 2",
+      ]);
+    },
+  );
+
+  test("is aborted shortly before the invocation is cut off", async () => {
+    const lambda = withDurableExecution(
+      async (_: unknown, context: DurableContext) =>
+        context.step("long", async ({ signal }) => {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          return String(signal.reason);
+        }),
+      { runtime: FAST },
+    );
+    const { output } = await invokeOver(lambda as never, [], { remainingMs: 2_050 });
+    expect(output).toEqual({ Status: "SUCCEEDED", Result: '"TimeoutError: The invocation is about to be cut off."' });
+  });
+
+  test("that nobody asks for is not made", async () => {
+    const made = vi.spyOn(globalThis, "AbortController");
+    await runOurs(async (_, context) => {
+      await context.map([1, 2, 3], (item, n) => item.step(async () => n));
+    });
+    expect(made).not.toHaveBeenCalled();
+    made.mockRestore();
+  });
+});
