@@ -1,6 +1,6 @@
 import type { Context } from "aws-lambda";
 import { makeBatchItemContext } from "./batch-item-context.ts";
-import { type InvocationParts, isName, mistaken, parked, splitName, usageError } from "./context-parts.ts";
+import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
 import { type BatchSize, readBatchSize } from "./core/batch-size.ts";
 import { DurableError } from "./core/errors.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
@@ -16,6 +16,7 @@ import { checkCollect } from "./operations/batched/collector.ts";
 import type { Item } from "./operations/batched/item.ts";
 import { ArraySource, isStream, StreamSource } from "./operations/batched/source.ts";
 import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
+import { checkFunction, checkSerdes, operationLabel } from "./operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
 import { runCombinator, settledFormat } from "./operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "./operations/condition.ts";
@@ -69,6 +70,8 @@ class ScopeContext {
     const [name, body, given] = splitName(args);
     if (typeof body !== "function") return mistaken("runInChildContext", name, "requires a function to run");
     const config = (given ?? {}) as ChildConfig<unknown>;
+    const fault = childFault(name, config);
+    if (fault !== undefined) return refused(fault);
     const running = runChild(this.#parts.execution, this.#scope, {
       name,
       subType: config.subType ?? "RunInChildContext",
@@ -180,6 +183,7 @@ class ScopeContext {
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
     const { execution } = this.#parts;
     const { itemNamer, collect } = config;
+    checkFunction(() => operationLabel("map", name), "itemNamer", itemNamer);
     const batch = this.#batchOf(name, isArray, config);
     const run = (item: Item) => {
       const context = makeBatchItemContext(this.#parts, item);
@@ -320,6 +324,18 @@ const NO_BRANCHES: Branches = {
 /** The public face of a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
   return new ScopeContext(parts, scope) as unknown as DurableContext;
+}
+
+function childFault(name: string | undefined, config: ChildConfig<unknown>): Error | undefined {
+  const label = () => operationLabel("child context", name);
+  try {
+    checkSerdes(label, "serdes", config.serdes, ["serialize", "deserialize"]);
+    checkFunction(label, "errorMapper", config.errorMapper);
+    checkFunction(label, "summaryGenerator", config.summaryGenerator);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 /** Whether branches are given by name. */

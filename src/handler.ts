@@ -4,7 +4,12 @@ import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient 
 import { DurableExecutionApiClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
 import { makeContext } from "./context.ts";
-import { isDurableExecutionClientError, toErrorObject, UnrecoverableInvocationError } from "./core/errors.ts";
+import {
+  DurableError,
+  isDurableExecutionClientError,
+  toErrorObject,
+  UnrecoverableInvocationError,
+} from "./core/errors.ts";
 import { type OperationPath, operationId } from "./core/ids.ts";
 import { MAX_RESPONSE_BYTES } from "./core/limits.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
@@ -76,6 +81,14 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   handler: DurableExecutionHandler<TEvent, TResult, TLogger>,
   config: DurableExecutionConfig = {},
 ): DurableLambdaHandler {
+  if (typeof handler !== "function") {
+    throw new DurableError(
+      "ERR_HANDLER_INVALID",
+      `withDurableExecution was given ${handler === null ? "null" : typeof handler}; give it the handler, a function of ` +
+        "the event and the durable context.",
+    );
+  }
+  checkClients(config);
   const settings = resolveSettings(config.runtime);
   const plugins = choosePlugins(config);
   let configured = config.durableExecutionClient;
@@ -113,6 +126,21 @@ function choosePlugins({ plugins = [] }: DurableExecutionConfig): Promise<Plugin
   // Each invocation reports the failure.
   loading.catch(() => {});
   return loading;
+}
+
+/** A client that is none shows here, not at the first checkpoint. */
+function checkClients({ client, durableExecutionClient: transport }: DurableExecutionConfig): void {
+  // Both together are answered when the function is invoked, as by the official SDK.
+  if (client !== undefined && transport !== undefined) return;
+  if (client !== undefined && typeof client?.send !== "function") {
+    throw new DurableError("ERR_CLIENT_INVALID", "`client` must be a LambdaClient of @aws-sdk/client-lambda.");
+  }
+  if (transport === undefined) return;
+  if (typeof transport?.checkpoint === "function" && typeof transport.getExecutionState === "function") return;
+  throw new DurableError(
+    "ERR_CLIENT_INVALID",
+    "`durableExecutionClient` must have the methods checkpoint and getExecutionState.",
+  );
 }
 
 function checkEvent(event: unknown): void {

@@ -5,6 +5,7 @@ import type { CallbackOptions, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { checkSerdes, operationLabel } from "./checks.ts";
 import { type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
@@ -33,10 +34,12 @@ export async function createCallback<T>(
   config: CreateCallbackConfig<T> = {},
   shownName?: string,
 ): Promise<CreateCallbackResult<T>> {
+  checkSerdes(() => operationLabel("callback", name), "serdes", config.serdes, ["deserialize"]);
+  const options = callbackOptions(name, config);
   const operation = claim(execution, scope, { type: "CALLBACK", subType: "Callback", name, shownName });
   if (operation === undefined) return park();
   const callback = new ExternalOperation(operation);
-  const started = await callback.start(() => ({ CallbackOptions: callbackOptions(name, config) }));
+  const started = await callback.start(() => ({ CallbackOptions: options }));
   const id = started.CallbackDetails?.CallbackId;
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;

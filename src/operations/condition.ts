@@ -1,6 +1,6 @@
 import { DurableOperationError, toErrorObject, WaitForConditionError } from "../core/errors.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
-import { durationToSeconds } from "../core/time.ts";
+import { checkedSeconds } from "../core/time.ts";
 import type { WaitForConditionWaitStrategyFunc } from "../core/wait-strategy.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
@@ -9,6 +9,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
+import { checkFunction, checkSerdes, operationLabel } from "./checks.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import { type StepContext, StepRun } from "./step-run.ts";
@@ -34,6 +35,10 @@ export async function runCondition<T>(
   check: WaitForConditionCheckFunc<T>,
   config: WaitForConditionConfig<T>,
 ): Promise<T> {
+  const label = () => operationLabel("condition", name);
+  if (typeof check !== "function") throw new TypeError(`${label()} requires a function to check its state`);
+  checkFunction(label, "waitStrategy", config.waitStrategy);
+  checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined, ["serialize", "deserialize"]);
   const operation = claim(execution, scope, { type: "STEP", subType: "WaitForCondition", name });
   if (operation === undefined) return park();
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
@@ -74,7 +79,8 @@ async function runCheck<T>(
     if (isTooLarge(payload, execution.settings.quotas.payloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);
     if (!decision.shouldContinue) return { end: "succeed", payload, value };
-    return { end: "retry", afterSeconds: durationToSeconds(decision.delay), payload };
+    const afterSeconds = checkedSeconds("delay that the wait strategy asks for", decision.delay, 0);
+    return { end: "retry", afterSeconds, payload };
   } catch (error) {
     return { end: "fail", error: toErrorObject(error), thrown: error };
   }

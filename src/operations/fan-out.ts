@@ -13,6 +13,7 @@ import { type BatchedItems, BatchedMap } from "./batched/batched-map.ts";
 import type { Collect } from "./batched/collector.ts";
 import { BATCH_SUBTYPE } from "./batched/item-batch.ts";
 import type { ItemSource } from "./batched/source.ts";
+import { checkCompletion, checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import {
   BatchItemStatus,
@@ -79,6 +80,12 @@ export async function runFanOut<T>(
     execution.terminate({ end: "fail", error: fault });
     return park();
   }
+  const label = () => operationLabel(branches.kind, name);
+  checkCompletion(label, config.completionConfig);
+  checkOneOf(label, "nesting", config.nesting, Object.values(NestingType));
+  checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined, ["serialize", "deserialize"]);
+  checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined, ["serialize", "deserialize"]);
+  checkFunction(label, "summaryGenerator", config.summaryGenerator);
   const sizes = { itemBytes: 0, batched: false };
   const format = batchFormat<T>({
     type: branches.kind === "map" ? "MapResult" : "ParallelResult",

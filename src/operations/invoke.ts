@@ -4,6 +4,7 @@ import type { WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { checkSerdes, checkText, operationLabel } from "./checks.ts";
 import { type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
@@ -28,6 +29,10 @@ export function beginInvoke<I, O>(
   let awaited = false;
 
   const run = async (): Promise<O> => {
+    const label = () => operationLabel("invoke", name);
+    checkText(label, "function name", functionName);
+    checkSerdes(label, "payloadSerdes", config.payloadSerdes as AnySerdes, ["serialize"]);
+    checkSerdes(label, "resultSerdes", config.resultSerdes as AnySerdes, ["deserialize"]);
     const operation = claim(execution, scope, { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name });
     if (operation === undefined) return park();
     const { payloadSerdes, resultSerdes, tenantId } = config;

@@ -1,13 +1,14 @@
 import { asError, DurableOperationError, StepInterruptedError, toErrorObject } from "../core/errors.ts";
 import { type RetryStrategy, retryPresets } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
-import { type Duration, durationToSeconds } from "../core/time.ts";
+import { checkedSeconds, type Duration } from "../core/time.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
+import { checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import { checkedTimeout, runBounded, type StepFunc } from "./step-run.ts";
@@ -65,10 +66,10 @@ export async function runStep<T>(
   scope: Scope,
   name: string | undefined,
   body: StepFunc<T>,
-  config: StepConfig<T> = {},
+  config: StepConfig<T> = NO_CONFIG,
   shownName?: string,
 ): Promise<T> {
-  if (config.timeout !== undefined) checkedTimeout(name, config.timeout);
+  if (config !== NO_CONFIG) checkConfig(name, config);
   const operation = claim(execution, scope, { type: "STEP", subType: "Step", name, shownName });
   if (operation === undefined) return park();
   const semantics = config.semantics ?? StepSemantics.AtLeastOncePerRetry;
@@ -100,6 +101,21 @@ export async function runStep<T>(
   }
 }
 
+/** Of a step without settings: nothing to check. */
+export const NO_CONFIG = {};
+
+/** @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID` */
+export function checkConfig<T>(
+  name: string | undefined,
+  { retryStrategy, semantics, serdes, timeout }: StepConfig<T>,
+): void {
+  const operation = () => operationLabel("step", name);
+  checkFunction(operation, "retryStrategy", retryStrategy);
+  checkOneOf(operation, "semantics", semantics, Object.values(StepSemantics));
+  checkSerdes(operation, "serdes", serdes, ["serialize", "deserialize"]);
+  if (timeout !== undefined) checkedTimeout(name, timeout);
+}
+
 async function runBody<T>(
   operation: ClaimedOperation,
   body: StepFunc<T>,
@@ -128,7 +144,8 @@ export function decideFailure(
     const error = asError(thrown);
     const decision = strategy?.(error, attempt) ?? retryPresets.default(error, attempt);
     if (!decision.shouldRetry) return { end: "fail", error: toErrorObject(thrown), thrown };
-    const afterSeconds = decision.delay === undefined ? 1 : durationToSeconds(decision.delay);
+    const { delay } = decision;
+    const afterSeconds = delay === undefined ? 1 : checkedSeconds("delay that the retry strategy asks for", delay, 0);
     return { end: "retry", afterSeconds, error: toErrorObject(thrown), thrown };
   } catch (strategyError) {
     return { end: "fail", error: toErrorObject(strategyError), thrown: strategyError };

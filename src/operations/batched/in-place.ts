@@ -9,8 +9,8 @@ import { park } from "../../execution/suspension.ts";
 import type { ChildConfig } from "../child.ts";
 import type { ClaimedOperation } from "../operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "../payload.ts";
-import { decideFailure, type StepConfig, StepSemantics } from "../step.ts";
-import { checkedTimeout, runBounded, type StepFunc } from "../step-run.ts";
+import { checkConfig, decideFailure, NO_CONFIG, type StepConfig, StepSemantics } from "../step.ts";
+import { runBounded, type StepFunc } from "../step-run.ts";
 import type { Item } from "./item.ts";
 
 /** The error of what an item inside a batch cannot do. */
@@ -28,9 +28,9 @@ export async function runStepInPlace<T>(
   scope: Scope,
   name: string | undefined,
   body: StepFunc<T>,
-  config: StepConfig<T> = {},
+  config: StepConfig<T> = NO_CONFIG,
 ): Promise<T> {
-  if (config.timeout !== undefined) checkedTimeout(name, config.timeout);
+  if (config !== NO_CONFIG) checkConfig(name, config);
   const path = scope.nextPath();
   const { execution } = item.owner;
   if (execution.isOver || scope.isOver) return park();
