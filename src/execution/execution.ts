@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import type { DurableExecutionClient } from "../client/client.ts";
 import type { Codec } from "../codec/codec.ts";
-import type { OperationId } from "../core/ids.ts";
+import { type OperationId, type OperationPath, operationId } from "../core/ids.ts";
 import type { Settings } from "../core/settings.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { classifyCheckpointFailure } from "./checkpoint-failure.ts";
@@ -14,8 +15,19 @@ import { Suspension } from "./suspension.ts";
 import type { Termination } from "./termination.ts";
 import { Timers } from "./timers.ts";
 
+const MIN_RESERVE_MS = 1_000;
+const MAX_RESERVE_MS = 30_000;
+const RESERVE_SHARE = 0.1;
+
 /** Signals are aborted so long before the platform cuts the invocation off: time to let go and to record what is there. */
 const DEADLINE_RESERVE_MS = 2_000;
+
+/** What the history calls the wait that brings the next invocation about. */
+const CONTINUATION = "continued in the next invocation";
+
+function defaultReserveMs(remainingMs: number): number {
+  return Math.min(MAX_RESERVE_MS, Math.max(MIN_RESERVE_MS, remainingMs * RESERVE_SHARE));
+}
 
 function nearDeadline(): DOMException {
   return new DOMException("The invocation is about to be cut off.", "TimeoutError");
@@ -53,6 +65,9 @@ export class Execution {
   #terminate!: (termination: Termination) => void;
   #lost: Termination | undefined;
   #over = false;
+  #closing = false;
+  #refused = false;
+  readonly #whenClosing = new Set<() => void>();
 
   constructor(options: ExecutionOptions) {
     this.arn = options.arn;
@@ -90,7 +105,8 @@ export class Execution {
       onClosed: () => this.#cutOff({ end: "suspend" }),
     });
     this.#timers = new Timers((answered) => this.#coalescer.poll(answered), options.remainingMs);
-    const { graceMs } = options.settings.suspension;
+    const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;
+    if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
     this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, (termination) =>
       this.terminate(termination),
     );
@@ -116,6 +132,36 @@ export class Execution {
   /** Whether the invocation is ending: what begins now would not be recorded. */
   get isOver(): boolean {
     return this.#over;
+  }
+
+  /** Whether the deadline is near: nothing new may begin. */
+  get isClosing(): boolean {
+    return this.#closing;
+  }
+
+  /** Calls when the deadline nears, until the returned function is called. */
+  onClosing(action: () => void): () => void {
+    this.#whenClosing.add(action);
+    return () => void this.#whenClosing.delete(action);
+  }
+
+  /**
+   * Something would have begun and must not, so the next invocation has to. A wait of a second, which no replay ever
+   * asks for, makes the service begin it even if nothing else waits.
+   */
+  refuse(): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    const id = operationId(`deadline ${randomUUID()}` as OperationPath);
+    const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
+    this.record(this.root, { ...kind, WaitOptions: { WaitSeconds: 1 } });
+    this.#suspension.endSoon();
+  }
+
+  #close(): void {
+    this.#closing = true;
+    for (const action of [...this.#whenClosing]) action();
+    this.#suspension.check();
   }
 
   /** Queues an update that nobody waits for. An update below a finished context is dropped. */

@@ -21,6 +21,7 @@ export class Suspension {
   readonly #graceMs: number;
   readonly #end: (termination: Termination) => void;
   #open = true;
+  #endsSoon = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stuck: { scope: Scope; error: Error } | undefined;
   readonly #waiting = new Set<Waiting>();
@@ -63,6 +64,12 @@ export class Suspension {
     this.#waiting.delete(waiting);
   }
 
+  /** Work was left for the next invocation: this one ends as soon as nothing runs, whether anything waits or not. */
+  endSoon(): void {
+    this.#endsSoon = true;
+    this.check();
+  }
+
   /** The invocation ends for another reason. */
   close(): void {
     this.#open = false;
@@ -84,7 +91,7 @@ export class Suspension {
 
   #next(): Termination | undefined {
     if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
-    if (this.#root.waiting > 0) return { end: "suspend" };
+    if (this.#root.waiting > 0 || this.#endsSoon) return { end: "suspend" };
     if (this.#stuck === undefined || this.#stuck.scope.isOver) return undefined;
     return { end: "fail", error: this.#stuck.error };
   }

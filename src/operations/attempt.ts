@@ -1,6 +1,7 @@
 import type { WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
+import { park } from "../execution/suspension.ts";
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
@@ -24,6 +25,10 @@ export async function runAttempt(
   body: () => Promise<AttemptEnd>,
 ): Promise<AttemptOutcome> {
   const { execution, scope } = operation;
+  if (execution.isClosing) {
+    execution.refuse();
+    return park();
+  }
   execution.countExecuting(scope, 1);
   if (announcement === "awaited") await execution.recorded(scope, update(operation, "START"));
   else if (announcement === "queued") execution.record(scope, update(operation, "START"));

@@ -268,6 +268,10 @@ class FanOut<T> {
       let pulled = 0;
       const pull = (): void => {
         // F1
+        if (this.#execution.isClosing && !over && pulled < count) {
+          this.#execution.refuse();
+          return;
+        }
         while (!over && pulled < count && semaphore.hasRoom) {
           pulled++;
           semaphore.acquire(start);

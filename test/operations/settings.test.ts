@@ -67,6 +67,13 @@ const rules: Rule[] = [
     good: [0, 10_000],
   },
   {
+    path: "suspension.reserveMs",
+    variable: "DURABLE_FANOUT_SUSPENSION_RESERVE_MS",
+    allowed: wholeNumber(0, 900_000),
+    bad: [-1, 900_001, 0.5],
+    good: [0, 900_000],
+  },
+  {
     path: "codec",
     variable: "DURABLE_FANOUT_CODEC",
     allowed: "json, compact, typed",

@@ -206,8 +206,10 @@ export async function invokeOver(
 
 export const ARN = "arn:aws:lambda:us-east-1:123456789012:function:f:1/durable-execution/name/id";
 
+/** A Lambda context whose deadline is so far away. */
 export function lambdaContext(remainingMs = 900_000): Context {
-  return { awsRequestId: "request-1", getRemainingTimeInMillis: () => remainingMs } as unknown as Context;
+  const end = Date.now() + remainingMs;
+  return { awsRequestId: "request-1", getRemainingTimeInMillis: () => end - Date.now() } as unknown as Context;
 }
 
 /** What a service would deliver of these operations: no descendants of finished contexts, unless they are needed. */

@@ -73,6 +73,7 @@ export class BatchedMap<T> implements BatchOwner {
   #opening = false;
   #unacknowledged = 0;
   #over = false;
+  #stopListening: (() => void) | undefined;
   #finish!: () => void;
   #reject!: (error: unknown) => void;
 
@@ -108,9 +109,14 @@ export class BatchedMap<T> implements BatchOwner {
       await new Promise<void>((resolve, reject) => {
         this.#finish = resolve;
         this.#reject = reject;
+        const stopListening = this.#execution.onClosing(() => {
+          for (const batch of [...this.#open]) batch.closing();
+        });
+        this.#stopListening = stopListening;
         this.#spawn();
       });
     }
+    this.#stopListening?.();
     this.#source.close();
     return collector.result(completion.reason);
   }
@@ -134,7 +140,7 @@ export class BatchedMap<T> implements BatchOwner {
   }
 
   get isClosing(): boolean {
-    return false;
+    return this.#execution.isClosing;
   }
 
   batchFinished(bytes: number): void {
@@ -162,6 +168,11 @@ export class BatchedMap<T> implements BatchOwner {
   }
 
   #hasWork(): boolean {
+    if (this.isClosing) {
+      const isMore = this.#ready.length > 0 || this.#nextIndex !== this.#source.total;
+      if (isMore || this.#queue.some((batch) => batch.hasNext)) this.#execution.refuse();
+      return false;
+    }
     if (this.#ready.length > 0) return true;
     while (this.#queue[0]?.hasNext === false) this.#queue.shift();
     if (this.#queue.length < this.#ahead) this.#openNext();

@@ -218,7 +218,11 @@ export class ItemBatch implements ItemOwner {
     if (this.#ended === this.count) {
       this.#closed = true;
       this.#succeed();
-    } else if (this.#unstarted.length === 0 || this.#owner.isClosing) void this.#retry();
+    } else if (this.#owner.isClosing) {
+      // A batch of which nothing has ended yet has nothing to record; the next invocation finds it started.
+      this.execution.refuse();
+      if (this.#ended > 0 || this.#waiting.size > 0) void this.#retry();
+    } else if (this.#unstarted.length === 0) void this.#retry();
   }
 
   #succeed(): void {
