@@ -1,3 +1,4 @@
+import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../core/batch-size.ts";
 import type { ChildContextError } from "../core/errors.ts";
 import { childPath, type OperationPath, operationId } from "../core/ids.ts";
@@ -11,7 +12,7 @@ import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
 import { type BatchedItems, BatchedMap } from "./batched/batched-map.ts";
 import type { Collect } from "./batched/collector.ts";
-import { BATCH_SUBTYPE } from "./batched/item-batch.ts";
+
 import type { ItemSource } from "./batched/source.ts";
 import { checkCompletion, checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";

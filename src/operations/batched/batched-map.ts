@@ -1,4 +1,5 @@
 import type { Outcome, StoredStep } from "../../codec/outcomes.ts";
+import { BATCH_SUBTYPE, rangeName, recordedRange } from "../../core/batch-operation.ts";
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import { type Permit, Semaphore } from "../../core/semaphore.ts";
@@ -13,8 +14,8 @@ import { type ClaimedOperation, claim } from "../operation.ts";
 import { decodeResult } from "../payload.ts";
 import { type Collect, Collector, type EndedItem } from "./collector.ts";
 import { Item } from "./item.ts";
-import { BATCH_SUBTYPE, type BatchOwner, ItemBatch } from "./item-batch.ts";
-import { rangeName, recordedRange } from "./range.ts";
+import { type BatchOwner, ItemBatch } from "./item-batch.ts";
+
 import { failed, runItem, succeeded } from "./run-item.ts";
 import { type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
 

@@ -1,16 +1,21 @@
-import { isStoredOutcomes, type Outcome, readOutcomes, type StoredStep, storeOutcomes } from "../../codec/outcomes.ts";
+import {
+  isStoredOutcomes,
+  type Outcome,
+  readOutcomes,
+  type StoredOutcomes,
+  type StoredStep,
+  storeOutcomes,
+} from "../../codec/outcomes.ts";
+import { PART_SUBTYPE, partName } from "../../core/batch-operation.ts";
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { childPath, type OperationId, operationId } from "../../core/ids.ts";
+import type { WireOperation } from "../../core/wire.ts";
 import type { Execution } from "../../execution/execution.ts";
 import type { OperationInfo } from "../../plugins/plugin.ts";
 import { closeAttempt, nextAttempt, untilReady } from "../attempt.ts";
 import { type ClaimedOperation, update } from "../operation.ts";
 import { decodeResult, isTooLarge } from "../payload.ts";
 import type { Item, ItemOwner } from "./item.ts";
-
-/** What a batch's operation is called in the history, and each of those that hold what it has no room for. */
-export const BATCH_SUBTYPE = "MapBatch";
-const PART_SUBTYPE = "MapBatchPart";
 
 /** Items whose next attempts are this close (as a share of the delay) begin it together: one operation update less. */
 const RETRY_SLACK = 0.25;
@@ -47,7 +52,8 @@ export interface ItemBatchOptions {
  * B1  The operation ends when every item has ended, or when the map is over: then with what there is.
  * B2  When all that is left waits for another attempt, or the invocation is about to end, what there is is recorded
  *     and the operation itself waits: an item that has ended never runs again.
- * B3  What one operation has no room for goes to further ones, which hold only items that have ended.
+ * B3  What one operation has no room for goes to further ones, which hold only items that have ended. They count as soon
+ *     as they are recorded, whether the batch's own operation tells of them or not: the process may end in between.
  */
 export class ItemBatch implements ItemOwner {
   readonly execution: Execution;
@@ -67,6 +73,8 @@ export class ItemBatch implements ItemOwner {
   #unstarted: number[] = [];
   #ended = 0;
   #parts = 0;
+  /** The process ended between the next part's START and its end. */
+  #isNextPartBegun = false;
   #spilledBytes = 0;
   #attempt: number;
   #closed = false;
@@ -95,31 +103,49 @@ export class ItemBatch implements ItemOwner {
   /** Takes over what was recorded; gives the outcomes by index inside the batch. Indexes that are left run. */
   async restore(): Promise<readonly (Outcome | undefined)[]> {
     const { record } = this.#operation;
-    const outcomes: (Outcome | undefined)[] = [];
-    if (record?.StepDetails?.Result) {
-      const main = await this.#read(record.StepDetails.Result);
-      readOutcomes(main, outcomes);
-      this.#recordedFingerprint = main.fingerprint;
-      this.#parts = main.parts ?? 0;
-      for (let part = 1; part <= this.#parts; part++) {
-        const held = this.execution.state.take(this.#partId(part));
-        readOutcomes(await this.#read(held?.StepDetails?.Result), outcomes);
-      }
+    const own: (Outcome | undefined)[] = [];
+    const knownParts = (await this.#read(record, own))?.parts ?? 0;
+    const inParts: (Outcome | undefined)[] = [];
+    for (;;) {
+      const part = this.execution.state.take(this.#partId(this.#parts + 1));
+      if (part === undefined) break;
+      this.#isNextPartBegun = part.Status === "STARTED";
+      if (this.#isNextPartBegun) break;
+      await this.#read(part, inParts);
+      this.#parts++;
     }
+    if (this.#parts < knownParts) throw this.#unreadable();
     this.#closed = record?.Status === "SUCCEEDED" || record?.Status === "FAILED";
+    const outcomes: (Outcome | undefined)[] = [];
     for (let index = 0; index < this.count; index++) {
-      const outcome = outcomes[index];
-      if (outcome !== undefined && isEnd(outcome)) this.#ended++;
-      else if (!this.#closed) this.#unstarted.push(index);
+      const outcome = inParts[index] ?? own[index];
+      if (outcome !== undefined) outcomes[index] = outcome;
+      if (outcome === undefined || !isEnd(outcome)) {
+        if (!this.#closed) this.#unstarted.push(index);
+        continue;
+      }
+      this.#ended++;
+      if (inParts[index] === undefined) this.#outcomes[index] = outcome;
     }
-    this.#outcomes = outcomes.map((outcome) => (outcome !== undefined && isEnd(outcome) ? outcome : undefined));
     return outcomes;
   }
 
-  async #read(payload: string | undefined) {
+  /** Reads what one operation holds into `outcomes`. */
+  async #read(
+    record: WireOperation | undefined,
+    outcomes: (Outcome | undefined)[],
+  ): Promise<StoredOutcomes | undefined> {
+    const payload = record?.StepDetails?.Result;
+    if (!payload) return undefined;
     const stored = await decodeResult(this.#operation, payload, undefined);
-    if (isStoredOutcomes(stored)) return stored;
-    throw new UnrecoverableExecutionError(
+    if (!isStoredOutcomes(stored)) throw this.#unreadable();
+    this.#recordedFingerprint ??= stored.fingerprint;
+    readOutcomes(stored, outcomes);
+    return stored;
+  }
+
+  #unreadable(): UnrecoverableExecutionError {
+    return new UnrecoverableExecutionError(
       "NonDeterministicExecutionError",
       `What is recorded of batch "${this.#operation.name}" (${this.#operation.path}) cannot be read as the outcomes of ` +
         "its items. Was it written by a map with other settings?",
@@ -162,6 +188,8 @@ export class ItemBatch implements ItemOwner {
       if (record?.Status !== "STARTED") this.execution.record(scope, update(this.#operation, "START"));
       this.#notice("onOperationStart", { status: "STARTED", isReplay: record !== undefined });
     }
+    // All its items had ended and were recorded, only its own end was not.
+    if (this.#ended === this.count) this.#settle();
   }
 
   /** The next item's index inside the batch. */
@@ -318,9 +346,10 @@ export class ItemBatch implements ItemOwner {
       ...this.#operation,
       id: this.#partId(this.#parts),
       subType: PART_SUBTYPE,
-      name: `${name} part ${this.#parts}`,
+      name: partName(name, this.#parts),
     };
-    this.execution.record(scope, update(part, "START"));
+    if (!this.#isNextPartBegun) this.execution.record(scope, update(part, "START"));
+    this.#isNextPartBegun = false;
     this.execution.record(scope, update(part, "SUCCEED", { Payload: payload }));
   }
 

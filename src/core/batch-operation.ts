@@ -1,0 +1,29 @@
+import { MAX_NAME_LENGTH } from "./limits.ts";
+
+/** What a batch's operation is called in the history, and each of those that hold what it has no room for. */
+export const BATCH_SUBTYPE = "MapBatch";
+export const PART_SUBTYPE = "MapBatchPart";
+
+/** The items of a batch, both ends included. */
+export interface ItemRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The name of a batch: `score[200..299]`. */
+export function rangeName(mapName: string | undefined, first: number, last: number): string {
+  const range = `[${first}..${last}]`;
+  return `${(mapName ?? "map").slice(0, MAX_NAME_LENGTH - range.length)}${range}`;
+}
+
+/** Reads the range of a batch back from its recorded name. */
+export function recordedRange(name: string | undefined): ItemRange | undefined {
+  const match = /\[(\d+)\.\.(\d+)\]$/.exec(name ?? "");
+  return match === null ? undefined : { first: Number(match[1]), last: Number(match[2]) };
+}
+
+/** The name of an operation that holds what the batch has no room for, counted from 1: `score[200..299] part 2`. */
+export function partName(batchName: string | undefined, part: number): string {
+  const ending = ` part ${part}`;
+  return `${(batchName ?? "map").slice(0, MAX_NAME_LENGTH - ending.length)}${ending}`;
+}
