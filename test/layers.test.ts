@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   testing: ["core", "codec", "local", "testing"],
   "testing.ts": ["core", "client", "local", "testing"],
-  cli: ["core", "client", "local", "cli"],
+  cli: ["core", "codec", "client", "local", "cli"],
 };
 
 const root = join(import.meta.dirname, "../src");

@@ -1,5 +1,6 @@
 import pc from "picocolors";
 import { type ExecutionSummary, LocalEngine } from "../local/engine.ts";
+import { type BatchView, readBatches } from "./batch-view.ts";
 import { quotaOperations } from "./cost.ts";
 import { ExitCode } from "./exit-code.ts";
 import { findExecution } from "./find-execution.ts";
@@ -78,7 +79,8 @@ export async function showCommand(
     const operations = engine.operations(record.arn);
     if (output.json) {
       const { metadata: _metadata, ...execution } = record;
-      return output.printJson({ execution, operations });
+      const batches = [...readBatches(operations).values()].map(describeBatch);
+      return output.printJson({ execution, operations, ...(batches.length === 0 ? {} : { batches }) });
     }
     output.print(`${pc.bold(record.name)}  ${paintStatus(record.status)}  ${formatDuration(durationMs(record))}`);
     output.print(pc.dim(record.arn));
@@ -96,6 +98,16 @@ export async function showCommand(
       output.print(pc.red(`error   ${record.error.ErrorType ?? "Error"}: ${record.error.ErrorMessage ?? ""}`));
     }
   });
+}
+
+/** A batch's items, with the results and errors that its payload holds in one piece. */
+function describeBatch({ operation, items, parts, unreadable }: BatchView): object {
+  const { Id: id, Name: name, ParentId: parentId, Status: status } = operation;
+  return {
+    ...{ id, name, parentId, status, items },
+    ...(parts.length === 0 ? {} : { parts: parts.map((part) => part.Id) }),
+    ...(unreadable === undefined ? {} : { unreadable }),
+  };
 }
 
 export async function historyCommand(

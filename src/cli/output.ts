@@ -20,7 +20,7 @@ export class Output {
 
   /** What was asked for, with `--json`. */
   printJson(document: object): void {
-    process.stdout.write(`${JSON.stringify(document)}\n`);
+    process.stdout.write(`${JSON.stringify(document, sayable)}\n`);
   }
 
   /** Said along the way. */
@@ -46,4 +46,11 @@ export class Output {
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
   }
+}
+
+/** Results that the `typed` codec kept may hold what JSON cannot say. */
+function sayable(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  if (value instanceof Map) return [...value];
+  return value instanceof Set ? [...value] : value;
 }

@@ -1,4 +1,6 @@
+import { BATCH_SUBTYPE, PART_SUBTYPE } from "../core/batch-operation.ts";
 import type { Operation, OperationUpdate } from "../core/wire.ts";
+import { tallyOutcomes } from "./batch-view.ts";
 
 /** How far one map or parallel is. */
 export interface BatchProgress {
@@ -11,7 +13,10 @@ export interface BatchProgress {
   running: number;
   /** Waiting for their next attempt. */
   waiting: number;
-  /** How many there are; unknown unless the runtime announced it, since it is not on the wire. */
+  /**
+   * How many there are; unknown unless the runtime announced it, since it is not on the wire. Of items that are read one
+   * after the other: so many have been read.
+   */
   total: number | undefined;
   ended: boolean;
 }
@@ -27,6 +32,13 @@ export interface BatchAnnouncement {
   counts(): { succeeded: number; failed: number; running: number };
 }
 
+/**
+ * One map or parallel.
+ *
+ * P1  Operations that are an item each, or an item's step, are counted as they are written.
+ * P2  Where items share operations the runtime's live counts tell how many have ended. They begin from 0 in each
+ *     invocation, so what was known before remains the least.
+ */
 class Batch {
   readonly id: string;
   readonly name: string;
@@ -35,43 +47,73 @@ class Batch {
   failed = 0;
   /** Only what has not ended is kept by id, so that memory follows the window and not the batch. */
   readonly running = new Set<string>();
-  readonly waiting = new Set<string>();
-  total: number | undefined;
-  ended = false;
-  #counts: BatchAnnouncement["counts"] | undefined;
+  /** Items that wait, by their operation. */
+  readonly waiting = new Map<string, number>();
+  #total: number | undefined;
+  #announcement: BatchAnnouncement | undefined;
+  #isOver = false;
+  #isShared = false;
+  /** Of items that share operations: how many had ended before this run. */
+  #recalled = 0;
 
   constructor(id: string, name: string) {
     this.id = id;
     this.name = name;
   }
 
-  announce(announcement: BatchAnnouncement | undefined): void {
-    this.total = announcement?.total;
-    this.#counts = announcement?.counts;
+  announce(announcement: BatchAnnouncement): void {
+    this.#readCounts();
+    this.#announcement = announcement;
   }
 
   end(): void {
-    this.ended = true;
+    this.#readCounts();
+    this.#total = this.#announcement?.total ?? this.#total;
+    this.#isOver = true;
     this.running.clear();
     this.waiting.clear();
     // The counts hold on to the whole batch.
-    this.#counts = undefined;
+    this.#announcement = undefined;
+  }
+
+  /** Items share operations here. */
+  share(): void {
+    this.#isShared = true;
+  }
+
+  recallShared({ succeeded, failed }: { succeeded: number; failed: number }): void {
+    this.done += succeeded;
+    this.failed += failed;
+    this.#recalled += succeeded + failed;
+  }
+
+  /** Items that share operations and have ended in this run. */
+  get sharedEndedHere(): number {
+    this.#readCounts();
+    return this.#isShared ? this.done + this.failed - this.#recalled : 0;
   }
 
   snapshot(): BatchProgress {
-    const { id, name, unit, done, failed, total, ended } = this;
-    const waiting = this.waiting.size;
-    const seen = { id, name, unit, done, failed, running: this.running.size, waiting, total, ended };
-    const counts = this.#counts?.();
+    this.#readCounts();
+    const { id, name, unit, done, failed } = this;
+    let waiting = 0;
+    for (const items of this.waiting.values()) waiting += items;
+    const total = this.#announcement?.total ?? this.#total;
+    const seen = { id, name, unit, done, failed, running: this.running.size, waiting, total, ended: this.#isOver };
+    const counts = this.#announcement?.counts();
     if (counts === undefined) return seen;
+    const running = Math.max(0, counts.running - waiting);
+    if (this.#isShared) return { ...seen, running };
     // While a resumed run goes over its recorded items again its counts start from 0: the record knows better.
-    return {
-      ...seen,
-      unit: "items",
-      done: Math.max(counts.succeeded, done),
-      failed: counts.failed,
-      running: Math.max(0, counts.running - waiting),
-    };
+    return { ...seen, unit: "items", done: Math.max(counts.succeeded, done), failed: counts.failed, running };
+  }
+
+  // P2
+  #readCounts(): void {
+    if (!this.#isShared || this.#announcement === undefined) return;
+    const { succeeded, failed } = this.#announcement.counts();
+    this.done = Math.max(this.done, succeeded);
+    this.failed = Math.max(this.failed, failed);
   }
 }
 
@@ -86,12 +128,14 @@ export class Progress {
 
   /** Items (or other steps, where there is no batch) that ended in this run. */
   get endedHere(): number {
-    return this.#endedHere;
+    let ended = this.#endedHere;
+    for (const batch of this.#batches.values()) ended += batch.sharedEndedHere;
+    return ended;
   }
 
   /** Takes in what an earlier run has recorded. */
   recall(operations: Iterable<Operation>): void {
-    for (const { Id, ParentId, Name, Type, SubType, Status } of operations) {
+    for (const { Id, ParentId, Name, Type, SubType, Status, StepDetails } of operations) {
       if (Id === undefined) continue;
       if (isBatch(SubType)) {
         const batch = this.#begin(Id, Name ?? SubType);
@@ -100,17 +144,25 @@ export class Progress {
       }
       const batch = this.#batchOf(ParentId, Type);
       if (batch === undefined) continue;
+      const waits = Status === "PENDING" || Status === "READY";
+      if (SubType === BATCH_SUBTYPE || SubType === PART_SUBTYPE) {
+        const tally = tallyOutcomes(StepDetails?.Result);
+        batch.share();
+        batch.recallShared(tally);
+        if (waits) batch.waiting.set(Id, tally.waiting);
+        continue;
+      }
       if (Type === "STEP") batch.unit = "steps";
       if (Status === "SUCCEEDED") batch.done++;
       else if (Status === "FAILED") batch.failed++;
-      else if (Status === "PENDING" || Status === "READY") batch.waiting.add(Id);
+      else if (waits) batch.waiting.set(Id, 1);
       // What was running when an earlier process died runs again only when the handler comes to it.
     }
   }
 
   /** Takes in what one accepted checkpoint request wrote. */
   apply(updates: readonly OperationUpdate[]): void {
-    for (const { Id, ParentId, Name, Type, SubType, Action } of updates) {
+    for (const { Id, ParentId, Name, Type, SubType, Action, Payload } of updates) {
       if (Id === undefined) continue;
       if (isBatch(SubType)) {
         const batch = this.#begin(Id, Name ?? SubType);
@@ -119,11 +171,17 @@ export class Progress {
       }
       const batch = this.#batchOf(ParentId, Type);
       if (batch === undefined) continue;
+      if (SubType === BATCH_SUBTYPE || SubType === PART_SUBTYPE) {
+        batch.share();
+        if (Action === "RETRY") batch.waiting.set(Id, tallyOutcomes(Payload).waiting);
+        else batch.waiting.delete(Id);
+        continue;
+      }
       if (Type === "STEP") batch.unit = "steps";
       batch.running.delete(Id);
       batch.waiting.delete(Id);
       if (Action === "START") batch.running.add(Id);
-      else if (Action === "RETRY") batch.waiting.add(Id);
+      else if (Action === "RETRY") batch.waiting.set(Id, 1);
       else {
         this.#endedHere++;
         if (Action === "SUCCEED") batch.done++;
@@ -147,7 +205,8 @@ export class Progress {
     let batch = this.#batches.get(id);
     if (batch === undefined) {
       batch = new Batch(id, name);
-      batch.announce(this.#early.get(id));
+      const announcement = this.#early.get(id);
+      if (announcement !== undefined) batch.announce(announcement);
       this.#early.delete(id);
       this.#batches.set(id, batch);
     }

@@ -6,9 +6,10 @@ export function formatCount(value: number): string {
   return grouped.format(value);
 }
 
-/** `1 request`, `2,101 requests`. */
+/** `1 request`, `2,101 requests`, `3 batches`. */
 export function counted(value: number, noun: string): string {
-  return `${grouped.format(value)} ${noun}${value === 1 ? "" : "s"}`;
+  const plural = noun.endsWith("ch") ? "es" : "s";
+  return `${grouped.format(value)} ${noun}${value === 1 ? "" : plural}`;
 }
 
 /** `832 B`, `12.4 kB`, `1.9 MB`: decimal units, as quotas and prices are given in. */

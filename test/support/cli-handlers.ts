@@ -74,6 +74,40 @@ export const unserializableStep = withDurableExecution(async (_event: unknown, c
   ctx.step("count atoms", async () => 10n ** 80n),
 );
 
+/**
+ * Scores the numbers below `count`, `batch` of them in one operation. Those in `failing` fail; those in `waiting` fail at
+ * first and wait for an hour. Each result has `bytes` characters.
+ */
+export const batched = withDurableExecution(
+  async ({ count = 10, batch = 5, failing = [], waiting = [], bytes = 1 }: BatchedEvent, ctx) => {
+    const numbers = Array.from({ length: count }, (_, index) => index);
+    const scores = await ctx.map(
+      "score",
+      numbers,
+      (item, number) =>
+        item.step(
+          "score",
+          async ({ attempt }) => {
+            if (failing.includes(number)) throw new RangeError(`${number} has no score`);
+            if (waiting.includes(number) && attempt === 1) throw new Error("try again later");
+            return bytes === 1 ? number : noise(String(number), bytes);
+          },
+          { retryStrategy: (error) => ({ shouldRetry: error.name === "Error", delay: { hours: 1 } }) },
+        ),
+      { batch, completionConfig: { toleratedFailurePercentage: 100 } },
+    );
+    return { succeeded: scores.successCount, failed: scores.failureCount };
+  },
+);
+
+interface BatchedEvent {
+  count?: number;
+  batch?: number;
+  failing?: number[];
+  waiting?: number[];
+  bytes?: number;
+}
+
 /** Waits for what never comes. */
 export const stuck = withDurableExecution(() => new Promise<never>(() => {}));
 
