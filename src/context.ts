@@ -21,7 +21,7 @@ import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from
 import { runCombinator, settledFormat } from "./operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "./operations/condition.ts";
 import { DurablePromise, underWay } from "./operations/durable-promise.ts";
-import { type Branches, runFanOut } from "./operations/fan-out.ts";
+import { type Branches, runFanOut, type SharedItems } from "./operations/fan-out.ts";
 import { beginInvoke, type InvokeConfig } from "./operations/invoke.ts";
 import { runStep, type StepConfig } from "./operations/step.ts";
 import type { StepFunc } from "./operations/step-run.ts";
@@ -191,7 +191,8 @@ class ScopeContext {
     };
     if (!isArray) {
       const nameOf = (index: number, value: unknown) => itemNamer?.(value, index) || `map-item-${index}`;
-      const shared = { batch, collect, isRequired: true, run, nameOf, source: () => new StreamSource(items) };
+      const source = () => new StreamSource(items);
+      const shared: SharedItems = { batch, collect, isRequired: true, isStream: true, run, nameOf, source };
       return runFanOut(execution, this.#scope, name, { ...NO_BRANCHES, shared }, config);
     }
     const isRequired = collect !== undefined && collect !== "all";

@@ -29,6 +29,7 @@ import { type DurableLogger, loggingContext } from "./execution/logger.ts";
 import { Observer } from "./execution/observer.ts";
 import { RecordedState } from "./execution/state.ts";
 import type { Termination } from "./execution/termination.ts";
+import { publishUsage } from "./execution/usage.ts";
 import { loadPlugins, namesPlugins } from "./plugins/loader.ts";
 import type { DurableInstrumentationPlugin } from "./plugins/plugin.ts";
 import { PluginRunner } from "./plugins/runner.ts";
@@ -242,7 +243,7 @@ class Invocation {
     const { logger, logging } = this.#logger(observer);
     const settings = this.#settings;
     const execution = new Execution({
-      ...{ arn, token, client, state, settings, observer },
+      ...{ arn, token, client, state, settings, observer, requestId: awsRequestId },
       codec: createCodec(settings.codec),
       childOperationsDepth: depth ?? 0,
       logger: { logger, modeAware: true },
@@ -256,11 +257,13 @@ class Invocation {
       const outcome = await Promise.race([running, execution.terminated]);
       await execution.drain();
       const output = await respond(execution, outcome);
+      if (output.Status !== InvocationStatus.PENDING) execution.usage.ended(output);
       logVerbose(() => `the invocation ends as ${output.Status}`);
       if (outcome.end === "succeed") return { output, result: outcome.result };
       return outcome.end === "fail" ? { output, error: outcome.error } : { output };
     } finally {
       execution.close();
+      reportUsage(execution);
     }
   }
 }
@@ -271,6 +274,14 @@ function depthFault(depth: unknown): Error | undefined {
   return new Error(
     `pluginsConfig.childOperationsDepth must be a non-negative integer or Infinity; got ${String(depth)}.`,
   );
+}
+
+/** Tells what the invocation has used: whoever listens, and the log if the settings say so. */
+function reportUsage(execution: Execution): void {
+  publishUsage(execution.usage);
+  if (!execution.settings.logUsage) return;
+  const { executionArn: _arn, requestId: _id, ...used } = execution.usage.snapshot();
+  execution.log("info", { type: "durable-fanout usage", ...used });
 }
 
 type Outcome = { readonly end: "succeed"; readonly result: unknown } | Termination;

@@ -47,7 +47,7 @@ export {
   type SerdesConfig,
   type SerdesContext,
 } from "./core/serdes.ts";
-export type { CodecName, RuntimeOptions } from "./core/settings.ts";
+export type { CodecName, QuotaReaction, RuntimeOptions } from "./core/settings.ts";
 export type { Duration } from "./core/time.ts";
 export { refreshLogConfig } from "./core/verbose.ts";
 export { SDK_VERSION } from "./core/version.ts";
@@ -112,6 +112,7 @@ export type {
   DurableLoggingContext,
   LoggerConfig,
 } from "./execution/logger.ts";
+export type { ExecutionUsage, InvocationUsage, Usage } from "./execution/usage.ts";
 export {
   type DurableExecutionConfig,
   type DurableExecutionHandler,

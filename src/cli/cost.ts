@@ -1,17 +1,11 @@
-import { MAX_DATA_BYTES, MAX_OPERATIONS, PRICES } from "../core/limits.ts";
+import { type DurableCost, durableCost } from "../core/cost.ts";
+import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
+import { formatBytes, formatCount } from "../core/quantity.ts";
 import type { ExecutionCounters } from "../local/journal.ts";
-import { formatBytes, formatCount } from "./quantity.ts";
-
-const BYTES_PER_GIGABYTE = 1_000_000_000;
 
 /** US dollars for the durable part of an execution. */
-export interface Cost {
-  operationsUsd: number;
-  dataWrittenUsd: number;
-  totalUsd: number;
-  /** What this costs for each month in which the data is kept; not part of the total. */
-  keptPerMonthUsd: number;
-  notIncluded: readonly string[];
+export interface Cost extends DurableCost {
+  readonly notIncluded: readonly string[];
 }
 
 /** Operations as AWS meters them: the execution, each operation, each retry of a step or of an invocation. */
@@ -25,14 +19,8 @@ export function quotaOperations(counters: Pick<ExecutionCounters, "operations" |
 }
 
 export function estimateCost(counters: ExecutionCounters): Cost {
-  const operationsUsd = (meteredOperations(counters) / 1_000_000) * PRICES.perMillionOperations;
-  const gigabytes = counters.dataBytes / BYTES_PER_GIGABYTE;
-  const dataWrittenUsd = gigabytes * PRICES.perGigabyteWritten;
   return {
-    operationsUsd,
-    dataWrittenUsd,
-    totalUsd: operationsUsd + dataWrittenUsd,
-    keptPerMonthUsd: gigabytes * PRICES.perGigabyteMonthKept,
+    ...durableCost(meteredOperations(counters), counters.dataBytes),
     notIncluded: ["Lambda compute and requests", "keeping the data", "logs and other services"],
   };
 }

@@ -1,5 +1,6 @@
 import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
+import { counted, formatBytes, formatCount } from "../core/quantity.ts";
 import type { ExecutionSummary, LocalEngine } from "../local/engine.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
 import { quotaOperations } from "./cost.ts";
@@ -8,7 +9,6 @@ import { findExecution } from "./find-execution.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import { type Interruption, InterruptionWatch } from "./interruption.ts";
 import type { Output } from "./output.ts";
-import { counted, formatBytes, formatCount } from "./quantity.ts";
 import { resumeHint } from "./resume-hint.ts";
 import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";

@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { counted, formatBytes, formatCount } from "../core/quantity.ts";
 import { type ExecutionSummary, LocalEngine } from "../local/engine.ts";
 import { type BatchView, readBatches } from "./batch-view.ts";
 import { quotaOperations } from "./cost.ts";
@@ -7,7 +8,7 @@ import { findExecution } from "./find-execution.ts";
 import { openJournalToRead } from "./journal-file.ts";
 import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./operation-tree.ts";
 import type { Output } from "./output.ts";
-import { counted, formatBytes, formatCount, formatDuration, shorten } from "./quantity.ts";
+import { formatDuration, shorten } from "./quantity.ts";
 
 interface InspectOptions {
   db: string;

@@ -1,29 +1,4 @@
-/** Numbers as people read them. The locale is fixed, since scripts and tests read them too. */
-
-const grouped = new Intl.NumberFormat("en");
-
-export function formatCount(value: number): string {
-  return grouped.format(value);
-}
-
-/** `1 request`, `2,101 requests`, `3 batches`. */
-export function counted(value: number, noun: string): string {
-  const plural = noun.endsWith("ch") ? "es" : "s";
-  return `${grouped.format(value)} ${noun}${value === 1 ? "" : plural}`;
-}
-
-/** `832 B`, `12.4 kB`, `1.9 MB`: decimal units, as quotas and prices are given in. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} B`;
-  const units = ["kB", "MB", "GB", "TB"];
-  let value = bytes / 1_000;
-  let unit = 0;
-  while (value >= 999.95 && unit < units.length - 1) {
-    value /= 1_000;
-    unit++;
-  }
-  return `${value.toFixed(1)} ${units[unit]}`;
-}
+/** Times, money and text as people read them; counts and bytes are in `core/quantity.ts`. */
 
 /** `7 ms`, `1.25 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(durationMs: number): string {

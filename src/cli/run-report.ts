@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { counted, formatBytes, formatCount } from "../core/quantity.ts";
 import type { ExecutionSummary } from "../local/engine.ts";
 import type { ExecutionOutcome } from "../local/execution-record.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
@@ -7,7 +8,7 @@ import { ExitCode, exitCodeOf } from "./exit-code.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
-import { counted, formatBytes, formatCount, formatDollars, formatDuration } from "./quantity.ts";
+import { formatDollars, formatDuration } from "./quantity.ts";
 import type { RunTotals } from "./run-watch.ts";
 
 interface End {

@@ -1,6 +1,6 @@
 import { type BatchSize, readBatchSize } from "./batch-size.ts";
 import { DurableError } from "./errors.ts";
-import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
+import { MAX_DATA_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
 
 /**
  * How payloads are written; all of them are always read.
@@ -9,6 +9,9 @@ import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./lim
  * - `typed`: also keeps Date, Map, Set, BigInt, typed arrays, `undefined` members, NaN, infinities, -0, RegExp, Error.
  */
 export type CodecName = "json" | "compact" | "typed";
+
+/** What happens when a map or parallel begins that needs more operations than the execution has left. */
+export type QuotaReaction = "error" | "warn" | "off";
 
 /** Our settings, all optional; each can be overridden by the environment variable named beside it. */
 export interface RuntimeOptions {
@@ -41,7 +44,25 @@ export interface RuntimeOptions {
      * a context is rebuilt from its children. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
      */
     payloadBytes?: number;
+    /**
+     * Operations that the service takes in one execution: what warnings and checks go by, 1 to 1,000,000,000, or
+     * Infinity ("unlimited") for none. Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
+     */
+    operations?: number;
+    /**
+     * Bytes of data that one execution may write: what warnings go by, 1 to 1,000,000,000,000, or Infinity
+     * ("unlimited") for none. Default 104,857,600 (100 MB). `DURABLE_FANOUT_QUOTA_DATA_BYTES`
+     */
+    dataBytes?: number;
+    /**
+     * When a map or parallel begins that needs more operations than are left: `warn` logs it, and goes on; `error` fails
+     * the execution before anything of the map is written; `off` does nothing. Default `warn`.
+     * `DURABLE_FANOUT_QUOTA_ON_EXCEED`
+     */
+    onExceed?: QuotaReaction;
   };
+  /** Log what each invocation has used, when it ends, as one line. Default false. `DURABLE_FANOUT_LOG_USAGE` */
+  logUsage?: boolean;
   suspension?: {
     /**
      * Milliseconds from the moment when every operation waits until the invocation ends: code between operations
@@ -67,12 +88,19 @@ export interface Settings {
     readonly maxUnacknowledged: number;
   };
   readonly codec: CodecName;
-  readonly quotas: { readonly payloadBytes: number };
+  readonly quotas: {
+    readonly payloadBytes: number;
+    readonly operations: number;
+    readonly dataBytes: number;
+    readonly onExceed: QuotaReaction;
+  };
+  readonly logUsage: boolean;
   /** `reserveMs` undefined: a share of the invocation's time. */
   readonly suspension: { readonly graceMs: number; readonly reserveMs: number | undefined };
 }
 
 const CODECS: readonly CodecName[] = ["json", "compact", "typed"];
+const QUOTA_REACTIONS: readonly QuotaReaction[] = ["error", "warn", "off"];
 const LARGEST_BYTES = 6 * 1024 * 1024;
 
 interface NumberRule {
@@ -121,6 +149,22 @@ const NUMBER_RULES = {
     min: 1_024,
     max: LARGEST_BYTES,
   },
+  quotaOperations: {
+    path: "quotas.operations",
+    variable: "DURABLE_FANOUT_QUOTA_OPERATIONS",
+    fallback: MAX_OPERATIONS,
+    min: 1,
+    max: 1_000_000_000,
+    unlimited: true,
+  },
+  quotaDataBytes: {
+    path: "quotas.dataBytes",
+    variable: "DURABLE_FANOUT_QUOTA_DATA_BYTES",
+    fallback: MAX_DATA_BYTES,
+    min: 1,
+    max: 1_000_000_000_000,
+    unlimited: true,
+  },
   graceMs: {
     path: "suspension.graceMs",
     variable: "DURABLE_FANOUT_SUSPENSION_GRACE_MS",
@@ -137,10 +181,15 @@ const NUMBER_RULES = {
   },
 } satisfies Record<string, NumberRule>;
 
+const WORD_RULES = {
+  codec: { path: "codec", variable: "DURABLE_FANOUT_CODEC", words: CODECS },
+  onExceed: { path: "quotas.onExceed", variable: "DURABLE_FANOUT_QUOTA_ON_EXCEED", words: QUOTA_REACTIONS },
+};
+
 const KNOWN: Record<string, readonly string[]> = {
-  "": ["concurrency", "batch", "checkpoint", "codec", "quotas", "suspension"],
+  "": ["concurrency", "batch", "checkpoint", "codec", "quotas", "logUsage", "suspension"],
   checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged"],
-  quotas: ["payloadBytes"],
+  quotas: ["payloadBytes", "operations", "dataBytes", "onExceed"],
   suspension: ["graceMs", "reserveMs"],
 };
 
@@ -171,13 +220,26 @@ function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.Proces
 
 const numberOrNone = (value: number): number | undefined => (Number.isNaN(value) ? undefined : value);
 
-function readCodec(given: unknown, environment: NodeJS.ProcessEnv): CodecName {
-  const text = environment["DURABLE_FANOUT_CODEC"];
+/** One of several words. */
+function readWord<Word extends string>(
+  { path, variable, words }: { path: string; variable: string; words: readonly Word[] },
+  given: unknown,
+  environment: NodeJS.ProcessEnv,
+): Word | undefined {
+  const text = environment[variable];
   const raw = text || given;
-  if (raw === undefined) return "compact";
-  const codec = CODECS.find((name) => name === raw);
-  if (codec !== undefined) return codec;
-  throw invalid(text ? "Environment variable DURABLE_FANOUT_CODEC" : "runtime.codec", raw, CODECS.join(", "));
+  if (raw === undefined) return undefined;
+  const word = words.find((known) => known === raw);
+  if (word !== undefined) return word;
+  throw invalid(text ? `Environment variable ${variable}` : `runtime.${path}`, raw, words.join(", "));
+}
+
+function readSwitch(path: string, variable: string, given: unknown, environment: NodeJS.ProcessEnv): boolean {
+  if (given !== undefined && typeof given !== "boolean" && !environment[variable]) {
+    throw invalid(`runtime.${path}`, given, "true, false");
+  }
+  const word = given === undefined ? undefined : String(given);
+  return readWord({ path, variable, words: ["true", "false"] }, word, environment) === "true";
 }
 
 function readBatch(given: unknown, environment: NodeJS.ProcessEnv): BatchSize | undefined {
@@ -215,8 +277,14 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
       maxUpdates: readNumber(NUMBER_RULES.maxUpdates, options.checkpoint?.maxUpdates, environment),
       maxUnacknowledged: readNumber(NUMBER_RULES.maxUnacknowledged, options.checkpoint?.maxUnacknowledged, environment),
     },
-    codec: readCodec(options.codec, environment),
-    quotas: { payloadBytes: readNumber(NUMBER_RULES.payloadBytes, options.quotas?.payloadBytes, environment) },
+    codec: readWord(WORD_RULES.codec, options.codec, environment) ?? "compact",
+    quotas: {
+      payloadBytes: readNumber(NUMBER_RULES.payloadBytes, options.quotas?.payloadBytes, environment),
+      operations: readNumber(NUMBER_RULES.quotaOperations, options.quotas?.operations, environment),
+      dataBytes: readNumber(NUMBER_RULES.quotaDataBytes, options.quotas?.dataBytes, environment),
+      onExceed: readWord(WORD_RULES.onExceed, options.quotas?.onExceed, environment) ?? "warn",
+    },
+    logUsage: readSwitch("logUsage", "DURABLE_FANOUT_LOG_USAGE", options.logUsage, environment),
     suspension: {
       graceMs: readNumber(NUMBER_RULES.graceMs, options.suspension?.graceMs, environment),
       reserveMs: numberOrNone(readNumber(NUMBER_RULES.reserveMs, options.suspension?.reserveMs, environment)),

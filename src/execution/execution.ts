@@ -4,16 +4,19 @@ import type { Codec } from "../codec/codec.ts";
 import { type OperationId, type OperationPath, operationId } from "../core/ids.ts";
 import type { Settings } from "../core/settings.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import { active } from "./active.ts";
 import { classifyCheckpointFailure } from "./checkpoint-failure.ts";
 import { Coalescer } from "./coalescer.ts";
 import type { LoggerSetup } from "./logger.ts";
 import type { Observer } from "./observer.ts";
 import { PendingOperation } from "./pending-operation.ts";
+import { QuotaWatch } from "./quota-watch.ts";
 import { Scope } from "./scope.ts";
 import type { RecordedState } from "./state.ts";
 import { Suspension } from "./suspension.ts";
 import type { Termination } from "./termination.ts";
 import { Timers } from "./timers.ts";
+import { UsageCounter } from "./usage.ts";
 
 const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
@@ -35,6 +38,8 @@ function nearDeadline(): DOMException {
 
 export interface ExecutionOptions {
   readonly arn: string;
+  /** The invocation's id, as the platform gives it. */
+  readonly requestId: string;
   readonly token: string;
   readonly client: DurableExecutionClient;
   readonly state: RecordedState;
@@ -57,6 +62,8 @@ export class Execution {
   readonly settings: Settings;
   readonly root: Scope;
   readonly observer: Observer | undefined;
+  readonly usage: UsageCounter;
+  readonly quotas: QuotaWatch;
   /** Resolves with the first reason to end, or never. */
   readonly terminated: Promise<Termination>;
   readonly #coalescer: Coalescer;
@@ -89,8 +96,10 @@ export class Execution {
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
     });
+    this.usage = new UsageCounter(options.arn, options.requestId, options.state.usage);
+    this.quotas = new QuotaWatch(this.usage, options.settings.quotas, (message) => this.log("warn", message));
     this.#coalescer = new Coalescer({
-      client: options.client,
+      client: this.usage.counting(options.client, () => this.quotas.check()),
       arn: options.arn,
       token: options.token,
       logger: options.logger.logger,
@@ -117,6 +126,17 @@ export class Execution {
     this.#over = true;
     this.#coalescer.seal();
     this.#terminate(termination);
+  }
+
+  /** Says something of the invocation as a whole, by the handler's logger. */
+  log(level: "info" | "warn", message: string | object): void {
+    active.run({ contextId: "root", enteredIn: "execution" }, () => {
+      try {
+        this.root.logger.logger[level](message);
+      } catch {
+        // A logger that fails changes nothing of the execution.
+      }
+    });
   }
 
   #cutOff(termination: Termination): void {

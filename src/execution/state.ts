@@ -3,6 +3,7 @@ import type { OperationId } from "../core/ids.ts";
 import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
 import type { DurableExecutionInvocationInput, WireOperation } from "../core/wire.ts";
 import type { DurableLogger } from "./logger.ts";
+import { RecordedUsage } from "./usage.ts";
 
 /**
  * What was recorded before this invocation, and who waits for news.
@@ -11,6 +12,8 @@ import type { DurableLogger } from "./logger.ts";
  * R2  Operations begun in this invocation are not kept; their news goes to whoever watches them.
  */
 export class RecordedState {
+  /** What earlier invocations have used. */
+  readonly usage = new RecordedUsage();
   readonly #records = new Map<string, WireOperation>();
   readonly #watchers = new Map<string, (operation: WireOperation) => void>();
   #execution: WireOperation | undefined;
@@ -39,6 +42,7 @@ export class RecordedState {
     for (const operation of operations) {
       if (operation.Id === undefined) continue;
       if (operation.Type === "EXECUTION") this.#execution ??= operation;
+      this.usage.add(operation);
       this.#records.set(operation.Id, operation);
     }
     this.#loaded = this.#records.size;

@@ -9,7 +9,12 @@ export interface BatchAnnouncement {
   /** The map's or parallel's wire id. */
   readonly operationId: string;
   readonly name: string | undefined;
-  /** Items or branches in all. */
+  readonly kind: "map" | "parallel";
+  /** Whether each item has an operation of its own, around those that it makes. */
+  readonly nesting: "NESTED" | "FLAT";
+  /** Items that share an operation; undefined where they do not. */
+  readonly batchItems: number | undefined;
+  /** Items or branches in all; of items that are read one after the other, those read so far. */
   readonly total: number;
   /** As they are now: read it whenever progress is to be shown. */
   counts(): { succeeded: number; failed: number; running: number };
@@ -17,7 +22,6 @@ export interface BatchAnnouncement {
 
 const batches = channel("durable-fanout:batch");
 
-/** Makes and publishes the announcement if anybody listens; otherwise costs nothing. */
-export function announceBatch(announcement: () => BatchAnnouncement): void {
-  if (batches.hasSubscribers) batches.publish(announcement());
+export function announceBatch(announcement: BatchAnnouncement): void {
+  if (batches.hasSubscribers) batches.publish(announcement);
 }

@@ -31,6 +31,8 @@ export interface BatchFormatOptions<T> {
   readonly itemBytes: () => number;
   /** Whether a summary must say what became of each item, since no operation of theirs does. */
   readonly keepsStatuses: () => boolean;
+  /** The result was read from its record: the operations of its items are not delivered any more. */
+  readonly onRecalled: (batch: Batch<T>) => void;
 }
 
 /**
@@ -53,7 +55,9 @@ export function batchFormat<T>(options: BatchFormatOptions<T>): ResultFormat {
     },
     async decode(operation, payload) {
       const value = await decodeResult(operation, payload, serdes);
-      return serdes === undefined ? restore(value as StoredBatch) : rewrap(value);
+      const batch = serdes === undefined ? restore<T>(value as StoredBatch) : rewrap(value);
+      if (batch instanceof Batch) options.onRecalled(batch);
+      return batch;
     },
     summarize: (result) => summarize(result as Batch<T>, options),
   };

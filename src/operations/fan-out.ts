@@ -1,13 +1,12 @@
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../core/batch-size.ts";
 import type { ChildContextError } from "../core/errors.ts";
-import { childPath, type OperationPath, operationId } from "../core/ids.ts";
+import { childPath, operationId } from "../core/ids.ts";
 import { type Permit, Semaphore } from "../core/semaphore.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { announceBatch } from "./batch-channel.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
 import { type BatchedItems, BatchedMap } from "./batched/batched-map.ts";
@@ -25,6 +24,7 @@ import {
 } from "./completion.ts";
 import { isFinished } from "./operation.ts";
 import type { EncodedResult } from "./payload.ts";
+import { announceFanOut, batchItemsOf, checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 
 /** Whether each branch is a context of its own in the history. */
 export const NestingType = {
@@ -64,6 +64,8 @@ export interface SharedItems extends Omit<BatchedItems, "source" | "nameOf"> {
   readonly collect: Collect | undefined;
   /** Without it they cannot run at all. */
   readonly isRequired: boolean;
+  /** They are read one after the other: nobody knows how many there are. */
+  readonly isStream?: true;
   readonly source: () => ItemSource;
   readonly nameOf?: BatchedItems["nameOf"];
 }
@@ -76,7 +78,8 @@ export async function runFanOut<T>(
   branches: Branches,
   config: FanOutConfig<T> = {},
 ): Promise<BatchResult<T>> {
-  const fault = findFault(config);
+  const size = sizeOf(name, branches, config);
+  const fault = findFault(config) ?? checkQuota(execution, scope, size);
   if (fault !== undefined) {
     execution.terminate({ end: "fail", error: fault });
     return park();
@@ -95,6 +98,7 @@ export async function runFanOut<T>(
     summaryGenerator: config.summaryGenerator,
     itemBytes: () => sizes.itemBytes,
     keepsStatuses: () => !sizes.batched,
+    onRecalled: ({ totalCount }) => execution.usage.addUndelivered(operationsOf(totalCount, size)),
   });
   const result = await runChild(execution, scope, {
     name,
@@ -114,6 +118,15 @@ export async function runFanOut<T>(
     },
   });
   return result as BatchResult<T>;
+}
+
+function sizeOf<T>(
+  name: string | undefined,
+  { kind, count, shared }: Branches,
+  { nesting = NestingType.NESTED, completionConfig }: FanOutConfig<T>,
+): FanOutSize {
+  const batchItems = batchItemsOf(shared?.batch);
+  return { kind, name, total: shared?.isStream ? undefined : count, nesting, batchItems, completionConfig };
 }
 
 /** The map in batches, if it is one: by what is recorded of it or, where nothing is, by its settings. */
@@ -218,18 +231,19 @@ class FanOut<T> {
 
   /** Rejects with what a custom policy throws. */
   async run(name: string | undefined): Promise<Batch<T>> {
-    announceBatch(() => ({
-      executionArn: this.#execution.arn,
-      operationId: operationId(this.#scope.path as OperationPath),
-      name,
+    const leave = announceFanOut(this.#execution, this.#scope, sizeOf(name, this.#branches, this.#config), {
       total: this.#branches.count,
       counts: () => {
         const { succeeded, failed } = this.#completion;
         return { succeeded, failed, running: this.#items.length - succeeded - failed };
       },
-    }));
-    this.#completion.begin();
-    if (!this.#completion.isOver) await this.#runAll();
+    });
+    try {
+      this.#completion.begin();
+      if (!this.#completion.isOver) await this.#runAll();
+    } finally {
+      leave();
+    }
     return new Batch(this.#items, this.#completion.reason);
   }
 

@@ -101,6 +101,19 @@ describe.concurrent("the run command", () => {
     expect(lifted.stderr).toContain("AWS would refuse this beyond 3,000 operations");
   });
 
+  test("warns of a map that cannot fit, by the limits of this run, and by AWS's where none are given", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--event", '{"count":30}'];
+    const limited = await runCli([...args, "--max-operations", "20"], { cwd });
+    expect(limited.stderr).toContain('Map \\"squares\\" has 30 items: it needs at least 31 operations');
+    const lifted = await runCli([...args, "--max-operations", "unlimited", "--max-data", "unlimited"], { cwd });
+    expect(lifted.exitCode).toBe(0);
+    expect(lifted.stderr).not.toContain('squares\\" has');
+    const env = { DURABLE_FANOUT_QUOTA_OPERATIONS: "10" };
+    const variable = await runCli([...args, "--max-operations", "unlimited"], { cwd, env });
+    expect(variable.stderr).toContain("this execution has 10 of 10 left");
+  });
+
   test("says after the run that AWS would refuse it", async () => {
     const cwd = temporaryFolder();
     const args = ["run", HANDLERS, "--event", '{"count":1600}', "--max-operations", "unlimited", "--json"];

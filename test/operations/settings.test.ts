@@ -60,6 +60,34 @@ const rules: Rule[] = [
     good: [1_024, 6_291_456],
   },
   {
+    path: "quotas.operations",
+    variable: "DURABLE_FANOUT_QUOTA_OPERATIONS",
+    allowed: `${wholeNumber(1, 1_000_000_000)}, or Infinity ("unlimited")`,
+    bad: [0, 1.5, 1_000_000_001, "3000"],
+    good: [1, 1_000_000_000, Number.POSITIVE_INFINITY, "unlimited"],
+  },
+  {
+    path: "quotas.dataBytes",
+    variable: "DURABLE_FANOUT_QUOTA_DATA_BYTES",
+    allowed: `${wholeNumber(1, 1_000_000_000_000)}, or Infinity ("unlimited")`,
+    bad: [0, 1_000_000_000_001, "100MB"],
+    good: [1, 1_000_000_000_000, Number.POSITIVE_INFINITY, "unlimited"],
+  },
+  {
+    path: "quotas.onExceed",
+    variable: "DURABLE_FANOUT_QUOTA_ON_EXCEED",
+    allowed: "error, warn, off",
+    bad: ["fail", 1, true],
+    good: ["error", "warn", "off"],
+  },
+  {
+    path: "logUsage",
+    variable: "DURABLE_FANOUT_LOG_USAGE",
+    allowed: "true, false",
+    bad: ["yes", 1],
+    good: [true, false],
+  },
+  {
     path: "suspension.graceMs",
     variable: "DURABLE_FANOUT_SUSPENSION_GRACE_MS",
     allowed: wholeNumber(0, 10_000),
@@ -143,13 +171,16 @@ test("a blank environment variable is refused, even where 0 is allowed", () => {
 test.each([
   [
     { concurency: 5 },
-    'runtime has no setting "concurency"; it has concurrency, batch, checkpoint, codec, quotas, suspension',
+    'runtime has no setting "concurency"; it has concurrency, batch, checkpoint, codec, quotas, logUsage, suspension',
   ],
   [
     { checkpoint: { maxByte: 5 } },
     'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged.',
   ],
-  [{ quotas: { operations: 5 } }, 'runtime.quotas has no setting "operations"; it has payloadBytes'],
+  [
+    { quotas: { operation: 5 } },
+    'runtime.quotas has no setting "operation"; it has payloadBytes, operations, dataBytes, onExceed',
+  ],
   [{ suspension: { grace: 5 } }, 'runtime.suspension has no setting "grace"; it has graceMs'],
 ])("an unknown setting %o is refused, and the known ones are named", (runtime, message) => {
   expect(refusal(runtime)).toEqual({ code: "ERR_SETTING_UNKNOWN", message: expect.stringContaining(message) });

@@ -7,11 +7,11 @@ import type { AnySerdes } from "../../core/serdes.ts";
 import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
-import { announceBatch } from "../batch-channel.ts";
 import type { Batch } from "../batch-result.ts";
 import { Completion, type CompletionConfig, type CompletionReason } from "../completion.ts";
 import { type ClaimedOperation, claim } from "../operation.ts";
 import { decodeResult } from "../payload.ts";
+import { announceFanOut } from "../quota.ts";
 import { type Collect, Collector, type EndedItem } from "./collector.ts";
 import { Item } from "./item.ts";
 import { type BatchOwner, ItemBatch } from "./item-batch.ts";
@@ -96,30 +96,44 @@ export class BatchedMap<T> implements BatchOwner {
   async run(): Promise<Batch<T>> {
     const completion = this.#completion;
     const collector = this.#collector;
-    announceBatch(() => ({
-      executionArn: this.#execution.arn,
-      operationId: operationId(this.#scope.path as OperationPath),
-      name: this.#options.name,
+    const { name, maxItems: batchItems, completionConfig } = this.#options;
+    const size = {
+      kind: "map",
+      name,
+      total: this.#source.total,
+      nesting: "NESTED",
+      batchItems,
+      completionConfig,
+    } as const;
+    const leave = announceFanOut(this.#execution, this.#scope, size, {
       get total() {
         return completion.total;
       },
       counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: collector.running }),
-    }));
+    });
+    try {
+      await this.#runAll();
+    } finally {
+      leave();
+      this.#stopListening?.();
+    }
+    this.#source.close();
+    return collector.result(completion.reason);
+  }
+
+  async #runAll(): Promise<void> {
+    const completion = this.#completion;
     completion.begin();
     if (!completion.isOver) {
       await new Promise<void>((resolve, reject) => {
         this.#finish = resolve;
         this.#reject = reject;
-        const stopListening = this.#execution.onClosing(() => {
+        this.#stopListening = this.#execution.onClosing(() => {
           for (const batch of [...this.#open]) batch.closing();
         });
-        this.#stopListening = stopListening;
         this.#spawn();
       });
     }
-    this.#stopListening?.();
-    this.#source.close();
-    return collector.result(completion.reason);
   }
 
   /** Collects a finished map from its recorded batches. */

@@ -1,0 +1,21 @@
+import { PRICES } from "./limits.ts";
+
+const BYTES_PER_GIGABYTE = 1_000_000_000;
+
+/** US dollars for the durable part of an execution: without Lambda's compute and requests. */
+export interface DurableCost {
+  readonly operationsUsd: number;
+  readonly dataWrittenUsd: number;
+  readonly totalUsd: number;
+  /** What the data costs for each month in which it is kept; not part of the total. */
+  readonly keptPerMonthUsd: number;
+}
+
+/** @param meteredOperations the execution itself, its operations, and each retry */
+export function durableCost(meteredOperations: number, dataBytes: number): DurableCost {
+  const gigabytes = dataBytes / BYTES_PER_GIGABYTE;
+  const operationsUsd = (meteredOperations / 1_000_000) * PRICES.perMillionOperations;
+  const dataWrittenUsd = gigabytes * PRICES.perGigabyteWritten;
+  const keptPerMonthUsd = gigabytes * PRICES.perGigabyteMonthKept;
+  return { operationsUsd, dataWrittenUsd, totalUsd: operationsUsd + dataWrittenUsd, keptPerMonthUsd };
+}

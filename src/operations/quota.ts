@@ -1,0 +1,148 @@
+import { DEFAULT_BATCH_ITEMS, MAX_BATCH_ITEMS } from "../core/batch-size.ts";
+import { DurableError } from "../core/errors.ts";
+import { type OperationPath, operationId } from "../core/ids.ts";
+import { counted, formatCount } from "../core/quantity.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Demand } from "../execution/quota-watch.ts";
+import type { Scope } from "../execution/scope.ts";
+import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
+import type { CompletionConfig } from "./completion.ts";
+
+/** What a map or parallel is, as far as its operations go. */
+export interface FanOutSize {
+  readonly kind: "map" | "parallel";
+  readonly name: string | undefined;
+  /** Undefined while nobody knows it. */
+  readonly total: number | undefined;
+  readonly nesting: "NESTED" | "FLAT";
+  /** Items that share an operation; undefined where they do not. */
+  readonly batchItems: number | undefined;
+  readonly completionConfig: CompletionConfig | undefined;
+}
+
+/** Operations that so many items take at least, the map's own left out; FLAT ones if each of them makes one. */
+export function operationsOf(items: number, { batchItems }: Pick<FanOutSize, "batchItems">): number {
+  return batchItems === undefined ? items : Math.ceil(items / batchItems);
+}
+
+/** Items that must have begun before the map can end well. */
+function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
+  if (completionConfig?.shouldComplete !== undefined) return 0;
+  return Math.min(total, completionConfig?.minSuccessful ?? total);
+}
+
+/** The smallest batch with which so many items need no more operations than are left; undefined when none will do. */
+function fittingBatch(items: number, operationsLeft: number): number | undefined {
+  const batch = Math.ceil(items / Math.max(0, operationsLeft - 1));
+  return batch <= MAX_BATCH_ITEMS ? batch : undefined;
+}
+
+/**
+ * Looks, before anything of a map or parallel is written, whether its operations can fit into what the execution has
+ * left. Gives the error with which the execution is to fail, if the setting says so; otherwise it is logged.
+ */
+export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
+  const { onExceed, operations: quota } = execution.settings.quotas;
+  const left = execution.quotas.operationsLeft;
+  const needed = 1 + operationsOf(itemsNeeded(size), size);
+  if (onExceed === "off" || needed <= left) return undefined;
+  if (execution.state.has(operationId(scope.peekPath()))) return undefined;
+  const message = describeExcess(size, needed, left, quota);
+  // Nobody knows whether FLAT items make operations at all.
+  if (onExceed === "error" && (size.nesting === "NESTED" || size.batchItems !== undefined)) {
+    return new DurableError("ERR_QUOTA_OPERATIONS", message);
+  }
+  execution.quotas.warnOnce(`${size.kind} ${size.name}`, message);
+  return undefined;
+}
+
+function describeExcess(size: FanOutSize, needed: number, left: number, quota: number): string {
+  const { nesting, batchItems } = size;
+  const least =
+    nesting === "FLAT" && batchItems === undefined
+      ? "if each of them makes one operation it needs"
+      : "it needs at least";
+  const ways = describeWays(size, left, "would need");
+  return (
+    `${describe(size)} has ${items(size)}: ${least} ${counted(needed, "operation")}, and this execution has ` +
+    `${formatCount(left)} of ${formatCount(quota)} left; ${ways}. The setting quotas.operations is the quota that this ` +
+    "goes by, quotas.onExceed says what is to happen."
+  );
+}
+
+/** A sentence without its full stop. */
+function describeWays(size: FanOutSize, left: number, would: "would need" | "needs"): string {
+  const needed = itemsNeeded(size);
+  const batch = fittingBatch(needed, left);
+  if (batch === undefined) return "no batch is large enough: split the items over several executions";
+  const all = formatCount(1 + Math.ceil(needed / batch));
+  if (size.kind === "map") return `{ batch: ${batch} } ${would} ${all}`;
+  return `branches of a parallel do not share operations, but a map with { batch: ${batch} } ${would} ${all}`;
+}
+
+function describe({ kind, name }: FanOutSize): string {
+  const what = kind === "map" ? "Map" : "Parallel";
+  return name === undefined ? `A ${kind}` : `${what} "${name}"`;
+}
+
+function items({ kind, total = 0, batchItems }: FanOutSize): string {
+  const noun = counted(total, kind === "map" ? "item" : "branch");
+  return batchItems === undefined ? noun : `${noun} in batches of ${formatCount(batchItems)}`;
+}
+
+/**
+ * Makes a map or parallel known that begins to run: to tools, and to whoever watches the quotas. To be called again
+ * when it ends: with what is returned.
+ */
+export function announceFanOut(
+  execution: Execution,
+  scope: Scope,
+  size: FanOutSize,
+  progress: Pick<BatchAnnouncement, "total" | "counts">,
+): () => void {
+  const { kind, name, nesting, batchItems } = size;
+  const announcement: BatchAnnouncement = {
+    executionArn: execution.arn,
+    operationId: operationId(scope.path as OperationPath),
+    ...{ kind, name, nesting, batchItems },
+    get total() {
+      return progress.total;
+    },
+    counts: () => progress.counts(),
+  };
+  announceBatch(announcement);
+  return execution.quotas.enter(demandOf(execution, size, announcement));
+}
+
+/** What a map or parallel under way tells when a quota comes near. */
+function demandOf(execution: Execution, size: FanOutSize, announcement: BatchAnnouncement): Demand {
+  return {
+    what: describe(size),
+    progress() {
+      const { succeeded, failed, running } = announcement.counts();
+      return { total: announcement.total, begun: succeeded + failed + running, ended: succeeded + failed };
+    },
+    describeNeed(operationsPerItem) {
+      const { total } = announcement;
+      const { succeeded, failed, running } = announcement.counts();
+      const begun = succeeded + failed + running;
+      const whole = { ...size, total };
+      const toCome = Math.max(0, itemsNeeded(whole) - begun);
+      const least = operationsOf(toCome, size);
+      if (least === 0) return undefined;
+      const likely = Math.ceil(operationsPerItem * toCome);
+      const need = likely > least ? `about ${formatCount(likely)}` : `at least ${formatCount(least)}`;
+      const known = size.total === undefined ? `has read ${items(whole)} so far` : `has ${items(whole)}`;
+      const text = `${known}, ${formatCount(begun)} of them begun, and needs ${need} operations more`;
+      const left = execution.quotas.operationsLeft;
+      if (Math.max(least, likely) <= left) return text;
+      const quota = execution.settings.quotas.operations;
+      return `${text}; ${formatCount(left)} are left. In a new execution: ${describeWays(whole, quota, "needs")}`;
+    },
+  };
+}
+
+/** How many items share an operation. */
+export function batchItemsOf(batch: { readonly maxItems?: number | undefined } | undefined): number | undefined {
+  return batch === undefined ? undefined : (batch.maxItems ?? DEFAULT_BATCH_ITEMS);
+}
