@@ -243,7 +243,7 @@ class Invocation {
     const { logger, logging } = this.#logger(observer);
     const settings = this.#settings;
     const execution = new Execution({
-      ...{ arn, token, client, state, settings, observer, requestId: awsRequestId },
+      ...{ arn, token, client, state, settings, observer, requestId: lambdaContext.awsRequestId },
       codec: createCodec(settings.codec),
       childOperationsDepth: depth ?? 0,
       logger: { logger, modeAware: true },

@@ -62,6 +62,8 @@ export class Timers {
       Math.max(0, delayMs),
     );
     this.#deadlines.add(timer);
+    // Only to end something earlier: where nothing else is left to do, it must not keep the process.
+    timer.unref?.();
   }
 
   close(): void {

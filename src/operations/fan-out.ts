@@ -9,7 +9,8 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
-import { type BatchedItems, BatchedMap } from "./batched/batched-map.ts";
+import type { BatchedItems } from "./batched/batched-items.ts";
+import { BatchedMap } from "./batched/batched-map.ts";
 import type { Collect } from "./batched/collector.ts";
 
 import type { ItemSource } from "./batched/source.ts";

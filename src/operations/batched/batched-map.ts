@@ -8,40 +8,17 @@ import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import type { Batch } from "../batch-result.ts";
-import { Completion, type CompletionConfig, type CompletionReason } from "../completion.ts";
+import { Completion, type CompletionReason } from "../completion.ts";
 import { type ClaimedOperation, claim } from "../operation.ts";
 import { decodeResult } from "../payload.ts";
 import { announceFanOut } from "../quota.ts";
-import { type Collect, Collector, type EndedItem } from "./collector.ts";
+import type { BatchedItems, BatchedMapOptions } from "./batched-items.ts";
+import { Collector, type EndedItem } from "./collector.ts";
 import { Item } from "./item.ts";
 import { type BatchOwner, ItemBatch } from "./item-batch.ts";
 
 import { failed, runItem, succeeded } from "./run-item.ts";
 import { type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
-
-/** The items of a batched map, and how one is run. */
-export interface BatchedItems {
-  readonly source: ItemSource;
-  /** The name of an item; without a value when only its index matters. */
-  readonly nameOf: (index: number, value?: unknown) => string;
-  readonly run: (item: Item) => Promise<unknown>;
-}
-
-export interface BatchedMapOptions {
-  readonly name: string | undefined;
-  /** Items whose code runs at once. */
-  readonly permits: number;
-  readonly maxItems: number;
-  /** Bytes that one operation may hold. */
-  readonly maxBytes: number;
-  /** Updates that may be on their way: what is finished, but would run again after a crash. */
-  readonly maxUnacknowledged: number;
-  readonly completionConfig: CompletionConfig | undefined;
-  readonly itemSerdes: AnySerdes | undefined;
-  readonly collect: Collect | undefined;
-  /** Called with the bytes of each payload in which a batch's outcomes were written. */
-  readonly onPacked: (bytes: number) => void;
-}
 
 /** So many finished batches may be on their way however large they are: one travels, the next one fills. */
 const MIN_UNACKNOWLEDGED_BATCHES = 2;
