@@ -27,13 +27,17 @@ export function estimateCost(counters: ExecutionCounters): Cost {
 
 /** Why AWS would refuse what ran here with its limits lifted; empty when it would not. */
 export function refusalsOnAws(counters: ExecutionCounters): string[] {
-  const refusals: string[] = [];
-  const operations = quotaOperations(counters);
+  return refusals(quotaOperations(counters), counters.dataBytes);
+}
+
+/** Why AWS would refuse an execution; empty when it would not. */
+export function refusals(operations: number, dataBytes: number): string[] {
+  const found: string[] = [];
   if (operations > MAX_OPERATIONS) {
-    refusals.push(`${formatCount(operations)} operations, and its limit is ${formatCount(MAX_OPERATIONS)}`);
+    found.push(`${formatCount(operations)} operations, and its limit is ${formatCount(MAX_OPERATIONS)}`);
   }
-  if (counters.dataBytes > MAX_DATA_BYTES) {
-    refusals.push(`${formatBytes(counters.dataBytes)} written, and its limit is ${formatBytes(MAX_DATA_BYTES)}`);
+  if (dataBytes > MAX_DATA_BYTES) {
+    found.push(`${formatBytes(dataBytes)} written, and its limit is ${formatBytes(MAX_DATA_BYTES)}`);
   }
-  return refusals;
+  return found;
 }

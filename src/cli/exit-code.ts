@@ -35,6 +35,7 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
 
 const BY_ERROR: Readonly<Record<string, ExitCode>> = {
   ERR_USAGE: ExitCode.USAGE,
+  ERR_PLAN_ITEMS_UNKNOWN: ExitCode.USAGE,
   ERR_EVENT_INVALID: ExitCode.USAGE,
   ERR_EVENT_UNREADABLE: ExitCode.USAGE,
   ERR_HANDLER_MISSING: ExitCode.HANDLER,

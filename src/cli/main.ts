@@ -9,7 +9,6 @@ import { Output } from "./output.ts";
 const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
 
 interface CommonOptions {
-  db: string;
   json?: true;
   verbose?: true;
 }
@@ -33,6 +32,19 @@ function parseBytes(text: string): number {
   throw new InvalidArgumentError('Give bytes, as in 500000, 250MB or 2GB, or "unlimited".');
 }
 
+function parseDuration(text: string): number {
+  const found = /^(\d+(?:\.\d+)?)(ms|s)?$/i.exec(text);
+  if (found !== null) return Number(found[1]) * (found[2]?.toLowerCase() === "s" ? 1_000 : 1);
+  throw new InvalidArgumentError("Give milliseconds, as in 20 or 20ms, or seconds, as in 0.5s.");
+}
+
+function parseSample(text: string): number {
+  if (text === "all") return Number.POSITIVE_INFINITY;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1) return value;
+  throw new InvalidArgumentError('Give a whole number from 1 on, or "all".');
+}
+
 function parseName(text: string): string {
   if (text === "last") throw new InvalidArgumentError('"last" means the latest execution; choose another name.');
   if (/^[\w-]{1,64}$/.test(text)) return text;
@@ -46,8 +58,8 @@ function buildProgram(done: (code: ExitCode) => void): Command {
     .addHelpText("after", `\nExit codes:\n${EXIT_CODE_MEANINGS.map(describeExitCode).join("\n")}`);
 
   const perform =
-    <Options extends CommonOptions>(load: () => Promise<Action<Options>>) =>
-    async (target: string, options: Options): Promise<void> => {
+    <Options extends object>(load: () => Promise<Action<Options>>) =>
+    async (target: string, options: Options & CommonOptions): Promise<void> => {
       const output = new Output({ json: options.json === true, verbose: isVerbose(options.verbose) });
       try {
         const action = await load();
@@ -63,6 +75,19 @@ function buildProgram(done: (code: ExitCode) => void): Command {
     command
       .option("--db <file>", "the journal", DEFAULT_JOURNAL)
       .option("--json", "JSON on standard output, one document a line")
+      .option("--verbose", "stack traces with errors");
+
+  const withTrialOptions = (command: Command): Command =>
+    command
+      .option("--event <json|@file|->", "the input, as JSON, from a file or from standard input", "{}")
+      .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
+      .addOption(
+        new Option("--latency <duration>", "what a request to the service takes")
+          .argParser(parseDuration)
+          .default(20, "20ms"),
+      )
+      .option("--yes", "do not ask before the steps are run")
+      .option("--json", "JSON on standard output")
       .option("--verbose", "stack traces with errors");
 
   const withEngineOptions = (command: Command): Command =>
@@ -106,8 +131,26 @@ function buildProgram(done: (code: ExitCode) => void): Command {
     ),
   ).action(perform(async () => (await import("./run-command.ts")).resumeCommand));
 
+  withTrialOptions(
+    program
+      .command("plan")
+      .description(
+        "predict operations, requests, data, time and cost of the whole input, from a sample that really runs",
+      )
+      .argument("<handler file>", "a file that exports the handler")
+      .addOption(
+        new Option("--sample <items|all>", "items of each map to run").argParser(parseSample).default(1_000, "1000"),
+      )
+      .addOption(
+        new Option("--items <n>", "how many items a map has that reads them one after the other").argParser(
+          parseSample,
+        ),
+      ),
+  ).action(perform(async () => (await import("./plan-command.ts")).planCommand));
+
   withCommonOptions(program.command("list").description("list the executions of the journal, newest first")).action(
-    (options: CommonOptions) => perform(async () => (await import("./inspect-command.ts")).listCommand)("", options),
+    (options: CommonOptions & { db: string }) =>
+      perform(async () => (await import("./inspect-command.ts")).listCommand)("", options),
   );
 
   withCommonOptions(

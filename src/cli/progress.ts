@@ -21,13 +21,19 @@ export interface BatchProgress {
   ended: boolean;
 }
 
-/** What the runtime announces of a batch, over the diagnostics channel `durable-fanout:batch`. */
+/** On which the runtime announces each map and parallel that it begins. */
+export const BATCH_CHANNEL = "durable-fanout:batch";
+
+/** What it announces. */
 export interface BatchAnnouncement {
   executionArn: string;
   /** Wire id of the map or parallel. */
   operationId: string;
   name?: string | undefined;
   total: number;
+  isTotalKnown: boolean;
+  /** Items that share an operation; undefined where they do not. */
+  batchItems: number | undefined;
   /** Live counts, read when progress is shown. */
   counts(): { succeeded: number; failed: number; running: number };
 }

@@ -12,6 +12,7 @@ import { type HandlerModule, loadHandlerModule } from "./handler-module.ts";
 import { openJournal } from "./journal-file.ts";
 import type { Output } from "./output.ts";
 import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
+import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
 
 interface EngineOptions {
   db: string;
@@ -34,7 +35,7 @@ export interface ResumeOptions extends EngineOptions {
 export async function runCommand(output: Output, handlerFile: string, options: RunOptions): Promise<ExitCode> {
   quietStandardOutput();
   const input = await readEvent(options.event);
-  tellQuotas({ maxOperations: options.maxOperations, maxDataBytes: options.maxData });
+  tellQuotas(options.maxOperations, options.maxData);
   const module = await loadHandlerModule(handlerFile, options.export);
   const settings: RunSettings = {
     handlerFile: module.file,
@@ -76,10 +77,7 @@ export async function resumeCommand(output: Output, target: string, options: Res
       const message = `The journal does not say which handler ${earlier.name} belongs to. Name its file with --handler.`;
       throw new DurableError("ERR_HANDLER_UNKNOWN", message);
     }
-    tellQuotas({
-      maxOperations: options.maxOperations ?? kept.maxOperations,
-      maxDataBytes: options.maxData ?? kept.maxDataBytes,
-    });
+    tellQuotas(options.maxOperations ?? kept.maxOperations, options.maxData ?? kept.maxDataBytes);
     const module = await loadHandlerModule(handlerFile, options.export ?? kept.handlerExport);
     const settings: RunSettings = {
       handlerFile: module.file,
@@ -97,9 +95,6 @@ export async function resumeCommand(output: Output, target: string, options: Res
   }
 }
 
-/** From here on a limit is none. */
-const LARGEST_QUOTA = 1_000_000_000;
-
 /** Between a failed invocation and the next one; the service's longer pause helps nobody who is watching. */
 const RETRY_PAUSE_MS = 1_000;
 
@@ -110,23 +105,6 @@ function createEngine(journal: Journal, settings: RunSettings): LocalEngine {
     quotas: { operations: settings.maxOperations, dataBytes: settings.maxDataBytes },
     invocation: { retryPauseMs: RETRY_PAUSE_MS },
   });
-}
-
-/** Lets the runtime warn by the limits of this run, not by those that were lifted; a variable that is set stays. */
-function tellQuotas({ maxOperations, maxDataBytes }: Partial<RunSettings>): void {
-  const set = (variable: string, limit: number | undefined): void => {
-    if (limit !== undefined) process.env[variable] ||= limit <= LARGEST_QUOTA ? String(limit) : "unlimited";
-  };
-  set("DURABLE_FANOUT_QUOTA_OPERATIONS", maxOperations);
-  set("DURABLE_FANOUT_QUOTA_DATA_BYTES", maxDataBytes);
-}
-
-/** A handler's own console output is said along the way: standard output is for the result. */
-function quietStandardOutput(): void {
-  const { error } = console;
-  console.log = error;
-  console.info = error;
-  console.debug = error;
 }
 
 function findByName(engine: LocalEngine, name: string): ExecutionSummary | undefined {

@@ -5,11 +5,9 @@ import type { LocalEngine } from "../local/engine.ts";
 import { type ExecutionCounters, noCounters } from "../local/journal.ts";
 import { quotaOperations } from "./cost.ts";
 import type { Output } from "./output.ts";
-import { type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
+import { BATCH_CHANNEL, type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
 import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
 
-/** On which the runtime announces each map and parallel that it begins. */
-const BATCH_CHANNEL = "durable-fanout:batch";
 const JSON_EVERY_MS = 1_000;
 
 /** What this process did for the execution, apart from what earlier ones had done. */

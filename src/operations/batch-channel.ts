@@ -16,6 +16,8 @@ export interface BatchAnnouncement {
   readonly batchItems: number | undefined;
   /** Items or branches in all; of items that are read one after the other, those read so far. */
   readonly total: number;
+  /** False while items are still to be read, one after the other. */
+  readonly isTotalKnown: boolean;
   /** As they are now: read it whenever progress is to be shown. */
   counts(): { succeeded: number; failed: number; running: number };
 }

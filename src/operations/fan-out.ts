@@ -234,6 +234,7 @@ class FanOut<T> {
   async run(name: string | undefined): Promise<Batch<T>> {
     const leave = announceFanOut(this.#execution, this.#scope, sizeOf(name, this.#branches, this.#config), {
       total: this.#branches.count,
+      isTotalKnown: true,
       counts: () => {
         const { succeeded, failed } = this.#completion;
         return { succeeded, failed, running: this.#items.length - succeeded - failed };

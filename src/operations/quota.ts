@@ -98,7 +98,7 @@ export function announceFanOut(
   execution: Execution,
   scope: Scope,
   size: FanOutSize,
-  progress: Pick<BatchAnnouncement, "total" | "counts">,
+  progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts">,
 ): () => void {
   const { kind, name, nesting, batchItems } = size;
   const announcement: BatchAnnouncement = {
@@ -107,6 +107,9 @@ export function announceFanOut(
     ...{ kind, name, nesting, batchItems },
     get total() {
       return progress.total;
+    },
+    get isTotalKnown() {
+      return progress.isTotalKnown;
     },
     counts: () => progress.counts(),
   };

@@ -74,7 +74,8 @@ describe("progress", () => {
     for (const first of ["announcement", "update"]) {
       const progress = new Progress();
       if (first === "update") progress.apply([MAP]);
-      progress.announce({ executionArn: "arn", operationId: "m", total: 40, counts: () => counts });
+      const totals = { total: 40, isTotalKnown: true, batchItems: undefined };
+      progress.announce({ executionArn: "arn", operationId: "m", ...totals, counts: () => counts });
       if (first === "announcement") progress.apply([MAP]);
       expect(progress.batches()[0]).toMatchObject({ unit: "items", done: 7, failed: 1, running: 2, total: 40 });
     }

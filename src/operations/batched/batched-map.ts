@@ -73,11 +73,12 @@ export class BatchedMap<T> implements BatchOwner {
   async run(): Promise<Batch<T>> {
     const completion = this.#completion;
     const collector = this.#collector;
+    const source = this.#source;
     const { name, maxItems: batchItems, completionConfig } = this.#options;
     const size = {
       kind: "map",
       name,
-      total: this.#source.total,
+      total: source.total,
       nesting: "NESTED",
       batchItems,
       completionConfig,
@@ -85,6 +86,9 @@ export class BatchedMap<T> implements BatchOwner {
     const leave = announceFanOut(this.#execution, this.#scope, size, {
       get total() {
         return completion.total;
+      },
+      get isTotalKnown() {
+        return source.total !== undefined;
       },
       counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: collector.running }),
     });

@@ -1,0 +1,54 @@
+import { childPath, type OperationPath, operationId } from "../core/ids.ts";
+import type { Operation } from "../core/wire.ts";
+
+/** Ids that were claimed and never written (a combinator nobody awaited, an item without operations) leave gaps. */
+const MAX_GAP = 1_000;
+/** Contexts without an operation of their own, one inside the other. */
+const MAX_VIRTUAL_DEPTH = 3;
+
+/**
+ * Finds where each operation stands in the code. Ids are made from paths by a hash, so paths are tried until all the
+ * operations of a context are found.
+ */
+export function findPaths(operations: readonly Operation[]): Map<string, OperationPath> {
+  const paths = new Map<string, OperationPath>();
+  const ids = new Set<string>();
+  const children = new Map<string | undefined, number>();
+  for (const { Id, ParentId, Type } of operations) {
+    if (Id === undefined || Type === "EXECUTION") continue;
+    ids.add(Id);
+    children.set(ParentId, (children.get(ParentId) ?? 0) + 1);
+  }
+  /** Looks for `left` operations below `path`; returns how many are still missing. */
+  const search = (path: OperationPath | undefined, wanted: number, virtualDepth: number): number => {
+    let left = wanted;
+    let gap = 0;
+    for (let index = 1; left > 0 && gap < MAX_GAP; index++) {
+      const here = childPath(path, index);
+      const id = operationId(here);
+      const before = left;
+      if (ids.has(id)) {
+        paths.set(id, here);
+        left--;
+        search(here, children.get(id) ?? 0, 0);
+      } else if (virtualDepth < MAX_VIRTUAL_DEPTH && isVirtual(here, MAX_VIRTUAL_DEPTH - virtualDepth)) {
+        left = search(here, left, virtualDepth + 1);
+      }
+      gap = left === before ? gap + 1 : 0;
+      // Inside a context without an operation nobody knows how many there are.
+      if (virtualDepth > 0 && gap > 1) break;
+    }
+    return left;
+  };
+  const isVirtual = (path: OperationPath, depth: number): boolean => {
+    const first = childPath(path, 1);
+    return ids.has(operationId(first)) || (depth > 1 && isVirtual(first, depth - 1));
+  };
+  search(undefined, children.get(undefined) ?? 0, 0);
+  return paths;
+}
+
+/** The index of the item of a map that the operation at `path` belongs to, from 0. */
+export function itemIndex(mapPath: OperationPath, path: OperationPath): number {
+  return Number(path.slice(mapPath.length + 1).split("-", 1)[0]) - 1;
+}

@@ -1,0 +1,25 @@
+/** A handler's own console output is said along the way: standard output is for the result. */
+export function quietStandardOutput(): void {
+  const { error } = console;
+  console.log = error;
+  console.info = error;
+  console.debug = error;
+}
+
+/** From here on a limit is none. */
+const LARGEST_QUOTA = 1_000_000_000;
+
+/** Lets the runtime warn by the limits of this run, not by those that were lifted; a variable that is set stays. */
+export function tellQuotas(maxOperations: number | undefined, maxDataBytes: number | undefined): void {
+  const set = (variable: string, limit: number | undefined): void => {
+    if (limit !== undefined) process.env[variable] ||= limit <= LARGEST_QUOTA ? String(limit) : "unlimited";
+  };
+  set("DURABLE_FANOUT_QUOTA_OPERATIONS", maxOperations);
+  set("DURABLE_FANOUT_QUOTA_DATA_BYTES", maxDataBytes);
+}
+
+/** For a run that is to find out what would be too much. */
+export function liftQuotas(): void {
+  process.env["DURABLE_FANOUT_QUOTA_OPERATIONS"] = "unlimited";
+  process.env["DURABLE_FANOUT_QUOTA_DATA_BYTES"] = "unlimited";
+}
