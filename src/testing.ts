@@ -1,6 +1,7 @@
 export { systemClock, VirtualClock } from "./local/clock.ts";
-export { type ExecutionSummary, LocalEngine, type LocalEngineOptions, type StartRequest } from "./local/engine.ts";
-export type { ExecutionOutcome } from "./local/execution-record.ts";
+export { LocalEngine, type LocalEngineOptions, type StartRequest } from "./local/engine.ts";
+export type { ExecutionOutcome } from "./local/execution-outcome.ts";
+export type { ExecutionSummary } from "./local/executions.ts";
 export type { LocalFunction } from "./local/function-registry.ts";
 export type { HistoryEvent, HistoryOptions } from "./local/history.ts";
 export {

@@ -1,7 +1,8 @@
 import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
 import { counted, formatBytes, formatCount } from "../core/quantity.ts";
-import type { ExecutionSummary, LocalEngine } from "../local/engine.ts";
+import type { LocalEngine } from "../local/engine.ts";
+import type { ExecutionSummary } from "../local/executions.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
 import { quotaOperations } from "./cost.ts";
 import type { ExitCode } from "./exit-code.ts";

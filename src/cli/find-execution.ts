@@ -1,5 +1,6 @@
 import { DurableError } from "../core/errors.ts";
-import type { ExecutionSummary, LocalEngine } from "../local/engine.ts";
+import type { LocalEngine } from "../local/engine.ts";
+import type { ExecutionSummary } from "../local/executions.ts";
 
 /**
  * The execution that a command is about.

@@ -1,7 +1,7 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../core/quantity.ts";
-import type { ExecutionSummary } from "../local/engine.ts";
-import type { ExecutionOutcome } from "../local/execution-record.ts";
+import type { ExecutionOutcome } from "../local/execution-outcome.ts";
+import type { ExecutionSummary } from "../local/executions.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
 import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "./cost.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";

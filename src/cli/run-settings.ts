@@ -1,4 +1,4 @@
-import type { ExecutionSummary } from "../local/engine.ts";
+import type { ExecutionSummary } from "../local/executions.ts";
 
 /** What the journal keeps of the command line, so that `resume` needs none of it. */
 export interface RunSettings {

@@ -52,10 +52,13 @@ export class VirtualClock implements Clock {
     this.#nowMs = targetMs;
   }
 
-  /** Jumps to the next thing due and does it; false when there is none. */
-  skip(): boolean {
+  /**
+   * Jumps to the next thing due and does it; false, without a change, when there is none, or when it is due at
+   * `beforeMs` (epoch milliseconds; default: never) or later.
+   */
+  skip(beforeMs: number = Number.POSITIVE_INFINITY): boolean {
     const next = this.#next();
-    if (next === undefined) return false;
+    if (next === undefined || next.dueMs >= beforeMs) return false;
     this.#ring(next);
     return true;
   }

@@ -1,27 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
-import type { Clock } from "../core/time.ts";
-import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
+import type { ErrorObject, Operation } from "../core/wire.ts";
+import { CallbackHolds } from "./callback-holds.ts";
 import { Callbacks } from "./callbacks.ts";
 import { ChainedInvokes } from "./chained-invokes.ts";
 import { systemClock } from "./clock.ts";
 import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
-import { type ExecutionOutcome, ExecutionRecord, type RecordHost } from "./execution-record.ts";
+import type { ExecutionOutcome } from "./execution-outcome.ts";
+import { ExecutionRecord, type RecordHost } from "./execution-record.ts";
+import { type ExecutionSummary, Executions } from "./executions.ts";
 import { FunctionRegistry, type LocalFunction } from "./function-registry.ts";
 import { type HistoryEvent, type HistoryOptions, readHistory } from "./history.ts";
-import { IdleTime } from "./idle-time.ts";
+import { IdleTime, type SkippingClock } from "./idle-time.ts";
 import { checkInput } from "./input.ts";
 import {
-  type ExecutionCounters,
   type ExecutionHeader,
-  type ExecutionStatus,
   type ExternalCompletion,
   type Journal,
   type JournalExecution,
   MemoryJournal,
-  type ParentOperation,
 } from "./journal.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
+import type { OpenCallback } from "./open-callbacks.ts";
 import { copyOperation } from "./operation-table.ts";
 import { type LocalSettings, type LocalSettingsOptions, resolveLocalSettings } from "./settings.ts";
 
@@ -29,14 +29,14 @@ export interface LocalEngineOptions extends LocalSettingsOptions {
   /** Where executions are kept. Default: in memory. */
   readonly journal?: Journal;
   /** Default: the system's time. */
-  readonly clock?: Clock & { skip?(): boolean };
+  readonly clock?: SkippingClock;
   /**
    * Whether virtual time may go on until a callback has waited for too long. It does so only when nothing runs and
-   * nothing else is due before; it cannot know of somebody outside who is about to complete the callback. With `false`
-   * it stands still then, until the callback is completed or the clock is moved by hand. A function is asked each time.
+   * nothing else is due before; it cannot know of somebody outside who is about to complete the callback (see
+   * `holdCallback`). With `false` it stands still then, until the callback is completed or the clock is moved by hand.
    * Default true.
    */
-  readonly skipCallbackTimeouts?: boolean | (() => boolean);
+  readonly skipCallbackTimeouts?: boolean;
 }
 
 export interface StartRequest {
@@ -46,26 +46,10 @@ export interface StartRequest {
   /** JSON text. Default: none, which a handler sees as `{}`. */
   readonly input?: string;
   readonly executionTimeoutSeconds?: number;
+  /** The tenant that the function is invoked for; its Lambda context says so. */
+  readonly tenantId?: string;
   /** Kept with the execution, to be found again. */
   readonly metadata?: Readonly<Record<string, string>>;
-}
-
-/** An execution as the journal has it. */
-export interface ExecutionSummary {
-  readonly arn: string;
-  readonly name: string;
-  readonly functionName: string;
-  readonly input: string | undefined;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** The operation of another execution that began this one. */
-  readonly parent: ParentOperation | undefined;
-  readonly status: ExecutionStatus;
-  /** Epoch milliseconds. */
-  readonly startTimestamp: number;
-  readonly endTimestamp: number | undefined;
-  readonly result: string | undefined;
-  readonly error: ErrorObject | undefined;
-  readonly counters: ExecutionCounters;
 }
 
 /** Milliseconds that `close` leaves to code that is running. */
@@ -77,11 +61,13 @@ const CLOSE_GRACE_MS = 1_000;
  */
 export class LocalEngine {
   readonly #journal: Journal;
-  readonly #clock: Clock & { skip?(): boolean };
+  readonly #clock: SkippingClock;
   readonly #settings: LocalSettings;
   readonly #functions = new FunctionRegistry();
-  readonly #running = new Map<string, { record: ExecutionRecord; execution: LocalExecution }>();
+  readonly #recordHost: RecordHost;
+  readonly #executions: Executions;
   readonly #listeners = new Set<(event: ExecutionEvent) => void>();
+  readonly #holds: CallbackHolds;
   readonly #idleTime: IdleTime;
   readonly #invokes: ChainedInvokes;
   readonly #callbacks: Callbacks;
@@ -95,12 +81,17 @@ export class LocalEngine {
     this.#settings = resolveLocalSettings(settings);
     this.#journal = journal ?? new MemoryJournal();
     this.#clock = clock ?? systemClock;
-    const running = this.#running;
-    const skipsCallbacks = () =>
-      typeof skipCallbackTimeouts === "function" ? skipCallbackTimeouts() : skipCallbackTimeouts;
-    this.#idleTime = new IdleTime(this.#clock, skipsCallbacks, function* () {
-      for (const { execution } of running.values()) yield execution.nextWake;
-    });
+    this.#recordHost = {
+      journal: this.#journal,
+      quotas: this.#settings.quotas,
+      newChildArn: (start) => this.#invokes.newChildArn(start),
+      onNews: (arn, ids) => {
+        if (this.#listeners.size > 0) this.#tell({ type: "operations-changed", arn, changedIds: [...ids] });
+      },
+    };
+    this.#executions = new Executions(this.#recordHost);
+    this.#holds = new CallbackHolds(this.#executions, !skipCallbackTimeouts);
+    this.#idleTime = new IdleTime(this.#clock, () => this.#holds.limitMs);
     this.#callbacks = new Callbacks((arn, action) => this.#change(arn, action), this.#settings.quotas);
     this.#invokes = new ChainedInvokes({
       clock: this.#clock,
@@ -125,6 +116,11 @@ export class LocalEngine {
    */
   registerFunction(functionName: string, run: LocalFunction): void {
     this.#functions.add({ kind: "plain", name: functionName, run });
+  }
+
+  /** Whether a chained invoke of this name, `name:version` or ARN finds a function. */
+  isRegistered(functionName: string): boolean {
+    return this.#functions.find(functionName) !== undefined;
   }
 
   /**
@@ -157,6 +153,7 @@ export class LocalEngine {
       startMs: this.#clock.now(),
       timeoutSeconds: request.executionTimeoutSeconds,
       metadata: request.metadata ?? {},
+      ...(request.tenantId === undefined ? {} : { tenantId: request.tenantId }),
     };
     return this.#create(header, handler);
   }
@@ -169,8 +166,7 @@ export class LocalEngine {
    */
   resume(arnOrName: string): LocalExecution {
     this.#checkOpen();
-    const found = this.#find(arnOrName);
-    if (found === undefined) throw unknownExecution(arnOrName);
+    const found = this.#executions.get(arnOrName);
     return this.#open(found, this.#functions.handlerOf(found.header.functionName));
   }
 
@@ -179,34 +175,48 @@ export class LocalEngine {
    * another execution.
    */
   find(arnOrName: string): ExecutionSummary | undefined {
-    const found = this.#find(arnOrName);
-    return found && this.#summarize(found);
+    const found = this.#executions.find(arnOrName);
+    return found && this.#executions.summarize(found);
   }
 
   /** All executions, in the order of their start. */
   list(): ExecutionSummary[] {
-    return this.#journal.executions().map((execution) => this.#summarize(execution));
+    return this.#journal.executions().map((execution) => this.#executions.summarize(execution));
   }
 
   /** All operations of an execution, in the order of their start. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   operations(arn: string): Operation[] {
-    const record = this.#running.get(arn)?.record ?? this.#recordOf(this.#get(arn));
-    return Array.from(record.operations(), copyOperation);
+    return Array.from(this.#executions.recordOf(arn).operations(), copyOperation);
+  }
+
+  /** One operation, if it has begun. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  operation(arn: string, operationId: string): Operation | undefined {
+    const operation = this.#executions.recordOf(arn).operation(operationId);
+    return operation && copyOperation(operation);
+  }
+
+  /** The callbacks of an execution that nobody has completed yet. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  openCallbacks(arn: string): OpenCallback[] {
+    const record = this.#executions.recordOf(arn);
+    return record.status === "RUNNING" ? record.openCallbacks() : [];
   }
 
   /** The events of an execution, in the service's format. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   history(arn: string, options?: HistoryOptions): HistoryEvent[] {
-    const { header } = this.#get(arn);
+    const { header } = this.#executions.get(arn);
     return readHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
   }
 
-  /** Ends a running execution; an invocation in flight is not interrupted, but its next checkpoint is refused. */
+  /**
+   * Ends a running execution. An invocation in flight is not interrupted, but its next checkpoint is refused; what it
+   * has begun goes on. The chained invoke that began the execution, if one did, ends as STOPPED with the same error.
+   */
   stop(arn: string, error: ErrorObject = {}): void {
-    const found = this.#get(arn);
+    const found = this.#executions.get(arn);
     const stopped: ExecutionOutcome = { status: "STOPPED", error };
-    const live = this.#running.get(found.header.arn);
-    if (live !== undefined) live.execution.finish(stopped);
-    else this.#recordOf(found).finish(stopped, this.#clock.now());
+    const running = this.#executions.runningOne(found.header.arn);
+    if (running !== undefined) running.execution.finish(stopped);
+    else this.#executions.rebuilt(found).finish(stopped, this.#clock.now());
   }
 
   /**
@@ -233,6 +243,27 @@ export class LocalEngine {
     this.#callbacks.heartbeat(callbackId);
   }
 
+  /**
+   * Keeps virtual time from going on by itself to the moment at which this callback times out, until the returned
+   * function is called: somebody is about to complete it.
+   * @throws ServiceRefusal `InvalidParameterValueException` when it is no callback's id
+   */
+  holdCallback(callbackId: string): () => void {
+    const release = this.#holds.hold(callbackId);
+    return () => {
+      release();
+      this.#idleTime.countRunning(0);
+    };
+  }
+
+  /**
+   * Resolves when no code of a function runs and virtual time does not go on by itself: everything has ended, or waits
+   * for somebody outside.
+   */
+  rest(): Promise<void> {
+    return this.#idleTime.rest();
+  }
+
   /** Calls `listener` with what happens to executions, until the returned function is called. */
   subscribe(listener: (event: ExecutionEvent) => void): () => void {
     this.#listeners.add(listener);
@@ -244,7 +275,7 @@ export class LocalEngine {
     if (this.#closed) return;
     this.#closed = true;
     this.#idleTime.stop();
-    const ended = Array.from(this.#running.values(), ({ execution }) => execution.close(CLOSE_GRACE_MS));
+    const ended = Array.from(this.#executions.running(), ({ execution }) => execution.close(CLOSE_GRACE_MS));
     await Promise.all([...ended, this.#invokes.close(CLOSE_GRACE_MS)]);
     this.#journalClosed = true;
     this.#journal.close();
@@ -253,8 +284,9 @@ export class LocalEngine {
   /** Completes a chained invoke of an execution that runs. */
   #complete(arn: string, operationId: string, completion: ExternalCompletion): void {
     if (this.#journalClosed) return;
+    const running = this.#executions.runningOne(arn);
     try {
-      this.#running.get(arn)?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
+      running?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
     } catch {
       // The journal cannot be written: the execution's result says so.
     }
@@ -262,14 +294,15 @@ export class LocalEngine {
 
   /** Changes an execution, whether it runs or not; false when there is none. */
   #change(arn: string, action: (record: ExecutionRecord, nowMs: number) => void): boolean {
-    const live = this.#running.get(arn)?.execution;
-    if (live !== undefined) {
-      live.change(action);
+    const running = this.#executions.runningOne(arn);
+    if (running !== undefined) {
+      running.execution.change(action);
+      this.#idleTime.countRunning(0);
       return true;
     }
     const found = this.#journal.find("arn", arn);
     if (found === undefined) return false;
-    const record = this.#recordOf(found);
+    const record = this.#executions.rebuilt(found);
     if (!this.#journal.readOnly) record.closeInterrupted();
     action(record, this.#clock.now());
     return true;
@@ -277,19 +310,19 @@ export class LocalEngine {
 
   #create(header: ExecutionHeader, handler: LocalHandler): LocalExecution {
     this.#journal.create(header);
-    const record = new ExecutionRecord(header, this.#recordHost());
+    const record = new ExecutionRecord(header, this.#recordHost);
     record.counters.dataBytes = Buffer.byteLength(header.input ?? "");
     return this.#run(record, handler);
   }
 
   #open(found: JournalExecution, handler: LocalHandler): LocalExecution {
-    const live = this.#running.get(found.header.arn);
-    if (live !== undefined) return live.execution;
+    const running = this.#executions.runningOne(found.header.arn);
+    if (running !== undefined) return running.execution;
     if (found.status === "RUNNING" && this.#journal.readOnly) {
       const message = `The journal can only be read, and execution "${found.header.name}" has not ended. Open it to write.`;
       throw new DurableError("ERR_JOURNAL_READ_ONLY", message);
     }
-    const record = this.#recordOf(found);
+    const record = this.#executions.rebuilt(found);
     record.closeInterrupted();
     if (record.status === "RUNNING" && record.announcedEnd === undefined) {
       this.#invokes.resume(record, this.#clock.now());
@@ -311,7 +344,7 @@ export class LocalEngine {
       countRunning: (change) => this.#idleTime.countRunning(change),
       beginInvoke: (request) => this.#invokes.begin(record.header.arn, request),
     });
-    if (record.status === "RUNNING") this.#running.set(record.header.arn, { record, execution });
+    if (record.status === "RUNNING") this.#executions.begin({ record, execution });
     execution.run();
     // An execution that was suspended invokes nothing yet.
     this.#idleTime.countRunning(0);
@@ -320,53 +353,13 @@ export class LocalEngine {
 
   #emit(event: ExecutionEvent): void {
     if (event.type === "execution-ended") {
-      const parent = this.#running.get(event.arn)?.record.header.parent;
-      this.#running.delete(event.arn);
+      const parent = this.#executions.end(event.arn)?.record.header.parent;
       if (parent !== undefined) this.#invokes.childEnded(parent, event.outcome);
     }
+    this.#tell(event);
+  }
+
+  #tell(event: ExecutionEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
-
-  #find(wanted: string): JournalExecution | undefined {
-    if (wanted === "last") return this.#journal.last();
-    return this.#journal.find("arn", wanted) ?? this.#journal.find("name", wanted) ?? this.#journal.find("id", wanted);
-  }
-
-  #get(arn: string): JournalExecution {
-    const found = this.#find(arn);
-    if (found === undefined) throw unknownExecution(arn);
-    return found;
-  }
-
-  #recordOf({ header, counters }: JournalExecution): ExecutionRecord {
-    const record = new ExecutionRecord(header, this.#recordHost(), counters);
-    record.restore(this.#journal.entries(header.arn));
-    return record;
-  }
-
-  #recordHost(): RecordHost {
-    const newChildArn = (start: OperationUpdate): string | undefined => this.#invokes.newChildArn(start);
-    return { journal: this.#journal, quotas: this.#settings.quotas, newChildArn };
-  }
-
-  #summarize({ header, status, endMs, result, error, counters }: JournalExecution): ExecutionSummary {
-    return {
-      arn: header.arn,
-      name: header.name,
-      functionName: header.functionName,
-      input: header.input,
-      metadata: header.metadata,
-      parent: header.parent,
-      status,
-      startTimestamp: header.startMs,
-      endTimestamp: endMs,
-      result,
-      error,
-      counters: { ...(this.#running.get(header.arn)?.record.counters ?? counters) },
-    };
-  }
-}
-
-function unknownExecution(wanted: string): DurableError {
-  return new DurableError("ERR_EXECUTION_UNKNOWN", `There is no execution "${wanted}" in this journal.`);
 }

@@ -4,6 +4,8 @@ import type {
   CheckpointDurableExecutionResponse,
   GetDurableExecutionStateRequest,
   GetDurableExecutionStateResponse,
+  Operation,
+  OperationUpdate,
 } from "../core/wire.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 import { ServiceRefusal } from "./refusal.ts";
@@ -17,7 +19,7 @@ export interface ExecutionClientHost {
   readonly now: () => number;
   /** @throws when this invocation may no longer write. */
   readonly check: () => void;
-  readonly onCheckpoint: (updates: NonNullable<CheckpointDurableExecutionRequest["Updates"]>) => void;
+  readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
   /** The journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -38,7 +40,7 @@ export class ExecutionClient implements DurableExecutionClient {
     const updates = request.Updates ?? [];
     try {
       const answer = record.checkpoint(request.CheckpointToken, request.ClientToken, updates, now());
-      onCheckpoint(updates);
+      onCheckpoint(updates, answer.changed);
       return {
         CheckpointToken: answer.token,
         NewExecutionState: { Operations: [...answer.changed], NextMarker: undefined },

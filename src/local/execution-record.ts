@@ -1,7 +1,9 @@
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import { newCallbackId } from "./callback-id.ts";
+import type { CallbackTimer } from "./callback-timer.ts";
 import { charge } from "./charge.ts";
 import { executionIdOf } from "./execution-arn.ts";
+import { announcedEnd, type ExecutionOutcome, outcomeOf } from "./execution-outcome.ts";
 import type { InvokeRequest } from "./invoke-request.ts";
 import {
   type ExecutionCounters,
@@ -12,6 +14,7 @@ import {
   type JournalEntry,
   noCounters,
 } from "./journal.ts";
+import { describeOpenCallback, type OpenCallback } from "./open-callbacks.ts";
 import { copyOperation, copyUpdate, dataBytes, OperationTable, type TableTimer } from "./operation-table.ts";
 import { RecentAnswers } from "./recent-answers.ts";
 import { invalidParameter } from "./refusal.ts";
@@ -30,14 +33,8 @@ export interface RecordHost {
   readonly quotas: LocalQuotas;
   /** The ARN of the execution that a chained invoke is to begin; undefined when it begins none. */
   readonly newChildArn: (start: OperationUpdate) => string | undefined;
-}
-
-/** How an execution ended. */
-export interface ExecutionOutcome {
-  readonly status: Exclude<ExecutionStatus, "RUNNING">;
-  /** JSON text; absent when the handler returned undefined. */
-  readonly result?: string | undefined;
-  readonly error?: ErrorObject | undefined;
+  /** Operations changed by themselves or from outside. */
+  readonly onNews: (arn: string, ids: Iterable<string>) => void;
 }
 
 /**
@@ -58,8 +55,9 @@ export class ExecutionRecord {
   readonly #table: OperationTable;
   readonly #answers = new RecentAnswers<CheckpointAnswer>();
   #begunInvokes: InvokeRequest[] = [];
-  /** When the journal's last entry was written, epoch milliseconds; for a record that was restored. */
-  #lastMs = 0;
+  /** When the journal's last entry was written, epoch milliseconds. */
+  #lastMs: number;
+  /** What changed since the last answer, or the last event. */
   #undelivered = new Set<string>();
   #token = 0;
   /** The invocation under way. */
@@ -71,6 +69,7 @@ export class ExecutionRecord {
 
   constructor(header: ExecutionHeader, host: RecordHost, counters = noCounters()) {
     this.header = header;
+    this.#lastMs = header.startMs;
     this.counters = { ...counters };
     this.executionId = executionIdOf(header.arn);
     this.#host = host;
@@ -79,39 +78,7 @@ export class ExecutionRecord {
 
   /** Rebuilds the record from its journal. */
   restore(entries: Iterable<JournalEntry>): void {
-    let lastMs = this.header.startMs;
-    for (const entry of entries) {
-      lastMs = entry.atMs;
-      const changed = this.#table.apply(entry);
-      switch (entry.kind) {
-        case "begin":
-          this.#token = entry.token;
-          this.#invocation = { requestId: entry.requestId, startMs: entry.atMs };
-          this.#undelivered.clear();
-          break;
-        case "checkpoint":
-          this.#token = entry.token;
-          this.#announced = announcedEnd(entry.updates) ?? this.#announced;
-          this.#undelivered.clear();
-          break;
-        case "timers":
-        case "completion":
-          for (const id of changed) this.#undelivered.add(id);
-          break;
-        case "invocation":
-          this.#invocation = undefined;
-          this.#suspended = entry.error === undefined;
-          break;
-        case "heartbeat":
-          break;
-        case "end": {
-          const { status, result, error } = entry;
-          this.#end = outcomeOf(status, result, error);
-          break;
-        }
-      }
-    }
-    this.#lastMs = lastMs;
+    for (const entry of entries) this.#apply(entry);
   }
 
   /** Writes down that the process of the last invocation ended before the invocation did, if that is so. */
@@ -156,6 +123,26 @@ export class ExecutionRecord {
     return this.#table.get(id);
   }
 
+  /** Undefined when the callback is not open. */
+  callbackTimer(id: string): CallbackTimer | undefined {
+    return this.#table.callbackTimer(id);
+  }
+
+  /** When the first of the open callbacks times out, epoch milliseconds; Infinity for never. */
+  get firstCallbackDueMs(): number {
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const [, { dueMs }] of this.#table.openCallbacks())
+      if (dueMs !== undefined && dueMs < firstMs) firstMs = dueMs;
+    return firstMs;
+  }
+
+  openCallbacks(): OpenCallback[] {
+    const operationOf = (id: string): Operation | undefined => this.#table.get(id);
+    return Array.from(this.#table.openCallbacks(), ([id, timer]) =>
+      describeOpenCallback(this.header.arn, operationOf(id) as Operation, timer, operationOf),
+    );
+  }
+
   /** The chained invokes that have begun and not ended. */
   openInvokes(): InvokeRequest[] {
     return [...this.#table.openInvokes()];
@@ -179,12 +166,8 @@ export class ExecutionRecord {
   /** A new invocation begins: it gets a token, and the news since the last answer. */
   beginInvocation(requestId: string, nowMs: number): { token: string; updatedIds: string[] } {
     const counters = { ...this.counters, invocations: this.counters.invocations + 1 };
-    const token = this.#token + 1;
-    this.#write([{ kind: "begin", atMs: nowMs, token, requestId }], counters); // E1
-    this.#token = token;
-    this.#invocation = { requestId, startMs: nowMs };
     const updatedIds = [...this.#undelivered];
-    this.#undelivered = new Set();
+    this.#write([{ kind: "begin", atMs: nowMs, token: this.#token + 1, requestId }], counters);
     return { token: this.#tokenText(), updatedIds };
   }
 
@@ -217,12 +200,10 @@ export class ExecutionRecord {
       const assigned = this.#assign(updates);
       entries.push({ kind: "checkpoint", atMs: nowMs, token: next, clientToken, updates, ...assigned });
     }
-    this.#write(entries, counters); // E1
-    this.#token = next; // E2
-    this.#announced = announcedEnd(updates) ?? this.#announced;
     const changed = this.#undelivered;
+    for (const id of this.#write(entries, counters)) changed.add(id);
+    this.#token = next; // E2
     this.#undelivered = new Set();
-    for (const entry of entries) for (const id of this.#table.apply(entry)) changed.add(id);
     const operations = Array.from(changed, (id) => copyOperation(this.#table.get(id) as Operation)); // E4
     const answer = { token: this.#tokenText(), changed: operations };
     if (repetition !== undefined) this.#answers.add(repetition, answer, nowMs);
@@ -238,23 +219,19 @@ export class ExecutionRecord {
     if (this.#end !== undefined || this.#table.get(id)?.Status !== "STARTED") return; // E5, E6
     const entry: JournalEntry = { kind: "completion", atMs: nowMs, id, status, result, error };
     const bytes = dataBytes({ Payload: result, Error: error });
-    this.#write([entry], { ...this.counters, dataBytes: this.counters.dataBytes + bytes }); // E1
-    for (const changed of this.#table.apply(entry)) this.#undelivered.add(changed);
+    this.#writeNews([entry], { ...this.counters, dataBytes: this.counters.dataBytes + bytes });
   }
 
   /** Restarts the heartbeat timer of a callback. */
   heartbeat(id: string, nowMs: number): void {
-    const entry: JournalEntry = { kind: "heartbeat", atMs: nowMs, id };
-    this.#write([entry], this.counters); // E1
-    this.#table.apply(entry);
+    this.#write([{ kind: "heartbeat", atMs: nowMs, id }], this.counters);
   }
 
   /** Completes waits and retry delays whose time has come, and closes callbacks that have waited for too long. */
   completeTimers(nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const entries = this.#dueTimers(nowMs);
-    this.#write(entries, this.counters);
-    for (const entry of entries) for (const id of this.#table.apply(entry)) this.#undelivered.add(id);
+    if (entries.length > 0) this.#writeNews(entries, this.counters);
   }
 
   /** Writes down that an invocation is over; one that failed is metered like an operation when it is tried again. */
@@ -266,8 +243,6 @@ export class ExecutionRecord {
       counters.dataBytes += dataBytes({ Error: error });
     }
     this.#write([{ kind: "invocation", atMs: nowMs, ...this.#invocation, error }], counters);
-    this.#invocation = undefined;
-    this.#suspended = error === undefined;
   }
 
   finish(outcome: ExecutionOutcome, nowMs: number): void {
@@ -277,7 +252,6 @@ export class ExecutionRecord {
     // What a checkpoint announced is counted with it.
     if (this.#announced === undefined) counters.dataBytes += dataBytes({ Payload: result, Error: error });
     this.#write([{ kind: "end", atMs: nowMs, status, result, error }], counters);
-    this.#end = outcomeOf(status, result, error);
   }
 
   #dueTimers(nowMs: number): JournalEntry[] {
@@ -301,26 +275,54 @@ export class ExecutionRecord {
     return assigned === undefined ? {} : { assigned };
   }
 
-  #write(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
-    if (entries.length > 0) this.#host.journal.append(this.header.arn, entries, counters);
+  /** Writes what happened apart from checkpoints. */
+  #writeNews(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
+    const changed = this.#write(entries, counters);
+    this.#host.onNews(this.header.arn, changed);
+  }
+
+  /** Returns the ids of the operations that changed. */
+  #write(entries: readonly JournalEntry[], counters: ExecutionCounters): Set<string> {
+    if (entries.length > 0) this.#host.journal.append(this.header.arn, entries, counters); // E1
     Object.assign(this.counters, counters);
+    const changed = new Set<string>();
+    for (const entry of entries) for (const id of this.#apply(entry)) changed.add(id);
+    return changed;
+  }
+
+  /** What follows from an entry, whether it was just written or read back; the ids of the operations that changed. */
+  #apply(entry: JournalEntry): Set<string> {
+    this.#lastMs = entry.atMs;
+    const changed = this.#table.apply(entry);
+    switch (entry.kind) {
+      case "begin":
+        this.#token = entry.token;
+        this.#invocation = { requestId: entry.requestId, startMs: entry.atMs };
+        this.#undelivered = new Set();
+        break;
+      case "checkpoint":
+        this.#token = entry.token;
+        this.#announced = announcedEnd(entry.updates) ?? this.#announced;
+        this.#undelivered = new Set();
+        break;
+      case "timers":
+      case "completion":
+        for (const id of changed) this.#undelivered.add(id);
+        break;
+      case "invocation":
+        this.#invocation = undefined;
+        this.#suspended = entry.error === undefined;
+        break;
+      case "heartbeat":
+        break;
+      case "end":
+        this.#end = outcomeOf(entry.status, entry.result, entry.error);
+        break;
+    }
+    return changed;
   }
 
   #tokenText(): string {
     return Buffer.from(`${this.executionId}:${this.#token}`).toString("base64");
   }
-}
-
-function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
-  const last = updates.at(-1);
-  if (last?.Type !== "EXECUTION") return undefined;
-  return outcomeOf(last.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED", last.Payload, last.Error);
-}
-
-function outcomeOf(
-  status: ExecutionOutcome["status"],
-  result: string | undefined,
-  error: ErrorObject | undefined,
-): ExecutionOutcome {
-  return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
 }

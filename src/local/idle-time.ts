@@ -1,59 +1,63 @@
 import type { Clock } from "../core/time.ts";
 
-/** When an execution goes on by itself. */
-export interface Wake {
-  /** Epoch milliseconds. */
-  readonly dueMs: number;
-  /** A callback has then waited for too long. */
-  readonly isCallback: boolean;
+/** A clock that may be able to jump to the next moment at which something is due. */
+export interface SkippingClock extends Clock {
+  /**
+   * Jumps to the next thing due and does it; false, without a change, when there is none, or when it is due at
+   * `beforeMs` (epoch milliseconds) or later.
+   */
+  skip?(beforeMs?: number): boolean;
 }
 
 /**
  * Moves virtual time on when nothing runs: to the next thing due.
  *
  * V1  Time stands still while an invocation or a function runs.
- * V2  A callback may be completed from outside at any moment; whether time goes on without that is the caller's choice.
+ * V2  It also stops before a callback that is held would time out.
  */
 export class IdleTime {
-  readonly #clock: Clock & { skip?(): boolean };
-  readonly #skipsCallbacks: () => boolean;
-  readonly #wakes: () => Iterable<Wake | undefined>;
+  readonly #clock: SkippingClock;
+  readonly #limitMs: () => number;
   #running = 0;
+  #isLooking = false;
   #stopped = false;
+  #atRest: (() => void)[] = [];
 
-  constructor(
-    clock: Clock & { skip?(): boolean },
-    skipsCallbacks: () => boolean,
-    /** Of the executions under way. */
-    wakes: () => Iterable<Wake | undefined>,
-  ) {
+  /** `limitMs` gives the first moment that time must not reach by itself. */
+  constructor(clock: SkippingClock, limitMs: () => number) {
     this.#clock = clock;
-    this.#skipsCallbacks = skipsCallbacks;
-    this.#wakes = wakes;
+    this.#limitMs = limitMs;
   }
 
-  /** Something begins (1) or ends (-1); 0 only looks whether anything runs. */
+  /** Something begins (1) or ends (-1); 0 only looks whether time may go on. */
   countRunning(change: 1 | 0 | -1): void {
     this.#running += change;
-    if (this.#clock.skip !== undefined && this.#running === 0) this.#skip();
+    if (this.#running === 0) this.#look();
+  }
+
+  /** Resolves when nothing runs, and time does not go on by itself. */
+  rest(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#atRest.push(resolve);
+      this.#look();
+    });
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  #skip(): void {
+  #look(): void {
+    const mayMatter = this.#clock.skip !== undefined || this.#atRest.length > 0;
+    if (this.#isLooking || !mayMatter) return;
+    this.#isLooking = true;
     // Whoever is about to go to sleep does so first.
     setImmediate(() => {
-      if (this.#running > 0 || this.#stopped || !this.#mayGoOn()) return; // V1
-      if (this.#clock.skip?.()) this.#skip();
+      this.#isLooking = false;
+      if (this.#running > 0 && !this.#stopped) return; // V1
+      if (!this.#stopped && this.#clock.skip?.(this.#limitMs()))
+        this.#look(); // V2
+      else for (const resolve of this.#atRest.splice(0)) resolve();
     });
-  }
-
-  /** V2 */
-  #mayGoOn(): boolean {
-    let next: Wake | undefined;
-    for (const wake of this.#wakes()) if (wake !== undefined && wake.dueMs < (next?.dueMs ?? Infinity)) next = wake;
-    return next === undefined || !next.isCallback || this.#skipsCallbacks();
   }
 }

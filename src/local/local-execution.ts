@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { DurableExecutionInvocationInputWithClient } from "../client/client.ts";
 import { DurableError } from "../core/errors.ts";
 import type { Clock, Timer } from "../core/time.ts";
-import type { CheckpointDurableExecutionRequest, ErrorObject } from "../core/wire.ts";
+import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 import { withDeadline, withPatience } from "./deadline.ts";
 import { functionArn } from "./execution-arn.ts";
 import { ExecutionClient } from "./execution-client.ts";
-import type { ExecutionOutcome, ExecutionRecord } from "./execution-record.ts";
-import type { Wake } from "./idle-time.ts";
+import type { ExecutionOutcome } from "./execution-outcome.ts";
+import type { ExecutionRecord } from "./execution-record.ts";
 import type { InvokeRequest } from "./invoke-request.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { readOutput } from "./output.ts";
@@ -27,9 +27,13 @@ export type ExecutionEvent =
   | {
       readonly type: "checkpoint";
       readonly arn: string;
-      readonly updates: NonNullable<CheckpointDurableExecutionRequest["Updates"]>;
+      readonly updates: readonly OperationUpdate[];
+      /** The operations that the answer brings. */
+      readonly changedIds: readonly string[];
       readonly counters: ExecutionRecord["counters"];
     }
+  /** Operations changed by themselves or from outside: timers, callbacks, chained invokes. */
+  | { readonly type: "operations-changed"; readonly arn: string; readonly changedIds: readonly string[] }
   | { readonly type: "execution-ended"; readonly arn: string; readonly outcome: ExecutionOutcome };
 
 /** What an execution needs of its engine. */
@@ -119,14 +123,6 @@ export class LocalExecution {
     } finally {
       this.#sleeper.wake();
     }
-  }
-
-  /** When the execution goes on by itself, and whether because a callback has then waited for too long. */
-  get nextWake(): Wake | undefined {
-    const { dueMs } = this.#sleeper;
-    if (dueMs === undefined) return undefined;
-    const timer = this.#record.nextTimer;
-    return { dueMs, isCallback: timer?.dueMs === dueMs && this.#record.operation(timer.id)?.Type === "CALLBACK" };
   }
 
   /** Begins no more invocations; resolves when the one in flight is over, or after `graceMs`. */
@@ -250,9 +246,10 @@ export class LocalExecution {
         if (this.#closed !== undefined) throw this.#closed;
         if (invocation.over) throw invalidParameter("Invalid checkpoint token");
       },
-      onCheckpoint: (updates) => {
+      onCheckpoint: (updates, changed) => {
         if (this.#host.isWatched()) {
-          this.#host.emit({ type: "checkpoint", arn: this.arn, updates, counters: this.#record.counters });
+          const changedIds = changed.map(({ Id: id }) => id as string);
+          this.#host.emit({ type: "checkpoint", arn: this.arn, updates, changedIds, counters: this.#record.counters });
         }
         for (const request of this.#record.takeBegunInvokes()) this.#host.beginInvoke(request);
       },

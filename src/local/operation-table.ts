@@ -71,6 +71,14 @@ export class OperationTable {
     return this.#invokes.values();
   }
 
+  openCallbacks(): IterableIterator<[string, CallbackTimer]> {
+    return this.#callbacks.entries();
+  }
+
+  callbackTimer(id: string): CallbackTimer | undefined {
+    return this.#callbacks.get(id);
+  }
+
   openInvoke(id: string): InvokeRequest | undefined {
     return this.#invokes.get(id);
   }

@@ -3,7 +3,7 @@ import type { Clock } from "../core/time.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import { TIMED_OUT, withDeadline } from "./deadline.ts";
 import { functionArn } from "./execution-arn.ts";
-import type { ExecutionOutcome } from "./execution-record.ts";
+import type { ExecutionOutcome } from "./execution-outcome.ts";
 import type { LocalFunction } from "./function-registry.ts";
 import type { InvokeRequest } from "./invoke-request.ts";
 import type { ExternalCompletion } from "./journal.ts";

@@ -5,22 +5,15 @@ export class Sleeper {
   readonly #clock: Clock;
   #alarm: Timer | undefined;
   #resolve: (() => void) | undefined;
-  #dueMs: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  /** When the sleep ends by itself, epoch milliseconds; undefined when awake. */
-  get dueMs(): number | undefined {
-    return this.#dueMs;
   }
 
   /** `dueMs` Infinity: until woken, but the process is kept alive. */
   until(dueMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#dueMs = dueMs;
       this.#alarm = this.#clock.after(dueMs - this.#clock.now(), () => this.wake());
     });
   }
@@ -29,7 +22,6 @@ export class Sleeper {
   wake(): void {
     this.#alarm?.cancel();
     this.#alarm = undefined;
-    this.#dueMs = undefined;
     this.#resolve?.();
     this.#resolve = undefined;
   }
