@@ -62,13 +62,15 @@ export class ChainedInvokes {
 
   /**
    * Goes on with what an execution had begun before it was interrupted.
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN`; what is resumed already goes on by itself
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN`; nothing has gone on then, unless it is a child that lacks a function
    */
   resume(record: ExecutionRecord, nowMs: number): void {
-    for (const request of record.openInvokes()) {
+    const requests = record.openInvokes();
+    for (const request of requests) this.#checkFunction(record, request);
+    for (const request of requests) {
       const { operationId, childArn } = request;
       if (childArn === undefined) {
-        this.#runAgain(record.header.arn, request);
+        this.begin(record.header.arn, request); // I2
         continue;
       }
       const found = this.#host.findChild(childArn);
@@ -109,14 +111,25 @@ export class ChainedInvokes {
     });
   }
 
-  /** I2 */
-  #runAgain(parentArn: string, request: InvokeRequest): void {
-    const target = this.#host.functions.find(request.functionName);
-    if (target === undefined) throw this.#host.functions.unknown(request.functionName);
-    if (target.kind === "plain") return this.begin(parentArn, request);
-    const message =
-      `"${request.functionName}" was a plain function when it was invoked, and is a durable one now. ` +
-      "Register it as it was to go on with what invoked it.";
-    throw new DurableError("ERR_FUNCTION_UNKNOWN", message);
+  /** @throws DurableError `ERR_FUNCTION_UNKNOWN` when the function that is to go on is not there as it was. */
+  #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
+    const { functions } = this.#host;
+    const child = childArn === undefined ? undefined : this.#host.findChild(childArn);
+    if (child !== undefined && child.status !== "RUNNING") return;
+    const wasDurable = childArn !== undefined;
+    const name = child?.header.functionName ?? functionName;
+    const target = functions.find(name);
+    if (target !== undefined && (target.kind === "durable") === wasDurable) return;
+    const invoke = record.operation(operationId)?.Name ?? operationId;
+    const register = wasDurable ? `register("${name}", handler)` : `registerFunction("${name}", run)`;
+    const problem =
+      target === undefined
+        ? `which is not registered (known: ${functions.names})`
+        : `which was a ${wasDurable ? "durable" : "plain"} function then and is a ${target.kind} one now`;
+    throw new DurableError(
+      "ERR_FUNCTION_UNKNOWN",
+      `Execution "${record.header.name}" waits for its chained invoke "${invoke}" of function "${name}", ${problem}. ` +
+        `Call ${register} before it is resumed.`,
+    );
   }
 }

@@ -33,9 +33,13 @@ export class FunctionRegistry {
     throw new DurableError("ERR_FUNCTION_NOT_DURABLE", message);
   }
 
+  /** All names, for messages. */
+  get names(): string {
+    return [...this.#functions.keys()].join(", ") || "none";
+  }
+
   unknown(name: string): DurableError {
-    const known = [...this.#functions.keys()].join(", ") || "none";
-    return new DurableError("ERR_FUNCTION_UNKNOWN", `No function "${name}" is registered (known: ${known}).`);
+    return new DurableError("ERR_FUNCTION_UNKNOWN", `No function "${name}" is registered (known: ${this.names}).`);
   }
 }
 

@@ -156,7 +156,14 @@ class HistoryWriter {
           ...retryDetails(update, operation),
         });
       case "CANCEL":
-        return this.add(`${prefix}Cancelled`, atMs, update, {});
+        // The service has an event for waits only.
+        if (update.Type !== "WAIT") return;
+        return this.add(
+          "WaitCancelled",
+          atMs,
+          update,
+          update.Error === undefined ? {} : { Error: this.error(update.Error) },
+        );
     }
   }
 

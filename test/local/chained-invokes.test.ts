@@ -7,6 +7,7 @@ import {
   type Journal,
   LocalEngine,
   type LocalEngineOptions,
+  type LocalHandler,
   MemoryJournal,
   SqliteJournal,
   VirtualClock,
@@ -267,7 +268,17 @@ describe.for(SDKS)("chained invokes of a handler of %s", ([, wrap]) => {
 
     const incomplete = new LocalEngine({ journal: new SqliteJournal(file), clock: new VirtualClock(START_MS) });
     incomplete.register("f", async () => PENDING);
-    expect(() => incomplete.resume(arn)).toThrow(code("ERR_FUNCTION_UNKNOWN", /"(child|helper)"/));
+    expect(() => incomplete.resume(arn)).toThrow(
+      code(
+        "ERR_FUNCTION_UNKNOWN",
+        /"parent" waits .* invoke "child" of function "child", which is not registered \(known: f\).*register\("child", handler\)/,
+      ),
+    );
+    incomplete.register("child", async () => PENDING);
+    expect(() => incomplete.resume(arn)).toThrow(
+      code("ERR_FUNCTION_UNKNOWN", /invoke "helper" .*registerFunction\("helper", run\)/),
+    );
+    expect(incomplete.list().map(({ counters }) => counters.invocations)).toEqual([1, 1]);
     await incomplete.close();
 
     const second = begin(new SqliteJournal(file), new VirtualClock(START_MS + 60_000), () => {
@@ -402,7 +413,88 @@ test("a function that was plain and is durable now is refused when what it began
   await until(() => types(first, arn).includes("InvocationCompleted"));
   const second = waitingFor(journal, "changed");
   second.register("changed", async () => PENDING);
-  expect(() => second.resume(arn)).toThrow(code("ERR_FUNCTION_UNKNOWN", /was a plain function/));
+  expect(() => second.resume(arn)).toThrow(
+    code("ERR_FUNCTION_UNKNOWN", /was a plain function then and is a durable one now/),
+  );
+});
+
+test("a function that was durable and is plain now is refused when what it began is resumed", async () => {
+  const journal = new MemoryJournal();
+  const first = waitingFor(journal, "changed:7");
+  first.register("changed", () => new Promise(() => {}));
+  const { arn } = first.start({ functionName: "f" });
+  await until(() => types(first, arn).includes("InvocationCompleted") && first.list().length === 2);
+  const second = waitingFor(journal, "changed:7");
+  second.registerFunction("changed", () => 1);
+  expect(() => second.resume(arn)).toThrow(
+    code("ERR_FUNCTION_UNKNOWN", /was a durable function then and is a plain one now.*register\("changed", handler\)/),
+  );
+});
+
+test("the tenant is told to an invoked function after a restart too, and to a function that is started for it", async () => {
+  const journal = new MemoryJournal();
+  const begin = () => {
+    const invoked: string[] = [];
+    const engine = newEngine({ journal });
+    engine.register("f", async (event, { tenantId }) => {
+      const invocation = new RawInvocation(event);
+      if (tenantId !== undefined) invoked.push(`f for ${tenantId}`);
+      const start = { ...invoke("child"), ChainedInvokeOptions: { FunctionName: "child", TenantId: "t1" } };
+      if (invocation.recorded("i") === undefined) await invocation.checkpoint([start]);
+      return PENDING;
+    });
+    engine.register("child", (_event, { tenantId }) => {
+      invoked.push(`child for ${tenantId}`);
+      return new Promise(() => {});
+    });
+    return { engine, invoked };
+  };
+  const first = begin();
+  const { arn } = first.engine.start({ functionName: "f" });
+  await until(() => first.invoked.length === 1);
+  const second = begin();
+  second.engine.resume(arn);
+  await until(() => second.invoked.length === 1);
+  expect([first.invoked, second.invoked]).toEqual([["child for t1"], ["child for t1"]]);
+  const third = begin();
+  third.engine.start({ functionName: "f", tenantId: "t2" });
+  await until(() => third.invoked.length === 2);
+  expect(third.invoked).toEqual(["f for t2", "child for t1"]);
+});
+
+test("stopping an execution leaves what it invoked to itself, and tells nobody but the one that began it", async () => {
+  const engine = newEngine({ skipCallbackTimeouts: false });
+  const forward = (target: string) => async (event: Parameters<LocalHandler>[0]) => {
+    const invocation = new RawInvocation(event);
+    const known = invocation.recorded("i");
+    if (known === undefined) await invocation.checkpoint([invoke(target)]);
+    if (known?.EndTimestamp === undefined) return PENDING;
+    return { Status: "FAILED", Error: known.ChainedInvokeDetails?.Error };
+  };
+  engine.register("top", forward("middle"));
+  engine.register("middle", forward("bottom"));
+  engine.register("bottom", async (event) => {
+    const invocation = new RawInvocation(event);
+    if (invocation.recorded("w") !== undefined) return { Status: "SUCCEEDED" };
+    const start = { Id: "w", Type: "CALLBACK" as const, SubType: "Callback", Action: "START" as const };
+    await invocation.checkpoint([start]);
+    return PENDING;
+  });
+  const top = engine.start({ functionName: "top" });
+  await engine.rest();
+  const [, middle, bottom] = engine.list().map(({ arn }) => arn) as [string, string, string];
+  const error = { ErrorType: "Operator", ErrorMessage: "enough" };
+  engine.stop(middle, error);
+  expect(await top.result).toEqual({ status: "FAILED", error });
+  expect(details(engine, top.arn)).toMatchObject({ Status: "STOPPED", ChainedInvokeDetails: { Error: error } });
+  expect(details(engine, middle)?.Status).toBe("STARTED");
+  const told = engine.history(middle, { includeExecutionData: true }).at(-1);
+  expect(told).toMatchObject({ EventType: "ExecutionStopped", ExecutionStoppedDetails: { Error: { Payload: error } } });
+  expect(engine.find(bottom)?.status).toBe("RUNNING");
+  engine.completeCallback(engine.openCallbacks(bottom)[0]?.callbackId as string);
+  await engine.rest();
+  expect(engine.find(bottom)?.status).toBe("SUCCEEDED");
+  expect(types(engine, middle).at(-1)).toBe("ExecutionStopped");
 });
 
 test("an execution that times out ends the invoke that began it", async () => {

@@ -1,3 +1,4 @@
+import { EventType } from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import type { OperationUpdate } from "../../src/core/wire.ts";
 import { type HistoryEvent, LocalEngine, VirtualClock } from "../../src/testing.ts";
@@ -305,4 +306,90 @@ test("the history tells of chained invokes with what they were given and what ca
       },
     },
   ]);
+});
+
+const callback = (Id: string, extra: Partial<OperationUpdate> = {}): OperationUpdate => {
+  return { Id, Type: "CALLBACK", SubType: "Callback", Action: "START", CallbackOptions: {}, ...extra };
+};
+const invoke = (Id: string, FunctionName: string, extra: Partial<OperationUpdate> = {}): OperationUpdate => {
+  const ChainedInvokeOptions = { FunctionName };
+  return { Id, Type: "CHAINED_INVOKE", SubType: "ChainedInvoke", Action: "START", ChainedInvokeOptions, ...extra };
+};
+
+test("every type of event that the service has is written, and no other", async () => {
+  const engine = new LocalEngine({ clock: new VirtualClock(START_MS), invocation: { timeoutMs: 60_000 } });
+  engine.registerFunction("good", () => 1);
+  engine.registerFunction("bad", () => Promise.reject(new RangeError("no")));
+  engine.register("stopped", async (event) => {
+    engine.stop(event.DurableExecutionArn, { ErrorType: "Operator" });
+    return PENDING;
+  });
+  engine.register("raw", async (event) => {
+    const invocation = new RawInvocation(event);
+    if (invocation.recorded("s") === undefined) {
+      await invocation.checkpoint([
+        step("s", "START"),
+        step("f", "START"),
+        context("c", "START"),
+        context("d", "START"),
+      ]);
+      const error = { Error: { ErrorMessage: "no" } };
+      await invocation.checkpoint([
+        ...[step("s", "SUCCEED"), step("f", "FAIL", error), context("c", "SUCCEED"), context("d", "FAIL", error)],
+        ...[
+          wait("w"),
+          wait("v"),
+          callback("a"),
+          callback("b"),
+          callback("e", { CallbackOptions: { TimeoutSeconds: 9 } }),
+        ],
+        ...[callback("x"), invoke("g", "good"), invoke("h", "bad"), invoke("i", "stopped"), invoke("y", "good")],
+      ]);
+      const cancelled = { Action: "CANCEL" } as const;
+      await invocation.checkpoint([
+        wait("v", 1, { ...cancelled, WaitOptions: undefined, Error: { ErrorMessage: "not needed" } }),
+        callback("x", { ...cancelled, CallbackOptions: undefined }),
+        invoke("y", "good", { ...cancelled, ChainedInvokeOptions: undefined }),
+      ]);
+      const [a, b] = engine.openCallbacks(event.DurableExecutionArn);
+      engine.completeCallback(a?.callbackId as string);
+      engine.failCallback(b?.callbackId as string);
+    }
+    const operations = event.InitialExecutionState.Operations.slice(1);
+    const isOpen = operations.length === 0 || operations.some(({ Status }) => Status === "STARTED");
+    return isOpen ? PENDING : { Status: "SUCCEEDED" };
+  });
+  engine.register("failing", async () => ({ Status: "FAILED", Error: {} }));
+  // In real time: in virtual time nothing passes while a function runs.
+  const slow = new LocalEngine({ invocation: { timeoutMs: 50 } });
+  slow.registerFunction("slow", () => new Promise(() => {}));
+  slow.register("patient", async (event) => {
+    const invocation = new RawInvocation(event);
+    if (invocation.recorded("i") === undefined) await invocation.checkpoint([invoke("i", "slow")]);
+    return invocation.recorded("i")?.Status === "TIMED_OUT" ? { Status: "SUCCEEDED" } : PENDING;
+  });
+  const all = engine.start({ functionName: "raw" });
+  expect((await all.result).status).toBe("SUCCEEDED");
+  const failing = engine.start({ functionName: "failing" });
+  await failing.result;
+  const stopped = engine.start({ functionName: "stopped" });
+  await stopped.result;
+  engine.register("waiting", async (event) => {
+    await new RawInvocation(event).checkpoint([callback("a")]);
+    return PENDING;
+  });
+  const timed = engine.start({ functionName: "waiting", executionTimeoutSeconds: 5 });
+  expect((await timed.result).status).toBe("TIMED_OUT");
+  const patient = slow.start({ functionName: "patient" });
+  await patient.result;
+
+  const events = [
+    ...[all, failing, stopped, timed].flatMap(({ arn }) => read({ engine, arn })),
+    ...read({ engine: slow, arn: patient.arn }),
+  ];
+  expect([...new Set(events.map((event) => event.EventType))].sort()).toEqual(Object.values(EventType).sort());
+  expect(events.find((event) => event.EventType === "WaitCancelled")?.["WaitCancelledDetails"]).toEqual({
+    Error: { Payload: { ErrorMessage: "not needed" }, Truncated: false },
+  });
+  for (const event of events) expect(event).toHaveProperty(`${event.EventType}Details`);
 });
