@@ -1,3 +1,4 @@
+export { type Operation, OperationStatus, OperationType, type WireOperation } from "./core/wire.ts";
 export { systemClock, VirtualClock } from "./local/clock.ts";
 export { LocalEngine, type LocalEngineOptions, type StartRequest } from "./local/engine.ts";
 export type { ExecutionOutcome } from "./local/execution-outcome.ts";
@@ -8,7 +9,7 @@ export {
   type ExecutionCounters,
   type ExecutionHeader,
   type ExecutionKey,
-  type ExecutionStatus,
+  ExecutionStatus,
   type ExternalCompletion,
   type Journal,
   type JournalEntry,
@@ -21,6 +22,21 @@ export type { ExecutionEvent, LocalExecution, LocalHandler } from "./local/local
 export { ServiceRefusal } from "./local/refusal.ts";
 export type { LocalSettingsOptions } from "./local/settings.ts";
 export { SqliteJournal, type SqliteJournalOptions } from "./local/sqlite-journal.ts";
-export { TestOperation, type TestResultError, WaitingOperationStatus } from "./testing/test-operation.ts";
-export { type TestInvocation, TestResult } from "./testing/test-result.ts";
-export { type DurableFunction, LocalDurableTestRunner, type TestRunnerOptions } from "./testing/test-runner.ts";
+export type {
+  CallbackDetails,
+  ChainedInvokeDetails,
+  ContextDetails,
+  DurableOperation,
+  StepDetails,
+  WaitResultDetails,
+} from "./testing/durable-operation.ts";
+export type { PrintConfig } from "./testing/operation-table.ts";
+export { WaitingOperationStatus } from "./testing/operation-waits.ts";
+export type { TestResultError } from "./testing/payloads.ts";
+export {
+  type InvokeRequest,
+  LocalDurableTestRunner,
+  type LocalDurableTestRunnerParameters,
+  type LocalDurableTestRunnerSetupParameters,
+} from "./testing/runner.ts";
+export type { Invocation, TestResult } from "./testing/test-result.ts";

@@ -1,8 +1,8 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../core/quantity.ts";
-import { type BatchView, readBatches } from "./batch-view.ts";
 import { LocalEngine } from "../local/engine.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
+import { type BatchView, readBatches } from "./batch-view.ts";
 import { quotaOperations } from "./cost.ts";
 import { ExitCode } from "./exit-code.ts";
 import { findExecution } from "./find-execution.ts";

@@ -3,7 +3,7 @@ import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient 
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import { VirtualClock } from "../local/clock.ts";
 import { LocalEngine } from "../local/engine.ts";
-import type { ExecutionOutcome } from "../local/execution-record.ts";
+import type { ExecutionOutcome } from "../local/execution-outcome.ts";
 import type { ExecutionCounters } from "../local/journal.ts";
 import { dataBytes } from "../local/operation-table.ts";
 import type { HandlerModule } from "./handler-module.ts";

@@ -1,10 +1,12 @@
 import { DurableError } from "../core/errors.ts";
-import type { LambdaContextLike } from "./lambda-context.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
-/** A function that is not durable: gets its event, and the Lambda context. What it returns becomes JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: the event's and the context's types belong to whoever wrote the function.
-export type LocalFunction = (event: any, context: LambdaContextLike & any) => unknown;
+/**
+ * A function that is not durable: gets its event and the Lambda context, and answers by what it returns or, if it takes
+ * three parameters, by a Node callback. What it answers becomes JSON.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the types belong to whoever wrote the function.
+export type LocalFunction = (event: any, context: any, callback: any) => unknown;
 
 export type RegisteredFunction =
   | { readonly kind: "durable"; readonly name: string; readonly handler: LocalHandler }

@@ -43,8 +43,10 @@ export class IdleTime {
     });
   }
 
+  /** Time goes on no more by itself. */
   stop(): void {
     this.#stopped = true;
+    this.#look();
   }
 
   #look(): void {

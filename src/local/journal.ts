@@ -1,7 +1,14 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 
 /** Final statuses of an execution, and the one before. */
-export type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED";
+export const ExecutionStatus = {
+  FAILED: "FAILED",
+  RUNNING: "RUNNING",
+  STOPPED: "STOPPED",
+  SUCCEEDED: "SUCCEEDED",
+  TIMED_OUT: "TIMED_OUT",
+} as const;
+export type ExecutionStatus = (typeof ExecutionStatus)[keyof typeof ExecutionStatus];
 
 /** What was used by an execution so far. */
 export interface ExecutionCounters {

@@ -7,7 +7,7 @@ import type { ExecutionOutcome } from "./execution-outcome.ts";
 import type { LocalFunction } from "./function-registry.ts";
 import type { InvokeRequest } from "./invoke-request.ts";
 import type { ExternalCompletion } from "./journal.ts";
-import { lambdaContext } from "./lambda-context.ts";
+import { type LambdaContextLike, lambdaContext } from "./lambda-context.ts";
 import type { LocalSettings } from "./settings.ts";
 
 export interface PlainFunctionsHost {
@@ -56,7 +56,7 @@ export class PlainFunctions {
     const context = lambdaContext(identity, () => deadlineMs - clock.now());
     try {
       await Promise.resolve();
-      const result = await withDeadline(clock, timeoutMs, (async () => run(JSON.parse(payload ?? "{}"), context))());
+      const result = await withDeadline(clock, timeoutMs, call(run, JSON.parse(payload ?? "{}"), context));
       // Lambda answers `null` for nothing.
       return fitted({ status: "SUCCEEDED", result: JSON.stringify(result) ?? "null" }, settings);
     } catch (error) {
@@ -64,6 +64,17 @@ export class PlainFunctions {
       return fitted({ status, error: describeThrown(error) }, settings);
     }
   }
+}
+
+/** Calls a Lambda function of either style. */
+async function call(run: LocalFunction, event: unknown, context: LambdaContextLike): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const callback = (error: unknown, answer: unknown): void => (error ? reject(error) : resolve(answer));
+    const returned = (async () => run(event, context, callback))();
+    returned.then((answer) => {
+      if (run.length < 3 || answer !== undefined) resolve(answer);
+    }, reject);
+  });
 }
 
 /** What becomes of the chained invoke when the execution that it began has ended. */

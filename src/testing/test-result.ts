@@ -1,100 +1,108 @@
-import { DurableError } from "../core/errors.ts";
-import type { ExecutionOutcome } from "../local/execution-record.ts";
+import type { Event } from "@aws-sdk/client-lambda";
+import { DurableError, recordedCause } from "../core/errors.ts";
+import type { ErrorObject, OperationStatus } from "../core/wire.ts";
+import type { ExecutionOutcome } from "../local/execution-outcome.ts";
 import type { HistoryEvent } from "../local/history.ts";
-import { type OperationSource, readError, type TestOperation, type TestResultError } from "./test-operation.ts";
+import type { ExecutionStatus } from "../local/journal.ts";
+import { type DurableOperation, operationOf } from "./durable-operation.ts";
+import { formatOperations, type PrintConfig } from "./operation-table.ts";
+import { readError, readResult, type TestResultError } from "./payloads.ts";
+import { describeOutcome, type TestExecution } from "./test-execution.ts";
 
-/** One invocation of the handler in a run. */
-export interface TestInvocation {
-  readonly startTimestamp: Date;
-  readonly endTimestamp: Date | undefined;
-  readonly requestId: string | undefined;
-  readonly error: TestResultError | undefined;
+/** One invocation of the handler. */
+export interface Invocation {
+  startTimestamp: Date | undefined;
+  endTimestamp: Date | undefined;
+  /** The Lambda context's `awsRequestId`. */
+  requestId: string | undefined;
+  /** What it was cut off or rejected with; undefined when the handler answered. */
+  error: TestResultError | undefined;
 }
 
-/** How an execution ended, and what it did. */
-export class TestResult<TResult> {
+/** How the execution under test ended, and what was recorded of it. */
+// biome-ignore lint/suspicious/noExplicitAny: as in the official type; tests name the type of the result if they care.
+export class TestResult<TResult = any> {
   readonly #outcome: ExecutionOutcome;
-  readonly #source: OperationSource;
+  readonly #execution: TestExecution;
 
-  constructor(outcome: ExecutionOutcome, source: OperationSource) {
+  constructor(outcome: ExecutionOutcome, execution: TestExecution) {
     this.#outcome = outcome;
-    this.#source = source;
+    this.#execution = execution;
   }
 
-  getStatus(): ExecutionOutcome["status"] {
+  /** `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `STOPPED`. */
+  getStatus(): ExecutionStatus {
     return this.#outcome.status;
   }
 
-  /** What the handler returned. @throws DurableError `ERR_EXECUTION_FAILED` unless it succeeded */
+  /**
+   * What the handler returned, as JSON keeps it.
+   * @throws DurableError `ERR_EXECUTION_FAILED` when the execution did not succeed, with the recorded error as `cause`
+   */
   getResult(): TResult | undefined {
     const { status, result, error } = this.#outcome;
-    if (status === "SUCCEEDED") return result ? (JSON.parse(result) as TResult) : undefined;
-    const why = error === undefined ? "" : `: ${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`;
-    throw new DurableError("ERR_EXECUTION_FAILED", `The execution ended as ${status}${why}. Look at getError().`);
+    if (status === "SUCCEEDED") return readResult(result) as TResult | undefined;
+    throw new DurableError("ERR_EXECUTION_FAILED", `The execution ${describeOutcome(this.#outcome)}.`, {
+      ...(error === undefined ? {} : { cause: recordedCause(error) }),
+    });
   }
 
-  /** @throws DurableError `ERR_EXECUTION_SUCCEEDED` when there is none */
+  /**
+   * What the execution failed with.
+   * @throws DurableError `ERR_EXECUTION_SUCCEEDED`
+   */
   getError(): TestResultError {
-    if (this.#outcome.status !== "SUCCEEDED") return readError(this.#outcome.error ?? {});
-    throw new DurableError("ERR_EXECUTION_SUCCEEDED", "The execution succeeded, so there is no error.");
+    if (this.#outcome.status !== "SUCCEEDED") return readError(this.#outcome.error ?? {}) as TestResultError;
+    throw new DurableError("ERR_EXECUTION_SUCCEEDED", "The execution succeeded: it has no error, see getResult().");
   }
 
-  /** All operations in the order in which they began, or those of a status. */
-  getOperations({ status }: { status?: string } = {}): TestOperation[] {
-    return this.#source
+  /** In the order in which they began; the execution itself is not among them. */
+  getOperations(params?: { status: OperationStatus }): DurableOperation[] {
+    return this.#execution
       .operations()
-      .filter(({ Status }) => status === undefined || Status === status)
-      .map((operation) => this.#source.handleOf(operation));
+      .filter(({ Status: status }) => params === undefined || status === params.status)
+      .map((operation) => operationOf(operation, () => this.#execution));
   }
 
-  /** The events, in the service's format and order. */
-  getHistoryEvents(): HistoryEvent[] {
-    return [...this.#source.events()];
-  }
-
-  getInvocations(): TestInvocation[] {
-    const events = this.#source.events().filter(({ EventType }) => EventType === "InvocationCompleted");
-    return events.map((event) => {
-      const details = (event as { InvocationCompletedDetails?: InvocationDetails }).InvocationCompletedDetails ?? {};
-      const { StartTimestamp, EndTimestamp, RequestId: requestId, Error: error } = details;
-      const payload = error?.Payload;
+  /** In their order. A failed one is followed by another one, up to five times in a row. */
+  getInvocations(): Invocation[] {
+    const completed = this.#execution.history().filter(({ EventType }) => EventType === "InvocationCompleted");
+    return completed.map((event) => {
+      const details = event["InvocationCompletedDetails"] as InvocationCompleted;
       return {
-        startTimestamp: new Date(StartTimestamp ?? 0),
-        endTimestamp: EndTimestamp === undefined ? undefined : new Date(EndTimestamp),
-        requestId,
-        error: payload === undefined ? undefined : readError(payload),
+        startTimestamp: details.StartTimestamp,
+        endTimestamp: details.EndTimestamp,
+        requestId: details.RequestId,
+        error: readError(details.Error?.Payload),
       };
     });
   }
 
-  /** The operations as a table, a line each. */
-  toTable(): string {
-    const rows = this.#source.operations().map((operation) => {
-      const { Name, Type, SubType, Status, StartTimestamp: start, EndTimestamp: end, StepDetails: step } = operation;
-      const seconds = start === undefined || end === undefined ? "" : `${(end.getTime() - start.getTime()) / 1_000} s`;
-      return [Name ?? "", SubType ?? Type ?? "", Status ?? "", seconds, `${step?.Attempt ?? ""}`];
-    });
-    const lines = [["name", "type", "status", "duration", "attempts"], ...rows];
-    const widths = lines[0]?.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0))) ?? [];
-    return lines
-      .map((cells) =>
-        cells
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join("  ")
-          .trimEnd(),
-      )
-      .join("\n");
+  /** What happened, as the service tells it, with payloads and errors. */
+  getHistoryEvents(): Event[] {
+    return this.#execution.history() as (HistoryEvent & Event)[];
   }
 
-  /** Prints the table. Default: on standard output. */
-  print(write: (text: string) => void = (text) => void process.stdout.write(text)): void {
-    write(`${this.toTable()}\n`);
+  /**
+   * Prints a table of the operations.
+   * @param config which columns it has
+   * @param stream where to; default: `console.log`
+   */
+  print(config?: PrintConfig, stream?: { write(text: string): unknown }): void {
+    const table = this.toTable(config);
+    if (stream === undefined) console.log(table);
+    else stream.write(`${table}\n`);
+  }
+
+  /** The table that `print` prints. */
+  toTable(config?: PrintConfig): string {
+    return formatOperations(this.#execution.operations(), config);
   }
 }
 
-interface InvocationDetails {
-  StartTimestamp?: Date | string | number;
-  EndTimestamp?: Date | string | number;
-  RequestId?: string;
-  Error?: { Payload?: Parameters<typeof readError>[0] };
+interface InvocationCompleted {
+  readonly StartTimestamp: Date;
+  readonly EndTimestamp: Date;
+  readonly RequestId: string;
+  readonly Error?: { readonly Payload?: ErrorObject };
 }

@@ -1,165 +1,317 @@
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
-import * as official from "@aws/durable-execution-sdk-js";
 import { describe, expect, test } from "vitest";
 import type { DurableContext } from "../../src/index.ts";
-import * as ours from "../../src/index.ts";
-import * as testing from "../../src/testing.ts";
-import { type DurableFunction, LocalDurableTestRunner } from "../../src/testing.ts";
-import suite from "../support/testing-runner.suite.cjs";
+import { LocalDurableTestRunner, type LocalDurableTestRunnerParameters } from "../../src/testing.ts";
+import { type Handler, SDKS, withRuntime } from "../support/service.ts";
 
-const equal = (actual: unknown, expected: unknown) => expect(actual).toEqual(expected);
-describe("with handlers of this package", () => suite({ sdk: ours, testing, describe, test, equal }));
-describe("with handlers of the official SDK", () => suite({ sdk: official, testing, describe, test, equal }));
+const START = new Date("2026-01-01T00:00:00Z");
+const DAY_MS = 86_400_000;
 
-const durable = (handler: (event: never, context: DurableContext) => Promise<unknown>): DurableFunction =>
-  ours.withDurableExecution(handler as never) as never;
-const runnerOf = (handler: Parameters<typeof durable>[0]) =>
-  new LocalDurableTestRunner({ handlerFunction: durable(handler) });
+type Options = Omit<LocalDurableTestRunnerParameters, "handlerFunction">;
 
-test("the suite runs under node:test as well, from the sources", () => {
-  const root = join(import.meta.dirname, "../..");
-  const script = `
-    import { deepStrictEqual } from "node:assert";
-    import { describe, test } from "node:test";
-    import * as sdk from ${JSON.stringify(join(root, "src/index.ts"))};
-    import * as testing from ${JSON.stringify(join(root, "src/testing.ts"))};
-    import suite from ${JSON.stringify(join(root, "test/support/testing-runner.suite.cjs"))};
-    suite({ sdk, testing, describe, test, equal: deepStrictEqual });`;
-  const env = { ...process.env, NODE_OPTIONS: "" };
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8", env });
-  expect(output).toMatch(/pass 4/);
-  expect(output).toMatch(/fail 0/);
-});
+const runnerOf = (handler: Handler, options: Options = {}) =>
+  new LocalDurableTestRunner({ handlerFunction: withRuntime(handler), startTime: START, ...options });
 
-test("fifty runs side by side do not disturb each other, and no global is replaced", async () => {
-  const { setTimeout: timer, setInterval: interval, setImmediate: immediate, Date: date } = globalThis;
-  const runs = Array.from({ length: 50 }, async (_, n) => {
-    const runner = runnerOf(async (event: { n: number }, ctx) => {
-      const batch = await ctx.map("items", [1, 2, 3], async (item, m) => {
-        await item.wait({ hours: event.n + 1 });
-        return item.step(async () => event.n * m);
+describe.for(SDKS)("a runner of a handler of %s", ([, wrap]) => {
+  const on = (handler: Handler, options: Options = {}) =>
+    new LocalDurableTestRunner({ handlerFunction: wrap(handler), startTime: START, ...options });
+
+  test("gives the result, the operations in their order, and what each of them was", async () => {
+    const runner = on(async (event: { n: number }, context) => {
+      const doubled = await context.step("double", async () => ({ value: event.n * 2 }));
+      await context.wait("pause", { days: 3 });
+      const sum = await context.runInChildContext("sum", async (inner: DurableContext) => {
+        const one = await inner.step("part", async () => 1);
+        return one + (await inner.step("part", async () => 2));
       });
-      const answer = await ctx.waitForCallback("ask", async () => {}, { timeout: { days: 30 } });
-      return [batch.getResults(), answer];
+      return { ...doubled, sum };
     });
-    const running = runner.run({ payload: { n } });
-    await (await runner.getOperation("ask").waitForData("SUBMITTED")).sendCallbackSuccess(`${n}`);
-    return (await running).getResult();
+    const result = await runner.run({ payload: { n: 21 } });
+    expect(result.getStatus()).toBe("SUCCEEDED");
+    expect(result.getResult()).toEqual({ value: 42, sum: 3 });
+    expect(result.getOperations().map((operation) => operation.getName())).toEqual([
+      ...["double", "pause", "sum", "part", "part"],
+    ]);
+    const double = runner.getOperation("double");
+    expect([double.getType(), double.getSubType(), double.getStatus(), double.getParentId()]).toEqual([
+      ...["STEP", "Step", "SUCCEEDED", undefined],
+    ]);
+    expect(double.getStepDetails()).toEqual({
+      ...{ attempt: 1, result: { value: 42 }, error: undefined, nextAttemptTimestamp: undefined },
+    });
+    expect(double.getStartTimestamp()).toEqual(START);
+    const pause = runner.getOperationByIndex(1);
+    const end = new Date(START.getTime() + 3 * DAY_MS);
+    expect(pause.getWaitDetails()).toEqual({ waitSeconds: (3 * DAY_MS) / 1_000, scheduledEndTimestamp: end });
+    expect([pause.getName(), pause.getEndTimestamp()]).toEqual(["pause", end]);
+    const sum = runner.getOperation<number>("sum");
+    expect(sum.getContextDetails()).toEqual({ result: 3, error: undefined });
+    expect(sum.getChildOperations()?.map((child) => child.getStepDetails()?.result)).toEqual([1, 2]);
+    const second = runner.getOperationByNameAndIndex("part", 1);
+    expect(second.getStepDetails()?.result).toBe(2);
+    expect(second.getId()).toBe(runner.getOperation("part", 1).getId());
+    expect(second.getParentId()).toBe(sum.getId());
+    expect(runner.getOperationById(second.getId() as string).getOperationData()).toMatchObject({
+      ...{ Name: "part", Status: "SUCCEEDED", StepDetails: { Result: "2" } },
+    });
+    expect(runner.getCurrentTime()).toEqual(end);
   });
-  expect(await Promise.all(runs)).toEqual(Array.from({ length: 50 }, (_, n) => [[n, n * 2, n * 3], `${n}`]));
-  expect([globalThis.setTimeout, globalThis.setInterval, globalThis.setImmediate, globalThis.Date]).toEqual([
-    timer,
-    interval,
-    immediate,
-    date,
-  ]);
-});
 
-describe("operations", () => {
-  const handler = async (_event: never, ctx: DurableContext) => {
-    await ctx.step("same", async () => ({ n: 1 }));
-    await ctx.step("same", async () => "x".repeat(1_000));
-    await ctx.runInChildContext("child", (child) => child.step("in", async () => 3));
-    await ctx
-      .step("bad", () => Promise.reject(new RangeError("no")), { retryStrategy: () => ({ shouldRetry: false }) })
-      .catch(() => {});
-  };
-
-  test("are found by name, index and id, with their results, errors, children and events", async () => {
-    const runner = runnerOf(handler);
+  test("tells invocations, and events with their payloads, of all and of one operation", async () => {
+    const runner = on(async (_event, context) => {
+      await context.step(
+        "flaky",
+        async ({ attempt }) => {
+          if (attempt === 1) throw new RangeError("not yet");
+          return "now";
+        },
+        { retryStrategy: () => ({ shouldRetry: true, delay: { minutes: 5 } }) },
+      );
+    });
     const result = await runner.run();
-    expect(runner.getOperation("same").getStepDetails()).toEqual({ attempt: 1, result: { n: 1 } });
-    // Its payload is packed; what the step gave is shown.
-    expect(runner.getOperationByNameAndIndex("same", 1).getStepDetails().result).toBe("x".repeat(1_000));
-    expect(runner.getOperationByIndex(2).getName()).toBe("child");
-    const child = runner.getOperation("child");
-    expect(child.getChildOperations().map((operation) => operation.getName())).toEqual(["in"]);
-    expect(runner.getOperationById(child.getId() as string).getContextDetails()).toEqual({ result: 3 });
-    expect(runner.getOperation("bad").getStepDetails().error).toMatchObject({
-      errorType: "RangeError",
-      errorMessage: "no",
-    });
-    expect(child.getEvents().map(({ EventType }) => EventType)).toEqual(["ContextStarted", "ContextSucceeded"]);
-    expect(result.getOperations({ status: "FAILED" }).map((operation) => operation.getName())).toEqual(["bad"]);
-    expect(result.getInvocations()).toHaveLength(1);
-  });
-
-  test("are printed as a table", async () => {
-    const result = await runnerOf(handler).run();
-    let printed = "";
-    result.print((text) => {
-      printed += text;
-    });
-    expect(printed).toBe(`${result.toTable()}\n`);
-    expect(printed.split("\n").map((line) => line.split(/ {2,}/).slice(0, 3))).toEqual(
-      expect.arrayContaining([
-        ["name", "type", "status"],
-        ["child", "RunInChildContext", "SUCCEEDED"],
-        ["bad", "Step", "FAILED"],
-      ]),
+    const at = (ms: number) => new Date(START.getTime() + ms);
+    expect(result.getInvocations()).toEqual(
+      [0, 300_000].map((ms) => ({
+        ...{ startTimestamp: at(ms), endTimestamp: at(ms), requestId: expect.any(String), error: undefined },
+      })),
     );
+    expect(result.getHistoryEvents().map(({ EventType }) => EventType)).toEqual([
+      ...["ExecutionStarted", "StepStarted", "StepFailed", "InvocationCompleted"],
+      ...["StepStarted", "StepSucceeded", "InvocationCompleted", "ExecutionSucceeded"],
+    ]);
+    const events = runner.getOperation("flaky").getEvents();
+    expect(events?.map(({ EventId }) => EventId)).toEqual([2, 3, 5, 6]);
+    expect(events?.[1]?.StepFailedDetails).toMatchObject({
+      Error: { Payload: { ErrorType: "RangeError", ErrorMessage: "not yet" } },
+      RetryDetails: { CurrentAttempt: 1, NextAttemptDelaySeconds: 300 },
+    });
+    expect(runner.getOperation("flaky").getStepDetails()).toMatchObject({ attempt: 2, result: "now" });
   });
 
-  test("one that never comes is reported with those that did", async () => {
-    const runner = runnerOf(handler);
-    const waiting = runner.getOperation("missing").waitForData();
-    const [, waited] = await Promise.allSettled([runner.run(), waiting]);
-    expect((waited as PromiseRejectedResult).reason).toMatchObject({
-      code: "ERR_OPERATION_NOT_FOUND",
-      message: expect.stringMatching(/"missing".*the execution has ended.*same, same, child, in, bad/),
+  test("gives the error of an execution that failed, and of the operation that did", async () => {
+    const runner = on(async (_event, context) => {
+      await context.step("fine", async () => 1);
+      await context.step("doomed", () => Promise.reject(new TypeError("no")), {
+        retryStrategy: () => ({ shouldRetry: false }),
+      });
     });
-    expect(() => runner.getOperation("other").getStatus()).toThrow(/no operation "other".*same, same, child/);
+    const result = await runner.run();
+    expect(result.getStatus()).toBe("FAILED");
+    const absent = { errorData: undefined, stackTrace: undefined };
+    expect(result.getError()).toEqual({ errorType: "StepError", errorMessage: "no", ...absent });
+    expect(() => result.getResult()).toThrow(
+      expect.objectContaining({
+        code: "ERR_EXECUTION_FAILED",
+        message: "The execution FAILED with StepError: no.",
+        cause: expect.objectContaining({ name: "StepError", message: "no" }),
+      }),
+    );
+    const [failed, ...others] = result.getOperations({ status: "FAILED" });
+    expect(others).toEqual([]);
+    expect(failed?.getName()).toBe("doomed");
+    expect(failed?.getStepDetails()?.error).toEqual({ errorType: "TypeError", errorMessage: "no", ...absent });
+  });
+
+  test("runs functions that the handler invokes, durable or not, by name, version or ARN", async () => {
+    const runner = on(async (_event, context) => ({
+      durable: await context.invoke("call", "child:3", { n: 1 }),
+      plain: await context.invoke("tenant", { n: 2 }, { tenantId: "t1" }),
+      old: await context.invoke("arn:aws:lambda:us-east-1:123456789012:function:old", {}),
+    }))
+      .registerDurableFunction(
+        "child",
+        wrap(async ({ n }: { n: number }, context) => {
+          await context.wait("long", { days: 30 });
+          return context.step("add", async () => n + 1);
+        }),
+      )
+      .registerFunction(
+        "tenant",
+        async ({ n }: { n: number }, { tenantId }: { tenantId: string }) => `${tenantId}:${n}`,
+      )
+      .registerFunction("old", (_event, _context, callback) => void setImmediate(() => callback(null, "called back")));
+    const result = await runner.run();
+    expect(result.getResult()).toEqual({ durable: 2, plain: "t1:2", old: "called back" });
+    expect(runner.getOperation("call").getChainedInvokeDetails()).toEqual({ result: 2 });
+    // What a function does that was invoked is not among the operations.
+    expect(result.getOperations()).toHaveLength(3);
+    expect(runner.getCurrentTime().getTime() - START.getTime()).toBe(30 * DAY_MS);
   });
 });
 
-describe("mistakes are named", () => {
-  test("a handler that is none, a payload that is not JSON, two runs at once, a result that is not there", async () => {
-    expect(() => new LocalDurableTestRunner({ handlerFunction: undefined as never })).toThrow("withDurableExecution");
-    const runner = runnerOf(async () => Promise.reject(new RangeError("no")));
-    await expect(runner.run({ payload: 1n })).rejects.toMatchObject({ code: "ERR_PAYLOAD_INVALID" });
-    const running = runner.run();
-    await expect(runner.run()).rejects.toMatchObject({ code: "ERR_RUN_UNDER_WAY" });
-    const result = await running;
-    expect(() => result.getResult()).toThrow("The execution ended as FAILED: RangeError: no");
-    expect(result.getError()).toMatchObject({ errorType: "RangeError", errorMessage: "no" });
-    const succeeded = await runnerOf(async () => 1).run();
-    expect(() => succeeded.getError()).toThrow("there is no error");
-  });
-
-  test("a callback completed twice, and an operation that is none", async () => {
-    const runner = runnerOf(async (_event, ctx) => {
-      await ctx.step("step", async () => 1);
-      const [answer] = await ctx.createCallback("answer");
-      return answer;
+test("waits, polls and retries of years end without real waiting, in the order in which they are due", async () => {
+  const order: string[] = [];
+  const runner = runnerOf(async (_event, context: DurableContext) => {
+    const note = async (name: string, branch: DurableContext, days: number) => {
+      await branch.wait({ days });
+      order.push(name);
+    };
+    await context.parallel([
+      (branch: DurableContext) => note("a year", branch, 365),
+      (branch: DurableContext) => note("a day", branch, 1),
+      (branch: DurableContext) => note("a week", branch, 7),
+    ]);
+    return context.waitForCondition("poll", async (count: number) => count + 1, {
+      initialState: 0,
+      waitStrategy: (count) =>
+        count >= 10 ? { shouldContinue: false } : { shouldContinue: true, delay: { days: 30 } },
     });
-    const running = runner.run();
-    const answer = await runner.getOperation("answer").waitForData();
-    await expect(runner.getOperation("step").sendCallbackSuccess()).rejects.toMatchObject({
-      code: "ERR_OPERATION_NOT_CALLBACK",
-    });
-    await answer.sendCallbackSuccess({ fine: true });
-    expect((await running).getResult()).toBe('{"fine":true}');
-    await expect(answer.sendCallbackSuccess("again")).rejects.toMatchObject({ name: "CallbackTimeoutException" });
   });
-
-  test("a function that is not registered fails the invoke, and says so", async () => {
-    const result = await runnerOf(async (_event, ctx) => ctx.invoke("call", "unknown", {})).run();
-    expect(result.getError().errorMessage).toContain("unknown");
-  });
+  const result = await runner.run();
+  expect(result.getResult()).toBe(10);
+  expect(order).toEqual(["a day", "a week", "a year"]);
+  expect(runner.getOperation("poll").getStepDetails()?.attempt).toBe(10);
+  expect(runner.getCurrentTime().getTime() - START.getTime()).toBe((365 + 9 * 30) * DAY_MS);
 });
 
-test("a runner runs again, and real time is there on request", async () => {
+test("results that the codec has packed are read, and what a serdes has written is given as it is", async () => {
+  const rows = Array.from({ length: 100 }, (_, id) => ({ id, name: `row ${id}`, active: id % 2 === 0 }));
+  const handler: Handler = async (_event, context) => {
+    await context.step("rows", async () => rows);
+    await context.step("own", async () => "plain", {
+      serdes: { serialize: async (value) => `<${value}>`, deserialize: async () => "plain" },
+    });
+    return rows;
+  };
   const runner = new LocalDurableTestRunner({
-    skipTime: false,
-    handlerFunction: durable(async (event: { n: number }, ctx) => {
-      await ctx.wait({ seconds: 1 });
-      return event.n;
-    }),
+    handlerFunction: withRuntime(handler, { runtime: { codec: "compact" } }),
   });
-  const before = Date.now();
-  expect((await runner.run({ payload: { n: 1 } })).getResult()).toBe(1);
-  expect(Date.now() - before).toBeGreaterThanOrEqual(900);
+  const result = await runner.run();
+  expect(runner.getOperation("rows").getOperationData()?.StepDetails?.Result).toMatch(/^~/);
+  expect(runner.getOperation("rows").getStepDetails()?.result).toEqual(rows);
+  expect(runner.getOperation("own").getStepDetails()?.result).toBe("<plain>");
+  expect(result.getResult()).toEqual(rows);
+});
+
+test("what an operation is can be asked for while the execution goes on, and there is nothing before it begins", async () => {
+  const runner = runnerOf(async (_event, context) => {
+    await context.step("first", async () => 1);
+    const [answer] = await context.createCallback("answer");
+    return answer;
+  });
+  const first = runner.getOperation("first");
+  expect([
+    first.getStatus(),
+    first.getId(),
+    first.getStepDetails(),
+    first.getChildOperations(),
+    first.getEvents(),
+  ]).toEqual(Array(5).fill(undefined));
+  expect([first.isCallback(), first.isWaitForCallback()]).toEqual([false, false]);
+  const answer = runner.getOperation("answer");
+  const begun = answer.waitForData();
+  const running = runner.run();
+  expect(await begun).toBe(answer);
+  expect([first.getStatus(), answer.getStatus(), answer.isCallback()]).toEqual(["SUCCEEDED", "STARTED", true]);
+  expect(answer.getEvents()?.map(({ EventType }) => EventType)).toEqual(["CallbackStarted"]);
+  await answer.sendCallbackSuccess('{"ok":true}');
+  expect((await running).getResult()).toBe('{"ok":true}');
+  expect(answer.getCallbackDetails()).toEqual({ callbackId: expect.any(String), result: { ok: true } });
+});
+
+test("each run is an execution of its own; operations are those of the last run, until the runner is reset", async () => {
+  const runner = runnerOf((event: { n: number }, context) => context.step("n", async () => event.n));
+  const [one, two] = await Promise.all([runner.run({ payload: { n: 1 } }), runner.run({ payload: { n: 2 } })]);
+  expect([one.getResult(), two.getResult()]).toEqual([1, 2]);
+  expect(one.getOperations().map((operation) => operation.getStepDetails()?.result)).toEqual([1]);
+  const operation = runner.getOperation("n");
+  expect(operation.getStepDetails()?.result).toBe(2);
   runner.reset();
-  expect((await runner.run({ payload: { n: 2 } })).getResult()).toBe(2);
+  expect(operation.getStatus()).toBeUndefined();
+  const began = operation.waitForData("COMPLETED");
+  expect((await runner.run({ payload: { n: 3 } })).getResult()).toBe(3);
+  await began;
+  expect(operation.getStepDetails()?.result).toBe(3);
+  expect(one.getHistoryEvents()).toHaveLength(5);
+});
+
+test("a reset keeps the functions, begins time anew, and abandons what still goes on", async () => {
+  const runner = runnerOf(async (event: { endless?: boolean }, context) => {
+    await context.wait({ days: 1 });
+    const helped = await context.invoke("helper", {});
+    if (event.endless !== true) return helped;
+    const [never] = await context.createCallback("never");
+    return never;
+  }).registerFunction("helper", () => "helped");
+  const running = runner.run({ payload: { endless: true } });
+  const never = runner.getOperation("never");
+  await never.waitForData();
+  const waiting = never.waitForData("COMPLETED");
+  runner.reset();
+  await expect(running).rejects.toThrow(expect.objectContaining({ code: "ERR_RUNNER_RESET" }));
+  await expect(waiting).rejects.toThrow(expect.objectContaining({ code: "ERR_RUNNER_RESET" }));
+  expect(runner.getCurrentTime()).toEqual(START);
+  expect((await runner.run()).getResult()).toBe("helped");
+});
+
+test("an execution that times out says so, and an invocation that fails is tried again", async () => {
+  const timed = runnerOf((_event, context) => context.wait({ days: 2 }));
+  const result = await timed.run({ executionTimeoutSeconds: 86_400 });
+  expect(result.getStatus()).toBe("TIMED_OUT");
+  expect(result.getError().errorMessage).toBeUndefined();
+  expect(() => result.getResult()).toThrow("The execution TIMED_OUT.");
+  expect(timed.getCurrentTime().getTime() - START.getTime()).toBe(DAY_MS);
+
+  let invocations = 0;
+  const handler = withRuntime(async () => "at last");
+  const failing = new LocalDurableTestRunner({
+    handlerFunction: (event, context) => {
+      if (++invocations < 3) throw new Error("cut off");
+      return handler(event, context);
+    },
+  });
+  const again = await failing.run();
+  expect(again.getResult()).toBe("at last");
+  expect(again.getInvocations().map(({ error }) => error?.errorMessage)).toEqual(["cut off", "cut off", undefined]);
+});
+
+test("the engine's limits, the tenant and the function's name can be chosen", async () => {
+  const runner = runnerOf(
+    async (_event, context) => {
+      const { functionName, tenantId } = context.lambdaContext as { functionName: string; tenantId?: string };
+      await context.step("one", async () => 1);
+      await context.step("two", async () => 1).catch(() => {});
+      return `${functionName} ${tenantId}`;
+    },
+    { functionName: "orders", quotas: { operations: 2 } },
+  );
+  expect((await runner.run({ tenantId: "t1" })).getResult()).toBe("orders t1");
+  const limited = runnerOf(
+    async (_event, context) => {
+      await context.step("one", async () => 1);
+      await context.step("two", async () => 1);
+    },
+    { quotas: { operations: 1 } },
+  );
+  expect((await limited.run()).getError().errorMessage).toMatch(/2 operations; the quota is 1/);
+});
+
+test("real time is kept on request: a wait takes as long as it says", async () => {
+  const runner = new LocalDurableTestRunner({
+    handlerFunction: withRuntime((_event, context) => context.wait("second", { seconds: 1 })),
+    skipTime: false,
+  });
+  const result = await runner.run();
+  const second = runner.getOperation("second");
+  const tookMs = (second.getEndTimestamp()?.getTime() ?? 0) - (second.getStartTimestamp()?.getTime() ?? 0);
+  expect(result.getStatus()).toBe("SUCCEEDED");
+  expect(tookMs).toBeGreaterThanOrEqual(1_000);
+  await expect(runner.advanceTime({ seconds: 1 })).rejects.toThrow(expect.objectContaining({ code: "ERR_TIME_REAL" }));
+});
+
+test("set-up that tests of the official library do is taken, and taken back", async () => {
+  await LocalDurableTestRunner.setupTestEnvironment({ checkpointDelay: 5 });
+  const handlerFunction = withRuntime(async () => 1);
+  const real = new LocalDurableTestRunner({ handlerFunction });
+  const skipping = new LocalDurableTestRunner({ handlerFunction, skipTime: true });
+  await LocalDurableTestRunner.setupTestEnvironment({ skipTime: true });
+  const alsoSkipping = new LocalDurableTestRunner({ handlerFunction });
+  await LocalDurableTestRunner.teardownTestEnvironment();
+  const byDefault = new LocalDurableTestRunner({ handlerFunction });
+  const advanced = [real, skipping, alsoSkipping, byDefault].map((runner) =>
+    runner.advanceTime({ seconds: 1 }).then(
+      () => "skips",
+      () => "real",
+    ),
+  );
+  expect(await Promise.all(advanced)).toEqual(["real", "skips", "skips", "skips"]);
 });

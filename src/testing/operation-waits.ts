@@ -1,0 +1,141 @@
+import { DurableError } from "../core/errors.ts";
+import type { Operation } from "../core/wire.ts";
+import { describeSelector, type OperationSelector } from "./operation-index.ts";
+
+/** What a test may wait for an operation to have done. */
+export const WaitingOperationStatus = {
+  /** It has begun; a `waitForCallback`: its callback is there to be completed. */
+  STARTED: "STARTED",
+  /** It has ended; a `waitForCallback`: its submitter has ended. */
+  SUBMITTED: "SUBMITTED",
+  /** It has ended, in whatever way: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED` or `CANCELLED`. */
+  COMPLETED: "COMPLETED",
+} as const;
+export type WaitingOperationStatus = (typeof WaitingOperationStatus)[keyof typeof WaitingOperationStatus];
+
+/** What waiting needs to know of an execution. */
+export interface WatchedExecution {
+  find(selector: OperationSelector): Operation | undefined;
+  childrenOf(operation: Operation): Operation[];
+  /** Keeps virtual time from timing a callback out, until the returned function is called. */
+  hold(callbackId: string): () => void;
+}
+
+interface Waiting {
+  readonly selector: OperationSelector;
+  readonly status: WaitingOperationStatus;
+  readonly resolve: () => void;
+  readonly reject: (error: DurableError) => void;
+}
+
+/**
+ * Tests that wait for operations of one execution.
+ *
+ * W1  Whoever waits for a callback to begin is about to complete it: it is not timed out by virtual time. Whoever waits
+ *     for its end, afterwards, gives that up.
+ * W2  When the execution has ended, nobody waits any more.
+ */
+export class OperationWaits {
+  readonly #execution: WatchedExecution;
+  readonly #waiting = new Set<Waiting>();
+  /** By the callback's id. */
+  readonly #holds = new Map<string, () => void>();
+  #endedBecause: ((unmet: string, operation: Operation | undefined) => DurableError) | undefined;
+
+  constructor(execution: WatchedExecution) {
+    this.#execution = execution;
+  }
+
+  /** Resolves when the operation has come so far. @throws DurableError what `end` was given */
+  async wait(selector: OperationSelector, status: WaitingOperationStatus): Promise<void> {
+    if (!Object.hasOwn(WaitingOperationStatus, status)) {
+      const allowed = Object.keys(WaitingOperationStatus).join(", ");
+      throw new DurableError(
+        "ERR_STATUS_INVALID",
+        `waitForData was given ${JSON.stringify(status)}; allowed: ${allowed}.`,
+      );
+    }
+    const reached = new Promise<void>((resolve, reject) => {
+      this.#waiting.add({ selector, status, resolve, reject });
+    });
+    if (status === "COMPLETED") this.#release(selector); // W1
+    this.look();
+    if (this.#endedBecause !== undefined) this.end(this.#endedBecause);
+    return reached;
+  }
+
+  /** To be called when operations have changed. */
+  look(): void {
+    for (const waiting of this.#waiting) {
+      const operation = this.#execution.find(waiting.selector);
+      if (operation === undefined) continue;
+      if (waiting.status !== "COMPLETED") this.#hold(operation); // W1
+      if (!this.#hasReached(operation, waiting.status)) continue;
+      this.#waiting.delete(waiting);
+      waiting.resolve();
+    }
+  }
+
+  /** Whoever still waits then is told why it was for nothing. W2 */
+  end(because: (unmet: string, operation: Operation | undefined) => DurableError): void {
+    this.#endedBecause = because;
+    for (const { selector, status, reject } of this.#waiting) {
+      const operation = this.#execution.find(selector);
+      const what = `Operation ${describeSelector(selector)}`;
+      const unmet = operation === undefined ? `${what} never began` : `${what} never became ${status}`;
+      reject(because(unmet, operation));
+    }
+    this.#waiting.clear();
+  }
+
+  /** Whether the test has asked for this callback, so that its time-out is not skipped to. */
+  isHeld(callbackId: string): boolean {
+    return this.#holds.has(callbackId);
+  }
+
+  #hasReached(operation: Operation, status: WaitingOperationStatus): boolean {
+    if (isOver(operation)) return true;
+    if (operation.SubType !== "WaitForCallback") return status === "STARTED";
+    const children = this.#execution.childrenOf(operation);
+    switch (status) {
+      case "STARTED":
+        return children.some(({ Type: type }) => type === "CALLBACK");
+      case "SUBMITTED":
+        return children.some((child) => child.Type === "STEP" && isOver(child));
+      case "COMPLETED":
+        return false;
+    }
+  }
+
+  #hold(operation: Operation): void {
+    const callbackId = this.#callbackIdOf(operation);
+    if (callbackId === undefined || this.#holds.has(callbackId)) return;
+    this.#holds.set(callbackId, this.#execution.hold(callbackId));
+  }
+
+  #release(selector: OperationSelector): void {
+    const operation = this.#execution.find(selector);
+    const callbackId = operation && this.#callbackIdOf(operation);
+    if (callbackId === undefined) return;
+    this.#holds.get(callbackId)?.();
+    this.#holds.delete(callbackId);
+  }
+
+  #callbackIdOf(operation: Operation): string | undefined {
+    return callbackOf(operation, (parent) => this.#execution.childrenOf(parent))?.CallbackDetails?.CallbackId;
+  }
+}
+
+/** The CALLBACK that an operation is, or as a `waitForCallback` has. */
+export function callbackOf(
+  operation: Operation,
+  childrenOf: (operation: Operation) => Operation[],
+): Operation | undefined {
+  if (operation.Type === "CALLBACK") return operation;
+  if (operation.SubType !== "WaitForCallback") return undefined;
+  return childrenOf(operation).find(({ Type: type }) => type === "CALLBACK");
+}
+
+export function isOver({ Status: status }: Operation): boolean {
+  return status !== "STARTED" && status !== "PENDING" && status !== "READY";
+}

@@ -1,0 +1,269 @@
+import { DurableError } from "../core/errors.ts";
+import type { ErrorObject, Operation } from "../core/wire.ts";
+import { systemClock, VirtualClock } from "../local/clock.ts";
+import { LocalEngine } from "../local/engine.ts";
+import type { ExecutionOutcome } from "../local/execution-outcome.ts";
+import type { RegisteredFunction } from "../local/function-registry.ts";
+import type { HistoryEvent } from "../local/history.ts";
+import type { ExecutionEvent, LocalHandler } from "../local/local-execution.ts";
+import type { LocalSettingsOptions } from "../local/settings.ts";
+import { OperationIndex, type OperationSelector } from "./operation-index.ts";
+import { OperationWaits, type WaitingOperationStatus } from "./operation-waits.ts";
+import { StandstillWarning } from "./standstill.ts";
+
+export interface TestExecutionOptions {
+  readonly skipTime: boolean;
+  readonly skipCallbackTimeouts: boolean;
+  /** Epoch milliseconds. */
+  readonly startMs: number;
+  readonly warnAfterMs: number;
+  readonly settings: LocalSettingsOptions;
+}
+
+export interface StartOptions {
+  readonly functionName: string;
+  /** JSON text. */
+  readonly input: string | undefined;
+  readonly executionTimeoutSeconds: number | undefined;
+  readonly tenantId: string | undefined;
+}
+
+/** Operations named in messages. */
+const MAX_NAMED = 20;
+
+/**
+ * One execution under test: an engine, a clock and a journal of its own, and what a test asks about it. Before it is
+ * started, its operations can be waited for already.
+ */
+export class TestExecution {
+  readonly clock: VirtualClock | undefined;
+  readonly #engine: LocalEngine;
+  readonly #index = new OperationIndex();
+  readonly #waits: OperationWaits;
+  readonly #standstill: StandstillWarning;
+  #started = false;
+  #arn: string | undefined;
+  #outcome: ExecutionOutcome | undefined;
+  #failure: DurableError | undefined;
+  #reject: (error: DurableError) => void = () => {};
+  /** All operations, once the execution has ended. */
+  #final: ReadonlyMap<string, Operation> | undefined;
+
+  constructor(options: TestExecutionOptions) {
+    const { skipTime, skipCallbackTimeouts, startMs, warnAfterMs, settings } = options;
+    this.clock = skipTime ? new VirtualClock(startMs) : undefined;
+    this.#engine = new LocalEngine({ ...settings, clock: this.clock ?? systemClock, skipCallbackTimeouts });
+    this.#waits = new OperationWaits({
+      find: (selector) => this.find(selector),
+      childrenOf: (operation) => this.childrenOf(operation),
+      hold: (callbackId) => this.#engine.holdCallback(callbackId),
+    });
+    this.#standstill = new StandstillWarning(skipTime ? warnAfterMs : Number.POSITIVE_INFINITY, () => ({
+      callbacks: this.#engine.list().flatMap(({ arn }) => this.#engine.openCallbacks(arn)),
+      isHeld: (callbackId) => this.#waits.isHeld(callbackId),
+    }));
+    this.#engine.subscribe((event) => this.#note(event));
+  }
+
+  get hasStarted(): boolean {
+    return this.#started;
+  }
+
+  register(added: RegisteredFunction): void {
+    if (added.kind === "plain") return this.#engine.registerFunction(added.name, added.run);
+    this.#engine.register(added.name, this.#checked(added.name, added.handler));
+  }
+
+  /**
+   * Runs the execution to its end.
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN`, `ERR_HANDLER_NOT_DURABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`
+   */
+  async run({ functionName, input, executionTimeoutSeconds, tenantId }: StartOptions): Promise<ExecutionOutcome> {
+    this.#started = true;
+    const broken = new Promise<never>((_, reject) => {
+      this.#reject = reject;
+    });
+    try {
+      const execution = this.#engine.start({
+        functionName,
+        ...(input === undefined ? {} : { input }),
+        ...(executionTimeoutSeconds === undefined ? {} : { executionTimeoutSeconds }),
+        ...(tenantId === undefined ? {} : { tenantId }),
+      });
+      return await Promise.race([execution.result, broken]);
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** Ends it from the test's side; what it still does is of no interest. */
+  abandon(failure: DurableError): void {
+    if (this.#outcome !== undefined || this.#failure !== undefined) return;
+    this.#failure = failure;
+    this.#waits.end(() => failure);
+    this.#reject(failure);
+    this.#close();
+  }
+
+  find(selector: OperationSelector): Operation | undefined {
+    const id = this.#index.find(selector);
+    return id === undefined ? undefined : this.#operation(id);
+  }
+
+  childrenOf({ Id: id }: Operation): Operation[] {
+    return this.#index.childrenOf(id as string).map((child) => this.#operation(child));
+  }
+
+  /** In the order in which they began, the execution itself left out. */
+  operations(): Operation[] {
+    return this.#index.all().map((id) => this.#operation(id));
+  }
+
+  history(): HistoryEvent[] {
+    return this.#arn === undefined ? [] : this.#engine.history(this.#arn, { includeExecutionData: true });
+  }
+
+  waitFor(selector: OperationSelector, status: WaitingOperationStatus): Promise<void> {
+    return this.#waits.wait(selector, status);
+  }
+
+  /** @throws ServiceRefusal, or DurableError `ERR_EXECUTION_ENDED`, `ERR_CALLBACK_RESULT_INVALID` */
+  completeCallback(callbackId: string, result: string | undefined): void {
+    this.#checkRunning();
+    if (result !== undefined && typeof result !== "string") {
+      const message = `A callback is completed with text, not with ${typeof result}: pass JSON.stringify(value).`;
+      throw new DurableError("ERR_CALLBACK_RESULT_INVALID", message);
+    }
+    this.#engine.completeCallback(callbackId, result);
+  }
+
+  /** Throws like `completeCallback`. */
+  failCallback(callbackId: string, error: ErrorObject | Error): void {
+    this.#checkRunning();
+    const isThrown = error instanceof Error;
+    this.#engine.failCallback(callbackId, isThrown ? { ErrorType: error.name, ErrorMessage: error.message } : error);
+  }
+
+  /** Throws like `completeCallback`. */
+  heartbeatCallback(callbackId: string): void {
+    this.#checkRunning();
+    this.#engine.heartbeatCallback(callbackId);
+  }
+
+  /** Lets virtual time pass, held callbacks or not; resolves when all that it caused is at rest. */
+  async advance(byMs: number): Promise<void> {
+    const { clock } = this;
+    if (clock === undefined) {
+      throw new DurableError("ERR_TIME_REAL", "This runner keeps real time; construct it with skipTime: true.");
+    }
+    await this.#engine.rest();
+    const targetMs = clock.now() + byMs;
+    while (clock.skip(targetMs + 1)) await this.#engine.rest();
+    clock.advance(Math.max(0, targetMs - clock.now()));
+    await this.#engine.rest();
+  }
+
+  #operation(id: string): Operation {
+    const operation = this.#final === undefined ? this.#engine.operation(this.#arn as string, id) : this.#final.get(id);
+    return operation as Operation;
+  }
+
+  #note(event: ExecutionEvent): void {
+    // The execution under test is the first that anything happens to; what it invokes comes later.
+    this.#arn ??= event.arn;
+    const isOurs = event.arn === this.#arn;
+    switch (event.type) {
+      case "invocation-started":
+        return this.#standstill.disarm();
+      case "invocation-ended":
+        return this.#standstill.arm();
+      case "checkpoint":
+        for (const update of event.updates) {
+          if (isOurs) this.#index.add(update);
+          if (update.Type === "CHAINED_INVOKE" && update.Action === "START") {
+            this.#checkFunction(update.ChainedInvokeOptions?.FunctionName ?? "", update.Name);
+          }
+        }
+        if (isOurs) this.#waits.look();
+        return;
+      case "operations-changed":
+        if (isOurs) this.#waits.look();
+        return;
+      case "execution-ended":
+        if (isOurs) this.#end(event.outcome);
+    }
+  }
+
+  #end(outcome: ExecutionOutcome): void {
+    if (this.#failure !== undefined) return;
+    const operations = this.#engine.operations(this.#arn as string);
+    this.#final = new Map(operations.map((operation) => [operation.Id as string, operation]));
+    this.#outcome = outcome;
+    this.#waits.look();
+    this.#waits.end((unmet, operation) => {
+      const then = `the execution has ended (${describeOutcome(outcome)})`;
+      if (operation !== undefined) {
+        const message = `${unmet}: it was ${operation.Status} when ${then.replace("has ended", "ended")}.`;
+        return new DurableError("ERR_OPERATION_INCOMPLETE", message);
+      }
+      return new DurableError("ERR_OPERATION_NOT_FOUND", `${unmet}, and ${then}. ${this.#listOperations()}`);
+    });
+  }
+
+  #listOperations(): string {
+    const names = this.operations().map(({ Name: name, SubType, Type }) => {
+      const kind = SubType ?? Type;
+      return name === undefined ? `an unnamed ${kind}` : `"${name}" (${kind})`;
+    });
+    if (names.length === 0) return "It had no operations.";
+    const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : "";
+    return `Its operations: ${names.slice(0, MAX_NAMED).join(", ")}${more}.`;
+  }
+
+  #checkRunning(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#outcome === undefined) return;
+    const message = `The execution has ended (${describeOutcome(this.#outcome)}): its callbacks can no longer be completed.`;
+    throw new DurableError("ERR_EXECUTION_ENDED", message);
+  }
+
+  /** A function that is missing is a mistake of the test's, not something for the handler to deal with. */
+  #checkFunction(functionName: string, operation: string | undefined): void {
+    if (this.#engine.isRegistered(functionName)) return;
+    const invoke = operation === undefined ? "A chained invoke" : `The chained invoke "${operation}"`;
+    this.abandon(
+      new DurableError(
+        "ERR_FUNCTION_UNKNOWN",
+        `${invoke} calls function "${functionName}", which is not registered. Before run(), call ` +
+          `registerFunction("${functionName}", …), or registerDurableFunction if it is a durable one.`,
+      ),
+    );
+  }
+
+  #checked(name: string, handler: LocalHandler): LocalHandler {
+    return async (event, context) => {
+      const output = await handler(event, context);
+      if (typeof output === "object" && output !== null && "Status" in output) return output;
+      const message =
+        `The handler of "${name}" answered ${typeof output === "object" ? JSON.stringify(output) : String(output)}, ` +
+        "as no durable function does. Wrap it in withDurableExecution; one that is not durable can only be invoked, " +
+        "after registerFunction.";
+      const failure = new DurableError("ERR_HANDLER_NOT_DURABLE", message);
+      this.abandon(failure);
+      throw failure;
+    };
+  }
+
+  #close(): void {
+    this.#standstill.disarm();
+    // Nobody waits for code that is left over: it may never end.
+    void this.#engine.close();
+  }
+}
+
+/** `SUCCEEDED`, `FAILED with StepError: no`. */
+export function describeOutcome({ status, error }: ExecutionOutcome): string {
+  if (error === undefined) return status;
+  const { ErrorType: type = "Error", ErrorMessage: message } = error;
+  return `${status} with ${type}${message === undefined ? "" : `: ${message}`}`;
+}

@@ -1,2 +1,0 @@
-declare const suite: (framework: object) => void;
-export = suite;
