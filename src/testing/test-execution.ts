@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
 import { systemClock, VirtualClock } from "../local/clock.ts";
@@ -245,7 +246,7 @@ export class TestExecution {
       const output = await handler(event, context);
       if (typeof output === "object" && output !== null && "Status" in output) return output;
       const message =
-        `The handler of "${name}" answered ${typeof output === "object" ? JSON.stringify(output) : String(output)}, ` +
+        `The handler of "${name}" answered ${inspect(output, { depth: 1, breakLength: Infinity }).slice(0, 100)}, ` +
         "as no durable function does. Wrap it in withDurableExecution; one that is not durable can only be invoked, " +
         "after registerFunction.";
       const failure = new DurableError("ERR_HANDLER_NOT_DURABLE", message);
