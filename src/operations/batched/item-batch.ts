@@ -69,6 +69,8 @@ export class ItemBatch implements ItemOwner {
   #values: readonly unknown[];
   #outcomes: (Outcome | undefined)[] = [];
   readonly #waiting = new Set<Item>();
+  /** Steps of items that began in an earlier invocation, until they begin again. */
+  readonly #keptBefore = new Map<number, readonly StoredStep[]>();
   readonly #running = new Set<Item>();
   #unstarted: number[] = [];
   #ended = 0;
@@ -121,7 +123,9 @@ export class ItemBatch implements ItemOwner {
       const outcome = inParts[index] ?? own[index];
       if (outcome !== undefined) outcomes[index] = outcome;
       if (outcome === undefined || !isEnd(outcome)) {
-        if (!this.#closed) this.#unstarted.push(index);
+        if (this.#closed) continue;
+        this.#unstarted.push(index);
+        if (outcome !== undefined) this.#keptBefore.set(index, outcome.steps ?? []);
         continue;
       }
       this.#ended++;
@@ -194,7 +198,9 @@ export class ItemBatch implements ItemOwner {
 
   /** The next item's index inside the batch. */
   next(): number | undefined {
-    return this.#unstarted.pop();
+    const index = this.#unstarted.pop();
+    if (index !== undefined) this.#keptBefore.delete(index);
+    return index;
   }
 
   /** An item's code begins, or goes on. */
@@ -238,6 +244,7 @@ export class ItemBatch implements ItemOwner {
     // A waiting operation cannot end; what it is to hold is recorded already.
     if (this.#isAsleep) return;
     for (const item of [...this.#running, ...this.#waiting]) this.#outcomes[item.index - this.first] = { mark: "-" };
+    for (const index of this.#keptBefore.keys()) this.#outcomes[index] = { mark: "-" };
     this.#succeed();
   }
 
@@ -279,7 +286,8 @@ export class ItemBatch implements ItemOwner {
     const dueMs = isClosing && this.#unstarted.length > 0 ? now : this.#nextDueMs(now);
     const afterSeconds = Math.max(1, Math.ceil((dueMs - now) / 1_000));
     for (const item of this.#waiting) item.sleep(now, afterSeconds * 1_000);
-    const kept = [...this.#waiting].map((item) => ({ index: item.index - this.first, steps: item.steps }));
+    const waiting = [...this.#waiting].map((item) => ({ index: item.index - this.first, steps: item.steps }));
+    const kept = [...waiting, ...Array.from(this.#keptBefore, ([index, steps]) => ({ index, steps }))];
     const payload = this.#pack(kept);
     const outcome = await closeAttempt(this.#operation, { end: "retry", afterSeconds, payload }, this.#attempt);
     this.#attempt++;
