@@ -31,7 +31,7 @@ import { RecordedState } from "./execution/state.ts";
 import type { Termination } from "./execution/termination.ts";
 import { publishUsage } from "./execution/usage.ts";
 import { loadPlugins, namesPlugins } from "./plugins/loader.ts";
-import type { DurableInstrumentationPlugin } from "./plugins/plugin.ts";
+import type { DurableInstrumentationPlugin, InvocationEndInfo } from "./plugins/plugin.ts";
 import { PluginRunner } from "./plugins/runner.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
@@ -104,7 +104,7 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
     }
     let runner: PluginRunner | undefined;
     try {
-      runner = await plugins;
+      runner = plugins instanceof Promise ? await plugins : plugins;
     } catch (error) {
       return failed(error);
     }
@@ -120,9 +120,10 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   };
 }
 
-/** Resolves at once with undefined when there are none: then nothing is kept, and nobody is told. */
-function choosePlugins({ plugins = [] }: DurableExecutionConfig): Promise<PluginRunner | undefined> | undefined {
-  if (!namesPlugins()) return plugins.length === 0 ? undefined : Promise.resolve(new PluginRunner(plugins));
+/** Undefined when there are none: then nothing is kept, and nobody is told. */
+function choosePlugins(config: DurableExecutionConfig): PluginRunner | Promise<PluginRunner> | undefined {
+  const plugins = config.plugins ?? [];
+  if (!namesPlugins()) return plugins.length === 0 ? undefined : new PluginRunner(plugins);
   const loading = loadPlugins().then((loaded) => new PluginRunner([...plugins, ...loaded]));
   // Each invocation reports the failure.
   loading.catch(() => {});
@@ -179,7 +180,8 @@ class Invocation {
   ): Promise<DurableExecutionInvocationOutput> {
     let state: RecordedState;
     try {
-      state = await RecordedState.load(this.#event, client, this.#logger(undefined).logger);
+      const { logger } = this.#logger(plugins && (() => plugins.logMembers()));
+      state = await RecordedState.load(this.#event, client, logger);
     } catch (error) {
       if (isKeyError(error) || (isDurableExecutionClientError(error) && error.scope === "EXECUTION"))
         return failed(error);
@@ -201,32 +203,37 @@ class Invocation {
     depth: number | undefined,
   ): Promise<DurableExecutionInvocationOutput> {
     const { DurableExecutionArn: arn, UpdatedOperationIds: updatedIds = [] } = this.#event;
-    const observer = new Observer(plugins, arn, [...state.records], updatedIds);
+    const observer = new Observer(plugins, arn, state.records, updatedIds);
     const report = new InvocationReport(observer, this.#lambdaContext.awsRequestId, arn, input, state);
+    const end = async (info: () => InvocationEndInfo): Promise<void> => {
+      await observer.close();
+      await plugins.emit("onInvocationEnd", info);
+    };
     await plugins.emit("onInvocationStart", report.start);
     const fault = depthFault(depth);
     if (fault !== undefined) {
       const output = failed(fault);
-      await plugins.emit("onInvocationEnd", () => report.end({ output, error: fault }));
+      await end(() => report.end({ output, error: fault }));
       return output;
     }
     return plugins.wrap("wrapInvocation", report.start, async () => {
+      let ended: InvocationEnd;
       try {
-        const end = await this.#execute(client, state, input, observer, depth);
-        await plugins.emit("onInvocationEnd", () => report.end(end));
-        return end.output;
+        ended = await this.#execute(client, state, input, observer, depth);
       } catch (error) {
-        await plugins.emit("onInvocationEnd", () => report.rejected(error));
+        await end(() => report.rejected(error));
         throw error;
       }
+      await end(() => report.end(ended));
+      return ended.output;
     });
   }
 
-  #logger(observer: Observer | undefined) {
+  #logger(extraMembers: (() => object | undefined) | undefined) {
     const { awsRequestId, tenantId } = this.#lambdaContext;
     const arn = this.#event.DurableExecutionArn;
-    const logging = loggingContext(awsRequestId, arn, tenantId, () => observer?.plugins.logMembers());
-    const logger = new JsonLogger();
+    const logging = loggingContext(awsRequestId, arn, tenantId);
+    const logger = new JsonLogger(extraMembers);
     logger.configureDurableLoggingContext(logging);
     return { logger, logging };
   }
@@ -240,7 +247,7 @@ class Invocation {
   ): Promise<InvocationEnd> {
     const { DurableExecutionArn: arn, CheckpointToken: token } = this.#event;
     const lambdaContext = this.#lambdaContext;
-    const { logger, logging } = this.#logger(observer);
+    const { logger, logging } = this.#logger(observer && (() => observer.logMembers()));
     const settings = this.#settings;
     const execution = new Execution({
       ...{ arn, token, client, state, settings, observer, requestId: lambdaContext.awsRequestId },
@@ -256,11 +263,10 @@ class Invocation {
       );
       const outcome = await Promise.race([running, execution.terminated]);
       await execution.drain();
-      const output = await respond(execution, outcome);
-      if (output.Status !== InvocationStatus.PENDING) execution.usage.ended(output);
-      logVerbose(() => `the invocation ends as ${output.Status}`);
-      if (outcome.end === "succeed") return { output, result: outcome.result };
-      return outcome.end === "fail" ? { output, error: outcome.error } : { output };
+      const end = await respond(execution, outcome);
+      if (end.output.Status !== InvocationStatus.PENDING) execution.usage.ended(end.output);
+      logVerbose(() => `the invocation ends as ${end.output.Status}`);
+      return end;
     } finally {
       execution.close();
       reportUsage(execution);
@@ -294,34 +300,36 @@ async function start(handler: DurableExecutionHandler, input: unknown, context: 
   }
 }
 
-async function respond(execution: Execution, outcome: Outcome): Promise<DurableExecutionInvocationOutput> {
+async function respond(execution: Execution, outcome: Outcome): Promise<InvocationEnd> {
   const final = execution.lost ?? outcome;
   switch (final.end) {
     case "suspend":
-      return { Status: InvocationStatus.PENDING };
+      return { output: { Status: InvocationStatus.PENDING } };
     case "reject":
       throw final.error;
     case "fail":
       if (final.error instanceof UnrecoverableInvocationError) throw final.error;
-      return failed(final.error);
+      return { output: failed(final.error), error: final.error };
     case "succeed":
       return succeed(execution, final.result);
   }
 }
 
-async function succeed(execution: Execution, result: unknown): Promise<DurableExecutionInvocationOutput> {
+async function succeed(execution: Execution, result: unknown): Promise<InvocationEnd> {
   let json: string | undefined;
   try {
     json = JSON.stringify(result);
   } catch (error) {
-    return failed(error);
+    return { output: failed(error), error };
   }
-  if (json === undefined) return { Status: InvocationStatus.SUCCEEDED };
-  if (Buffer.byteLength(json) <= MAX_RESPONSE_BYTES) return { Status: InvocationStatus.SUCCEEDED, Result: json };
+  if (json === undefined) return { output: { Status: InvocationStatus.SUCCEEDED }, result };
+  if (Buffer.byteLength(json) <= MAX_RESPONSE_BYTES) {
+    return { output: { Status: InvocationStatus.SUCCEEDED, Result: json }, result };
+  }
   const id = operationId(`execution-result-${Date.now()}` as OperationPath);
   await execution.sendLast({ Type: "EXECUTION", Action: "SUCCEED", Id: id, Payload: json });
   if (execution.lost !== undefined) return respond(execution, execution.lost);
-  return { Status: InvocationStatus.SUCCEEDED, Result: "" };
+  return { output: { Status: InvocationStatus.SUCCEEDED, Result: "" }, result };
 }
 
 function failed(error: unknown): DurableExecutionInvocationOutput {

@@ -122,7 +122,10 @@ export class Coalescer {
       if (!this.#open) return;
       const changed = response.NewExecutionState?.Operations ?? [];
       const noticed = changed.length > 0 ? this.#options.onChanged(changed) : undefined;
-      if (noticed !== undefined) await noticed;
+      if (noticed !== undefined) {
+        await noticed;
+        if (!this.#open) return;
+      }
       this.#inFlight = false;
       for (let at = first; at < last; at++) this.#queue[at]?.acknowledged?.();
       for (const answered of polls) answered();

@@ -213,6 +213,13 @@ export class Execution {
     if (change === -1) this.#suspension.check();
   }
 
+  /** Resolves when `running`, which never rejects, has settled; until then nothing is suspended. */
+  async keepAwake(scope: Scope, running: Promise<unknown>): Promise<void> {
+    scope.count(1, 0);
+    await running;
+    this.countExecuting(scope, -1);
+  }
+
   /** A context's function has settled: what still runs below it counts no more. */
   finish(scope: Scope): void {
     scope.finish();

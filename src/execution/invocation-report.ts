@@ -1,22 +1,27 @@
-import { asError, DurableOperationError } from "../core/errors.ts";
 import { readTimestamp } from "../core/time.ts";
 import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
 import type { InvocationEndInfo, InvocationInfo } from "../plugins/plugin.ts";
 import type { Observer } from "./observer.ts";
+import { errorShown, infosOf, withLazy } from "./operation-info.ts";
 import type { RecordedState } from "./state.ts";
 
-/** How an invocation ended: its answer, and what the handler returned or threw. */
+/** How an invocation ended: its answer, and what the handler returned or why it failed. */
 export interface InvocationEnd {
   readonly output: DurableExecutionInvocationOutput;
   readonly result?: unknown;
   readonly error?: unknown;
 }
 
+type About = Pick<
+  InvocationInfo,
+  "requestId" | "executionArn" | "executionInput" | "executionStartTimestamp" | "isFirstInvocation"
+>;
+
 /** What plugins are told of an invocation. */
 export class InvocationReport {
   readonly #observer: Observer;
-  readonly #about: Pick<InvocationInfo, "requestId" | "executionArn" | "executionInput" | "executionStartTimestamp">;
-  readonly #isFirst: boolean;
+  readonly #state: RecordedState;
+  readonly #about: About;
   #start: InvocationInfo | undefined;
 
   constructor(
@@ -27,37 +32,41 @@ export class InvocationReport {
     state: RecordedState,
   ) {
     this.#observer = observer;
-    this.#isFirst = !state.isReplay;
+    this.#state = state;
     const executionStartTimestamp = readTimestamp(state.execution?.StartTimestamp);
     this.#about = {
-      ...{ requestId, executionArn, executionInput },
+      ...{ requestId, executionArn, executionInput, isFirstInvocation: !state.isReplay },
       ...(executionStartTimestamp === undefined ? {} : { executionStartTimestamp }),
     };
   }
 
+  /** To be asked for first before the handler runs: it has what is recorded then. */
   readonly start = (): InvocationInfo => {
-    this.#start ??= {
-      ...this.#about,
-      operations: this.#observer.operations(),
-      isFirstInvocation: this.#isFirst,
-      updatedOperations: this.#observer.updatedOperations(),
-    };
+    if (this.#start === undefined) {
+      const recorded = [...this.#state.records];
+      const updated = () => infosOf(recorded.filter(({ Id }) => this.#observer.wasUpdated(Id)));
+      const info = withLazy({ ...this.#about }, "operations", () => infosOf(recorded));
+      this.#start = withLazy(info, "updatedOperations", updated);
+    }
     return this.#start;
   };
 
   end({ output, result, error }: InvocationEnd): InvocationEndInfo {
-    const base = { ...this.#end(), status: output.Status };
-    if (output.Status === "SUCCEEDED") return { ...base, executionResult: result };
-    if (output.Status !== "FAILED") return base;
-    const executionError = error instanceof Error ? error : DurableOperationError.fromErrorObject(output.Error);
-    return { ...base, executionError };
+    const base = { ...this.#about, status: output.Status };
+    const operations = this.#observer.snapshot();
+    switch (output.Status) {
+      case "PENDING":
+        return withLazy(base, "operations", operations);
+      case "FAILED":
+        return withLazy({ ...base, executionError: errorShown(error) }, "operations", operations);
+      case "SUCCEEDED":
+        return withLazy({ ...base, executionResult: result }, "operations", operations);
+    }
   }
 
+  /** The invocation rejects, and the service will invoke again. */
   rejected(error: unknown): InvocationEndInfo {
-    return { ...this.#end(), status: "RETRYING", executionError: asError(error) };
-  }
-
-  #end() {
-    return { ...this.#about, operations: this.#observer.operations(), isFirstInvocation: this.#isFirst };
+    const info = { ...this.#about, status: "RETRYING" as const, executionError: errorShown(error) };
+    return withLazy(info, "operations", this.#observer.snapshot());
   }
 }

@@ -13,8 +13,11 @@ let output: Console | undefined;
 export class JsonLogger implements DurableLogger {
   #context: DurableLoggingContext | undefined;
   readonly #least: number;
+  readonly #extraMembers: (() => object | undefined) | undefined;
 
-  constructor() {
+  /** `extraMembers` is asked for each line that is written; what it gives stands before the message. */
+  constructor(extraMembers?: () => object | undefined) {
+    this.#extraMembers = extraMembers;
     const level = process.env["AWS_LAMBDA_LOG_LEVEL"]?.toUpperCase() ?? "DEBUG";
     this.#least = SEVERITY[level as DurableLogLevel] ?? SEVERITY.DEBUG;
   }
@@ -49,7 +52,8 @@ export class JsonLogger implements DurableLogger {
       requestId: undefined,
       executionArn: undefined,
     };
-    const line = { requestId, timestamp: new Date().toISOString(), level, executionArn, ...rest };
+    const known = { requestId, timestamp: new Date().toISOString(), level, executionArn, ...rest };
+    const line = this.#extraMembers === undefined ? known : { ...known, ...this.#extraMembers() };
     const text = toLine(line, params);
     output ??= new Console(process.stdout, process.stderr);
     if (level === "WARN" || level === "ERROR") output.error(text);

@@ -56,7 +56,6 @@ export function loggingContext(
   requestId: string,
   executionArn: string,
   tenantId: string | undefined,
-  extraMembers: () => Record<string, string | number | boolean> | undefined = () => undefined,
 ): DurableLoggingContext {
   return {
     getDurableLogData: () => {
@@ -66,7 +65,6 @@ export function loggingContext(
       if (current?.operationId !== undefined) data.operationId = current.operationId;
       if (current?.operationName !== undefined) data.operationName = current.operationName;
       if (current?.attempt !== undefined) data.attempt = current.attempt;
-      Object.assign(data, extraMembers());
       return data;
     },
   };

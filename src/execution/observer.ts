@@ -1,9 +1,10 @@
-import { DurableOperationError } from "../core/errors.ts";
 import type { OperationId } from "../core/ids.ts";
 import { readTimestamp } from "../core/time.ts";
-import type { ErrorObject, WireOperation } from "../core/wire.ts";
-import type { OperationInfo, PluginOperationStatus } from "../plugins/plugin.ts";
-import type { PluginRunner } from "../plugins/runner.ts";
+import type { WireOperation } from "../core/wire.ts";
+import type { OperationInfo } from "../plugins/plugin.ts";
+import type { Hook, InfoOf, PluginRunner, Wrapper } from "../plugins/runner.ts";
+import { infoOf, infosOf, withLazy } from "./operation-info.ts";
+import { OperationLog } from "./operation-log.ts";
 
 /** What an operation is called and where it stands. */
 export interface ObservedOperation {
@@ -16,57 +17,91 @@ export interface ObservedOperation {
   readonly scope: { readonly parentId: OperationId | undefined };
 }
 
+/** The hooks that are told what is recorded of operations after the invocation has begun. */
+const TELL_RECORDS = [
+  "onInvocationEnd",
+  "onOperationStart",
+  "onOperationEnd",
+  "onOperationAttemptStart",
+  "onOperationAttemptEnd",
+  "wrapOperationAttemptFn",
+  "onOperationChange",
+] as const;
+
 /**
- * Keeps what plugins are shown of operations, and tells them. Exists only where there are plugins: without, records are
- * forgotten as soon as they are replayed.
+ * Keeps what plugins are shown of operations, and tells them. Exists only where there are plugins, and keeps records
+ * only if a hook of theirs tells them: otherwise records are forgotten as soon as they are replayed.
  */
 export class Observer {
-  readonly plugins: PluginRunner;
+  readonly #plugins: PluginRunner;
   readonly #arn: string;
-  readonly #operations = new Map<string, WireOperation>();
+  readonly #log: OperationLog | undefined;
   readonly #updated: ReadonlySet<string>;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #over = false;
 
-  constructor(plugins: PluginRunner, arn: string, recorded: readonly WireOperation[], updatedIds: readonly string[]) {
-    this.plugins = plugins;
+  constructor(plugins: PluginRunner, arn: string, recorded: Iterable<WireOperation>, updatedIds: readonly string[]) {
+    this.#plugins = plugins;
     this.#arn = arn;
     this.#updated = new Set(updatedIds);
-    for (const operation of recorded) if (operation.Id !== undefined) this.#operations.set(operation.Id, operation);
+    if (plugins.has(...TELL_RECORDS)) this.#log = new OperationLog(recorded);
   }
 
-  /** All operations, by wire id. */
-  operations(): Record<string, OperationInfo> {
-    return infosOf(this.#operations.values());
+  /** Calls a hook of all plugins; undefined when there is nothing to wait for. */
+  emit<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): Promise<unknown> | undefined {
+    return this.#over ? undefined : this.#plugins.emit(hook, info);
   }
 
-  /** Those that the service changed before this invocation. */
-  updatedOperations(): Record<string, OperationInfo> {
-    return infosOf([...this.#operations.values()].filter(({ Id }) => this.#updated.has(Id as string)));
+  /** Calls a hook and does not wait for it, but for the end of the invocation. */
+  tell<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): void {
+    const told = this.emit(hook, info);
+    if (told === undefined) return;
+    this.#underWay.add(told);
+    void told.then(() => this.#underWay.delete(told));
+  }
+
+  /** Runs a function inside the plugins' wrappers. */
+  wrap<T>(wrapper: Wrapper, info: () => unknown, fn: () => Promise<T>): Promise<T> {
+    return this.#over ? fn() : this.#plugins.wrap(wrapper, info, fn);
+  }
+
+  /** What plugins add to a line of the default logger. */
+  logMembers(): object | undefined {
+    return this.#plugins.logMembers();
+  }
+
+  /**
+   * The invocation has ended: plugins are told so by whoever calls this, and nothing afterwards. Work that it left
+   * behind may go on, in another invocation of the same process even, and must not be taken for that one's.
+   */
+  async close(): Promise<void> {
+    this.#over = true;
+    await Promise.all(this.#underWay);
   }
 
   /** Whether the service changed the operation before this invocation. */
-  wasUpdated(id: OperationId): boolean {
-    return this.#updated.has(id);
+  wasUpdated(id: string | undefined): boolean {
+    return id !== undefined && this.#updated.has(id);
+  }
+
+  /** All operations as they are known now, by wire id. */
+  snapshot(): () => Record<string, OperationInfo> {
+    return this.#log?.snapshot() ?? (() => ({}));
   }
 
   /** Takes in what a checkpoint answered, and tells plugins which operations changed their status. */
   changed(operations: readonly WireOperation[]): Promise<unknown> | undefined {
-    const changed: WireOperation[] = [];
-    for (const operation of operations) {
-      if (operation.Id === undefined) continue;
-      if (this.#operations.get(operation.Id)?.Status !== operation.Status) changed.push(operation);
-      this.#operations.set(operation.Id, operation);
-    }
+    const changed = this.#log?.add(operations) ?? [];
     if (changed.length === 0) return undefined;
-    return this.plugins.emit("onOperationChange", () => ({
-      executionArn: this.#arn,
-      updatedOperations: infosOf(changed),
-      operations: this.operations(),
-    }));
+    return this.emit("onOperationChange", () => {
+      const info = withLazy({ executionArn: this.#arn }, "updatedOperations", () => infosOf(changed));
+      return withLazy(info, "operations", this.snapshot());
+    });
   }
 
   /** What is recorded of the operation, as plugins see it; `members` win. */
   recordedInfo(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
-    const record = this.#operations.get(operation.id);
+    const record = this.#log?.get(operation.id);
     return { ...(record === undefined ? {} : infoOf(record)), ...this.info(operation, members) };
   }
 
@@ -87,35 +122,6 @@ export class Observer {
 
   /** When the operation began, if the service has said so. */
   startOf(id: OperationId): Date | undefined {
-    return readTimestamp(this.#operations.get(id)?.StartTimestamp);
+    return readTimestamp(this.#log?.get(id)?.StartTimestamp);
   }
-}
-
-function infosOf(operations: Iterable<WireOperation>): Record<string, OperationInfo> {
-  const infos: Record<string, OperationInfo> = {};
-  for (const operation of operations) infos[operation.Id as string] = infoOf(operation);
-  return infos;
-}
-
-function infoOf(operation: WireOperation): OperationInfo {
-  const { Id, Name, Type, SubType, ParentId, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
-  const details =
-    StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails ?? operation.ChainedInvokeDetails;
-  const info: OperationInfo = { id: Id as string, type: Type as string, isReplay: false };
-  if (Name != null) info.name = Name;
-  if (SubType != null) info.subType = SubType;
-  if (ParentId != null) info.parentId = ParentId;
-  if (Status !== undefined) info.status = Status as PluginOperationStatus;
-  const start = readTimestamp(StartTimestamp);
-  if (start !== undefined) info.startTimestamp = start;
-  const end = readTimestamp(EndTimestamp);
-  if (end !== undefined) info.endTimestamp = end;
-  if (details?.Result !== undefined) info.result = details.Result;
-  if (details?.Error !== undefined) info.error = errorOf(details.Error);
-  if (StepDetails?.Attempt !== undefined) info.attempt = StepDetails.Attempt;
-  return info;
-}
-
-function errorOf(error: ErrorObject): Error {
-  return DurableOperationError.fromErrorObject(error);
 }

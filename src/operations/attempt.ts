@@ -16,13 +16,14 @@ export function nextAttempt(record: WireOperation | undefined): number {
 
 /**
  * Runs one attempt, from its START to its end, which is queued before the operation stops counting as executing.
- * What is synchronous here happens at the call. `body` must not reject.
+ * What is synchronous here happens at the call. `body` must not reject; it is told when the attempt began if there are
+ * plugins.
  */
 export async function runAttempt(
   operation: ClaimedOperation,
   attempt: number,
   announcement: Announcement,
-  body: () => Promise<AttemptEnd>,
+  body: (startTimestamp?: Date) => Promise<AttemptEnd>,
 ): Promise<AttemptOutcome> {
   const { execution, scope } = operation;
   if (execution.isClosing) {
@@ -34,12 +35,13 @@ export async function runAttempt(
   else if (announcement === "queued") execution.record(scope, update(operation, "START"));
   const { observer } = execution;
   if (observer !== undefined) {
-    const closed = await runObserved(observer, operation, attempt, announcement, async () => {
-      const end = await body();
-      return { end, closed: await closeAttempt(operation, end, attempt) };
+    const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
+      const end = await body(startTimestamp);
+      const endTimestamp = new Date();
+      return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
     });
     execution.countExecuting(scope, -1);
-    return closed;
+    return outcome;
   }
   // Operations begun together announce themselves before the first body runs.
   await undefined;
@@ -49,13 +51,19 @@ export async function runAttempt(
 }
 
 /** Runs the user's code of an attempt: what it logs, and a context that it should not use, are known by the operation. */
-export function runUserCode<T>(operation: ClaimedOperation, attempt: number, code: () => Promise<T>): Promise<T> {
+export function runUserCode<T>(
+  operation: ClaimedOperation,
+  attempt: number,
+  startTimestamp: Date | undefined,
+  code: () => Promise<T>,
+): Promise<T> {
   const { execution, scope, id, name, path } = operation;
   const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
   const { observer } = execution;
-  if (observer === undefined) return runAs(current, code);
-  const info = () => attemptInfo(observer, operation, attempt);
-  return observer.plugins.wrap("wrapOperationAttemptFn", info, () => runAs(current, code));
+  if (observer === undefined || startTimestamp === undefined) return runAs(current, code);
+  const info = () => attemptInfo(observer, operation, attempt, startTimestamp);
+  // A wrapper is where the code is: what it logs is of the operation.
+  return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, code)));
 }
 
 /** Waits until a PENDING operation may be tried again. */

@@ -94,12 +94,10 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const inner = enter(operation, plan, mode);
   const { observer } = execution;
   // Contexts begun together announce themselves before the first function runs.
-  await (observer === undefined ? undefined : contextStarts(observer, operation, plan.virtual));
+  await (observer && contextStarts(observer, operation, plan.virtual));
   let result: unknown;
   try {
-    result = await (observer === undefined
-      ? runBody(operation, plan, inner, undefined)
-      : wrapContext(observer, operation, () => runBody(operation, plan, inner, undefined)));
+    result = await runBody(operation, plan, inner, undefined);
   } catch (thrown) {
     return failLive(operation, plan, inner, thrown);
   }
@@ -107,7 +105,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const encoding = plan.format.encode(operation, result);
   const { payload, value, oversized } = encoding instanceof Promise ? await encoding : encoding;
   if (plan.virtual) {
-    if (observer !== undefined) await contextEnds(observer, operation, plan.virtual, {});
+    const told = observer && contextEnds(observer, operation, plan.virtual);
+    if (told !== undefined) await told;
     return value;
   }
   let rest: Partial<OperationUpdate> | undefined;
@@ -125,7 +124,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   } else if (payload !== undefined) rest = { Payload: payload };
   if (inner.keptLevels >= 1) rest = { ...rest, ContextOptions: { ReplayChildren: true } };
   execution.record(scope, update(operation, "SUCCEED", rest));
-  if (observer !== undefined) await contextEnds(observer, operation, plan.virtual, {});
+  const told = observer && contextEnds(observer, operation, plan.virtual);
+  if (told !== undefined) await told;
   return value;
 }
 
@@ -138,12 +138,11 @@ function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, th
     execution.record(operation.scope, update(operation, "FAIL", { Error: error, ...kept }));
   }
   const { observer } = execution;
-  if (observer === undefined) throw failure(error, plan);
-  return contextEnds(observer, operation, plan.virtual, { error: DurableOperationError.fromErrorObject(error) }).then(
-    () => {
-      throw failure(error, plan);
-    },
-  );
+  const told = observer && contextEnds(observer, operation, plan.virtual, error);
+  if (told === undefined) throw failure(error, plan);
+  return told.then(() => {
+    throw failure(error, plan);
+  });
 }
 
 /** Runs a finished context's function again over its recorded operations, for a result that was too large to keep. */
@@ -173,7 +172,12 @@ function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): 
 function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, record: WireOperation | undefined) {
   const { id, name, path } = operation;
   const current = { contextId: path, operationId: id, operationName: name, enteredIn: inner.mode };
-  return runAs(current, () => plan.body(inner, record));
+  const { observer } = operation.execution;
+  // Plugins do not see a rebuild: the function has had its say.
+  if (observer === undefined || record !== undefined) return runAs(current, () => plan.body(inner, record));
+  return runAs(current, () =>
+    wrapContext(observer, operation, () => runAs(current, () => plan.body(inner, undefined))),
+  );
 }
 
 function failure(error: object, plan: ChildPlan): DurableOperationError {

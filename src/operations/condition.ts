@@ -54,7 +54,8 @@ export async function runCondition<T>(
       default: {
         const { StepDetails: details, Status: status } = record ?? {};
         const attempt = nextAttempt(record);
-        const run = () => runCheck(operation, details?.Result, check, config, attempt);
+        const run = (startTimestamp?: Date) =>
+          runCheck(operation, details?.Result, check, config, attempt, startTimestamp);
         const outcome = await runAttempt(operation, attempt, status === "STARTED" ? "none" : "queued", run);
         if ("value" in outcome) return outcome.value as T;
         record = outcome.record;
@@ -69,12 +70,14 @@ async function runCheck<T>(
   check: WaitForConditionCheckFunc<T>,
   config: WaitForConditionConfig<T>,
   attempt: number,
+  startTimestamp: Date | undefined,
 ): Promise<AttemptEnd> {
   const { execution, scope } = operation;
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
   try {
     const state = kept ? ((await decodeResult(operation, kept, serdes)) as T) : config.initialState;
-    const checked = await runUserCode(operation, attempt, () => check(state, new StepRun(scope, attempt)));
+    const code = () => check(state, new StepRun(scope, attempt));
+    const checked = await runUserCode(operation, attempt, startTimestamp, code);
     const { payload, value } = await encodeResult(operation, checked, serdes);
     if (isTooLarge(payload, execution.settings.quotas.payloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);

@@ -27,11 +27,18 @@ export class ExternalOperation {
     const { execution, scope, id, record, type } = this.#operation;
     const { observer } = execution;
     if (record !== undefined) {
-      if (observer !== undefined && record.Status === "STARTED") await this.#notice(observer, "onOperationStart", true);
+      if (observer !== undefined) {
+        const told =
+          record.Status === "STARTED"
+            ? this.#notice(observer, "onOperationStart", true)
+            : this.#notice(observer, "onOperationEnd", !observer.wasUpdated(id));
+        if (told !== undefined) await told;
+      }
       return record;
     }
     const started = await execution.recordedAs(scope, update(this.#operation, "START", details()), id);
-    if (observer !== undefined) await this.#notice(observer, "onOperationStart", false);
+    const told = observer && this.#notice(observer, "onOperationStart", false);
+    if (told !== undefined) await told;
     return started ?? { Id: id, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
@@ -44,13 +51,16 @@ export class ExternalOperation {
       this.#pending = execution.wait(scope, id, "STARTED", dueMs(record) ?? latestDueMs);
       if (this.#awaited) this.#pending.await();
       record = await this.#pending.changed;
-      if (observer !== undefined) await this.#notice(observer, "onOperationEnd", false);
-    } else if (observer !== undefined) await this.#notice(observer, "onOperationEnd", !observer.wasUpdated(id));
+      const told = observer && this.#notice(observer, "onOperationEnd", false);
+      if (told !== undefined) await told;
+    }
     lookAhead(execution, scope);
     return record;
   }
 
   #notice(observer: Observer, hook: "onOperationStart" | "onOperationEnd", isReplay: boolean) {
-    return observer.plugins.emit(hook, () => observer.recordedInfo(this.#operation, { isReplay }));
+    const { execution, scope } = this.#operation;
+    const told = observer.emit(hook, () => observer.recordedInfo(this.#operation, { isReplay }));
+    return told && execution.keepAwake(scope, told);
   }
 }

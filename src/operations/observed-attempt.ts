@@ -1,39 +1,58 @@
-import { asError } from "../core/errors.ts";
 import type { Observer } from "../execution/observer.ts";
-import type { AttemptEndInfo, AttemptInfo } from "../plugins/plugin.ts";
+import { errorShown } from "../execution/operation-info.ts";
+import type { AttemptEndInfo, AttemptInfo, OperationEndInfo } from "../plugins/plugin.ts";
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
+/** An attempt that has run, and whose end is recorded. */
+export interface RanAttempt<Outcome> {
+  readonly end: AttemptEnd;
+  readonly endTimestamp: Date;
+  readonly outcome: Outcome;
+}
+
 /** Runs an attempt of a step or condition, and tells plugins how it begins and ends. */
-export async function runObserved<Closed>(
+export async function runObserved<Outcome>(
   observer: Observer,
   operation: ClaimedOperation,
   attempt: number,
   announcement: Announcement,
-  run: () => Promise<{ end: AttemptEnd; closed: Closed }>,
-): Promise<Closed> {
-  const { plugins } = observer;
-  await plugins.emit("onOperationStart", () =>
+  run: (startTimestamp: Date) => Promise<RanAttempt<Outcome>>,
+): Promise<Outcome> {
+  const starting = observer.emit("onOperationStart", () =>
     announcement === "queued"
       ? observer.info(operation, { status: "STARTED", isReplay: attempt > 1 })
       : observer.recordedInfo(operation, { isReplay: announcement === "none" || attempt > 1 }),
   );
-  await plugins.emit("onOperationAttemptStart", () => attemptInfo(observer, operation, attempt));
+  // As without plugins, operations begun together announce themselves before the first body runs.
+  await starting;
   const startTimestamp = new Date();
-  const { end, closed } = await run();
-  let info: AttemptEndInfo | undefined;
-  const endInfo = (): AttemptEndInfo => {
-    info ??= attemptEndInfo(observer, operation, attempt, end, startTimestamp);
-    return info;
-  };
-  await plugins.emit("onOperationAttemptEnd", endInfo);
-  if (end.end !== "retry") await plugins.emit("onOperationEnd", endInfo);
-  return closed;
+  const beginning = observer.emit("onOperationAttemptStart", () =>
+    attemptInfo(observer, operation, attempt, startTimestamp),
+  );
+  if (beginning !== undefined) await beginning;
+  const { end, endTimestamp, outcome } = await run(startTimestamp);
+  const attemptEnding = observer.emit("onOperationAttemptEnd", () => ({
+    ...attemptEndInfo(observer, operation, attempt, end),
+    ...{ startTimestamp, endTimestamp },
+  }));
+  if (attemptEnding !== undefined) await attemptEnding;
+  if (end.end === "retry") return outcome;
+  const ending = observer.emit(
+    "onOperationEnd",
+    (): OperationEndInfo => attemptEndInfo(observer, operation, attempt, end),
+  );
+  if (ending !== undefined) await ending;
+  return outcome;
 }
 
 /** What plugins are told of an attempt that begins. */
-export function attemptInfo(observer: Observer, operation: ClaimedOperation, attempt: number): AttemptInfo {
-  const startTimestamp = observer.startOf(operation.id) ?? new Date();
+export function attemptInfo(
+  observer: Observer,
+  operation: ClaimedOperation,
+  attempt: number,
+  startTimestamp: Date,
+): AttemptInfo {
   return { ...observer.recordedInfo(operation, { startTimestamp }), attempt };
 }
 
@@ -42,12 +61,11 @@ function attemptEndInfo(
   operation: ClaimedOperation,
   attempt: number,
   end: AttemptEnd,
-  startTimestamp: Date,
 ): AttemptEndInfo {
-  const times = { startTimestamp, endTimestamp: new Date() };
-  const info = { ...times, ...observer.recordedInfo(operation, {}), attempt };
+  // The record may still have the error of an attempt before.
+  const { error: _recorded, ...info } = { ...observer.recordedInfo(operation, {}), attempt };
   if (end.end === "succeed" || (end.end === "retry" && end.error === undefined)) {
     return { ...info, outcome: "SUCCEEDED" };
   }
-  return { ...info, outcome: "FAILED", error: asError(end.thrown) };
+  return { ...info, outcome: "FAILED", error: errorShown(end.thrown) };
 }

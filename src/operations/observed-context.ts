@@ -1,38 +1,49 @@
+import { DurableOperationError } from "../core/errors.ts";
+import { childPath, operationId } from "../core/ids.ts";
+import type { ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
-/** A context's function is about to run, and not only to rebuild a result. */
-export async function contextStarts(
+/** A context's function is about to run, and not only to rebuild a result; undefined when nobody is told. */
+export function contextStarts(
   observer: Observer,
   operation: ClaimedOperation,
   isVirtual: boolean,
-): Promise<void> {
+): Promise<void> | undefined {
   const isNew = operation.record === undefined && !isVirtual;
-  await observer.plugins.emit("onOperationStart", () =>
+  const told = observer.emit("onOperationStart", () =>
     observer.info(operation, isNew ? { status: "STARTED" } : { isReplay: true }),
   );
+  return told && operation.execution.keepAwake(operation.scope, told);
 }
 
 /** Runs a context's function inside the plugins' wrappers. */
 export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, run: () => Promise<T>): Promise<T> {
-  const info = () => observer.info(operation, { isReplayingChildren: false });
-  return observer.plugins.wrap("wrapChildContextFn", info, run);
+  const info = () => observer.info(operation, { isReplayingChildren: hasRecordedChildren(operation) });
+  return observer.wrap("wrapChildContextFn", info, run);
 }
 
-/** A context's function has settled, and its end is on its way. */
-export async function contextEnds(
+/** Whether the first operation inside the context is recorded, or (where it is virtual) the first one inside that. */
+function hasRecordedChildren({ execution, path }: ClaimedOperation): boolean {
+  const first = childPath(path, 1);
+  return execution.state.has(operationId(first)) || execution.state.has(operationId(childPath(first, 1)));
+}
+
+/** A context's function has settled, and its end is on its way; undefined when nobody is told. */
+export function contextEnds(
   observer: Observer,
   operation: ClaimedOperation,
   isVirtual: boolean,
-  { error }: { error?: Error },
-): Promise<void> {
-  const startTimestamp = observer.startOf(operation.id);
-  await observer.plugins.emit("onOperationEnd", () =>
-    observer.info(operation, {
-      status: error === undefined ? "SUCCEEDED" : "FAILED",
+  failure?: ErrorObject,
+): Promise<void> | undefined {
+  const told = observer.emit("onOperationEnd", () => {
+    const startTimestamp = observer.startOf(operation.id);
+    return observer.info(operation, {
+      status: failure === undefined ? "SUCCEEDED" : "FAILED",
       ...(startTimestamp === undefined ? {} : { startTimestamp }),
-      ...(error === undefined ? {} : { error }),
+      ...(failure === undefined ? {} : { error: DurableOperationError.fromErrorObject(failure) }),
       isReplay: isVirtual,
-    }),
-  );
+    });
+  });
+  return told && operation.execution.keepAwake(operation.scope, told);
 }

@@ -92,7 +92,7 @@ export async function runStep<T>(
         break;
       }
       case "run": {
-        const run = () => runBody(operation, body, config, attempt);
+        const run = (startTimestamp?: Date) => runBody(operation, body, config, attempt, startTimestamp);
         outcome = await runAttempt(operation, attempt, decision.announce ? announcement : "none", run);
       }
     }
@@ -121,14 +121,17 @@ async function runBody<T>(
   body: StepFunc<T>,
   config: StepConfig<T>,
   attempt: number,
+  startTimestamp: Date | undefined,
 ): Promise<AttemptEnd> {
   const { execution } = operation;
   try {
-    const result = await runUserCode(operation, attempt, () => runBounded(operation, attempt, body, config.timeout));
+    const code = () => runBounded(operation, attempt, body, config.timeout);
+    const result = await runUserCode(operation, attempt, startTimestamp, code);
     const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
     const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
     if (!isTooLarge(payload, execution.settings.quotas.payloadBytes)) return { end: "succeed", payload, value };
-    return { end: "fail", error: toErrorObject(payloadTooLarge(operation, "result", payload)) };
+    const thrown = payloadTooLarge(operation, "result", payload);
+    return { end: "fail", error: toErrorObject(thrown), thrown };
   } catch (error) {
     return decideFailure(error, attempt, config.retryStrategy);
   }

@@ -10,7 +10,10 @@ import {
 const VARIABLE = "DURABLE_EXECUTION_PLUGINS";
 const EXPORT = "durableExecutionPluginProvider";
 
-/** A module named in `DURABLE_EXECUTION_PLUGINS` cannot be used. Every invocation fails until it can. */
+/**
+ * A module named in `DURABLE_EXECUTION_PLUGINS` cannot be used. Every invocation fails until it can. Messages are those
+ * of the official SDK 2.4.0.
+ */
 export class PluginLoadError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(`Dynamic plugin configuration failed: ${message}`, options);
@@ -31,9 +34,10 @@ export async function loadPlugins(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<readonly DurableInstrumentationPlugin[]> {
   const specifiers = readSpecifiers(environment[VARIABLE] ?? "");
+  const root = environment["LAMBDA_TASK_ROOT"] || process.cwd();
   const plugins: DurableInstrumentationPlugin[] = [];
   for (const specifier of specifiers) {
-    const provider = findProvider(specifier, await importModule(specifier, environment));
+    const provider = checkProvider(specifier, findProvider(specifier, await importModule(specifier, root)));
     plugins.push(createPlugin(specifier, provider));
   }
   return plugins;
@@ -41,58 +45,90 @@ export async function loadPlugins(
 
 function readSpecifiers(text: string): string[] {
   const specifiers = text.split(",").map((specifier) => specifier.trim());
-  if (specifiers.includes("")) throw new PluginLoadError(`${VARIABLE} contains an empty module specifier`);
+  if (specifiers.includes("")) {
+    throw new PluginLoadError(`${VARIABLE} must contain non-empty, comma-separated package or module specifiers.`);
+  }
   const twice = specifiers.find((specifier, index) => specifiers.indexOf(specifier) !== index);
-  if (twice !== undefined) throw new PluginLoadError(`${VARIABLE} contains duplicate module specifier "${twice}"`);
+  if (twice !== undefined) throw new PluginLoadError(`${VARIABLE} contains duplicate module specifier '${twice}'.`);
   return specifiers;
 }
 
 /** From where this package is, or else from where the function's own code is. */
-async function importModule(specifier: string, environment: NodeJS.ProcessEnv): Promise<unknown> {
+async function importModule(specifier: string, root: string): Promise<unknown> {
   try {
-    return await import(specifier);
-  } catch (first) {
     try {
-      const root = environment["LAMBDA_TASK_ROOT"] || process.cwd();
-      const resolved = createRequire(join(root, "package.json")).resolve(specifier);
-      return await import(pathToFileURL(resolved).href);
-    } catch (second) {
-      const cause = isNotFound(first) ? second : first;
-      throw new PluginLoadError(`failed to import plugin module "${specifier}": ${messageOf(cause)}`, { cause });
+      return await import(specifier);
+    } catch (error) {
+      if (!isMissing(error, specifier)) throw error;
+      return await import(resolveFrom(root, specifier));
     }
+  } catch (cause) {
+    throw new PluginLoadError(`Failed to load plugin module '${specifier}': ${messageOf(cause)}`, { cause });
   }
 }
 
-function isNotFound(error: unknown): boolean {
+/** Whether it is this module, or its package, that was not found, rather than one that it imports. */
+function isMissing(error: unknown, specifier: string): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
-  return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" || code === "ERR_UNSUPPORTED_DIR_IMPORT";
+  if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;
+  const [packageName = specifier] = /^(@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
+  const message = messageOf(error);
+  return message.includes(`'${specifier}'`) || message.includes(`'${packageName}'`);
 }
 
-function findProvider(specifier: string, module: unknown): DurableInstrumentationPluginProvider {
+function resolveFrom(root: string, specifier: string): string {
+  try {
+    return pathToFileURL(createRequire(join(root, "package.json")).resolve(specifier)).href;
+  } catch (cause) {
+    throw new Error(
+      `Unable to resolve '${specifier}' from the application or configured Node.js module paths. Ensure the package is ` +
+        "installed in the function artifact or an attached Lambda layer under 'nodejs/node_modules'.",
+      { cause },
+    );
+  }
+}
+
+function findProvider(specifier: string, module: unknown): unknown {
   const named = (module as Record<string, unknown>)[EXPORT];
   const { default: whole } = module as { default?: Record<string, unknown> };
   const inDefault = typeof whole === "object" && whole !== null ? whole[EXPORT] : undefined;
   if (named !== undefined && inDefault !== undefined && named !== inDefault) {
-    throw new PluginLoadError(`plugin module "${specifier}" exports two different values named "${EXPORT}"`);
+    throw new PluginLoadError(`Plugin module '${specifier}' exposes multiple different '${EXPORT}' values.`);
   }
-  const provider = named ?? inDefault;
+  const provider = named !== undefined ? named : inDefault;
+  if (provider === undefined) throw new PluginLoadError(`Plugin module '${specifier}' must export '${EXPORT}'.`);
+  return provider;
+}
+
+function checkProvider(specifier: string, provider: unknown): DurableInstrumentationPluginProvider {
   if (typeof provider !== "object" || provider === null) {
-    throw new PluginLoadError(`plugin module "${specifier}" must export an object named "${EXPORT}"`);
+    throw new PluginLoadError(`Plugin module '${specifier}' exports an invalid provider; expected an object.`);
   }
   const { pluginApiVersion, pluginType, createPlugin } = provider as Partial<DurableInstrumentationPluginProvider>;
   if (pluginApiVersion !== DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION) {
     throw new PluginLoadError(
-      `plugin module "${specifier}" uses unsupported plugin API version ${String(pluginApiVersion)}; ` +
-        `expected ${DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION}`,
+      `Plugin provider '${specifier}' declares plugin API version '${String(pluginApiVersion)}', but durable-fanout ` +
+        `supports version ${DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION}. Install compatible SDK and plugin package versions.`,
     );
   }
-  if (typeof pluginType !== "function") {
-    throw new PluginLoadError(`the provider of plugin module "${specifier}" must have a class as its pluginType`);
+  if (!isClass(pluginType)) {
+    throw new PluginLoadError(`Plugin provider '${specifier}' must declare a constructable 'pluginType'.`);
   }
   if (typeof createPlugin !== "function") {
-    throw new PluginLoadError(`the provider of plugin module "${specifier}" must have a createPlugin function`);
+    throw new PluginLoadError(`Plugin provider '${specifier}' must define a 'createPlugin' factory function.`);
   }
   return provider as DurableInstrumentationPluginProvider;
+}
+
+/** Whether `new` takes it; nothing of its own is run. */
+function isClass(value: unknown): boolean {
+  if (typeof value !== "function") return false;
+  try {
+    Reflect.construct(Object, [], value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function createPlugin(specifier: string, provider: DurableInstrumentationPluginProvider): DurableInstrumentationPlugin {
@@ -100,12 +136,19 @@ function createPlugin(specifier: string, provider: DurableInstrumentationPluginP
   try {
     plugin = provider.createPlugin();
   } catch (cause) {
-    throw new PluginLoadError(`plugin module "${specifier}" failed to create its plugin: ${messageOf(cause)}`, {
+    throw new PluginLoadError(`Plugin provider '${specifier}' failed to create its plugin: ${messageOf(cause)}`, {
       cause,
     });
   }
   if (plugin instanceof provider.pluginType) return plugin;
-  throw new PluginLoadError(`plugin module "${specifier}" created something that is not of its pluginType`);
+  throw new PluginLoadError(
+    `Plugin provider '${specifier}' declared plugin type '${provider.pluginType.name}' but created '${kindOf(plugin)}'.`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  return (value as object).constructor?.name ?? typeof value;
 }
 
 function messageOf(error: unknown): string {

@@ -1,15 +1,19 @@
+import { logVerbose } from "../core/verbose.ts";
 import type { DurableInstrumentationPlugin } from "./plugin.ts";
 
-type Hook = Extract<keyof DurableInstrumentationPlugin, `on${string}`>;
-type Wrapper = Extract<keyof DurableInstrumentationPlugin, `wrap${string}`>;
+export type Hook = Extract<keyof DurableInstrumentationPlugin, `on${string}`>;
+export type Wrapper = Extract<keyof DurableInstrumentationPlugin, `wrap${string}`>;
+/** What a hook is told. */
+export type InfoOf<Name extends Hook> = Parameters<NonNullable<DurableInstrumentationPlugin[Name]>>[0];
 
 /** All plugins of a handler as one. What nobody implements costs a look into a map. */
 export class PluginRunner {
   readonly #plugins: readonly DurableInstrumentationPlugin[];
   readonly #users = new Map<keyof DurableInstrumentationPlugin, readonly DurableInstrumentationPlugin[]>();
 
-  constructor(plugins: readonly DurableInstrumentationPlugin[]) {
-    this.#plugins = plugins;
+  /** Absent entries (`isTraced && tracer`) are left out. */
+  constructor(plugins: readonly (DurableInstrumentationPlugin | null | undefined | false)[]) {
+    this.#plugins = plugins.filter((plugin) => typeof plugin === "object" && plugin !== null);
   }
 
   #usersOf(method: keyof DurableInstrumentationPlugin): readonly DurableInstrumentationPlugin[] {
@@ -21,19 +25,20 @@ export class PluginRunner {
     return users;
   }
 
-  has(method: keyof DurableInstrumentationPlugin): boolean {
-    return this.#usersOf(method).length > 0;
+  /** Whether a plugin has one of these. */
+  has(...methods: (keyof DurableInstrumentationPlugin)[]): boolean {
+    return methods.some((method) => this.#usersOf(method).length > 0);
   }
 
-  /** Calls a hook of all plugins; undefined when there is none, otherwise resolves when all have settled. */
-  emit<Name extends Hook>(
-    hook: Name,
-    info: () => Parameters<NonNullable<DurableInstrumentationPlugin[Name]>>[0],
-  ): Promise<unknown> | undefined {
+  /**
+   * Calls a hook of all plugins; undefined when there is none (then there is nothing to wait for), otherwise resolves
+   * when all have settled.
+   */
+  emit<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): Promise<unknown> | undefined {
     const users = this.#usersOf(hook);
     if (users.length === 0) return undefined;
     const given = info();
-    return Promise.allSettled(users.map(async (plugin) => plugin[hook]?.(given as never)));
+    return Promise.allSettled(users.map((plugin) => callHook(plugin, hook, given)));
   }
 
   /** Runs `fn` inside the wrappers. Its outcome counts, whatever they return or throw. */
@@ -54,11 +59,19 @@ export class PluginRunner {
     for (const plugin of users) {
       try {
         Object.assign(members, plugin.enrichLogContext?.());
-      } catch {
-        // A plugin must not break the handler's logging.
+      } catch (error) {
+        swallow("enrichLogContext", error);
       }
     }
     return members;
+  }
+}
+
+async function callHook(plugin: DurableInstrumentationPlugin, hook: Hook, info: unknown): Promise<void> {
+  try {
+    await plugin[hook]?.(info as never);
+  } catch (error) {
+    swallow(hook, error);
   }
 }
 
@@ -70,15 +83,36 @@ function wrapOnce<T>(
 ): () => Promise<T> {
   return async () => {
     let running: Promise<T> | undefined;
+    let failure: { readonly error: unknown } | undefined;
     const once = (): Promise<T> => {
-      running ??= fn();
+      if (running === undefined) {
+        running = startOf(fn);
+        // A wrapper may let go of it: its failure is not unhandled, since it is awaited below.
+        running.catch((error: unknown) => {
+          failure = { error };
+        });
+      }
       return running;
     };
     try {
       await (plugin[wrapper] as (info: unknown, fn: () => unknown) => unknown)(info, once);
-    } catch {
-      // Either the function's own error, which `once` has as well, or the plugin's.
+    } catch (error) {
+      if (failure === undefined || failure.error !== error) swallow(wrapper, error);
     }
+    if (failure !== undefined) throw (failure as { error: unknown }).error;
     return once();
   };
+}
+
+/** A function that throws at once has been run as well. */
+function startOf<T>(fn: () => Promise<T>): Promise<T> {
+  try {
+    return fn();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function swallow(method: keyof DurableInstrumentationPlugin, error: unknown): void {
+  logVerbose(() => `${method} of a plugin failed: ${error instanceof Error ? error.stack : String(error)}`);
 }

@@ -85,8 +85,10 @@ async function runAttempt<T>(
     const current = { contextId, operationId, operationName, attempt, enteredIn: scope.mode };
     const run = () => runAs(current, () => runBounded(operation, attempt, body, config.timeout));
     const { observer } = operation.execution;
-    const info = () => ({ ...observer?.info(operation, {}), attempt });
-    result = await (observer === undefined ? run() : observer.plugins.wrap("wrapOperationAttemptFn", info, run));
+    const info = () => ({ ...observer?.info(operation, { startTimestamp: new Date() }), attempt });
+    result = await (observer === undefined
+      ? run()
+      : runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, run)));
   } catch (thrown) {
     const end = decideFailure(thrown, attempt, config.retryStrategy);
     if (end.end === "retry") return { end: "retry", afterSeconds: end.afterSeconds };

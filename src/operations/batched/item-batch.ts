@@ -272,10 +272,10 @@ export class ItemBatch implements ItemOwner {
     this.#values = [];
   }
 
-  /** Tells plugins, and does not wait for them: many items go on meanwhile. */
+  /** Tells plugins, and does not wait for them here: many items go on meanwhile. */
   #notice(hook: "onOperationStart" | "onOperationEnd", members: Partial<OperationInfo>): void {
     const { observer } = this.execution;
-    void observer?.plugins.emit(hook, () => observer.recordedInfo(this.#operation, members));
+    observer?.tell(hook, () => observer.recordedInfo(this.#operation, members));
   }
 
   // B2

@@ -1,0 +1,64 @@
+import { DurableOperationError } from "../core/errors.ts";
+import { readTimestamp } from "../core/time.ts";
+import type { WireOperation } from "../core/wire.ts";
+import type { OperationInfo, PluginOperationStatus } from "../plugins/plugin.ts";
+
+/** What is recorded of an operation, as plugins see it. */
+export function infoOf(operation: WireOperation): OperationInfo {
+  const { Id, Name, Type, SubType, ParentId, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
+  const details =
+    StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails ?? operation.ChainedInvokeDetails;
+  const info: OperationInfo = { id: Id as string, type: Type as string, isReplay: false };
+  if (Name != null) info.name = Name;
+  if (SubType != null) info.subType = SubType;
+  if (ParentId != null) info.parentId = ParentId;
+  if (Status !== undefined) info.status = Status as PluginOperationStatus;
+  const start = readTimestamp(StartTimestamp);
+  if (start !== undefined) info.startTimestamp = start;
+  const end = readTimestamp(EndTimestamp);
+  if (end !== undefined) info.endTimestamp = end;
+  if (details?.Result !== undefined) info.result = details.Result;
+  if (details?.Error !== undefined) info.error = DurableOperationError.fromErrorObject(details.Error);
+  if (StepDetails?.Attempt !== undefined) info.attempt = StepDetails.Attempt;
+  return info;
+}
+
+/** The infos of operations, by wire id; of several states of one operation the last. */
+export function infosOf(operations: Iterable<WireOperation>): Record<string, OperationInfo> {
+  const latest = new Map<string, WireOperation>();
+  for (const operation of operations) if (operation.Id !== undefined) latest.set(operation.Id, operation);
+  const infos: Record<string, OperationInfo> = {};
+  for (const [id, operation] of latest) infos[id] = infoOf(operation);
+  return infos;
+}
+
+/** Anything thrown, as plugins see it. */
+export function errorShown(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  try {
+    return new Error(String(thrown));
+  } catch {
+    return new Error("Unknown error");
+  }
+}
+
+/**
+ * Adds a member that is made when it is first read: plugins that do not look at a map of all operations do not pay for
+ * it.
+ */
+export function withLazy<Info extends object, Name extends string, Value>(
+  info: Info,
+  name: Name,
+  make: () => Value,
+): Info & Record<Name, Value> {
+  const define = (descriptor: PropertyDescriptor) =>
+    Object.defineProperty(info, name, { enumerable: true, configurable: true, ...descriptor });
+  define({
+    get: () => {
+      const value = make();
+      define({ value, writable: true });
+      return value;
+    },
+  });
+  return info as Info & Record<Name, Value>;
+}
