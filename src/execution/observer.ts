@@ -28,11 +28,22 @@ const TELL_RECORDS = [
   "onOperationChange",
 ] as const;
 
+/** The hooks that have to do with an attempt of a step or condition. */
+const FOLLOW_ATTEMPTS = [
+  "onOperationStart",
+  "onOperationAttemptStart",
+  "wrapOperationAttemptFn",
+  "onOperationAttemptEnd",
+  "onOperationEnd",
+] as const;
+
 /**
  * Keeps what plugins are shown of operations, and tells them. Exists only where there are plugins, and keeps records
  * only if a hook of theirs tells them: otherwise records are forgotten as soon as they are replayed.
  */
 export class Observer {
+  /** Whether a plugin has anything to do with attempts. */
+  readonly followsAttempts: boolean;
   readonly #plugins: PluginRunner;
   readonly #arn: string;
   readonly #log: OperationLog | undefined;
@@ -44,6 +55,7 @@ export class Observer {
     this.#plugins = plugins;
     this.#arn = arn;
     this.#updated = new Set(updatedIds);
+    this.followsAttempts = plugins.has(...FOLLOW_ATTEMPTS);
     if (plugins.has(...TELL_RECORDS)) this.#log = new OperationLog(recorded);
   }
 

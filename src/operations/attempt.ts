@@ -34,7 +34,7 @@ export async function runAttempt(
   if (announcement === "awaited") await execution.recorded(scope, update(operation, "START"));
   else if (announcement === "queued") execution.record(scope, update(operation, "START"));
   const { observer } = execution;
-  if (observer !== undefined) {
+  if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
       const end = await body(startTimestamp);
       const endTimestamp = new Date();

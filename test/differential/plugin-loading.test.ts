@@ -1,186 +1,221 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as official from "@aws/durable-execution-sdk-js";
-import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import * as ours from "../../src/index.ts";
-import { FAST, runLambda } from "../support/service.ts";
+import type { Loaded, LoadingCase } from "../support/load-plugins.ts";
+import { captureLogs } from "../support/output.ts";
+import { runLambda } from "../support/service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "durable-fanout-plugins-"));
+const root = join(folder, "task");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterEach(() => vi.unstubAllEnvs());
-
-declare global {
-  var pluginCalls: string[] | undefined;
-}
-
-/** A module whose plugin notes its name at the start of each invocation. */
-const provider = (name: string, overrides = "") => `
-  class Plugin { async onInvocationStart() { (globalThis.pluginCalls ??= []).push("${name}"); } }
-  const provider = { pluginApiVersion: 1, pluginType: Plugin, createPlugin: () => new Plugin(), ${overrides} };
-`;
 
 function write(file: string, text: string): string {
   const path = join(folder, file);
-  mkdirSync(join(path, ".."), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
-  return pathToFileURL(path).href;
+  return path;
 }
 
-const esm = write("esm.mjs", `${provider("esm")} export const durableExecutionPluginProvider = provider;`);
-const cjs = write("cjs.cjs", `${provider("cjs")} module.exports = { durableExecutionPluginProvider: provider };`);
-const inDefault = write(
-  "default.mjs",
-  `${provider("default")} export default { durableExecutionPluginProvider: provider };`,
-);
+/** A class whose plugin notes its name at the start of each invocation, and its provider with other members. */
+const provider = (name: string, members = "") => `
+  class Plugin { async onInvocationStart() { globalThis.pluginCalls.push("${name}"); } }
+  const provider = { pluginApiVersion: 1, pluginType: Plugin, createPlugin: () => new Plugin(), ${members} };
+`;
+const exported = (name: string, members?: string) =>
+  `${provider(name, members)} export const durableExecutionPluginProvider = provider;`;
+
+const esm = write("esm.mjs", exported("esm"));
+const cjs = write("cjs.cjs", `${provider("cjs")} exports.durableExecutionPluginProvider = provider;`);
+const inDefault = `${provider("default")} export default { durableExecutionPluginProvider: provider };`;
+const twice = `${exported("twice")} export default { durableExecutionPluginProvider: provider };`;
 write("task/package.json", "{}");
-write("task/node_modules/some-plugin/package.json", '{ "name": "some-plugin", "main": "index.cjs" }');
+write("task/node_modules/plain/package.json", '{ "name": "plain", "main": "index.cjs" }');
 write(
-  "task/node_modules/some-plugin/index.cjs",
-  `${provider("package")} module.exports.durableExecutionPluginProvider = provider;`,
+  "task/node_modules/plain/index.cjs",
+  `${provider("plain")} module.exports.durableExecutionPluginProvider = provider;`,
 );
+write("task/node_modules/@scope/sub/package.json", '{ "name": "@scope/sub", "exports": { "./durable": "./d.mjs" } }');
+write("task/node_modules/@scope/sub/d.mjs", exported("sub-path"));
 
-async function run(sdk: "official" | "ours", plugins: string) {
-  vi.stubEnv("DURABLE_EXECUTION_PLUGINS", plugins);
-  globalThis.pluginCalls = [];
-  const handler = async () => 1;
-  const explicit = { onInvocationStart: async () => void globalThis.pluginCalls?.push("explicit") };
-  const config = { plugins: [explicit] };
-  const lambda =
-    sdk === "official"
-      ? official.withDurableExecution(handler, config)
-      : ours.withDurableExecution(handler, { ...config, runtime: FAST });
-  const { outcome } = await runLambda(lambda as never);
-  return { outcome, calls: globalThis.pluginCalls };
-}
+const broken = (file: string, text: string) => write(`broken/${file}.mjs`, text);
 
-describe("modules that the environment names are loaded after the plugins of the config:", () => {
-  test.each([
-    ["nothing", "", ["explicit"]],
-    ["spaces", "  ", ["explicit"]],
-    ["an ES module", esm, ["explicit", "esm"]],
-    ["a CommonJS module", cjs, ["explicit", "cjs"]],
-    ["a default export", inDefault, ["explicit", "default"]],
-    ["several, in order, with spaces", ` ${cjs} , ${esm}`, ["explicit", "cjs", "esm"]],
-    ["a package of the function's own folder", "some-plugin", ["explicit", "package"]],
-  ])("%s", async (_what, plugins, calls) => {
-    vi.stubEnv("LAMBDA_TASK_ROOT", join(folder, "task"));
-    for (const sdk of ["official", "ours"] as const) {
-      expect([sdk, await run(sdk, plugins)]).toEqual([sdk, { outcome: { status: "SUCCEEDED", result: "1" }, calls }]);
-    }
-  });
-});
+/** What is set, and the plugins that are called then; nothing where loading fails. */
+const cases: Record<string, [plugins: string | undefined, calls?: readonly string[], root?: string]> = {
+  "no variable": [undefined, ["explicit"]],
+  "an empty one": ["", ["explicit"]],
+  "one of spaces": ["  ", ["explicit"]],
+  "an ES module": [esm, ["explicit", "esm"]],
+  "a CommonJS module": [cjs, ["explicit", "cjs"]],
+  "a URL": [pathToFileURL(esm).href, ["explicit", "esm"]],
+  "a default export": [write("default.mjs", inDefault), ["explicit", "default"]],
+  "the same provider twice": [write("twice.mjs", twice), ["explicit", "twice"]],
+  "several, in order, with spaces": [` ${cjs} , ${esm} `, ["explicit", "cjs", "esm"]],
+  "a package of the function's own": ["plain", ["explicit", "plain"]],
+  "a sub-path of such a package": ["@scope/sub/durable", ["explicit", "sub-path"]],
+  "a subclass": [
+    write("subclass.mjs", exported("base", "createPlugin: () => new (class extends Plugin {})()")),
+    ["explicit", "base"],
+  ],
+  "an empty entry at the end": [`${esm},`],
+  "an empty entry at the beginning": [`,${esm}`],
+  "nothing but empty entries": [","],
+  "a duplicate": [`${esm}, ${esm}`],
+  "a module that is not there": [join(folder, "absent.mjs")],
+  "a package that is not there": ["absent-package"],
+  "a package that is not there, and no folder": ["absent-package", undefined, join(folder, "nowhere")],
+  "a package without a main entry": ["@scope/sub"],
+  "a module that needs one that is not there": [broken("needs", 'import "absent-package";')],
+  "a module that throws": [broken("crash", 'throw new RangeError("at import");')],
+  "a module that is no JavaScript": [broken("syntax", "this is no module")],
+  "a module without a provider": [broken("none", "export const other = 1;")],
+  "a provider as the default itself": [broken("direct", `${provider("direct")} export default provider;`)],
+  "two different providers": [
+    broken("two", `${exported("a")} export default { durableExecutionPluginProvider: { ...provider } };`),
+  ],
+  "a provider that is a text": [broken("text", 'export const durableExecutionPluginProvider = "text";')],
+  "a provider that is null": [broken("null", "export const durableExecutionPluginProvider = null;")],
+  "a provider of nothing": [broken("empty", "export const durableExecutionPluginProvider = {};")],
+  "another version": [broken("version", exported("v", "pluginApiVersion: 2"))],
+  "a version that is a text": [broken("version-text", exported("v", 'pluginApiVersion: "1"'))],
+  "no class": [broken("type", exported("t", "pluginType: undefined"))],
+  "a class that is an arrow function": [broken("arrow", exported("t", "pluginType: () => 1"))],
+  "no factory": [broken("factory", exported("f", "createPlugin: undefined"))],
+  "a factory that throws": [broken("throws", exported("x", 'createPlugin: () => { throw new Error("no licence"); }'))],
+  "a factory that throws a text": [broken("throws-text", exported("x", 'createPlugin: () => { throw "no"; }'))],
+  "a factory that gives something else": [broken("other", exported("o", "createPlugin: () => ({})"))],
+  "a factory that gives a number": [broken("number", exported("o", "createPlugin: () => 5"))],
+  "a factory that gives nothing": [broken("nothing", exported("o", "createPlugin: () => null"))],
+  "a factory that is async": [broken("async", exported("o", "createPlugin: async () => new Plugin()"))],
+  "a factory that gives a bare object": [broken("bare", exported("o", "createPlugin: () => Object.create(null)"))],
+};
 
-const broken = (file: string, text: string) => write(`broken/${file}`, text);
-
-describe("what cannot be loaded fails every invocation on both SDKs, and says which module and why:", () => {
-  test.each([
-    ["an empty entry", `${esm},`, /DURABLE_EXECUTION_PLUGINS .*empty/],
-    ["a duplicate", `${esm},${esm}`, /duplicate .*esm\.mjs/],
-    ["no provider", broken("none.mjs", "export const other = 1;"), /none\.mjs.* must export/],
-    [
-      "a provider that is no object",
-      broken("text.mjs", 'export const durableExecutionPluginProvider = "text";'),
-      /text\.mjs.* object/,
-    ],
-    [
-      "another API version",
-      broken(
-        "version.mjs",
-        `${provider("v", "pluginApiVersion: 2")} export const durableExecutionPluginProvider = provider;`,
-      ),
-      /version\.mjs.* API version 2/,
-    ],
-    [
-      "no class",
-      broken(
-        "type.mjs",
-        `${provider("t", "pluginType: undefined")} export const durableExecutionPluginProvider = provider;`,
-      ),
-      /type\.mjs.* pluginType/,
-    ],
-    [
-      "no factory",
-      broken(
-        "factory.mjs",
-        `${provider("f", "createPlugin: undefined")} export const durableExecutionPluginProvider = provider;`,
-      ),
-      /factory\.mjs.* createPlugin/,
-    ],
-    [
-      "a factory that throws",
-      broken(
-        "throws.mjs",
-        `${provider("x", 'createPlugin: () => { throw new Error("no licence"); }')} export const durableExecutionPluginProvider = provider;`,
-      ),
-      /throws\.mjs.*no licence/,
-    ],
-    [
-      "something of another class",
-      broken(
-        "other.mjs",
-        `${provider("o", "createPlugin: () => ({})")} export const durableExecutionPluginProvider = provider;`,
-      ),
-      /other\.mjs.* pluginType/,
-    ],
-    [
-      "two providers",
-      broken(
-        "two.mjs",
-        `${provider("a")} export const durableExecutionPluginProvider = provider; export default { durableExecutionPluginProvider: { ...provider } };`,
-      ),
-      /two\.mjs.* two different/,
-    ],
-    ["a module that throws", broken("crash.mjs", 'throw new Error("at import");'), /crash\.mjs.*at import/],
-  ])("%s", async (_what, plugins, message) => {
-    for (const sdk of ["official", "ours"] as const) {
-      const { outcome } = await run(sdk, plugins);
-      expect([sdk, outcome.status, outcome.error?.ErrorType]).toEqual([sdk, "FAILED", "PluginLoadError"]);
-      expect(outcome.error?.ErrorMessage).toMatch(/^Dynamic plugin configuration failed: /);
-      if (sdk === "ours") expect(outcome.error?.ErrorMessage).toMatch(message);
-    }
+describe("modules that the environment names are loaded, or fail the execution, as on the official SDK:", () => {
+  let results: { official: Loaded; ours: Loaded }[];
+  beforeAll(() => {
+    const given: LoadingCase[] = Object.values(cases).map(([plugins, , ownRoot = root]) =>
+      plugins === undefined ? { root: ownRoot } : { plugins, root: ownRoot },
+    );
+    const script = join(import.meta.dirname, "../support/load-plugins.ts");
+    results = JSON.parse(execFileSync(process.execPath, [script, JSON.stringify(given)], { encoding: "utf8" }));
   });
 
-  test("a module that does not exist", async () => {
-    const { outcome } = await run("ours", "no-such-plugin");
-    expect(outcome.error?.ErrorType).toBe("PluginLoadError");
-    expect(outcome.error?.ErrorMessage).toMatch(/^Dynamic plugin configuration failed: .*no-such-plugin/);
-    expect((await run("official", "no-such-plugin")).outcome.error?.ErrorType).toBe("PluginLoadError");
-  });
-});
-
-test("plugins add members to the handler's log lines", async () => {
-  const lines: string[] = [];
-  const write = vi.spyOn(process.stdout, "write").mockImplementation((line) => {
-    lines.push(String(line));
-    return true;
-  });
-  const plugins = [
-    { enrichLogContext: () => ({ team: "blue", shard: 1 }) },
-    {
-      enrichLogContext: () => {
-        throw new Error("no");
-      },
+  test.each(Object.entries(cases).map(([what, [, calls]], index) => [what, index, calls] as const))(
+    "%s",
+    (_what, index, calls) => {
+      const { official: theirs, ours: own } = results[index] as { official: Loaded; ours: Loaded };
+      // Each says which package it is that supports version 1.
+      const message = own.message?.replace("durable-fanout supports", "@aws/durable-execution-sdk-js supports");
+      expect({ ...own, message }).toEqual(theirs);
+      expect(own.calls).toEqual(calls ?? []);
+      if (calls !== undefined) return;
+      expect([own.status, own.errorType]).toEqual(["FAILED", "PluginLoadError"]);
+      expect(own.message).toMatch(/^Dynamic plugin configuration failed: /);
     },
-    { enrichLogContext: () => ({ shard: 2 }) },
-  ];
-  try {
-    for (const { withDurableExecution } of [official, ours]) {
-      await runLambda(
-        withDurableExecution(
-          async (_: unknown, c: { logger: { info(text: string): void } }) => c.logger.info("hello"),
-          { plugins } as never,
-        ) as never,
-      );
-    }
-  } finally {
-    write.mockRestore();
+  );
+});
+
+test("an error of loading is one class, with the message that it is given and its cause", () => {
+  const cause = new Error("cause");
+  for (const { PluginLoadError } of [official, ours]) {
+    const error = new PluginLoadError("reason", { cause });
+    expect([error.name, error.message, error.cause]).toEqual([
+      "PluginLoadError",
+      "Dynamic plugin configuration failed: reason",
+      cause,
+    ]);
   }
-  const documents = lines
-    .map((line) => JSON.parse(line))
-    .map(({ timestamp, executionArn, requestId, ...rest }) => rest);
-  expect(documents[1]).toMatchObject({ team: "blue", shard: 2, message: "hello" });
-  expect(Object.keys(documents[1])).toEqual(Object.keys(documents[0]));
-  expect(documents[1]).toEqual(documents[0]);
+});
+
+describe("what plugins add to log lines", () => {
+  type Plugin = { enrichLogContext: unknown };
+  const fails = () => {
+    throw new Error("no");
+  };
+  const added: [string, Plugin[]][] = [
+    [
+      "members, the later plugin's last",
+      [
+        { enrichLogContext: () => ({ team: "blue", shard: 1, isNew: true }) },
+        { enrichLogContext: () => ({ shard: 2 }) },
+      ],
+    ],
+    ["nothing, from one that throws", [{ enrichLogContext: fails }, { enrichLogContext: () => ({ shard: 2 }) }]],
+    ["nothing", [{ enrichLogContext: () => undefined }, { enrichLogContext: () => null }, { enrichLogContext: 5 }]],
+    [
+      "members in place of the line's own",
+      [{ enrichLogContext: () => ({ level: "HIGH", operationId: "mine", message: "mine", errorType: "mine" }) }],
+    ],
+  ];
+
+  test.each(added)("%s: the same lines on both SDKs", async (_what, plugins) => {
+    const lines: unknown[] = [];
+    for (const { withDurableExecution } of [official, ours]) {
+      const handler = async (_: unknown, c: ours.DurableContext) => {
+        c.logger.info("handler");
+        await c.step("s", async ({ logger }) => logger.warn("step", new RangeError("wrong")));
+        await c.runInChildContext("c", async (k) => k.logger.debug({ a: 1 }));
+      };
+      const lambda = withDurableExecution(handler as never, { plugins } as never);
+      const { out, err } = await captureLogs(() => runLambda(lambda as never));
+      expect([out.length, err.length]).toEqual([2, 1]);
+      // The order of members is part of a line that people read. A stack is part of the step's message.
+      lines.push(JSON.stringify([out, err]).replaceAll(/\\n +at .*?(?=")/g, ""));
+    }
+    expect(lines[1]).toBe(lines[0]);
+  });
+
+  test("a custom logger is not given them, as on the official SDK", async () => {
+    const seen: unknown[] = [];
+    for (const { withDurableExecution } of [official, ours]) {
+      let data: (() => object) | undefined;
+      const info = () => void seen.push("team" in (data?.() ?? {}));
+      const customLogger = {
+        ...{ info, warn: info, error: info, debug: info },
+        configureDurableLoggingContext: ({ getDurableLogData }: ours.DurableLoggingContext) => {
+          data = getDurableLogData;
+        },
+      };
+      const handler = async (_: unknown, c: ours.DurableContext) => {
+        c.configureLogger({ customLogger });
+        c.logger.info("");
+      };
+      const plugins = [{ enrichLogContext: () => ({ team: "blue" }) }];
+      await runLambda(withDurableExecution(handler as never, { plugins }) as never);
+    }
+    expect(seen).toEqual([false, false]);
+  });
+});
+
+describe("verbose mode", () => {
+  test("is read at import and by refreshLogConfig, and tells through console.debug on both SDKs", async () => {
+    for (const { refreshLogConfig, withDurableExecution } of [official, ours]) {
+      const lambda = withDurableExecution(async (_: unknown, c: { step(fn: () => Promise<number>): unknown }) => {
+        await c.step(async () => 1);
+      });
+      const debug = vi.spyOn(console, "debug").mockImplementation(() => {});
+      const linesOf = async () => {
+        debug.mockClear();
+        await runLambda(lambda as never);
+        return debug.mock.calls.length;
+      };
+      try {
+        vi.stubEnv("DURABLE_VERBOSE_MODE", "true");
+        expect(await linesOf()).toBe(0);
+        refreshLogConfig();
+        expect(await linesOf()).toBeGreaterThan(2);
+        vi.stubEnv("DURABLE_VERBOSE_MODE", "1");
+        refreshLogConfig();
+        expect(await linesOf()).toBe(0);
+      } finally {
+        vi.unstubAllEnvs();
+        refreshLogConfig();
+        debug.mockRestore();
+      }
+    }
+  });
 });
