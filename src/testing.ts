@@ -14,14 +14,17 @@ export {
   type Journal,
   type JournalEntry,
   type JournalExecution,
+  type JournalSeed,
   MemoryJournal,
   type ParentOperation,
 } from "./local/journal.ts";
 export type { LambdaContextLike } from "./local/lambda-context.ts";
 export type { ExecutionEvent, LocalExecution, LocalHandler } from "./local/local-execution.ts";
+export type { Amendment, RedriveRequest } from "./local/redrive.ts";
 export { ServiceRefusal } from "./local/refusal.ts";
 export type { LocalSettingsOptions } from "./local/settings.ts";
 export { SqliteJournal, type SqliteJournalOptions } from "./local/sqlite-journal.ts";
+export { type FailedItems, failedItems } from "./redrive/failed-items.ts";
 export type {
   CallbackDetails,
   ChainedInvokeDetails,

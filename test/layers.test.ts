@@ -28,9 +28,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "with-retry.ts",
     "handler.ts",
   ],
+  redrive: ["core", "codec", "local/redrive.ts", "redrive"],
   testing: ["core", "codec", "local", "testing"],
-  "testing.ts": ["core", "client", "local", "testing"],
-  cli: ["core", "codec", "client", "local", "cli"],
+  "testing.ts": ["core", "client", "local", "redrive", "testing"],
+  cli: ["core", "codec", "client", "local", "redrive", "cli"],
 };
 
 const root = join(import.meta.dirname, "../src");

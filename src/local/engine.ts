@@ -23,6 +23,7 @@ import {
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
 import type { OpenCallback } from "./open-callbacks.ts";
 import { copyOperation } from "./operation-table.ts";
+import { createRedriven, type RedriveRequest } from "./redrive.ts";
 import { type LocalSettings, type LocalSettingsOptions, resolveLocalSettings } from "./settings.ts";
 
 export interface LocalEngineOptions extends LocalSettingsOptions {
@@ -168,6 +169,21 @@ export class LocalEngine {
     this.#checkOpen();
     const found = this.#executions.get(arnOrName);
     return this.#open(found, this.#functions.handlerOf(found.header.functionName));
+  }
+
+  /**
+   * Starts an execution that takes over from one that has ended: with its input, and with its operations as they are but
+   * for what `amend` says (`failedItems`: items of maps that failed have not begun). Waits that were open begin anew.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
+   * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's, or what `amend` throws
+   */
+  redrive(arnOrName: string, request: RedriveRequest): LocalExecution {
+    this.#checkOpen();
+    const found = this.#executions.get(arnOrName);
+    const { arn, functionName } = found.header;
+    const handler = this.#functions.handlerOf(functionName);
+    const redriven = createRedriven(this.#journal, found, this.operations(arn), request, this.#clock.now());
+    return this.#open(this.#executions.get(redriven), handler);
   }
 
   /**

@@ -13,6 +13,8 @@ export interface ExecutionSummary {
   readonly metadata: Readonly<Record<string, string>>;
   /** The operation of another execution that began this one. */
   readonly parent: ParentOperation | undefined;
+  /** The ARN of the execution that this one was redriven from. */
+  readonly redriveOf: string | undefined;
   readonly status: ExecutionStatus;
   /** Epoch milliseconds. */
   readonly startTimestamp: number;
@@ -95,6 +97,7 @@ export class Executions {
       input: header.input,
       metadata: header.metadata,
       parent: header.parent,
+      redriveOf: header.redriveOf,
       status,
       startTimestamp: header.startMs,
       endTimestamp: endMs,

@@ -42,6 +42,14 @@ export interface ExecutionHeader {
   readonly parent?: ParentOperation | undefined;
   /** The tenant that the function is invoked for. */
   readonly tenantId?: string | undefined;
+  /** The ARN of the execution that this one was redriven from. */
+  readonly redriveOf?: string | undefined;
+}
+
+/** What an execution begins with that takes over from another one. */
+export interface JournalSeed {
+  readonly entries: readonly JournalEntry[];
+  readonly counters: ExecutionCounters;
 }
 
 /** A chained invoke, from the point of view of the execution that it began. */
@@ -114,7 +122,8 @@ export type ExecutionKey = "arn" | "name" | "id";
 export interface Journal {
   /** True when it can only be read: the engine then runs nothing. */
   readonly readOnly: boolean;
-  create(header: ExecutionHeader): void;
+  /** With a seed, all of it in one transaction. */
+  create(header: ExecutionHeader, seed?: JournalSeed): void;
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void;
   /** In the order of their creation. */
   executions(): JournalExecution[];
@@ -140,9 +149,10 @@ export class MemoryJournal implements Journal {
   readonly #arns: Record<"name" | "id", Map<string, string>> = { name: new Map(), id: new Map() };
   #lastArn: string | undefined;
 
-  create(header: ExecutionHeader): void {
+  create(header: ExecutionHeader, seed?: JournalSeed): void {
     const { arn, name, parent } = header;
-    this.#kept.set(arn, { header, entries: [], end: undefined, counters: noCounters() });
+    const { entries = [], counters = noCounters() } = seed ?? {};
+    this.#kept.set(arn, { header, entries: [...entries], end: undefined, counters: { ...counters } });
     if (!this.#arns.name.has(name)) this.#arns.name.set(name, arn);
     const id = arn.slice(arn.lastIndexOf("/") + 1);
     if (!this.#arns.id.has(id)) this.#arns.id.set(id, arn);

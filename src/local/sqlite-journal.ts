@@ -10,6 +10,7 @@ import type {
   Journal,
   JournalEntry,
   JournalExecution,
+  JournalSeed,
 } from "./journal.ts";
 import { noCounters } from "./journal.ts";
 import { isFailureOf, journalError } from "./sqlite-failure.ts";
@@ -54,6 +55,8 @@ const INDEXES = `
   CREATE INDEX execution_name ON execution (${KEYS.name});
   CREATE INDEX execution_id ON execution (${KEYS.id});
 `;
+
+const INSERT_ENTRY = "INSERT INTO entry (execution, entry) VALUES (?, ?)";
 
 const SELECT_EXECUTION = `
   SELECT header, status, end_ms, counters, CASE WHEN status <> 'RUNNING' THEN (
@@ -111,14 +114,17 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  create(header: ExecutionHeader): void {
+  create(header: ExecutionHeader, seed?: JournalSeed): void {
+    const { entries = [], counters = noCounters() } = seed ?? {};
     this.#write(() => {
       const { lastInsertRowid: id } = this.#prepared("INSERT INTO execution (arn, header) VALUES (?, ?)").run(
         header.arn,
         JSON.stringify(header),
       );
       const insert = "INSERT INTO progress (execution, status, counters) VALUES (?, 'RUNNING', ?)";
-      this.#prepared(insert).run(id, JSON.stringify(noCounters()));
+      this.#prepared(insert).run(id, JSON.stringify(counters));
+      const insertEntry = this.#prepared(INSERT_ENTRY);
+      for (const entry of entries) insertEntry.run(id, JSON.stringify(entry));
     });
   }
 
@@ -126,7 +132,7 @@ export class SqliteJournal implements Journal {
     this.#write(() => {
       const id = this.#idOf(arn);
       if (id === undefined) throw new DurableError("ERR_EXECUTION_UNKNOWN", `The journal has no execution ${arn}.`);
-      const insert = this.#prepared("INSERT INTO entry (execution, entry) VALUES (?, ?)");
+      const insert = this.#prepared(INSERT_ENTRY);
       let end: Extract<JournalEntry, { kind: "end" }> | undefined;
       for (const entry of entries) {
         insert.run(id, JSON.stringify(entry));

@@ -31,6 +31,16 @@ export function journalSuite(name: string, create: () => Journal): void {
       );
     });
 
+    test("begins an execution with what it takes over from another one", () => {
+      const journal = open();
+      const header = { ...executionHeader("second"), redriveOf: executionHeader("first").arn };
+      const counters = { ...noCounters(), operations: 5 };
+      journal.create(header, { entries: [checkpointEntry(1), checkpointEntry(2)], counters });
+      expect(journal.find("name", "second")).toEqual({ header, status: "RUNNING", counters });
+      journal.append(header.arn, [checkpointEntry(3)], counters);
+      expect([...journal.entries(header.arn)]).toEqual([1, 2, 3].map((token) => checkpointEntry(token)));
+    });
+
     test("keeps each execution's entries apart and in order", () => {
       const journal = open();
       const [one, two] = [executionHeader("one"), executionHeader("two")];

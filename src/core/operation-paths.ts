@@ -1,5 +1,5 @@
-import { childPath, type OperationPath, operationId } from "../core/ids.ts";
-import type { Operation } from "../core/wire.ts";
+import { childPath, type OperationPath, operationId } from "./ids.ts";
+import type { Operation } from "./wire.ts";
 
 /** Ids that were claimed and never written (a combinator nobody awaited, an item without operations) leave gaps. */
 const MAX_GAP = 1_000;
@@ -51,4 +51,15 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
 /** The index of the item of a map that the operation at `path` belongs to, from 0. */
 export function itemIndex(mapPath: OperationPath, path: OperationPath): number {
   return Number(path.slice(mapPath.length + 1).split("-", 1)[0]) - 1;
+}
+
+/** Orders paths as the code came to them: below zero when `a` stands before `b`. A context stands before what is in it. */
+export function comparePaths(a: OperationPath, b: OperationPath): number {
+  const left = a.split("-");
+  const right = b.split("-");
+  for (let depth = 0; depth < Math.min(left.length, right.length); depth++) {
+    const difference = Number(left[depth]) - Number(right[depth]);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
 }

@@ -1,0 +1,374 @@
+import { describe, expect, test } from "vitest";
+import { type DurableContext, type MapConfig, type RuntimeOptions, withDurableExecution } from "../../src/index.ts";
+import { failedItems, LocalEngine, type LocalHandler, MemoryJournal, VirtualClock } from "../../src/testing.ts";
+
+const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
+const never = { retryStrategy: () => ({ shouldRetry: false }) };
+const tolerant = { completionConfig: { toleratedFailurePercentage: 100 } };
+
+type Work = (item: DurableContext, what: string) => Promise<unknown>;
+type Body = (context: DurableContext, work: Work) => Promise<unknown>;
+
+/**
+ * Runs a handler whose `work` fails for what is in `failing`, then again from where it ended, and tells what ran in each
+ * of both.
+ */
+async function redriven(
+  body: Body,
+  failing: readonly string[],
+  options: { runtime?: RuntimeOptions; payloadBytes?: number; stillFailing?: readonly string[] } = {},
+) {
+  const { runtime = {}, payloadBytes = 262_144, stillFailing = [] } = options;
+  const quotas = { payloadBytes };
+  const engine = new LocalEngine({ clock: new VirtualClock(), quotas });
+  let ran: string[] = [];
+  let broken = new Set(failing);
+  const work: Work = (item, what) =>
+    item.step(
+      what,
+      async () => {
+        ran.push(what);
+        if (broken.has(what)) throw new RangeError(`no ${what}`);
+        return `did ${what}`;
+      },
+      never,
+    );
+  const settings = { suspension: { graceMs: 1 }, quotas, ...runtime };
+  const handler = withDurableExecution((_, context) => body(context, work), { runtime: settings });
+  engine.register("f", handler as unknown as LocalHandler);
+  const first = engine.start({ functionName: "f", name: "first" });
+  const before = await first.result;
+  const ranBefore = ran.toSorted();
+  ran = [];
+  broken = new Set(stillFailing);
+  const second = engine.redrive("first", { amend: failedItems, name: "second" });
+  const after = await second.result;
+  const parse = (text: string | undefined) => (text ? JSON.parse(text) : undefined);
+  return {
+    engine,
+    arn: second.arn,
+    before: { ...before, result: parse(before.result), ran: ranBefore },
+    after: { ...after, result: parse(after.result), ran: ran.toSorted() },
+  };
+}
+
+const forms: [string, MapConfig<number, unknown>, RuntimeOptions?][] = [
+  ["a NESTED map", {}],
+  ["a FLAT map", { nesting: "FLAT" }],
+  ["a map in batches", { batch: 4 }],
+  ["a map in one batch", { batch: 100 }],
+  ["a map in batches of one", { batch: 1 }],
+  ["a map in batches, with the codec json", { batch: 4 }, { codec: "json" }],
+  ["a map in batches, with the codec typed", { batch: 4 }, { codec: "typed" }],
+];
+
+describe.each(forms)("a redrive of the failed items of %s", (_name, config, runtime = {}) => {
+  const map =
+    (count: number, rest: MapConfig<number, unknown> = {}): Body =>
+    async (context, work) => {
+      await work(context, "before");
+      const batch = await context.map(
+        "map",
+        indexes(count),
+        async (item, n) => {
+          await work(item, `first of ${n}`);
+          return work(item, `second of ${n}`);
+        },
+        { ...tolerant, ...config, ...rest },
+      );
+      const results = batch.getResults();
+      const after = await work(context, "after");
+      return { results, after, counts: [batch.successCount, batch.failureCount, batch.totalCount] };
+    };
+
+  test("runs these from their start, and what follows the map; nothing else", async () => {
+    const { before, after } = await redriven(map(11), ["second of 3", "first of 7"], { runtime });
+    expect(before.result.counts).toEqual([9, 2, 11]);
+    expect(after).toMatchObject({ status: "SUCCEEDED" });
+    expect(after.ran).toEqual(["after", "first of 3", "first of 7", "second of 3", "second of 7"]);
+    expect(after.result).toEqual({
+      results: indexes(11).map((n) => `did second of ${n}`),
+      after: "did after",
+      counts: [11, 0, 11],
+    });
+  });
+
+  test("keeps an item that fails again failed, and can be redriven once more", async () => {
+    const { engine, after } = await redriven(map(6), ["first of 2", "first of 4"], {
+      runtime,
+      stillFailing: ["first of 4"],
+    });
+    expect(after.result.counts).toEqual([5, 1, 6]);
+    const third = engine.redrive("second", { amend: failedItems, name: "third" });
+    const { counts } = JSON.parse((await third.result).result ?? "");
+    expect(counts).toEqual([5, 1, 6]);
+    expect(engine.find("third")?.redriveOf).toBe(engine.find("second")?.arn);
+  });
+
+  test("lets those run that had not begun when the first failure ended the map", async () => {
+    const failFast: Body = async (context, work) => {
+      const batch = await context.map("map", indexes(9), (item, n) => work(item, `${n}`), {
+        ...config,
+        maxConcurrency: 2,
+      });
+      batch.throwIfError();
+      return batch.getResults();
+    };
+    const { before, after } = await redriven(failFast, ["3"], { runtime });
+    expect(before.status).toBe("FAILED");
+    expect(after.result).toEqual(indexes(9).map((n) => `did ${n}`));
+    for (const done of ["0", "1"]) expect(after.ran).not.toContain(done);
+    expect(after.ran).toContain("3");
+  });
+
+  test("is an execution like any other: it goes on where it was after a crash, and has a history", async () => {
+    const journal = new MemoryJournal();
+    const ran: string[] = [];
+    const engineOf = (mode: "fails" | "hangs" | "works") => {
+      const engine = new LocalEngine({ journal, clock: new VirtualClock() });
+      const work: Work = (item, what) =>
+        item.step(
+          what,
+          async () => {
+            if (mode === "fails" && (what === "first of 1" || what === "first of 4")) throw new Error("broken");
+            if (mode === "hangs" && what === "first of 4") return new Promise<never>(() => {});
+            ran.push(`${mode}: ${what}`);
+            return `did ${what}`;
+          },
+          never,
+        );
+      const body = map(5, { maxConcurrency: 1 });
+      const handler = withDurableExecution((_, context) => body(context, work), { runtime });
+      engine.register("f", handler as unknown as LocalHandler);
+      return engine;
+    };
+    await engineOf("fails").start({ functionName: "f", name: "first" }).result;
+    const crashing = engineOf("hangs");
+    const recorded = new Promise<void>((resolve) =>
+      crashing.subscribe((event) => {
+        if (event.type === "checkpoint" && ran.includes("hangs: second of 1")) setImmediate(resolve);
+      }),
+    );
+    crashing.redrive("first", { amend: failedItems, name: "second" });
+    await recorded;
+    const engine = engineOf("works");
+    const outcome = await engine.resume("second").result;
+    expect(JSON.parse(outcome.result ?? "").counts).toEqual([5, 0, 5]);
+    expect(ran).toContain("works: first of 4");
+    expect(ran).not.toContain("works: first of 0");
+    const types = engine.history("second").map(({ EventType }) => EventType);
+    expect([types[0], types.at(-1)]).toEqual(["ExecutionStarted", "ExecutionSucceeded"]);
+  });
+});
+
+describe("a redrive of failed items", () => {
+  test("finds them in children, branches, and maps inside the items of a map", async () => {
+    const { before, after } = await redriven(
+      async (context, work) => {
+        const outer = await context.map(
+          "areas",
+          indexes(3),
+          async (area, a) => {
+            await work(area, `open ${a}`);
+            const inner = await area.map("orders", indexes(3), (item, n) => work(item, `${a}.${n}`), tolerant);
+            await work(area, `close ${a}`);
+            return inner.successCount;
+          },
+          tolerant,
+        );
+        const child = await context.runInChildContext("child", async (inner) => {
+          await work(inner, "in child");
+          const both = await inner.parallel("both", [
+            { name: "left", func: (branch) => work(branch, "left") },
+            { name: "right", func: (branch) => work(branch, "right") },
+          ]);
+          return both.successCount;
+        });
+        return [outer.getResults(), child];
+      },
+      ["1.2"],
+    );
+    expect(before.result).toEqual([[3, 2, 3], 2]);
+    expect(after.result).toEqual([[3, 3, 3], 2]);
+    // What follows the map inside its area, and what follows the areas.
+    expect(after.ran).toEqual(["1.2", "close 1", "in child", "left", "right"]);
+  });
+
+  test("looks inside an item that failed because of a map in it", async () => {
+    const { before, after } = await redriven(
+      async (context, work) => {
+        const outer = await context.map(
+          indexes(2),
+          async (area, a) => {
+            const inner = await area.map(indexes(3), (item, n) => work(item, `${a}.${n}`), { batch: 2, ...tolerant });
+            inner.throwIfError();
+            return inner.getResults();
+          },
+          tolerant,
+        );
+        return [outer.successCount, outer.failureCount];
+      },
+      ["0.1"],
+    );
+    expect(before.result).toEqual([1, 1]);
+    expect(after.result).toEqual([2, 0]);
+    expect(after.ran).toEqual(["0.1"]);
+  });
+
+  test("finds the failed branch of a parallel in a child context, and keeps the others", async () => {
+    const { after } = await redriven(
+      (context, work) =>
+        context.runInChildContext("child", async (child) => {
+          const both = await child.parallel(
+            "both",
+            ["left", "right"].map((name) => (branch: DurableContext) => work(branch, name)),
+            tolerant,
+          );
+          return both.getResults();
+        }),
+      ["right"],
+    );
+    expect(after).toMatchObject({ result: ["did left", "did right"], ran: ["right"] });
+  });
+
+  test("takes failures out of batches that fill several operations", async () => {
+    const text = (n: number) => "x".repeat(800) + n;
+    const { after } = await redriven(
+      async (context, work) => {
+        const batch = await context.map(
+          "rows",
+          indexes(12),
+          async (item, n) => {
+            await work(item, `${n}`);
+            return text(n);
+          },
+          { batch: 12, ...tolerant },
+        );
+        await context.wait({ seconds: 1 });
+        return batch.getResults();
+      },
+      ["0", "6", "11"],
+      { payloadBytes: 4_096, runtime: { codec: "json" } },
+    );
+    expect(after.result).toEqual(indexes(12).map(text));
+    expect(after.ran).toEqual(["0", "11", "6"]);
+  });
+
+  test("keeps what only the codec typed can say", async () => {
+    const { after } = await redriven(
+      async (context, work) => {
+        const batch = await context.map(
+          indexes(3),
+          async (item, n) => {
+            await work(item, `${n}`);
+            return new Map([[n, new Date(n)]]);
+          },
+          { batch: 3, ...tolerant },
+        );
+        return batch.getResults().map((map) => [map instanceof Map, [...map.values()].map((date) => date.getTime())]);
+      },
+      ["1"],
+      { runtime: { codec: "typed" } },
+    );
+    expect(after.result).toEqual(indexes(3).map((n) => [true, [n]]));
+  });
+
+  test("of results over the limit finds the items by what is kept of them", async () => {
+    const { after } = await redriven(
+      async (context, work) => {
+        const batch = await context.map(
+          indexes(8),
+          async (item, n) => {
+            await work(item, `${n}`);
+            return "x".repeat(600);
+          },
+          { nesting: "FLAT", ...tolerant },
+        );
+        return [batch.successCount, batch.failureCount];
+      },
+      ["5"],
+      { payloadBytes: 2_048 },
+    );
+    expect(after).toMatchObject({ result: [8, 0], ran: ["5"] });
+  });
+
+  test("of FLAT items also finds those that failed without a failed operation, and leaves caught failures alone", async () => {
+    let broken = true;
+    const { after } = await redriven(
+      async (context, work) => {
+        const batch = await context.map(
+          indexes(4),
+          async (item, n) => {
+            await work(item, `${n}`).catch(() => "caught");
+            if (n === 2 && broken) throw new Error("not now");
+            return n;
+          },
+          { nesting: "FLAT", ...tolerant },
+        );
+        broken = false;
+        return [batch.successCount, batch.failureCount];
+      },
+      ["1"],
+    );
+    expect(after).toMatchObject({ result: [4, 0], ran: ["2"] });
+  });
+
+  test("hands a callback out anew that nobody answered", async () => {
+    const ids: string[] = [];
+    let isFirst = true;
+    const engine = new LocalEngine({ clock: new VirtualClock(), skipCallbackTimeouts: false });
+    const handler = withDurableExecution(
+      async (_: unknown, context) => {
+        const both = await context.parallel("both", [
+          (branch) => branch.waitForCallback("approval", async (id) => void ids.push(id)),
+          async (branch) => {
+            await branch.wait({ seconds: 1 });
+            if (isFirst) throw new Error("broken");
+            engine.completeCallback(ids.at(-1) ?? "", "yes");
+            return "sent";
+          },
+        ]);
+        return both.getResults();
+      },
+      { runtime: { suspension: { graceMs: 1 } } },
+    );
+    engine.register("f", handler as unknown as LocalHandler);
+    await engine.start({ functionName: "f", name: "first" }).result;
+    isFirst = false;
+    const outcome = await engine.redrive("first", { amend: failedItems }).result;
+    expect(JSON.parse(outcome.result ?? "")).toEqual(["yes", "sent"]);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  test("counts what it took over, but no request for it", async () => {
+    const { engine } = await redriven(
+      async (context, work) => {
+        await context.map(indexes(10), (item, n) => work(item, `${n}`), { ...tolerant, nesting: "FLAT" });
+      },
+      ["4"],
+    );
+    const first = engine.find("first")?.counters;
+    const second = engine.find("second")?.counters;
+    expect(second?.operations).toBe(first?.operations);
+    expect(second).toMatchObject({ updates: 3, invocations: 1 });
+  });
+
+  test("is refused when nothing failed, while the execution runs, and for a name that is taken", async () => {
+    const engine = new LocalEngine({ clock: new VirtualClock() });
+    const handler = withDurableExecution(async (_: unknown, context) => {
+      await context.map([1, 2], async (item, n) => item.step(async () => n));
+    });
+    engine.register("f", handler as unknown as LocalHandler);
+    const running = engine.start({ functionName: "f", name: "fine" });
+    const redrive = (name?: string) => () =>
+      engine.redrive("fine", { amend: failedItems, ...(name === undefined ? {} : { name }) });
+    expect(redrive()).toThrow(expect.objectContaining({ code: "ERR_EXECUTION_RUNNING" }));
+    await running.result;
+    expect(redrive()).toThrow(expect.objectContaining({ code: "ERR_NOTHING_FAILED" }));
+    expect(redrive("fine")).toThrow(expect.objectContaining({ code: "ERR_EXECUTION_NAME_TAKEN" }));
+    expect(() => engine.redrive("nobody", { amend: failedItems })).toThrow(
+      expect.objectContaining({ code: "ERR_EXECUTION_UNKNOWN" }),
+    );
+    expect(engine.list()).toHaveLength(1);
+  });
+});
