@@ -60,7 +60,6 @@ describe("near the deadline nothing new begins, what runs is recorded, and the n
         c.map("m", indexes(60), run, { maxConcurrency: 4 }),
     ],
     ["a flat map", (c, run) => c.map("m", indexes(60), run, { maxConcurrency: 4, nesting: "FLAT" })],
-    ["a map without a limit", (c, run) => c.map("m", indexes(600), run)],
     [
       "steps in a row",
       async (c, run) => {
