@@ -29,7 +29,8 @@ const DEADLINE_RESERVE_MS = 2_000;
 const CONTINUATION = "continued in the next invocation";
 
 function defaultReserveMs(remainingMs: number): number {
-  return Math.min(MAX_RESERVE_MS, Math.max(MIN_RESERVE_MS, remainingMs * RESERVE_SHARE));
+  // At least half of the time is for work: otherwise a short invocation would only ever suspend.
+  return Math.min(MAX_RESERVE_MS, Math.max(MIN_RESERVE_MS, remainingMs * RESERVE_SHARE), remainingMs / 2);
 }
 
 function nearDeadline(): DOMException {
