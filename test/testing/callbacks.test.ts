@@ -178,7 +178,7 @@ test("time that is advanced does on the way what falls due, and what follows fro
   const runner: LocalDurableTestRunner = runnerOf(async (_event, context) => {
     const [open] = await context.createCallback("open", { timeout: { hours: 5 } });
     const reminding = context.runInChildContext(async (inner: DurableContext) => {
-      for (let n = 0; n < 3; n++) {
+      for (let n = 0; n < 5; n++) {
         await inner.step(`remind ${n}`, async () => void times.push(minutesOf(runner)));
         await inner.wait({ hours: 2 });
       }
@@ -191,9 +191,10 @@ test("time that is advanced does on the way what falls due, and what follows fro
   await runner.getOperation("open").waitForData();
   await runner.advanceTime({ minutes: 30 });
   expect([times, minutesOf(runner)]).toEqual([[0, 120, 240], 270]);
-  await runner.getOperation("open").sendCallbackSuccess("in time");
-  expect((await running).getResult()).toBe("in time");
-  expect(minutesOf(runner)).toBe(360);
+  await runner.advanceTime({ hours: 4, minutes: 30 });
+  expect([times, runner.getOperation("open").getStatus()]).toEqual([[0, 120, 240, 360, 480], "TIMED_OUT"]);
+  expect((await running).getResult()).toBe("CallbackTimeoutError");
+  expect(minutesOf(runner)).toBe(600);
 });
 
 test("no time-out comes by itself when it is not to", async () => {
