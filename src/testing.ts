@@ -20,6 +20,7 @@ export {
 } from "./local/journal.ts";
 export type { LambdaContextLike } from "./local/lambda-context.ts";
 export type { ExecutionEvent, LocalExecution, LocalHandler } from "./local/local-execution.ts";
+export type { OpenCallback } from "./local/open-callbacks.ts";
 export type { Amendment, RedriveRequest } from "./local/redrive.ts";
 export { ServiceRefusal } from "./local/refusal.ts";
 export type { LocalSettingsOptions } from "./local/settings.ts";

@@ -4,13 +4,14 @@ import { counted, formatBytes, formatCount } from "../core/quantity.ts";
 import type { LocalEngine } from "../local/engine.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
+import { CallbackWatch } from "./callback-watch.ts";
+import { resumeHint } from "./command-hint.ts";
 import { quotaOperations } from "./cost.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { findExecution } from "./find-execution.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import { type Interruption, InterruptionWatch } from "./interruption.ts";
 import type { Output } from "./output.ts";
-import { resumeHint } from "./resume-hint.ts";
 import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { RunWatch } from "./run-watch.ts";
@@ -32,7 +33,9 @@ export interface Drive {
 export async function drive({ output, engine, module, settings, db, earlier, named, begin }: Drive): Promise<ExitCode> {
   const interruption = new InterruptionWatch();
   const watch = new RunWatch({ output, engine, maxOperations: settings.maxOperations });
+  const callbacks = new CallbackWatch({ output, engine, db, virtualTime: settings.virtualTime });
   try {
+    callbacks.start();
     const execution = begin();
     const hint = resumeHint({ name: execution.name, named, db });
     const ended = earlier !== undefined && earlier.status !== "RUNNING";
@@ -40,6 +43,7 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     if (!ended) watch.start(execution.arn, earlier === undefined ? [] : engine.operations(execution.arn));
     const first = await Promise.race([execution.result.catch(asInterruption), interruption.interrupted]);
     watch.stop();
+    callbacks.stop();
     if ("status" in first) {
       const record = findExecution(engine, execution.arn);
       return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
@@ -50,6 +54,7 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     return reportInterruption(output, first, { execution, hint });
   } finally {
     watch.stop();
+    callbacks.stop();
     interruption.stop();
   }
 }

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import { DurableError } from "../core/errors.ts";
 import { findJsonMistake } from "./json-mistake.ts";
+import { readTextSource } from "./text-source.ts";
 
 /**
  * Reads the execution's input: JSON, `@file`, or `-` for standard input. The text is returned as it was given, without
@@ -9,21 +8,9 @@ import { findJsonMistake } from "./json-mistake.ts";
  * @throws DurableError `ERR_EVENT_UNREADABLE`, or `ERR_EVENT_INVALID` with the line and column of the mistake.
  */
 export async function readEvent(source: string): Promise<string> {
-  let given = source;
-  let from = "--event";
-  if (source === "-") {
-    from = "The event on standard input";
-    given = await text(process.stdin);
-  } else if (source.startsWith("@")) {
-    from = `The event file ${source.slice(1)}`;
-    try {
-      given = await readFile(source.slice(1), "utf8");
-    } catch (error) {
-      throw new DurableError("ERR_EVENT_UNREADABLE", `${from} cannot be read: ${reasonOf(error)}.`, { cause: error });
-    }
-  }
+  const { text, from } = await readTextSource(source, "--event", "event", "ERR_EVENT_UNREADABLE");
   // A byte order mark is no JSON, but editors on Windows write one.
-  const trimmed = given.replace(/^\uFEFF/, "").trim();
+  const trimmed = text.replace(/^\uFEFF/, "").trim();
   if (trimmed === "") throw new DurableError("ERR_EVENT_INVALID", `${from} is empty; give JSON, for example '{}'.`);
   try {
     JSON.parse(trimmed);
@@ -32,14 +19,6 @@ export async function readEvent(source: string): Promise<string> {
     throw new DurableError("ERR_EVENT_INVALID", message, { cause: error });
   }
   return trimmed;
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOENT") return "there is no such file";
-  if (code === "EACCES") return "permission denied";
-  if (code === "EISDIR") return "it is a directory";
-  return error instanceof Error ? error.message : String(error);
 }
 
 function describeMistake(json: string): string {

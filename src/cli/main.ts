@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
+import { type FunctionOption, parseFunctionOption } from "./function-option.ts";
 import { Output } from "./output.ts";
 
 // The commands are imported when they are called: --help and mistakes in the arguments answer at once.
@@ -51,6 +52,14 @@ function parseName(text: string): string {
   throw new InvalidArgumentError("Give 1 to 64 letters, digits, hyphens and underscores.");
 }
 
+function collectFunctions(kind: FunctionOption["kind"]) {
+  return (text: string, earlier: readonly FunctionOption[] = []): FunctionOption[] => {
+    const option = parseFunctionOption(text, kind);
+    if (option !== undefined) return [...earlier, option];
+    throw new InvalidArgumentError("Give <name>=<file> or <name>=<file>#<export>.");
+  };
+}
+
 function buildProgram(done: (code: ExitCode) => void): Command {
   const program = new Command("durable-fanout")
     .description("Runs durable functions on this machine, with a journal on disk: kill it at any time and resume.")
@@ -92,6 +101,17 @@ function buildProgram(done: (code: ExitCode) => void): Command {
 
   const withEngineOptions = (command: Command): Command =>
     command
+      .addOption(
+        new Option(
+          "--function <name=file#export>",
+          "a durable function that the handler invokes; may be given several times",
+        ).argParser(collectFunctions("durable")),
+      )
+      .addOption(
+        new Option("--plain-function <name=file#export>", "the same for a function that is not durable").argParser(
+          collectFunctions("plain"),
+        ),
+      )
       .option("--virtual-time", "skip waits and retry delays: the clock jumps when nothing else is to do")
       .addOption(
         new Option(
@@ -168,6 +188,36 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .argument("[id|name|last]", "which one", "last")
       .option("--data", "with inputs, results and errors"),
   ).action(perform(async () => (await import("./inspect-command.ts")).historyCommand));
+
+  withCommonOptions(
+    program
+      .command("callbacks")
+      .description("list the callbacks that executions wait for: names, ids, time-outs")
+      .argument("[id|name|last]", "of which execution (default: of all that have not ended)"),
+  ).action(perform(async () => (await import("./callback-commands.ts")).callbacksCommand));
+
+  withCommonOptions(
+    program
+      .command("complete")
+      .description("complete a callback, of an execution that runs or of one that is to be resumed")
+      .argument("<callback>", "its id, or its name if no other open callback has it")
+      .option("--result <text|@file|->", "what the handler gets, JSON or not (default: nothing)"),
+  ).action(perform(async () => (await import("./callback-commands.ts")).completeCommand));
+
+  withCommonOptions(
+    program
+      .command("fail")
+      .description("fail a callback")
+      .argument("<callback>", "its id, or its name if no other open callback has it")
+      .option("--error <message|json|@file|->", "what it fails with: a message, or an error object as JSON"),
+  ).action(perform(async () => (await import("./callback-commands.ts")).failCommand));
+
+  withCommonOptions(
+    program
+      .command("heartbeat")
+      .description("say that a callback is still worked on: its heartbeat time-out begins anew")
+      .argument("<callback>", "its id, or its name if no other open callback has it"),
+  ).action(perform(async () => (await import("./callback-commands.ts")).heartbeatCommand));
 
   for (const command of [program, ...program.commands]) command.exitOverride();
   return program;

@@ -1,5 +1,5 @@
 /** Times, money and text as people read them; counts and bytes are in `core/quantity.ts`. */
-export { formatDuration } from "../core/time.ts";
+export { formatDuration } from "../core/quantity.ts";
 
 const SMALLEST_DOLLARS = 1e-6;
 

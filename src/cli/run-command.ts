@@ -9,6 +9,7 @@ import { drive } from "./drive.ts";
 import { readEvent } from "./event.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { findExecution } from "./find-execution.ts";
+import { type FunctionOption, loadFunctions, mergeFunctions, withFunctionHint } from "./function-option.ts";
 import { type HandlerModule, loadHandlerModule } from "./handler-module.ts";
 import { openJournal } from "./journal-file.ts";
 import type { Output } from "./output.ts";
@@ -21,6 +22,8 @@ interface EngineOptions {
   virtualTime?: true;
   maxOperations?: number;
   maxData?: number;
+  function?: FunctionOption[];
+  plainFunction?: FunctionOption[];
 }
 
 export interface RunOptions extends EngineOptions {
@@ -38,12 +41,14 @@ export async function runCommand(output: Output, handlerFile: string, options: R
   const input = await readEvent(options.event);
   tellQuotas(options.maxOperations, options.maxData);
   const module = await loadHandlerModule(handlerFile, options.export);
+  const functions = await loadFunctions(givenFunctions(options));
   const settings: RunSettings = {
     handlerFile: module.file,
     handlerExport: module.exportName,
     maxOperations: options.maxOperations ?? MAX_OPERATIONS,
     maxDataBytes: options.maxData ?? MAX_DATA_BYTES,
     virtualTime: options.virtualTime === true,
+    functions,
   };
   const engine = createEngine(openJournal(options.db), settings);
   try {
@@ -51,13 +56,16 @@ export async function runCommand(output: Output, handlerFile: string, options: R
     const earlier = name === undefined ? undefined : findByName(engine, name);
     if (earlier !== undefined) refuseOtherHandler(earlier, module);
     engine.register(module.functionName, module.handler);
+    for (const { register } of functions) register(engine);
     const begin = (): LocalExecution =>
-      engine.start({
-        functionName: module.functionName,
-        input,
-        metadata: toMetadata(settings),
-        ...(name !== undefined && { name }),
-      });
+      withFunctionHint(() =>
+        engine.start({
+          functionName: module.functionName,
+          input,
+          metadata: toMetadata(settings),
+          ...(name !== undefined && { name }),
+        }),
+      );
     const named = options.name !== undefined && options.fresh !== true;
     return await drive({ output, engine, module, settings, db: options.db, earlier, named, begin });
   } finally {
@@ -80,20 +88,27 @@ export async function resumeCommand(output: Output, target: string, options: Res
     }
     tellQuotas(options.maxOperations ?? kept.maxOperations, options.maxData ?? kept.maxDataBytes);
     const module = await loadHandlerModule(handlerFile, options.export ?? kept.handlerExport);
+    const functions = await loadFunctions(mergeFunctions(givenFunctions(options), kept.functions ?? []));
     const settings: RunSettings = {
       handlerFile: module.file,
       handlerExport: module.exportName,
       maxOperations: options.maxOperations ?? kept.maxOperations ?? MAX_OPERATIONS,
       maxDataBytes: options.maxData ?? kept.maxDataBytes ?? MAX_DATA_BYTES,
       virtualTime: options.virtualTime ?? kept.virtualTime ?? false,
+      functions,
     };
     engine = createEngine(journal, settings);
     engine.register(earlier.functionName, module.handler);
-    const begin = (): LocalExecution => engine.resume(earlier.arn);
+    for (const { register } of functions) register(engine);
+    const begin = (): LocalExecution => withFunctionHint(() => engine.resume(earlier.arn));
     return await drive({ output, engine, module, settings, db: options.db, earlier, named: false, begin });
   } finally {
     await engine.close();
   }
+}
+
+function givenFunctions(options: EngineOptions): FunctionOption[] {
+  return [...(options.function ?? []), ...(options.plainFunction ?? [])];
 }
 
 /** Between a failed invocation and the next one; the service's longer pause helps nobody who is watching. */

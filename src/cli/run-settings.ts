@@ -1,4 +1,5 @@
 import type { ExecutionSummary } from "../local/executions.ts";
+import type { FunctionOption } from "./function-option.ts";
 
 /** What the journal keeps of the command line, so that `resume` needs none of it. */
 export interface RunSettings {
@@ -9,6 +10,7 @@ export interface RunSettings {
   /** Infinity when lifted. */
   maxDataBytes: number;
   virtualTime: boolean;
+  functions: readonly FunctionOption[];
 }
 
 const KEY = "cli";
@@ -23,7 +25,7 @@ export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
   const text = record.metadata[KEY];
   if (text === undefined) return {};
   const kept = JSON.parse(text) as Record<string, unknown>;
-  const { handlerFile, handlerExport, maxOperations, maxDataBytes, virtualTime } = kept;
+  const { handlerFile, handlerExport, maxOperations, maxDataBytes, virtualTime, functions } = kept;
   return {
     ...(typeof handlerFile === "string" && { handlerFile }),
     ...(typeof handlerExport === "string" && { handlerExport }),
@@ -33,5 +35,6 @@ export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
     ...(maxDataBytes === null && { maxDataBytes: Number.POSITIVE_INFINITY }),
     ...(typeof maxDataBytes === "number" && { maxDataBytes }),
     ...(typeof virtualTime === "boolean" && { virtualTime }),
+    ...(Array.isArray(functions) && { functions: functions as FunctionOption[] }),
   };
 }

@@ -1,4 +1,4 @@
-import { formatDuration } from "../core/time.ts";
+import { formatDuration } from "../core/quantity.ts";
 import type { Operation } from "../core/wire.ts";
 
 /** Which columns a table of operations has. */

@@ -52,6 +52,33 @@ export const waiting = withDurableExecution(async (_event: unknown, ctx) => {
   return "awake";
 });
 
+/** Asks twice; a failed answer is part of the result. */
+export const asking = withDurableExecution(async (_event: unknown, ctx) => {
+  const timeouts = { timeout: { hours: 2 }, heartbeatTimeout: { hours: 1 } };
+  const approval = await ctx.waitForCallback("approval", async () => {}, timeouts);
+  const [answered] = await ctx.createCallback("answer");
+  const answer = await answered.catch(({ name, message, cause }: Error) => [name, message, (cause as Error)?.name]);
+  return { approval, answer };
+});
+
+/** Asks everybody at once, by one name. */
+export const asksAll = withDurableExecution(async ({ count }: { count: number }, ctx) => {
+  const people = Array.from({ length: count }, (_, index) => index);
+  return (await ctx.map(people, (item) => item.waitForCallback("everybody", async () => {}))).getResults();
+});
+
+export const invoking = withDurableExecution(async ({ n }: { n: number }, ctx) => [
+  await ctx.invoke("plain", "double", { n }),
+  await ctx.invoke("child", "child:live", { n }),
+]);
+
+export const double = async ({ n }: { n: number }) => n * 2;
+
+export const child = withDurableExecution(async ({ n }: { n: number }, ctx) => {
+  const [more] = await ctx.createCallback("more");
+  return n + Number(await more);
+});
+
 export const talkative = withDurableExecution(async () => {
   console.log("said by the handler");
   return "quiet result";

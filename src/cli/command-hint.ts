@@ -7,8 +7,13 @@ import { basename, relative } from "node:path";
 export function resumeHint(execution: { name: string; named: boolean; db: string }): string {
   const npm = execution.named ? npmScript(process.env) : undefined;
   if (npm !== undefined) return npm;
-  const parts = [...program(process.argv[1] ?? ""), "resume", execution.name];
-  if (execution.db !== ".durable-fanout/journal.db") parts.push("--db", quote(execution.db));
+  return commandHint(["resume", execution.name], execution.db);
+}
+
+/** A command on this journal, as this process can be called again. */
+export function commandHint(args: readonly string[], db: string): string {
+  const parts = [...program(process.argv[1] ?? ""), ...args.map(quote)];
+  if (db !== ".durable-fanout/journal.db") parts.push("--db", quote(db));
   return parts.join(" ");
 }
 

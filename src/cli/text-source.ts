@@ -1,0 +1,35 @@
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import { DurableError } from "../core/errors.ts";
+
+/** Text that an option gives, and where it comes from, for messages. */
+export interface GivenText {
+  readonly text: string;
+  readonly from: string;
+}
+
+/**
+ * What an option means: the text itself, `@file`, or `-` for standard input.
+ * @param option as it is spelled, `--event`
+ * @param noun what the text is, "event"
+ * @param code of the error for a file that cannot be read
+ * @throws DurableError with `code`
+ */
+export async function readTextSource(source: string, option: string, noun: string, code: string): Promise<GivenText> {
+  if (source === "-") return { text: await text(process.stdin), from: `The ${noun} on standard input` };
+  if (!source.startsWith("@")) return { text: source, from: option };
+  const from = `The ${noun} file ${source.slice(1)}`;
+  try {
+    return { text: await readFile(source.slice(1), "utf8"), from };
+  } catch (error) {
+    throw new DurableError(code, `${from} cannot be read: ${reasonOf(error)}.`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EACCES") return "permission denied";
+  if (code === "EISDIR") return "it is a directory";
+  return error instanceof Error ? error.message : String(error);
+}

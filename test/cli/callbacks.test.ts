@@ -1,0 +1,230 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { deliver } from "../../src/cli/callback-delivery.ts";
+import { RequestBox } from "../../src/cli/request-box.ts";
+import { LocalEngine, type OpenCallback, SqliteJournal } from "../../src/testing.ts";
+import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { PENDING, RawInvocation } from "../support/raw-invocation.ts";
+
+const RUN = ["run", HANDLERS, "--export"];
+
+const refused = (exitCode: number, code: string, message: RegExp) => ({
+  exitCode,
+  documents: [{ error: { code, message: expect.stringMatching(message) } }],
+});
+
+async function ask(args: string[], cwd: string, stdin = "") {
+  const result = await runCli([...args, "--json"], { cwd, stdin });
+  return { exitCode: result.exitCode, documents: documentsOf(result) };
+}
+
+/** The open callbacks, once there is a journal. */
+async function listCallbacks(cwd: string, ...target: string[]) {
+  const [listing] = documentsOf(await runCli(["callbacks", ...target, "--json"], { cwd }));
+  return (listing?.["callbacks"] ?? []) as (OpenCallback & { executionName: string })[];
+}
+
+describe.concurrent("callbacks of an execution that runs", () => {
+  test("are told of, listed, kept alive, completed and failed by commands of other processes", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli([...RUN, "asking", "--name", "friday"], { cwd });
+    await run.said(/Waits for callback approval: node .*main\.ts complete approval --result …/);
+    const listed = await runCli(["callbacks"], { cwd });
+    expect(listed.stdout).toMatch(
+      /^approval {2}friday {2}open for .* {2}times out in (1 h \d+|2 h 0) min {2}heartbeat due in/,
+    );
+    const callbacks = await listCallbacks(cwd, "friday");
+    const startTimestamp = callbacks[0]?.startTimestamp as number;
+    expect(callbacks).toEqual([
+      {
+        callbackId: expect.any(String),
+        name: "approval",
+        executionName: "friday",
+        executionArn: expect.stringContaining("/friday/"),
+        operationId: expect.any(String),
+        startTimestamp: expect.any(Number),
+        timeoutTimestamp: startTimestamp + 7_200_000,
+        heartbeatTimestamp: startTimestamp + 3_600_000,
+      },
+    ]);
+    const callbackId = callbacks[0]?.callbackId as string;
+    expect(await ask(["heartbeat", "approval"], cwd)).toEqual({
+      exitCode: 0,
+      documents: [{ action: "heartbeat", callbackId, doneBy: "running process" }],
+    });
+    const [after] = await listCallbacks(cwd);
+    expect(after?.heartbeatTimestamp).toBeGreaterThan(startTimestamp + 3_600_000);
+    const completed = await runCli(["complete", callbackId, "--result", "-"], { cwd, stdin: '{"by":"me"}\n' });
+    expect([completed.exitCode, completed.stdout, completed.stderr]).toEqual([
+      0,
+      "",
+      "Callback approval is completed.\n",
+    ]);
+    await run.said("Waits for callback answer");
+    expect(await ask(["complete", callbackId], cwd)).toEqual(
+      refused(9, "ERR_CALLBACK_CLOSED", /closed already \(SUCCEEDED\)/),
+    );
+    const failed = await runCli(["fail", "answer", "--error", '{"ErrorType":"Refused","ErrorMessage":"no"}'], { cwd });
+    expect([failed.exitCode, failed.stderr]).toEqual([0, "Callback answer has failed.\n"]);
+    const { exitCode, stdout } = await run.ended;
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ approval: '{"by":"me"}', answer: ["CallbackExternalError", "no", "Refused"] });
+    // Nothing is left of the requests.
+    expect(readdirSync(join(cwd, ".durable-fanout")).filter((name) => name.includes("requests"))).toEqual([]);
+  });
+
+  test("that share a name are completed by their ids, and a long list of them is told briefly", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli([...RUN, "asksAll", "--event", '{"count":3}', "--json"], { cwd });
+    while ((await listCallbacks(cwd)).length !== 3);
+    expect(await ask(["complete", "everybody"], cwd)).toEqual(
+      refused(2, "ERR_CALLBACK_AMBIGUOUS", /3 open callbacks are named "everybody"/),
+    );
+    const callbacks = await listCallbacks(cwd);
+    for (const [n, { callbackId }] of callbacks.entries()) {
+      expect((await ask(["complete", callbackId, "--result", `r${n}`], cwd)).exitCode).toBe(0);
+    }
+    const documents = documentsOf(await run.ended);
+    expect(documents.at(-1)).toMatchObject({ type: "finished", result: ["r0", "r1", "r2"] });
+    expect(documents.find(({ type }) => type === "waiting")).toMatchObject({
+      callbacks: Array(3).fill({ name: "everybody", callbackId: expect.any(String) }),
+    });
+  });
+
+  test("keep a run in virtual time alive if they have no time-out, and are skipped to if they have", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli([...RUN, "asksAll", "--event", '{"count":1}', "--virtual-time"], { cwd });
+    await run.said("Waits for callback everybody");
+    await runCli(["complete", "everybody", "--result", "late"], { cwd });
+    expect(JSON.parse((await run.ended).stdout)).toEqual(["late"]);
+    const timedOut = await runCli([...RUN, "asking", "--virtual-time"], { cwd });
+    expect([timedOut.exitCode, timedOut.stderr]).toEqual([1, expect.stringMatching(/CallbackTimeoutError/)]);
+    expect(timedOut.stderr).not.toContain("Waits for callback");
+  });
+});
+
+describe.concurrent("callbacks of an execution that no process runs", () => {
+  test("are completed in the journal, and delivered when it is resumed", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli([...RUN, "asking", "--name", "friday"], { cwd });
+    await run.said("Waits for callback approval");
+    run.child.kill("SIGKILL");
+    await run.ended;
+    writeFileSync(join(cwd, "answer.txt"), "from a file");
+    const completed = await runCli(["complete", "approval", "--result", "@answer.txt"], { cwd });
+    expect(completed.exitCode).toBe(0);
+    expect(completed.stderr).toMatch(
+      /is completed\.\nNo process runs the execution\. .* node .*main\.ts resume friday\n/,
+    );
+    expect(await ask(["callbacks"], cwd)).toEqual({ exitCode: 0, documents: [{ callbacks: [] }] });
+    const resumed = startCli(["resume", "friday"], { cwd });
+    await resumed.said("Waits for callback answer");
+    expect(await ask(["fail", "answer", "--error", "no time"], cwd)).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse((await resumed.ended).stdout)).toEqual({
+      approval: "from a file",
+      answer: ["CallbackExternalError", "no time", expect.any(String)],
+    });
+    expect(await ask(["complete", "answer"], cwd)).toEqual(
+      refused(9, "ERR_CALLBACK_UNKNOWN", /id or name "answer"\. None is open/),
+    );
+  });
+
+  test("are not taken for others, and errors and results are checked first", async () => {
+    const cwd = temporaryFolder();
+    expect(await ask(["callbacks"], cwd)).toEqual(refused(4, "ERR_JOURNAL_MISSING", /There is no journal/));
+    await runCli([...RUN, "formatted"], { cwd });
+    const none = await runCli(["callbacks"], { cwd });
+    expect([none.exitCode, none.stdout, none.stderr]).toEqual([0, "", "No callback is open.\n"]);
+    expect(await ask(["callbacks", "monday"], cwd)).toEqual(refused(6, "ERR_EXECUTION_UNKNOWN", /"monday"/));
+    const foreign = Buffer.from(JSON.stringify({ arn: "arn:x", operationId: "a".repeat(30) })).toString("base64");
+    expect(await ask(["complete", foreign], cwd)).toEqual(refused(9, "ERR_CALLBACK_UNKNOWN", /does not have: arn:x/));
+    expect(await ask(["fail", foreign, "--error", '{"message":"no"}'], cwd)).toEqual(
+      refused(2, "ERR_ERROR_INVALID", /it has "message": "no"\. Give a message, or JSON with ErrorMessage/),
+    );
+    expect(await ask(["fail", foreign, "--error", '{"ErrorMessage"'], cwd)).toEqual(
+      refused(2, "ERR_ERROR_INVALID", /it is not JSON/),
+    );
+    expect(await ask(["complete", foreign, "--result", "@nowhere.txt"], cwd)).toEqual(
+      refused(2, "ERR_RESULT_UNREADABLE", /The result file nowhere\.txt cannot be read: there is no such file/),
+    );
+    expect((await ask(["complete"], cwd)).exitCode).toBe(2);
+  });
+});
+
+describe("a request to the process that runs on a journal", () => {
+  /** An engine on a file with an execution that waits for a callback. */
+  async function waiting() {
+    const folder = temporaryFolder();
+    mkdirSync(folder, { recursive: true });
+    const db = join(folder, "journal.db");
+    const journal = new SqliteJournal(db);
+    const engine = new LocalEngine({ journal });
+    engine.register("f", async (event) => {
+      const start = { Id: "c", Type: "CALLBACK", SubType: "Callback", Action: "START", CallbackOptions: {} } as const;
+      await new RawInvocation(event).checkpoint([start]);
+      return PENDING;
+    });
+    const { arn, result } = engine.start({ functionName: "f" });
+    result.catch(() => {});
+    await engine.rest();
+    const callbackId = engine.openCallbacks(arn)[0]?.callbackId as string;
+    const statusLater = async () => {
+      const later = new LocalEngine({ journal: new SqliteJournal(db, { readOnly: true }) });
+      const operation = later.operation(arn, "c");
+      await later.close();
+      return [operation?.Status, operation?.CallbackDetails?.Result];
+    };
+    return { db, engine, request: { action: "complete", callbackId, result: "r" } as const, statusLater };
+  }
+
+  async function taken(box: RequestBox): Promise<string> {
+    for (;;) {
+      const [posted] = box.takeRequests(Date.now());
+      if (posted !== undefined) return posted.id;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  test("that it does not answer is taken back, and refused with what may be the matter", async () => {
+    const { db, engine, request, statusLater } = await waiting();
+    await expect(deliver(db, request, 200)).rejects.toThrow(
+      expect.objectContaining({ code: "ERR_REQUEST_UNANSWERED", message: expect.stringMatching(/0\.2 seconds/) }),
+    );
+    expect(existsSync(`${db}-requests`)).toBe(false);
+    await engine.close();
+    expect(await statusLater()).toEqual(["STARTED", undefined]);
+  });
+
+  test("that it took with it into its grave is done by the process that asked", async () => {
+    const { db, engine, request, statusLater } = await waiting();
+    const delivered = deliver(db, request);
+    await taken(new RequestBox(db));
+    await engine.close();
+    expect(await delivered).toBe("this process");
+    expect(await statusLater()).toEqual(["SUCCEEDED", "r"]);
+  });
+
+  test("that it answered with its last breath is not done again", async () => {
+    const { db, engine, request, statusLater } = await waiting();
+    const delivered = deliver(db, request);
+    const box = new RequestBox(db);
+    const id = await taken(box);
+    engine.completeCallback(request.callbackId, "r");
+    const closed = engine.close();
+    box.answer(id, {});
+    expect(await delivered).toBe("running process");
+    await closed;
+    expect(await statusLater()).toEqual(["SUCCEEDED", "r"]);
+  });
+
+  test("whose asker has gone away is not done", async () => {
+    const { db, engine, request } = await waiting();
+    const box = new RequestBox(db);
+    box.post(request, Date.now() - 1);
+    expect(box.takeRequests(Date.now())).toEqual([]);
+    box.tidy();
+    expect(existsSync(`${db}-requests`)).toBe(false);
+    await engine.close();
+  });
+});
