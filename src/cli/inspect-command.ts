@@ -86,6 +86,7 @@ export async function showCommand(
     }
     output.print(`${pc.bold(record.name)}  ${paintStatus(record.status)}  ${formatDuration(durationMs(record))}`);
     output.print(pc.dim(record.arn));
+    if (record.redriveOf !== undefined) output.print(pc.dim(`retry of ${record.redriveOf}`));
     const { counters } = record;
     output.print(
       `${counted(quotaOperations(counters), "operation")}, ${counted(counters.updates, "update")} in ` +

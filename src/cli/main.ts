@@ -151,6 +151,23 @@ function buildProgram(done: (code: ExitCode) => void): Command {
     ),
   ).action(perform(async () => (await import("./run-command.ts")).resumeCommand));
 
+  withEngineOptions(
+    withCommonOptions(
+      program
+        .command("retry")
+        .description("run the failed items of an ended execution again, in a new execution that takes over the rest")
+        .argument("[id|name|last]", "which one", "last")
+        .option("--failed", "the items of maps and parallels that failed, and what follows them")
+        .addOption(
+          new Option("--name <name>", "name of the new execution (default: <name>-retry, -retry-2 …)").argParser(
+            parseName,
+          ),
+        )
+        .option("--handler <file>", "the handler file, if it has moved")
+        .option("--export <name>", "the handler's export, if it has another name now"),
+    ),
+  ).action(perform(async () => (await import("./retry-command.ts")).retryCommand));
+
   withTrialOptions(
     program
       .command("plan")

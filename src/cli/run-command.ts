@@ -73,7 +73,27 @@ export async function runCommand(output: Output, handlerFile: string, options: R
   }
 }
 
-export async function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
+export function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
+  return withEarlier(target, options, ({ engine, earlier, module, settings }) => {
+    const begin = (): LocalExecution => withFunctionHint(() => engine.resume(earlier.arn));
+    return drive({ output, engine, module, settings, db: options.db, earlier, named: false, begin });
+  });
+}
+
+/** An execution of the journal, and an engine on which its handler is known. */
+export interface Earlier {
+  readonly engine: LocalEngine;
+  readonly earlier: ExecutionSummary;
+  readonly module: HandlerModule;
+  readonly settings: RunSettings;
+}
+
+/** Opens the journal, with the handler and the settings that it has for the execution unless the options tell others. */
+export async function withEarlier(
+  target: string,
+  options: ResumeOptions,
+  goOn: (found: Earlier) => Promise<ExitCode>,
+): Promise<ExitCode> {
   quietStandardOutput();
   // The journal says which handler and which settings; the engine that runs is made from them.
   const journal = openJournal(options.db);
@@ -100,8 +120,7 @@ export async function resumeCommand(output: Output, target: string, options: Res
     engine = createEngine(journal, settings);
     engine.register(earlier.functionName, module.handler);
     for (const { register } of functions) register(engine);
-    const begin = (): LocalExecution => withFunctionHint(() => engine.resume(earlier.arn));
-    return await drive({ output, engine, module, settings, db: options.db, earlier, named: false, begin });
+    return await goOn({ engine, earlier, module, settings });
   } finally {
     await engine.close();
   }

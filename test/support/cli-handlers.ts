@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRetryStrategy, JitterStrategy, NestingType, withDurableExecution } from "../../src/index.ts";
 
@@ -134,6 +134,29 @@ interface BatchedEvent {
   waiting?: number[];
   bytes?: number;
 }
+
+/** Every fourth item fails as long as the file `broken` is there; each one that succeeds leaves a line in `log`. */
+export const mending = withDurableExecution(
+  async ({ count, batch, broken, log }: { count: number; batch: number | false; broken: string; log: string }, ctx) => {
+    const numbers = Array.from({ length: count }, (_, index) => index);
+    const mended = await ctx.map(
+      "mend",
+      numbers,
+      (item, number) =>
+        item.step(
+          "mend",
+          async () => {
+            if (number % 4 === 3 && existsSync(broken)) throw new Error(`${number} is broken`);
+            appendFileSync(log, `${number}\n`);
+            return number;
+          },
+          { retryStrategy: () => ({ shouldRetry: false }) },
+        ),
+      { batch, completionConfig: { toleratedFailurePercentage: 100 } },
+    );
+    return { succeeded: mended.successCount, failed: mended.failureCount };
+  },
+);
 
 /** Waits for what never comes. */
 export const stuck = withDurableExecution(() => new Promise<never>(() => {}));

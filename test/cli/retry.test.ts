@@ -1,0 +1,69 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { documentsOf, HANDLERS, runCli, temporaryFolder } from "../support/cli.ts";
+
+/** A folder with a run of 10 items, of which 3 and 7 have failed. */
+async function mendingRun(batch: number | false): Promise<{ cwd: string; log: () => string[]; mend: () => void }> {
+  const cwd = temporaryFolder();
+  const [broken, log] = [join(cwd, "broken"), join(cwd, "log")];
+  writeFileSync(broken, "");
+  const event = JSON.stringify({ count: 10, batch, broken, log });
+  const run = await runCli(["run", HANDLERS, "--export", "mending", "--event", event, "--name", "friday"], { cwd });
+  expect(JSON.parse(run.stdout)).toEqual({ succeeded: 8, failed: 2 });
+  return { cwd, log: () => readFileSync(log, "utf8").trim().split("\n"), mend: () => rmSync(broken) };
+}
+
+describe.concurrent("retry --failed", () => {
+  test.for([
+    ["in batches", 4],
+    ["without batches", false],
+  ] as const)("runs only the items that failed, %s, in an execution of its own", async ([, batch]) => {
+    const { cwd, log, mend } = await mendingRun(batch);
+    mend();
+    const retried = await runCli(["retry", "friday", "--failed", "--json"], { cwd });
+    expect(retried.exitCode).toBe(0);
+    expect(retried.stderr).toContain("Running 2 failed items of friday again, and what follows.");
+    expect(documentsOf(retried)[0]).toMatchObject({
+      type: "started",
+      execution: { name: "friday-retry" },
+      resume: expect.stringMatching(/resume friday-retry$/),
+    });
+    expect(documentsOf(retried).at(-1)).toMatchObject({
+      execution: { status: "SUCCEEDED", name: "friday-retry" },
+      result: { succeeded: 10, failed: 0 },
+      items: 2,
+      batches: [{ name: "mend", done: 10, failed: 0, total: 10, ended: true }],
+    });
+    expect(log().slice(8).toSorted()).toEqual(["3", "7"]);
+    const shown = (await runCli(["show", "friday-retry"], { cwd })).stdout;
+    expect(shown).toMatch(/retry of arn:.*\/friday\//);
+    expect((await runCli(["show", "friday"], { cwd })).stdout).toContain("SUCCEEDED");
+  });
+
+  test("takes another name each time, and says so when nothing is left to retry", async () => {
+    const { cwd, mend } = await mendingRun(4);
+    const again = await runCli(["retry", "--failed"], { cwd });
+    expect(again.stderr).toMatch(/^friday-retry {2}arn:/m);
+    expect(JSON.parse(again.stdout)).toEqual({ succeeded: 8, failed: 2 });
+    mend();
+    const third = await runCli(["retry", "--failed"], { cwd });
+    expect(third.stderr).toMatch(/^friday-retry-2 {2}arn:/m);
+    expect(JSON.parse(third.stdout)).toEqual({ succeeded: 10, failed: 0 });
+    const named = await runCli(["retry", "friday", "--failed", "--name", "saturday"], { cwd });
+    expect(named.stderr).toMatch(/^saturday {2}arn:/m);
+    const done = await runCli(["retry", "saturday", "--failed"], { cwd });
+    expect(done.exitCode).toBe(2);
+    expect(done.stderr).toContain("No item of a map or parallel of this execution has failed");
+    const taken = await runCli(["retry", "friday", "--failed", "--name", "saturday"], { cwd });
+    expect(taken.exitCode).toBe(7);
+  });
+
+  test("is refused without a word on what to retry, and for an execution that does not exist", async () => {
+    const { cwd } = await mendingRun(4);
+    const silent = await runCli(["retry", "friday"], { cwd });
+    expect(silent.exitCode).toBe(2);
+    expect(silent.stderr).toContain("retry --failed runs the items of maps and parallels that failed");
+    expect((await runCli(["retry", "monday", "--failed"], { cwd })).exitCode).toBe(6);
+  });
+});
