@@ -39,6 +39,12 @@ function parseDuration(text: string): number {
   throw new InvalidArgumentError("Give milliseconds, as in 20 or 20ms, or seconds, as in 0.5s.");
 }
 
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1) return value;
+  throw new InvalidArgumentError("Give a whole number from 1 on.");
+}
+
 function parseSample(text: string): number {
   if (text === "all") return Number.POSITIVE_INFINITY;
   const value = Number(text);
@@ -94,6 +100,12 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         new Option("--latency <duration>", "what a request to the service takes")
           .argParser(parseDuration)
           .default(20, "20ms"),
+      )
+      .addOption(
+        new Option("--sample <items|all>", "items of each map to run").argParser(parseSample).default(1_000, "1000"),
+      )
+      .addOption(
+        new Option("--items <n>", "how many items a map has that reads them one after the other").argParser(parseCount),
       )
       .option("--yes", "do not ask before the steps are run")
       .option("--json", "JSON on standard output")
@@ -174,16 +186,22 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .description(
         "predict operations, requests, data, time and cost of the whole input, from a sample that really runs",
       )
+      .argument("<handler file>", "a file that exports the handler"),
+  ).action(perform(async () => (await import("./plan-command.ts")).planCommand));
+
+  withTrialOptions(
+    program
+      .command("tune")
+      .description("try settings on samples that really run, and recommend one")
       .argument("<handler file>", "a file that exports the handler")
       .addOption(
-        new Option("--sample <items|all>", "items of each map to run").argParser(parseSample).default(1_000, "1000"),
+        new Option(
+          "--vary <setting=values>",
+          "values to try, as in concurrency=32,256; give it for each setting",
+        ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]),
       )
-      .addOption(
-        new Option("--items <n>", "how many items a map has that reads them one after the other").argParser(
-          parseSample,
-        ),
-      ),
-  ).action(perform(async () => (await import("./plan-command.ts")).planCommand));
+      .option("--svg <file>", "write the chart as a picture"),
+  ).action(perform(async () => (await import("./tune-command.ts")).tuneCommand));
 
   withCommonOptions(program.command("list").description("list the executions of the journal, newest first")).action(
     (options: CommonOptions & { db: string }) =>

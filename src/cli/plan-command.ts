@@ -87,6 +87,7 @@ export function planFrom(trial: Trial, { functionName, latencyMs, itemsOfStreams
   }
   return {
     ...{ functionName, latencyMs },
+    execution: trial.outcome && { status: trial.outcome.status, error: trial.outcome.error },
     maps: summariseFanOuts(fanOuts),
     predictions: predictions.filter(({ differs }, index) => index === 0 || differs),
     notes: notesOn(trial, fanOuts),

@@ -142,8 +142,8 @@ function useOfFanOut(own: Use, fanOut: FanOutNode, variant: Variant): Use {
   if (variant.way === "batch" && canShare(fanOut)) return useOfBatches(own, fanOut, variant.items);
   if (fanOut.form === "batched") {
     const use = add(ownUse(own, fanOut, 0), fanOut.batches, factor);
-    // A batch is whole or it is not there.
-    use.operations = Math.ceil(use.operations);
+    // A batch is whole or it is not there. The factor may be a little too large, as fractions are.
+    use.operations = Math.ceil(use.operations - 1e-6);
     return use;
   }
   const isFlat = variant.way === "flat" || fanOut.form === "flat";

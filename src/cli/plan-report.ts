@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_INVOCATION_MS, MAX_OPERATIONS } from "../core/limits.ts";
 import { counted, formatBytes, formatCount } from "../core/quantity.ts";
+import type { ErrorObject } from "../core/wire.ts";
 import type { Output } from "./output.ts";
 import { canShare, type Prediction } from "./plan-model.ts";
 import type { FanOutNode } from "./plan-tree.ts";
@@ -24,11 +25,16 @@ export interface FanOutSummary {
   readonly seen: number;
   readonly total: number;
   readonly sampled: number;
+  /** Of the items that were seen: those that failed, and the first one's error. */
+  readonly failed: number;
+  readonly error?: string;
   readonly canShare: boolean;
 }
 
 export interface PlanReport {
   readonly functionName: string;
+  /** How the execution ended; absent when the sample ended before. */
+  readonly execution: { readonly status: string; readonly error?: ErrorObject | undefined } | undefined;
   readonly latencyMs: number;
   readonly maps: readonly FanOutSummary[];
   readonly predictions: readonly Prediction[];
@@ -48,10 +54,21 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
       seen: (before?.seen ?? 0) + 1,
       total: (before?.total ?? 0) + total,
       sampled: (before?.sampled ?? 0) + items.length,
+      ...addFailures(before, items),
       canShare: (before?.canShare ?? true) && canShare(fanOut),
     });
   }
   return [...byName.values()];
+}
+
+function addFailures(
+  before: FanOutSummary | undefined,
+  items: FanOutNode["items"],
+): Pick<FanOutSummary, "failed" | "error"> {
+  const failures = items.flatMap(({ outcome }) => (outcome.mark === "F" ? [outcome.error ?? {}] : []));
+  const [first] = failures;
+  const error = before?.error ?? (first && `${first.ErrorType ?? "Error"}: ${first.ErrorMessage ?? ""}`);
+  return { failed: (before?.failed ?? 0) + failures.length, ...(error === undefined ? {} : { error }) };
 }
 
 /**
@@ -74,14 +91,15 @@ export function recommend(predictions: readonly Prediction[]): Prediction | unde
   );
 }
 
-export function printPlan(output: Output, { functionName, latencyMs, maps, predictions, notes }: PlanReport): void {
+export function printPlan(output: Output, report: PlanReport): void {
+  const { functionName, execution, latencyMs, maps, predictions, notes } = report;
   const recommended = recommend(predictions);
   if (output.json) {
     const settings = predictions.map((prediction) => {
       const { differs: _, wallMs, ...rest } = prediction;
       return { ...rest, wallMs: Math.round(wallMs), recommended: prediction === recommended };
     });
-    return output.printJson({ type: "plan", functionName, latencyMs, maps, settings, notes });
+    return output.printJson({ type: "plan", functionName, latencyMs, execution, maps, settings, notes });
   }
   output.print(pc.bold(`${functionName}, at ${formatDuration(latencyMs)} a checkpoint`));
   for (const map of maps) output.print(`  ${describeFanOut(map)}`);

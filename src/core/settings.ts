@@ -186,6 +186,19 @@ const WORD_RULES = {
   onExceed: { path: "quotas.onExceed", variable: "DURABLE_FANOUT_QUOTA_ON_EXCEED", words: QUOTA_REACTIONS },
 };
 
+const BATCH_VARIABLE = "DURABLE_FANOUT_BATCH";
+const LOG_USAGE_VARIABLE = "DURABLE_FANOUT_LOG_USAGE";
+
+/** The environment variables that override settings, by the settings' paths in `runtime`: `checkpoint.maxBytes`. */
+export function settingVariables(): ReadonlyMap<string, string> {
+  const rules = [...Object.values(NUMBER_RULES), ...Object.values(WORD_RULES)];
+  return new Map([
+    ...rules.map(({ path, variable }): [string, string] => [path, variable]),
+    ["batch", BATCH_VARIABLE],
+    ["logUsage", LOG_USAGE_VARIABLE],
+  ]);
+}
+
 const KNOWN: Record<string, readonly string[]> = {
   "": ["concurrency", "batch", "checkpoint", "codec", "quotas", "logUsage", "suspension"],
   checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged"],
@@ -243,9 +256,9 @@ function readSwitch(path: string, variable: string, given: unknown, environment:
 }
 
 function readBatch(given: unknown, environment: NodeJS.ProcessEnv): BatchSize | undefined {
-  const text = environment["DURABLE_FANOUT_BATCH"];
+  const text = environment[BATCH_VARIABLE];
   if (text === undefined || text === "") return readBatchSize("runtime.batch", given);
-  return readBatchSize("Environment variable DURABLE_FANOUT_BATCH", text === "false" ? false : parseNumber(text));
+  return readBatchSize(`Environment variable ${BATCH_VARIABLE}`, text === "false" ? false : parseNumber(text));
 }
 
 function checkMembers(value: unknown, path: string): void {
@@ -284,7 +297,7 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
       dataBytes: readNumber(NUMBER_RULES.quotaDataBytes, options.quotas?.dataBytes, environment),
       onExceed: readWord(WORD_RULES.onExceed, options.quotas?.onExceed, environment) ?? "warn",
     },
-    logUsage: readSwitch("logUsage", "DURABLE_FANOUT_LOG_USAGE", options.logUsage, environment),
+    logUsage: readSwitch("logUsage", LOG_USAGE_VARIABLE, options.logUsage, environment),
     suspension: {
       graceMs: readNumber(NUMBER_RULES.graceMs, options.suspension?.graceMs, environment),
       reserveMs: numberOrNone(readNumber(NUMBER_RULES.reserveMs, options.suspension?.reserveMs, environment)),

@@ -87,3 +87,4 @@ export const bodies = {
 export const nested = withDurableExecution(bodies.nested);
 export const streamed = withDurableExecution(bodies.streamed);
 export const failing = withDurableExecution(bodies.failing);
+export const patient = withDurableExecution(bodies.patient);
