@@ -24,13 +24,14 @@ export async function retryCommand(output: Output, target: string, options: Retr
     let found: FailedItems | undefined;
     const execution = withFunctionHint(() =>
       engine.redrive(earlier.arn, {
-      amend: (operations) => {
-        found = failedItems(operations);
-        return found;
-      },
-      name: options.name ?? freeRetryName(engine, earlier.name),
-      metadata: toMetadata(settings),
-    }));
+        amend: (operations) => {
+          found = failedItems(operations);
+          return found;
+        },
+        name: options.name ?? freeRetryName(engine, earlier.name),
+        metadata: toMetadata(settings),
+      }),
+    );
     const failed = counted(found?.failedCount ?? 0, "failed item");
     output.say(`Running ${failed} of ${earlier.name} again, and what follows. What else it did is taken over.`);
     const begun = engine.find(execution.arn);
