@@ -51,9 +51,14 @@ class BatchItemContext {
     if (!this.#isCurrent("step")) return parked();
     const [name, body, config] = splitName(args);
     if (typeof body !== "function") return mistaken("step", name, "requires a function to run");
-    return underWay(
-      runStepInPlace(this.#item, this.#scope, name, body as StepFunc<unknown>, config as StepConfig<unknown>),
+    const running = runStepInPlace(
+      this.#item,
+      this.#scope,
+      name,
+      body as StepFunc<unknown>,
+      config as StepConfig<unknown>,
     );
+    return underWay(running, this.#scope);
   }
 
   runInChildContext(...args: unknown[]): DurablePromise<unknown> {
@@ -64,7 +69,8 @@ class BatchItemContext {
       (body as ChildFunc<unknown>)(
         new BatchItemContext(this.#parts, this.#item, inner) as unknown as DurableContext<DurableLogger>,
       );
-    return underWay(runChildInPlace(this.#item, this.#scope, name, run, config as ChildConfig<unknown>));
+    const running = runChildInPlace(this.#item, this.#scope, name, run, config as ChildConfig<unknown>);
+    return underWay(running, this.#scope);
   }
 
   wait(): DurablePromise<never> {

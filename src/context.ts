@@ -20,7 +20,7 @@ import { checkFunction, checkSerdes, operationLabel } from "./operations/checks.
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
 import { runCombinator, settledFormat } from "./operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "./operations/condition.ts";
-import { DurablePromise, underWay } from "./operations/durable-promise.ts";
+import { awaited, DurablePromise, underWay } from "./operations/durable-promise.ts";
 import { type Branches, runFanOut, type SharedItems } from "./operations/fan-out.ts";
 import { beginInvoke, type InvokeConfig } from "./operations/invoke.ts";
 import { runStep, type StepConfig } from "./operations/step.ts";
@@ -62,7 +62,8 @@ class ScopeContext {
     const [name, body, config] = splitName(args);
     if (typeof body !== "function") return mistaken("step", name, "requires a function to run");
     const { execution } = this.#parts;
-    return underWay(runStep(execution, this.#scope, name, body as StepFunc<unknown>, config as StepConfig<unknown>));
+    const running = runStep(execution, this.#scope, name, body as StepFunc<unknown>, config as StepConfig<unknown>);
+    return underWay(running, this.#scope);
   }
 
   runInChildContext(...args: unknown[]): DurablePromise<unknown> {
@@ -80,7 +81,7 @@ class ScopeContext {
       format: childResultFormat(config),
       body: (inner) => (body as ChildFunc<unknown>)(this.#child(inner)),
     });
-    return underWay(running);
+    return underWay(running, this.#scope);
   }
 
   wait(...args: unknown[]): DurablePromise<void> {
@@ -111,13 +112,16 @@ class ScopeContext {
       throw new Error("waitForCondition requires config with waitStrategy and initialState");
     }
     const { execution } = this.#parts;
-    return underWay(runCondition(execution, this.#scope, name, check as WaitForConditionCheckFunc<unknown>, config));
+    const running = runCondition(execution, this.#scope, name, check as WaitForConditionCheckFunc<unknown>, config);
+    return underWay(running, this.#scope);
   }
 
   createCallback(...args: unknown[]): DurablePromise<unknown> {
     if (!this.#isCurrent("createCallback")) return parked();
     const [name, config] = isName(args[0]) ? [args[0], args[1]] : [undefined, args[0]];
-    return underWay(createCallback(this.#parts.execution, this.#scope, name, config as CreateCallbackConfig<unknown>));
+    const { execution } = this.#parts;
+    const running = createCallback(execution, this.#scope, name, config as CreateCallbackConfig<unknown>);
+    return underWay(running, this.#scope);
   }
 
   waitForCallback(...args: unknown[]): DurablePromise<unknown> {
@@ -128,15 +132,14 @@ class ScopeContext {
       const mistake = new Error(`waitForCallback requires a submitter function${when}`);
       return new DurablePromise(() => Promise.reject(mistake));
     }
-    return underWay(
-      runWaitForCallback(
-        this.#parts.execution,
-        this.#scope,
-        name,
-        submitter as WaitForCallbackSubmitterFunc,
-        config as WaitForCallbackConfig<unknown>,
-      ),
+    const running = runWaitForCallback(
+      this.#parts.execution,
+      this.#scope,
+      name,
+      submitter as WaitForCallbackSubmitterFunc,
+      config as WaitForCallbackConfig<unknown>,
     );
+    return underWay(running, this.#scope);
   }
 
   // Most contexts of a large map combine nothing.
@@ -162,14 +165,15 @@ class ScopeContext {
       if (!this.#isCurrent(method)) return park();
       const { execution } = this.#parts;
       const combined = () => combine(promises as DurablePromise<unknown>[]);
-      return runCombinator(execution, this.#scope, name, combined, format);
+      return awaited(runCombinator(execution, this.#scope, name, combined, format), this.#scope);
     });
   }
 
   map(...args: unknown[]): DurablePromise<unknown> {
     if (!this.#isCurrent("map")) return parked();
     const [name, items, body, config = {}] = isName(args[0]) ? args : [undefined, ...args];
-    return underWay(this.#runMap(name as string | undefined, items, body, config as MapConfig<unknown, unknown>));
+    const running = this.#runMap(name as string | undefined, items, body, config as MapConfig<unknown, unknown>);
+    return underWay(running, this.#scope);
   }
 
   async #runMap(
@@ -234,7 +238,7 @@ class ScopeContext {
     const running = isRecord(branches)
       ? this.#runNamed(name as string | undefined, branches, config as ParallelConfig<unknown>)
       : this.#runParallel(name as string | undefined, branches, config as ParallelConfig<unknown>);
-    return underWay(running);
+    return underWay(running, this.#scope);
   }
 
   /** Branches in an object: their keys are their names. */

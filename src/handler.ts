@@ -258,6 +258,7 @@ class Invocation {
     });
     try {
       const context = makeContext({ execution, lambdaContext, loggingContext: logging }, execution.root);
+      execution.root.enter();
       const running = active.run({ contextId: "root", enteredIn: execution.root.mode }, () =>
         start(this.#handler, input, context),
       );

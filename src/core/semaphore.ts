@@ -22,6 +22,11 @@ export class Semaphore {
     return this.#limit.activeCount < this.#limit.concurrency && this.#limit.pendingCount === 0;
   }
 
+  /** Whether somebody waits for a permit. */
+  get isWaitedFor(): boolean {
+    return this.#limit.pendingCount > 0;
+  }
+
   /** Calls `start` when its turn has come. The permit is held until it is lent or done. */
   acquire(start: (permit: Permit) => void): void {
     const hold = () => new Promise<void>((release) => start(new Permit(this, release)));
@@ -44,6 +49,11 @@ export class Permit {
   /** Whether the holder's code may run now. */
   get held(): boolean {
     return this.#release !== undefined;
+  }
+
+  /** Whether others have the place now, and the holder will want it again. */
+  get lent(): boolean {
+    return !this.held && !this.#done;
   }
 
   /** Gives the place to others until `regain` is called. */

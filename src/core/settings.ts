@@ -32,7 +32,10 @@ export interface RuntimeOptions {
     maxUpdates?: number;
     /**
      * Updates of finished work that may be on their way while further work starts: what would run again after a
-     * crash. Of batches at least two. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     * crash. Up to so many, a branch of a `map` or `parallel` that only waits for the acknowledgement of a step lends
+     * its place to the next one: `maxConcurrency` (from 2 on) then limits the branches whose code runs, and more may be
+     * open. With 0 a branch keeps its place from its start to its end, as in the official SDK. Of batches at least two.
+     * 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
   };

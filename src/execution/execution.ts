@@ -12,6 +12,7 @@ import type { Observer } from "./observer.ts";
 import { PendingOperation } from "./pending-operation.ts";
 import { QuotaWatch } from "./quota-watch.ts";
 import { Scope } from "./scope.ts";
+import { offerPlaces, placeOf, regainPlaces } from "./slot.ts";
 import type { RecordedState } from "./state.ts";
 import { Suspension } from "./suspension.ts";
 import type { Termination } from "./termination.ts";
@@ -76,6 +77,7 @@ export class Execution {
   #closing = false;
   #refused = false;
   readonly #whenClosing = new Set<() => void>();
+  #unacknowledged = 0;
 
   constructor(options: ExecutionOptions) {
     this.arn = options.arn;
@@ -197,6 +199,31 @@ export class Execution {
     });
   }
 
+  /**
+   * As `recorded`, for the end of an operation whose code has run: a branch that waits for nothing else may lend its
+   * place, and has it again when this resolves.
+   */
+  settled<T>(scope: Scope, update: OperationUpdate, value: T): Promise<T> {
+    return new Promise((resolve) => {
+      if (scope.isOver) return;
+      this.#unacknowledged++;
+      scope.count(0, 0, 0, 1);
+      this.#coalescer.enqueue(update, () => {
+        this.#unacknowledged--;
+        scope.count(0, 0, 0, -1);
+        const regained = regainPlaces(scope);
+        placeOf(scope)?.acknowledged();
+        if (regained === undefined) resolve(value);
+        else void regained.then(() => resolve(value));
+      });
+    });
+  }
+
+  /** Ends of operations that are on their way: what would run again after a crash. */
+  get unacknowledged(): number {
+    return this.#unacknowledged;
+  }
+
   /** As `recorded`, and resolves with the operation as the service has it then. */
   async recordedAs(scope: Scope, update: OperationUpdate, id: OperationId): Promise<WireOperation | undefined> {
     let latest: WireOperation | undefined;
@@ -210,13 +237,15 @@ export class Execution {
 
   /** An operation's own code begins (1) or ends (-1). */
   countExecuting(scope: Scope, change: 1 | -1): void {
-    scope.count(change, 0);
-    if (change === -1) this.#suspension.check();
+    scope.count(change, 0, 0, 0);
+    if (change === 1) return;
+    offerPlaces(scope);
+    this.#suspension.check();
   }
 
   /** Resolves when `running`, which never rejects, has settled; until then nothing is suspended. */
   async keepAwake(scope: Scope, running: Promise<unknown>): Promise<void> {
-    scope.count(1, 0);
+    scope.count(1, 0, 0, 0);
     await running;
     this.countExecuting(scope, -1);
   }

@@ -2,6 +2,7 @@ import type { OperationId } from "../core/ids.ts";
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { Scope } from "./scope.ts";
+import { regainPlaces } from "./slot.ts";
 import type { RecordedState } from "./state.ts";
 import type { Suspension } from "./suspension.ts";
 import type { ArmedTimer, Timers } from "./timers.ts";
@@ -47,10 +48,12 @@ export class PendingOperation {
         if (operation.Status === status) return;
         state.unwatch(id);
         this.#end();
-        void goOn(scope).then(() => resolve(operation));
+        const regained = regainPlaces(scope);
+        if (regained === undefined) resolve(operation);
+        else void regained.then(() => resolve(operation));
       });
     });
-    scope.count(0, 1);
+    scope.count(0, 1, 0, 0);
     suspension.check();
   }
 
@@ -68,9 +71,7 @@ export class PendingOperation {
     let lent = false;
     for (let scope: Scope | undefined = this.#scope; scope !== undefined; scope = scope.parent) {
       if (scope.executing > 0) break;
-      if (scope.permit?.held !== true) continue;
-      scope.permit.lend();
-      lent = true;
+      if (scope.place?.lendWhileWaiting()) lent = true;
     }
     return lent;
   }
@@ -79,14 +80,8 @@ export class PendingOperation {
     this.#over = true;
     this.#timer?.cancel();
     this.#suspension.removeWaiting(this);
-    this.#scope.count(0, -1);
+    this.#scope.count(0, -1, 0, 0);
   }
-}
-
-/** Takes the places back, the outermost first, before a branch's code goes on. */
-async function goOn(scope: Scope): Promise<void> {
-  if (scope.parent !== undefined) await goOn(scope.parent);
-  await scope.permit?.regain();
 }
 
 /** When a waiting operation falls due, in epoch milliseconds; undefined when nobody knows. */

@@ -1,6 +1,7 @@
 import type { WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
+import { doubtPlaces, placeOf, regainPlaces } from "../execution/slot.ts";
 import { park } from "../execution/suspension.ts";
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
@@ -31,20 +32,28 @@ export async function runAttempt(
     return park();
   }
   execution.countExecuting(scope, 1);
+  placeOf(scope)?.trust();
   if (announcement === "awaited") await execution.recorded(scope, update(operation, "START"));
   else if (announcement === "queued") execution.record(scope, update(operation, "START"));
   const { observer } = execution;
   if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
+      const regained = regainPlaces(scope);
+      if (regained !== undefined) await regained;
       const end = await body(startTimestamp);
       const endTimestamp = new Date();
-      return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
+      const closed = closeAttempt(operation, end, attempt);
+      execution.countExecuting(scope, -1);
+      const outcome = await closed;
+      // Hooks have their say before anything is suspended.
+      execution.countExecuting(scope, 1);
+      return { end, endTimestamp, outcome };
     });
     execution.countExecuting(scope, -1);
     return outcome;
   }
   // Operations begun together announce themselves before the first body runs.
-  await undefined;
+  await (regainPlaces(scope) ?? undefined);
   const closed = closeAttempt(operation, await body(), attempt);
   execution.countExecuting(scope, -1);
   return closed;
@@ -82,12 +91,13 @@ export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attem
   switch (end.end) {
     case "succeed": {
       const rest = end.payload === undefined ? undefined : { Payload: end.payload };
-      return execution.recorded(scope, update(operation, "SUCCEED", rest), { value: end.value });
+      return execution.settled(scope, update(operation, "SUCCEED", rest), { value: end.value });
     }
     case "fail": {
       const details = { Attempt: attempt, Error: end.error };
       const record: WireOperation = { Id, Type, StartTimestamp: undefined, Status: "FAILED", StepDetails: details };
-      return execution.recorded(scope, update(operation, "FAIL", { Error: end.error }), { record });
+      doubtPlaces(scope);
+      return execution.settled(scope, update(operation, "FAIL", { Error: end.error }), { record });
     }
     case "retry":
       return recordRetry(operation, end, attempt);

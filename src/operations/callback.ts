@@ -44,7 +44,7 @@ export async function createCallback<T>(
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
   const result = settle<T>(operation, callback, started, reader);
-  return [underWay(result, () => callback.await()), id];
+  return [underWay(result, scope, () => callback.await()), id];
 }
 
 async function settle<T>(

@@ -1,11 +1,11 @@
 import { ChildContextError, DurableOperationError, toErrorObject } from "../core/errors.ts";
-import type { Permit } from "../core/semaphore.ts";
 import type { Serdes } from "../core/serdes.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { ReplayMode } from "../execution/replay-mode.ts";
 import type { Scope } from "../execution/scope.ts";
+import type { Slot } from "../execution/slot.ts";
 import { park } from "../execution/suspension.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
 import { type ClaimedOperation, claim, update } from "./operation.ts";
@@ -37,8 +37,10 @@ export interface ChildPlan {
   readonly virtual: boolean;
   readonly format: ResultFormat;
   readonly errorMapper?: ((originalError: DurableOperationError) => DurableOperationError) | undefined;
-  /** The place in a fan-out that it runs in, and may lend while it waits. */
-  readonly permit?: Permit | undefined;
+  /** The place in a fan-out that it runs in. */
+  readonly slot?: Slot | undefined;
+  /** Its function is of ours: code of the user's runs only in contexts inside it. */
+  readonly hasOwnCode?: false;
   /** Runs the context's function; `recorded` is given when it only rebuilds a result too large to keep. */
   readonly body: (scope: Scope, recorded: WireOperation | undefined) => Promise<unknown>;
 }
@@ -101,9 +103,16 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   } catch (thrown) {
     return failLive(operation, plan, inner, thrown);
   }
-  if (!plan.virtual) execution.finish(inner);
-  const encoding = plan.format.encode(operation, result);
-  const { payload, value, oversized } = encoding instanceof Promise ? await encoding : encoding;
+  if (plan.virtual) inner.leave();
+  else execution.finish(inner);
+  let encoded = plan.format.encode(operation, result);
+  if (encoded instanceof Promise) {
+    // A serdes of the user's may take its time, and nothing else says that this context goes on.
+    scope.count(0, 0, 1, 0);
+    encoded = await encoded;
+    scope.count(0, 0, -1, 0);
+  }
+  const { payload, value, oversized } = encoded;
   if (plan.virtual) {
     const told = observer && contextEnds(observer, operation, plan.virtual);
     if (told !== undefined) await told;
@@ -132,7 +141,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
   const { execution } = operation;
   const error = toErrorObject(thrown);
-  if (!plan.virtual) {
+  if (plan.virtual) inner.leave();
+  else {
     execution.finish(inner);
     const kept = inner.keptLevels >= 1 ? { ContextOptions: { ReplayChildren: true } } : {};
     execution.record(operation.scope, update(operation, "FAIL", { Error: error, ...kept }));
@@ -164,8 +174,12 @@ async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: Wir
 function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Scope {
   const parentId = plan.virtual ? operation.scope.parentId : operation.id;
   const inner = operation.scope.child(operation.path, parentId, mode);
-  inner.permit = plan.permit;
   inner.keptLevels = operation.scope.keptLevels - (plan.virtual ? 0 : 1);
+  if (plan.slot !== undefined) {
+    inner.place = plan.slot;
+    plan.slot.occupiedBy(inner);
+  }
+  if (plan.hasOwnCode !== false) inner.enter();
   return inner;
 }
 

@@ -26,7 +26,16 @@ export function runCombinator(
 ): Promise<unknown> {
   const mapError = (error: DurableOperationError) => new PromiseCombinatorError(error.message, error);
   const subType = "RunInChildContext";
-  return runChild(execution, scope, { name, subType, virtual: false, format, errorMapper: mapError, body: combine });
+  const plan = {
+    name,
+    subType,
+    virtual: false,
+    hasOwnCode: false,
+    format,
+    errorMapper: mapError,
+    body: combine,
+  } as const;
+  return runChild(execution, scope, plan);
 }
 
 /** The format of `allSettled`: reasons come back as plain errors. */

@@ -146,6 +146,16 @@ export class Completion {
     );
   }
 
+  /**
+   * Whether the batch would go on for certain if of so many items that are open, `failing` failed and the others
+   * succeeded. A custom policy is not asked.
+   */
+  goesOnAfter(open: number, failing: number): boolean {
+    const { minSuccessful, shouldComplete } = this.#config;
+    if (shouldComplete !== undefined || this.#toleranceExceededBy(failing)) return false;
+    return minSuccessful === undefined || this.#succeeded + open < minSuccessful;
+  }
+
   get reason(): CompletionReason {
     const { minSuccessful, shouldComplete } = this.#config;
     if (shouldComplete !== undefined) {
@@ -161,14 +171,19 @@ export class Completion {
   }
 
   get #toleranceExceeded(): boolean {
+    return this.#toleranceExceededBy(0);
+  }
+
+  #toleranceExceededBy(more: number): boolean {
+    const failed = this.#failed + more;
     const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = this.#config;
     if (toleratedFailureCount === undefined && toleratedFailurePercentage === undefined) {
-      return minSuccessful === undefined && this.#failed > 0;
+      return minSuccessful === undefined && failed > 0;
     }
-    if (toleratedFailureCount !== undefined && this.#failed > toleratedFailureCount) return true;
+    if (toleratedFailureCount !== undefined && failed > toleratedFailureCount) return true;
     // A share of an unknown number cannot be exceeded yet.
     if (toleratedFailurePercentage === undefined || !this.#isTotalKnown) return false;
-    return (100 * this.#failed) / this.#total > toleratedFailurePercentage;
+    return (100 * failed) / this.#total > toleratedFailurePercentage;
   }
 
   #ask(): void {

@@ -6,6 +6,7 @@ import { type Permit, Semaphore } from "../core/semaphore.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
+import { regainPlaces, Slot } from "../execution/slot.ts";
 import { park } from "../execution/suspension.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
@@ -23,6 +24,7 @@ import {
   type CompletionReason,
   completionConfigFault,
 } from "./completion.ts";
+import { Lending } from "./lending.ts";
 import { isFinished } from "./operation.ts";
 import type { EncodedResult } from "./payload.ts";
 import { announceFanOut, batchItemsOf, checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
@@ -38,7 +40,11 @@ export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 
 /** What `map` and `parallel` have in common. */
 export interface FanOutConfig<TResult> {
-  /** Branches that are open at once. Default: all, through a window of those that execute (`runtime.concurrency`). */
+  /**
+   * Branches that run at once. From 2 on, one that only waits for a step's acknowledgement lends its place to the next
+   * one (`runtime.checkpoint.maxUnacknowledged`). Default: all, through a window of those that execute
+   * (`runtime.concurrency`).
+   */
   maxConcurrency?: number;
   serdes?: Serdes<BatchResult<TResult>>;
   itemSerdes?: Serdes<TResult>;
@@ -105,6 +111,7 @@ export async function runFanOut<T>(
     name,
     subType: branches.kind === "map" ? "Map" : "Parallel",
     virtual: false,
+    hasOwnCode: false,
     format,
     body: (inner, recorded) => {
       const batched = batchedMap<T>(execution, inner, name, branches, config, sizes);
@@ -194,6 +201,7 @@ function findFault<T>(config: FanOutConfig<T>): Error | undefined {
  * F1  Branches start in the order of their index, and only when there is room: what waits costs nothing.
  * F2  Without a `maxConcurrency` of its own, a branch that only waits gives its place to the next one.
  * F3  Once the policy is satisfied nothing starts, and what still runs is left behind.
+ * F4  A place is held by code that runs: see `Lending`.
  */
 class FanOut<T> {
   readonly #execution: Execution;
@@ -254,35 +262,53 @@ class FanOut<T> {
       const { count } = this.#branches;
       const { permits, lendable } = permitsOf(this.#execution, this.#config);
       let over = false;
+      let pulled = 0;
+      const completion = this.#completion;
+      // F4
+      const lending = new Lending({
+        execution: this.#execution,
+        permits,
+        lendsWhileWaiting: lendable, // F2
+        isRoomWanted: () => (pulled < count && !over) || semaphore.isWaitedFor,
+        mayRunAhead: (failing) => {
+          const { succeeded, failed } = completion;
+          return completion.goesOnAfter(this.#items.length - succeeded - failed, failing);
+        },
+      });
 
       const start = (permit: Permit): void => {
+        const regained = regainPlaces(this.#scope);
+        if (regained === undefined) begin(permit);
+        else void regained.then(() => begin(permit));
+      };
+      const begin = (permit: Permit): void => {
         if (over) {
           permit.done();
           return;
         }
+        const slot = new Slot(permit, lending);
         const index = this.#items.length;
         this.#items.push({ index, status: BatchItemStatus.STARTED });
-        this.#completion.started(index);
-        void this.#runBranch(index, lendable ? permit : undefined).then(
-          (value) => end(permit, succeeded(index, value)),
-          (error) => end(permit, failed(index, error)),
+        completion.started(index);
+        void this.#runBranch(index, slot).then(
+          (value) => end(slot, succeeded(index, value)),
+          (error) => end(slot, failed(index, error)),
         );
       };
-      const end = (permit: Permit, item: EndedItem<T>): void => {
-        permit.done();
-        if (over) return;
+      const end = (slot: Slot, item: EndedItem<T>): void => {
+        if (over) return slot.done();
         this.#items[item.index] = item;
         try {
-          this.#completion.ended(item.index, item.status);
-          if (!this.#completion.isOver) return;
-          over = true; // F3
-          resolve();
+          completion.ended(item.index, item.status);
+          over = completion.isOver; // F3
+          if (over) resolve();
         } catch (policyError) {
           over = true;
           reject(policyError);
         }
+        slot.done();
+        lending.reconsider();
       };
-      let pulled = 0;
       const pull = (): void => {
         // F1
         if (this.#execution.isClosing && !over && pulled < count) {
@@ -299,14 +325,14 @@ class FanOut<T> {
     });
   }
 
-  #runBranch(index: number, permit: Permit | undefined): Promise<unknown> {
+  #runBranch(index: number, slot: Slot | undefined): Promise<unknown> {
     const { kind, nameOf, run } = this.#branches;
     return runChild(this.#execution, this.#scope, {
       name: nameOf(index),
       subType: kind === "map" ? "MapIteration" : "ParallelBranch",
       virtual: this.#config.nesting === NestingType.FLAT,
       format: this.#itemFormat,
-      permit,
+      slot,
       body: (inner) => run(index, inner),
     });
   }

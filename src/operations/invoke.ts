@@ -55,7 +55,7 @@ export function beginInvoke<I, O>(
     return (await deserializeWith(reader, operation, ended.ChainedInvokeDetails?.Result)) as O;
   };
 
-  return underWay(run(), () => {
+  return underWay(run(), scope, () => {
     awaited = true;
     invoke?.await();
   });

@@ -42,6 +42,7 @@ export async function runWaitForCallback<T>(
     name,
     subType: "WaitForCallback",
     virtual: false,
+    hasOwnCode: false,
     errorMapper: mapError,
     format: childResultFormat(scope.defaultCallbackDeserializer === undefined ? {} : { serdes: RAW }),
     body: async (inner) => {

@@ -26,5 +26,5 @@ export function beginWait(
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };
 
-  return underWay(run(), () => wait?.await());
+  return underWay(run(), scope, () => wait?.await());
 }

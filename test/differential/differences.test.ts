@@ -94,6 +94,26 @@ const differences: Difference[] = [
     ours: "at once",
   },
   {
+    name: "the items that have begun when the first of 10, two at once, goes on after its step",
+    why: "The official item keeps its place until its step is acknowledged; ours lends it meanwhile.",
+    make: () => async (_, context) => {
+      let begun = 0;
+      const batch = await context.map(
+        "m",
+        Array.from({ length: 10 }, (_value, index) => index),
+        async (inner: DurableContext, item) => {
+          begun++;
+          await inner.step(async () => item);
+          return begun;
+        },
+        { maxConcurrency: 2 },
+      );
+      return batch.getResults()[0];
+    },
+    official: 2,
+    ours: 10,
+  },
+  {
     name: "how often a predicate is asked about 10 items",
     why: "The official one is asked up to three times an item; ours once before the first item and once after each.",
     make: () => {

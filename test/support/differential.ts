@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { OperationUpdate } from "../../src/index.ts";
 import * as ours from "../../src/index.ts";
 import type { HistoryEvent } from "../../src/testing.ts";
-import { type Handler, type Run, runOfficial, runOurs, type ServiceOptions } from "./service.ts";
+import { type Handler, type OurOptions, type Run, runOfficial, runOurs } from "./service.ts";
 
 /** The classes and functions that a handler takes from its SDK. */
 export type Sdk = typeof ours;
@@ -12,7 +12,8 @@ export type Sdk = typeof ours;
 export interface Case {
   readonly name: string;
   readonly make: (sdk: Sdk) => Handler;
-  readonly options?: () => ServiceOptions;
+  /** `runtime` is for ours. */
+  readonly options?: () => OurOptions;
 }
 
 export function runOn(sdk: "official" | "ours", { make, options }: Case): Promise<Run> {
