@@ -192,6 +192,38 @@ describe("on the wire", () => {
     expect(again).toEqual({ output: { Status: "SUCCEEDED", Result: run.outcome.result }, requests: [] });
   });
 
+  test("a map that ends early has the items that an earlier invocation recorded, live as replayed", async () => {
+    const quotas = { payloadBytes: 4_096 };
+    let seen: unknown;
+    const handler: Handler = async (_, context) => {
+      const batch = await context.map(
+        indexes(4),
+        (item, n) =>
+          item.step(async ({ attempt }) => {
+            if (n > 0) throw new Error("e".repeat(1_200));
+            if (attempt === 1) throw new Error("not yet");
+            return "x".repeat(1_500);
+          }, once(n)),
+        { batch: 1, maxConcurrency: 1, completionConfig: { minSuccessful: 1 } },
+      );
+      seen = batch.all.map(({ index, status }) => [index, status]);
+      return batch.completionReason;
+    };
+    const options = { runtime: { quotas }, engine: { quotas } };
+    const run = await runOurs(handler, options);
+    expect(run.invocations.length).toBe(2);
+    expect(run.operations.find(({ SubType }) => SubType === "Map")?.ContextDetails?.ReplayChildren).toBe(true);
+    const all = [0, 1, 2, 3].map((index) => [index, index === 0 ? "SUCCEEDED" : "FAILED"]);
+    expect(seen).toEqual(all);
+    seen = undefined;
+    const { output, requests } = await replay(handler, run, options);
+    expect({ output, requests, seen }).toEqual({
+      output: { Status: "SUCCEEDED", Result: '"MIN_SUCCESSFUL_REACHED"' },
+      requests: [],
+      seen: all,
+    });
+  });
+
   test("an item whose result no operation can hold fails, and says so", async () => {
     const quotas = { payloadBytes: 4_096 };
     const run = await runOurs(
@@ -207,6 +239,11 @@ describe("on the wire", () => {
     expect(run.result).toEqual([[0, 2], [expect.stringContaining("is 5002 bytes; the service takes 4096")]]);
   });
 });
+
+/** Items after the first one do not try again. */
+function once(index: number) {
+  return { retryStrategy: (_: Error, attempt: number) => ({ shouldRetry: index === 0 && attempt < 3 }) };
+}
 
 describe("retries", () => {
   test("an item that has ended does not run again because of its neighbour, nor does a step that succeeded", async () => {

@@ -16,7 +16,6 @@ import type { BatchedItems, BatchedMapOptions } from "./batched-items.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Item } from "./item.ts";
 import { type BatchOwner, ItemBatch } from "./item-batch.ts";
-
 import { failed, runItem, succeeded } from "./run-item.ts";
 import { type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
 
@@ -28,7 +27,8 @@ const MIN_UNACKNOWLEDGED_BATCHES = 2;
  *
  * M1  Items start in the order of their index, and only when there is room; a batch is opened when its first item is.
  * M2  An item whose step waits for another attempt gives its place to others.
- * M3  Once the policy is satisfied nothing starts; each open batch is recorded with what it has.
+ * M3  Once the policy is satisfied nothing starts; each open batch is recorded with what it has, and what earlier
+ *     invocations recorded of further ones counts: a replay will find it.
  * M4  Where a batch begins and ends is read from its record if there is one, so that the size may change while an
  *     execution is under way.
  */
@@ -49,6 +49,7 @@ export class BatchedMap<T> implements BatchOwner {
   #queue: ItemBatch[] = [];
   #nextIndex = 0;
   #opening = false;
+  #restoring: Promise<void> | undefined;
   #unacknowledged = 0;
   #over = false;
   #stopListening: (() => void) | undefined;
@@ -115,12 +116,21 @@ export class BatchedMap<T> implements BatchOwner {
         this.#spawn();
       });
     }
+    await this.#restoring;
+    await this.#restoreRest();
   }
 
   /** Collects a finished map from its recorded batches. */
   async rebuild(completionReason: CompletionReason | undefined): Promise<Batch<T>> {
     this.#over = true;
     this.#source.close();
+    await this.#restoreRest();
+    return this.#collector.result(completionReason ?? this.#completion.reason);
+  }
+
+  /** Takes over the recorded batches that have not been opened. */ // M3
+  async #restoreRest(): Promise<void> {
+    this.#over = true;
     for (;;) {
       const path = this.#scope.peekPath();
       const id = operationId(path);
@@ -132,7 +142,6 @@ export class BatchedMap<T> implements BatchOwner {
       const operation = { ...kind, execution: this.#execution, scope: this.#scope, path, id, record };
       await this.#restore(this.#newBatch(operation, range.first, range.last - range.first + 1, undefined), operation);
     }
-    return this.#collector.result(completionReason ?? this.#completion.reason);
   }
 
   get isClosing(): boolean {
@@ -224,6 +233,8 @@ export class BatchedMap<T> implements BatchOwner {
 
   /** Opens the next batch: at once, unless something is recorded of it. */
   #openBatch(slice: ItemSlice, range: { first: number; last: number } | undefined): Promise<void> | undefined {
+    // The map has ended while the source was read.
+    if (this.#over) return undefined;
     const first = this.#nextIndex;
     const count = slice.values.length;
     this.#completion.grow(this.#source.total ?? first + count, this.#source.total !== undefined);
@@ -242,7 +253,10 @@ export class BatchedMap<T> implements BatchOwner {
     if (operation === undefined) return park();
     this.#nextIndex = first + count;
     const batch = this.#newBatch(operation, first, count, slice);
-    if (operation.record !== undefined) return this.#restore(batch, operation);
+    if (operation.record !== undefined) {
+      this.#restoring = this.#restore(batch, operation);
+      return this.#restoring;
+    }
     batch.fill();
     this.#begin(batch);
     return undefined;
