@@ -75,6 +75,8 @@ export class Execution {
   #lost: Termination | undefined;
   #over = false;
   #closing = false;
+  #hasBegun = false;
+  readonly #isTimeUp: false | (() => boolean);
   #refused = false;
   readonly #whenClosing = new Set<() => void>();
   #unacknowledged = 0;
@@ -118,6 +120,7 @@ export class Execution {
     });
     this.#timers = new Timers((answered) => this.#coalescer.poll(answered), options.remainingMs);
     const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;
+    this.#isTimeUp = reserveMs > 0 && (() => options.remainingMs() <= reserveMs);
     if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
     this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, (termination) =>
       this.terminate(termination),
@@ -157,9 +160,13 @@ export class Execution {
     return this.#over;
   }
 
-  /** Whether the deadline is near: nothing new may begin. */
+  /**
+   * Whether the deadline is near: nothing new may begin, unless nothing has begun at all. However little time an
+   * invocation has, and however much of it the replay took, it takes the execution one step further.
+   */
   get isClosing(): boolean {
-    return this.#closing;
+    // Code that never lets go of the thread keeps the timer from it.
+    return this.#hasBegun && (this.#closing || (this.#isTimeUp !== false && this.#isTimeUp()));
   }
 
   /** Calls when the deadline nears, until the returned function is called. */
@@ -238,7 +245,10 @@ export class Execution {
   /** An operation's own code begins (1) or ends (-1). */
   countExecuting(scope: Scope, change: 1 | -1): void {
     scope.count(change, 0, 0, 0);
-    if (change === 1) return;
+    if (change === 1) {
+      this.#hasBegun = true;
+      return;
+    }
     offerPlaces(scope);
     this.#suspension.check();
   }

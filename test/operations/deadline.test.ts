@@ -145,3 +145,86 @@ describe("near the deadline nothing new begins, what runs is recorded, and the n
     expect((await runOfficial(handler)).result).toBe(40);
   });
 });
+
+/** Runs a handler in invocations whose time is up once so many pieces of work were begun in each: no clock decides. */
+async function runPieces(
+  handler: (context: DurableContext, begin: (piece: string) => void) => unknown,
+  pieces: number,
+) {
+  let begun = 0;
+  const all: string[] = [];
+  const begin = (piece: string): void => {
+    begun++;
+    all.push(piece);
+  };
+  const suspension = { graceMs: 1, reserveMs: 1_000 };
+  const lambda = withDurableExecution(async (_: unknown, context: DurableContext) => handler(context, begin), {
+    runtime: { ...FAST, suspension },
+  }) as unknown as LocalHandler;
+  const run = await runLambda((event, context) => {
+    begun = 0;
+    const getRemainingTimeInMillis = () => (begun < pieces ? 900_000 : 500);
+    return lambda(event, { ...context, getRemainingTimeInMillis } as never);
+  });
+  return { run, all };
+}
+
+describe("however little time an invocation has, it takes the execution a step further:", () => {
+  const works: Record<string, (context: DurableContext, begin: (piece: string) => void) => Promise<unknown>> = {
+    "steps in a row": async (context, begin) => {
+      for (const n of indexes(5)) await context.step(`${n}`, async () => begin(`${n}`));
+      return 5;
+    },
+    "a map without a limit": async (context, begin) =>
+      (await context.map(indexes(5), (item, n) => item.step(async () => begin(`${n}`)))).successCount,
+    "a flat map, two at a time": async (context, begin) => {
+      const config = { maxConcurrency: 2, nesting: "FLAT" } as const;
+      return (await context.map(indexes(5), (item, n) => item.step(async () => begin(`${n}`)), config)).successCount;
+    },
+    "a batch": async (context, begin) =>
+      (await context.map(indexes(5), (item, n) => item.step(async () => begin(`${n}`)), { batch: 5 })).successCount,
+    "a batch of items without steps": async (context, begin) =>
+      (await context.map(indexes(5), async (_item, n) => begin(`${n}`), { batch: 5 })).successCount,
+    "a batch of one item of several steps": async (context, begin) =>
+      (
+        await context.map(
+          [0],
+          async (item) => {
+            for (const n of indexes(5)) await item.step(async () => begin(`${n}`));
+          },
+          { batch: 5 },
+        )
+      ).successCount * 5,
+  };
+
+  test.each(Object.keys(works))("%s, with no time at all", async (name) => {
+    const { run, all } = await runPieces(works[name] as never, 0);
+    expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });
+    expect([...all].sort()).toEqual(["0", "1", "2", "3", "4"]);
+    expect(run.invocations.length).toBeLessThanOrEqual(6);
+  });
+
+  // Without a limit they begin together.
+  test.each(Object.keys(works).filter((name) => name !== "a map without a limit"))(
+    "%s, with time for two pieces: each invocation uses it",
+    async (name) => {
+      const { run, all } = await runPieces(works[name] as never, 2);
+      expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });
+      expect([...all].sort()).toEqual(["0", "1", "2", "3", "4"]);
+      expect(run.invocations.length).toBeGreaterThan(1);
+      expect(run.invocations.length).toBeLessThanOrEqual(4);
+    },
+  );
+
+  test("a map without a limit runs what has begun, and begins the rest in the next ones", async () => {
+    const { run, all } = await runPieces(
+      async (context, begin) =>
+        (await context.map(indexes(600), (item, n) => item.step(async () => begin(`${n}`)))).successCount,
+      2,
+    );
+    expect(run.result).toBe(600);
+    expect(new Set(all).size).toBe(600);
+    expect(all.length).toBe(600);
+    expect(run.invocations.length).toBe(3);
+  });
+});

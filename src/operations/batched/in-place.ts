@@ -50,6 +50,8 @@ export async function runStepInPlace<T>(
   const step = item.keyOf(path);
   if (kept?.leftMs !== undefined) await item.retryAfter(step, attempt - 1, kept.leftMs);
   for (; ; attempt++) {
+    const admitted = item.admits(step, attempt);
+    if (admitted !== undefined) await admitted;
     const end = await runAttempt(operation, attempt, body, config, serdes, item.owner.maxResultBytes);
     if (end.end === "retry") {
       await item.retryAfter(step, attempt, end.afterSeconds * 1_000);

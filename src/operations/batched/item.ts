@@ -44,6 +44,8 @@ export class Item {
   readonly #waiting = new Set<Waiting>();
   #done: StoredStep[] | undefined;
   #running = 0;
+  /** A step's code has run, or runs, in this invocation. */
+  #hasRun = false;
 
   constructor(
     owner: ItemOwner,
@@ -96,9 +98,19 @@ export class Item {
     return path.slice((this.scope.path as OperationPath).length + 1);
   }
 
-  /** A step's code begins. */
+  /** A step begins. */
   begins(): void {
     this.#running++;
+  }
+
+  /**
+   * A step's code is about to run; resolves when it may. Near the invocation's deadline that is not before the next
+   * invocation, unless it is the first one that the item runs in this one: then the item would never get further.
+   */
+  admits(step: string, attempt: number): Promise<void> | undefined {
+    if (this.#hasRun && this.owner.execution.isClosing) return this.retryAfter(step, attempt - 1, 0);
+    this.#hasRun = true;
+    return undefined;
   }
 
   /** A step's code has ended for good. */
