@@ -63,6 +63,7 @@ export interface Trial {
   readonly skippedMs: number;
 }
 
+const ITEM_CONTEXTS = new Set(["MapIteration", "ParallelBranch"]);
 const STOPPED: ErrorObject = { ErrorType: "Sampled", ErrorMessage: "The trial has seen enough." };
 
 /**
@@ -101,6 +102,8 @@ class RunningTrial {
   readonly #engine: LocalEngine;
   readonly #announced = new Map<string, BatchAnnouncement>();
   readonly #tallies = new Map<string, OperationTally>();
+  /** By the map or parallel: items whose own contexts are recorded as ended. */
+  readonly #recordedItems = new Map<string, number>();
   #arn: string | undefined;
   readonly #startMs = performance.now();
   readonly #cpuStart = process.cpuUsage();
@@ -185,6 +188,10 @@ class RunningTrial {
     this.#updates++;
     tally.dataBytes += dataBytes(update);
     if (update.Action === "RETRY") tally.retries++;
+    const { SubType: subType = "", ParentId: parent = "" } = update;
+    if (!ITEM_CONTEXTS.has(subType)) return;
+    const ended = this.#recordedItems.get(parent) ?? 0;
+    this.#recordedItems.set(parent, update.Action === "START" ? ended : ended + 1);
   }
 
   #pace(): Pace {
@@ -201,7 +208,9 @@ class RunningTrial {
       const { succeeded, failed } = announcement.counts();
       if (announcement.isTotalKnown && announcement.total <= sampleItems) continue;
       if (succeeded + failed >= sampleItems / 2) this.#halfway ??= this.#pace();
-      if (succeeded + failed < sampleItems) continue;
+      // An item counts when it has ended; of one with a context of its own, the record of that may be on its way.
+      const recorded = this.#recordedItems.get(announcement.operationId) ?? sampleItems;
+      if (Math.min(recorded, succeeded + failed) < sampleItems) continue;
       this.#isEnough = true;
       this.#engine.stop(this.#arn, STOPPED);
       return;

@@ -185,6 +185,7 @@ export class Execution {
     const id = operationId(`deadline ${randomUUID()}` as OperationPath);
     const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
     this.record(this.root, { ...kind, WaitOptions: { WaitSeconds: 1 } });
+    if (!this.#closing) this.#close();
     this.#suspension.endSoon();
   }
 

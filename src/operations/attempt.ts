@@ -27,6 +27,11 @@ export async function runAttempt(
   body: (startTimestamp?: Date) => Promise<AttemptEnd>,
 ): Promise<AttemptOutcome> {
   const { execution, scope } = operation;
+  // Before its START: an attempt that waits for a place must neither look begun nor keep the invocation awake.
+  for (let regained = regainPlaces(scope); regained !== undefined; regained = regainPlaces(scope)) {
+    await regained;
+    if (execution.isOver || scope.isOver) return park();
+  }
   if (execution.isClosing) {
     execution.refuse();
     return park();
@@ -38,8 +43,6 @@ export async function runAttempt(
   const { observer } = execution;
   if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
-      const regained = regainPlaces(scope);
-      if (regained !== undefined) await regained;
       const end = await body(startTimestamp);
       const endTimestamp = new Date();
       const closed = closeAttempt(operation, end, attempt);
@@ -53,7 +56,7 @@ export async function runAttempt(
     return outcome;
   }
   // Operations begun together announce themselves before the first body runs.
-  await (regainPlaces(scope) ?? undefined);
+  await undefined;
   const closed = closeAttempt(operation, await body(), attempt);
   execution.countExecuting(scope, -1);
   return closed;

@@ -2,7 +2,17 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { childPath, type OperationPath, operationId } from "../../src/core/ids.ts";
 import { DurableExecutionClientError, type RuntimeOptions } from "../../src/index.ts";
-import { type CheckpointCall, type Handler, type Run, replay, runOurs } from "../support/service.ts";
+import type { LocalHandler } from "../../src/testing.ts";
+import { FOUND } from "../support/found-workflows.ts";
+import {
+  type CheckpointCall,
+  type Handler,
+  type Run,
+  replay,
+  runLambda,
+  runOurs,
+  withRuntime,
+} from "../support/service.ts";
 import { isDeterministic, type Node, Observations, runNodes, workflow } from "../support/workflow.ts";
 
 const RUNS = Number(process.env["DURABLE_FANOUT_TEST_RUNS"] ?? 300);
@@ -16,6 +26,12 @@ interface Cut {
 
 const cuts: fc.Arbitrary<Cut[]> = fc.array(fc.record({ after: fc.nat(6), recorded: fc.boolean() }), { maxLength: 5 });
 
+/** How often an invocation may look at its time before it is up. */
+const looks: fc.Arbitrary<number> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant(Number.POSITIVE_INFINITY) },
+  { weight: 1, arbitrary: fc.nat(30) },
+);
+
 interface Observed {
   readonly run: Run;
   readonly seen: Observations;
@@ -23,8 +39,16 @@ interface Observed {
   readonly updatesOfReplay: unknown[];
 }
 
-/** Runs a workflow, cut off at these requests, and once more over all that was recorded in the end. */
-async function observe(nodes: readonly Node[], graceMs: number, cut: readonly Cut[]): Promise<Observed> {
+/**
+ * Runs a workflow, cut off at these requests, and once more over all that was recorded in the end. The time of an
+ * invocation is up when it has looked so often how much is left.
+ */
+async function observe(
+  nodes: readonly Node[],
+  graceMs: number,
+  cut: readonly Cut[],
+  looks = Number.POSITIVE_INFINITY,
+): Promise<Observed> {
   const seen = new Observations();
   const ended = new Set<string>();
   const handler: Handler = async (_, context) => {
@@ -44,9 +68,16 @@ async function observe(nodes: readonly Node[], graceMs: number, cut: readonly Cu
     if (cutHere !== undefined) throw new DurableExecutionClientError("cut off after the request");
     return answer;
   };
-  const runtime: RuntimeOptions = { suspension: { graceMs }, quotas: { payloadBytes: PAYLOAD_BYTES } };
-  const run = await runOurs(handler, {
-    runtime,
+  const runtime: RuntimeOptions = {
+    suspension: { graceMs, reserveMs: 1_000 },
+    quotas: { payloadBytes: PAYLOAD_BYTES },
+  };
+  const lambda = withRuntime(handler, { runtime });
+  const shortened: LocalHandler = (event, context) => {
+    let looked = 0;
+    return lambda(event, { ...context, getRemainingTimeInMillis: () => (looked++ < looks ? 900_000 : 500) } as never);
+  };
+  const run = await runLambda(shortened, {
     onCheckpoint,
     engine: {
       quotas: { payloadBytes: PAYLOAD_BYTES },
@@ -60,17 +91,18 @@ async function observe(nodes: readonly Node[], graceMs: number, cut: readonly Cu
 describe("whatever is cut off when", () => {
   test("a workflow sees the same, ends the same, and replays without a word", async () => {
     await fc.assert(
-      fc.asyncProperty(workflow, fc.nat(1), cuts, async (nodes, graceMs, cut) => {
-        const { run, seen, replayed, updatesOfReplay } = await observe(nodes, graceMs, cut);
+      fc.asyncProperty(workflow, fc.nat(1), cuts, looks, async (nodes, graceMs, cut, looks) => {
+        const { run, seen, replayed, updatesOfReplay } = await observe(nodes, graceMs, cut, looks);
         expect(seen.contradictions).toEqual([]);
         expect(run.outcome.status).toBe("SUCCEEDED");
         expect(replayed).toEqual({ Status: "SUCCEEDED", Result: run.outcome.result });
         expect(updatesOfReplay).toEqual([]);
-        if (cut.length === 0 || !isDeterministic(nodes)) return;
+        if ((cut.length === 0 && looks === Number.POSITIVE_INFINITY) || !isDeterministic(nodes)) return;
         const uninterrupted = await observe(nodes, graceMs, []);
         expect(run.result).toEqual(uninterrupted.run.result);
       }),
-      { numRuns: RUNS },
+      // With a limit, a workflow that hangs is made smaller like any other that fails.
+      { numRuns: RUNS, examples: FOUND, timeout: 20_000 },
     );
   });
 
@@ -86,6 +118,8 @@ describe("whatever is cut off when", () => {
         maxConcurrency: undefined,
         policy: { by: "default" },
         batch: undefined,
+        source: "array",
+        collect: "all",
       },
     ];
     const run = await runOurs(async (_, context) => runNodes(context, nodes, "", (path) => paths.push(path)));

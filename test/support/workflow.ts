@@ -14,6 +14,9 @@ export type Node =
       readonly policy: Policy;
       /** Of maps: items that share an operation. */
       readonly batch: number | undefined;
+      /** Of batched maps: where the items come from, and what the result keeps. */
+      readonly source: "array" | "iterable" | "async iterable";
+      readonly collect: "all" | "failures" | "reduced";
     };
 
 export type Policy =
@@ -99,9 +102,10 @@ async function runNode(context: DurableContext, node: Node, path: string, see: S
       return context
         .map(
           "map",
-          [...node.items],
-          async (inner, body, index) => mustSucceed(await runNodes(inner, body, below(path, index), see)),
-          { ...fanOutConfig(node), ...(node.batch === undefined ? {} : { batch: node.batch }) },
+          sourceOf(node) as number[],
+          async (inner, _, index) =>
+            mustSucceed(await runNodes(inner, node.items[index] as Node[], below(path, index), see)),
+          { ...fanOutConfig(node), ...batchConfig(node) },
         )
         .then(describeBatch);
     case "parallel":
@@ -118,13 +122,33 @@ async function runNode(context: DurableContext, node: Node, path: string, see: S
   }
 }
 
-function fanOutConfig(node: Extract<Node, { items: unknown }>) {
+function fanOutConfig(node: FanOut) {
   const completionConfig = completionOf(node.policy);
   return {
     nesting: node.nesting,
     ...(node.maxConcurrency === undefined ? {} : { maxConcurrency: node.maxConcurrency }),
     ...(completionConfig === undefined ? {} : { completionConfig }),
   };
+}
+
+type FanOut = Extract<Node, { items: unknown }>;
+
+/** Items of a source must be the same whenever it is read, also when the steps no longer fail: their indexes are. */
+function sourceOf({ items, batch, source }: FanOut): unknown {
+  if (batch === undefined || source === "array") return [...items.keys()];
+  function* read() {
+    yield* items.keys();
+  }
+  async function* readLater() {
+    for (const index of items.keys()) yield await Promise.resolve(index);
+  }
+  return source === "iterable" ? read() : readLater();
+}
+
+function batchConfig({ batch, collect }: FanOut) {
+  if (batch === undefined) return {};
+  if (collect !== "reduced") return { batch, collect };
+  return { batch, collect: { reduce: (sum: number, _: unknown, index: number) => sum + 10 ** index, initial: 0 } };
 }
 
 function completionOf(policy: Policy): CompletionConfig | undefined {
@@ -159,6 +183,7 @@ function describeBatch(batch: BatchResult<unknown>) {
     reason: batch.completionReason,
     status: batch.status,
     counts: [batch.successCount, batch.failureCount, batch.startedCount, batch.totalCount],
+    reduced: (batch as { reduced?: unknown }).reduced,
   };
 }
 
@@ -174,7 +199,9 @@ export function isDeterministic(nodes: readonly Node[]): boolean {
     if (node.kind === "wait") return true;
     if (node.kind === "child") return isDeterministic(node.body);
     if (!node.items.every(isDeterministic)) return false;
-    if (node.maxConcurrency === 1 || node.items.length <= 1) return true;
+    if (node.items.length <= 1) return true;
+    // An item of a batch that waits for another attempt lets others run meanwhile.
+    if (node.maxConcurrency === 1 && node.batch === undefined) return true;
     // With a tolerance of everything no branch can cut off another one.
     return node.policy.by === "toleratedFailurePercentage" && node.policy.value >= 100;
   });
@@ -230,6 +257,8 @@ export const workflow: fc.Arbitrary<Node[]> = fc.letrec<{ nodes: Node[]; node: N
             { weight: 2, arbitrary: fc.constant(undefined) },
             { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) },
           ),
+          source: fc.constantFrom("array" as const, "iterable" as const, "async iterable" as const),
+          collect: fc.constantFrom("all" as const, "all" as const, "failures" as const, "reduced" as const),
         }),
       },
     ),

@@ -255,8 +255,8 @@ export class ItemBatch implements ItemOwner {
       this.#succeed();
     } else if (this.#owner.isClosing) {
       // A batch of which nothing has ended yet has nothing to record; the next invocation finds it started.
-      this.execution.refuse();
       if (this.#ended > 0 || this.#waiting.size > 0) void this.#retry();
+      this.execution.refuse();
     } else if (this.#unstarted.length === 0) void this.#retry();
   }
 
