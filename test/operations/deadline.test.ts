@@ -227,4 +227,17 @@ describe("however little time an invocation has, it takes the execution a step f
     expect(all.length).toBe(600);
     expect(run.invocations.length).toBe(3);
   });
+
+  test("100,000 items in batches end in 50 invocations, and none runs twice", async () => {
+    const { run, all } = await runPieces(async (context, begin) => {
+      const config = { batch: 1_000, maxConcurrency: 20, collect: "failures" } as const;
+      const batch = await context.map(indexes(100_000), async (_item, n) => begin(`${n}`), config);
+      return batch.successCount;
+    }, 2_000);
+    expect(run.result).toBe(100_000);
+    expect(all.length).toBe(100_000);
+    expect(new Set(all).size).toBe(100_000);
+    expect(run.invocations.length).toBeGreaterThanOrEqual(45);
+    expect(run.invocations.length).toBeLessThanOrEqual(51);
+  });
 });
