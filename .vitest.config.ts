@@ -1,8 +1,11 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Half of the time they wait for processes that they have started.
+    maxWorkers: Math.max(2, availableParallelism()),
     // Tests start real processes on machines with two busy cores.
     testTimeout: 60_000,
     hookTimeout: 60_000,
