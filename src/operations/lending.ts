@@ -16,6 +16,8 @@ export interface LendingHost {
 /**
  * Decides when the branches of a fan-out lend the places in which they only wait for an acknowledgement.
  *
+ * N0  Places are lent to fill requests. As many of them as a request has updates fill it by themselves, and to lend one
+ *     costs more than it saves.
  * N1  A single place is never lent: its branches are strictly one after the other.
  * N2  What has ended and is not acknowledged stays within `checkpoint.maxUnacknowledged`, whatever the branches that
  *     hold places do next.
@@ -27,16 +29,20 @@ export class Lending implements SlotOwner {
   readonly #host: LendingHost;
   /** Places that would be lent if it were allowed. */
   readonly #offered = new Set<Slot>();
+  readonly #lends: boolean;
   #doubtful = 0;
 
   constructor(host: LendingHost) {
     this.#host = host;
     this.lendsWhileWaiting = host.lendsWhileWaiting;
+    const { permits, execution } = host;
+    this.#lends = permits > 1 && permits < execution.settings.checkpoint.maxUpdates; // N0, N1
   }
 
   offered(slot: Slot): void {
+    if (!this.#lends) return;
     if (this.#mayLend()) slot.lend();
-    else if (this.#host.permits > 1) this.#offered.add(slot);
+    else this.#offered.add(slot);
   }
 
   reconsider(): void {
@@ -55,8 +61,8 @@ export class Lending implements SlotOwner {
   #mayLend(): boolean {
     const { execution, permits, isRoomWanted, mayRunAhead } = this.#host;
     const { maxUnacknowledged } = execution.settings.checkpoint;
-    // N1, N2
-    if (permits === 1 || execution.unacknowledged + permits > maxUnacknowledged) return false;
+    // N2
+    if (execution.unacknowledged + permits > maxUnacknowledged) return false;
     return isRoomWanted() && mayRunAhead(this.#doubtful); // N3
   }
 }
