@@ -1,6 +1,7 @@
 import { type BatchSize, readBatchSize } from "./batch-size.ts";
 import { DurableError } from "./errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
+import { invalidSetting, type NumberRule, parseNumber, readNumber, readNumberIfAny, readWord } from "./setting.ts";
 
 /**
  * How payloads are written; all of them are always read.
@@ -106,18 +107,9 @@ const CODECS: readonly CodecName[] = ["json", "compact", "typed"];
 const QUOTA_REACTIONS: readonly QuotaReaction[] = ["error", "warn", "off"];
 const LARGEST_BYTES = 6 * 1024 * 1024;
 
-interface NumberRule {
-  path: string;
-  variable: string;
-  fallback: number;
-  min: number;
-  max: number;
-  unlimited?: true;
-}
-
 const NUMBER_RULES = {
   concurrency: {
-    path: "concurrency",
+    path: "runtime.concurrency",
     variable: "DURABLE_FANOUT_CONCURRENCY",
     fallback: 256,
     min: 1,
@@ -125,35 +117,35 @@ const NUMBER_RULES = {
     unlimited: true,
   },
   maxBytes: {
-    path: "checkpoint.maxBytes",
+    path: "runtime.checkpoint.maxBytes",
     variable: "DURABLE_FANOUT_CHECKPOINT_MAX_BYTES",
     fallback: MAX_REQUEST_BYTES,
     min: 1_024,
     max: LARGEST_BYTES,
   },
   maxUpdates: {
-    path: "checkpoint.maxUpdates",
+    path: "runtime.checkpoint.maxUpdates",
     variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES",
     fallback: MAX_REQUEST_UPDATES,
     min: 1,
     max: 1_000,
   },
   maxUnacknowledged: {
-    path: "checkpoint.maxUnacknowledged",
+    path: "runtime.checkpoint.maxUnacknowledged",
     variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED",
     fallback: 500,
     min: 0,
     max: 100_000,
   },
   payloadBytes: {
-    path: "quotas.payloadBytes",
+    path: "runtime.quotas.payloadBytes",
     variable: "DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES",
     fallback: MAX_PAYLOAD_BYTES,
     min: 1_024,
     max: LARGEST_BYTES,
   },
   quotaOperations: {
-    path: "quotas.operations",
+    path: "runtime.quotas.operations",
     variable: "DURABLE_FANOUT_QUOTA_OPERATIONS",
     fallback: MAX_OPERATIONS,
     min: 1,
@@ -161,7 +153,7 @@ const NUMBER_RULES = {
     unlimited: true,
   },
   quotaDataBytes: {
-    path: "quotas.dataBytes",
+    path: "runtime.quotas.dataBytes",
     variable: "DURABLE_FANOUT_QUOTA_DATA_BYTES",
     fallback: MAX_DATA_BYTES,
     min: 1,
@@ -169,14 +161,14 @@ const NUMBER_RULES = {
     unlimited: true,
   },
   graceMs: {
-    path: "suspension.graceMs",
+    path: "runtime.suspension.graceMs",
     variable: "DURABLE_FANOUT_SUSPENSION_GRACE_MS",
     fallback: 20,
     min: 0,
     max: 10_000,
   },
   reserveMs: {
-    path: "suspension.reserveMs",
+    path: "runtime.suspension.reserveMs",
     variable: "DURABLE_FANOUT_SUSPENSION_RESERVE_MS",
     fallback: Number.NaN,
     min: 0,
@@ -185,8 +177,8 @@ const NUMBER_RULES = {
 } satisfies Record<string, NumberRule>;
 
 const WORD_RULES = {
-  codec: { path: "codec", variable: "DURABLE_FANOUT_CODEC", words: CODECS },
-  onExceed: { path: "quotas.onExceed", variable: "DURABLE_FANOUT_QUOTA_ON_EXCEED", words: QUOTA_REACTIONS },
+  codec: { path: "runtime.codec", variable: "DURABLE_FANOUT_CODEC", words: CODECS },
+  onExceed: { path: "runtime.quotas.onExceed", variable: "DURABLE_FANOUT_QUOTA_ON_EXCEED", words: QUOTA_REACTIONS },
 };
 
 const BATCH_VARIABLE = "DURABLE_FANOUT_BATCH";
@@ -209,53 +201,12 @@ const KNOWN: Record<string, readonly string[]> = {
   suspension: ["graceMs", "reserveMs"],
 };
 
-function invalid(where: string, value: unknown, allowed: string): DurableError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new DurableError("ERR_SETTING_INVALID", `${where} is ${shown}; allowed: ${allowed}.`);
-}
-
-/** Unlike `Number`, takes blank text for no number. */
-function parseNumber(text: string): number {
-  return text.trim() === "" ? Number.NaN : Number(text);
-}
-
-function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.ProcessEnv): number {
-  const allowed = `a whole number from ${rule.min} to ${rule.max}${rule.unlimited ? ', or Infinity ("unlimited")' : ""}`;
-  const text = environment[rule.variable];
-  const fromEnvironment = text !== undefined && text !== "";
-  if (!fromEnvironment && given === undefined) return rule.fallback;
-  const where = fromEnvironment ? `Environment variable ${rule.variable}` : `runtime.${rule.path}`;
-  const raw = fromEnvironment ? text : given;
-  if (rule.unlimited && (raw === "unlimited" || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
-  const value = fromEnvironment ? parseNumber(text) : raw;
-  if (typeof value !== "number" || !Number.isInteger(value) || value < rule.min || value > rule.max) {
-    throw invalid(where, raw, allowed);
-  }
-  return value;
-}
-
-const numberOrNone = (value: number): number | undefined => (Number.isNaN(value) ? undefined : value);
-
-/** One of several words. */
-function readWord<Word extends string>(
-  { path, variable, words }: { path: string; variable: string; words: readonly Word[] },
-  given: unknown,
-  environment: NodeJS.ProcessEnv,
-): Word | undefined {
-  const text = environment[variable];
-  const raw = text || given;
-  if (raw === undefined) return undefined;
-  const word = words.find((known) => known === raw);
-  if (word !== undefined) return word;
-  throw invalid(text ? `Environment variable ${variable}` : `runtime.${path}`, raw, words.join(", "));
-}
-
 function readSwitch(path: string, variable: string, given: unknown, environment: NodeJS.ProcessEnv): boolean {
   if (given !== undefined && typeof given !== "boolean" && !environment[variable]) {
-    throw invalid(`runtime.${path}`, given, "true, false");
+    throw invalidSetting(`runtime.${path}`, given, "true, false");
   }
   const word = given === undefined ? undefined : String(given);
-  return readWord({ path, variable, words: ["true", "false"] }, word, environment) === "true";
+  return readWord({ path: `runtime.${path}`, variable, words: ["true", "false"] }, word, environment) === "true";
 }
 
 function readBatch(given: unknown, environment: NodeJS.ProcessEnv): BatchSize | undefined {
@@ -267,7 +218,7 @@ function readBatch(given: unknown, environment: NodeJS.ProcessEnv): BatchSize | 
 function checkMembers(value: unknown, path: string): void {
   if (value === undefined) return;
   const where = path === "" ? "runtime" : `runtime.${path}`;
-  if (typeof value !== "object" || value === null) throw invalid(where, value, "an object");
+  if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
   for (const key of Object.keys(value)) {
     if (!KNOWN[path]?.includes(key)) {
       const known = KNOWN[path]?.join(", ");
@@ -303,7 +254,7 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
     logUsage: readSwitch("logUsage", LOG_USAGE_VARIABLE, options.logUsage, environment),
     suspension: {
       graceMs: readNumber(NUMBER_RULES.graceMs, options.suspension?.graceMs, environment),
-      reserveMs: numberOrNone(readNumber(NUMBER_RULES.reserveMs, options.suspension?.reserveMs, environment)),
+      reserveMs: readNumberIfAny(NUMBER_RULES.reserveMs, options.suspension?.reserveMs, environment),
     },
   };
 }
