@@ -3,7 +3,7 @@ import { type InvocationParts, isName, mistaken, parked, refused, splitName, usa
 import { DurableOperationError, PromiseCombinatorError, toErrorObject } from "./core/errors.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { ChildFunc, DurableContext } from "./durable-context.ts";
-import { active } from "./execution/active.ts";
+import { active, give } from "./execution/active.ts";
 import { contextLogger } from "./execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
 import type { Scope } from "./execution/scope.ts";
@@ -28,6 +28,7 @@ class BatchItemContext {
     this.#parts = parts;
     this.#item = item;
     this.#scope = scope;
+    give(this);
   }
 
   get lambdaContext(): Context {

@@ -6,7 +6,7 @@ import { DurableError } from "./core/errors.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
-import { active } from "./execution/active.ts";
+import { active, give } from "./execution/active.ts";
 import { contextLogger } from "./execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
 import type { Scope } from "./execution/scope.ts";
@@ -295,7 +295,9 @@ class ScopeContext {
   }
 
   #child(scope: Scope): DurableContext {
-    return makeContext(this.#parts, scope);
+    const context = makeContext(this.#parts, scope);
+    give(context);
+    return context;
   }
 
   /** A context works only inside its own function: elsewhere its counter would give ids that a replay does not. */

@@ -258,10 +258,8 @@ class Invocation {
     });
     try {
       const context = makeContext({ execution, lambdaContext, loggingContext: logging }, execution.root);
-      execution.root.enter();
-      const running = active.run({ contextId: "root", enteredIn: execution.root.mode }, () =>
-        start(this.#handler, input, context),
-      );
+      const root = { contextId: "root", enteredIn: execution.root.mode, given: context };
+      const running = active.run(root, () => start(this.#handler, input, context));
       const outcome = await Promise.race([running, execution.terminated]);
       await execution.drain();
       const end = await respond(execution, outcome);

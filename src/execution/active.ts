@@ -11,10 +11,36 @@ export interface ActiveOperation {
   readonly attempt?: number | undefined;
   /** The context's mode when its function was entered. */
   readonly enteredIn: ReplayMode;
+  /** What its function was given; absent until then. */
+  given?: Given;
+}
+
+/** What the function of a context or step is given that is of use to code which works for it elsewhere, on a thread. */
+export interface Given {
+  /** Made when it is asked for. */
+  readonly signal: AbortSignal;
+  readonly logger: GivenLogger;
+}
+
+type Log = (...params: unknown[]) => void;
+
+/** A logger as user code sees it. */
+export interface GivenLogger {
+  readonly log?: ((level: "DEBUG" | "INFO" | "WARN" | "ERROR", ...params: unknown[]) => void) | undefined;
+  readonly error: Log;
+  readonly warn: Log;
+  readonly info: Log;
+  readonly debug: Log;
 }
 
 /** Follows user code through its awaits. */
 export const active = new AsyncLocalStorage<ActiveOperation>();
+
+/** Notes what the active function is given. */
+export function give(given: Given): void {
+  const current = active.getStore();
+  if (current !== undefined) current.given = given;
+}
 
 /**
  * Runs user code as belonging to `current`. What it returns is waited for in there as well: a `DurablePromise` begins

@@ -1,5 +1,6 @@
 import { StepTimeoutError } from "../core/errors.ts";
 import { checkedMs, type Duration } from "../core/time.ts";
+import { give } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -60,6 +61,7 @@ export class StepRun implements StepContext<DurableLogger> {
     this.#scope = scope;
     this.logger = stepLogger(scope);
     this.attempt = attempt;
+    give(this);
   }
 
   get signal(): AbortSignal {
