@@ -27,6 +27,9 @@ export const MAX_OPERATIONS = 3_000;
 /** 100 MB written by one execution, cumulative (AWS Lambda quotas page; hard). */
 export const MAX_DATA_BYTES = 100 * 1024 * 1024;
 
+/** Megabytes of memory that buy one vCPU (AWS Lambda developer guide, "Configure Lambda function memory"). */
+export const LAMBDA_MEGABYTES_PER_VCPU = 1_769;
+
 /** 15 minutes: the longest Lambda invocation. */
 export const MAX_INVOCATION_MS = 900_000;
 
