@@ -2,6 +2,7 @@ import type { Context } from "aws-lambda";
 import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
 import { DurableOperationError, PromiseCombinatorError, toErrorObject } from "./core/errors.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
+import { SHARED_BATCH } from "./core/worker-function.ts";
 import type { ChildFunc, DurableContext } from "./durable-context.ts";
 import { active, give } from "./execution/active.ts";
 import { contextLogger } from "./execution/context-logger.ts";
@@ -154,6 +155,11 @@ class BatchItemContext {
 
   get [Symbol.toStringTag](): string {
     return "DurableContext";
+  }
+
+  /** By this, calls that its items make on threads find each other. */
+  get [SHARED_BATCH](): object {
+    return this.#item.owner;
   }
 
   /** By this, tools recognise a durable context of any package. */

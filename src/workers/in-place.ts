@@ -1,0 +1,100 @@
+import { setImmediate as turn } from "node:timers/promises";
+import type { Transferable } from "node:worker_threads";
+import { DurableError } from "../core/errors.ts";
+import type { GivenLogger } from "../execution/active.ts";
+import { findUncloneable } from "./cloning.ts";
+import { runAsTask, type WorkerTask } from "./current-task.ts";
+import { describeCall, WorkerTimeoutError } from "./errors.ts";
+import { findExport } from "./module-export.ts";
+import type { LogMethod } from "./protocol.ts";
+import type { Task } from "./task.ts";
+import { unwrapTransfer } from "./transfer.ts";
+
+/** The main thread is given a turn after so much work in place. */
+const TURN_EVERY_MS = 10;
+
+/**
+ * Runs calls in this thread, one after the other, each seeing and giving the same as on a thread: clones, and nothing
+ * that cannot be cloned. Gives the milliseconds that they took.
+ */
+export async function runInPlace(
+  tasks: readonly Task[],
+  timeoutMs: number | undefined,
+  ended: (task: Task) => void,
+): Promise<number> {
+  let sinceTurnMs = performance.now();
+  let runMs = 0;
+  for (const task of tasks) {
+    if (!task.isSettled) runMs += await runTask(task, timeoutMs);
+    ended(task);
+    if (performance.now() - sinceTurnMs < TURN_EVERY_MS) continue;
+    await turn();
+    sinceTurnMs = performance.now();
+  }
+  return runMs;
+}
+
+async function runTask(task: Task, timeoutMs: number | undefined): Promise<number> {
+  const { module, function: name } = task.call;
+  let runMs = 0;
+  // Keeps no code from computing for too long, but from waiting for too long.
+  const giveUp = () => task.giveUp(new WorkerTimeoutError(task.call, timeoutMs as number));
+  const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
+  try {
+    const { function: run, owner } = await findExport(module, name);
+    const args = clone(task, task.args, task.moved, "arguments");
+    const beganMs = performance.now();
+    try {
+      const running = runAsTask(new TaskInPlace(task), () => Reflect.apply(run, owner, args as unknown[]) as unknown);
+      const result = await Promise.race([running, task.result]);
+      const { value, moved } = unwrapTransfer(result);
+      task.succeed(clone(task, value, moved, "result"));
+    } finally {
+      runMs = performance.now() - beganMs;
+    }
+  } catch (error) {
+    task.fail(error);
+  } finally {
+    clearTimeout(timer);
+  }
+  return runMs;
+}
+
+function clone<T>(task: Task, value: T, moved: readonly Transferable[], path: string): T {
+  try {
+    return structuredClone(value, { transfer: [...moved] as never[] });
+  } catch (error) {
+    const found = findUncloneable(value, path, new Set<unknown>(moved));
+    const what = found === undefined ? String(error) : `${found.path} is ${found.what}`;
+    const direction = path === "result" ? "Return" : "Pass";
+    throw new DurableError(
+      "ERR_WORKER_UNCLONEABLE",
+      `On a thread ${describeCall(task.call)} would fail: ${what}, which cannot be cloned. ${direction} data only.`,
+      { cause: error },
+    );
+  }
+}
+
+class TaskInPlace implements WorkerTask {
+  readonly logger: Required<GivenLogger>;
+  readonly #task: Task;
+
+  constructor(task: Task) {
+    this.#task = task;
+    const write =
+      (method: LogMethod) =>
+      (...params: unknown[]): void =>
+        task.log(method, params);
+    this.logger = {
+      log: write("log"),
+      error: write("error"),
+      warn: write("warn"),
+      info: write("info"),
+      debug: write("debug"),
+    };
+  }
+
+  get signal(): AbortSignal {
+    return this.#task.signal ?? new AbortController().signal;
+  }
+}

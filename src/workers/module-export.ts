@@ -1,0 +1,49 @@
+import { DurableError } from "../core/errors.ts";
+
+/** A function that a module exports, and the object that it is a member of. */
+export interface ModuleExport {
+  readonly function: (...args: unknown[]) => unknown;
+  readonly owner: unknown;
+}
+
+/**
+ * Imports a module, once for each thread, and finds its export.
+ * @throws DurableError `ERR_WORKER_IMPORT` or `ERR_WORKER_EXPORT`, with the module's URL
+ */
+export async function findExport(module: string, name: string): Promise<ModuleExport> {
+  const key = `${module} ${name}`;
+  let known = exports.get(key);
+  if (known === undefined) {
+    known = await look(module, name);
+    exports.set(key, known);
+  }
+  return known;
+}
+
+const exports = new Map<string, ModuleExport>();
+
+async function look(module: string, name: string): Promise<ModuleExport> {
+  const names = await importModule(module);
+  // A CommonJS module whose exports Node could not foresee has them all in its default export only.
+  const whole = names["default"] as Record<string, unknown> | undefined;
+  for (const owner of [names, whole]) {
+    const found = owner?.[name];
+    if (typeof found === "function") return { function: found as ModuleExport["function"], owner };
+  }
+  const functions = Object.keys({ ...(typeof whole === "object" ? whole : {}), ...names }).filter(
+    (key) => typeof (names[key] ?? whole?.[key]) === "function",
+  );
+  const others = functions.length === 0 ? "It exports no function" : `It exports ${functions.join(", ")}`;
+  const problem = name in names ? `exports "${name}", no function` : `has no export "${name}"`;
+  throw new DurableError("ERR_WORKER_EXPORT", `The module for worker threads ${module} ${problem}. ${others}.`);
+}
+
+async function importModule(module: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(module)) as Record<string, unknown>;
+  } catch (error) {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const message = `The module for worker threads ${module} cannot be imported: ${reason}`;
+    throw new DurableError("ERR_WORKER_IMPORT", message, { cause: error });
+  }
+}

@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { DurableError } from "../core/errors.ts";
+
+/** What a compiler may have made of a TypeScript file beside which it stands. */
+const BUILT: Readonly<Record<string, readonly string[]>> = {
+  ".ts": [".js", ".mjs", ".cjs"],
+  ".mts": [".mjs"],
+  ".cts": [".cjs"],
+};
+
+/**
+ * The file that a module's URL means, as a URL. A TypeScript file that is not there, or that this Node cannot load,
+ * means the JavaScript that was made of it, if that stands in its place: so the URL that the source has is right in the
+ * build too.
+ * @throws DurableError `ERR_WORKER_MODULE_MISSING` or `ERR_WORKER_MODULE_URL`
+ */
+export function findModule(given: URL | string): string {
+  const url = parseUrl(given);
+  const path = fileURLToPath(url);
+  const [extension = ""] = /\.[cm]?ts$/.exec(path) ?? [];
+  const exists = existsSync(path);
+  if (exists && (extension === "" || process.features.typescript)) return url.href;
+  const stem = path.slice(0, path.length - extension.length);
+  const built = (BUILT[extension] ?? []).map((ending) => stem + ending).find(existsSync);
+  if (built !== undefined) return pathToFileURL(built).href;
+  const why = exists
+    ? `This Node (${process.version}) cannot load ${url.href}: TypeScript needs Node 22.18 or later. Build it first.`
+    : `There is no file ${url.href} for worker threads. Give its URL as in new URL("./score.ts", import.meta.url); ` +
+      "in a bundle it must be a file of its own.";
+  throw new DurableError("ERR_WORKER_MODULE_MISSING", why);
+}
+
+function parseUrl(given: URL | string): URL {
+  try {
+    const url = new URL(given);
+    if (url.protocol === "file:") return url;
+  } catch {
+    // Told below.
+  }
+  throw new DurableError(
+    "ERR_WORKER_MODULE_URL",
+    `The module for worker threads is ${String(given)}; it must be the URL of a file, as in ` +
+      'new URL("./score.ts", import.meta.url).',
+  );
+}

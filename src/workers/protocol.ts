@@ -1,0 +1,72 @@
+import type { ThrownForm } from "./thrown.ts";
+
+/** What the main thread sends: calls of one exported function, to be run one after the other. */
+export interface WorkerMessage {
+  /** The main thread's number for the message. */
+  readonly id: number;
+  /** The URL of the module, and the export's name. */
+  readonly module: string;
+  readonly name: string;
+  /** The arguments of each call. */
+  readonly calls: readonly (readonly unknown[])[];
+  /** Shared by both threads while the message is at work; see `Cell`. */
+  readonly cells: Int32Array<SharedArrayBuffer>;
+}
+
+/** What each of the shared numbers says. */
+export const Cell = {
+  /** Which call runs, from 1 on; or one of `Stage`. Written by the worker. */
+  CALL: 0,
+  /** Since when, by `sharedClockMs`. Written by the worker. */
+  SINCE_MS: 1,
+  /** How many posts the worker has sent for this message. */
+  POSTS: 2,
+  /** From here on one for each call: 1 when it is not wanted any more. Written by the main thread. */
+  UNWANTED: 3,
+} as const;
+
+/** What `Cell.CALL` says when no call runs. */
+export const Stage = { NOT_BEGUN: 0, LOADING: -1, BETWEEN_CALLS: -2 } as const;
+
+/** What became of a call; null when it was not wanted any more. */
+export type CallOutcome = { readonly value: unknown } | { readonly thrown: ThrownForm } | null;
+
+/** A worker's answer. Outcomes that it has posted before are not in it. */
+export interface WorkerReply {
+  /** The call that the first of the outcomes is of. */
+  readonly first: number;
+  readonly outcomes: readonly CallOutcome[];
+  /** The module could not be loaded, or lacks the export. */
+  readonly failure?: ThrownForm;
+  /** Milliseconds that the calls took. */
+  readonly runMs: number;
+}
+
+/** By this the posts of ours are known among messages that user code sends to its parent. */
+export const POST = "durable-fanout.post";
+
+export type LogMethod = "log" | "error" | "warn" | "info" | "debug";
+
+/** What a worker sends while it is at work: outcomes, or a line for the logger. */
+export type WorkerPost =
+  | { readonly [POST]: "outcomes"; readonly id: number; readonly first: number; readonly outcomes: CallOutcome[] }
+  | {
+      readonly [POST]: "line";
+      readonly id: number;
+      readonly call: number;
+      readonly method: LogMethod;
+      readonly params: readonly LineParam[];
+    };
+
+/** Errors lose their class when they are cloned, so they travel in a form of their own. */
+export type LineParam = { readonly value: unknown } | { readonly thrown: ThrownForm };
+
+/** Milliseconds on a clock that all threads of the process share; wraps around. */
+export function sharedClockMs(): number {
+  return Number(BigInt.asIntN(32, process.hrtime.bigint() / 1_000_000n));
+}
+
+/** Milliseconds since then, on the same clock. */
+export function elapsedMs(sinceMs: number): number {
+  return (sharedClockMs() - sinceMs) | 0;
+}

@@ -1,0 +1,88 @@
+import { inspect } from "node:util";
+import type { GivenLogger } from "../execution/active.ts";
+import { isCloneable } from "./cloning.ts";
+import type { WorkerTask } from "./current-task.ts";
+import { Cell, type LineParam, type LogMethod, POST, type WorkerMessage, type WorkerPost } from "./protocol.ts";
+import { encodeThrown } from "./thrown.ts";
+
+type Post = (post: WorkerPost, message: WorkerMessage) => void;
+
+/** What the function of one call may use, on its thread. */
+export class ThreadTask implements WorkerTask {
+  readonly logger: Required<GivenLogger>;
+  readonly #message: WorkerMessage;
+  readonly #call: number;
+  readonly #post: Post;
+  #controller: AbortController | undefined;
+  #ended = false;
+
+  constructor(message: WorkerMessage, call: number, post: Post) {
+    this.#message = message;
+    this.#call = call;
+    this.#post = post;
+    this.logger = {
+      log: (...params) => this.#line("log", params),
+      error: (...params) => this.#line("error", params),
+      warn: (...params) => this.#line("warn", params),
+      info: (...params) => this.#line("info", params),
+      debug: (...params) => this.#line("debug", params),
+    };
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= this.#listen();
+    return this.#controller.signal;
+  }
+
+  /** The call has ended: nothing waits for its signal any more. */
+  end(): void {
+    this.#ended = true;
+    if (this.#controller !== undefined) Atomics.notify(this.#message.cells, Cell.UNWANTED + this.#call);
+  }
+
+  get #isUnwanted(): boolean {
+    return Atomics.load(this.#message.cells, Cell.UNWANTED + this.#call) === 1;
+  }
+
+  #listen(): AbortController {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const abort = (): void => {
+      if (this.#isUnwanted) controller.abort(new DOMException("The call is not wanted any more.", "AbortError"));
+    };
+    abort();
+    // No event reaches code that computes without a pause, so that these look at the shared number.
+    const isAborted = (): boolean => {
+      if (!Reflect.get(AbortSignal.prototype, "aborted", signal)) abort();
+      return Reflect.get(AbortSignal.prototype, "aborted", signal) as boolean;
+    };
+    Object.defineProperty(signal, "aborted", { get: isAborted, configurable: true });
+    Object.defineProperty(signal, "throwIfAborted", {
+      value: () => {
+        if (isAborted()) throw signal.reason;
+      },
+      configurable: true,
+    });
+    const { cells } = this.#message;
+    const { value } = waitAsync(cells, Cell.UNWANTED + this.#call, 0);
+    void Promise.resolve(value).then(() => {
+      if (!this.#ended) abort();
+    });
+    return controller;
+  }
+
+  #line(method: LogMethod, params: readonly unknown[]): void {
+    const { id } = this.#message;
+    this.#post({ [POST]: "line", id, call: this.#call, method, params: params.map(encodeParam) }, this.#message);
+  }
+}
+
+function encodeParam(param: unknown): LineParam {
+  if (param instanceof Error) return { thrown: encodeThrown(param) };
+  return { value: isCloneable(param) ? param : inspect(param) };
+}
+
+/** `Atomics.waitAsync`, which the types of ES2023 do not know: resolves when somebody notifies. */
+const { waitAsync } = Atomics as unknown as {
+  waitAsync(cells: Int32Array<SharedArrayBuffer>, index: number, value: number): { value: Promise<string> | string };
+};

@@ -1,0 +1,130 @@
+import { types } from "node:util";
+import { DurableError } from "../core/errors.ts";
+import { isCloneable } from "./cloning.ts";
+
+/**
+ * Something thrown, in a form that crosses threads. The structured clone of an error keeps neither the name of its
+ * class nor its own members.
+ */
+export type ThrownForm = { readonly value: unknown } | ErrorForm;
+
+interface ErrorForm {
+  /** The names of its class and of those above it, up to a class of the language. */
+  readonly classes: readonly string[];
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly cause?: ThrownForm;
+  /** Of an AggregateError. */
+  readonly errors?: readonly ThrownForm[];
+  /** Its own members that can be cloned: `code`, `statusCode` … */
+  readonly members?: Readonly<Record<string, unknown>>;
+}
+
+/** A class of errors that a thread may throw and the main thread knows too. */
+// biome-ignore lint/suspicious/noExplicitAny: any constructor will do, since none is called.
+export type ErrorClass = abstract new (...args: any[]) => Error;
+
+const LANGUAGE: Readonly<Record<string, new (message?: string) => Error>> = {
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
+};
+
+/** Causes of causes beyond this are left out. */
+const MAX_DEPTH = 10;
+
+/** Errors carry these without being asked, or in members of their own in the form. */
+const STANDARD_MEMBERS = new Set(["message", "stack", "cause", "errors"]);
+
+export function encodeThrown(thrown: unknown, depth = 0): ThrownForm {
+  if (!isError(thrown)) {
+    return isCloneable(thrown) ? { value: thrown } : encodeThrown(new Error(`Thrown: ${String(thrown)}`), depth);
+  }
+  const { name, message, stack } = thrown;
+  const form = {
+    ...{ classes: classNames(thrown), name: String(name), message: String(message) },
+    stack: typeof stack === "string" ? stack : undefined,
+  };
+  if (depth >= MAX_DEPTH) return form;
+  const members = Object.entries(thrown).filter(([key, member]) => !STANDARD_MEMBERS.has(key) && isCloneable(member));
+  return {
+    ...form,
+    ...(Object.hasOwn(thrown, "cause") && { cause: encodeThrown(thrown.cause, depth + 1) }),
+    ...(thrown instanceof AggregateError && { errors: thrown.errors.map((one) => encodeThrown(one, depth + 1)) }),
+    ...(members.length > 0 && { members: Object.fromEntries(members) }),
+  };
+}
+
+function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown);
+}
+
+function classNames(error: Error): string[] {
+  const names: string[] = [];
+  for (let at: unknown = Object.getPrototypeOf(error); at instanceof Object; at = Object.getPrototypeOf(at)) {
+    const name: unknown = at.constructor?.name;
+    if (typeof name !== "string" || name === "") continue;
+    names.push(name);
+    if (name in LANGUAGE || name === "AggregateError" || name === "DOMException") return names;
+  }
+  return [...names, "Error"];
+}
+
+/**
+ * Makes the thrown value again. An error is an instance of one of `known` if its class has the name of one; else of a
+ * class of that name, made for it, over the class of the language that the original is of.
+ */
+export function decodeThrown(form: ThrownForm, known: readonly ErrorClass[] = []): unknown {
+  if (!("classes" in form)) return form.value;
+  const { classes, name, message, stack, cause, errors = [], members } = form;
+  const base = classes.at(-1) as string;
+  const error = newError(base, name, message, () => errors.map((one) => decodeThrown(one, known)));
+  const type = typeOf(classes, [...known, DurableError], error);
+  if (type !== undefined) Object.setPrototypeOf(error, type.prototype);
+  Object.assign(error, members);
+  if (stack !== undefined) define(error, "stack", stack);
+  if (cause !== undefined) define(error, "cause", decodeThrown(cause, known));
+  if (error.name !== name) define(error, "name", name);
+  return error;
+}
+
+function newError(base: string, name: string, message: string, errors: () => unknown[]): Error {
+  if (base === "DOMException") return new DOMException(message, name);
+  if (base === "AggregateError") return new AggregateError(errors(), message);
+  return new (LANGUAGE[base] ?? Error)(message);
+}
+
+/** Undefined when `error` is of the right class already. */
+function typeOf(classes: readonly string[], known: readonly ErrorClass[], error: Error): ErrorClass | undefined {
+  for (const [above, name] of classes.entries()) {
+    const type = known.find((one) => one.name === name);
+    if (type !== undefined) return above === 0 ? type : classNamed(classes[0] as string, type);
+  }
+  return classes.length === 1 ? undefined : classNamed(classes[0] as string, error.constructor as ErrorClass);
+}
+
+const made = new WeakMap<ErrorClass, Map<string, ErrorClass>>();
+
+/** A class of this name over another one. */
+function classNamed(name: string, Base: ErrorClass): ErrorClass {
+  let named = made.get(Base);
+  if (named === undefined) {
+    named = new Map();
+    made.set(Base, named);
+  }
+  let type = named.get(name);
+  if (type === undefined) {
+    type = { [name]: class extends Base {} }[name] as ErrorClass;
+    named.set(name, type);
+  }
+  return type;
+}
+
+function define(error: Error, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, configurable: true, enumerable: false, writable: true });
+}

@@ -1,0 +1,204 @@
+import type { RetryStrategy } from "../core/retry.ts";
+import {
+  SHARED_BATCH,
+  WORKER_FUNCTION,
+  type WorkerBatchOptions,
+  type WorkerFunctionPort,
+  type WorkerOutcome,
+} from "../core/worker-function.ts";
+import { isWorkerThread } from "./current-task.ts";
+import { Gauge } from "./gauge.ts";
+import { runInPlace } from "./in-place.ts";
+import { findModule } from "./module-url.ts";
+import type { TaskGroup, WorkerPool } from "./pool.ts";
+import { poolFor } from "./pools.ts";
+import {
+  resolveWorkerSettings,
+  type WorkerCallOptions,
+  type WorkerOptions,
+  type WorkerSettings,
+  withCallOptions,
+} from "./settings.ts";
+import { Task } from "./task.ts";
+
+/** The part of a durable context that a worker function needs when it is the function of a map. */
+export interface MapItemContext {
+  readonly executionContext: { readonly durableExecutionArn: string };
+  step<T>(name: string | undefined, body: () => Promise<T>, config?: { retryStrategy?: RetryStrategy }): PromiseLike<T>;
+}
+
+/** A function that runs on a thread. */
+export interface WorkerFunction<Args extends unknown[], Result> {
+  /** Runs it. Arguments and result are copied, or moved if they are marked with `transfer`. */
+  (...args: Args): Promise<Result>;
+  /**
+   * As the function of a map: each item is one step, whose function this is, with the item as its only argument. The
+   * items of a batch travel to a thread together.
+   */
+  (context: MapItemContext, item: Args[0], index: number): Promise<Result>;
+  /** The same function with other options. */
+  with(options: WorkerCallOptions): WorkerFunction<Args, Result>;
+}
+
+/** The functions of a module, as they are called from the main thread. */
+export type WorkerFunctions<Module> = {
+  readonly [Name in keyof Module as Module[Name] extends (...args: never) => unknown
+    ? Name
+    : never]: Module[Name] extends (...args: infer Args) => infer Result
+    ? WorkerFunction<Args, Awaited<Result>>
+    : never;
+};
+
+/**
+ * Makes the functions that a module exports callable on threads. The module is loaded there, once for each thread, and
+ * not here; what it exports is known when it is first called.
+ *
+ * ```ts
+ * const score = workers<typeof import("./score.ts")>(new URL("./score.ts", import.meta.url));
+ * const nearest = await ctx.step("nearest", () => score.nearest(city));
+ * const batch = await ctx.map("nearest", cities, score.nearest, { batch: 200 });
+ * ```
+ *
+ * @param url the module's file: TypeScript where Node loads it (22.18 and later), or built JavaScript. If a `.ts` file
+ * is not there, the JavaScript of the same name in its place.
+ * @throws DurableError `ERR_WORKER_MODULE_MISSING`, `ERR_WORKER_MODULE_URL`, `ERR_SETTING_INVALID`,
+ * `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
+ */
+export function workers<Module extends object>(url: URL | string, options?: WorkerOptions): WorkerFunctions<Module> {
+  const settings = resolveWorkerSettings(options);
+  const module = findModule(url);
+  const functions = new Map<string, unknown>();
+  return new Proxy(Object.create(null) as WorkerFunctions<Module>, {
+    get(_, name) {
+      // Whoever awaits the functions, or prints them, asks for these.
+      if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
+      let made = functions.get(name);
+      if (made === undefined) {
+        made = new Calls(module, name, settings).toFunction();
+        functions.set(name, made);
+      }
+      return made;
+    },
+  });
+}
+
+/** Makes the calls of one function. */
+class Calls implements WorkerFunctionPort {
+  readonly module: string;
+  readonly name: string;
+  readonly #settings: WorkerSettings;
+  /** Calls and whole batches are measured apart: each is a message. */
+  readonly #gauges: { readonly single: Gauge; readonly batch: Gauge };
+  readonly #gathered = new Map<unknown, Task[]>();
+
+  constructor(module: string, name: string, settings: WorkerSettings, gauges?: { single: Gauge; batch: Gauge }) {
+    this.module = module;
+    this.name = name;
+    this.#settings = settings;
+    const { minTaskMicros } = settings;
+    this.#gauges = gauges ?? { single: new Gauge(minTaskMicros), batch: new Gauge(minTaskMicros) };
+  }
+
+  toFunction(): WorkerFunction<unknown[], unknown> {
+    const call = (...args: unknown[]): PromiseLike<unknown> => {
+      const [context, item, index] = args;
+      if (isDurableContext(context)) return this.#runItem(context, item, index as number | undefined);
+      const task = this.#task(args, undefined);
+      this.#run([task], this.#gauges.single);
+      return task.result;
+    };
+    return Object.assign(call as WorkerFunction<unknown[], unknown>, {
+      [WORKER_FUNCTION]: this,
+      with: (options: WorkerCallOptions) =>
+        new Calls(this.module, this.name, withCallOptions(this.#settings, options), this.#gauges).toFunction(),
+    });
+  }
+
+  get parallelism(): number {
+    return this.#isInPlace(this.#gauges.batch) ? 1 : this.#settings.pool.threads;
+  }
+
+  async runBatch(items: readonly unknown[], { signal, onOutcome }: WorkerBatchOptions = {}): Promise<WorkerOutcome[]> {
+    const tasks = items.map((item, index) => this.#task([item], index, signal));
+    const outcomes = tasks.map(async (task, index) => {
+      const outcome = await outcomeOf(task, signal);
+      onOutcome?.(index, outcome);
+      return outcome;
+    });
+    if (tasks.length > 0) this.#run(tasks, this.#gauges.batch);
+    return Promise.all(outcomes);
+  }
+
+  /** As the function of a map: a step, whose own retries and record the item has. */
+  #runItem(context: MapItemContext, item: unknown, index: number | undefined): PromiseLike<unknown> {
+    const batch = (context as { [SHARED_BATCH]?: object })[SHARED_BATCH];
+    const body = (): Promise<unknown> => {
+      const task = this.#task([item], index);
+      if (batch === undefined) this.#run([task], this.#gauges.single);
+      else this.#gather(batch, task);
+      return task.result;
+    };
+    const { retryStrategy } = this.#settings;
+    return context.step(this.name, body, retryStrategy === undefined ? {} : { retryStrategy });
+  }
+
+  /** The calls that a batch makes in one turn travel together. */
+  #gather(batch: object, task: Task): void {
+    const tasks = this.#gathered.get(batch);
+    if (tasks !== undefined) {
+      tasks.push(task);
+      return;
+    }
+    const first = [task];
+    this.#gathered.set(batch, first);
+    setImmediate(() => {
+      this.#gathered.delete(batch);
+      this.#run(first, this.#gauges.batch);
+    });
+  }
+
+  #task(args: readonly unknown[], item: number | undefined, signal?: AbortSignal): Task {
+    const { signal: own, errors } = this.#settings;
+    return new Task({ module: this.module, name: this.name, args, item, signals: [signal, own], errors });
+  }
+
+  #run(tasks: readonly Task[], gauge: Gauge): void {
+    const pool = poolFor(this.#settings.pool);
+    if (this.#isInPlace(gauge)) {
+      void this.#runInPlace(tasks, pool, gauge);
+      return;
+    }
+    const { timeoutMs, graceMs } = this.#settings;
+    const group: TaskGroup = { tasks, limits: { timeoutMs, graceMs }, onRun: (runMs) => gauge.note(runMs) };
+    pool.submit(group);
+  }
+
+  async #runInPlace(tasks: readonly Task[], pool: WorkerPool, gauge: Gauge): Promise<void> {
+    const { timeoutMs } = this.#settings;
+    gauge.note(await runInPlace(tasks, timeoutMs, (task) => pool.countInPlace(task.hasFailed)));
+  }
+
+  #isInPlace(gauge: Gauge): boolean {
+    const { mode, vcpus, timeoutMs, pool } = this.#settings;
+    // A thread of a pool that called another one would wait for it, and hold its own place meanwhile.
+    if (mode === "inline" || isWorkerThread()) return true;
+    if (mode === "threads" || timeoutMs !== undefined || pool.resourceLimits !== undefined) return false;
+    return vcpus <= 1 || gauge.prefersInPlace;
+  }
+}
+
+async function outcomeOf(task: Task, signal: AbortSignal | undefined): Promise<WorkerOutcome> {
+  try {
+    return { status: "succeeded", value: await task.result };
+  } catch (error) {
+    if (signal?.aborted === true && error === signal.reason) return { status: "aborted", reason: error };
+    return { status: "failed", error };
+  }
+}
+
+/** By this mark, contexts of any package are known. */
+const DURABLE_CONTEXT = Symbol.for("@aws/durable-execution-sdk-js/durable-context");
+
+function isDurableContext(value: unknown): value is MapItemContext {
+  return typeof value === "object" && value !== null && DURABLE_CONTEXT in value;
+}
