@@ -89,6 +89,7 @@ export {
   type WireTimestamp,
   type WireWaitDetails,
 } from "./core/wire.ts";
+export type { WorkerStatistics } from "./core/worker-pools.ts";
 export type {
   ChildFunc,
   ConcurrencyConfig,

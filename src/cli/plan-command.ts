@@ -2,6 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { DurableError } from "../core/errors.ts";
 import { MAX_OPERATIONS } from "../core/limits.ts";
 import { counted, formatCount } from "../core/quantity.ts";
+import { closeWorkers } from "../core/worker-pools.ts";
 import { readEvent } from "./event.ts";
 import { ExitCode } from "./exit-code.ts";
 import { loadHandlerModule } from "./handler-module.ts";
@@ -46,6 +47,8 @@ export async function planCommand(output: Output, handlerFile: string, options: 
   } catch (error) {
     if (error instanceof TrialInterrupted) return error.interruption.exitCode;
     throw error;
+  } finally {
+    await closeWorkers();
   }
   printPlan(output, planFrom(trial, { functionName: module.functionName, latencyMs, itemsOfStreams: options.items }));
   return trial.outcome === undefined || trial.outcome.status === "SUCCEEDED" ? ExitCode.OK : ExitCode.EXECUTION_FAILED;

@@ -1,5 +1,6 @@
 import { DurableError } from "../core/errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
+import { closeWorkers } from "../core/worker-pools.ts";
 import { systemClock, VirtualClock } from "../local/clock.ts";
 import { LocalEngine } from "../local/engine.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
@@ -70,6 +71,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
     return await drive({ output, engine, module, settings, db: options.db, earlier, named, begin });
   } finally {
     await engine.close();
+    await closeWorkers();
   }
 }
 
@@ -123,6 +125,7 @@ export async function withEarlier(
     return await goOn({ engine, earlier, module, settings });
   } finally {
     await engine.close();
+    await closeWorkers();
   }
 }
 

@@ -1,5 +1,6 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../core/quantity.ts";
+import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 import type { ExecutionOutcome } from "../local/execution-outcome.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
@@ -87,6 +88,8 @@ function summaryRows(
     const perSecond = Math.round(run.endedHere / (run.wallMs / 1_000));
     rows.push(["items", `${formatCount(run.endedHere)} in this run, ${formatCount(perSecond)} a second`]);
   }
+  const workers = workerStatistics();
+  if (workers !== undefined && run !== undefined) rows.push(["threads", describeWorkers(workers)]);
   const failures = counters.invocationFailures;
   rows.push(
     ["operations", formatCount(quotaOperations(counters))],
@@ -103,6 +106,16 @@ function summaryRows(
   return rows;
 }
 
+function describeWorkers(workers: WorkerStatistics): string {
+  const { maxThreads, utilisation, tasks, messages, tasksInPlace, restarts } = workers;
+  return [
+    `${counted(tasks, "task")} in ${counted(messages, "message")} on ${counted(maxThreads, "thread")}`,
+    `${Math.round(100 * utilisation)} % busy`,
+    ...(tasksInPlace > 0 ? [`${formatCount(tasksInPlace)} in place`] : []),
+    ...(restarts > 0 ? [`${formatCount(restarts)} restarted`] : []),
+  ].join(", ");
+}
+
 function describeEnd({ record, outcome, run }: End): object {
   const { arn, name, functionName, counters } = record;
   const { status, error } = outcome;
@@ -115,6 +128,7 @@ function describeEnd({ record, outcome, run }: End): object {
       batches: run.batches,
     }),
     counters,
+    ...(run !== undefined && { workers: workerStatistics() }),
     ...(status === "SUCCEEDED" && { result: parseResult(outcome.result) }),
     ...(status !== "SUCCEEDED" && {
       error: {

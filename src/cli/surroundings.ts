@@ -1,9 +1,12 @@
-/** A handler's own console output is said along the way: standard output is for the result. */
+import { workerPools } from "../core/worker-pools.ts";
+
+/** A handler's own console output is said along the way, that of its threads too: standard output is for the result. */
 export function quietStandardOutput(): void {
   const { error } = console;
   console.log = error;
   console.info = error;
   console.debug = error;
+  workerPools().standardOutput = process.stderr;
 }
 
 /** From here on a limit is none. */

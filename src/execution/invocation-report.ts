@@ -1,5 +1,6 @@
 import { readTimestamp } from "../core/time.ts";
 import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
+import { workerStatistics } from "../core/worker-pools.ts";
 import type { InvocationEndInfo, InvocationInfo } from "../plugins/plugin.ts";
 import type { Observer } from "./observer.ts";
 import { errorShown, infosOf, withLazy } from "./operation-info.ts";
@@ -52,7 +53,7 @@ export class InvocationReport {
   };
 
   end({ output, result, error }: InvocationEnd): InvocationEndInfo {
-    const base = { ...this.#about, status: output.Status };
+    const base = { ...this.#about, status: output.Status, ...workers() };
     const operations = this.#observer.snapshot();
     switch (output.Status) {
       case "PENDING":
@@ -66,7 +67,13 @@ export class InvocationReport {
 
   /** The invocation rejects, and the service will invoke again. */
   rejected(error: unknown): InvocationEndInfo {
-    const info = { ...this.#about, status: "RETRYING" as const, executionError: errorShown(error) };
+    const info = { ...this.#about, status: "RETRYING" as const, executionError: errorShown(error), ...workers() };
     return withLazy(info, "operations", this.#observer.snapshot());
   }
+}
+
+/** What threads have done in this process so far, if there are any. */
+function workers(): Pick<InvocationEndInfo, "workers"> {
+  const statistics = workerStatistics();
+  return statistics === undefined ? {} : { workers: statistics };
 }

@@ -3,6 +3,7 @@ import type { DurableExecutionClient } from "../client/client.ts";
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { durableCost } from "../core/cost.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
 /** What one invocation has used. */
 export interface InvocationUsage {
@@ -42,6 +43,8 @@ export interface Usage {
   requestId: string;
   invocation: InvocationUsage;
   execution: ExecutionUsage;
+  /** What worker threads have done in this process so far; only when there are any. */
+  workers?: WorkerStatistics;
 }
 
 /** Bytes around the payload, error and name of one update, about. */
@@ -146,12 +149,14 @@ export class UsageCounter {
   snapshot(): Usage {
     const { operations, dataBytes, isExact } = this;
     const retries = this.#before.retries + this.#invocation.retries;
+    const workers = workerStatistics();
     const { totalUsd: dollars } = durableCost(1 + operations + retries, dataBytes);
     return {
       executionArn: this.#arn,
       requestId: this.#requestId,
       invocation: { ...this.#invocation },
       execution: { operations, retries, dataBytes, dollars, isExact },
+      ...(workers === undefined ? {} : { workers }),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
+import type { WorkerStatistics } from "../core/worker-pools.ts";
 
 /** The version of the contract between a plugin's provider and the runtime; a provider names the one it is made for. */
 export const DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION = 1;
@@ -102,6 +103,8 @@ export interface InvocationEndInfo extends InvocationBaseInfo {
   executionError?: Error;
   /** As at the start of the invocation; always there. */
   isFirstInvocation?: boolean;
+  /** What worker threads have done in this process so far; only when there are any. */
+  workers?: WorkerStatistics;
 }
 
 export interface OperationChangeInfo {

@@ -1,0 +1,151 @@
+/** What the tests of worker threads run on them. */
+import { threadId } from "node:worker_threads";
+import { transfer, workerTask } from "../../src/workers.ts";
+
+export function double(n: number): number {
+  return n * 2;
+}
+
+export async function later(n: number, ms: number): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return n;
+}
+
+/** Computes for so many milliseconds of processor time of its thread. */
+export function burn(ms: number): number {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+  return ms;
+}
+
+export function whichThread(): number {
+  return threadId;
+}
+
+let calls = 0;
+
+/** How often this thread has called it: the module is loaded once. */
+export function countCalls(): number {
+  return ++calls;
+}
+
+export class NotReadyError extends RangeError {
+  readonly code = "ERR_NOT_READY";
+  readonly details = { retryInMs: 5 };
+  readonly helper = () => 1;
+}
+
+export function fail(kind: string): never {
+  switch (kind) {
+    case "own class":
+      throw new NotReadyError("not ready", { cause: new TypeError("below", { cause: "text" }) });
+    case "text":
+      throw "a text";
+    case "object":
+      throw { name: "Custom", message: "an object" };
+    case "uncloneable":
+      throw () => 1;
+    case "aggregate":
+      throw new AggregateError([new TypeError("one"), new Error("two")], "both");
+    case "abort":
+      throw new DOMException("stopped", "AbortError");
+    case "undefined":
+      throw undefined;
+    default: {
+      const error = new Error("renamed");
+      error.name = "Renamed";
+      throw error;
+    }
+  }
+}
+
+export function exit(code: number): never {
+  process.exit(code);
+}
+
+/** Leaves a rejection behind that nobody waits for. */
+export async function leaveRejection(): Promise<string> {
+  void Promise.reject(new TypeError("left behind"));
+  return "done";
+}
+
+export function throwLater(): Promise<never> {
+  setTimeout(() => {
+    throw new TypeError("thrown by a timer");
+  });
+  return new Promise(() => {});
+}
+
+export function exhaustMemory(): number {
+  const kept: unknown[] = [];
+  for (;;) kept.push(Array.from({ length: 10_000 }, (_, index) => ({ index })));
+}
+
+export function spin(): never {
+  for (;;);
+}
+
+/** Computes until nobody wants its result. */
+export function spinUntilUnwanted(): string {
+  const { signal } = workerTask();
+  while (!signal.aborted);
+  return "stopped";
+}
+
+export async function waitUntilUnwanted(): Promise<string> {
+  const { signal } = workerTask();
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  return "stopped";
+}
+
+export function uncloneable(): unknown {
+  return { rows: [{ ok: 1 }, { onClick: () => 1 }] };
+}
+
+export function rows(count: number): { id: number; name: string }[] {
+  return Array.from({ length: count }, (_, id) => ({ id, name: `row ${id}` }));
+}
+
+/** Adds one to each byte, and moves the buffer back. */
+export function increment(bytes: Uint8Array): Uint8Array {
+  for (let at = 0; at < bytes.length; at++) bytes[at] = ((bytes[at] as number) + 1) & 255;
+  return transfer(bytes);
+}
+
+export function log(...params: unknown[]): void {
+  const { logger } = workerTask();
+  logger.info(...params);
+}
+
+export function logThenExit(): never {
+  workerTask().logger.warn("about to exit");
+  process.exit(9);
+}
+
+export function logAll(): void {
+  const { logger } = workerTask();
+  logger.debug("d");
+  logger.info("i", { id: 1 });
+  logger.warn("w");
+  logger.error("e", new NotReadyError("not ready"));
+  logger.log("WARN", "by level");
+}
+
+/** Does what the item says. */
+export async function obey(item: { do: "double" | "exit" | "throw" | "spin" | "reject"; n: number }): Promise<number> {
+  switch (item.do) {
+    case "double":
+      return item.n * 2;
+    case "exit":
+      return process.exit(item.n);
+    case "throw":
+      throw new RangeError(`no ${item.n}`);
+    case "spin":
+      for (;;);
+    case "reject":
+      void Promise.reject(new TypeError(`left behind by ${item.n}`));
+      return item.n;
+  }
+}
+
+export const constant = 42;
