@@ -1,1 +1,4 @@
-export {};
+export {
+  durableFanout,
+  type EsbuildPlugin,
+} from "./bundling/esbuild-plugin.ts";

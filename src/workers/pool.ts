@@ -113,7 +113,10 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   async #start(): Promise<Piscina> {
-    const { Piscina } = await import("piscina");
+    // Of a bundle's copy, which is CommonJS, Node sees the default export only.
+    const {
+      default: { Piscina },
+    } = await import("piscina");
     const { threads, idleMs, resourceLimits } = this.#settings;
     const piscina = new Piscina({
       filename: fileURLToPath(threadFile()),

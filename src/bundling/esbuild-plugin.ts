@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
+
+/** What is used of esbuild's own types (0.17 and later), so that this package does not need it installed. */
+interface BuildOptions {
+  bundle?: boolean;
+  format?: "iife" | "cjs" | "esm";
+  outdir?: string;
+  outfile?: string;
+  absWorkingDir?: string;
+  metafile?: boolean;
+  write?: boolean;
+  define?: Record<string, string>;
+  [option: string]: unknown;
+}
+
+interface BuildResult {
+  errors: unknown[];
+  metafile?: { outputs: Record<string, { inputs: Record<string, unknown>; imports: { path: string }[] }> } | undefined;
+}
+
+interface LoadResult {
+  contents: string;
+  loader: "js" | "jsx" | "ts" | "tsx";
+  resolveDir: string;
+}
+
+interface PluginBuild {
+  initialOptions: BuildOptions;
+  esbuild: { build(options: never): Promise<BuildResult> };
+  onResolve(
+    options: { filter: RegExp },
+    callback: (args: {
+      path: string;
+      kind: string;
+      importer: string;
+      resolveDir: string;
+      pluginData?: unknown;
+    }) => unknown,
+  ): void;
+  onLoad(options: { filter: RegExp }, callback: (args: { path: string }) => Promise<LoadResult | undefined>): void;
+  onEnd(callback: (result: BuildResult) => Promise<void>): void;
+}
+
+/** A plugin as esbuild takes it. */
+export interface EsbuildPlugin {
+  name: string;
+  setup(build: PluginBuild): void;
+}
+
+/** The folder beside each bundle that has what its threads run. */
+const FOLDER = "durable-fanout";
+const THREAD = "thread";
+const PISCINA = "piscina.cjs";
+/** Where Piscina looks for the file of its threads: beside itself, under this name. */
+const PISCINA_WORKER = "worker.js";
+/** An optional native package of Piscina's, which is used only where a thread is given another priority. */
+const PISCINA_OPTIONAL = "@napi-rs/nice";
+
+/**
+ * Lets esbuild bundle a handler whose functions run on worker threads. Each module that is named in
+ * `workers(new URL("./score.ts", import.meta.url))` becomes a bundle of its own, in a folder `durable-fanout` beside the
+ * handler's, together with what a thread needs: no `node_modules` has to be deployed.
+ *
+ * ```js
+ * import { build } from "esbuild";
+ * import { durableFanout } from "durable-fanout/esbuild";
+ *
+ * await build({
+ *   ...{ entryPoints: ["handler.ts"], outdir: "dist", bundle: true, platform: "node", format: "esm" },
+ *   plugins: [durableFanout()],
+ * });
+ * ```
+ *
+ * Modules and handler are built with the same options. Both formats for Node, `esm` and `cjs`, will do.
+ */
+export function durableFanout(): EsbuildPlugin {
+  return { name: "durable-fanout", setup: (build) => new Bundling(build).setUp() };
+}
+
+class Bundling {
+  readonly #build: PluginBuild;
+  readonly #isEsm: boolean;
+  /** Absolute paths of modules for threads, by the names of their bundles. */
+  readonly #modules = new Map<string, string>();
+  /** Those that each source names, by the source's absolute path. */
+  readonly #namedBy = new Map<string, string[]>();
+
+  constructor(build: PluginBuild) {
+    this.#build = build;
+    this.#isEsm = build.initialOptions.format === "esm";
+  }
+
+  setUp(): void {
+    const { initialOptions } = this.#build;
+    if (initialOptions.bundle !== true)
+      throw new Error("The plugin durable-fanout needs esbuild's option bundle: true.");
+    if (initialOptions.write === false) throw new Error("The plugin durable-fanout writes files; leave write: true.");
+    initialOptions.metafile = true;
+    initialOptions.define = {
+      ...initialOptions.define,
+      DURABLE_FANOUT_THREAD_FILE: JSON.stringify(`./${FOLDER}/${THREAD}${this.#extension}`),
+    };
+    this.#build.onResolve({ filter: /^piscina$/ }, () => ({ path: `./${FOLDER}/${PISCINA}`, external: true }));
+    this.#build.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, ({ path }) => this.#load(path));
+    this.#build.onEnd((result) => this.#emit(result));
+  }
+
+  get #extension(): string {
+    return this.#isEsm ? ".mjs" : ".cjs";
+  }
+
+  /** In CommonJS there is no `import.meta`. */
+  get #bundleUrl(): string {
+    return this.#isEsm ? "import.meta.url" : 'require("node:url").pathToFileURL(__filename).href';
+  }
+
+  async #load(path: string): Promise<LoadResult | undefined> {
+    const isOurs = dirname(path) === ownFolder;
+    const source = await readFile(path, "utf8");
+    if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return undefined;
+    const resolveDir = dirname(path);
+    const named: string[] = [];
+    let contents = rewriteModuleUrls(source, (relative) => {
+      const module = findSource(resolve(resolveDir, relative));
+      if (module === undefined) return undefined;
+      const name = bundleName(module);
+      this.#modules.set(name, module);
+      named.push(name);
+      return `new URL("./${FOLDER}/${name}${this.#extension}", ${this.#bundleUrl})`;
+    });
+    if (isOurs) contents = contents.replaceAll("import.meta.url", this.#bundleUrl);
+    this.#namedBy.set(path, named);
+    return { contents, loader: loaderFor(path), resolveDir };
+  }
+
+  /** Writes what threads need beside each bundle that has the pool in it. */
+  async #emit({ errors, metafile }: BuildResult): Promise<void> {
+    if (errors.length > 0 || metafile === undefined) return;
+    const { absWorkingDir = process.cwd() } = this.#build.initialOptions;
+    const wanted = new Map<string, Set<string>>();
+    for (const [output, { inputs, imports }] of Object.entries(metafile.outputs)) {
+      const folder = join(dirname(resolve(absWorkingDir, output)), FOLDER);
+      const names = Object.keys(inputs).flatMap((input) => this.#namedBy.get(resolve(absWorkingDir, input)) ?? []);
+      const hasPool = imports.some(({ path }) => path === `./${FOLDER}/${PISCINA}`);
+      if (names.length === 0 && !hasPool) continue;
+      const modules = wanted.get(folder) ?? new Set();
+      wanted.set(folder, modules);
+      for (const name of names) modules.add(name);
+    }
+    await Promise.all([...wanted].map(([folder, names]) => this.#emitFolder(folder, names)));
+  }
+
+  async #emitFolder(folder: string, names: ReadonlySet<string>): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    const piscina = dirname(createRequire(import.meta.url).resolve("piscina"));
+    const system = { format: "cjs", minify: true, external: [PISCINA_OPTIONAL] };
+    await Promise.all([
+      this.#bundle(join(piscina, "main.js"), join(folder, PISCINA), system),
+      this.#bundle(join(piscina, "worker.js"), join(folder, PISCINA_WORKER), system),
+      // Under a package that is all ESM, a .js file would be taken for ESM.
+      writeFile(join(folder, "package.json"), '{"type":"commonjs"}'),
+      this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), {}),
+      ...[...names].map((name) =>
+        this.#bundle(this.#modules.get(name), join(folder, name + this.#extension), this.#userOptions()),
+      ),
+    ]);
+  }
+
+  async #bundle(entry: string | undefined, outfile: string, options: Record<string, unknown>): Promise<void> {
+    if (entry === undefined) return;
+    const { absWorkingDir, logLevel = "warning" } = this.#build.initialOptions;
+    await this.#build.esbuild.build({
+      ...{ bundle: true, platform: "node", target: "node22", format: this.#isEsm ? "esm" : "cjs", write: true },
+      ...{ absWorkingDir, logLevel },
+      ...options,
+      ...{ entryPoints: [entry], outfile },
+    } as never);
+  }
+
+  /** A module for threads is built as the handler is, but for what is about entry points and their places. */
+  #userOptions(): Record<string, unknown> {
+    const { entryPoints, outdir, outfile, outbase, entryNames, splitting, metafile, stdin, plugins, ...options } =
+      this.#build.initialOptions;
+    const others = (plugins as { name: string }[] | undefined)?.filter(({ name }) => name !== "durable-fanout");
+    return others === undefined || others.length === 0 ? options : { ...options, plugins: others };
+  }
+}
+
+/** Where this file is: in the build beside the other files of the package. */
+const ownFolder = dirname(fileURLToPath(import.meta.url));
+
+/** A file of the package's build. */
+function ownFile(name: string, isEsm: boolean): string {
+  const file = join(ownFolder, `${name}${isEsm ? ".mjs" : ".cjs"}`);
+  if (existsSync(file)) return file;
+  throw new Error(`${file} is missing: the plugin durable-fanout works from the built package only.`);
+}
+
+/** The file that a path means; JavaScript imports name the file that a compiler will make. */
+function findSource(path: string): string | undefined {
+  const typescript = path.replace(/\.([cm]?)js$/, ".$1ts");
+  return [path, typescript].find(existsSync);
+}
+
+/** Its own name, and of its path what tells it from another of the same name. */
+function bundleName(module: string): string {
+  const digest = createHash("sha256").update(module).digest("hex").slice(0, 8);
+  return `${basename(module, extname(module))}-${digest}`;
+}
+
+function loaderFor(path: string): LoadResult["loader"] {
+  const extension = extname(path);
+  if (extension === ".tsx") return "tsx";
+  if (extension === ".jsx") return "jsx";
+  return extension.endsWith("ts") ? "ts" : "js";
+}
