@@ -42,7 +42,8 @@ const root = join(import.meta.dirname, "../src");
 const files = globSync("**/*.ts", { cwd: root }).map((file) => file.replaceAll("\\", "/"));
 
 function importsOf(file: string): string[] {
-  const source = readFileSync(join(root, file), "utf8");
+  // Without examples in doc comments.
+  const source = readFileSync(join(root, file), "utf8").replaceAll(/^\s*\* .*$/gm, "");
   return [...source.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, target]) =>
     relative(root, join(root, dirname(file), target as string)).replaceAll("\\", "/"),
   );
@@ -64,6 +65,18 @@ test("imports point down the layers", () => {
       .map((target) => `${file} imports ${target}`),
   );
   expect(upward).toEqual([]);
+});
+
+test("what threads run imports the words and the part that both sides share", () => {
+  const threads = join(root, "../workers");
+  const imports = globSync("**/*.ts", { cwd: threads }).flatMap((file) => importsOf(join("../workers", file)));
+  expect(imports.length).toBeGreaterThan(5);
+  expect(imports.filter((target) => !["core", "workers"].includes(layerOf(target)))).toEqual([]);
+});
+
+test("the runtime never imports the pool: only users of the sub-path load it", () => {
+  const users = files.filter((file) => layerOf(file) !== "workers" && layerOf(file) !== "workers.ts");
+  expect(users.filter((file) => importsOf(file).some((target) => layerOf(target) === "workers"))).toEqual([]);
 });
 
 test("no imports go in a circle", () => {

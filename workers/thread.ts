@@ -20,8 +20,8 @@ import { ThreadTask } from "../src/workers/thread-task.ts";
 import { encodeThrown } from "../src/workers/thrown.ts";
 import { unwrapTransfer } from "../src/workers/transfer.ts";
 
-/** Outcomes are not held back for longer than this while further calls run. */
-const POST_EVERY_MS = 100;
+/** Work whose outcomes are held back while further calls run: what is done again when one of these takes the thread along. */
+const POST_EVERY_MS = 10;
 
 let current: ThreadTask | undefined;
 markWorkerThread();

@@ -108,7 +108,7 @@ const NUMBER_RULES = {
   heapMb: {
     path: "workers.resourceLimits.maxOldGenerationSizeMb",
     variable: "DURABLE_FANOUT_WORKERS_HEAP_MB",
-    min: 1,
+    min: 8,
     max: 1_000_000,
   },
 } satisfies Record<string, Omit<NumberRule, "fallback">>;
@@ -119,7 +119,13 @@ const KNOWN = [
   ...["mode", "threads", "idleMs", "graceMs", "minTaskMicros", "resourceLimits", "errors"],
   ...["signal", "timeout", "retryStrategy"],
 ];
-const KNOWN_LIMITS = ["maxOldGenerationSizeMb", "maxYoungGenerationSizeMb", "codeRangeSizeMb", "stackSizeMb"];
+/** The least megabytes of each. With less, V8 ends the whole process instead of the thread (Node 22 to 24). */
+const LEAST_LIMITS: Readonly<Record<string, number>> = {
+  maxOldGenerationSizeMb: 8,
+  maxYoungGenerationSizeMb: 1,
+  codeRangeSizeMb: 1,
+  stackSizeMb: 0.25,
+};
 
 /**
  * Completes the options with the environment and the defaults.
@@ -171,10 +177,11 @@ function timeoutMs(timeout: Duration): number {
 }
 
 function readLimits(given: WorkerResourceLimits | undefined, environment: NodeJS.ProcessEnv) {
-  checkMembers(given, "workers.resourceLimits", KNOWN_LIMITS);
+  checkMembers(given, "workers.resourceLimits", Object.keys(LEAST_LIMITS));
   for (const [name, value] of Object.entries(given ?? {})) {
-    if (typeof value !== "number" || !(value > 0)) {
-      throw invalidSetting(`workers.resourceLimits.${name}`, value, "a number of megabytes");
+    const least = LEAST_LIMITS[name] as number;
+    if (typeof value !== "number" || !(value >= least)) {
+      throw invalidSetting(`workers.resourceLimits.${name}`, value, `a number of megabytes from ${least} on`);
     }
   }
   const rule = { ...NUMBER_RULES.heapMb, fallback: Number.NaN };

@@ -1,0 +1,153 @@
+import { getEventListeners } from "node:events";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { workerFunctionOf } from "../../src/core/worker-function.ts";
+import { WorkerTimeoutError, workerStatistics } from "../../src/workers.ts";
+import { runOurs } from "../support/service.ts";
+import { rejection, threads } from "../support/threads.ts";
+
+const unhandled: unknown[] = [];
+const note = (error: unknown): void => void unhandled.push(error);
+beforeEach(() => process.on("unhandledRejection", note));
+afterEach(() => {
+  process.off("unhandledRejection", note);
+  expect(unhandled.splice(0)).toEqual([]);
+});
+
+const restarts = (): number => workerStatistics()?.restarts ?? 0;
+const settled = async (): Promise<void> => {
+  while ((workerStatistics()?.running ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+describe("a time-out", () => {
+  test("ends an endless loop with its thread, and names the call", async () => {
+    const before = restarts();
+    const { spin, double } = threads({ timeout: { seconds: 0.1 }, threads: 1 });
+    const error = await rejection(spin());
+    expect(error).toBeInstanceOf(WorkerTimeoutError);
+    expect(error["code"]).toBe("ERR_WORKER_TIMEOUT");
+    expect(error.message).toMatch(/^The time-out of 0\.1 s is over for spin of file:.*worker-functions\.ts\.$/);
+    expect(await double(1)).toBe(2);
+    expect(restarts()).toBe(before + 1);
+  });
+
+  test("spares the thread of code that heeds its signal, computing or waiting", async () => {
+    const before = restarts();
+    const one = threads({ timeout: { seconds: 0.1 }, graceMs: 10_000, threads: 1 });
+    const thread = await one.whichThread();
+    for (const call of [one.spinUntilUnwanted(), one.waitUntilUnwanted()]) {
+      expect(await rejection(call)).toBeInstanceOf(WorkerTimeoutError);
+      await settled();
+    }
+    expect(await one.whichThread()).toBe(thread);
+    expect(restarts()).toBe(before);
+  });
+
+  test("counts from when the call begins, not from when it is made", async () => {
+    const { later } = threads({ threads: 1, timeout: { seconds: 0.5 } });
+    const calls = Array.from({ length: 8 }, (_, n) => later(n, 100));
+    expect(await Promise.all(calls)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("may be that of one call", async () => {
+    const { spin, later } = threads();
+    expect(await rejection(spin.with({ timeout: { seconds: 0.05 } })())).toBeInstanceOf(WorkerTimeoutError);
+    expect(await later(1, 120)).toBe(1);
+  });
+});
+
+describe("a signal", () => {
+  test("that is aborted rejects with its reason, and ends a thread that ignores it", async () => {
+    const before = restarts();
+    const { spin, double } = threads();
+    const controller = new AbortController();
+    const spinning = spin.with({ signal: controller.signal })();
+    await double(1);
+    controller.abort(new RangeError("enough"));
+    expect(String(await rejection(spinning))).toBe("RangeError: enough");
+    await settled();
+    expect(restarts()).toBe(before + 1);
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+  });
+
+  test("that was aborted before runs nothing", async () => {
+    const { countCalls } = threads({ threads: 1, idleMs: 60_000 });
+    expect(await countCalls()).toBe(1);
+    const error = await rejection(countCalls.with({ signal: AbortSignal.abort(new Error("never")) })());
+    expect(error.message).toBe("never");
+    expect(await countCalls()).toBe(2);
+  });
+
+  test("forgets a call that waits, and touches no thread", async () => {
+    const before = restarts();
+    const { later, countCalls } = threads({ threads: 1, idleMs: 59_000 });
+    const controller = new AbortController();
+    const first = later(1, 50);
+    const waiting = [1, 2, 3].map(() => rejection(countCalls.with({ signal: controller.signal })()));
+    controller.abort(new Error("enough"));
+    for (const error of await Promise.all(waiting)) expect(error.message).toBe("enough");
+    expect(await first).toBe(1);
+    expect(await countCalls()).toBe(1);
+    expect(restarts()).toBe(before);
+  });
+
+  test("leaves no listener behind, whatever becomes of the call", async () => {
+    const controller = new AbortController();
+    const { double, fail, exit } = threads({ signal: controller.signal });
+    await double(1);
+    await rejection(fail("text"));
+    await rejection(exit(1));
+    await rejection(double((() => 1) as never));
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+  });
+
+  test("of a batch aborts what has not ended", async () => {
+    const port = workerFunctionOf(threads({ threads: 1 }).obey);
+    const controller = new AbortController();
+    const items = [
+      { do: "exit", n: 1 },
+      { do: "spin", n: 1 },
+      { do: "double", n: 4 },
+    ];
+    const outcomes = await port?.runBatch(items, {
+      signal: controller.signal,
+      onOutcome: (index) => void (index === 0 && controller.abort(new Error("enough"))),
+    });
+    expect(outcomes?.map(({ status }) => status)).toEqual(["failed", "aborted", "aborted"]);
+    await settled();
+  });
+});
+
+describe("a step", () => {
+  const never = { retryStrategy: () => ({ shouldRetry: false }) };
+
+  test("whose time-out is over takes its call along", async () => {
+    const before = restarts();
+    const { spin } = threads();
+    const run = await runOurs(async (_, context) =>
+      context
+        .step("spin", () => spin(), { timeout: { seconds: 0.1 }, ...never })
+        .catch((error: Error) => String(error.cause)),
+    );
+    expect(run.result).toBe('StepTimeoutError: Step "spin" did not end within its time-out of 0.1 s.');
+    await settled();
+    expect(restarts()).toBe(before + 1);
+  });
+
+  test.each([{}, { nesting: "FLAT" as const }, { batch: 10 }])(
+    "of a map that ends early has its call ended (%j)",
+    async (config) => {
+      const { spin, double } = threads();
+      const run = await runOurs(async (_, context) => {
+        const batch = await context.map(
+          [0, 1, 2, 3],
+          (item, n) => item.step("s", () => (n === 0 ? double(21) : spin())),
+          { ...config, maxConcurrency: 2, completionConfig: { minSuccessful: 1 } },
+        );
+        return [batch.getResults(), batch.completionReason];
+      });
+      expect(run.result).toEqual([[42], "MIN_SUCCESSFUL_REACHED"]);
+      await settled();
+      expect(await double(1)).toBe(2);
+    },
+  );
+});

@@ -1,0 +1,176 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { threadId } from "node:worker_threads";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { transfer, workers } from "../../src/workers.ts";
+import { temporaryFolder } from "../support/cli.ts";
+import { MODULE, rejection, threads } from "../support/threads.ts";
+
+describe("a call", () => {
+  test("gives what the function returns, or what its promise resolves with", async () => {
+    const { double, later } = threads();
+    expect(await double(21)).toBe(42);
+    expect(await later(7, 1)).toBe(7);
+  });
+
+  test("has the types of the function, and takes no others", async () => {
+    const functions = threads();
+    expectTypeOf(functions.double).toBeCallableWith(1);
+    expectTypeOf(functions.later(1, 2)).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(functions.rows(1)).toEqualTypeOf<Promise<{ id: number; name: string }[]>>();
+    // @ts-expect-error: a text is no number
+    await functions.double("2");
+    // @ts-expect-error: what is no function cannot be called
+    functions.constant;
+  });
+
+  test("runs on another thread, which has loaded the module once", async () => {
+    const { whichThread, countCalls } = threads({ threads: 1 });
+    const first = await whichThread();
+    expect(first).not.toBe(threadId);
+    expect(await whichThread()).toBe(first);
+    expect([await countCalls(), await countCalls()]).toEqual([1, 2]);
+  });
+
+  test("runs beside others, and never more than there are threads", async () => {
+    const { whichThread, burn } = threads();
+    const seen = await Promise.all(Array.from({ length: 20 }, () => burn(3).then(() => whichThread())));
+    expect(new Set(seen).size).toBe(2);
+  });
+
+  test("copies its arguments: what the function does to them stays there", async () => {
+    const { increment } = threads();
+    const bytes = new Uint8Array([1, 2, 3]);
+    expect([...(await increment(bytes))]).toEqual([2, 3, 4]);
+    expect([...bytes]).toEqual([1, 2, 3]);
+  });
+
+  test("moves what is marked, there and back", async () => {
+    const bytes = new Uint8Array(1_000_000);
+    const result = await threads().increment(transfer(bytes));
+    expect(bytes.length).toBe(0);
+    expect([result.length, result[0], result.at(-1)]).toEqual([1_000_000, 1, 1]);
+  });
+
+  test("copies a small Buffer that is marked, since others share its memory", async () => {
+    const neighbour = Buffer.from("neighbour");
+    const small = Buffer.from([1, 2]);
+    expect([...(await threads().increment(transfer(small)))]).toEqual([2, 3]);
+    expect(neighbour.toString()).toBe("neighbour");
+  });
+
+  test("brings back large results as they are", async () => {
+    const rows = await threads().rows(20_000);
+    expect(rows.length).toBe(20_000);
+    expect(rows.at(-1)).toEqual({ id: 19_999, name: "row 19999" });
+  });
+});
+
+describe("a value that cannot be cloned", () => {
+  const { double, uncloneable } = threads();
+
+  test.each([
+    [{ order: { items: [1, { onClick: () => 1 }] } }, "arguments[0].order.items[1].onClick is a function"],
+    [{ "two words": Symbol("s") }, 'arguments[0]["two words"] is a symbol'],
+    [new Map([["key", { promise: Promise.resolve() }]]), 'arguments[0].get("key").promise is a Promise'],
+    [new Set([1, new WeakMap()]), "arguments[0].values() is a WeakMap"],
+    [new Proxy({}, {}), "arguments[0] is a Proxy"],
+    [() => 1, "arguments[0] is a function"],
+  ])("is named by its path among the arguments (%#)", async (value, what) => {
+    const error = await rejection(double(value as never));
+    expect(error.message).toContain(`The call of double of ${MODULE.href} cannot be sent to a thread: ${what}.`);
+    expect(error["code"]).toBe("ERR_WORKER_UNCLONEABLE");
+    expect(String(error.cause)).toContain("could not be cloned");
+  });
+
+  test("is named by its path in the result", async () => {
+    const error = await rejection(uncloneable());
+    expect(error.message).toContain("cannot be sent to the main thread: result.rows[1].onClick is a function.");
+    expect(error["code"]).toBe("ERR_WORKER_UNCLONEABLE");
+  });
+
+  test("costs no thread, and the next call is none the worse", async () => {
+    const functions = threads({ threads: 1 });
+    const before = await functions.whichThread();
+    await rejection(functions.uncloneable());
+    await rejection(functions.double((() => 1) as never));
+    expect(await functions.whichThread()).toBe(before);
+  });
+
+  test("does not hang on a value that contains itself", async () => {
+    const loop: Record<string, unknown> = { bad: () => 1 };
+    loop["self"] = loop;
+    const error = await rejection(double({ first: loop } as never));
+    expect(error.message).toContain("arguments[0].first.bad is a function");
+  });
+});
+
+describe("a module", () => {
+  test("that is missing is named at once, with its URL", () => {
+    const url = new URL("./no-such-module.ts", import.meta.url);
+    expect(() => workers(url)).toThrow(`There is no file ${url.href} for worker threads.`);
+    expect(() => workers(url)).toThrow(expect.objectContaining({ code: "ERR_WORKER_MODULE_MISSING" }));
+  });
+
+  test.each(["./score.ts", "https://example.com/score.js", undefined])("must be the URL of a file: %s", (url) => {
+    expect(() => workers(url as string)).toThrow(expect.objectContaining({ code: "ERR_WORKER_MODULE_URL" }));
+  });
+
+  test("without the export fails the call with its URL and what it exports", async () => {
+    const functions = threads() as unknown as Record<string, () => Promise<unknown>>;
+    const missing = await rejection(functions["nowhere"]?.() as Promise<unknown>);
+    expect(missing["code"]).toBe("ERR_WORKER_EXPORT");
+    expect(missing.message).toMatch(/worker-functions\.ts has no export "nowhere"\. It exports .*burn, .*double/);
+    const constant = await rejection(functions["constant"]?.() as Promise<unknown>);
+    expect(constant.message).toContain('exports "constant", no function');
+  });
+
+  test("that throws when it is imported fails the call with its URL and the reason", async () => {
+    const file = join(temporaryFolder(), "broken.mjs");
+    writeFileSync(file, "throw new TypeError('no database');");
+    const { run } = workers<{ run(): void }>(pathToFileURL(file), { mode: "threads" });
+    const error = await rejection(run());
+    expect(error["code"]).toBe("ERR_WORKER_IMPORT");
+    expect(error.message).toContain(`${pathToFileURL(file).href} cannot be imported: TypeError: no database`);
+  });
+
+  test.each([
+    ["square.mjs", "export const square = (n) => n * n;"],
+    ["square.cjs", "exports.square = (n) => n * n;"],
+    ["square.cjs", "const parts = { square: (n) => n * n }; module.exports = { ...parts };"],
+    [
+      "square.cjs",
+      "class Maths { square(n) { return this.times(n, n); } times(a, b) { return a * b; } }\nmodule.exports = new Maths();",
+    ],
+    ["square.ts", "export function square(n: number): number { return n * n; }"],
+    ["square.mts", "export const square = async (n: number): Promise<number> => n * n;"],
+  ])("may be %s (%#)", async (name, source) => {
+    const file = join(temporaryFolder(), name);
+    writeFileSync(file, source);
+    const { square } = workers<{ square(n: number): number }>(pathToFileURL(file), { mode: "threads" });
+    expect(await square(12)).toBe(144);
+  });
+
+  test.each([
+    ["score.ts", "score.js"],
+    ["score.ts", "score.mjs"],
+    ["score.mts", "score.mjs"],
+    ["score.cts", "score.cjs"],
+  ])("named %s may be built as %s", async (named, built) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "package.json"), '{"type":"module"}');
+    const isCommonJs = built.endsWith(".cjs");
+    writeFileSync(join(folder, built), isCommonJs ? "exports.one = () => 1;" : "export const one = () => 1;");
+    const { one } = workers<{ one(): number }>(pathToFileURL(join(folder, named)), { mode: "threads" });
+    expect(await one()).toBe(1);
+  });
+});
+
+test("the functions can be awaited, printed and listed without being called", async () => {
+  const functions = threads();
+  expect(await functions).toBe(functions);
+  expect(JSON.stringify(functions)).toBe("{}");
+  expect(Object.keys(functions)).toEqual([]);
+  expect(functions.double).toBe(functions.double);
+});
