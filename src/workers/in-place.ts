@@ -17,16 +17,11 @@ const TURN_EVERY_MS = 10;
  * Runs calls in this thread, one after the other, each seeing and giving the same as on a thread: clones, and nothing
  * that cannot be cloned. Gives the milliseconds that they took.
  */
-export async function runInPlace(
-  tasks: readonly Task[],
-  timeoutMs: number | undefined,
-  ended: (task: Task) => void,
-): Promise<number> {
+export async function runInPlace(tasks: readonly Task[], timeoutMs: number | undefined): Promise<number> {
   let sinceTurnMs = performance.now();
   let runMs = 0;
   for (const task of tasks) {
     if (!task.isSettled) runMs += await runTask(task, timeoutMs);
-    ended(task);
     if (performance.now() - sinceTurnMs < TURN_EVERY_MS) continue;
     await turn();
     sinceTurnMs = performance.now();

@@ -29,6 +29,7 @@ export interface TaskGroup {
 export class WorkerPool implements WorkerPoolPort {
   readonly #settings: PoolSettings;
   readonly #semaphore: Semaphore;
+  readonly #waiting = new Set<TaskGroup>();
   readonly #runs = new Map<number, ThreadRun>();
   readonly #meter: PoolMeter;
   readonly #rerouted = new WeakSet<Worker>();
@@ -50,18 +51,21 @@ export class WorkerPool implements WorkerPoolPort {
     return this.#meter.read(this.#open?.threads.length ?? 0);
   }
 
-  /** Notes a call that ran in place. */
-  countInPlace(failed: boolean): void {
-    this.#meter.ranInPlace(failed);
+  /** Counts calls that run in place. */
+  countInPlace(tasks: readonly Task[]): void {
+    for (const task of tasks) task.onSettled = this.#meter.settledInPlace;
   }
 
   /** Runs the calls when a thread is free; they settle by themselves. */
   submit(group: TaskGroup): void {
+    for (const task of group.tasks) task.onSettled = this.#meter.settled;
+    this.#waiting.add(group);
     const submitted = this.#meter.submitted(group.tasks.length);
     // P1
     this.#semaphore.acquire((permit) => {
+      this.#waiting.delete(group);
       const tasks = group.tasks.filter((task) => !task.isSettled);
-      this.#meter.dispatched(group.tasks, tasks.length, submitted);
+      this.#meter.dispatched(group.tasks.length, tasks.length, submitted);
       if (tasks.length === 0) permit.done();
       else void this.#send(tasks, group, () => permit.done());
     });
@@ -91,10 +95,7 @@ export class WorkerPool implements WorkerPoolPort {
     const leftover = "reply" in answer ? await run.answered(answer.reply) : await run.broke(answer.error);
     if (run.lostThread) this.#meter.restarted();
     this.#runs.delete(run.message.id);
-    this.#meter.ended(
-      tasks.length,
-      tasks.filter((task) => task.isSettled),
-    );
+    this.#meter.ended(tasks.length);
     if ("reply" in answer) group.onRun?.(answer.reply.runMs);
     if (leftover.alone) for (const task of leftover.tasks) this.submit({ ...group, tasks: [task] });
     else if (leftover.tasks.length > 0) this.submit({ ...group, tasks: leftover.tasks });
@@ -163,12 +164,12 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   async close(): Promise<void> {
-    const { size } = this.#runs;
     const why = "The pool of worker threads was closed before the call had ended.";
-    const piscina = await this.#opening?.catch(() => undefined);
-    if (size > 0) this.#abandon(new DurableError("ERR_WORKER_POOL_CLOSED", why));
-    this.#open = undefined;
-    this.#opening = undefined;
+    const error = new DurableError("ERR_WORKER_POOL_CLOSED", why);
+    for (const { tasks } of this.#waiting) for (const task of tasks) task.fail(error);
+    const opening = this.#opening;
+    this.#abandon(error);
+    const piscina = await opening?.catch(() => undefined);
     await piscina?.destroy();
   }
 

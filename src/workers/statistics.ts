@@ -1,5 +1,4 @@
 import type { WorkerStatistics } from "../core/worker-pools.ts";
-import type { Task } from "./task.ts";
 
 /** Counts what a pool does. */
 export class PoolMeter {
@@ -23,13 +22,10 @@ export class PoolMeter {
   }
 
   /** They wait no more; `sent` of them are still wanted. */
-  dispatched(tasks: readonly Task[], sent: number, submittedMs: number): void {
-    this.#counts.waiting -= tasks.length;
+  dispatched(waited: number, sent: number, submittedMs: number): void {
+    this.#counts.waiting -= waited;
     this.#counts.waitMs += performance.now() - submittedMs;
     this.#running += sent;
-    const dropped = tasks.length - sent;
-    this.#counts.tasks += dropped;
-    this.#counts.failures += dropped;
     if (sent > 0) this.#counts.messages++;
   }
 
@@ -44,17 +40,21 @@ export class PoolMeter {
     if (--this.#messagesRunning === 0) this.#busyMs += performance.now() - this.#busySinceMs;
   }
 
-  /** What became of its calls is known; those that are sent again are not among `settled`. */
-  ended(sent: number, settled: readonly Task[]): void {
+  /** Its calls run no more. */
+  ended(sent: number): void {
     this.#running -= sent;
-    this.#counts.tasks += settled.length;
-    for (const task of settled) if (task.hasFailed) this.#counts.failures++;
   }
 
-  ranInPlace(failed: boolean): void {
+  /** What became of a call is known. */
+  readonly settled = (failed: boolean): void => {
+    this.#counts.tasks++;
+    if (failed) this.#counts.failures++;
+  };
+
+  readonly settledInPlace = (failed: boolean): void => {
     this.#counts.tasksInPlace++;
     if (failed) this.#counts.failures++;
-  }
+  };
 
   /** A thread died, or was ended. */
   restarted(): void {

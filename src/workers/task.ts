@@ -29,6 +29,8 @@ export class Task {
   readonly result: Promise<unknown>;
   /** Called when it has settled before its thread had said so: nobody waits for it any more. */
   onUnwanted: (() => void) | undefined;
+  /** Called when it settles, before its caller knows. */
+  onSettled: ((failed: boolean) => void) | undefined;
   /** How often its thread died before it had begun. */
   crashesBefore = 0;
   readonly #operation: ActiveOperation | undefined;
@@ -36,7 +38,6 @@ export class Task {
   readonly #signals: readonly AbortSignal[];
   readonly #errors: readonly ErrorClass[];
   #settledAtMs: number | undefined;
-  #failed = false;
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
@@ -82,23 +83,17 @@ export class Task {
     return this.#settledAtMs === undefined ? 0 : performance.now() - this.#settledAtMs;
   }
 
-  get hasFailed(): boolean {
-    return this.#failed;
-  }
-
   /** The signal of the step around it, or a signal of the caller's. */
   get signal(): AbortSignal | undefined {
     return this.#signals.length > 1 ? AbortSignal.any([...this.#signals]) : this.#signals[0];
   }
 
   succeed(value: unknown): void {
-    if (this.#settle()) this.#resolve(value);
+    if (this.#settle(false)) this.#resolve(value);
   }
 
   fail(error: unknown): void {
-    if (!this.#settle()) return;
-    this.#failed = true;
-    this.#reject(error);
+    if (this.#settle(true)) this.#reject(error);
   }
 
   /** As `fail`, for something that a thread threw. */
@@ -114,9 +109,10 @@ export class Task {
   }
 
   // K1, K2
-  #settle(): boolean {
+  #settle(failed: boolean): boolean {
     if (this.#settledAtMs !== undefined) return false;
     this.#settledAtMs = performance.now();
+    this.onSettled?.(failed);
     for (const signal of this.#signals ?? []) signal.removeEventListener("abort", this);
     return true;
   }

@@ -19,6 +19,8 @@ export interface Leftover {
 
 /** A call whose threads die before it begins is given up after so many of them. */
 const MAX_CRASHES_BEFORE = 3;
+/** With a time-out, a module that takes longer than this to load will not come. */
+const LOAD_LIMIT_MS = 60_000;
 /** Posts are on their way already when a reply or a death is known; this long they are waited for. */
 const POST_WAIT_MS = 5_000;
 
@@ -170,24 +172,35 @@ export class ThreadRun {
   }
 
   #check(): void {
-    const { timeoutMs, graceMs } = this.#limits;
     const stage = this.#stage;
-    const task = stage > 0 ? this.#tasks[stage - 1] : undefined;
     const forMs = elapsedMs(Atomics.load(this.message.cells, Cell.SINCE_MS));
-    if (task?.isSettled === true) {
-      // It may have ended well, and not been told of yet.
+    if (stage === Stage.LOADING) this.#checkLoading(forMs);
+    else if (stage > 0) this.#checkCall(this.#tasks[stage - 1] as Task, forMs);
+    else if (this.#limits.timeoutMs !== undefined) this.#checkIn(this.#limits.timeoutMs);
+  }
+
+  /** To load a module is no part of a call: a thread does it once, and a busy machine may take long. */
+  #checkLoading(forMs: number): void {
+    const limitMs = Math.max(LOAD_LIMIT_MS, this.#limits.timeoutMs ?? 0);
+    if (forMs < limitMs) {
+      // The call may begin at any time, and its own limit counts from then.
+      this.#checkIn(Math.min(limitMs - forMs, this.#limits.timeoutMs ?? this.#limits.graceMs));
+      return;
+    }
+    for (const task of this.#tasks) task.giveUp(new WorkerTimeoutError(task.call, limitMs));
+    this.#end();
+  }
+
+  #checkCall(task: Task, forMs: number): void {
+    const { timeoutMs, graceMs } = this.#limits;
+    if (task.isSettled) {
+      // It may have ended well, and its thread not have said so yet.
       const leftMs = graceMs - Math.min(task.settledForMs, forMs);
       if (leftMs > 0) this.#checkIn(leftMs);
       else this.#end();
-    } else if (timeoutMs === undefined) {
-      return;
-    } else if (stage === Stage.NOT_BEGUN || stage === Stage.BETWEEN_CALLS || forMs < timeoutMs) {
-      this.#checkIn(stage > 0 || stage === Stage.LOADING ? timeoutMs - forMs : timeoutMs);
-    } else if (task !== undefined) {
-      task.giveUp(new WorkerTimeoutError(task.call, timeoutMs));
-    } else {
-      for (const one of this.#tasks) one.giveUp(new WorkerTimeoutError(one.call, timeoutMs));
-      this.#end();
+    } else if (timeoutMs !== undefined) {
+      if (forMs < timeoutMs) this.#checkIn(timeoutMs - forMs);
+      else task.giveUp(new WorkerTimeoutError(task.call, timeoutMs));
     }
   }
 

@@ -175,7 +175,8 @@ class Calls implements WorkerFunctionPort {
 
   async #runInPlace(tasks: readonly Task[], pool: WorkerPool, gauge: Gauge): Promise<void> {
     const { timeoutMs } = this.#settings;
-    gauge.note(await runInPlace(tasks, timeoutMs, (task) => pool.countInPlace(task.hasFailed)));
+    pool.countInPlace(tasks);
+    gauge.note(await runInPlace(tasks, timeoutMs));
   }
 
   #isInPlace(gauge: Gauge): boolean {

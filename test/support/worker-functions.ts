@@ -1,6 +1,6 @@
 /** What the tests of worker threads run on them. */
 import { threadId } from "node:worker_threads";
-import { transfer, workerTask } from "../../src/workers.ts";
+import { transfer, workers, workerTask } from "../../src/workers.ts";
 
 export function double(n: number): number {
   return n * 2;
@@ -149,3 +149,9 @@ export async function obey(item: { do: "double" | "exit" | "throw" | "spin" | "r
 }
 
 export const constant = 42;
+
+/** Calls a function of this module through `workers`, from a thread. */
+export function callDouble(n: number): Promise<number> {
+  const options = { mode: "threads", threads: 1 } as const;
+  return workers<{ double(n: number): number }>(new URL(import.meta.url), options).double(n);
+}
