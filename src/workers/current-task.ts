@@ -11,6 +11,8 @@ export interface WorkerTask {
    * time; code that ignores it is ended with its thread.
    */
   readonly signal: AbortSignal;
+  /** Which attempt of the step the call is made in, from 1 on. 1 outside of steps. */
+  readonly attempt: number;
 }
 
 const KEY = Symbol.for("durable-fanout.worker-task");
@@ -74,4 +76,5 @@ const NO_TASK: WorkerTask = {
   get signal() {
     return new AbortController().signal;
   },
+  attempt: 1,
 };

@@ -89,6 +89,10 @@ class TaskInPlace implements WorkerTask {
     };
   }
 
+  get attempt(): number {
+    return this.#task.attempt;
+  }
+
   get signal(): AbortSignal {
     return this.#task.signal ?? new AbortController().signal;
   }

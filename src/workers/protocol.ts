@@ -9,6 +9,8 @@ export interface WorkerMessage {
   readonly name: string;
   /** The arguments of each call. */
   readonly calls: readonly (readonly unknown[])[];
+  /** Which attempt of its step each call is made in. */
+  readonly attempts: readonly number[];
   /** Shared by both threads while the message is at work; see `Cell`. */
   readonly cells: Int32Array<SharedArrayBuffer>;
 }

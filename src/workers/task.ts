@@ -26,6 +26,8 @@ export class Task {
   readonly args: readonly unknown[];
   readonly moved: readonly Transferable[];
   readonly call: CallName;
+  /** Which attempt of its step it is made in; 1 outside of steps. */
+  readonly attempt: number;
   readonly result: Promise<unknown>;
   /** Called when it has settled before its thread had said so: nobody waits for it any more. */
   onUnwanted: (() => void) | undefined;
@@ -50,6 +52,7 @@ export class Task {
     // Kept, since another function may be given something under the same operation later on.
     this.#given = this.#operation?.given;
     const { attempt, operationName } = this.#operation ?? {};
+    this.attempt = attempt ?? 1;
     this.call = { module, function: name, item, step: attempt === undefined ? undefined : operationName };
     this.#errors = errors;
     this.result = new Promise((resolve, reject) => {

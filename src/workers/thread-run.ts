@@ -46,7 +46,14 @@ export class ThreadRun {
   constructor(id: number, tasks: readonly Task[], limits: RunLimits, kill: () => void) {
     const { module, function: name } = (tasks[0] as Task).call;
     const cells = new Int32Array(new SharedArrayBuffer((Cell.UNWANTED + tasks.length) * Int32Array.BYTES_PER_ELEMENT));
-    this.message = { id, module, name, calls: tasks.map(({ args }) => args), cells };
+    this.message = {
+      id,
+      module,
+      name,
+      calls: tasks.map(({ args }) => args),
+      attempts: tasks.map(({ attempt }) => attempt),
+      cells,
+    };
     this.moved = tasks.flatMap(({ moved }) => moved);
     this.#tasks = tasks;
     this.#limits = limits;

@@ -9,6 +9,7 @@ type Post = (post: WorkerPost, message: WorkerMessage) => void;
 
 /** What the function of one call may use, on its thread. */
 export class ThreadTask implements WorkerTask {
+  readonly attempt: number;
   readonly logger: Required<GivenLogger>;
   readonly #message: WorkerMessage;
   readonly #call: number;
@@ -17,6 +18,7 @@ export class ThreadTask implements WorkerTask {
   #ended = false;
 
   constructor(message: WorkerMessage, call: number, post: Post) {
+    this.attempt = message.attempts[call] ?? 1;
     this.#message = message;
     this.#call = call;
     this.#post = post;
