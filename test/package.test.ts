@@ -1,14 +1,18 @@
 import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PRINTED, writeWorkerPrograms } from "./support/packed-workers.ts";
 
 const root = join(import.meta.dirname, "..");
 const project = mkdtempSync(join(tmpdir(), "durable-fanout-package-"));
 const aliased = mkdtempSync(join(tmpdir(), "durable-fanout-alias-"));
 const beside = mkdtempSync(join(tmpdir(), "durable-fanout-beside-"));
+const bundles = mkdtempSync(join(tmpdir(), "durable-fanout-bundles-"));
 let tarball: string;
 
 function run(command: string, args: readonly string[], cwd: string, variables: Record<string, string> = {}): string {
@@ -59,10 +63,11 @@ beforeAll(() => {
     `import { withDurableExecution } from "durable-fanout";
      export const handler = withDurableExecution(async (event, ctx) => {${HANDLER_BODY}});`,
   );
+  writeWorkerPrograms(project);
 }, 180_000);
 
 afterAll(() => {
-  for (const folder of [project, aliased, beside]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of [project, aliased, beside, bundles]) rmSync(folder, { recursive: true, force: true });
 });
 
 const expected = { status: "SUCCEEDED", result: "[1,4,9]" };
@@ -85,6 +90,26 @@ test("the packed command runs a handler of the project", () => {
     type: "finished",
     execution: { status: "SUCCEEDED" },
     result: [16],
+  });
+});
+
+describe("functions run on worker threads", () => {
+  test.each(["main.mjs", "main.cjs"])("in an empty project, from %s", async (program) => {
+    expect(await runAside(process.execPath, [program], project)).toBe(PRINTED);
+  });
+
+  test.each(["esm", "cjs"] as const)("from a bundle of esbuild in a folder without packages (%s)", async (format) => {
+    const { durableFanout } = createRequire(join(project, "main.cjs"))("durable-fanout/esbuild");
+    const bare = join(bundles, format);
+    const extension = format === "esm" ? ".mjs" : ".cjs";
+    await build({
+      ...{ absWorkingDir: project, entryPoints: ["source/main.ts"], outdir: join(project, format) },
+      ...{ bundle: true, platform: "node", format, outExtension: { ".js": extension }, logLevel: "error" },
+      plugins: [durableFanout()],
+    });
+    // As a zip is unpacked: elsewhere, and nothing beside it.
+    renameSync(join(project, format), bare);
+    expect(await runAside(process.execPath, [`main${extension}`], bare)).toBe(PRINTED);
   });
 });
 
