@@ -92,3 +92,15 @@ test("a stream in batches, and a redrive of it, killed at any time: the same ans
   expect([...again].filter((order) => order % 3 !== 0)).toEqual([]);
   expect(again.size).toBe(failing);
 });
+
+test("functions on worker threads, killed while they compute: the same answer, and nothing acknowledged runs again", {
+  timeout: 120_000,
+}, async () => {
+  const folder = temporaryFolder();
+  const [db, log] = [join(folder, "killed.db"), join(folder, "log")];
+  const event = JSON.stringify({ log, count: 60, stepMs: 40 });
+  const command = ["run", HANDLERS, "--export", "grinding", "--event", event, "--name", "orders"];
+  const end = await runKilled([command], 3, { db, log, name: "orders" });
+  expect(end).toMatchObject({ execution: { status: "SUCCEEDED" }, result: (59 * 60 * 119) / 6 });
+  expect(new Set(linesOf(log)).size).toBe(60);
+});

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRetryStrategy, JitterStrategy, withDurableExecution } from "../../src/index.ts";
+import { workers } from "../../src/workers.ts";
 
 interface OrdersEvent {
   /** Each run of a step is a line of this file. */
@@ -55,4 +56,15 @@ export const orders = withDurableExecution(async ({ log, count, stepMs, broken }
     priced: prices.successCount,
     failed: prices.failureCount,
   }));
+});
+
+const grinder = workers<typeof import("./kill-grinder.ts")>(new URL("./kill-grinder.ts", import.meta.url), {
+  ...{ mode: "threads", threads: 2 },
+});
+
+/** Grinds orders on threads, in batches, and adds up what comes of it. */
+export const grinding = withDurableExecution(async ({ log, count, stepMs }: OrdersEvent, ctx) => {
+  const all = Array.from({ length: count }, (_, order) => ({ order, log, ms: stepMs }));
+  const ground = await ctx.map("orders", all, grinder.grind, { batch: 5 });
+  return ground.getResults().reduce((sum, square) => sum + square, 0);
 });

@@ -155,3 +155,9 @@ export function callDouble(n: number): Promise<number> {
   const options = { mode: "threads", threads: 1 } as const;
   return workers<{ double(n: number): number }>(new URL(import.meta.url), options).double(n);
 }
+
+/** Fails until the attempt of this number. */
+export function succeedAt(attempt: number): number {
+  if (workerTask().attempt < attempt) throw new Error("not yet");
+  return workerTask().attempt;
+}

@@ -64,6 +64,16 @@ describe("a step", () => {
     expect(run.updates.filter(({ Action }) => Action === "RETRY").length).toBe(attempts - 1);
   });
 
+  test.each(["threads", "inline"] as const)("tells the function which attempt it is (%s)", async (mode) => {
+    const { succeedAt } = threads({ mode });
+    const run = await runOurs(async (_, context) => [
+      await context.step("alone", () => succeedAt(2)),
+      ...(await context.map([1, 3], succeedAt, { batch: 2 })).getResults(),
+    ]);
+    expect(run.result).toEqual([2, 1, 3]);
+    expect(await succeedAt(1)).toBe(1);
+  });
+
   test("whose thread dies is tried again by its strategy", async () => {
     const run = await runOurs(async (_, context) =>
       context.step("s", ({ attempt }) => (attempt < 3 ? exit(attempt) : double(5)), {
