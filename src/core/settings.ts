@@ -39,6 +39,12 @@ export interface RuntimeOptions {
      * 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
+    /**
+     * Leave out the START of a step, condition or context that ends before anything inside it is sent: fewer updates and
+     * requests. An operation that runs is then not in the history until it ends, or something inside it is recorded.
+     * At-most-once steps and later attempts always send theirs. Default false. `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
+     */
+    elideStarts?: boolean;
   };
   /** How payloads are written: `json`, `compact` or `typed`. Default `compact`. `DURABLE_FANOUT_CODEC` */
   codec?: CodecName;
@@ -90,6 +96,7 @@ export interface Settings {
     readonly maxBytes: number;
     readonly maxUpdates: number;
     readonly maxUnacknowledged: number;
+    readonly elideStarts: boolean;
   };
   readonly codec: CodecName;
   readonly quotas: {
@@ -182,6 +189,7 @@ const WORD_RULES = {
 };
 
 const BATCH_VARIABLE = "DURABLE_FANOUT_BATCH";
+const ELIDE_STARTS_VARIABLE = "DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS";
 const LOG_USAGE_VARIABLE = "DURABLE_FANOUT_LOG_USAGE";
 
 /** The environment variables that override settings, by the settings' paths in `runtime`: `checkpoint.maxBytes`. */
@@ -191,12 +199,13 @@ export function settingVariables(): ReadonlyMap<string, string> {
     ...rules.map(({ path, variable }): [string, string] => [path, variable]),
     ["batch", BATCH_VARIABLE],
     ["logUsage", LOG_USAGE_VARIABLE],
+    ["checkpoint.elideStarts", ELIDE_STARTS_VARIABLE],
   ]);
 }
 
 const KNOWN: Record<string, readonly string[]> = {
   "": ["concurrency", "batch", "checkpoint", "codec", "quotas", "logUsage", "suspension"],
-  checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged"],
+  checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged", "elideStarts"],
   quotas: ["payloadBytes", "operations", "dataBytes", "onExceed"],
   suspension: ["graceMs", "reserveMs"],
 };
@@ -243,6 +252,12 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
       maxBytes: readNumber(NUMBER_RULES.maxBytes, options.checkpoint?.maxBytes, environment),
       maxUpdates: readNumber(NUMBER_RULES.maxUpdates, options.checkpoint?.maxUpdates, environment),
       maxUnacknowledged: readNumber(NUMBER_RULES.maxUnacknowledged, options.checkpoint?.maxUnacknowledged, environment),
+      elideStarts: readSwitch(
+        "checkpoint.elideStarts",
+        ELIDE_STARTS_VARIABLE,
+        options.checkpoint?.elideStarts,
+        environment,
+      ),
     },
     codec: readWord(WORD_RULES.codec, options.codec, environment) ?? "compact",
     quotas: {

@@ -39,7 +39,10 @@ const ENVELOPE_BYTES = 100;
  * C3  There is no idle window: the first update of an idle coalescer leaves at the end of the same turn of the event
  *     loop, with all that this turn queued.
  * C4  A request holds at most `maxUpdates` and `maxBytes`, but always one update.
- * C5  After `close`, a failure or the service's own close nothing is accepted, and no callback is called.
+ * C5  A held START leaves right before the first update of an operation inside it, or of its own that is not its end;
+ *     its end takes its place. What is still held when the invocation ends is never sent: nothing of it is recorded,
+ *     so that it begins anew.
+ * C6  After `close`, a failure or the service's own close nothing is accepted, and no callback is called.
  */
 export class Coalescer {
   readonly #options: CoalescerOptions;
@@ -47,6 +50,7 @@ export class Coalescer {
   #queue: Entry[] = [];
   #cursor = 0;
   #polls: (() => void)[] = [];
+  readonly #held = new Map<string, OperationUpdate>();
   #scheduled = false;
   #inFlight = false;
   #open = true;
@@ -65,14 +69,37 @@ export class Coalescer {
 
   /** Queues an update; `acknowledged` is called once it is recorded, or never. */
   enqueue(update: OperationUpdate, acknowledged?: () => void): void {
-    if (!this.#open || this.#sealed) return; // C5
+    if (!this.#open || this.#sealed) return; // C6
+    if (this.#held.size > 0) this.#release(update);
     this.#queue.push({ update, bytes: updateBytes(update), acknowledged });
     this.#schedule();
   }
 
+  /** Keeps the START of a new step or context back until something makes it necessary. */ // C5
+  hold(start: OperationUpdate): void {
+    if (!this.#open || this.#sealed || start.Id === undefined) return; // C6
+    this.#held.set(start.Id, start);
+  }
+
+  #release(update: OperationUpdate): void {
+    if (update.Id !== undefined && (update.Action === "SUCCEED" || update.Action === "FAIL")) {
+      this.#held.delete(update.Id);
+    } else this.#releaseStart(update.Id);
+    this.#releaseStart(update.ParentId);
+  }
+
+  /** Queues a START that is held, after those of the contexts around it. */
+  #releaseStart(id: string | undefined): void {
+    const start = id === undefined ? undefined : this.#held.get(id);
+    if (id === undefined || start === undefined) return;
+    this.#held.delete(id);
+    this.#releaseStart(start.ParentId);
+    this.#queue.push({ update: start, bytes: updateBytes(start), acknowledged: undefined });
+  }
+
   /** Asks the service for changes: calls back after the next request, an empty one if nothing is queued. */
   poll(answered: () => void): void {
-    if (!this.#open || this.#sealed) return; // C5
+    if (!this.#open || this.#sealed) return; // C6
     this.#polls.push(answered);
     this.#schedule();
   }
@@ -80,6 +107,7 @@ export class Coalescer {
   /** Accepts nothing more; what is queued is still sent. */
   seal(): void {
     this.#sealed = true;
+    this.#held.clear(); // C5
     this.#polls = [];
   }
 
@@ -186,6 +214,7 @@ export class Coalescer {
   /** Sends nothing more; what is queued is dropped, and its callbacks with it. */
   close(): void {
     this.#open = false;
+    this.#held.clear();
     this.#inFlight = false;
     this.#queue = [];
     this.#cursor = 0;

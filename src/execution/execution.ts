@@ -200,6 +200,13 @@ export class Execution {
     if (!scope.isOver) this.#coalescer.enqueue(update);
   }
 
+  /** Records that an operation begins; with `elideStarts` that may be left to what follows. */
+  recordStart(scope: Scope, update: OperationUpdate): void {
+    if (scope.isOver) return;
+    if (this.settings.checkpoint.elideStarts) this.#coalescer.hold(update);
+    else this.#coalescer.enqueue(update);
+  }
+
   /** Queues an update and resolves when it is recorded, with `value`; never, if that cannot happen any more. */
   recorded<T = void>(scope: Scope, update: OperationUpdate, value?: T): Promise<T> {
     return new Promise((resolve) => {

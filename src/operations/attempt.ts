@@ -39,7 +39,11 @@ export async function runAttempt(
   execution.countExecuting(scope, 1);
   placeOf(scope)?.trust();
   if (announcement === "awaited") await execution.recorded(scope, update(operation, "START"));
-  else if (announcement === "queued") execution.record(scope, update(operation, "START"));
+  else if (announcement === "queued") {
+    // The service knows of an operation that is tried again, and waits for its START.
+    if (attempt === 1) execution.recordStart(scope, update(operation, "START"));
+    else execution.record(scope, update(operation, "START"));
+  }
   const { observer } = execution;
   if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {

@@ -86,7 +86,7 @@ export async function runChild(execution: Execution, scope: Scope, plan: ChildPl
     case "rebuild":
       return rebuild(operation, plan, decision.record);
     case "run":
-      if (decision.announce && !plan.virtual) execution.record(scope, update(operation, "START"));
+      if (decision.announce && !plan.virtual) execution.recordStart(scope, update(operation, "START"));
       return runLive(operation, plan, decision.mode);
   }
 }

@@ -81,6 +81,13 @@ const rules: Rule[] = [
     good: ["error", "warn", "off"],
   },
   {
+    path: "checkpoint.elideStarts",
+    variable: "DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS",
+    allowed: "true, false",
+    bad: ["yes", 1],
+    good: [true, false],
+  },
+  {
     path: "logUsage",
     variable: "DURABLE_FANOUT_LOG_USAGE",
     allowed: "true, false",
@@ -175,7 +182,7 @@ test.each([
   ],
   [
     { checkpoint: { maxByte: 5 } },
-    'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged.',
+    'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged, elideStarts.',
   ],
   [
     { quotas: { operation: 5 } },

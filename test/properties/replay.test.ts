@@ -48,6 +48,7 @@ async function observe(
   graceMs: number,
   cut: readonly Cut[],
   looks = Number.POSITIVE_INFINITY,
+  elideStarts = false,
 ): Promise<Observed> {
   const seen = new Observations();
   const ended = new Set<string>();
@@ -70,6 +71,7 @@ async function observe(
   };
   const runtime: RuntimeOptions = {
     suspension: { graceMs, reserveMs: 1_000 },
+    checkpoint: { elideStarts },
     quotas: { payloadBytes: PAYLOAD_BYTES },
   };
   const lambda = withRuntime(handler, { runtime });
@@ -91,16 +93,23 @@ async function observe(
 describe("whatever is cut off when", () => {
   test("a workflow sees the same, ends the same, and replays without a word", async () => {
     await fc.assert(
-      fc.asyncProperty(workflow, fc.nat(1), cuts, looks, async (nodes, graceMs, cut, looks) => {
-        const { run, seen, replayed, updatesOfReplay } = await observe(nodes, graceMs, cut, looks);
-        expect(seen.contradictions).toEqual([]);
-        expect(run.outcome.status).toBe("SUCCEEDED");
-        expect(replayed).toEqual({ Status: "SUCCEEDED", Result: run.outcome.result });
-        expect(updatesOfReplay).toEqual([]);
-        if ((cut.length === 0 && looks === Number.POSITIVE_INFINITY) || !isDeterministic(nodes)) return;
-        const uninterrupted = await observe(nodes, graceMs, []);
-        expect(run.result).toEqual(uninterrupted.run.result);
-      }),
+      fc.asyncProperty(
+        workflow,
+        fc.nat(1),
+        cuts,
+        looks,
+        fc.boolean(),
+        async (nodes, graceMs, cut, looks, elideStarts) => {
+          const { run, seen, replayed, updatesOfReplay } = await observe(nodes, graceMs, cut, looks, elideStarts);
+          expect(seen.contradictions).toEqual([]);
+          expect(run.outcome.status).toBe("SUCCEEDED");
+          expect(replayed).toEqual({ Status: "SUCCEEDED", Result: run.outcome.result });
+          expect(updatesOfReplay).toEqual([]);
+          if ((cut.length === 0 && looks === Number.POSITIVE_INFINITY) || !isDeterministic(nodes)) return;
+          const uninterrupted = await observe(nodes, graceMs, []);
+          expect(run.result).toEqual(uninterrupted.run.result);
+        },
+      ),
       // With a limit, a workflow that hangs is made smaller like any other that fails.
       { numRuns: RUNS, examples: FOUND, timeout: 20_000 },
     );
