@@ -1,0 +1,138 @@
+// One measurement in a process of its own: node bench/workers-case.ts '{"what":"map", …}'. Prints its figures as JSON.
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { closeWorkers, transfer, workerStatistics, workers } from "../src/workers.ts";
+import { BareService } from "./service.ts";
+import { type BenchHandler, subjects } from "./subjects.ts";
+import { spin } from "./workers-tasks.ts";
+
+export type Case =
+  | {
+      what: "map";
+      on: "official" | "inline" | "threads";
+      threads: number;
+      items: number;
+      rounds: number;
+      batch: number;
+    }
+  | { what: "calls"; on: "inline" | "threads"; inFlight: number; calls: number; rounds: number; perMessage: number }
+  | { what: "memory"; threads: number }
+  | { what: "buffer"; megabytes: number; moved: boolean };
+
+export type Figures = Record<string, number>;
+
+const LIFTED = { quotas: { operations: 1e9, dataBytes: 1e12 } } as const;
+const RESOLUTION_MS = 1;
+
+const load = (mode: "inline" | "threads", threads: number) =>
+  workers<typeof import("./workers-tasks.ts")>(new URL("./workers-tasks.ts", import.meta.url), { mode, threads });
+
+/** Starts the threads, so that no case pays for that. */
+async function warm(score: ReturnType<typeof load>, threads: number): Promise<void> {
+  await Promise.all(Array.from({ length: threads * 500 }, () => score.spin(20_000)));
+}
+
+/** As often as a thread has run it, so that it is compiled as well. */
+function warmHere(): void {
+  for (let call = 0; call < 500; call++) spin(20_000);
+}
+
+async function measureMap(given: Extract<Case, { what: "map" }>): Promise<Figures> {
+  const { on, threads, items, rounds, batch } = given;
+  const score = load(on === "inline" ? "inline" : "threads", threads);
+  if (on === "threads") await warm(score, threads);
+  else warmHere();
+  const list = Array.from({ length: items }, () => rounds);
+  const config = batch === 0 ? {} : { batch };
+  const handler: BenchHandler = async (_, context) => {
+    const result = await (on === "threads"
+      ? context.map("map", list, score.spin, config)
+      : context.map("map", list, (item, n) => item.step("spin", async () => spin(n)), config));
+    return result.successCount;
+  };
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  // The first sample of a histogram that has just been enabled is of nothing.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  delay.reset();
+  const startMs = performance.now();
+  const sdk = on === "official" ? "official" : "ours";
+  const done = await subjects[sdk](handler, new BareService({}), LIFTED);
+  const wallMs = performance.now() - startMs;
+  // A loop that never had a turn shows that only now.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  delay.disable();
+  if (done !== items) throw new Error(`${done} of ${items} items ended.`);
+  return { wallMs, delayP99Ms: delay.percentile(99) / 1e6, delayMaxMs: delay.max / 1e6 };
+}
+
+async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Figures> {
+  const { on, inFlight, calls, rounds, perMessage } = given;
+  const score = load("threads", 2);
+  if (on === "threads") await warm(score, 2);
+  else warmHere();
+  const once = async (): Promise<void> => {
+    if (on === "inline") for (let call = 0; call < perMessage; call++) spin(rounds);
+    else if (perMessage === 1) await score.spin(rounds);
+    else await runTogether(score, rounds, perMessage);
+  };
+  let left = Math.ceil(calls / perMessage);
+  const messages = left;
+  const cpu = process.threadCpuUsage();
+  const startMs = performance.now();
+  const lane = async (): Promise<void> => {
+    while (left-- > 0) await once();
+  };
+  await Promise.all(Array.from({ length: inFlight }, lane));
+  const wallMs = performance.now() - startMs;
+  const { user, system } = process.threadCpuUsage(cpu);
+  const count = messages * perMessage;
+  return { wallMicros: (wallMs * 1_000) / count, mainMicros: (user + system) / count };
+}
+
+/** As a batch does it: the calls of many items in one message. */
+function runTogether(score: ReturnType<typeof load>, rounds: number, count: number): Promise<unknown> {
+  const [key] = Object.getOwnPropertySymbols(score.spin);
+  const port = Reflect.get(score.spin, key as symbol) as { runBatch(items: readonly unknown[]): Promise<unknown> };
+  return port.runBatch(Array.from({ length: count }, () => rounds));
+}
+
+async function measureMemory({ threads }: Extract<Case, { what: "memory" }>): Promise<Figures> {
+  globalThis.gc?.();
+  const before = process.memoryUsage().rss;
+  if (threads > 0) await warm(load("threads", threads), threads);
+  globalThis.gc?.();
+  return { rssMB: (process.memoryUsage().rss - before) / 1e6, threads: workerStatistics()?.threads ?? 0 };
+}
+
+async function measureBuffer({ megabytes, moved }: Extract<Case, { what: "buffer" }>): Promise<Figures> {
+  const score = load("threads", 1);
+  await warm(score, 1);
+  const RUNS = 20;
+  let bytes = new Uint8Array(megabytes * 1_000_000);
+  const startMs = performance.now();
+  for (let run = 0; run < RUNS; run++) {
+    bytes = (moved ? await score.touchAndMove(transfer(bytes)) : await score.touch(bytes)) as typeof bytes;
+  }
+  const wallMs = (performance.now() - startMs) / RUNS;
+  if (bytes[0] !== RUNS) throw new Error(`The buffer was touched ${bytes[0]} times.`);
+  return { wallMs };
+}
+
+async function measure(given: Case): Promise<Figures> {
+  switch (given.what) {
+    case "map":
+      return measureMap(given);
+    case "calls":
+      return measureCalls(given);
+    case "memory":
+      return measureMemory(given);
+    case "buffer":
+      return measureBuffer(given);
+  }
+}
+
+if (import.meta.main) {
+  const figures = await measure(JSON.parse(process.argv[2] ?? "") as Case);
+  await closeWorkers();
+  console.log(JSON.stringify(figures));
+}
