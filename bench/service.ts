@@ -11,24 +11,42 @@ import type {
 
 export const ARN = "arn:aws:lambda:us-east-1:123456789012:function:bench:1/durable-execution/bench/1";
 
+export interface ServiceOptions {
+  /** Milliseconds until a checkpoint is answered. Default 0. */
+  readonly latencyMs?: number;
+  /** Whether a later invocation will be told of what this one recorded. Default false: what has ended is forgotten. */
+  readonly keep?: boolean;
+}
+
 /**
- * The least service that both SDKs run on: it keeps operations in a map and answers at once (or after `latencyMs`).
- * No validation, no timers, no history, so that what is measured is the SDK. It counts what it is sent.
+ * The least service that both SDKs run on: it answers at once (or after `latencyMs`), validates nothing, and lets time
+ * pass only when told to. It counts what it is sent, and the processor time that it takes itself.
  */
 export class BareService implements DurableExecutionClient {
   readonly operations = new Map<string, WireOperation>();
+  invocations = 0;
   requests = 0;
   updates = 0;
-  /** Bytes of all request bodies; counted only on demand, since counting costs more than serving. */
+  /** Operations that were begun. */
+  begun = 0;
+  /** Second and later attempts of steps. */
+  retries = 0;
+  /** Bytes of all request bodies as JSON. */
   bytes = 0;
-  /** Epoch milliseconds of the first acknowledged step, for the time to the first durable result. */
-  firstResult: number | undefined;
-  readonly #countBytes: boolean;
+  /** Bytes of payloads and errors, as the quota and the price count them. */
+  dataBytes = 0;
+  /** When the first finished step was acknowledged, as `performance.now()` says it. */
+  firstResultAt: number | undefined;
+  /** Microseconds that the service itself computed on the thread that it shares with the SDK. */
+  ownMicros = 0;
+  #stepsDone = 0;
+  #halfway: { readonly steps: number; readonly operations: WireOperation[] } | undefined;
+  readonly #keep: boolean;
   readonly #latencyMs: number;
 
-  constructor(input: unknown, options: { countBytes?: boolean; latencyMs?: number } = {}) {
-    this.#countBytes = options.countBytes ?? false;
-    this.#latencyMs = options.latencyMs ?? 0;
+  constructor(input: unknown, { latencyMs = 0, keep = false }: ServiceOptions = {}) {
+    this.#latencyMs = latencyMs;
+    this.#keep = keep;
     this.operations.set("execution", {
       Id: "execution",
       Type: "EXECUTION",
@@ -40,26 +58,77 @@ export class BareService implements DurableExecutionClient {
 
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
     if (this.#latencyMs > 0) await sleep(this.#latencyMs);
-    const updates = request.Updates ?? [];
-    this.requests++;
-    this.updates += updates.length;
-    if (this.#countBytes) this.bytes += Buffer.byteLength(JSON.stringify(request));
-    const changed = new Map<string, WireOperation>();
-    for (const update of updates) {
-      const operation = apply(update, this.operations.get(update.Id as string));
-      this.operations.set(update.Id as string, operation);
-      changed.set(update.Id as string, operation);
-      if (operation.Type === "STEP" && operation.Status === "SUCCEEDED") this.firstResult ??= Date.now();
-    }
-    return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: [...changed.values()] } };
+    return this.#own(() => this.#record(request));
   }
 
   async getExecutionState(_: GetDurableExecutionStateRequest): Promise<GetDurableExecutionStateResponse> {
     return { Operations: [] };
   }
 
+  #own<T>(work: () => T): T {
+    const before = process.threadCpuUsage();
+    const result = work();
+    const { user, system } = process.threadCpuUsage(before);
+    this.ownMicros += user + system;
+    return result;
+  }
+
+  #record(request: CheckpointDurableExecutionRequest): CheckpointDurableExecutionResponse {
+    const updates = request.Updates ?? [];
+    this.requests++;
+    this.updates += updates.length;
+    this.bytes += Buffer.byteLength(JSON.stringify(request));
+    const changed = new Map<string, WireOperation>();
+    for (const update of updates) {
+      const id = update.Id as string;
+      const before = this.operations.get(id);
+      // A START may have been left out, so an operation is new when its first update is seen.
+      if (before === undefined) this.begun++;
+      if (update.Action === "RETRY") this.retries++;
+      this.dataBytes += dataBytes(update);
+      const operation = apply(update, before);
+      if (this.#keep || !isOver(operation)) this.operations.set(id, operation);
+      else this.operations.delete(id);
+      changed.set(id, operation);
+      if (operation.Type === "STEP" && operation.Status === "SUCCEEDED") this.#stepDone();
+    }
+    return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: [...changed.values()] } };
+  }
+
+  #stepDone(): void {
+    this.firstResultAt ??= performance.now();
+    this.#stepsDone++;
+    if (this.#halfway !== undefined && this.#halfway.steps === this.#stepsDone) {
+      this.#halfway.operations.push(...this.#recorded());
+    }
+  }
+
+  /** Remembers what is recorded when so many steps have succeeded; filled while a run goes on. */
+  snapshotAfter(steps: number): readonly WireOperation[] {
+    this.#halfway = { steps, operations: [] };
+    return this.#halfway.operations;
+  }
+
+  /** Time passes until every wait is over and every retry is due. */
+  elapse(): void {
+    this.#own(() => {
+      for (const [id, operation] of this.operations) {
+        if (operation.Type === "WAIT" && operation.Status === "STARTED") {
+          this.operations.set(id, { ...operation, Status: "SUCCEEDED", EndTimestamp: new Date() });
+        } else if (operation.Type === "STEP" && operation.Status === "PENDING") {
+          const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
+          this.operations.set(id, { ...operation, Status: "READY", StepDetails: details });
+        }
+      }
+    });
+  }
+
   /** What a later invocation would be told: descendants of finished contexts are left out, unless they are needed. */
   recorded(): WireOperation[] {
+    return this.#own(() => this.#recorded());
+  }
+
+  #recorded(): WireOperation[] {
     return [...this.operations.values()].filter((operation) => !this.#isPruned(operation));
   }
 
@@ -67,30 +136,54 @@ export class BareService implements DurableExecutionClient {
     for (let id = operation.ParentId; id !== undefined; ) {
       const parent = this.operations.get(id);
       if (parent === undefined) return false;
-      const isOver = parent.Status === "SUCCEEDED" || parent.Status === "FAILED";
-      if (isOver && parent.ContextDetails?.ReplayChildren !== true) return true;
+      if (isOver(parent) && parent.ContextDetails?.ReplayChildren !== true) return true;
       id = parent.ParentId;
     }
     return false;
   }
 }
 
-const STATUS = { START: "STARTED", SUCCEED: "SUCCEEDED", FAIL: "FAILED", RETRY: "READY", CANCEL: "CANCELLED" } as const;
+function isOver({ Status }: WireOperation): boolean {
+  return Status === "SUCCEEDED" || Status === "FAILED";
+}
+
+function dataBytes({ Payload, Error: error }: OperationUpdate): number {
+  const errorBytes = error === undefined ? 0 : Buffer.byteLength(JSON.stringify(error));
+  return errorBytes + (Payload === undefined ? 0 : Buffer.byteLength(Payload));
+}
+
+const STATUS = {
+  START: "STARTED",
+  SUCCEED: "SUCCEEDED",
+  FAIL: "FAILED",
+  RETRY: "PENDING",
+  CANCEL: "CANCELLED",
+} as const;
+
+const inSeconds = (seconds = 0): Date => new Date(Date.now() + seconds * 1_000);
 
 function apply(update: OperationUpdate, before: WireOperation | undefined): WireOperation {
-  const { Id, ParentId, Name, SubType, Type, Action, Payload, Error: error, ContextOptions } = update;
-  const details = { Result: Payload, Error: error, ReplayChildren: ContextOptions?.ReplayChildren };
-  const attempt = (before?.StepDetails?.Attempt ?? 0) + (Action === "START" ? 0 : 1);
-  return {
+  const { Id, ParentId, Name, SubType, Type, Action = "START", Payload, Error: error } = update;
+  const operation: WireOperation = {
     Id,
     ParentId,
     Name,
     SubType,
     Type,
-    // A wait of the benchmark is over at once, and a retry is due at once.
-    Status: Type === "WAIT" ? "SUCCEEDED" : STATUS[Action ?? "START"],
+    Status: STATUS[Action],
     StartTimestamp: before?.StartTimestamp ?? new Date(),
-    ...(Type === "STEP" ? { StepDetails: { Attempt: attempt, Result: Payload, Error: error } } : {}),
-    ...(Type === "CONTEXT" ? { ContextDetails: details } : {}),
   };
+  if (Type === "STEP") {
+    const attempts = before?.StepDetails?.Attempt ?? 0;
+    operation.StepDetails = { Attempt: attempts + (Action === "START" ? 0 : 1), Result: Payload, Error: error };
+    if (Action === "RETRY") {
+      operation.StepDetails.NextAttemptTimestamp = inSeconds(update.StepOptions?.NextAttemptDelaySeconds);
+    }
+  } else if (Type === "CONTEXT") {
+    const ReplayChildren = update.ContextOptions?.ReplayChildren;
+    operation.ContextDetails = { Result: Payload, Error: error, ReplayChildren };
+  } else if (Type === "WAIT") {
+    operation.WaitDetails = { ScheduledEndTimestamp: inSeconds(update.WaitOptions?.WaitSeconds) };
+  }
+  return operation;
 }

@@ -1,35 +1,55 @@
-import * as official from "@aws/durable-execution-sdk-js";
 import type { Context } from "aws-lambda";
-import * as ours from "../src/index.ts";
+import type {
+  DurableExecutionInvocationInput,
+  DurableExecutionInvocationInputWithClient,
+  DurableExecutionInvocationOutput,
+  RuntimeOptions,
+} from "../src/index.ts";
+import type { BenchHandler, SubjectName } from "./scenario.ts";
 import { ARN, type BareService } from "./service.ts";
 
-/** A handler written against the API that both packages have. */
-export type BenchHandler = (input: never, context: ours.DurableContext) => Promise<unknown>;
+type Lambda = (event: DurableExecutionInvocationInputWithClient, context: Context) => Promise<unknown>;
 
-/** One invocation of a handler; resolves with the parsed result. */
-export type Subject = (handler: BenchHandler, service: BareService, settings?: ours.RuntimeOptions) => Promise<unknown>;
+/** The parts of the API that the harness itself calls. */
+interface Sdk {
+  readonly withDurableExecution: (handler: BenchHandler, config?: { runtime?: RuntimeOptions }) => Lambda;
+  readonly DurableExecutionInvocationInputWithClient: new (
+    input: DurableExecutionInvocationInput,
+    client: BareService,
+  ) => DurableExecutionInvocationInputWithClient;
+}
+
+/** One invocation of a handler. */
+export type Invocation = (service: BareService) => Promise<DurableExecutionInvocationOutput>;
+
+/** Quotas are lifted: what is compared is work, and the official SDK does not look at them. */
+const UNLIMITED: RuntimeOptions = { quotas: { operations: Number.POSITIVE_INFINITY, onExceed: "off" } };
+
+export function withoutQuotas(settings: RuntimeOptions = {}): RuntimeOptions {
+  return { ...settings, quotas: { ...UNLIMITED.quotas, ...settings.quotas } };
+}
 
 const lambdaContext = {
   awsRequestId: "bench",
   getRemainingTimeInMillis: () => 900_000,
 } as unknown as Context;
 
-async function invoke(lambda: (event: never, context: Context) => Promise<unknown>, service: BareService) {
-  const event = new ours.DurableExecutionInvocationInputWithClient(
-    {
-      DurableExecutionArn: ARN,
-      CheckpointToken: "token-0",
-      InitialExecutionState: { Operations: service.recorded(), NextMarker: "" },
-    },
-    service,
-  );
-  const output = (await lambda(event as never, lambdaContext)) as ours.DurableExecutionInvocationOutput;
-  if (output.Status !== "SUCCEEDED") throw new Error(`The benchmark ended as ${JSON.stringify(output)}.`);
-  return output.Result === undefined ? undefined : JSON.parse(output.Result);
+/** Loads one SDK and no other, so that its memory is its own. */
+export async function loadSubject(name: SubjectName) {
+  const sdk = (await (name === "ours"
+    ? import("../src/index.ts")
+    : import("@aws/durable-execution-sdk-js"))) as unknown as Sdk;
+  return (handler: BenchHandler, settings?: RuntimeOptions): Invocation => {
+    const lambda = sdk.withDurableExecution(handler, name === "ours" ? { runtime: withoutQuotas(settings) } : {});
+    return async (service) => {
+      service.invocations++;
+      const state = { Operations: service.recorded(), NextMarker: "" };
+      const input = { DurableExecutionArn: ARN, CheckpointToken: "token-0", InitialExecutionState: state };
+      const event = new sdk.DurableExecutionInvocationInputWithClient(
+        input as unknown as DurableExecutionInvocationInput,
+        service,
+      );
+      return (await lambda(event, lambdaContext)) as DurableExecutionInvocationOutput;
+    };
+  };
 }
-
-export const subjects: Record<"official" | "ours", Subject> = {
-  official: (handler, service) => invoke(official.withDurableExecution(handler as never) as never, service),
-  ours: (handler, service, runtime = {}) =>
-    invoke(ours.withDurableExecution(handler as never, { runtime }) as never, service),
-};

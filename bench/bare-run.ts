@@ -1,0 +1,101 @@
+import { durableCost } from "../src/core/cost.ts";
+import type { WireOperation } from "../src/index.ts";
+import { meter } from "./meter.ts";
+import type { Sample, Scenario, SubjectName } from "./scenario.ts";
+import { BareService } from "./service.ts";
+import { type Invocation, loadSubject } from "./subjects.ts";
+
+/** Items of the run that loads and compiles what the measured one needs. */
+const WARM_UP_ITEMS = 100;
+
+/** Runs a scenario on the bare service: loads the SDK, warms up, measures. */
+export async function runBare(scenario: Scenario, subject: SubjectName, items: number): Promise<Sample> {
+  const invocation = (await loadSubject(subject))(scenario.handler, scenario.settings);
+  const repeats = repeatsFor(scenario, items);
+  const warmUpItems = Math.min(items, WARM_UP_ITEMS);
+  for (let count = 0; count < Math.min(repeats, 20); count++) await once(scenario, invocation, warmUpItems);
+  const prepared = await Promise.all(Array.from({ length: repeats }, () => prepare(scenario, invocation, items)));
+  const before = prepared.map(({ ownMicros }) => ownMicros);
+  const counts = prepared.map(({ updates, requests, bytes, begun, retries, dataBytes, invocations }) => {
+    return { updates, requests, bytes, begun, retries, dataBytes, invocations };
+  });
+  let startedAt = 0;
+  const reading = await meter(async () => {
+    for (const service of prepared) {
+      startedAt = performance.now();
+      await finish(invocation, service, scenario.name);
+    }
+  });
+  const last = prepared.at(-1) as BareService;
+  const from = counts.at(-1) as (typeof counts)[number];
+  const ownMicros = prepared.reduce((sum, { ownMicros: own }, at) => sum + own - (before[at] as number), 0);
+  const operations = last.begun - from.begun;
+  const wallMs = (reading.wallMs - ownMicros / 1_000) / repeats;
+  return {
+    wallMs,
+    cpuMicros: (reading.cpuMicros - ownMicros) / repeats / items,
+    serviceMicros: ownMicros / repeats / items,
+    // What a preparation left in the heap would be taken for idle memory.
+    ...(reading.peakMegabytes === undefined || scenario.after !== undefined
+      ? {}
+      : { peakMegabytes: reading.peakMegabytes }),
+    delayMaxMs: reading.delayMaxMs,
+    delayP99Ms: reading.delayP99Ms,
+    updates: last.updates - from.updates,
+    requests: last.requests - from.requests,
+    bytes: last.bytes - from.bytes,
+    operations,
+    dollars: durableCost(1 + operations + last.retries - from.retries, last.dataBytes - from.dataBytes).totalUsd,
+    invocations: last.invocations - from.invocations,
+    ...(last.firstResultAt === undefined || scenario.after !== undefined
+      ? {}
+      : { firstResultMs: last.firstResultAt - startedAt }),
+    itemsPerSecond: items / (wallMs / 1_000),
+  };
+}
+
+/** What is too short for the clock is done several times over. */
+function repeatsFor({ latencyMs, after }: Scenario, items: number): number {
+  if ((latencyMs ?? 0) > 0 || after !== undefined) return 1;
+  if (items <= 1) return 200;
+  if (items <= 10) return 100;
+  if (items <= 100) return 30;
+  return items <= 1_000 ? 3 : 1;
+}
+
+function serviceFor({ after, suspends, latencyMs = 0 }: Scenario, items: number): BareService {
+  return new BareService({ count: items }, { latencyMs, keep: after !== undefined || suspends === true });
+}
+
+async function once(scenario: Scenario, invocation: Invocation, items: number): Promise<void> {
+  await finish(invocation, await prepare({ ...scenario, latencyMs: 0 }, invocation, items), scenario.name);
+}
+
+/** Does what comes before the measured part, and returns the service that this starts from. */
+async function prepare(scenario: Scenario, invocation: Invocation, items: number): Promise<BareService> {
+  const first = serviceFor(scenario, items);
+  if (scenario.after === undefined) return first;
+  if (scenario.after === "suspended") {
+    const { Status } = await invocation(first);
+    if (Status !== "PENDING") throw new Error(`${scenario.name}: the first invocation ended as ${Status}.`);
+    first.elapse();
+    return first;
+  }
+  const half = first.snapshotAfter(Math.ceil(items / 2));
+  await finish(invocation, first, scenario.name);
+  const recorded: readonly WireOperation[] = scenario.after === "half" ? half : first.recorded();
+  const again = serviceFor(scenario, items);
+  for (const operation of recorded) again.operations.set(operation.Id as string, operation);
+  return again;
+}
+
+/** Invokes until the execution has succeeded; between two invocations all that it waits for happens. */
+async function finish(invocation: Invocation, service: BareService, name: string): Promise<void> {
+  for (let count = 0; count < 20; count++) {
+    const output = await invocation(service);
+    if (output.Status === "SUCCEEDED") return;
+    if (output.Status !== "PENDING") throw new Error(`${name} ended as ${JSON.stringify(output)}.`);
+    service.elapse();
+  }
+  throw new Error(`${name} has not ended after 20 invocations.`);
+}

@@ -1,0 +1,30 @@
+/** One run of one scenario with one SDK, in a process of its own. Sends the sample, or why there is none, to its parent. */
+import type { Sample, Scenario, SubjectName } from "./scenario.ts";
+import { scenarios } from "./scenarios.ts";
+
+export type ChildReport = { readonly sample: Sample } | { readonly error: string };
+
+async function run(scenario: Scenario, subject: SubjectName, items: number): Promise<Sample> {
+  switch (scenario.on) {
+    case "engine":
+      return (await import("./engine-run.ts")).runOnEngine(scenario, items);
+    case "import":
+      return (await import("./import-run.ts")).runImport(scenario, subject);
+    default:
+      return (await import("./bare-run.ts")).runBare(scenario, subject, items);
+  }
+}
+
+async function report(name: string, subject: SubjectName, items: number): Promise<ChildReport> {
+  const scenario = scenarios.find((one) => one.name === name);
+  if (scenario === undefined) return { error: `There is no scenario "${name}".` };
+  try {
+    return { sample: await run(scenario, subject, items) };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+const [name = "", subject = "ours", items = "1"] = process.argv.slice(2);
+process.send?.(await report(name, subject as SubjectName, Number(items)));
+process.disconnect?.();

@@ -1,0 +1,120 @@
+import { Bench } from "tinybench";
+import { childPath, operationId } from "../src/core/ids.ts";
+import { Semaphore } from "../src/core/semaphore.ts";
+import type { OperationUpdate } from "../src/core/wire.ts";
+import { Coalescer } from "../src/execution/coalescer.ts";
+import { Batch, type BatchItem } from "../src/operations/batch-result.ts";
+
+export interface MicroRow {
+  readonly name: string;
+  /** What one operation is. */
+  readonly unit: string;
+  /** Nanoseconds for one of them: median, and relative margin of error of the mean in percent. */
+  readonly nanos: number;
+  readonly marginPercent: number;
+}
+
+interface Micro {
+  readonly name: string;
+  readonly unit: string;
+  /** How many units one call does. */
+  readonly count: number;
+  readonly run: () => unknown;
+}
+
+const COUNT = 1_000;
+const numbers = Array.from({ length: COUNT }, (_, index) => index);
+const parent = childPath(undefined, 1);
+
+const items = numbers.map((index): BatchItem<number> => ({ index, status: "SUCCEEDED", result: index }));
+
+const update = (index: number): OperationUpdate => ({
+  Id: operationId(childPath(parent, index)),
+  ParentId: "c4ca4238a0b92382",
+  Name: "step",
+  Type: "STEP",
+  SubType: "Step",
+  Action: "SUCCEED",
+  Payload: String(index),
+});
+const updates = numbers.map(update);
+
+/** Queues updates and waits until the last one is acknowledged by a client that answers at once. */
+function coalesce(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const answer = { CheckpointToken: "token", NewExecutionState: { Operations: [] } };
+    const coalescer = new Coalescer({
+      client: { checkpoint: async () => answer, getExecutionState: async () => ({ Operations: [] }) },
+      arn: "arn",
+      token: "token",
+      maxBytes: 768_000,
+      maxUpdates: 250,
+      onChanged: () => undefined,
+      onIdle: () => undefined,
+      onFailure: reject,
+      onClosed: () => reject(new Error("The coalescer was closed.")),
+    });
+    let left = updates.length;
+    const acknowledged = () => {
+      if (--left === 0) resolve();
+    };
+    for (const one of updates) coalescer.enqueue(one, acknowledged);
+  });
+}
+
+/** Takes and gives back places, ten at a time. */
+async function takeTurns(): Promise<void> {
+  let at = 0;
+  await new Promise<void>((resolve) => {
+    let done = 0;
+    const pull = () => {
+      while (at < COUNT && semaphore.hasRoom) {
+        at++;
+        semaphore.acquire((permit) => {
+          queueMicrotask(() => permit.done());
+        });
+      }
+    };
+    const semaphore = new Semaphore(10, () => {
+      if (++done === COUNT) resolve();
+      else pull();
+    });
+    pull();
+  });
+}
+
+const micros: readonly Micro[] = [
+  {
+    name: "ids",
+    unit: "path and its wire id",
+    count: COUNT,
+    run: () => numbers.map((index) => operationId(childPath(parent, index))),
+  },
+  { name: "coalescer", unit: "update queued, sent and acknowledged", count: COUNT, run: coalesce },
+  { name: "semaphore", unit: "place taken and given back", count: COUNT, run: takeTurns },
+  {
+    name: "batch results",
+    unit: "item of a result counted and listed",
+    count: COUNT,
+    run: () => {
+      const batch = new Batch(items, "ALL_COMPLETED");
+      if (batch.successCount !== COUNT || batch.getResults().length !== COUNT) throw new Error("Results are missing.");
+    },
+  },
+];
+
+/** The inner mechanisms of this package on their own. The official SDK exports none of its own to put beside them. */
+export async function measureMicros(quick: boolean): Promise<MicroRow[]> {
+  const bench = new Bench({ time: quick ? 20 : 500, warmupTime: quick ? 5 : 100, throws: true });
+  for (const { name, run } of micros) {
+    bench.add(name, async () => {
+      await run();
+    });
+  }
+  await bench.run();
+  return bench.tasks.map(({ result }, at) => {
+    const { name, unit, count } = micros[at] as Micro;
+    if (result.state !== "completed") throw new Error(`${name} has not been measured.`);
+    return { name, unit, nanos: (result.latency.p50 * 1e6) / count, marginPercent: result.latency.rme };
+  });
+}

@@ -1,0 +1,77 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Results } from "../bench/results.ts";
+import { scenarios } from "../bench/scenarios.ts";
+import { targets } from "../bench/targets.ts";
+
+const root = join(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "durable-fanout-bench-test-"));
+const file = join(folder, "results.json");
+let run: ReturnType<typeof spawnSync>;
+let results: Results;
+
+beforeAll(() => {
+  const filters = ["map, 10,000, nested", "map, 10,000, batch of 100", "minSuccessful: 1 of 1,000"];
+  const flags = [...filters.flatMap((name) => ["--filter", name]), "--quick", "--out", file, "--json"];
+  run = spawnSync(process.execPath, ["bench/run.ts", ...flags], { cwd: root, encoding: "utf8" });
+  results = JSON.parse(readFileSync(file, "utf8")) as Results;
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const medianOf = (name: string, subject: "official" | "ours", metric: "updates" | "requests" | "bytes" | "wallMs") =>
+  results.scenarios.find((scenario) => scenario.name === name)?.subjects[subject]?.metrics[metric]?.median;
+
+test("the suite ends well, and prints what it writes", () => {
+  expect(run.status).toBe(0);
+  expect(JSON.parse(String(run.stdout)).scenarios.map(({ name }: { name: string }) => name)).toEqual(
+    results.scenarios.map(({ name }) => name),
+  );
+  expect(results.scenarios.flatMap(({ errors }) => Object.values(errors ?? {}))).toEqual([]);
+});
+
+test("results say on what they were measured", () => {
+  expect(results).toMatchObject({
+    quick: true,
+    machine: { cores: expect.any(Number), node: process.version },
+    packages: { "@aws/durable-execution-sdk-js": "2.4.0" },
+  });
+  expect(Date.parse(results.date)).toBeGreaterThan(0);
+});
+
+test("a map of 40 nested items is four updates an item, and two for the map, on both SDKs", () => {
+  for (const subject of ["official", "ours"] as const) {
+    expect(medianOf("map, 10,000, nested", subject, "updates")).toBe(4 * 40 + 2);
+    expect(medianOf("map, 10,000, nested", subject, "requests")).toBe(2);
+    expect(medianOf("map, 10,000, nested", subject, "wallMs")).toBeGreaterThan(0);
+  }
+});
+
+test("a batch has one operation for its items", () => {
+  expect(medianOf("map, 10,000, batch of 100", "ours", "updates")).toBe(4);
+  expect(medianOf("map, 10,000, batch of 100", "ours", "requests")).toBe(1);
+  expect(medianOf("map, 10,000, batch of 100", "ours", "bytes")).toBeLessThan(
+    medianOf("map, 10,000, batch of 100", "official", "bytes") as number,
+  );
+});
+
+test("a filter that names nothing measures nothing, and is no error", () => {
+  const flags = ["--filter", "no such scenario", "--json"];
+  const { status, stdout } = spawnSync(process.execPath, ["bench/run.ts", ...flags], { cwd: root, encoding: "utf8" });
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout).scenarios).toEqual([]);
+});
+
+test("every target is measured by a scenario that exists, and compared with an official figure where it is a ratio", () => {
+  const byName = new Map(scenarios.map((scenario) => [scenario.name, scenario]));
+  expect(byName.size).toBe(scenarios.length);
+  for (const check of targets.flatMap(({ checks }) => checks)) {
+    const scenario = byName.get(check.scenario);
+    expect(scenario, check.scenario).toBeDefined();
+    if (check.kind === "ratio") expect(scenario?.official, check.scenario).not.toBe(false);
+    if (check.kind === "growth") expect(byName.get(check.from), check.from).toBeDefined();
+  }
+});
