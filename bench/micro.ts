@@ -1,6 +1,9 @@
+import * as official from "@aws/durable-execution-sdk-js";
 import { Bench } from "tinybench";
 import { childPath, operationId } from "../src/core/ids.ts";
+import { createRetryStrategy } from "../src/core/retry.ts";
 import { Semaphore } from "../src/core/semaphore.ts";
+import { defaultSerdes } from "../src/core/serdes.ts";
 import type { OperationUpdate } from "../src/core/wire.ts";
 import { Coalescer } from "../src/execution/coalescer.ts";
 import { Batch, type BatchItem } from "../src/operations/batch-result.ts";
@@ -12,6 +15,8 @@ export interface MicroRow {
   /** Nanoseconds for one of them: median, and relative margin of error of the mean in percent. */
   readonly nanos: number;
   readonly marginPercent: number;
+  /** The same of the official SDK, where its public API has a counterpart. */
+  readonly officialNanos?: number;
 }
 
 interface Micro {
@@ -20,6 +25,7 @@ interface Micro {
   /** How many units one call does. */
   readonly count: number;
   readonly run: () => unknown;
+  readonly official?: () => unknown;
 }
 
 const COUNT = 1_000;
@@ -83,6 +89,29 @@ async function takeTurns(): Promise<void> {
   });
 }
 
+const officialName = (name: string): string => `${name}, official`;
+
+const busy = new Error("busy");
+const serdesContext = { entityId: "1", durableExecutionArn: "arn" };
+const small = { id: 12345, ok: true, tag: "abcdef" };
+
+/** A default retry strategy decides about first attempts. */
+function decide(strategy: typeof createRetryStrategy) {
+  const decision = strategy();
+  return () => {
+    for (let count = 0; count < COUNT; count++) {
+      if (!decision(busy, 1).shouldRetry) throw new Error("A first attempt was the last one.");
+    }
+  };
+}
+
+/** A small object through the default serdes, there and back. */
+async function roundTrips(serdes: typeof defaultSerdes) {
+  for (let count = 0; count < COUNT; count++) {
+    await serdes.deserialize(await serdes.serialize(small, serdesContext), serdesContext);
+  }
+}
+
 const micros: readonly Micro[] = [
   {
     name: "ids",
@@ -101,20 +130,43 @@ const micros: readonly Micro[] = [
       if (batch.successCount !== COUNT || batch.getResults().length !== COUNT) throw new Error("Results are missing.");
     },
   },
+  {
+    name: "retry strategy",
+    unit: "decision about a first attempt",
+    count: COUNT,
+    run: decide(createRetryStrategy),
+    official: decide(official.createRetryStrategy as typeof createRetryStrategy),
+  },
+  {
+    name: "default serdes",
+    unit: "object of 36 bytes, there and back",
+    count: COUNT,
+    run: () => roundTrips(defaultSerdes),
+    official: () => roundTrips(official.defaultSerdes),
+  },
 ];
 
-/** The inner mechanisms of this package on their own. The official SDK exports none of its own to put beside them. */
+/** The inner mechanisms of this package on their own, beside the few that the official SDK exports. */
 export async function measureMicros(quick: boolean): Promise<MicroRow[]> {
   const bench = new Bench({ time: quick ? 20 : 500, warmupTime: quick ? 5 : 100, throws: true });
-  for (const { name, run } of micros) {
+  const add = (name: string, run: () => unknown) =>
     bench.add(name, async () => {
       await run();
     });
+  for (const { name, run, official } of micros) {
+    add(name, run);
+    if (official !== undefined) add(officialName(name), official);
   }
   await bench.run();
-  return bench.tasks.map(({ result }, at) => {
-    const { name, unit, count } = micros[at] as Micro;
-    if (result.state !== "completed") throw new Error(`${name} has not been measured.`);
-    return { name, unit, nanos: (result.latency.p50 * 1e6) / count, marginPercent: result.latency.rme };
+  const latencyOf = (name: string) => {
+    const result = bench.getTask(name)?.result;
+    if (result?.state !== "completed") throw new Error(`${name} has not been measured.`);
+    return result.latency;
+  };
+  return micros.map(({ name, unit, count, official }) => {
+    const { p50, rme } = latencyOf(name);
+    const officialNanos = official === undefined ? undefined : (latencyOf(officialName(name)).p50 * 1e6) / count;
+    const row = { name, unit, nanos: (p50 * 1e6) / count, marginPercent: rme };
+    return officialNanos === undefined ? row : { ...row, officialNanos };
   });
 }

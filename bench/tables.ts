@@ -115,10 +115,11 @@ function shownLimit(verdict: Verdict, limit: number | string): string {
 
 export function microTable(rows: readonly MicroRow[]): string {
   return markdownTable(
-    ["mechanism", "one of these", "ns (median)", "error of the mean"],
-    rows.map(({ name, unit, nanos, marginPercent }) => [
+    ["mechanism", "one of these", "official, ns", "ours, ns (median)", "error of the mean"],
+    rows.map(({ name, unit, nanos, marginPercent, officialNanos }) => [
       name,
       unit,
+      officialNanos === undefined ? "–" : significant(officialNanos),
       significant(nanos),
       `± ${significant(marginPercent)} %`,
     ]),

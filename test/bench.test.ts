@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { benchmarksPage, withSection } from "../bench/docs.ts";
+import { chartFiles } from "../bench/figures.ts";
 import type { Results } from "../bench/results.ts";
 import { scenarios } from "../bench/scenarios.ts";
 import { targets } from "../bench/targets.ts";
@@ -56,6 +58,27 @@ test("a batch has one operation for its items", () => {
   expect(medianOf("map, 10,000, batch of 100", "ours", "bytes")).toBeLessThan(
     medianOf("map, 10,000, batch of 100", "official", "bytes") as number,
   );
+});
+
+test("the report has every row of the targets, and says which are not measured", () => {
+  const page = benchmarksPage(results);
+  for (const { work } of targets) expect(page).toContain(work);
+  const row = (text: string) => page.split("\n").find((line) => line.includes(text));
+  expect(row("| CPU per item, `batch: 100` (against FLAT)")).toMatch(/met|missed/);
+  expect(row("| 20,000 sequential steps: CPU")).toContain("not measured");
+});
+
+test("the charts are well-formed, and those without figures are left out", () => {
+  const charts = chartFiles(results);
+  expect(charts.map(({ file }) => file)).toEqual(["targets.svg"]);
+  for (const { svg } of charts) {
+    const open = svg.match(/<(svg|text|style)\b/g)?.length;
+    expect(svg.match(/<\/(svg|text|style)>/g)?.length).toBe(open);
+  }
+});
+
+test("a text without the marks is not overwritten", () => {
+  expect(() => withSection("# Another page", "figures")).toThrow("lacks the marks");
 });
 
 test("a filter that names nothing measures nothing, and is no error", () => {
