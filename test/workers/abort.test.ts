@@ -122,13 +122,15 @@ describe("a step", () => {
 
   test("whose time-out is over takes its call along", async () => {
     const before = restarts();
-    const { spin } = threads();
+    const { spin, double } = threads();
+    // A call that waits for its thread to start is forgotten without ending it.
+    await Promise.all([double(1), double(2)]);
     const run = await runOurs(async (_, context) =>
       context
-        .step("spin", () => spin(), { timeout: { seconds: 0.1 }, ...never })
+        .step("spin", () => spin(), { timeout: { seconds: 0.5 }, ...never })
         .catch((error: Error) => String(error.cause)),
     );
-    expect(run.result).toBe('StepTimeoutError: Step "spin" did not end within its time-out of 0.1 s.');
+    expect(run.result).toBe('StepTimeoutError: Step "spin" did not end within its time-out of 0.5 s.');
     await settled();
     expect(restarts()).toBe(before + 1);
   });
