@@ -1,19 +1,27 @@
 import { durableCost } from "../src/core/cost.ts";
 import type { WireOperation } from "../src/index.ts";
 import { meter } from "./meter.ts";
-import type { Sample, Scenario, SubjectName } from "./scenario.ts";
+import type { Mode, Sample, Scenario, SubjectName } from "./scenario.ts";
 import { BareService } from "./service.ts";
 import { type Invocation, loadSubject } from "./subjects.ts";
 
-/** Items of the run that loads and compiles what the measured one needs. */
-const WARM_UP_ITEMS = 100;
+/** Warm-up runs have at most so many items. */
+const WARM_UP_ITEMS = 1_000;
+/** They go on until there were so many and so much time has passed, or for as long as that at most. */
+const WARM_UP = { rounds: 10, leastMs: 300, mostMs: 1_500 };
 
-/** Runs a scenario on the bare service: loads the SDK, warms up, measures. */
-export async function runBare(scenario: Scenario, subject: SubjectName, items: number): Promise<Sample> {
+/**
+ * Runs a scenario on the bare service. Warm: after runs that load and compile what it needs, as in a Lambda that has
+ * served before. Cold: at once.
+ */
+export async function runBare(
+  scenario: Scenario,
+  subject: SubjectName,
+  { items, mode }: { items: number; mode: Mode },
+): Promise<Sample> {
   const invocation = (await loadSubject(subject))(scenario.handler, scenario.settings);
-  const repeats = repeatsFor(scenario, items);
-  const warmUpItems = Math.min(items, WARM_UP_ITEMS);
-  for (let count = 0; count < Math.min(repeats, 20); count++) await once(scenario, invocation, warmUpItems);
+  if (mode === "warm") await warmUp(scenario, invocation, Math.min(items, WARM_UP_ITEMS));
+  const repeats = mode === "warm" ? repeatsFor(scenario, items) : 1;
   const prepared = await Promise.all(Array.from({ length: repeats }, () => prepare(scenario, invocation, items)));
   const before = prepared.map(({ ownMicros }) => ownMicros);
   const counts = prepared.map(({ updates, requests, bytes, begun, retries, dataBytes, invocations }) => {
@@ -35,8 +43,8 @@ export async function runBare(scenario: Scenario, subject: SubjectName, items: n
     wallMs,
     cpuMicros: (reading.cpuMicros - ownMicros) / repeats / items,
     serviceMicros: ownMicros / repeats / items,
-    // What a preparation left in the heap would be taken for idle memory.
-    ...(reading.peakMegabytes === undefined || scenario.after !== undefined
+    // What a warm-up or a preparation left in the heap would be taken for idle memory.
+    ...(reading.peakMegabytes === undefined || mode === "warm" || scenario.after !== undefined
       ? {}
       : { peakMegabytes: reading.peakMegabytes }),
     delayMaxMs: reading.delayMaxMs,
@@ -67,8 +75,13 @@ function serviceFor({ after, suspends, latencyMs = 0 }: Scenario, items: number)
   return new BareService({ count: items }, { latencyMs, keep: after !== undefined || suspends === true });
 }
 
-async function once(scenario: Scenario, invocation: Invocation, items: number): Promise<void> {
-  await finish(invocation, await prepare({ ...scenario, latencyMs: 0 }, invocation, items), scenario.name);
+async function warmUp(scenario: Scenario, invocation: Invocation, items: number): Promise<void> {
+  const begin = performance.now();
+  for (let rounds = 1; ; rounds++) {
+    await finish(invocation, await prepare({ ...scenario, latencyMs: 0 }, invocation, items), scenario.name);
+    const passed = performance.now() - begin;
+    if (passed >= WARM_UP.mostMs || (rounds >= WARM_UP.rounds && passed >= WARM_UP.leastMs)) return;
+  }
 }
 
 /** Does what comes before the measured part, and returns the service that this starts from. */

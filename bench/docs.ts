@@ -24,7 +24,7 @@ const ROOT = join(import.meta.dirname, "..");
 const BEGIN = "<!-- benchmarks: written by `node bench/docs.ts` -->";
 const END = "<!-- /benchmarks -->";
 
-const COSTS: readonly Metric[] = ["wallMs", "cpuMicros", "peakMegabytes", "delayMaxMs", "delayP99Ms"];
+const COSTS: readonly Metric[] = ["wallMs", "cpuMicros", "coldWallMs", "coldCpuMicros", "peakMegabytes", "delayMaxMs"];
 const COUNTS: readonly Metric[] = ["updates", "requests", "bytes", "operations", "dollars"];
 
 /** Writes all documents that are made of results. */

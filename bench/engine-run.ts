@@ -9,13 +9,14 @@ import type { BenchInput, Sample, Scenario } from "./scenario.ts";
 import { withoutQuotas } from "./subjects.ts";
 
 const WARM_UP_ITEMS = 1_000;
+const WARM_UP_ROUNDS = 3;
 
 /**
  * Runs a scenario on the embedded engine, every checkpoint synced to an SQLite file. Engine and journal are part of
  * what is measured here.
  */
 export async function runOnEngine(scenario: Scenario, items: number): Promise<Sample> {
-  await execute(scenario, Math.min(items, WARM_UP_ITEMS));
+  for (let round = 0; round < WARM_UP_ROUNDS; round++) await execute(scenario, Math.min(items, WARM_UP_ITEMS));
   let counters: Awaited<ReturnType<typeof execute>> | undefined;
   const reading = await meter(async () => {
     counters = await execute(scenario, items);

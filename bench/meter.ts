@@ -20,9 +20,8 @@ export async function meter(work: () => Promise<void>): Promise<MeterReading> {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const idleKilobytes = forgetPeak();
   delay.enable();
-  // The first look of the monitor has to lie before the work, or a single long turn is never seen.
-  await sleep(2 * RESOLUTION_MS + 1);
-  delay.reset();
+  // The monitor has to have looked before the work, or a single long turn is never seen.
+  await sleep(4 * RESOLUTION_MS);
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   await work();

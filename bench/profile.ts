@@ -28,7 +28,7 @@ export async function profile(scenario: string, items: number, timeoutMs: number
   const folder = mkdtempSync(join(tmpdir(), "durable-fanout-profile-"));
   try {
     const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`];
-    const report = await runInProcess({ name: scenario, subject: "ours", items, timeoutMs, flags });
+    const report = await runInProcess({ name: scenario, subject: "ours", items, mode: "warm", timeoutMs, flags });
     if ("error" in report) return [];
     const file = readdirSync(folder).find((name) => name.endsWith(".cpuprofile"));
     return file === undefined ? [] : ownTimes(JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile);

@@ -25,6 +25,8 @@ export interface ScenarioResult {
   readonly why: string;
   readonly items: number;
   readonly latencyMs?: number;
+  /** The official figures are those of one cold run. */
+  readonly slow?: boolean;
   readonly subjects: Partial<Record<SubjectName, Measured>>;
   /** Why a subject has no figures. */
   readonly errors?: Partial<Record<SubjectName, string>>;
@@ -80,14 +82,23 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-export function summarize(items: number, samples: readonly Sample[]): Measured {
+/** @param cold first runs of processes, which tell of memory and of what a warm-up hides */
+export function summarize(items: number, warm: readonly Sample[], cold: readonly Sample[]): Measured {
+  const samples: Partial<Sample>[] = [
+    ...warm,
+    ...cold.map(({ wallMs, cpuMicros, peakMegabytes }) => ({
+      coldWallMs: wallMs,
+      coldCpuMicros: cpuMicros,
+      ...(peakMegabytes === undefined ? {} : { peakMegabytes }),
+    })),
+  ];
   const metrics: Partial<Record<Metric, Spread>> = {};
   for (const metric of METRICS) {
     const values = samples.map((sample) => sample[metric]).filter((value) => value !== undefined);
     if (values.length === 0) continue;
     metrics[metric] = { median: median(values), min: Math.min(...values), max: Math.max(...values) };
   }
-  return { runs: samples.length, items, metrics };
+  return { runs: warm.length, items, metrics };
 }
 
 export function thisMachine(): Machine {

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { ChildReport } from "./child.ts";
-import type { SubjectName } from "./scenario.ts";
+import type { Mode, SubjectName } from "./scenario.ts";
 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 
@@ -9,6 +9,7 @@ interface ProcessRun {
   readonly name: string;
   readonly subject: SubjectName;
   readonly items: number;
+  readonly mode: Mode;
   /** Milliseconds after which the process is ended. */
   readonly timeoutMs: number;
   /** Further flags of Node. */
@@ -16,11 +17,11 @@ interface ProcessRun {
 }
 
 /** Runs one scenario once in a fresh process. Never rejects. */
-export function runInProcess({ name, subject, items, timeoutMs, flags = [] }: ProcessRun): Promise<ChildReport> {
+export function runInProcess({ name, subject, items, mode, timeoutMs, flags = [] }: ProcessRun): Promise<ChildReport> {
   return new Promise((resolve) => {
     let report: ChildReport | undefined;
     let stderr = "";
-    const child = fork(CHILD, [name, subject, String(items)], {
+    const child = fork(CHILD, [name, subject, String(items), mode], {
       execArgv: ["--expose-gc", "--disable-warning=ExperimentalWarning", ...flags],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

@@ -25,7 +25,7 @@ import {
   writeResults,
 } from "./results.ts";
 import { runInProcess } from "./run-process.ts";
-import type { Sample, Scenario, SubjectName } from "./scenario.ts";
+import type { Mode, Sample, Scenario, SubjectName } from "./scenario.ts";
 import { scenarios } from "./scenarios.ts";
 import { consoleTable } from "./tables.ts";
 import { judge } from "./targets.ts";
@@ -33,14 +33,16 @@ import { judge } from "./targets.ts";
 const { values } = parseArgs({
   options: {
     filter: { type: "string", multiple: true, default: [] },
-    runs: { type: "string", default: "5" },
+    runs: { type: "string" },
     out: { type: "string" },
     quick: { type: "boolean", default: false },
     merge: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
-const runs = values.quick ? 1 : Number(values.runs);
+/** Warm runs of a scenario that has no number of its own. */
+const RUNS = 3;
+const runs = values.quick ? 1 : Number(values.runs ?? RUNS);
 if (!Number.isInteger(runs) || runs < 1) {
   console.error(`--runs is "${values.runs}"; it takes a whole number from 1.`);
   process.exit(2);
@@ -55,6 +57,12 @@ const wanted = (name: string) => values.filter.length === 0 || values.filter.som
 function itemsFor({ items, official = true }: Scenario, subject: SubjectName): number {
   const most = subject === "official" && typeof official === "number" ? Math.min(items, official) : items;
   return values.quick ? Math.min(most, QUICK_ITEMS) : most;
+}
+
+/** As many as the scenario says, or fewer if fewer are asked for. */
+function runsOf(scenario: Scenario): number {
+  const most = scenario.runs ?? runs;
+  return values.quick || values.runs !== undefined ? Math.min(runs, most) : most;
 }
 
 /** Why a scenario cannot run here, or undefined. */
@@ -76,28 +84,35 @@ async function measure(scenario: Scenario): Promise<ScenarioResult> {
   const about = { name, group, why, items, ...(latencyMs === undefined ? {} : { latencyMs }) };
   const leftOut = obstacle(scenario);
   if (leftOut !== undefined) return { ...about, subjects: {}, leftOut };
-  const samples: Record<SubjectName, Sample[]> = { official: [], ours: [] };
+  const samples: Record<Mode, Record<SubjectName, Sample[]>> = {
+    cold: { official: [], ours: [] },
+    warm: { official: [], ours: [] },
+  };
   const errors: Partial<Record<SubjectName, string>> = {};
   const subjects: SubjectName[] = official === false ? ["ours"] : ["official", "ours"];
-  for (let run = 0; run < Math.min(runs, scenario.runs ?? runs); run++) {
+  const warmRuns = Array.from({ length: runsOf(scenario) }, () => "warm" as const);
+  const modes: readonly Mode[] = scenario.on === undefined ? ["cold", ...warmRuns] : warmRuns;
+  for (const [run, mode] of modes.entries()) {
     for (const subject of run % 2 === 0 ? subjects : subjects.toReversed()) {
       if (errors[subject] !== undefined) continue;
-      const report = await runInProcess({
-        name,
-        subject,
-        items: itemsFor(scenario, subject),
-        timeoutMs: TIMEOUT_MS,
-      });
-      if ("sample" in report) samples[subject].push(report.sample);
+      if (subject === "official" && scenario.slow && mode === "warm") continue;
+      const items = itemsFor(scenario, subject);
+      const report = await runInProcess({ name, subject, items, mode, timeoutMs: TIMEOUT_MS });
+      if ("sample" in report) samples[mode][subject].push(report.sample);
       else errors[subject] = report.error;
     }
   }
+  if (scenario.slow) samples.warm.official = samples.cold.official;
   return {
     ...about,
+    ...(scenario.slow ? { slow: true } : {}),
     subjects: Object.fromEntries(
       subjects
-        .filter((subject) => samples[subject].length > 0)
-        .map((subject) => [subject, summarize(itemsFor(scenario, subject), samples[subject])]),
+        .filter((subject) => samples.warm[subject].length > 0)
+        .map((subject) => [
+          subject,
+          summarize(itemsFor(scenario, subject), samples.warm[subject], samples.cold[subject]),
+        ]),
     ),
     ...(Object.keys(errors).length > 0 ? { errors } : {}),
   };

@@ -11,6 +11,9 @@ export type BenchHandler = (input: BenchInput, context: DurableContext) => Promi
 
 export type SubjectName = "official" | "ours";
 
+/** Whether the process has done such work before. */
+export type Mode = "cold" | "warm";
+
 /** The headings of the report, in its order. */
 export const GROUPS = [
   "Maps by size",
@@ -49,18 +52,23 @@ export interface Scenario {
   readonly on?: "engine" | "import";
   /** Whether the official SDK takes part, and with how many items at most, where more would not end. Default true. */
   readonly official?: boolean | number;
+  /** The official SDK takes so long that one cold run of it has to do. */
+  readonly slow?: true;
   /** Runs at most, for what takes long. */
   readonly runs?: number;
 }
 
-/** What one run measured. Times are those of the SDK: what the service itself computed is subtracted. */
+/** What one run measured, of a warm process where nothing else is said. Times are those of the SDK: what the service itself computed is subtracted. */
 export interface Sample {
   readonly wallMs: number;
   /** Processor time of the whole process, microseconds an item. */
   readonly cpuMicros: number;
   /** The service's own share, microseconds an item; in none of the other figures. */
   readonly serviceMicros: number;
-  /** Peak resident memory over the idle process; absent where it cannot be told apart. */
+  /** The first run of a process: the same, with all compilation still to be done. */
+  readonly coldWallMs?: number;
+  readonly coldCpuMicros?: number;
+  /** Peak resident memory over the idle process, of its first run; absent where it cannot be told apart. */
   readonly peakMegabytes?: number;
   /** The longest time in which the main thread did not come round, and the 99th percentile. */
   readonly delayMaxMs: number;
@@ -83,6 +91,8 @@ export const METRICS: readonly Metric[] = [
   "wallMs",
   "cpuMicros",
   "serviceMicros",
+  "coldWallMs",
+  "coldCpuMicros",
   "peakMegabytes",
   "delayMaxMs",
   "delayP99Ms",

@@ -9,6 +9,8 @@ export const SHOWN: Record<Metric, { readonly title: string; readonly show: (val
   wallMs: { title: "wall, ms", show: significant },
   cpuMicros: { title: "CPU, us an item", show: significant },
   serviceMicros: { title: "the service's own, us an item", show: significant },
+  coldWallMs: { title: "first run, wall, ms", show: significant },
+  coldCpuMicros: { title: "first run, CPU, us an item", show: significant },
   peakMegabytes: { title: "peak memory, MB", show: significant },
   delayMaxMs: { title: "longest turn, ms", show: significant },
   delayP99Ms: { title: "99 % of turns, ms", show: significant },
@@ -44,11 +46,16 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
 const figure = (result: ScenarioResult, subject: SubjectName, metric: Metric): Spread | undefined =>
   result.subjects[subject]?.metrics[metric];
 
+/** What can be compared even if the official SDK had fewer items. */
+const PER_ITEM: readonly Metric[] = ["cpuMicros", "coldCpuMicros", "itemsPerSecond"];
+
 /** Ours as a share of the official figure, or undefined where there is none. */
 export function share(result: ScenarioResult, metric: Metric): number | undefined {
   const official = figure(result, "official", metric)?.median;
   const ours = figure(result, "ours", metric)?.median;
-  return official === undefined || ours === undefined || official === 0 ? undefined : ours / official;
+  if (official === undefined || ours === undefined || official === 0) return undefined;
+  const sameItems = result.subjects.official?.items === result.subjects.ours?.items;
+  return sameItems || PER_ITEM.includes(metric) ? ours / official : undefined;
 }
 
 /** `official / ours (ratio)`; with `spread` the fastest and slowest run follow. */
@@ -74,8 +81,12 @@ export function scenarioTable(results: readonly ScenarioResult[], metrics: reado
 function nameOf(result: ScenarioResult): string {
   const official = result.subjects.official?.items;
   const ours = result.subjects.ours?.items;
-  if (official === undefined || ours === undefined || official === ours) return result.name;
-  return `${result.name} (official: ${whole(official)} items)`;
+  if (official === undefined || ours === undefined) return result.name;
+  const remarks = [
+    ...(official === ours ? [] : [`${whole(official)} items`]),
+    ...(result.slow ? ["one cold run"] : []),
+  ];
+  return remarks.length === 0 ? result.name : `${result.name} (official: ${remarks.join(", ")})`;
 }
 
 /** Every row of the design's table, with what was measured beside what was asked for. */

@@ -16,7 +16,7 @@ let run: ReturnType<typeof spawnSync>;
 let results: Results;
 
 beforeAll(() => {
-  const filters = ["map, 10,000, nested", "map, 10,000, batch of 100", "minSuccessful: 1 of 1,000"];
+  const filters = ["map, 10,000, nested, 10 at once", "map, 10,000, batch of 100"];
   const flags = [...filters.flatMap((name) => ["--filter", name]), "--quick", "--out", file, "--json"];
   run = spawnSync(process.execPath, ["bench/run.ts", ...flags], { cwd: root, encoding: "utf8" });
   results = JSON.parse(readFileSync(file, "utf8")) as Results;
@@ -46,9 +46,9 @@ test("results say on what they were measured", () => {
 
 test("a map of 40 nested items is four updates an item, and two for the map, on both SDKs", () => {
   for (const subject of ["official", "ours"] as const) {
-    expect(medianOf("map, 10,000, nested", subject, "updates")).toBe(4 * 40 + 2);
-    expect(medianOf("map, 10,000, nested", subject, "requests")).toBe(2);
-    expect(medianOf("map, 10,000, nested", subject, "wallMs")).toBeGreaterThan(0);
+    expect(medianOf("map, 10,000, nested, 10 at once", subject, "updates")).toBe(4 * 40 + 2);
+    expect(medianOf("map, 10,000, nested, 10 at once", subject, "requests")).toBe(subject === "ours" ? 2 : 5);
+    expect(medianOf("map, 10,000, nested, 10 at once", subject, "wallMs")).toBeGreaterThan(0);
   }
 });
 

@@ -41,7 +41,8 @@ export const latencyScenarios: readonly Scenario[] = [
     items: 10_000,
     latencyMs: 50,
     handler: mapOfSteps(),
-    runs: 1,
+    slow: true,
+    runs: 2,
   },
   {
     name: "100 steps in a row, 10 ms a checkpoint",
@@ -50,6 +51,6 @@ export const latencyScenarios: readonly Scenario[] = [
     items: 100,
     latencyMs: 10,
     handler: stepsInARow(),
-    runs: 3,
+    runs: 2,
   },
 ];

@@ -31,7 +31,7 @@ const kinds: readonly Kind[] = [
     name: "results of 200 kB rows, 100",
     items: 100,
     result: rows(2_900),
-    runs: 3,
+    runs: 2,
     why: "close to the largest payload that an operation may have",
   },
   { name: "results of 2 kB text, 1,000", items: 1_000, result: text, why: "prose packs less well than rows" },
@@ -73,7 +73,7 @@ const adverse: Scenario[] = [
       if (batch.successCount !== count) throw new Error(`${batch.successCount} of ${count} items succeeded.`);
       return count;
     },
-    runs: 3,
+    runs: 2,
   },
   {
     name: "map, 10, batch of 100",

@@ -39,6 +39,7 @@ const suspending: Scenario[] = [
     items: 10_000,
     handler: stepWaitStep,
     suspends: true,
+    slow: true,
     runs: 2,
   },
   {
@@ -48,7 +49,8 @@ const suspending: Scenario[] = [
     items: 10_000,
     handler: stepWaitStep,
     after: "suspended",
-    runs: 3,
+    slow: true,
+    runs: 2,
   },
   {
     name: "each of 10,000 items fails once",
@@ -57,6 +59,7 @@ const suspending: Scenario[] = [
     items: 10_000,
     handler: retryStorm,
     suspends: true,
+    slow: true,
     runs: 2,
   },
 ];
@@ -69,7 +72,7 @@ const predicate = {
 
 const early: Scenario[] = [1_000, 10_000].flatMap((items): Scenario[] => {
   const count = items.toLocaleString("en-GB");
-  const runs = items > 1_000 ? { runs: 2 } : {};
+  const runs = items > 1_000 ? { runs: 2, slow: true as const } : {};
   return [
     {
       name: `minSuccessful: 1 of ${count}`,
@@ -105,7 +108,7 @@ const replays: Scenario[] = (["finished", "half"] as const).flatMap((after) =>
       handler: mapOfSteps({ nesting, result: (index) => (rows(1)(index) as unknown[])[0] }),
       settings: { codec: "json" },
       after,
-      runs: 3,
+      runs: 2,
     };
   }),
 );
@@ -117,7 +120,7 @@ const asShipped: Scenario = {
   items: 10_000,
   handler: mapOfSteps({ nesting: "NESTED", result: (index) => (rows(1)(index) as unknown[])[0] }),
   after: "finished",
-  runs: 3,
+  runs: 2,
 };
 
 export const waitingScenarios: readonly Scenario[] = [...suspending, ...early, ...replays, asShipped];
