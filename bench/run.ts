@@ -124,7 +124,7 @@ function measureWorkers(): WorkerRow[] {
   if (values.quick || !wanted("workers") || !existsSync(entry)) return [];
   console.error("workers");
   try {
-    const output = execFileSync(process.execPath, [entry, "--json"], { encoding: "utf8", timeout: TIMEOUT_MS });
+    const output = execFileSync(process.execPath, ["--expose-gc", entry, "--json"], { encoding: "utf8" });
     return JSON.parse(output) as WorkerRow[];
   } catch (error) {
     console.error(`  failed: ${(error as Error).message}`);
