@@ -26,19 +26,16 @@ const RESOLUTION_MS = 1;
 const load = (mode: "inline" | "threads", threads: number) =>
   workers<typeof import("./workers-tasks.ts")>(new URL("./workers-tasks.ts", import.meta.url), { mode, threads });
 
+const sumMs = ({ user, system }: { user: number; system: number }): number => (user + system) / 1_000;
+
 /** Starts the threads, so that no case pays for that. */
 async function warm(score: ReturnType<typeof load>, threads: number): Promise<void> {
-  await Promise.all(Array.from({ length: threads * 500 }, () => score.spin(20_000)));
-}
-
-/** As a thread calls it: not inlined into the caller, where the compiler makes other code of it. */
-function compute(rounds: number): number {
-  return Reflect.apply(spin, undefined, [rounds]);
+  await Promise.all(Array.from({ length: threads * 500 }, () => score.spin(10)));
 }
 
 /** As often as a thread has run it, so that it is compiled as well. */
 function warmHere(): void {
-  for (let call = 0; call < 500; call++) compute(20_000);
+  for (let call = 0; call < 500; call++) spin(10);
 }
 
 async function measureMap(given: Extract<Case, { what: "map" }>): Promise<Figures> {
@@ -51,23 +48,31 @@ async function measureMap(given: Extract<Case, { what: "map" }>): Promise<Figure
   const handler: BenchHandler = async (_, context) => {
     const result = await (on === "threads"
       ? context.map("map", list, score.spin, config)
-      : context.map("map", list, (item, n) => item.step("spin", async () => compute(n)), config));
+      : context.map("map", list, (item, n) => item.step("spin", async () => spin(n)), config));
     return result.successCount;
   };
-  const invocation = (await loadSubject(on === "official" ? "official" : "ours"))(handler);
+  const subject = await loadSubject(on === "official" ? "official" : "ours");
+  const invoke = subject(handler);
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   // The first sample of a histogram that has just been enabled is of nothing.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.reset();
+  const processBefore = process.cpuUsage();
+  const mainBefore = process.threadCpuUsage();
   const startMs = performance.now();
-  const { Result: done } = (await invocation(new BareService({}))) as { Result?: string };
+  const output = await invoke(new BareService({}));
   const wallMs = performance.now() - startMs;
+  const mainMs = sumMs(process.threadCpuUsage(mainBefore));
+  const cpuMs = sumMs(process.cpuUsage(processBefore));
+  // Threads take the next item whenever they are free, so that two share the work evenly; one has a core to itself.
+  const idleMs = Math.max(mainMs, on !== "threads" ? cpuMs : threads === 1 ? cpuMs - mainMs : cpuMs / 2);
   // A loop that never had a turn shows that only now.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.disable();
-  if (done !== `${items}`) throw new Error(`${done} of ${items} items ended.`);
-  return { wallMs, delayP99Ms: delay.percentile(99) / 1e6, delayMaxMs: delay.max / 1e6 };
+  if (output.Status !== "SUCCEEDED" || output.Result !== String(items))
+    throw new Error(`Of ${items} items: ${JSON.stringify(output)}.`);
+  return { wallMs, cpuMs, mainMs, idleMs, delayP99Ms: delay.percentile(99) / 1e6, delayMaxMs: delay.max / 1e6 };
 }
 
 async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Figures> {
@@ -76,7 +81,7 @@ async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Fi
   if (on === "threads") await warm(score, 2);
   else warmHere();
   const once = async (): Promise<void> => {
-    if (on === "inline") for (let call = 0; call < perMessage; call++) compute(rounds);
+    if (on === "inline") for (let call = 0; call < perMessage; call++) spin(rounds);
     else if (perMessage === 1) await score.spin(rounds);
     else await runTogether(score, rounds, perMessage);
   };
@@ -89,9 +94,9 @@ async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Fi
   };
   await Promise.all(Array.from({ length: inFlight }, lane));
   const wallMs = performance.now() - startMs;
-  const { user, system } = process.threadCpuUsage(cpu);
+  const mainMs = sumMs(process.threadCpuUsage(cpu));
   const count = messages * perMessage;
-  return { wallMicros: (wallMs * 1_000) / count, mainMicros: (user + system) / count };
+  return { wallMicros: (wallMs * 1_000) / count, mainMicros: (mainMs * 1_000) / count };
 }
 
 /** As a batch does it: the calls of many items in one message. */
