@@ -55,6 +55,7 @@ function coalesce(): Promise<void> {
       token: "token",
       maxBytes: 768_000,
       maxUpdates: 250,
+      maxDelayMs: 0,
       onChanged: () => undefined,
       onIdle: () => undefined,
       onFailure: reject,

@@ -18,6 +18,8 @@ export interface CoalescerOptions {
   readonly logger?: DurableLogger;
   readonly maxBytes: number;
   readonly maxUpdates: number;
+  /** Milliseconds for which an update may wait for company. */
+  readonly maxDelayMs: number;
   /** Takes in the operations that a request changed, before anybody is told that it is done. */
   readonly onChanged: (operations: readonly WireOperation[]) => Promise<unknown> | undefined;
   /** Nothing is queued, in flight or polled for any more. */
@@ -36,8 +38,9 @@ const ENVELOPE_BYTES = 100;
  *
  * C1  At most one request is in flight: each spends the token that the previous one returned.
  * C2  Updates leave in the order in which they were queued.
- * C3  There is no idle window: the first update of an idle coalescer leaves at the end of the same turn of the event
- *     loop, with all that this turn queued.
+ * C3  There is no idle window unless `maxDelayMs` asks for one: the first update of an idle coalescer leaves at the end
+ *     of the same turn of the event loop, with all that this turn queued. A window ends early when a request is full, the
+ *     service is polled, or the invocation is about to end.
  * C4  A request holds at most `maxUpdates` and `maxBytes`, but always one update.
  * C5  A held START leaves right before the first update of an operation inside it, or of its own that is not its end;
  *     its end takes its place. What is still held when the invocation ends is never sent: nothing of it is recorded,
@@ -51,7 +54,10 @@ export class Coalescer {
   #cursor = 0;
   #polls: (() => void)[] = [];
   readonly #held = new Map<string, OperationUpdate>();
+  #queuedBytes = 0;
   #scheduled = false;
+  #window: ReturnType<typeof setTimeout> | undefined;
+  #hurried = false;
   #inFlight = false;
   #open = true;
   #sealed = false;
@@ -71,7 +77,19 @@ export class Coalescer {
   enqueue(update: OperationUpdate, acknowledged?: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
     if (this.#held.size > 0) this.#release(update);
-    this.#queue.push({ update, bytes: updateBytes(update), acknowledged });
+    this.#push(update, acknowledged);
+    this.#schedule();
+  }
+
+  #push(update: OperationUpdate, acknowledged?: () => void): void {
+    const bytes = updateBytes(update);
+    this.#queuedBytes += bytes;
+    this.#queue.push({ update, bytes, acknowledged });
+  }
+
+  /** From now on nothing waits for company. */
+  hurry(): void {
+    this.#hurried = true;
     this.#schedule();
   }
 
@@ -94,7 +112,7 @@ export class Coalescer {
     if (id === undefined || start === undefined) return;
     this.#held.delete(id);
     this.#releaseStart(start.ParentId);
-    this.#queue.push({ update: start, bytes: updateBytes(start), acknowledged: undefined });
+    this.#push(start);
   }
 
   /** Asks the service for changes: calls back after the next request, an empty one if nothing is queued. */
@@ -109,6 +127,7 @@ export class Coalescer {
     this.#sealed = true;
     this.#held.clear(); // C5
     this.#polls = [];
+    if (this.#window !== undefined) this.#schedule();
   }
 
   /** Seals, and resolves when what was queued is recorded (or can no longer be). */
@@ -123,19 +142,33 @@ export class Coalescer {
   /** Sends one last update after `drain`. Resolves when it is recorded (or can no longer be). */
   async sendLast(update: OperationUpdate): Promise<void> {
     if (!this.#open) return;
-    this.#queue.push({ update, bytes: updateBytes(update), acknowledged: undefined });
+    this.#push(update);
     this.#schedule();
     await this.drain();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight) return;
+    if (this.#inFlight || (this.#scheduled && this.#window === undefined)) return;
+    const waits = this.#mayWait;
+    if (this.#scheduled && waits) return;
+    // Nothing may be queued when it hurries.
+    if (!this.#scheduled && this.#cursor === this.#queue.length && this.#polls.length === 0) return;
     this.#scheduled = true;
-    setImmediate(() => void this.#send()); // C3
+    clearTimeout(this.#window);
+    this.#window = undefined;
+    if (waits) this.#window = setTimeout(() => void this.#send(), this.#options.maxDelayMs);
+    else setImmediate(() => void this.#send()); // C3
+  }
+
+  get #mayWait(): boolean {
+    const { maxDelayMs, maxUpdates, maxBytes } = this.#options;
+    if (maxDelayMs === 0 || this.#sealed || this.#hurried || this.#polls.length > 0) return false;
+    return this.#queue.length - this.#cursor < maxUpdates && this.#queuedBytes < maxBytes;
   }
 
   async #send(): Promise<void> {
     this.#scheduled = false;
+    this.#window = undefined;
     if (!this.#open) return;
     this.#inFlight = true;
     const first = this.#cursor;
@@ -177,6 +210,7 @@ export class Coalescer {
       const entry = this.#queue[this.#cursor] as Entry;
       if (updates.length > 0 && bytes + entry.bytes > maxBytes) break;
       bytes += entry.bytes;
+      this.#queuedBytes -= entry.bytes;
       updates.push(entry.update);
       this.#cursor++;
     }
@@ -219,6 +253,7 @@ export class Coalescer {
     this.#queue = [];
     this.#cursor = 0;
     this.#polls = [];
+    clearTimeout(this.#window);
     this.#drained?.();
   }
 }

@@ -191,6 +191,7 @@ export class Execution {
 
   #close(): void {
     this.#closing = true;
+    this.#coalescer.hurry();
     for (const action of [...this.#whenClosing]) action();
     this.#suspension.check();
   }

@@ -88,6 +88,13 @@ const rules: Rule[] = [
     good: [true, false],
   },
   {
+    path: "checkpoint.maxDelayMs",
+    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS",
+    allowed: wholeNumber(0, 10_000),
+    bad: [-1, 1.5, 10_001],
+    good: [0, 10_000],
+  },
+  {
     path: "logUsage",
     variable: "DURABLE_FANOUT_LOG_USAGE",
     allowed: "true, false",
@@ -182,7 +189,7 @@ test.each([
   ],
   [
     { checkpoint: { maxByte: 5 } },
-    'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged, elideStarts.',
+    'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged, elideStarts, maxDelayMs.',
   ],
   [
     { quotas: { operation: 5 } },
