@@ -90,7 +90,7 @@ export function lineChart({ title, unit, labels, series }: Chart): string {
 
 /** Horizontal bars, a group for each label. */
 export function barChart({ title, unit, labels, series }: Chart): string {
-  const [left, bar, gap] = [250, 14, 10];
+  const [left, bar, gap] = [280, 14, 10];
   const values = series.flatMap((one) => one.values.filter((value) => value !== undefined) as number[]);
   const most = Math.max(...values, Number.MIN_VALUE);
   const width = (value: number) => Math.max(1, (value / most) * (WIDTH - left - 70));
@@ -116,6 +116,11 @@ export function barChart({ title, unit, labels, series }: Chart): string {
   return svg(title, y + 6, [...head, ...groups]);
 }
 
+/** Takes what is too long out of the middle: the end tells neighbours apart. */
+function shortened(label: string): string {
+  return label.length > 60 ? `${label.slice(0, 24)}…${label.slice(-35)}` : label;
+}
+
 export interface Ratio {
   readonly label: string;
   readonly measured: number;
@@ -130,9 +135,8 @@ export function targetChart(title: string, ratios: readonly Ratio[]): string {
   const bars = ratios.map(({ label, measured, limit }, at) => {
     const y = 52 + at * row;
     const end = scale(measured / limit);
-    const short = label.length > 66 ? `${label.slice(0, 65)}…` : label;
     return [
-      `<text x="${left - 8}" y="${y + 11}" text-anchor="end">${escaped(short)}</text>`,
+      `<text x="${left - 8}" y="${y + 11}" text-anchor="end">${escaped(shortened(label))}</text>`,
       `<rect class="s${measured <= limit ? 1 : 0}" x="${left}" y="${y}" width="${round(Math.max(1, end - left))}" height="14"/>`,
       `<text x="${round(end + 5)}" y="${y + 11}">${shown(measured)}</text>`,
     ].join("");

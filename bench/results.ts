@@ -28,6 +28,8 @@ export interface ScenarioResult {
   /** The official figures are those of one cold run. */
   readonly slow?: boolean;
   readonly subjects: Partial<Record<SubjectName, Measured>>;
+  /** How long all runs of it took. */
+  readonly seconds: number;
   /** Why a subject has no figures. */
   readonly errors?: Partial<Record<SubjectName, string>>;
   /** Why nothing was run. */

@@ -83,7 +83,8 @@ async function measure(scenario: Scenario): Promise<ScenarioResult> {
   const { name, group, why, items, latencyMs, official = true } = scenario;
   const about = { name, group, why, items, ...(latencyMs === undefined ? {} : { latencyMs }) };
   const leftOut = obstacle(scenario);
-  if (leftOut !== undefined) return { ...about, subjects: {}, leftOut };
+  if (leftOut !== undefined) return { ...about, subjects: {}, seconds: 0, leftOut };
+  const begin = performance.now();
   const samples: Record<Mode, Record<SubjectName, Sample[]>> = {
     cold: { official: [], ours: [] },
     warm: { official: [], ours: [] },
@@ -114,6 +115,7 @@ async function measure(scenario: Scenario): Promise<ScenarioResult> {
           summarize(itemsFor(scenario, subject), samples.warm[subject], samples.cold[subject]),
         ]),
     ),
+    seconds: Math.round((performance.now() - begin) / 100) / 10,
     ...(Object.keys(errors).length > 0 ? { errors } : {}),
   };
 }
