@@ -94,9 +94,9 @@ async function prepare(scenario: Scenario, invocation: Invocation, items: number
     first.elapse();
     return first;
   }
-  const half = first.snapshotAfter(Math.ceil(items / 2));
   await finish(invocation, first, scenario.name);
-  const recorded: readonly WireOperation[] = scenario.after === "half" ? half : first.recorded();
+  if (scenario.after === "half") first.forgetSecondHalf();
+  const recorded: readonly WireOperation[] = first.recorded();
   const again = serviceFor(scenario, items);
   for (const operation of recorded) again.operations.set(operation.Id as string, operation);
   return again;

@@ -149,7 +149,7 @@ function misses(results: Results, verdicts: readonly Verdict[]): string[] {
   });
   return [
     "## The misses, with their profiles",
-    "Processor time of one more run of ours, by function, warm-up and the service included.",
+    "Processor time of one more run of ours, by function: warm-up and the service included, the loading of modules left out.",
     ...parts,
   ];
 }

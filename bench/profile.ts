@@ -38,6 +38,8 @@ export async function profile(scenario: string, items: number, timeoutMs: number
 }
 
 const LONGEST = 12;
+/** Loading of modules, which the samples leave out as well. */
+const STARTUP = /^node:internal\/(bootstrap|modules|deps)/;
 
 function ownTimes({ nodes, samples, timeDeltas }: CpuProfile): ProfileRow[] {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
@@ -46,7 +48,7 @@ function ownTimes({ nodes, samples, timeDeltas }: CpuProfile): ProfileRow[] {
   for (const [index, id] of samples.entries()) {
     const frame = frames.get(id);
     const micros = timeDeltas[index] ?? 0;
-    if (frame === undefined || frame.functionName === "(idle)") continue;
+    if (frame === undefined || frame.functionName === "(idle)" || STARTUP.test(frame.url)) continue;
     total += micros;
     const at = frame.url === "" ? "" : `${shorten(frame.url)}:${frame.lineNumber + 1}`;
     const name = frame.functionName === "" ? "(anonymous)" : frame.functionName;

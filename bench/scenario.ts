@@ -43,7 +43,7 @@ export interface Scenario {
   readonly latencyMs?: number;
   /**
    * What runs before the measured part: nothing (default), a whole run whose finished operations are replayed, a run
-   * that was cut when half of the steps had succeeded, or the first invocation, which suspends.
+   * of whose map half of the items are kept, or the first invocation, which suspends.
    */
   readonly after?: "finished" | "half" | "suspended";
   /** Whether the handler suspends, so that further invocations must know what was recorded. */

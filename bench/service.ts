@@ -39,8 +39,6 @@ export class BareService implements DurableExecutionClient {
   firstResultAt: number | undefined;
   /** Microseconds that the service itself computed on the thread that it shares with the SDK. */
   ownMicros = 0;
-  #stepsDone = 0;
-  #halfway: { readonly steps: number; readonly operations: WireOperation[] } | undefined;
   readonly #keep: boolean;
   readonly #latencyMs: number;
 
@@ -90,23 +88,27 @@ export class BareService implements DurableExecutionClient {
       if (this.#keep || !isOver(operation)) this.operations.set(id, operation);
       else this.operations.delete(id);
       changed.set(id, operation);
-      if (operation.Type === "STEP" && operation.Status === "SUCCEEDED") this.#stepDone();
+      if (operation.Type === "STEP" && operation.Status === "SUCCEEDED") this.firstResultAt ??= performance.now();
     }
     return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: [...changed.values()] } };
   }
 
-  #stepDone(): void {
-    this.firstResultAt ??= performance.now();
-    this.#stepsDone++;
-    if (this.#halfway !== undefined && this.#halfway.steps === this.#stepsDone) {
-      this.#halfway.operations.push(...this.#recorded());
+  /**
+   * As if the invocation had died when the first half of a map's items was done: the state that both SDKs then replay
+   * is the same, however each of them gets there.
+   */
+  forgetSecondHalf(): void {
+    const isMap = ({ Type, SubType, ParentId }: WireOperation) =>
+      Type === "CONTEXT" && SubType === "Map" && ParentId === undefined;
+    const map = [...this.operations.values()].find(isMap);
+    if (map === undefined) throw new Error("There is no map whose items could be forgotten.");
+    const { EndTimestamp: _, ...open } = map;
+    this.operations.set(map.Id as string, { ...open, Status: "STARTED", ContextDetails: {} });
+    const items = [...this.operations.values()].filter(({ ParentId }) => ParentId === map.Id);
+    const forgotten = new Set(items.slice(Math.ceil(items.length / 2)).map(({ Id }) => Id));
+    for (const [id, { ParentId }] of this.operations) {
+      if (forgotten.has(id) || forgotten.has(ParentId)) this.operations.delete(id);
     }
-  }
-
-  /** Remembers what is recorded when so many steps have succeeded; filled while a run goes on. */
-  snapshotAfter(steps: number): readonly WireOperation[] {
-    this.#halfway = { steps, operations: [] };
-    return this.#halfway.operations;
   }
 
   /** Time passes until every wait is over and every retry is due. */

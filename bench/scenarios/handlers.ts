@@ -3,6 +3,9 @@ import type { BenchHandler } from "../scenario.ts";
 
 export const indexes = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
+/** `10,000`, without the time that it takes to load a locale: that would be part of every process. */
+export const grouped = (count: number): string => `${count}`.replace(/\B(?=(\d{3})+$)/g, ",");
+
 export const double = (index: number): number => index * 2;
 
 /** Throws unless all items succeeded and the last one has its own result. */

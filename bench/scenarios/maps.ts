@@ -1,10 +1,9 @@
 import type { Scenario } from "../scenario.ts";
-import { mapOfSteps, mapOfValues, reducedMap, stepsInARow } from "./handlers.ts";
+import { grouped, mapOfSteps, mapOfValues, reducedMap, stepsInARow } from "./handlers.ts";
 
 const SIZES = [1, 10, 100, 1_000, 10_000, 50_000];
 const NESTINGS = ["NESTED", "FLAT"] as const;
 
-const grouped = (count: number): string => count.toLocaleString("en-GB");
 /** The official SDK ends at 50,000, but takes about a minute: bounded, it is measured with fewer. */
 const costly = (items: number, isBounded: boolean): Partial<Scenario> => {
   if (items < 10_000) return {};

@@ -1,5 +1,5 @@
 import type { BenchHandler, Scenario } from "../scenario.ts";
-import { check, double, indexes, mapOfSteps, mapOfValues, rows } from "./handlers.ts";
+import { check, double, grouped, indexes, mapOfSteps, mapOfValues, rows } from "./handlers.ts";
 
 const stepWaitStep: BenchHandler = async ({ count }, context) => {
   const batch = await context.map("map", indexes(count), async (item, value) => {
@@ -71,7 +71,7 @@ const predicate = {
 };
 
 const early: Scenario[] = [1_000, 10_000].flatMap((items): Scenario[] => {
-  const count = items.toLocaleString("en-GB");
+  const count = grouped(items);
   const runs = items > 1_000 ? { runs: 2, slow: true as const } : {};
   return [
     {
