@@ -210,7 +210,7 @@ const LOG_USAGE_VARIABLE = "DURABLE_FANOUT_LOG_USAGE";
 export function settingVariables(): ReadonlyMap<string, string> {
   const rules = [...Object.values(NUMBER_RULES), ...Object.values(WORD_RULES)];
   return new Map([
-    ...rules.map(({ path, variable }): [string, string] => [path, variable]),
+    ...rules.map(({ path, variable }): [string, string] => [path.replace(/^runtime\./, ""), variable]),
     ["batch", BATCH_VARIABLE],
     ["logUsage", LOG_USAGE_VARIABLE],
     ["checkpoint.elideStarts", ELIDE_STARTS_VARIABLE],

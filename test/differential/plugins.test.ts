@@ -86,7 +86,7 @@ const steps: Record<string, Case> = {
   "a step that is retried in vain": async (_, c) => c.step("a", fail, thrice).catch(() => 0),
   "an at-most-once step that is retried": async (_, c) =>
     c.step("a", third, { ...thrice, semantics: "AT_MOST_ONCE_PER_RETRY" }),
-  "a step that is cut off": [async (_, c) => c.step("a", () => pause(30)), cutOff(0, 0)],
+  "a step that is cut off": [async (_, c) => c.step("a", () => pause(200)), cutOff(0, 0)],
   "a step that is cut off in its second attempt": [
     async (_, c) => c.step("a", async ({ attempt }) => (attempt === 1 ? fail() : pause(30)), thrice),
     cutOff(1, 0),
