@@ -72,7 +72,7 @@ export function benchmarksPage(results: Results, charts = chartFiles(results)): 
     .join("\n\n")}\n`;
 }
 
-function provenance({ date, machine, packages, load, runs, seconds, filter }: Results): string {
+function provenance({ date, machine, packages, load, runs, seconds, filter, again = [] }: Results): string {
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
   const day = date.slice(0, 16).replace("T", " ");
   return markdownTable(
@@ -87,6 +87,7 @@ function provenance({ date, machine, packages, load, runs, seconds, filter }: Re
       ["load average", `${load.before} before, ${load.after} after (the suite itself is about 1)`],
       ["runs", `up to ${runs} of each, interleaved, a process for each; ${Math.round(seconds / 60)} min in all`],
       ...(filter === "" ? [] : [["only", filter]]),
+      ...again.map((rerun) => ["measured again", rerun]),
     ],
   );
 }

@@ -62,6 +62,8 @@ export interface Results {
   readonly filter: string;
   readonly runs: number;
   readonly seconds: number;
+  /** Later runs of some scenarios whose figures stand in place of the first ones: when, which, and the load. */
+  readonly again?: readonly string[];
   readonly machine: Machine;
   /** Load average of the last minute before the first and after the last run. */
   readonly load: { readonly before: number; readonly after: number };
@@ -156,8 +158,10 @@ export function merge(first: Results, second: Results): Results {
   const again = new Map(second.scenarios.map((scenario) => [scenario.name, scenario]));
   const kept = first.scenarios.map((scenario) => again.get(scenario.name) ?? scenario);
   const known = new Set(first.scenarios.map(({ name }) => name));
+  const { date, runs, filter, load } = second;
   return {
     ...first,
+    again: [...(first.again ?? []), `${date}: ${filter} (up to ${runs} runs, load ${load.before} to ${load.after})`],
     scenarios: [...kept, ...second.scenarios.filter(({ name }) => !known.has(name))],
     micro: second.micro.length > 0 ? second.micro : first.micro,
     codecs: second.codecs.length > 0 ? second.codecs : first.codecs,

@@ -87,8 +87,10 @@ export const targets: readonly TargetRow[] = [
     checks: [
       ratio("map, 10,000, nested", "updates", 1, "updates, defaults"),
       ratio("map, 10,000, nested", "requests", 1, "requests, defaults"),
-      ratio("map, 10,000, nested, starts elided", "updates", 0.55, "updates, `elideStarts`"),
-      ratio("map, 10,000, nested, starts elided", "requests", 0.55, "requests, `elideStarts`"),
+      ratio("map, 10,000, nested, starts elided", "updates", 0.55, "updates, `elideStarts`, nested"),
+      ratio("map, 10,000, nested, starts elided", "requests", 0.55, "requests, `elideStarts`, nested"),
+      ratio("map, 10,000, flat, starts elided", "updates", 0.55, "updates, `elideStarts`, flat"),
+      ratio("map, 10,000, flat, starts elided", "requests", 0.55, "requests, `elideStarts`, flat"),
       ratio("map, 10,000, batch of 100", "updates", 0.02, "updates, `batch: 100`"),
       ratio("map, 10,000, batch of 100", "requests", 0.02, "requests, `batch: 100`"),
     ],

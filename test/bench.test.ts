@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { benchmarksPage, withSection } from "../bench/docs.ts";
 import { chartFiles } from "../bench/figures.ts";
-import type { Results } from "../bench/results.ts";
+import { merge, type Results, type ScenarioResult } from "../bench/results.ts";
 import { scenarios } from "../bench/scenarios.ts";
 import { targets } from "../bench/targets.ts";
 
@@ -75,6 +75,14 @@ test("the charts are well-formed, and those without figures are left out", () =>
     const open = svg.match(/<(svg|text|style)\b/g)?.length;
     expect(svg.match(/<\/(svg|text|style)>/g)?.length).toBe(open);
   }
+});
+
+test("what is measured again takes the place of what it was, and the report says so", () => {
+  const [first] = results.scenarios;
+  const merged = merge(results, { ...results, scenarios: [{ ...(first as ScenarioResult), why: "measured again" }] });
+  expect(merged.scenarios.map(({ name }) => name)).toEqual(results.scenarios.map(({ name }) => name));
+  expect(merged.scenarios[0]?.why).toBe("measured again");
+  expect(benchmarksPage(merged)).toContain("| measured again |");
 });
 
 test("a text without the marks is not overwritten", () => {
