@@ -39,7 +39,7 @@ export async function profile(scenario: string, items: number, timeoutMs: number
 
 const LONGEST = 12;
 /** Loading of modules, which the samples leave out as well. */
-const STARTUP = /^node:internal\/(bootstrap|modules|deps)/;
+const STARTUP = /^(node:internal\/(bootstrap|modules|deps)|wasm:)/;
 
 function ownTimes({ nodes, samples, timeDeltas }: CpuProfile): ProfileRow[] {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));

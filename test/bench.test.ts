@@ -7,7 +7,7 @@ import { benchmarksPage, withSection } from "../bench/docs.ts";
 import { chartFiles } from "../bench/figures.ts";
 import { merge, type Results, type ScenarioResult } from "../bench/results.ts";
 import { scenarios } from "../bench/scenarios.ts";
-import { targets } from "../bench/targets.ts";
+import { judge, targets } from "../bench/targets.ts";
 
 const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "durable-fanout-bench-test-"));
@@ -83,6 +83,20 @@ test("what is measured again takes the place of what it was, and the report says
   expect(merged.scenarios.map(({ name }) => name)).toEqual(results.scenarios.map(({ name }) => name));
   expect(merged.scenarios[0]?.why).toBe("measured again");
   expect(benchmarksPage(merged)).toContain("| measured again |");
+});
+
+test("rows of worker threads are judged by their ratio, or by our figure where there is no other", () => {
+  const row = { scenario: "steps", unit: "ms" };
+  const workers = [
+    { ...row, metric: "wall", official: 100, ours: 50, target: "<= 0.55" },
+    { ...row, metric: "delay", ours: 30, target: "20 ms" },
+    { ...row, metric: "no target", ours: 1 },
+  ];
+  const verdicts = judge({ ...results, workers }).filter(({ kind }) => kind === "worker");
+  expect(verdicts.map(({ measured, limit, outcome }) => [measured, limit, outcome])).toEqual([
+    [0.5, 0.55, "met"],
+    [30, 20, "missed"],
+  ]);
 });
 
 test("a text without the marks is not overwritten", () => {
