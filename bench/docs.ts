@@ -150,7 +150,7 @@ function misses(results: Results, verdicts: readonly Verdict[]): string[] {
   });
   return [
     "## The misses, with their profiles",
-    "Processor time of one more run of ours, by function: warm-up and the service included, the loading of modules left out.",
+    "Processor time of one more run of ours, by function: warm-up and the service included, the loading of modules left out. The sentence before a profile is what we take for the reason, not a measurement.",
     ...parts,
   ];
 }
