@@ -88,7 +88,7 @@ const steps: Record<string, Case> = {
     c.step("a", third, { ...thrice, semantics: "AT_MOST_ONCE_PER_RETRY" }),
   "a step that is cut off": [async (_, c) => c.step("a", () => pause(200)), cutOff(0, 0)],
   "a step that is cut off in its second attempt": [
-    async (_, c) => c.step("a", async ({ attempt }) => (attempt === 1 ? fail() : pause(30)), thrice),
+    async (_, c) => c.step("a", async ({ attempt }) => (attempt === 1 ? fail() : pause(200)), thrice),
     cutOff(1, 0),
   ],
   "an at-most-once step that is cut off and retried": [
