@@ -1,6 +1,6 @@
 /** What each thread of a pool runs: it loads a user's module once, and runs the exports that it is told to. */
 import { setImmediate as turn } from "node:timers/promises";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { DurableError } from "../src/core/errors.ts";
 import { findUncloneable, isPlain } from "../src/workers/cloning.ts";
 import { holdTasks, markWorkerThread } from "../src/workers/current-task.ts";
@@ -10,14 +10,12 @@ import {
   type CallOutcome,
   Cell,
   POST,
-  type SentMessage,
   Stage,
   sharedClockMs,
   type WorkerMessage,
   type WorkerPost,
   type WorkerReply,
 } from "../src/workers/protocol.ts";
-import { findCells } from "../src/workers/shared-cells.ts";
 import { ThreadTask } from "../src/workers/thread-task.ts";
 import { encodeThrown } from "../src/workers/thrown.ts";
 import { unwrapTransfer } from "../src/workers/transfer.ts";
@@ -30,9 +28,8 @@ markWorkerThread();
 holdTasks(() => current);
 
 /** Runs the calls of a message, one after the other. Never rejects. */
-export async function runMessage(sent: SentMessage): Promise<WorkerReply> {
-  const cells = findCells(workerData as SharedArrayBuffer, sent.cells);
-  const message: WorkerMessage = { ...sent, cells };
+export async function runMessage(message: WorkerMessage): Promise<WorkerReply> {
+  const { cells } = message;
   enter(cells, Stage.LOADING);
   let found: ModuleExport;
   try {

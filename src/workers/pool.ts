@@ -6,7 +6,6 @@ import { Semaphore } from "../core/semaphore.ts";
 import { type WorkerPoolPort, type WorkerStatistics, workerPools } from "../core/worker-pools.ts";
 import { POST, type WorkerPost, type WorkerReply } from "./protocol.ts";
 import type { PoolSettings } from "./settings.ts";
-import { SharedCells } from "./shared-cells.ts";
 import { PoolMeter } from "./statistics.ts";
 import type { Task } from "./task.ts";
 import { threadFile } from "./thread-file.ts";
@@ -33,7 +32,6 @@ export class WorkerPool implements WorkerPoolPort {
   readonly #waiting = new Set<TaskGroup>();
   readonly #runs = new Map<number, ThreadRun>();
   readonly #meter: PoolMeter;
-  readonly #cells: SharedCells;
   readonly #rerouted = new WeakSet<Worker>();
   #opening: Promise<Piscina> | undefined;
   #open: Piscina | undefined;
@@ -43,8 +41,6 @@ export class WorkerPool implements WorkerPoolPort {
     this.#settings = settings;
     this.#semaphore = new Semaphore(settings.threads, () => {});
     this.#meter = new PoolMeter(settings.threads);
-    // Twice, since a message that has ended keeps its own while the next one is sent.
-    this.#cells = new SharedCells(2 * settings.threads);
   }
 
   get threads(): number {
@@ -77,8 +73,7 @@ export class WorkerPool implements WorkerPoolPort {
 
   async #send(tasks: readonly Task[], group: TaskGroup, free: () => void): Promise<void> {
     const controller = new AbortController();
-    const cells = this.#cells.take(tasks.length);
-    const run = new ThreadRun(++this.#messages, tasks, cells, group.limits, () => controller.abort());
+    const run = new ThreadRun(++this.#messages, tasks, group.limits, () => controller.abort());
     this.#runs.set(run.message.id, run);
     this.#meter.begins();
     let answer: { readonly reply: WorkerReply } | { readonly error: unknown };
@@ -99,7 +94,6 @@ export class WorkerPool implements WorkerPoolPort {
     free();
     const leftover = "reply" in answer ? await run.answered(answer.reply) : await run.broke(answer.error);
     if (run.lostThread) this.#meter.restarted();
-    this.#cells.giveBack(cells, run.lostThread);
     this.#runs.delete(run.message.id);
     this.#meter.ended(tasks.length);
     if ("reply" in answer) group.onRun?.(answer.reply.runMs);
@@ -135,7 +129,6 @@ export class WorkerPool implements WorkerPoolPort {
       // With atomics a thread sleeps between tasks with its event loop: what a function left behind would fail another.
       atomics: "disabled",
       recordTiming: false,
-      workerData: this.#cells.buffer,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });
     piscina.on("message", (post: unknown) => this.#receive(post));

@@ -15,9 +15,6 @@ export interface WorkerMessage {
   readonly cells: Int32Array<SharedArrayBuffer>;
 }
 
-/** A message as it travels: threads have most of the shared memory already. */
-export type SentMessage = Omit<WorkerMessage, "cells"> & { readonly cells: number | WorkerMessage["cells"] };
-
 /** What each of the shared numbers says. */
 export const Cell = {
   /** Which call runs, from 1 on; or one of `Stage`. Written by the worker. */

@@ -2,17 +2,7 @@ import type { Transferable } from "node:worker_threads";
 import { DurableError } from "../core/errors.ts";
 import { findUncloneable } from "./cloning.ts";
 import { describeCall, WorkerCrashedError, WorkerTimeoutError } from "./errors.ts";
-import {
-  Cell,
-  elapsedMs,
-  POST,
-  type SentMessage,
-  Stage,
-  type WorkerMessage,
-  type WorkerPost,
-  type WorkerReply,
-} from "./protocol.ts";
-import type { TakenCells } from "./shared-cells.ts";
+import { Cell, elapsedMs, POST, Stage, type WorkerMessage, type WorkerPost, type WorkerReply } from "./protocol.ts";
 import type { Task } from "./task.ts";
 
 /** What a message's calls may take. */
@@ -42,8 +32,7 @@ const POST_WAIT_MS = 5_000;
  * H3  What the thread has posted is taken in before the message counts as ended.
  */
 export class ThreadRun {
-  readonly message: SentMessage;
-  readonly #cells: WorkerMessage["cells"];
+  readonly message: WorkerMessage;
   readonly moved: readonly Transferable[];
   readonly #tasks: readonly Task[];
   readonly #limits: RunLimits;
@@ -54,17 +43,17 @@ export class ThreadRun {
   #killed = false;
   #died = false;
 
-  constructor(id: number, tasks: readonly Task[], { cells, sent }: TakenCells, limits: RunLimits, kill: () => void) {
+  constructor(id: number, tasks: readonly Task[], limits: RunLimits, kill: () => void) {
     const { module, function: name } = (tasks[0] as Task).call;
+    const cells = new Int32Array(new SharedArrayBuffer((Cell.UNWANTED + tasks.length) * Int32Array.BYTES_PER_ELEMENT));
     this.message = {
       id,
       module,
       name,
       calls: tasks.map(({ args }) => args),
       attempts: tasks.map(({ attempt }) => attempt),
-      cells: sent,
+      cells,
     };
-    this.#cells = cells;
     this.moved = tasks.flatMap(({ moved }) => moved);
     this.#tasks = tasks;
     this.#limits = limits;
@@ -79,7 +68,7 @@ export class ThreadRun {
   }
 
   get #stage(): number {
-    return Atomics.load(this.#cells, Cell.CALL);
+    return Atomics.load(this.message.cells, Cell.CALL);
   }
 
   /** A post of the thread for this message has come. */
@@ -146,7 +135,7 @@ export class ThreadRun {
   }
 
   get #hasAll(): boolean {
-    return this.#postsReceived >= Atomics.load(this.#cells, Cell.POSTS);
+    return this.#postsReceived >= Atomics.load(this.message.cells, Cell.POSTS);
   }
 
   /** Resolves when every post has come. The timer keeps the process alive for them: their port does not. */ // H3
@@ -178,7 +167,7 @@ export class ThreadRun {
 
   // H2
   #forget(call: number): void {
-    const cells = this.#cells;
+    const { cells } = this.message;
     Atomics.store(cells, Cell.UNWANTED + call, 1);
     Atomics.notify(cells, Cell.UNWANTED + call);
     this.#checkIn(this.#limits.graceMs);
@@ -191,7 +180,7 @@ export class ThreadRun {
 
   #check(): void {
     const stage = this.#stage;
-    const forMs = elapsedMs(Atomics.load(this.#cells, Cell.SINCE_MS));
+    const forMs = elapsedMs(Atomics.load(this.message.cells, Cell.SINCE_MS));
     if (stage === Stage.LOADING) this.#checkLoading(forMs);
     else if (stage > 0) this.#checkCall(this.#tasks[stage - 1] as Task, forMs);
     else if (this.#limits.timeoutMs !== undefined) this.#checkIn(this.#limits.timeoutMs);
