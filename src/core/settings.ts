@@ -1,7 +1,15 @@
 import { type BatchSize, readBatchSize } from "./batch-size.ts";
 import { DurableError } from "./errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
-import { invalidSetting, type NumberRule, parseNumber, readNumber, readNumberIfAny, readWord } from "./setting.ts";
+import {
+  invalidSetting,
+  type NumberRule,
+  parseNumber,
+  readNumber,
+  readNumberIfAny,
+  readWord,
+  type WordRule,
+} from "./setting.ts";
 
 /**
  * How payloads are written; all of them are always read.
@@ -34,7 +42,7 @@ export interface RuntimeOptions {
     /**
      * Updates of finished work that may be on their way while further work starts: what would run again after a
      * crash. Up to so many, a branch of a `map` or `parallel` that only waits for the acknowledgement of a step lends
-     * its place to the next one: `maxConcurrency` (from 2 on) then limits the branches whose code runs, and more may be
+     * its place to the next one: `maxConcurrency` (from 2 to below `maxUpdates`) then limits the branches whose code runs, and more may be
      * open. With 0 a branch keeps its place from its start to its end, as in the official SDK. Of batches at least two.
      * 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
@@ -202,19 +210,22 @@ const WORD_RULES = {
   onExceed: { path: "runtime.quotas.onExceed", variable: "DURABLE_FANOUT_QUOTA_ON_EXCEED", words: QUOTA_REACTIONS },
 };
 
-const BATCH_VARIABLE = "DURABLE_FANOUT_BATCH";
-const ELIDE_STARTS_VARIABLE = "DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS";
-const LOG_USAGE_VARIABLE = "DURABLE_FANOUT_LOG_USAGE";
+const SWITCH_WORDS = ["true", "false"] as const;
+const SWITCH_RULES = {
+  logUsage: { path: "runtime.logUsage", variable: "DURABLE_FANOUT_LOG_USAGE", words: SWITCH_WORDS },
+  elideStarts: {
+    path: "runtime.checkpoint.elideStarts",
+    variable: "DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS",
+    words: SWITCH_WORDS,
+  },
+};
+
+const BATCH = { path: "runtime.batch", variable: "DURABLE_FANOUT_BATCH" };
 
 /** The environment variables that override settings, by the settings' paths in `runtime`: `checkpoint.maxBytes`. */
 export function settingVariables(): ReadonlyMap<string, string> {
-  const rules = [...Object.values(NUMBER_RULES), ...Object.values(WORD_RULES)];
-  return new Map([
-    ...rules.map(({ path, variable }): [string, string] => [path.replace(/^runtime\./, ""), variable]),
-    ["batch", BATCH_VARIABLE],
-    ["logUsage", LOG_USAGE_VARIABLE],
-    ["checkpoint.elideStarts", ELIDE_STARTS_VARIABLE],
-  ]);
+  const rules = [NUMBER_RULES, WORD_RULES, { batch: BATCH }, SWITCH_RULES].flatMap((group) => Object.values(group));
+  return new Map(rules.map(({ path, variable }) => [path.slice("runtime.".length), variable]));
 }
 
 const KNOWN: Record<string, readonly string[]> = {
@@ -224,18 +235,22 @@ const KNOWN: Record<string, readonly string[]> = {
   suspension: ["graceMs", "reserveMs"],
 };
 
-function readSwitch(path: string, variable: string, given: unknown, environment: NodeJS.ProcessEnv): boolean {
-  if (given !== undefined && typeof given !== "boolean" && !environment[variable]) {
-    throw invalidSetting(`runtime.${path}`, given, "true, false");
+function readSwitch(
+  rule: WordRule<(typeof SWITCH_WORDS)[number]>,
+  given: unknown,
+  environment: NodeJS.ProcessEnv,
+): boolean {
+  if (given !== undefined && typeof given !== "boolean" && !environment[rule.variable]) {
+    throw invalidSetting(rule.path, given, rule.words.join(", "));
   }
   const word = given === undefined ? undefined : String(given);
-  return readWord({ path: `runtime.${path}`, variable, words: ["true", "false"] }, word, environment) === "true";
+  return readWord(rule, word, environment) === "true";
 }
 
 function readBatch(given: unknown, environment: NodeJS.ProcessEnv): BatchSize | undefined {
-  const text = environment[BATCH_VARIABLE];
-  if (text === undefined || text === "") return readBatchSize("runtime.batch", given);
-  return readBatchSize(`Environment variable ${BATCH_VARIABLE}`, text === "false" ? false : parseNumber(text));
+  const text = environment[BATCH.variable];
+  if (text === undefined || text === "") return readBatchSize(BATCH.path, given);
+  return readBatchSize(`Environment variable ${BATCH.variable}`, text === "false" ? false : parseNumber(text));
 }
 
 function checkMembers(value: unknown, path: string): void {
@@ -266,12 +281,7 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
       maxBytes: readNumber(NUMBER_RULES.maxBytes, options.checkpoint?.maxBytes, environment),
       maxUpdates: readNumber(NUMBER_RULES.maxUpdates, options.checkpoint?.maxUpdates, environment),
       maxUnacknowledged: readNumber(NUMBER_RULES.maxUnacknowledged, options.checkpoint?.maxUnacknowledged, environment),
-      elideStarts: readSwitch(
-        "checkpoint.elideStarts",
-        ELIDE_STARTS_VARIABLE,
-        options.checkpoint?.elideStarts,
-        environment,
-      ),
+      elideStarts: readSwitch(SWITCH_RULES.elideStarts, options.checkpoint?.elideStarts, environment),
       maxDelayMs: readNumber(NUMBER_RULES.maxDelayMs, options.checkpoint?.maxDelayMs, environment),
     },
     codec: readWord(WORD_RULES.codec, options.codec, environment) ?? "compact",
@@ -281,7 +291,7 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
       dataBytes: readNumber(NUMBER_RULES.quotaDataBytes, options.quotas?.dataBytes, environment),
       onExceed: readWord(WORD_RULES.onExceed, options.quotas?.onExceed, environment) ?? "warn",
     },
-    logUsage: readSwitch("logUsage", LOG_USAGE_VARIABLE, options.logUsage, environment),
+    logUsage: readSwitch(SWITCH_RULES.logUsage, options.logUsage, environment),
     suspension: {
       graceMs: readNumber(NUMBER_RULES.graceMs, options.suspension?.graceMs, environment),
       reserveMs: readNumberIfAny(NUMBER_RULES.reserveMs, options.suspension?.reserveMs, environment),
