@@ -90,7 +90,7 @@ export class Coalescer {
   /** From now on nothing waits for company. */
   hurry(): void {
     this.#hurried = true;
-    this.#schedule();
+    if (this.#window !== undefined) this.#schedule();
   }
 
   /** Keeps the START of a new step or context back until something makes it necessary. */ // C5
@@ -151,8 +151,6 @@ export class Coalescer {
     if (this.#inFlight || (this.#scheduled && this.#window === undefined)) return;
     const waits = this.#mayWait;
     if (this.#scheduled && waits) return;
-    // Nothing may be queued when it hurries.
-    if (!this.#scheduled && this.#cursor === this.#queue.length && this.#polls.length === 0) return;
     this.#scheduled = true;
     clearTimeout(this.#window);
     this.#window = undefined;

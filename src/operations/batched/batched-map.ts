@@ -122,7 +122,6 @@ export class BatchedMap<T> implements BatchOwner {
 
   /** Collects a finished map from its recorded batches. */
   async rebuild(completionReason: CompletionReason | undefined): Promise<Batch<T>> {
-    this.#over = true;
     this.#source.close();
     await this.#restoreRest();
     return this.#collector.result(completionReason ?? this.#completion.reason);
