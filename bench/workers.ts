@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { WorkerRow } from "./results.ts";
+import { median, type WorkerRow } from "./results.ts";
 import type { Case, Figures } from "./workers-case.ts";
 import { spin } from "./workers-tasks.ts";
 
@@ -25,11 +25,6 @@ function calibrate(): number {
     return performance.now() - startMs;
   });
   return Math.round(ROUNDS / median(times.slice(5)));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] as number;
 }
 
 function run(given: Case): Figures {

@@ -13,7 +13,7 @@ import {
   runOurs,
   withRuntime,
 } from "../support/service.ts";
-import { isDeterministic, type Node, Observations, runNodes, workflow } from "../support/workflow.ts";
+import { isDeterministic, type Node, Observations, PLAIN_FAN_OUT, runNodes, workflow } from "../support/workflow.ts";
 
 const RUNS = Number(process.env["DURABLE_FANOUT_TEST_RUNS"] ?? 300);
 const PAYLOAD_BYTES = 1_024;
@@ -130,12 +130,7 @@ describe("whatever is cut off when", () => {
       {
         kind: "map",
         items: [[step], [step, step]],
-        nesting: "NESTED",
-        maxConcurrency: undefined,
-        policy: { by: "default" },
-        batch: undefined,
-        source: "array",
-        collect: "all",
+        ...PLAIN_FAN_OUT,
       },
     ];
     const run = await runOurs(async (_, context) => runNodes(context, nodes, "", (path) => paths.push(path)));

@@ -1,19 +1,11 @@
-import type { Node } from "./workflow.ts";
+import { type Node, PLAIN_FAN_OUT } from "./workflow.ts";
 
 const step = (size: number, failures = 0, atMostOnce = false): Node => ({ kind: "step", size, failures, atMostOnce });
 
-const plain = {
-  nesting: "NESTED",
-  maxConcurrency: undefined,
-  policy: { by: "default" },
-  batch: undefined,
-  source: "array",
-  collect: "all",
-} as const;
-
-const map = (items: Node[][], config: object = {}): Node => ({ kind: "map", items, ...plain, ...config }) as Node;
+const map = (items: Node[][], config: object = {}): Node =>
+  ({ kind: "map", items, ...PLAIN_FAN_OUT, ...config }) as Node;
 const parallel = (items: Node[][], config: object = {}): Node =>
-  ({ kind: "parallel", items, ...plain, ...config }) as Node;
+  ({ kind: "parallel", items, ...PLAIN_FAN_OUT, ...config }) as Node;
 
 /** A random workflow that once went wrong: what it is, where it is cut, and after how many looks its time is up. */
 type Found = [nodes: Node[], graceMs: number, cuts: { after: number; recorded: boolean }[], looks: number];

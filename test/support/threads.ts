@@ -1,5 +1,5 @@
-import { afterAll } from "vitest";
-import { closeWorkers, type WorkerOptions, workers } from "../../src/workers.ts";
+import { afterAll, afterEach, beforeEach, expect } from "vitest";
+import { closeWorkers, type WorkerOptions, workerStatistics, workers } from "../../src/workers.ts";
 
 type Functions = typeof import("./worker-functions.ts");
 
@@ -22,4 +22,18 @@ export async function rejection(promise: PromiseLike<unknown>): Promise<Error & 
     return error as Error & Record<string, unknown>;
   }
   throw new Error("It did not reject.");
+}
+
+/** Threads that died or were ended, so far. */
+export const restarts = (): number => workerStatistics()?.restarts ?? 0;
+
+/** Of each test of the file. */
+export function expectNoUnhandledRejections(): void {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): void => void unhandled.push(error);
+  beforeEach(() => void process.on("unhandledRejection", note));
+  afterEach(() => {
+    process.off("unhandledRejection", note);
+    expect(unhandled.splice(0)).toEqual([]);
+  });
 }

@@ -24,6 +24,16 @@ export type Policy =
   | { readonly by: "minSuccessful" | "toleratedFailureCount" | "toleratedFailurePercentage"; readonly value: number }
   | { readonly by: "custom"; readonly completeAt: number; readonly outcome: "SUCCEEDED" | "FAILED" };
 
+/** A map or parallel as it is without settings. */
+export const PLAIN_FAN_OUT = {
+  nesting: "NESTED",
+  maxConcurrency: undefined,
+  policy: { by: "default" },
+  batch: undefined,
+  source: "array",
+  collect: "all",
+} as const;
+
 /** More attempts than this end a step for good. */
 const MAX_ATTEMPTS = 2;
 

@@ -1,19 +1,12 @@
 import { getEventListeners } from "node:events";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { workerFunctionOf } from "../../src/core/worker-function.ts";
 import { WorkerTimeoutError, workerStatistics } from "../../src/workers.ts";
 import { runOurs } from "../support/service.ts";
-import { rejection, threads } from "../support/threads.ts";
+import { expectNoUnhandledRejections, rejection, restarts, threads } from "../support/threads.ts";
 
-const unhandled: unknown[] = [];
-const note = (error: unknown): void => void unhandled.push(error);
-beforeEach(() => process.on("unhandledRejection", note));
-afterEach(() => {
-  process.off("unhandledRejection", note);
-  expect(unhandled.splice(0)).toEqual([]);
-});
+expectNoUnhandledRejections();
 
-const restarts = (): number => workerStatistics()?.restarts ?? 0;
 const settled = async (): Promise<void> => {
   while ((workerStatistics()?.running ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 };

@@ -1,21 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { workerFunctionOf } from "../../src/core/worker-function.ts";
-import { WorkerCrashedError, workerStatistics, workers } from "../../src/workers.ts";
+import { WorkerCrashedError, workers } from "../../src/workers.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { MODULE, rejection, threads } from "../support/threads.ts";
+import { expectNoUnhandledRejections, MODULE, rejection, restarts, threads } from "../support/threads.ts";
 
-const unhandled: unknown[] = [];
-const note = (error: unknown): void => void unhandled.push(error);
-beforeEach(() => process.on("unhandledRejection", note));
-afterEach(() => {
-  process.off("unhandledRejection", note);
-  expect(unhandled.splice(0)).toEqual([]);
-});
-
-const restarts = (): number => workerStatistics()?.restarts ?? 0;
+expectNoUnhandledRejections();
 
 describe("a thread that dies", () => {
   test.each([
