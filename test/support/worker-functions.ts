@@ -22,6 +22,21 @@ export function whichThread(): number {
   return threadId;
 }
 
+/**
+ * Waits until two calls have been inside at once, however long a thread takes to start. `cells` are shared: how many
+ * are inside, and how many were at most. Returns its thread.
+ */
+export function meet(cells: Int32Array): number {
+  const inside = Atomics.add(cells, 0, 1) + 1;
+  for (let most = Atomics.load(cells, 1); most < inside; most = Atomics.load(cells, 1)) {
+    Atomics.compareExchange(cells, 1, most, inside);
+  }
+  Atomics.notify(cells, 1);
+  while (Atomics.load(cells, 1) < 2) Atomics.wait(cells, 1, 1);
+  Atomics.sub(cells, 0, 1);
+  return threadId;
+}
+
 let calls = 0;
 
 /** How often this thread has called it: the module is loaded once. */

@@ -34,9 +34,11 @@ describe("a call", () => {
   });
 
   test("runs beside others, and never more than there are threads", async () => {
-    const { whichThread, burn } = threads();
-    const seen = await Promise.all(Array.from({ length: 20 }, () => burn(3).then(() => whichThread())));
+    const { meet } = threads();
+    const cells = new Int32Array(new SharedArrayBuffer(8));
+    const seen = await Promise.all(Array.from({ length: 20 }, () => meet(cells)));
     expect(new Set(seen).size).toBe(2);
+    expect([...cells]).toEqual([0, 2]);
   });
 
   test("copies its arguments: what the function does to them stays there", async () => {
