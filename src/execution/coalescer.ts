@@ -46,6 +46,8 @@ const ENVELOPE_BYTES = 100;
  *     its end takes its place. What is still held when the invocation ends is never sent: nothing of it is recorded,
  *     so that it begins anew.
  * C6  After `close`, a failure or the service's own close nothing is accepted, and no callback is called.
+ * C7  When an answer comes and another request is full, that one leaves before the acknowledgements are told: what the
+ *     code behind them computes passes while the request travels, and nothing of it would have fitted in.
  */
 export class Coalescer {
   readonly #options: CoalescerOptions;
@@ -159,9 +161,14 @@ export class Coalescer {
   }
 
   get #mayWait(): boolean {
-    const { maxDelayMs, maxUpdates, maxBytes } = this.#options;
-    if (maxDelayMs === 0 || this.#sealed || this.#hurried || this.#polls.length > 0) return false;
-    return this.#queue.length - this.#cursor < maxUpdates && this.#queuedBytes < maxBytes;
+    if (this.#options.maxDelayMs === 0 || this.#sealed || this.#hurried || this.#polls.length > 0) return false;
+    return !this.#isFull;
+  }
+
+  /** Whether as much is queued as one request takes. */
+  get #isFull(): boolean {
+    const { maxUpdates, maxBytes } = this.#options;
+    return this.#queue.length - this.#cursor >= maxUpdates || this.#queuedBytes >= maxBytes;
   }
 
   async #send(): Promise<void> {
@@ -169,12 +176,12 @@ export class Coalescer {
     this.#window = undefined;
     if (!this.#open) return;
     this.#inFlight = true;
-    const first = this.#cursor;
-    const updates = this.#nextBatch();
-    const last = this.#cursor;
+    const sent = this.#nextBatch();
+    const updates = sent.map(({ update }) => update);
     const polls = this.#polls;
     this.#polls = [];
-    logVerbose(() => `checkpoint of ${updates.length} updates, ${this.#queue.length - last} more wait`);
+    logVerbose(() => `checkpoint of ${updates.length} updates, ${this.#queue.length - this.#cursor} more wait`);
+    let isLast: boolean;
     try {
       const request = { DurableExecutionArn: this.#options.arn, CheckpointToken: this.#token, Updates: updates };
       const response = await this.#options.client.checkpoint(request, this.#options.logger);
@@ -186,43 +193,43 @@ export class Coalescer {
         if (!this.#open) return;
       }
       this.#inFlight = false;
-      for (let at = first; at < last; at++) this.#queue[at]?.acknowledged?.();
+      isLast = response.CheckpointToken === undefined;
+      this.#token = response.CheckpointToken ?? this.#token;
+      if (!isLast && this.#isFull) void this.#send(); // C7
+      for (const { acknowledged } of sent) acknowledged?.();
       for (const answered of polls) answered();
-      if (response.CheckpointToken === undefined) return this.#closedByService(updates);
-      this.#token = response.CheckpointToken;
     } catch (error) {
       if (this.#open) this.#fail(error);
       return;
     }
-    this.#forgetSent(first);
-    if (this.#cursor < this.#queue.length || this.#polls.length > 0) this.#schedule();
-    else this.#settle();
+    if (isLast) this.#closedByService(updates);
+    else if (this.#cursor < this.#queue.length || this.#polls.length > 0) this.#schedule();
+    else if (this.idle) this.#settle();
   }
 
   // C2, C4
-  #nextBatch(): OperationUpdate[] {
+  #nextBatch(): Entry[] {
     const { maxBytes, maxUpdates } = this.#options;
-    const updates: OperationUpdate[] = [];
+    const batch: Entry[] = [];
     let bytes = ENVELOPE_BYTES + this.#token.length;
-    while (this.#cursor < this.#queue.length && updates.length < maxUpdates) {
+    while (this.#cursor < this.#queue.length && batch.length < maxUpdates) {
       const entry = this.#queue[this.#cursor] as Entry;
-      if (updates.length > 0 && bytes + entry.bytes > maxBytes) break;
+      if (batch.length > 0 && bytes + entry.bytes > maxBytes) break;
       bytes += entry.bytes;
       this.#queuedBytes -= entry.bytes;
-      updates.push(entry.update);
+      batch.push(entry);
+      this.#queue[this.#cursor] = SENT;
       this.#cursor++;
     }
-    return updates;
+    this.#forgetSent();
+    return batch;
   }
 
   /** Drops the sent part once it is the larger one, so that a long queue is not copied for every request. */
-  #forgetSent(first: number): void {
+  #forgetSent(): void {
     if (this.#cursor === this.#queue.length) this.#queue = [];
     else if (this.#cursor * 2 > this.#queue.length) this.#queue = this.#queue.slice(this.#cursor);
-    else {
-      this.#queue.fill(SENT, first, this.#cursor);
-      return;
-    }
+    else return;
     this.#cursor = 0;
   }
 
