@@ -34,6 +34,11 @@ export interface RuntimeOptions {
    * or `{ maxItems, maxBytes }`. Default: none, each item has its own operations. `DURABLE_FANOUT_BATCH` (a number)
    */
   batch?: number | false | BatchSize;
+  /**
+   * Milliseconds for which the functions of items and steps may compute in a row; then further ones wait until requests
+   * have left and timers have fired. 1 to 60,000, or Infinity ("unlimited"). Default 16. `DURABLE_FANOUT_TURN_MS`
+   */
+  turnMs?: number;
   checkpoint?: {
     /** Bytes of one checkpoint request, 1,024 to 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` */
     maxBytes?: number;
@@ -106,6 +111,7 @@ export interface RuntimeOptions {
 export interface Settings {
   readonly concurrency: number;
   readonly batch: BatchSize | undefined;
+  readonly turnMs: number;
   readonly checkpoint: {
     readonly maxBytes: number;
     readonly maxUpdates: number;
@@ -136,6 +142,14 @@ const NUMBER_RULES = {
     fallback: 256,
     min: 1,
     max: 1_000_000,
+    unlimited: true,
+  },
+  turnMs: {
+    path: "runtime.turnMs",
+    variable: "DURABLE_FANOUT_TURN_MS",
+    fallback: 16,
+    min: 1,
+    max: 60_000,
     unlimited: true,
   },
   maxBytes: {
@@ -229,7 +243,7 @@ export function settingVariables(): ReadonlyMap<string, string> {
 }
 
 const KNOWN: Record<string, readonly string[]> = {
-  "": ["concurrency", "batch", "checkpoint", "codec", "quotas", "logUsage", "suspension"],
+  "": ["concurrency", "batch", "turnMs", "checkpoint", "codec", "quotas", "logUsage", "suspension"],
   checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged", "elideStarts", "maxDelayMs"],
   quotas: ["payloadBytes", "operations", "dataBytes", "onExceed"],
   suspension: ["graceMs", "reserveMs"],
@@ -277,6 +291,7 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
   return {
     concurrency: readNumber(NUMBER_RULES.concurrency, options.concurrency, environment),
     batch: readBatch(options.batch, environment),
+    turnMs: readNumber(NUMBER_RULES.turnMs, options.turnMs, environment),
     checkpoint: {
       maxBytes: readNumber(NUMBER_RULES.maxBytes, options.checkpoint?.maxBytes, environment),
       maxUpdates: readNumber(NUMBER_RULES.maxUpdates, options.checkpoint?.maxUpdates, environment),

@@ -17,6 +17,7 @@ import type { RecordedState } from "./state.ts";
 import { Suspension } from "./suspension.ts";
 import type { Termination } from "./termination.ts";
 import { Timers } from "./timers.ts";
+import { Turn } from "./turn.ts";
 import { UsageCounter } from "./usage.ts";
 
 const MIN_RESERVE_MS = 1_000;
@@ -66,6 +67,8 @@ export class Execution {
   readonly observer: Observer | undefined;
   readonly usage: UsageCounter;
   readonly quotas: QuotaWatch;
+  /** Lets the event loop turn between pieces of user code. */
+  readonly turn: Turn;
   /** Resolves with the first reason to end, or never. */
   readonly terminated: Promise<Termination>;
   readonly #coalescer: Coalescer;
@@ -122,6 +125,8 @@ export class Execution {
     const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;
     this.#isTimeUp = reserveMs > 0 && (() => options.remainingMs() <= reserveMs);
     if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
+    // Code that is about to run keeps the invocation awake.
+    this.turn = new Turn(options.settings.turnMs, (change) => this.countExecuting(this.root, change));
     this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, (termination) =>
       this.terminate(termination),
     );

@@ -47,6 +47,11 @@ export async function runAttempt(
   const { observer } = execution;
   if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
+      const turn = execution.turn.take();
+      if (turn !== undefined) {
+        await turn;
+        if (isTooLate(operation, announcement)) return park();
+      }
       const end = await body(startTimestamp);
       const endTimestamp = new Date();
       const closed = closeAttempt(operation, end, attempt);
@@ -61,9 +66,23 @@ export async function runAttempt(
   }
   // Operations begun together announce themselves before the first body runs.
   await undefined;
+  const turn = execution.turn.take();
+  if (turn !== undefined) {
+    await turn;
+    if (isTooLate(operation, announcement)) return park();
+  }
   const closed = closeAttempt(operation, await body(), attempt);
   execution.countExecuting(scope, -1);
   return closed;
+}
+
+/** Whether an attempt that has waited for its turn must not run any more. One that may run but once has to. */
+function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
+  const isLeft = execution.isOver || scope.isOver;
+  if (!isLeft && (announcement === "awaited" || !execution.isClosing)) return false;
+  if (!isLeft) execution.refuse();
+  execution.countExecuting(scope, -1);
+  return true;
 }
 
 /** Runs the user's code of an attempt: what it logs, and a context that it should not use, are known by the operation. */
@@ -74,12 +93,13 @@ export function runUserCode<T>(
   code: () => Promise<T>,
 ): Promise<T> {
   const { execution, scope, id, name, path } = operation;
+  const piece = () => execution.turn.run(code);
   const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
   const { observer } = execution;
-  if (observer === undefined || startTimestamp === undefined) return runAs(current, code);
+  if (observer === undefined || startTimestamp === undefined) return runAs(current, piece);
   const info = () => attemptInfo(observer, operation, attempt, startTimestamp);
   // A wrapper is where the code is: what it logs is of the operation.
-  return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, code)));
+  return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, piece)));
 }
 
 /** Waits until a PENDING operation may be tried again. */

@@ -97,6 +97,11 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const { observer } = execution;
   // Contexts begun together announce themselves before the first function runs.
   await (observer && contextStarts(observer, operation, plan.virtual));
+  const turn = plan.hasOwnCode === false ? undefined : execution.turn.take();
+  if (turn !== undefined) {
+    await turn;
+    if (execution.isOver || inner.isOver) return park();
+  }
   let result: unknown;
   try {
     result = await runBody(operation, plan, inner, undefined);
@@ -184,14 +189,14 @@ function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): 
 }
 
 function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, record: WireOperation | undefined) {
-  const { id, name, path } = operation;
+  const { execution, id, name, path } = operation;
   const current = { contextId: path, operationId: id, operationName: name, enteredIn: inner.mode };
-  const { observer } = operation.execution;
+  const body = () => plan.body(inner, record);
+  const piece = plan.hasOwnCode === false ? body : () => execution.turn.run(body);
+  const { observer } = execution;
   // Plugins do not see a rebuild: the function has had its say.
-  if (observer === undefined || record !== undefined) return runAs(current, () => plan.body(inner, record));
-  return runAs(current, () =>
-    wrapContext(observer, operation, () => runAs(current, () => plan.body(inner, undefined))),
-  );
+  if (observer === undefined || record !== undefined) return runAs(current, piece);
+  return runAs(current, () => wrapContext(observer, operation, () => runAs(current, piece)));
 }
 
 function failure(error: object, plan: ChildPlan): DurableOperationError {

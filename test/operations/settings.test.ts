@@ -32,6 +32,13 @@ const rules: Rule[] = [
     good: [1, 1_000_000, Number.POSITIVE_INFINITY, "unlimited"],
   },
   {
+    path: "turnMs",
+    variable: "DURABLE_FANOUT_TURN_MS",
+    allowed: `${wholeNumber(1, 60_000)}, or Infinity ("unlimited")`,
+    bad: [0, 1.5, 60_001, "16 ms"],
+    good: [1, 60_000, Number.POSITIVE_INFINITY, "unlimited"],
+  },
+  {
     path: "checkpoint.maxBytes",
     variable: "DURABLE_FANOUT_CHECKPOINT_MAX_BYTES",
     allowed: wholeNumber(1_024, 6_291_456),
@@ -185,7 +192,7 @@ test("a blank environment variable is refused, even where 0 is allowed", () => {
 test.each([
   [
     { concurency: 5 },
-    'runtime has no setting "concurency"; it has concurrency, batch, checkpoint, codec, quotas, logUsage, suspension',
+    'runtime has no setting "concurency"; it has concurrency, batch, turnMs, checkpoint, codec, quotas, logUsage, suspension',
   ],
   [
     { checkpoint: { maxByte: 5 } },

@@ -77,8 +77,12 @@ export interface Run {
   readonly clock: VirtualClock;
 }
 
-/** Suspends without delay, and writes payloads that a test can read. */
-export const FAST: RuntimeOptions = { codec: "json", suspension: { graceMs: 1 } };
+/** Suspends without delay, writes payloads that a test can read, and sends the same requests however busy the machine is. */
+export const FAST: RuntimeOptions = {
+  codec: "json",
+  suspension: { graceMs: 1 },
+  turnMs: Number.POSITIVE_INFINITY,
+};
 
 /** Runs a handler on this package and the embedded engine, in virtual time. */
 export function runOurs(handler: Handler, options: OurOptions = {}): Promise<Run> {

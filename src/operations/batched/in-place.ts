@@ -50,7 +50,12 @@ export async function runStepInPlace<T>(
   const step = item.keyOf(path);
   if (kept?.leftMs !== undefined) await item.retryAfter(step, attempt - 1, kept.leftMs);
   for (; ; attempt++) {
-    const admitted = item.admits(step, attempt);
+    const turn = execution.turn.take();
+    if (turn !== undefined) {
+      await turn;
+      if (execution.isOver || scope.isOver) return park();
+    }
+    const admitted = item.admits(step, attempt, turn !== undefined);
     if (admitted !== undefined) await admitted;
     const end = await runAttempt(operation, attempt, body, config, serdes, item.owner.maxResultBytes);
     if (end.end === "retry") {
@@ -85,8 +90,8 @@ async function runAttempt<T>(
   let result: T;
   try {
     const current = { contextId, operationId, operationName, attempt, enteredIn: scope.mode };
-    const run = () => runAs(current, () => runBounded(operation, attempt, body, config.timeout));
-    const { observer } = operation.execution;
+    const { observer, turn } = operation.execution;
+    const run = () => runAs(current, () => turn.run(() => runBounded(operation, attempt, body, config.timeout)));
     const info = () => ({ ...observer?.info(operation, { startTimestamp: new Date() }), attempt });
     result = await (observer === undefined
       ? run()

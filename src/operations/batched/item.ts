@@ -105,10 +105,11 @@ export class Item {
 
   /**
    * A step's code is about to run; resolves when it may. Near the invocation's deadline that is not before the next
-   * invocation, unless it is the first one that the item runs in this one: then the item would never get further.
+   * invocation, unless it is the first one that the item runs in this one: then the item would never get further. One
+   * that has waited for its turn is not: other code has run before it, and its turn comes earlier next time.
    */
-  admits(step: string, attempt: number): Promise<void> | undefined {
-    if (this.#hasRun && this.owner.execution.isClosing) return this.retryAfter(step, attempt - 1, 0);
+  admits(step: string, attempt: number, hasWaited: boolean): Promise<void> | undefined {
+    if ((this.#hasRun || hasWaited) && this.owner.execution.isClosing) return this.retryAfter(step, attempt - 1, 0);
     this.#hasRun = true;
     return undefined;
   }

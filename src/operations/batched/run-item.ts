@@ -4,6 +4,7 @@ import type { OperationPath } from "../../core/ids.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
 import type { ErrorObject } from "../../core/wire.ts";
 import { runAs } from "../../execution/active.ts";
+import { park } from "../../execution/suspension.ts";
 import { BatchItemStatus } from "../completion.ts";
 import type { ClaimedOperation } from "../operation.ts";
 import type { EndedItem } from "./collector.ts";
@@ -19,9 +20,14 @@ export async function runItem<T>(
   const { index, name, scope, owner } = item;
   const { execution, operationId: id, maxResultBytes } = owner;
   const path = scope.path as OperationPath;
+  const turn = execution.turn.take();
+  if (turn !== undefined) {
+    await turn;
+    if (execution.isOver || scope.isOver) return park();
+  }
   try {
     const current = { contextId: path, operationId: id, operationName: name, enteredIn: scope.mode };
-    const result = await runAs(current, () => run(item));
+    const result = await runAs(current, () => execution.turn.run(() => run(item)));
     const kind = { type: "CONTEXT", subType: "MapIteration", name, record: undefined } as const;
     const operation: ClaimedOperation = { ...kind, execution, scope, id, path };
     const kept = await keepable(operation, result, serdes, maxResultBytes);

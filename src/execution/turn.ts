@@ -1,0 +1,74 @@
+/** Computing that takes less is taken for none: the way through this package alone takes as long when it is cold. */
+const MIN_PIECE_MS = 0.5;
+
+/**
+ * Lets the event loop turn between pieces of user code that could all run at once: however much the items of a large map
+ * compute, requests leave, timers fire and signals arrive in between. A piece is what a function does until it first
+ * awaits; it is never cut.
+ *
+ * V1  The first piece of a turn may always run.
+ * V2  Pieces run in the order in which they came: once one waits, all later ones wait behind it.
+ * V3  Each goes on in a microtask of its own, so that the time it took is seen before the next one goes on.
+ * V4  Code that computes little never waits: requests are as full as if there were no turns.
+ */
+export class Turn {
+  readonly #maxMs: number;
+  /** Told when pieces begin to wait (1), and when none waits any more (-1). */
+  readonly #onWaiting: (change: 1 | -1) => void;
+  #computedMs = 0;
+  #waiting: (() => void)[] = [];
+  #cursor = 0;
+
+  /** When pieces have computed for `maxMs` in one turn, further ones wait for the next turn. */
+  constructor(maxMs: number, onWaiting: (change: 1 | -1) => void) {
+    this.#maxMs = maxMs;
+    this.#onWaiting = onWaiting;
+  }
+
+  /** Resolves when a piece of user code may run; undefined if it may at once. */
+  take(): Promise<void> | undefined {
+    if (this.#waiting.length === 0 && this.#computedMs < this.#maxMs) return undefined; // V4
+    return new Promise((goOn) => {
+      this.#waiting.push(goOn);
+      if (this.#waiting.length > 1) return; // V2
+      this.#onWaiting(1);
+      setImmediate(this.#next);
+    });
+  }
+
+  /** Runs a piece, and counts the time that it takes. */
+  run<T>(piece: () => T): T {
+    const beginMs = performance.now();
+    try {
+      return piece();
+    } finally {
+      const tookMs = performance.now() - beginMs;
+      if (tookMs >= MIN_PIECE_MS) this.#count(tookMs);
+    }
+  }
+
+  #count(ms: number): void {
+    if (this.#computedMs === 0) {
+      setImmediate(() => {
+        this.#computedMs = 0; // V1
+      });
+    }
+    this.#computedMs += ms;
+  }
+
+  readonly #next = (): void => {
+    if (this.#computedMs >= this.#maxMs) {
+      setImmediate(this.#next);
+      return;
+    }
+    const goOn = this.#waiting[this.#cursor++];
+    if (goOn !== undefined) {
+      goOn();
+      queueMicrotask(this.#next); // V3
+      return;
+    }
+    this.#waiting = [];
+    this.#cursor = 0;
+    this.#onWaiting(-1);
+  };
+}
