@@ -81,6 +81,13 @@ export class Slot implements Place {
     this.#owner.countDoubtful(-1);
   }
 
+  /** The branch has ended, and its place is for the next one; undefined where the next one has to wait for its turn. */
+  passOn(): Permit | undefined {
+    const permit = this.#permit.passOn();
+    if (permit !== undefined) this.trust();
+    return permit;
+  }
+
   /** The branch has ended. */
   done(): void {
     this.trust();

@@ -73,7 +73,7 @@ export function decideChild(record: WireOperation | undefined): ChildDecision {
 }
 
 /** Runs a child context; what is synchronous here happens at the call. */
-export async function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
+export function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
   const { subType, name, virtual } = plan;
   const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual });
   if (operation === undefined) return park();
@@ -82,13 +82,17 @@ export async function runChild(execution: Execution, scope: Scope, plan: ChildPl
     case "return":
       return plan.format.decode(operation, decision.payload);
     case "throw":
-      throw failure(decision.record.ContextDetails?.Error ?? {}, plan);
+      return throwRecorded(decision.record, plan);
     case "rebuild":
       return rebuild(operation, plan, decision.record);
     case "run":
       if (decision.announce && !plan.virtual) execution.recordStart(scope, update(operation, "START"));
       return runLive(operation, plan, decision.mode);
   }
+}
+
+async function throwRecorded(record: WireOperation, plan: ChildPlan): Promise<never> {
+  throw failure(record.ContextDetails?.Error ?? {}, plan);
 }
 
 async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Promise<unknown> {

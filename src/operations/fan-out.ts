@@ -306,7 +306,13 @@ class FanOut<T> {
           over = true;
           reject(policyError);
         }
-        slot.done();
+        const isMore = !over && pulled < count && !this.#execution.isClosing;
+        const permit = isMore ? slot.passOn() : undefined;
+        if (permit === undefined) slot.done();
+        else {
+          pulled++;
+          start(permit);
+        }
         lending.reconsider();
       };
       const pull = (): void => {

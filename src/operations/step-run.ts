@@ -25,15 +25,22 @@ export function checkedTimeout(name: string | undefined, timeout: Duration): num
 }
 
 /** Runs a step's function, bounded by its time-out. */
-export async function runBounded<T>(
+export function runBounded<T>(
   operation: Pick<ClaimedOperation, "scope" | "name" | "path">,
   attempt: number,
   body: StepFunc<T>,
   timeout: Duration | undefined,
 ): Promise<T> {
-  const { scope, name, path } = operation;
-  const run = new StepRun(scope, attempt);
-  if (timeout === undefined) return body(run);
+  const run = new StepRun(operation.scope, attempt);
+  return timeout === undefined ? body(run) : runTimed(operation, run, body, timeout);
+}
+
+async function runTimed<T>(
+  { name, path }: Pick<ClaimedOperation, "name" | "path">,
+  run: StepRun,
+  body: StepFunc<T>,
+  timeout: Duration,
+): Promise<T> {
   const ms = checkedTimeout(name, timeout);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
