@@ -45,6 +45,11 @@ const HOPELESS_FACTOR = 4;
 export function batchFormat<T>(options: BatchFormatOptions<T>): ResultFormat {
   const serdes = options.serdes as AnySerdes | undefined;
   return {
+    readBack(result) {
+      const batch = result as Batch<T>;
+      const isRewritten = serdes !== undefined || options.hasItemSerdes || batch.uncollected !== undefined;
+      return isRewritten ? undefined : readBack(batch);
+    },
     async encode(operation, result): Promise<EncodedResult> {
       const batch = result as Batch<T>;
       if (serdes !== undefined) {
@@ -80,9 +85,14 @@ async function encodeStored<T>(
   }
   const oversized = itemBytes() > HOPELESS_FACTOR * payloadBytes;
   const payload = oversized ? undefined : (await encodeResult(operation, stored(), undefined)).payload;
-  // Each result has been read back from its own payload, so only the errors still change by being stored.
+  const value = readBack(batch);
+  return oversized ? { payload, value, oversized } : { payload, value };
+}
+
+/** Each result has been read back from its own payload, so only the errors still change by being stored. */
+function readBack<T>(batch: Batch<T>): Batch<T> {
   for (const item of batch.all) if (item.error !== undefined) item.error = readBackError(item.error);
-  return oversized ? { payload, value: batch, oversized } : { payload, value: batch };
+  return batch;
 }
 
 function storeBatch({ all, completionReason, uncollected, reduced }: Batch<unknown>): StoredBatch {

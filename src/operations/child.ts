@@ -26,7 +26,10 @@ export interface ChildConfig<T> {
 /** How the result of a context is kept. */
 export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
-  decode(operation: ClaimedOperation, payload: string | undefined): Promise<unknown>;
+  /** The recorded result, or a promise of it. */
+  decode(operation: ClaimedOperation, payload: string | undefined): unknown;
+  /** What `encode` says that the value is, where that takes less than to encode it; otherwise undefined. */
+  readBack?(result: unknown): unknown;
   /** What is kept of a result over the limit. */
   summarize(result: unknown): string;
 }
@@ -74,13 +77,25 @@ export function decideChild(record: WireOperation | undefined): ChildDecision {
 
 /** Runs a child context; what is synchronous here happens at the call. */
 export function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
+  const recalled = recallChild(execution, scope, plan);
+  return recalled instanceof Promise ? recalled : Promise.resolve(recalled.value);
+}
+
+/** As `runChild`; the result of a context that has ended is there at once, where no serdes of the user's reads it. */
+export function recallChild(
+  execution: Execution,
+  scope: Scope,
+  plan: ChildPlan,
+): Promise<unknown> | { readonly value: unknown } {
   const { subType, name, virtual } = plan;
   const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual });
   if (operation === undefined) return park();
   const decision = decideChild(operation.record);
   switch (decision.do) {
-    case "return":
-      return plan.format.decode(operation, decision.payload);
+    case "return": {
+      const value = plan.format.decode(operation, decision.payload);
+      return value instanceof Promise ? value : { value };
+    }
     case "throw":
       return throwRecorded(decision.record, plan);
     case "rebuild":
@@ -176,8 +191,8 @@ async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: Wir
   } finally {
     operation.execution.finish(inner);
   }
-  const { value } = await plan.format.encode(operation, result);
-  return value;
+  const { format } = plan;
+  return format.readBack?.(result) ?? (await format.encode(operation, result)).value;
 }
 
 function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Scope {

@@ -16,7 +16,7 @@ import type { Collect } from "./batched/collector.ts";
 
 import type { ItemSource } from "./batched/source.ts";
 import { checkCompletion, checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
-import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
+import { type ChildPlan, childResultFormat, type ResultFormat, recallChild, runChild } from "./child.ts";
 import {
   BatchItemStatus,
   Completion,
@@ -290,7 +290,7 @@ class FanOut<T> {
         const index = this.#items.length;
         this.#items.push({ index, status: BatchItemStatus.STARTED });
         completion.started(index);
-        void this.#runBranch(index, slot).then(
+        void runChild(this.#execution, this.#scope, this.#planOf(index, slot)).then(
           (value) => end(slot, succeeded(index, value)),
           (error) => end(slot, failed(index, error)),
         );
@@ -331,16 +331,16 @@ class FanOut<T> {
     });
   }
 
-  #runBranch(index: number, slot: Slot | undefined): Promise<unknown> {
+  #planOf(index: number, slot?: Slot): ChildPlan {
     const { kind, nameOf, run } = this.#branches;
-    return runChild(this.#execution, this.#scope, {
+    return {
       name: nameOf(index),
       subType: kind === "map" ? "MapIteration" : "ParallelBranch",
       virtual: this.#config.nesting === NestingType.FLAT,
       format: this.#itemFormat,
       slot,
       body: (inner) => run(index, inner),
-    });
+    };
   }
 
   /** Collects a finished batch from its recorded children. */
@@ -350,10 +350,15 @@ class FanOut<T> {
     for (let index = 0; index < Math.min(count, known?.length ?? count); index++) {
       const status = known === undefined ? this.#recordedStatus(index) : known[index];
       if (status === "S" || status === "F") {
-        const item = await this.#runBranch(index, undefined).then(
-          (value) => succeeded<T>(index, value),
-          (error) => failed<T>(index, error),
-        );
+        const recalled = recallChild(this.#execution, this.#scope, this.#planOf(index));
+        // Many items are not awaited that need not be.
+        const item =
+          recalled instanceof Promise
+            ? await recalled.then(
+                (value) => succeeded<T>(index, value),
+                (error) => failed<T>(index, error),
+              )
+            : succeeded<T>(index, recalled.value);
         this.#items.push(item);
         this.#completion.ended(index, item.status);
       } else {

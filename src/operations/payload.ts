@@ -38,12 +38,15 @@ async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value:
   return { payload, value: await deserializeWith(serdes, operation, payload) };
 }
 
-/** Reads a recorded result. A failure ends the invocation and the promise never settles. */
-export async function decodeResult(
+/**
+ * Reads a recorded result: synchronously, without a serdes of the user's. A failure ends the invocation, and what is
+ * returned is a promise that never settles.
+ */
+export function decodeResult(
   operation: ClaimedOperation,
   payload: string | undefined,
   serdes: AnySerdes | undefined,
-): Promise<unknown> {
+): unknown {
   if (serdes !== undefined) return deserializeWith(serdes, operation, payload);
   try {
     return operation.execution.codec.decode(payload);
