@@ -19,22 +19,28 @@ export class RecordedState {
   #execution: WireOperation | undefined;
   #loaded = 0;
 
-  /** Reads the event's page and all that follow. Rejects with whatever the client rejects with. */
+  /**
+   * Reads the event's page and all that follow; while one is on its way, the one before it is taken in. Rejects with
+   * whatever the client rejects with.
+   */
   static async load(
     event: DurableExecutionInvocationInput,
     client: DurableExecutionClient,
     logger?: DurableLogger,
   ): Promise<RecordedState> {
     const state = new RecordedState();
-    state.#add(event.InitialExecutionState.Operations);
-    let marker = event.InitialExecutionState.NextMarker;
+    const { DurableExecutionArn, CheckpointToken, InitialExecutionState } = event;
+    let operations: readonly WireOperation[] = InitialExecutionState.Operations;
+    let marker = InitialExecutionState.NextMarker;
     while (marker) {
-      const { DurableExecutionArn, CheckpointToken } = event;
       const request = { DurableExecutionArn, CheckpointToken, Marker: marker, MaxItems: MAX_STATE_PAGE_ITEMS };
-      const page = await client.getExecutionState(request, logger);
-      state.#add(page.Operations ?? []);
+      const next = client.getExecutionState(request, logger);
+      state.#add(operations);
+      const page = await next;
+      operations = page.Operations ?? [];
       marker = page.NextMarker;
     }
+    state.#add(operations);
     return state;
   }
 
