@@ -7,6 +7,7 @@ import { readEvent } from "./event.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Output } from "./output.ts";
 import { confirmSideEffects, type PlanOptions } from "./plan-command.ts";
+import type { FanOutSummary } from "./plan-report.ts";
 import { formatDuration } from "./quantity.ts";
 import { drawTuning, printTuning, recommendTried, type TuneReport } from "./tune-report.ts";
 import {
@@ -16,8 +17,16 @@ import {
   nameOverrides,
   type Overrides,
   parseVariation,
+  VARIATIONS_OF_FIXED_BATCHES,
 } from "./tune-sweep.ts";
-import { type Tried, type TuneRun, tryOverrides, withoutNewFailures } from "./tune-trial.ts";
+import {
+  hasFixedBatches,
+  hasSameBatches,
+  type Tried,
+  type TuneRun,
+  tryOverrides,
+  withoutNewFailures,
+} from "./tune-trial.ts";
 
 export interface TuneOptions extends PlanOptions {
   vary?: string[];
@@ -32,15 +41,17 @@ export async function tuneCommand(output: Output, handlerFile: string, options: 
   const { latency: latencyMs, sample: sampleItems } = options;
   const run: TuneRun = { handlerFile, export: options.export, input, latencyMs, sampleItems, items: options.items };
   const runs = counted(1 + first.length + later.length, "time");
+  const atMost = variations === undefined ? "at most " : "";
   const scope = Number.isFinite(sampleItems)
     ? `the first ${counted(sampleItems, "item")} of each map`
     : "the whole input";
-  const warning = `This really runs the handler for ${scope}, ${runs}: whatever its steps do to other systems is done as often.`;
+  const warning = `This really runs the handler for ${scope}, ${atMost}${runs}: whatever its steps do to other systems is done as often.`;
   await confirmSideEffects(output, warning, options.yes === true);
 
   const sweep = new Sweep(output, run, 1 + first.length + later.length);
   const asItIs = await sweep.begin();
-  for (const overrides of first) await sweep.try(overrides);
+  if (variations === undefined) await sweep.tryDefaults(asItIs, first);
+  else for (const overrides of first) await sweep.try(overrides);
   const best = recommendTried(sweep.tried)?.overrides ?? new Map();
   for (const overrides of later) await sweep.try(new Map([...best, ...overrides]));
 
@@ -48,7 +59,7 @@ export async function tuneCommand(output: Output, handlerFile: string, options: 
     functionName: basename(handlerFile, extname(handlerFile)),
     latencyMs,
     tried: sweep.tried,
-    notes: notesOn(asItIs, sweep.tried),
+    notes: notesOn(asItIs, sweep.tried, variations),
   };
   printTuning(output, report);
   if (options.svg !== undefined) writeSvg(options.svg, drawTuning(report));
@@ -60,7 +71,7 @@ class Sweep {
   readonly tried: Tried[] = [];
   readonly #output: Output;
   readonly #run: TuneRun;
-  readonly #runs: number;
+  #runs: number;
 
   constructor(output: Output, run: TuneRun, runs: number) {
     this.#output = output;
@@ -73,6 +84,20 @@ class Sweep {
     const asItIs = await tryOverrides(this.#run, new Map());
     this.#add(asItIs);
     return asItIs;
+  }
+
+  /** Tries the usual settings, without those of batches where the first, which has none, changes nothing. */
+  async tryDefaults(asItIs: Tried, [first = new Map(), ...others]: readonly Overrides[]): Promise<void> {
+    await this.try(first);
+    const tried = this.tried.at(-1) as Tried;
+    if (!hasFixedBatches(asItIs, tried)) {
+      for (const overrides of others) await this.try(overrides);
+      return;
+    }
+    const [same = new Map(), ...rest] = combinations(VARIATIONS_OF_FIXED_BATCHES);
+    this.tried.splice(-1, 1, { ...tried, overrides: same, name: nameOverrides(same) });
+    this.#runs -= others.length - rest.length;
+    for (const overrides of rest) await this.try(overrides);
   }
 
   async try(overrides: Overrides): Promise<void> {
@@ -94,22 +119,16 @@ class Sweep {
   }
 }
 
-function notesOn(asItIs: Tried, tried: readonly Tried[]): string[] {
-  const fixed = asItIs.maps.filter(
-    ({ name, kind, canShare }) =>
-      kind === "map" &&
-      canShare &&
-      tried.every(({ maps }) => {
-        const map = maps.find((one) => one.name === name);
-        const before = asItIs.maps.find((one) => one.name === name);
-        return map === undefined || (map.form === before?.form && map.batchItems === before.batchItems);
-      }),
-  );
-  const own = tried.some(({ overrides }) => overrides.has("batch")) ? fixed.map(({ name }) => `"${name}"`) : [];
+function notesOn(asItIs: Tried, tried: readonly Tried[], variations = DEFAULT_VARIATIONS): string[] {
+  const ofOwn = ({ kind, canShare }: FanOutSummary) => kind === "map" && canShare;
+  const fixed = asItIs.maps.filter((map) => ofOwn(map) && tried.every((other) => hasSameBatches(map, other)));
+  const own = variations.some(({ path }) => path === "batch") ? fixed.map(({ name }) => `"${name}"`) : [];
   return [
     ...(own.length === 0
       ? []
-      : [`Batches were the same in all runs of ${own.join(", ")}: what a call says itself wins.`]),
+      : [
+          `Batches were the same in all runs of ${own.join(", ")}: what a call says itself wins. \`durable-fanout plan\` compares other sizes.`,
+        ]),
     "A call's own maxConcurrency and batch win over settings. Times are for the whole input, from this machine.",
     "Cost is that of operations and data written (us-east-1), without Lambda compute and requests.",
   ];

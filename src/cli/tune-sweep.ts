@@ -10,11 +10,13 @@ export interface Variation {
   readonly values: readonly string[];
 }
 
+const BATCHES: Variation = { path: "batch", values: ["false", "10", "100", "1000"] };
+/** Less than the sample by far: of items that all run at once nothing can be said about those that follow. */
+const CONCURRENCIES: Variation = { path: "concurrency", values: ["32", "128", "512"] };
 /** What is tried unless the command line says otherwise: first the ones together, then the others for the best of them. */
-export const DEFAULT_VARIATIONS: readonly Variation[] = [
-  { path: "batch", values: ["false", "10", "100", "1000"] },
-  { path: "concurrency", values: ["32", "256", "1024"] },
-];
+export const DEFAULT_VARIATIONS: readonly Variation[] = [BATCHES, CONCURRENCIES];
+/** The same for a handler whose calls say how large their batches are. */
+export const VARIATIONS_OF_FIXED_BATCHES: readonly Variation[] = [CONCURRENCIES];
 export const LATER_VARIATIONS: readonly Variation[] = [
   { path: "checkpoint.maxUpdates", values: ["50", "100"] },
   { path: "checkpoint.maxUnacknowledged", values: ["100", "2000"] },

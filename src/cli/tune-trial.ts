@@ -69,6 +69,18 @@ export function withoutNewFailures(tried: Tried, asItIs: Tried): Tried {
   return tried;
 }
 
+/** Whether every map that could share operations does so as its call says, whatever the settings: `other` has others. */
+export function hasFixedBatches(asItIs: Tried, other: Tried): boolean {
+  const maps = asItIs.maps.filter(({ canShare }) => canShare);
+  return maps.length > 0 && maps.every((map) => map.form === "batched" && hasSameBatches(map, other));
+}
+
+/** Whether a map's items shared operations in another run as they did in its own. */
+export function hasSameBatches({ name, form, batchItems }: FanOutSummary, other: Tried): boolean {
+  const map = other.maps.find((one) => one.name === name);
+  return map === undefined || (map.form === form && map.batchItems === batchItems);
+}
+
 /** Runs this command line again, as this process was started. */
 function callSelf(args: readonly string[], input: string, env: Record<string, string>): Promise<PlanDocument> {
   const entry = process.argv[1] ?? "";

@@ -170,10 +170,26 @@ describe.concurrent("the tune command", () => {
     expect(result.stdout).toContain('Batches were the same in all runs of "numbers": what a call says itself wins.');
   });
 
+  test("does not vary batches in vain, where each map says its own", async () => {
+    const args = ["tune", HANDLERS, "--export", "streamed", "--event", '{"count":60}', "--latency", "0", "--yes"];
+    const result = await runCli([...args, "--json"]);
+    const [{ settings, notes }] = documentsOf(result) as [{ settings: { name: string }[]; notes: string[] }];
+    expect(settings.slice(0, 4).map(({ name }) => name)).toEqual([
+      "as it is",
+      "concurrency 32",
+      "concurrency 128",
+      "concurrency 512",
+    ]);
+    expect(settings.slice(4).every(({ name }) => !name.includes("batch"))).toBe(true);
+    expect(settings).toHaveLength(8);
+    expect(notes.join()).toContain("what a call says itself wins. `durable-fanout plan` compares other sizes.");
+    expect(result.stderr).toContain("8 of 8  ");
+  });
+
   test("runs nothing before it is told to, and passes on what is wrong with the handler", async () => {
     const refused = await runCli(["tune", HANDLERS, "--export", "nested"]);
     expect(refused.exitCode).toBe(2);
-    expect(refused.stderr).toContain("17 times");
+    expect(refused.stderr).toContain("at most 17 times");
     expect(refused.stderr).toContain("Nothing was run. Say --yes to run it.");
     const missing = await runCli(["tune", "nowhere.ts", "--yes"]);
     expect(missing.exitCode).toBe(3);
