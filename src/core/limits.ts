@@ -6,6 +6,9 @@
 /** 256 KiB. Observed from the service in April 2026; the API model announces 1 MB. */
 export const MAX_PAYLOAD_BYTES = 262_144;
 
+/** 32 KiB: the JSON of an operation's error has to be shorter (the emulator's check; the API model announces 1 MB). */
+export const MAX_ERROR_BYTES = 32_768;
+
 /** 750 KiB: the budget of the official client for one checkpoint request. */
 export const MAX_REQUEST_BYTES = 768_000;
 

@@ -1,6 +1,7 @@
 import { DurableError } from "../core/errors.ts";
 import {
   MAX_DATA_BYTES,
+  MAX_ERROR_BYTES,
   MAX_EXECUTION_PAYLOAD_BYTES,
   MAX_INVOCATION_MS,
   MAX_OPERATIONS,
@@ -59,7 +60,7 @@ const DEFAULTS: LocalSettings = {
     operations: MAX_OPERATIONS,
     dataBytes: MAX_DATA_BYTES,
     payloadBytes: MAX_PAYLOAD_BYTES,
-    errorBytes: 32_768,
+    errorBytes: MAX_ERROR_BYTES,
     inputBytes: MAX_EXECUTION_PAYLOAD_BYTES,
   },
   invocation: { timeoutMs: MAX_INVOCATION_MS, maxFailures: 5, retryPauseMs: 5_000 },

@@ -1,4 +1,5 @@
-import { ChildContextError, DurableOperationError, toErrorObject } from "../core/errors.ts";
+import { ChildContextError, DurableOperationError } from "../core/errors.ts";
+import { toRecordedError } from "../core/recorded-error.ts";
 import type { Serdes } from "../core/serdes.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
@@ -164,7 +165,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
 
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
   const { execution } = operation;
-  const error = toErrorObject(thrown);
+  const error = toRecordedError(thrown);
   if (plan.virtual) inner.leave();
   else {
     execution.finish(inner);
@@ -187,7 +188,7 @@ async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: Wir
   try {
     result = await runBody(operation, plan, inner, record);
   } catch (thrown) {
-    throw failure(toErrorObject(thrown), plan);
+    throw failure(toRecordedError(thrown), plan);
   } finally {
     operation.execution.finish(inner);
   }

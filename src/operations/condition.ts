@@ -1,4 +1,5 @@
-import { DurableOperationError, toErrorObject, WaitForConditionError } from "../core/errors.ts";
+import { DurableOperationError, WaitForConditionError } from "../core/errors.ts";
+import { toRecordedError } from "../core/recorded-error.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
 import { checkedSeconds } from "../core/time.ts";
 import type { WaitForConditionWaitStrategyFunc } from "../core/wait-strategy.ts";
@@ -85,7 +86,7 @@ async function runCheck<T>(
     const afterSeconds = checkedSeconds("delay that the wait strategy asks for", decision.delay, 0);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {
-    return { end: "fail", error: toErrorObject(error), thrown: error };
+    return { end: "fail", error: toRecordedError(error), thrown: error };
   }
 }
 

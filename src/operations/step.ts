@@ -1,4 +1,5 @@
-import { asError, DurableOperationError, StepInterruptedError, toErrorObject } from "../core/errors.ts";
+import { asError, DurableOperationError, StepInterruptedError } from "../core/errors.ts";
+import { toRecordedError } from "../core/recorded-error.ts";
 import { type RetryStrategy, retryPresets } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
@@ -131,7 +132,7 @@ async function runBody<T>(
     const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
     if (!isTooLarge(payload, execution.settings.quotas.payloadBytes)) return { end: "succeed", payload, value };
     const thrown = payloadTooLarge(operation, "result", payload);
-    return { end: "fail", error: toErrorObject(thrown), thrown };
+    return { end: "fail", error: toRecordedError(thrown), thrown };
   } catch (error) {
     return decideFailure(error, attempt, config.retryStrategy);
   }
@@ -146,11 +147,11 @@ export function decideFailure(
   try {
     const error = asError(thrown);
     const decision = strategy?.(error, attempt) ?? retryPresets.default(error, attempt);
-    if (!decision.shouldRetry) return { end: "fail", error: toErrorObject(thrown), thrown };
+    if (!decision.shouldRetry) return { end: "fail", error: toRecordedError(thrown), thrown };
     const { delay } = decision;
     const afterSeconds = delay === undefined ? 1 : checkedSeconds("delay that the retry strategy asks for", delay, 0);
-    return { end: "retry", afterSeconds, error: toErrorObject(thrown), thrown };
+    return { end: "retry", afterSeconds, error: toRecordedError(thrown), thrown };
   } catch (strategyError) {
-    return { end: "fail", error: toErrorObject(strategyError), thrown: strategyError };
+    return { end: "fail", error: toRecordedError(strategyError), thrown: strategyError };
   }
 }

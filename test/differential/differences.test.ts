@@ -73,6 +73,27 @@ const differences: Difference[] = [
     ours: "PayloadTooLargeError",
   },
   {
+    name: "an error over 32 KiB",
+    why: "The service refuses it, which ends the execution; ours cuts its message, and fails its step alone.",
+    make: () => async (_, context) => {
+      const strategy = (_error: Error, attempt: number) => ({ shouldRetry: attempt < 2 });
+      const fail = async (): Promise<never> => {
+        throw new RangeError("ä".repeat(50_000));
+      };
+      const step = await context.step("s", fail, { retryStrategy: strategy }).catch((error: Error) => error);
+      const child = await context.runInChildContext("c", fail).catch((error: Error) => error);
+      return [step, child].map((error) => {
+        const { message, cause } = error as Error & { cause: Error };
+        return [cause.name, /^ä{15000,}ä* … \(50,000 characters, cut\)$/.test(message), message === cause.message];
+      });
+    },
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: [
+      ["RangeError", true, true],
+      ["StepError", true, true],
+    ],
+  },
+  {
     name: "a wait of no time",
     why: "The service refuses it, which ends the execution; ours says so before anything is written.",
     make: () => async (_, context) => context.wait(seconds(0)).catch((error) => (error as DurableError).code),

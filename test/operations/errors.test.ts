@@ -6,6 +6,7 @@ import {
   CallbackSubmitterError,
   CallbackTimeoutError,
   ChildContextError,
+  type DurableContext,
   DurableExecutionClientError,
   DurableExecutionClientErrorScope,
   DurableOperationError,
@@ -16,7 +17,7 @@ import {
   StepInterruptedError,
   WaitForConditionError,
 } from "../../src/index.ts";
-import { runOurs } from "../support/service.ts";
+import { type Handler, replay, runOurs } from "../support/service.ts";
 
 const classes = [
   [StepError, "StepError", "Step failed"],
@@ -157,5 +158,40 @@ describe("an error of a client", () => {
     );
     expect(isDurableExecutionClientError({ isDurableExecutionClientError: true, scope: "EXECUTION" })).toBe(false);
     expect(isDurableExecutionClientError(undefined)).toBe(false);
+  });
+});
+
+describe("an error that no operation has room for fails its item alone, live and replayed:", () => {
+  const failing: [string, string, object][] = [
+    ["a long message", "a step of a map", {}],
+    ["a long message", "an item of a batch", { batch: 3 }],
+    ["a message of escapes", "an item of a batch of small operations", { batch: { maxItems: 3, maxBytes: 2_048 } }],
+  ];
+  test.each(failing)("%s, %s", async (_, what, config) => {
+    const message = what.includes("small") ? '"'.repeat(100_000) : "😀".repeat(100_000);
+    const handler: Handler = async (_, context) => {
+      const work = async (item: DurableContext, n: number) => {
+        if (n === 1) throw Object.assign(new RangeError(message), { errorData: "x".repeat(40_000) });
+        return item.step(async () => n);
+      };
+      const policy = { completionConfig: { toleratedFailureCount: 1 } };
+      const batch = await context.map("m", [0, 1, 2], work, { ...policy, ...config });
+      await context.wait({ seconds: 1 });
+      const [error] = batch.getErrors();
+      return [
+        batch.successCount,
+        error?.message.length,
+        error?.message.slice(-30),
+        /[\uD800-\uDBFF](?![\uDC00-\uDFFF])/.test(`${error?.message}`),
+      ];
+    };
+    const run = await runOurs(handler);
+    expect(run.result).toEqual([
+      2,
+      expect.any(Number),
+      expect.stringContaining(`(${message.length.toLocaleString("en")} characters, cut)`),
+      false,
+    ]);
+    expect((await replay(handler, run)).output).toMatchObject({ Status: "SUCCEEDED", Result: run.outcome.result });
   });
 });

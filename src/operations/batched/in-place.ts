@@ -1,6 +1,7 @@
 import type { StoredStep } from "../../codec/outcomes.ts";
-import { ChildContextError, DurableError, DurableOperationError, toErrorObject } from "../../core/errors.ts";
+import { ChildContextError, DurableError, DurableOperationError } from "../../core/errors.ts";
 import type { OperationPath } from "../../core/ids.ts";
+import { toRecordedError } from "../../core/recorded-error.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
 import type { ErrorObject } from "../../core/wire.ts";
 import { runAs } from "../../execution/active.ts";
@@ -103,7 +104,7 @@ async function runAttempt<T>(
   }
   const kept = await keepable(operation, result, serdes, maxBytes);
   if (!("error" in kept)) return { end: "succeed", ...kept };
-  return { end: "fail", error: toErrorObject(kept.error) };
+  return { end: "fail", error: toRecordedError(kept.error) };
 }
 
 /** What is kept of a result, and the result as a replay gives it. */
@@ -164,7 +165,7 @@ export async function runChildInPlace<T>(
   try {
     result = await runAs(current, () => body(inner));
   } catch (thrown) {
-    const original = DurableOperationError.fromErrorObject(toErrorObject(thrown));
+    const original = DurableOperationError.fromErrorObject(toRecordedError(thrown));
     throw config.errorMapper?.(original) ?? new ChildContextError(original.message, original);
   }
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);

@@ -1,6 +1,8 @@
 import type { Outcome } from "../../codec/outcomes.ts";
-import { ChildContextError, DurableOperationError, toErrorObject } from "../../core/errors.ts";
+import { ChildContextError, DurableOperationError } from "../../core/errors.ts";
 import type { OperationPath } from "../../core/ids.ts";
+import { MAX_ERROR_BYTES } from "../../core/limits.ts";
+import { toRecordedError } from "../../core/recorded-error.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
 import type { ErrorObject } from "../../core/wire.ts";
 import { runAs } from "../../execution/active.ts";
@@ -35,7 +37,7 @@ export async function runItem<T>(
     const outcome: Outcome = kept.kept === undefined ? { mark: "U" } : { mark: "S", result: kept.kept };
     return { ended: succeeded(index, kept.value), outcome };
   } catch (thrown) {
-    const error = cutToFit(toErrorObject(thrown), maxResultBytes);
+    const error = toRecordedError(thrown, Math.min(maxResultBytes, MAX_ERROR_BYTES));
     return { ended: failed(index, error), outcome: { mark: "F", error } };
   }
 }
@@ -50,13 +52,4 @@ export function failed<T>(index: number, recorded: ErrorObject): EndedItem<T> {
   const original = DurableOperationError.fromErrorObject(recorded);
   const error = new ChildContextError(original.message, original);
   return { error, index, status: BatchItemStatus.FAILED };
-}
-
-/** An error that is too long for the batch's payload loses the end of its message, and its data. */
-function cutToFit(error: ErrorObject, maxBytes: number): ErrorObject {
-  if (JSON.stringify(error).length * 3 <= maxBytes) return error;
-  const { ErrorType, ErrorMessage = "" } = error;
-  // A character is at most six bytes in JSON (an escaped one).
-  const room = Math.max(0, Math.floor(maxBytes / 6) - 64);
-  return { ErrorType: ErrorType?.slice(0, 64), ErrorMessage: `${ErrorMessage.slice(0, room)} …` };
 }
