@@ -93,6 +93,12 @@ export const targets: readonly TargetRow[] = [
       ratio("map, 10,000, flat, starts elided", "requests", 0.55, "requests, `elideStarts`, flat"),
       ratio("map, 10,000, batch of 100", "updates", 0.02, "updates, `batch: 100`"),
       ratio("map, 10,000, batch of 100", "requests", 0.02, "requests, `batch: 100`"),
+      ratio(
+        "map, 10,000, batch of 100, 100,000 unacknowledged",
+        "requests",
+        0.02,
+        "requests, `batch: 100`, `maxUnacknowledged: 100,000`",
+      ),
     ],
   },
   {

@@ -39,6 +39,17 @@ export function mapOfSteps({ result = double, ...options }: MapShape = {}): Benc
   };
 }
 
+/** A map whose steps keep the thread for so many milliseconds each. */
+export function mapOfComputingSteps(ms: number): BenchHandler {
+  return mapOfSteps({
+    result(index) {
+      const endMs = performance.now() + ms;
+      while (performance.now() < endMs);
+      return double(index);
+    },
+  });
+}
+
 /** A map whose items have no operation of their own. */
 export function mapOfValues(completionConfig?: CompletionConfig, wanted?: number): BenchHandler {
   return async ({ count }, context) => {

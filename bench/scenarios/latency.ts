@@ -1,5 +1,5 @@
 import type { Scenario } from "../scenario.ts";
-import { type MapShape, mapOfSteps, stepsInARow } from "./handlers.ts";
+import { type MapShape, mapOfComputingSteps, mapOfSteps, stepsInARow } from "./handlers.ts";
 
 const LATENCIES_MS = [0, 10, 30];
 
@@ -42,6 +42,15 @@ export const latencyScenarios: readonly Scenario[] = [
     latencyMs: 50,
     handler: mapOfSteps(),
     slow: true,
+    runs: 2,
+  },
+  {
+    name: "200 steps that compute for 5 ms, 10 ms a checkpoint",
+    group: "Checkpoint latency",
+    why: "work that keeps the thread: ours lets checkpoints leave meanwhile (`turnMs`), so that it sends more of them",
+    items: 200,
+    latencyMs: 10,
+    handler: mapOfComputingSteps(5),
     runs: 2,
   },
   {

@@ -33,6 +33,16 @@ const besideFlat: Scenario[] = [10, 100, 1_000].map((batch) => ({
   runs: 2,
 }));
 
+const atRisk: Scenario = {
+  name: "map, 10,000, batch of 100, 100,000 unacknowledged",
+  group: "Batches",
+  why: "batches wait for no acknowledgement: fewest requests, and after a crash all that was not recorded runs again",
+  items: 10_000,
+  handler: mapOfSteps({ nesting: "FLAT", batch: 100 }),
+  settings: { checkpoint: { maxUnacknowledged: 100_000 } },
+  runs: 2,
+};
+
 const large: Scenario[] = [100_000, 1_000_000].map((items) => ({
   name: `map, ${grouped(items)}, batch of 1,000`,
   group: "Batches",
@@ -123,4 +133,12 @@ const shapes: Scenario[] = [
   },
 ];
 
-export const mapScenarios: readonly Scenario[] = [...bySize, ...besideFlat, ...elided, ...large, ...reduced, ...shapes];
+export const mapScenarios: readonly Scenario[] = [
+  ...bySize,
+  ...besideFlat,
+  atRisk,
+  ...elided,
+  ...large,
+  ...reduced,
+  ...shapes,
+];

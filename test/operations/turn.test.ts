@@ -40,7 +40,7 @@ function countingTurns() {
   };
 }
 
-/** As by default; the other tests have no turns. */
+/** The other tests have no turns. */
 const turnMs = 16;
 const runInTurns = (handler: Handler, options: ServiceOptions = {}) =>
   runOurs(handler, { ...options, runtime: { turnMs } });
