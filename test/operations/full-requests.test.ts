@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { runOurs } from "../support/service.ts";
+
+const ITEMS = 1_000;
+const UPDATES_OF_A_REQUEST = 250;
+
+test("a request that is full leaves before the code goes on that waits for the one before it", async () => {
+  let begun = 0;
+  let begunWhenFirstGoesOn: number | undefined;
+  const run = await runOurs(
+    async (_, context) => {
+      const batch = await context.map(
+        Array.from({ length: ITEMS }, (_value, index) => index),
+        async (item, index) => {
+          await item.step(async () => index);
+          begunWhenFirstGoesOn ??= begun;
+        },
+        { nesting: "FLAT" },
+      );
+      return batch.successCount;
+    },
+    {
+      runtime: { concurrency: ITEMS },
+      engine: { quotas: { operations: 10_000 } },
+      onCheckpoint: ({ forward }) => {
+        begun++;
+        return forward();
+      },
+    },
+  );
+  expect(run.result).toBe(ITEMS);
+  // The STARTs of the map and of all steps fill four requests; the fifth has the first results, the sixth is full as well.
+  expect(begunWhenFirstGoesOn).toBe(6);
+  const sizes = run.invocations.flatMap(({ requests }) => requests.map(({ length }) => length));
+  expect(sizes.slice(0, -1)).toEqual(sizes.slice(0, -1).map(() => UPDATES_OF_A_REQUEST));
+  expect(sizes.length).toBe(Math.ceil((2 * ITEMS + 2) / UPDATES_OF_A_REQUEST));
+});
