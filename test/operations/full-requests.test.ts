@@ -22,8 +22,9 @@ test("a request that is full leaves before the code goes on that waits for the o
     {
       runtime: { concurrency: ITEMS },
       engine: { quotas: { operations: 10_000 } },
-      onCheckpoint: ({ forward }) => {
+      onCheckpoint: async ({ forward }) => {
         begun++;
+        await new Promise((resolve) => setTimeout(resolve, 1));
         return forward();
       },
     },
