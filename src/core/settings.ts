@@ -36,7 +36,8 @@ export interface RuntimeOptions {
   batch?: number | false | BatchSize;
   /**
    * Milliseconds for which the functions of items and steps may compute in a row; then further ones wait until requests
-   * have left and timers have fired. 1 to 60,000, or Infinity ("unlimited"). Default 32. `DURABLE_FANOUT_TURN_MS`
+   * have left and timers have fired. 0 (each function waits so) to 60,000, or Infinity ("unlimited"). Default 32.
+   * `DURABLE_FANOUT_TURN_MS`
    */
   turnMs?: number;
   checkpoint?: {
@@ -149,7 +150,7 @@ const NUMBER_RULES = {
     variable: "DURABLE_FANOUT_TURN_MS",
     // Turns stay below 50 ms with the piece that exceeds it, and requests are not many more than without.
     fallback: 32,
-    min: 1,
+    min: 0,
     max: 60_000,
     unlimited: true,
   },

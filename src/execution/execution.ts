@@ -69,6 +69,8 @@ export class Execution {
   readonly quotas: QuotaWatch;
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
+  /** Whether the code of a step or condition has run: then this invocation has taken the execution further. */
+  hasRun = false;
   /** Resolves with the first reason to end, or never. */
   readonly terminated: Promise<Termination>;
   readonly #coalescer: Coalescer;
@@ -125,8 +127,11 @@ export class Execution {
     const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;
     this.#isTimeUp = reserveMs > 0 && (() => options.remainingMs() <= reserveMs);
     if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
-    // Code that is about to run keeps the invocation awake.
-    this.turn = new Turn(options.settings.turnMs, (change) => this.countExecuting(this.root, change));
+    this.turn = new Turn(options.settings.turnMs, (change) => {
+      // Code that is about to run keeps the invocation awake, but nothing has begun with it.
+      this.root.count(change, 0, 0, 0);
+      if (change === -1) this.#suspension.check();
+    });
     this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, (termination) =>
       this.terminate(termination),
     );

@@ -19,7 +19,7 @@ export class Turn {
   #waiting: (() => void)[] = [];
   #cursor = 0;
 
-  /** When pieces have computed for `maxMs` in one turn, further ones wait for the next turn. */
+  /** When pieces have computed for `maxMs` in one turn, further ones wait for the next turn; with 0 each one does. */
   constructor(maxMs: number, onWaiting: (change: 1 | -1) => void) {
     this.#maxMs = maxMs;
     this.#onWaiting = onWaiting;
@@ -57,7 +57,7 @@ export class Turn {
   }
 
   readonly #next = (): void => {
-    if (this.#computedMs >= this.#maxMs) {
+    if (this.#computedMs > 0 && this.#computedMs >= this.#maxMs) {
       setImmediate(this.#next);
       return;
     }

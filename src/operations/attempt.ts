@@ -52,6 +52,7 @@ export async function runAttempt(
         await turn;
         if (isTooLate(operation, announcement)) return park();
       }
+      execution.hasRun = true;
       const end = await body(startTimestamp);
       const endTimestamp = new Date();
       const closed = closeAttempt(operation, end, attempt);
@@ -71,15 +72,20 @@ export async function runAttempt(
     await turn;
     if (isTooLate(operation, announcement)) return park();
   }
+  execution.hasRun = true;
   const closed = closeAttempt(operation, await body(), attempt);
   execution.countExecuting(scope, -1);
   return closed;
 }
 
-/** Whether an attempt that has waited for its turn must not run any more. One that may run but once has to. */
+/**
+ * Whether an attempt that has waited for its turn must not run any more. One that may run but once has to, and so has the
+ * first of an invocation, however little time that has.
+ */
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;
-  if (!isLeft && (announcement === "awaited" || !execution.isClosing)) return false;
+  const hasTo = announcement === "awaited" || !execution.hasRun;
+  if (!isLeft && (hasTo || !execution.isClosing)) return false;
   if (!isLeft) execution.refuse();
   execution.countExecuting(scope, -1);
   return true;

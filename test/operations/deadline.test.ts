@@ -150,6 +150,7 @@ describe("near the deadline nothing new begins, what runs is recorded, and the n
 async function runPieces(
   handler: (context: DurableContext, begin: (piece: string) => void) => unknown,
   pieces: number,
+  turnMs = Number.POSITIVE_INFINITY,
 ) {
   let begun = 0;
   const all: string[] = [];
@@ -159,7 +160,7 @@ async function runPieces(
   };
   const suspension = { graceMs: 1, reserveMs: 1_000 };
   const lambda = withDurableExecution(async (_: unknown, context: DurableContext) => handler(context, begin), {
-    runtime: { ...FAST, suspension },
+    runtime: { ...FAST, suspension, turnMs },
   }) as unknown as LocalHandler;
   const run = await runLambda((event, context) => {
     begun = 0;
@@ -199,6 +200,13 @@ describe("however little time an invocation has, it takes the execution a step f
 
   test.each(Object.keys(works))("%s, with no time at all", async (name) => {
     const { run, all } = await runPieces(works[name] as never, 0);
+    expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });
+    expect([...all].sort()).toEqual(["0", "1", "2", "3", "4"]);
+    expect(run.invocations.length).toBeLessThanOrEqual(6);
+  });
+
+  test.each(Object.keys(works))("%s, with no time at all, and each function in a turn of its own", async (name) => {
+    const { run, all } = await runPieces(works[name] as never, 0, 0);
     expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });
     expect([...all].sort()).toEqual(["0", "1", "2", "3", "4"]);
     expect(run.invocations.length).toBeLessThanOrEqual(6);

@@ -34,9 +34,9 @@ const rules: Rule[] = [
   {
     path: "turnMs",
     variable: "DURABLE_FANOUT_TURN_MS",
-    allowed: `${wholeNumber(1, 60_000)}, or Infinity ("unlimited")`,
-    bad: [0, 1.5, 60_001, "16 ms"],
-    good: [1, 60_000, Number.POSITIVE_INFINITY, "unlimited"],
+    allowed: `${wholeNumber(0, 60_000)}, or Infinity ("unlimited")`,
+    bad: [-1, 1.5, 60_001, "16 ms"],
+    good: [0, 60_000, Number.POSITIVE_INFINITY, "unlimited"],
   },
   {
     path: "checkpoint.maxBytes",

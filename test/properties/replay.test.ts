@@ -49,6 +49,7 @@ async function observe(
   cut: readonly Cut[],
   looks = Number.POSITIVE_INFINITY,
   elideStarts = false,
+  turnMs = Number.POSITIVE_INFINITY,
 ): Promise<Observed> {
   const seen = new Observations();
   const ended = new Set<string>();
@@ -72,6 +73,7 @@ async function observe(
   const runtime: RuntimeOptions = {
     suspension: { graceMs, reserveMs: 1_000 },
     checkpoint: { elideStarts },
+    turnMs,
     quotas: { payloadBytes: PAYLOAD_BYTES },
   };
   const lambda = withRuntime(handler, { runtime });
@@ -99,8 +101,16 @@ describe("whatever is cut off when", () => {
         cuts,
         looks,
         fc.boolean(),
-        async (nodes, graceMs, cut, looks, elideStarts) => {
-          const { run, seen, replayed, updatesOfReplay } = await observe(nodes, graceMs, cut, looks, elideStarts);
+        fc.constantFrom(0, Number.POSITIVE_INFINITY),
+        async (nodes, graceMs, cut, looks, elideStarts, turnMs) => {
+          const { run, seen, replayed, updatesOfReplay } = await observe(
+            nodes,
+            graceMs,
+            cut,
+            looks,
+            elideStarts,
+            turnMs,
+          );
           expect(seen.contradictions).toEqual([]);
           expect(run.outcome.status).toBe("SUCCEEDED");
           expect(replayed).toEqual({ Status: "SUCCEEDED", Result: run.outcome.result });
@@ -114,8 +124,9 @@ describe("whatever is cut off when", () => {
       {
         numRuns: RUNS,
         examples: FOUND.flatMap((found) => [
-          [...found, false],
-          [...found, true],
+          [...found, false, Number.POSITIVE_INFINITY],
+          [...found, true, Number.POSITIVE_INFINITY],
+          [...found, true, 0],
         ]),
         timeout: 20_000,
       },

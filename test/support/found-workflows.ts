@@ -92,4 +92,19 @@ export const FOUND: Found[] = [
     [],
     0,
   ],
+  // With each function in a turn of its own, what waited for its turn was taken for begun, and left to the next invocation.
+  [
+    [
+      {
+        kind: "child",
+        body: [
+          map([[parallel([[step(8)], [step(9)]])], [step(2, 1), step(18)]], { nesting: "FLAT", maxConcurrency: 2 }),
+        ],
+        virtual: true,
+      },
+    ],
+    0,
+    [{ after: 0, recorded: true }],
+    0,
+  ],
 ];

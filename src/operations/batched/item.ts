@@ -109,7 +109,10 @@ export class Item {
    * that has waited for its turn is not: other code has run before it, and its turn comes earlier next time.
    */
   admits(step: string, attempt: number, hasWaited: boolean): Promise<void> | undefined {
-    if ((this.#hasRun || hasWaited) && this.owner.execution.isClosing) return this.retryAfter(step, attempt - 1, 0);
+    const { execution } = this.owner;
+    const mayWait = this.#hasRun || (hasWaited && execution.hasRun);
+    if (mayWait && execution.isClosing) return this.retryAfter(step, attempt - 1, 0);
+    execution.hasRun = true;
     this.#hasRun = true;
     return undefined;
   }
