@@ -26,7 +26,7 @@ interface Waiting {
 }
 
 /** Calls that were made apart travel together as long as they take no longer than this in all. */
-const JOINED_MS = 25;
+const JOINED_MS = 50;
 /** More of them save nothing that would be noticed, and their arguments are copies. */
 const MAX_JOINED = 32;
 
