@@ -4,6 +4,7 @@ import { closeWorkers, transfer, workerStatistics, workers } from "../src/worker
 import type { BenchHandler } from "./scenario.ts";
 import { BareService } from "./service.ts";
 import { loadSubject } from "./subjects.ts";
+import { startBare } from "./workers-bare.ts";
 import { spin } from "./workers-tasks.ts";
 
 export type Case =
@@ -14,7 +15,9 @@ export type Case =
       items: number;
       rounds: number;
       batch: number;
+      figures: "times" | "delay";
     }
+  | { what: "bare"; threads: number; items: number; rounds: number }
   | { what: "calls"; on: "inline" | "threads"; inFlight: number; calls: number; rounds: number; perMessage: number }
   | { what: "memory"; threads: number }
   | { what: "buffer"; megabytes: number; moved: boolean };
@@ -22,6 +25,8 @@ export type Case =
 export type Figures = Record<string, number>;
 
 const RESOLUTION_MS = 1;
+/** Items of short maps before the one that is measured. */
+const WARM_ITEMS = 3_000;
 
 const load = (mode: "inline" | "threads", threads: number) =>
   workers<typeof import("./workers-tasks.ts")>(new URL("./workers-tasks.ts", import.meta.url), { mode, threads });
@@ -39,40 +44,69 @@ function warmHere(): void {
 }
 
 async function measureMap(given: Extract<Case, { what: "map" }>): Promise<Figures> {
-  const { on, threads, items, rounds, batch } = given;
+  const { on, threads, items, rounds, batch, figures } = given;
   const score = load(on === "inline" ? "inline" : "threads", threads);
   if (on === "threads") await warm(score, threads);
   else warmHere();
-  const list = Array.from({ length: items }, () => rounds);
   const config = batch === 0 ? {} : { batch };
-  const handler: BenchHandler = async (_, context) => {
-    const result = await (on === "threads"
-      ? context.map("map", list, score.spin, config)
-      : context.map("map", list, (item, n) => item.step("spin", async () => spin(n)), config));
-    return result.successCount;
-  };
+  const handler =
+    (list: readonly number[]): BenchHandler =>
+    async (_, context) => {
+      const result = await (on === "threads"
+        ? context.map("map", list, score.spin, config)
+        : context.map("map", list, (item, n) => item.step("spin", async () => spin(n)), config));
+      return result.successCount;
+    };
   const subject = await loadSubject(on === "official" ? "official" : "ours");
-  const invoke = subject(handler);
+  const runOf = (n: number) => {
+    const invoke = subject(handler(Array.from({ length: items }, () => n)));
+    return async (service: BareService): Promise<void> => {
+      const output = await invoke(service);
+      if (output.Status !== "SUCCEEDED" || output.Result !== String(items))
+        throw new Error(`Of ${items} items: ${JSON.stringify(output)}.`);
+    };
+  };
+  // As a Lambda that has served before.
+  const warmUp = runOf(10);
+  for (let done = 0; done < WARM_ITEMS; done += items) await warmUp(new BareService({}));
+  const run = runOf(rounds);
+  return figures === "delay" ? delayOf(() => run(new BareService({}))) : timesOf(run, on === "threads" ? threads : 0);
+}
+
+/** The monitor looks at the clock a thousand times a second: that is work of its own, beside which nothing else is measured. */
+async function delayOf(run: () => Promise<void>): Promise<Figures> {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   // The first sample of a histogram that has just been enabled is of nothing.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.reset();
-  const processBefore = process.cpuUsage();
-  const mainBefore = process.threadCpuUsage();
-  const startMs = performance.now();
-  const output = await invoke(new BareService({}));
-  const wallMs = performance.now() - startMs;
-  const mainMs = sumMs(process.threadCpuUsage(mainBefore));
-  const cpuMs = sumMs(process.cpuUsage(processBefore));
-  // Threads take the next item whenever they are free, so that two share the work evenly; one has a core to itself.
-  const idleMs = Math.max(mainMs, on !== "threads" ? cpuMs : threads === 1 ? cpuMs - mainMs : cpuMs / 2);
+  await run();
   // A loop that never had a turn shows that only now.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.disable();
-  if (output.Status !== "SUCCEEDED" || output.Result !== String(items))
-    throw new Error(`Of ${items} items: ${JSON.stringify(output)}.`);
-  return { wallMs, cpuMs, mainMs, idleMs, delayP99Ms: delay.percentile(99) / 1e6, delayMaxMs: delay.max / 1e6 };
+  return { delayP99Ms: delay.percentile(99) / 1e6, delayMaxMs: delay.max / 1e6 };
+}
+
+async function timesOf(run: (service: BareService) => Promise<void>, threads: number): Promise<Figures> {
+  const service = new BareService({});
+  globalThis.gc?.();
+  const processBefore = process.cpuUsage();
+  const mainBefore = process.threadCpuUsage();
+  const startMs = performance.now();
+  await run(service);
+  const wallMs = performance.now() - startMs;
+  // Without what the service computed.
+  const ownMs = service.ownMicros / 1_000;
+  const mainMs = sumMs(process.threadCpuUsage(mainBefore)) - ownMs;
+  const cpuMs = sumMs(process.cpuUsage(processBefore)) - ownMs;
+  // Threads take the next item whenever they are free, so that two share the work evenly; one has a core to itself.
+  const idleMs = Math.max(mainMs, threads === 0 ? cpuMs : threads === 1 ? cpuMs - mainMs : cpuMs / 2);
+  return { wallMs, cpuMs, mainMs, idleMs };
+}
+
+async function measureBare({ threads, items, rounds }: Extract<Case, { what: "bare" }>): Promise<Figures> {
+  const work = await startBare(threads);
+  return timesOf(() => work(items, rounds), threads);
 }
 
 async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Figures> {
@@ -139,6 +173,8 @@ async function measure(given: Case): Promise<Figures> {
   switch (given.what) {
     case "map":
       return measureMap(given);
+    case "bare":
+      return measureBare(given);
     case "calls":
       return measureCalls(given);
     case "memory":

@@ -33,18 +33,40 @@ function run(given: Case): Figures {
 }
 
 function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
-  const base = { what: "map", items, rounds: ms * roundsPerMs, threads: 2, batch: 0 } as const;
+  const work = { items, rounds: ms * roundsPerMs };
+  const base = { what: "map", ...work, threads: 2, batch: 0, figures: "times" } as const;
+  const variants: Readonly<Record<string, Extract<Case, { what: "map" }>>> = {
+    official: { ...base, on: "official" },
+    "main thread": { ...base, on: "inline" },
+    "1 thread": { ...base, on: "threads", threads: 1 },
+    "2 threads": { ...base, on: "threads" },
+    "2 threads, batch": { ...base, on: "threads", batch: 50 },
+  };
+  const delayed = Object.entries(variants).map(([name, given]): [string, Case] => {
+    return [`${name}, delay`, { ...given, figures: "delay" }];
+  });
   return {
     name: `map of ${items.toLocaleString("en")} steps of ${ms} ms`,
     cases: {
-      official: { ...base, on: "official" },
-      "main thread": { ...base, on: "inline" },
-      "1 thread": { ...base, on: "threads", threads: 1 },
-      "2 threads": { ...base, on: "threads" },
-      "2 threads, batch": { ...base, on: "threads", batch: 50 },
+      ...variants,
+      ...Object.fromEntries(delayed),
+      "no SDK, main thread": { what: "bare", threads: 0, ...work },
+      "no SDK, 2 threads": { what: "bare", threads: 2, ...work },
     },
-    rows({ official = {}, ...variants }) {
-      return Object.entries(variants).flatMap(([variant, figures]) => {
+    rows(measured) {
+      const of = (variant: string): Figures => ({ ...measured[variant], ...measured[`${variant}, delay`] });
+      const official = of("official");
+      const bare = ["main thread", "2 threads"].flatMap((where): WorkerRow[] => {
+        const figures = of(`no SDK, ${where}`);
+        const row = (metric: string, key: string): WorkerRow => ({
+          ...{ scenario: `${this.name}, without an SDK, ${where}`, metric, unit: "ms" },
+          ...{ official: official[key] ?? 0, ours: figures[key] ?? 0 },
+        });
+        return [row("wall", "wallMs"), row("processor time of the process", "cpuMs")];
+      });
+      const [, ...ours] = Object.keys(variants);
+      const rows = ours.flatMap((variant) => {
+        const figures = of(variant);
         const compared = (metric: string, unit: string, key: string, target?: string): WorkerRow => ({
           ...{ scenario: `${this.name}, ${variant}`, metric, unit },
           ...{ official: official[key] ?? 0, ours: figures[key] ?? 0 },
@@ -63,6 +85,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
           compared("main-thread delay, longest", "ms", "delayMaxMs"),
         ];
       });
+      return [...rows, ...bare];
     },
   };
 }

@@ -9,6 +9,7 @@ import { findExport, type ModuleExport } from "../src/workers/module-export.ts";
 import {
   type CallOutcome,
   Cell,
+  claimCall,
   POST,
   Stage,
   sharedClockMs,
@@ -55,10 +56,11 @@ class MessageRun {
   }
 
   async run(): Promise<WorkerReply> {
-    const { calls, cells } = this.#message;
+    const { calls, cells, joined } = this.#message;
     const last = calls.length - 1;
     let postedMs = performance.now();
     for (const [call, args] of calls.entries()) {
+      if (joined && !claimCall(cells, call)) break;
       if (Atomics.load(cells, Cell.UNWANTED + call) === 1) {
         this.#outcomes.push(null);
         continue;
@@ -68,15 +70,24 @@ class MessageRun {
       await this.#runCall(call, args);
       const endedMs = performance.now();
       this.#runMs += endedMs - beganMs;
-      if (call < last && endedMs - postedMs > POST_EVERY_MS) {
+      if (joined) await this.#tell(call);
+      else if (call < last && endedMs - postedMs > POST_EVERY_MS) {
         this.#post();
         postedMs = endedMs;
       }
     }
     // A rejection that nobody waits for ends the thread in the next turn. It belongs to the only call, if there is one.
-    if (last > 0) enter(cells, Stage.BETWEEN_CALLS);
-    await turn();
+    if (!joined) {
+      if (last > 0) enter(cells, Stage.BETWEEN_CALLS);
+      await turn();
+    }
     return { first: this.#first, outcomes: this.#outcomes, runMs: this.#runMs };
+  }
+
+  /** A joined call has ended as if it were alone: after a turn for what it has left behind, and at once. */
+  async #tell(call: number): Promise<void> {
+    await turn();
+    if (call < this.#message.calls.length - 1 && this.#outcomes.length > 0) this.#post();
   }
 
   async #runCall(call: number, args: readonly unknown[]): Promise<void> {
@@ -86,7 +97,7 @@ class MessageRun {
       if (isThenable(result)) {
         result = await result;
         // What it has left behind without waiting for it fails now, and not under the name of the next call.
-        if (call < this.#message.calls.length - 1) await turn();
+        if (!this.#message.joined && call < this.#message.calls.length - 1) await turn();
       }
       this.#succeeded(call, result);
     } catch (thrown) {

@@ -31,7 +31,7 @@ export function runBounded<T>(
   body: StepFunc<T>,
   timeout: Duration | undefined,
 ): Promise<T> {
-  const run = new StepRun(operation.scope, attempt);
+  const run = new StepRun(operation.scope, attempt, timeout === undefined ? undefined : new AbortController());
   return timeout === undefined ? body(run) : runTimed(operation, run, body, timeout);
 }
 
@@ -57,27 +57,32 @@ async function runTimed<T>(
   }
 }
 
-/** What an attempt's function is given; a signal is made when somebody asks for it. */
+/** What an attempt's function is given; a signal is made when somebody asks for it. `controller` is that of a time-out. */
 export class StepRun implements StepContext<DurableLogger> {
   readonly logger: DurableContextLogger<DurableLogger>;
   readonly attempt: number;
   readonly #scope: Scope;
-  #controller: AbortController | undefined;
+  /** Of a step with a time-out. */
+  readonly #controller: AbortController | undefined;
 
-  constructor(scope: Scope, attempt: number) {
+  constructor(scope: Scope, attempt: number, controller?: AbortController) {
     this.#scope = scope;
+    this.#controller = controller;
     this.logger = stepLogger(scope);
     this.attempt = attempt;
     give(this);
   }
 
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    return AbortSignal.any([this.#controller.signal, this.#scope.signal]);
+    return AbortSignal.any(this.signalSources);
+  }
+
+  get signalSources(): AbortSignal[] {
+    const { signal } = this.#scope;
+    return this.#controller === undefined ? [signal] : [this.#controller.signal, signal];
   }
 
   abort(reason: Error): void {
-    this.#controller ??= new AbortController();
-    this.#controller.abort(reason);
+    this.#controller?.abort(reason);
   }
 }

@@ -2,45 +2,48 @@ import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import type { Piscina } from "piscina";
 import { DurableError } from "../core/errors.ts";
-import { Semaphore } from "../core/semaphore.ts";
 import { type WorkerPoolPort, type WorkerStatistics, workerPools } from "../core/worker-pools.ts";
 import { POST, type WorkerPost, type WorkerReply } from "./protocol.ts";
 import type { PoolSettings } from "./settings.ts";
 import { PoolMeter } from "./statistics.ts";
 import type { Task } from "./task.ts";
 import { threadFile } from "./thread-file.ts";
-import { type RunLimits, ThreadRun } from "./thread-run.ts";
+import { ThreadKill } from "./thread-kill.ts";
+import { ThreadRun } from "./thread-run.ts";
+import { type TaskGroup, WaitingCalls } from "./waiting-calls.ts";
 
-/** Calls of one function that are to travel in one message. */
-export interface TaskGroup {
-  readonly tasks: readonly Task[];
-  readonly limits: RunLimits;
-  /** Told how long the calls took, when they have. */
-  readonly onRun?: ((runMs: number) => void) | undefined;
+/** A message at work, and what its calls were handed in with. */
+interface Sent {
+  readonly run: ThreadRun;
+  readonly group: TaskGroup;
 }
 
 /**
  * Threads that run calls.
  *
- * P1  No more messages are under way than there are threads: what waits for one has not been copied.
+ * P1  No more messages are under way than there are threads: what waits for one has not been copied, but for the few
+ *     calls that may travel together (`WaitingCalls`).
  * P2  Threads are started when they are needed, and none outlives the pool's `close` or its idle time.
  * P3  A thread that dies takes nothing along but the call that it ran; see `ThreadRun`.
+ * P4  No thread is free while a call waits that was made apart, be it in a message on another thread.
  */
 export class WorkerPool implements WorkerPoolPort {
   readonly #settings: PoolSettings;
-  readonly #semaphore: Semaphore;
-  readonly #waiting = new Set<TaskGroup>();
-  readonly #runs = new Map<number, ThreadRun>();
+  readonly #waiting: WaitingCalls;
+  readonly #sent = new Map<number, Sent>();
   readonly #meter: PoolMeter;
   readonly #rerouted = new WeakSet<Worker>();
   #opening: Promise<Piscina> | undefined;
   #open: Piscina | undefined;
   #messages = 0;
+  /** Threads that have nothing to do, or are not started yet. */
+  #free: number;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
-    this.#semaphore = new Semaphore(settings.threads, () => {});
     this.#meter = new PoolMeter(settings.threads);
+    this.#waiting = new WaitingCalls(this.#meter.left);
+    this.#free = settings.threads;
   }
 
   get threads(): number {
@@ -48,7 +51,9 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   statistics(): WorkerStatistics {
-    return this.#meter.read(this.#open?.threads.length ?? 0);
+    let behind = 0;
+    for (const { run } of this.#sent.values()) behind += run.behind;
+    return this.#meter.read(this.#open?.threads.length ?? 0, behind);
   }
 
   /** Counts calls that run in place. */
@@ -59,50 +64,93 @@ export class WorkerPool implements WorkerPoolPort {
   /** Runs the calls when a thread is free; they settle by themselves. */
   submit(group: TaskGroup): void {
     for (const task of group.tasks) task.onSettled = this.#meter.settled;
+    this.#meter.waits(group.tasks.length);
     this.#waiting.add(group);
-    const submitted = this.#meter.submitted(group.tasks.length);
-    // P1
-    this.#semaphore.acquire((permit) => {
-      this.#waiting.delete(group);
-      const tasks = group.tasks.filter((task) => !task.isSettled);
-      this.#meter.dispatched(group.tasks.length, tasks.length, submitted);
-      if (tasks.length === 0) permit.done();
-      else void this.#send(tasks, group, () => permit.done());
-    });
+    this.#dispatch();
   }
 
-  async #send(tasks: readonly Task[], group: TaskGroup, free: () => void): Promise<void> {
-    const controller = new AbortController();
-    const run = new ThreadRun(++this.#messages, tasks, group.limits, () => controller.abort());
-    this.#runs.set(run.message.id, run);
-    this.#meter.begins();
+  // P1
+  #dispatch(): void {
+    if (this.#free > 0) for (const sent of this.#sent.values()) if (sent.run.isHeldUp) this.#takeBack(sent);
+    while (this.#free > 0) {
+      const next = this.#waiting.take(this.#settings.threads);
+      if (next !== undefined) void this.#send(next.tasks, next.group);
+      else if (!this.#takeBackAny()) return;
+    }
+  }
+
+  /** For a thread that has nothing to do. */ // P4
+  #takeBackAny(): boolean {
+    for (const sent of this.#sent.values()) if (this.#takeBack(sent)) return true;
+    return false;
+  }
+
+  #takeBack({ run, group }: Sent): boolean {
+    const tasks = run.takeBack();
+    this.#putBack(tasks.map((task) => ({ ...group, tasks: [task] })));
+    return tasks.length > 0;
+  }
+
+  #putBack(groups: readonly TaskGroup[]): void {
+    for (const { tasks } of groups) this.#meter.waits(tasks.length);
+    this.#waiting.putBack(groups);
+  }
+
+  async #send(tasks: readonly Task[], group: TaskGroup): Promise<void> {
+    this.#free--;
+    const joined = group.joins && tasks.length > 1;
+    const kill = new ThreadKill();
+    const run = new ThreadRun(++this.#messages, tasks, joined, group.limits, () => kill.abort());
+    const { message } = run;
+    this.#sent.set(message.id, { run, group });
+    const running = joined ? 1 : tasks.length;
+    this.#meter.begins(running);
     let answer: { readonly reply: WorkerReply } | { readonly error: unknown };
     try {
-      const piscina = await this.#started().catch((error) => {
-        run.refused(cannotStart(error));
-        throw error;
-      });
-      const options = { transferList: [...run.moved] as never[], signal: controller.signal };
-      const running = piscina.run(run.message, options) as Promise<WorkerReply>;
+      const piscina = this.#open ?? (await this.#started(run));
+      const replied = piscina.run(message, {
+        transferList: run.moved as never[],
+        signal: kill,
+      }) as Promise<WorkerReply>;
       this.#reroute(piscina);
-      answer = { reply: await running };
+      answer = { reply: await replied };
     } catch (error) {
       answer = { error };
     }
     this.#meter.ends("reply" in answer ? answer.reply.runMs : 0);
+    const ending = "reply" in answer ? run.answered(answer.reply) : run.broke(answer.error);
     // The thread is free again before those who wait for its results go on.
-    free();
-    const leftover = "reply" in answer ? await run.answered(answer.reply) : await run.broke(answer.error);
+    this.#free++;
+    this.#dispatch();
+    const leftover = await ending;
     if (run.lostThread) this.#meter.restarted();
-    this.#runs.delete(run.message.id);
-    this.#meter.ended(tasks.length);
-    if ("reply" in answer) group.onRun?.(answer.reply.runMs);
-    if (leftover.alone) for (const task of leftover.tasks) this.submit({ ...group, tasks: [task] });
-    else if (leftover.tasks.length > 0) this.submit({ ...group, tasks: leftover.tasks });
+    this.#sent.delete(message.id);
+    this.#meter.ended(running);
+    if ("reply" in answer) this.#note(group, answer.reply, joined ? run.size : 1);
+    if (leftover.tasks.length === 0) return;
+    const { tasks: again } = leftover;
+    this.#putBack(
+      leftover.alone ? again.map((task) => ({ ...group, tasks: [task], joins: false })) : [{ ...group, tasks: again }],
+    );
+    this.#dispatch();
+  }
+
+  /** What a message took counts for each of those that it would have been. */
+  #note({ gauge }: TaskGroup, { runMs }: WorkerReply, messages: number): void {
+    for (let message = 0; message < messages; message++) gauge.note(runMs / messages);
   }
 
   // P2
-  #started(): Promise<Piscina> {
+  async #started(run: ThreadRun): Promise<Piscina> {
+    try {
+      return await this.#opened();
+    } catch (error) {
+      run.refused(cannotStart(error));
+      throw error;
+    }
+  }
+
+  #opened(): Promise<Piscina> {
     if (this.#opening === undefined) {
       const opening = this.#start();
       this.#opening = opening;
@@ -140,13 +188,13 @@ export class WorkerPool implements WorkerPoolPort {
   #receive(post: unknown): void {
     if (typeof post !== "object" || post === null || !(POST in post)) return;
     const { id } = post as WorkerPost;
-    this.#runs.get(id)?.receive(post as WorkerPost);
+    this.#sent.get(id)?.run.receive(post as WorkerPost);
   }
 
   /** A thread died that ran nothing: one that could not be started, or that a task of its past caught up with. */
   #threadFailed(piscina: Piscina, error: unknown): void {
     this.#meter.restarted();
-    if (piscina.threads.length > 0 || this.#runs.size === 0 || this.#open !== piscina) return;
+    if (piscina.threads.length > 0 || this.#sent.size === 0 || this.#open !== piscina) return;
     this.#abandon(cannotStart(error));
     void piscina.destroy();
   }
@@ -166,7 +214,7 @@ export class WorkerPool implements WorkerPoolPort {
   async close(): Promise<void> {
     const why = "The pool of worker threads was closed before the call had ended.";
     const error = new DurableError("ERR_WORKER_POOL_CLOSED", why);
-    for (const { tasks } of this.#waiting) for (const task of tasks) task.fail(error);
+    for (const { tasks } of this.#waiting.drain()) for (const task of tasks) task.fail(error);
     const opening = this.#opening;
     this.#abandon(error);
     const piscina = await opening?.catch(() => undefined);
@@ -176,7 +224,7 @@ export class WorkerPool implements WorkerPoolPort {
   #abandon(error: Error): void {
     this.#open = undefined;
     this.#opening = undefined;
-    for (const run of this.#runs.values()) run.refused(error);
+    for (const { run } of this.#sent.values()) run.refused(error);
   }
 }
 

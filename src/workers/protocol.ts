@@ -11,6 +11,11 @@ export interface WorkerMessage {
   readonly calls: readonly (readonly unknown[])[];
   /** Which attempt of its step each call is made in. */
   readonly attempts: readonly number[];
+  /**
+   * Whether the calls were made apart, and travel together only to save messages. Then each is told of as soon as it has
+   * ended, and those that have not begun may be taken back.
+   */
+  readonly joined: boolean;
   /** Shared by both threads while the message is at work; see `Cell`. */
   readonly cells: Int32Array<SharedArrayBuffer>;
 }
@@ -23,12 +28,31 @@ export const Cell = {
   SINCE_MS: 1,
   /** How many posts the worker has sent for this message. */
   POSTS: 2,
+  /** How many of a joined message's calls are the thread's, or `TAKEN_BACK`. Written by both; see `claimCall`. */
+  CLAIMED: 3,
   /** From here on one for each call: 1 when it is not wanted any more. Written by the main thread. */
-  UNWANTED: 3,
+  UNWANTED: 4,
 } as const;
 
 /** What `Cell.CALL` says when no call runs. */
 export const Stage = { NOT_BEGUN: 0, LOADING: -1, BETWEEN_CALLS: -2 } as const;
+
+/** What `Cell.CLAIMED` says once the main thread has taken back what had not begun. */
+const TAKEN_BACK = -1;
+
+/**
+ * For the thread, before it begins a call of a joined message: false when that call is not the thread's any more. The
+ * first one always is, so that it shares the fate of its thread even before it begins.
+ */
+export function claimCall(cells: WorkerMessage["cells"], call: number): boolean {
+  return call === 0 || Atomics.compareExchange(cells, Cell.CLAIMED, call, call + 1) === call;
+}
+
+/** For the main thread: no further call of a joined message begins. Gives how many have; undefined if it is known. */
+export function takeBackCalls(cells: WorkerMessage["cells"]): number | undefined {
+  const claimed = Atomics.exchange(cells, Cell.CLAIMED, TAKEN_BACK);
+  return claimed === TAKEN_BACK ? undefined : claimed;
+}
 
 /** What became of a call; null when it was not wanted any more. */
 export type CallOutcome = { readonly value: unknown } | { readonly thrown: ThrownForm } | null;

@@ -15,22 +15,21 @@ export class PoolMeter {
     this.#maxThreads = maxThreads;
   }
 
-  /** Calls begin to wait for a thread; gives when. */
-  submitted(tasks: number): number {
-    this.#counts.waiting += tasks;
-    return performance.now();
+  /** Calls begin to wait for a thread. */
+  waits(calls: number): void {
+    this.#counts.waiting += calls;
   }
 
-  /** They wait no more; `sent` of them are still wanted. */
-  dispatched(waited: number, sent: number, submittedMs: number): void {
-    this.#counts.waiting -= waited;
-    this.#counts.waitMs += performance.now() - submittedMs;
-    this.#running += sent;
-    if (sent > 0) this.#counts.messages++;
-  }
+  /** They wait no more. */
+  readonly left = (calls: number, waitedMs: number): void => {
+    this.#counts.waiting -= calls;
+    this.#counts.waitMs += waitedMs;
+  };
 
-  /** A message goes to a thread. */
-  begins(): void {
+  /** A message goes to a thread, with so many calls that count as running. */
+  begins(calls: number): void {
+    this.#running += calls;
+    this.#counts.messages++;
     if (this.#messagesRunning++ === 0) this.#busySinceMs = performance.now();
   }
 
@@ -41,8 +40,8 @@ export class PoolMeter {
   }
 
   /** Its calls run no more. */
-  ended(sent: number): void {
-    this.#running -= sent;
+  ended(calls: number): void {
+    this.#running -= calls;
   }
 
   /** What became of a call is known. */
@@ -61,11 +60,13 @@ export class PoolMeter {
     this.#restarts++;
   }
 
-  read(threads: number): WorkerStatistics {
+  /** `behind`: calls that wait on their thread, behind another one. */
+  read(threads: number, behind: number): WorkerStatistics {
     const busyMs = this.#busyMs + (this.#messagesRunning > 0 ? performance.now() - this.#busySinceMs : 0);
-    const { runMs } = this.#counts;
+    const { runMs, waiting } = this.#counts;
     return {
-      ...{ threads, maxThreads: this.#maxThreads, ...this.#counts, running: this.#running, restarts: this.#restarts },
+      ...{ threads, maxThreads: this.#maxThreads, ...this.#counts, waiting: waiting + behind },
+      ...{ running: this.#running, restarts: this.#restarts },
       utilisation: busyMs > 0 ? Math.min(1, runMs / (busyMs * this.#maxThreads)) : 0,
     };
   }

@@ -38,6 +38,7 @@ export class Task {
   readonly #operation: ActiveOperation | undefined;
   readonly #given: Given | undefined;
   readonly #signals: readonly AbortSignal[];
+  #signal: AbortSignal | undefined;
   readonly #errors: readonly ErrorClass[];
   #settledAtMs: number | undefined;
   #resolve!: (value: unknown) => void;
@@ -61,7 +62,8 @@ export class Task {
     });
     // The caller may have left when it fails, as a batch does that has ended early.
     this.result.catch(() => {});
-    this.#signals = [...signals, this.#given?.signal].filter((signal) => signal !== undefined);
+    const given = this.#given?.signalSources ?? [this.#given?.signal];
+    this.#signals = [...signals, ...given].filter((signal) => signal !== undefined);
     for (const signal of this.#signals) {
       if (signal.aborted) this.#abort(signal);
       else signal.addEventListener("abort", this);
@@ -88,7 +90,8 @@ export class Task {
 
   /** The signal of the step around it, or a signal of the caller's. */
   get signal(): AbortSignal | undefined {
-    return this.#signals.length > 1 ? AbortSignal.any([...this.#signals]) : this.#signals[0];
+    if (this.#signals.length > 0) this.#signal ??= AbortSignal.any([...this.#signals]);
+    return this.#signal;
   }
 
   succeed(value: unknown): void {

@@ -2,7 +2,17 @@ import type { Transferable } from "node:worker_threads";
 import { DurableError } from "../core/errors.ts";
 import { findUncloneable } from "./cloning.ts";
 import { describeCall, WorkerCrashedError, WorkerTimeoutError } from "./errors.ts";
-import { Cell, elapsedMs, POST, Stage, type WorkerMessage, type WorkerPost, type WorkerReply } from "./protocol.ts";
+import {
+  Cell,
+  elapsedMs,
+  POST,
+  Stage,
+  sharedClockMs,
+  takeBackCalls,
+  type WorkerMessage,
+  type WorkerPost,
+  type WorkerReply,
+} from "./protocol.ts";
 import type { Task } from "./task.ts";
 
 /** What a message's calls may take. */
@@ -23,6 +33,8 @@ const MAX_CRASHES_BEFORE = 3;
 const LOAD_LIMIT_MS = 60_000;
 /** Posts are on their way already when a reply or a death is known; this long they are waited for. */
 const POST_WAIT_MS = 5_000;
+/** When a call of a joined message runs for longer than this, the next thread that is free takes what stands behind it. */
+const HELD_UP_MS = 100;
 
 /**
  * One message at work on a thread.
@@ -30,11 +42,13 @@ const POST_WAIT_MS = 5_000;
  * H1  A call fails only by what it did itself. Those that stood behind it, or had ended and not been told of, go again.
  * H2  A call that is not wanted is not begun; one that runs may heed its signal for `graceMs`, then its thread is ended.
  * H3  What the thread has posted is taken in before the message counts as ended.
+ * H4  A call that was made apart from those it travels with waits for none of them while a thread is free.
  */
 export class ThreadRun {
   readonly message: WorkerMessage;
   readonly moved: readonly Transferable[];
-  readonly #tasks: readonly Task[];
+  /** Without those that were taken back. */
+  #tasks: readonly Task[];
   readonly #limits: RunLimits;
   readonly #kill: () => void;
   #postsReceived = 0;
@@ -42,8 +56,9 @@ export class ThreadRun {
   #timer: NodeJS.Timeout | undefined;
   #killed = false;
   #died = false;
+  #over = false;
 
-  constructor(id: number, tasks: readonly Task[], limits: RunLimits, kill: () => void) {
+  constructor(id: number, tasks: readonly Task[], joined: boolean, limits: RunLimits, kill: () => void) {
     const { module, function: name } = (tasks[0] as Task).call;
     const cells = new Int32Array(new SharedArrayBuffer((Cell.UNWANTED + tasks.length) * Int32Array.BYTES_PER_ELEMENT));
     this.message = {
@@ -52,8 +67,11 @@ export class ThreadRun {
       name,
       calls: tasks.map(({ args }) => args),
       attempts: tasks.map(({ attempt }) => attempt),
+      joined,
       cells,
     };
+    Atomics.store(cells, Cell.SINCE_MS, sharedClockMs());
+    Atomics.store(cells, Cell.CLAIMED, 1);
     this.moved = tasks.flatMap(({ moved }) => moved);
     this.#tasks = tasks;
     this.#limits = limits;
@@ -65,6 +83,32 @@ export class ThreadRun {
   /** Whether the thread has died, or was ended. */
   get lostThread(): boolean {
     return this.#killed || this.#died;
+  }
+
+  /** Calls that run on the thread, or have. */
+  get size(): number {
+    return this.#tasks.length;
+  }
+
+  /** How many calls wait behind another one that they were not made with. */
+  get behind(): number {
+    if (!this.message.joined || this.#over) return 0;
+    return Math.max(0, this.#tasks.filter((task) => !task.isSettled).length - 1);
+  }
+
+  /** Whether they have waited too long. */
+  get isHeldUp(): boolean {
+    return this.behind > 0 && elapsedMs(Atomics.load(this.message.cells, Cell.SINCE_MS)) > HELD_UP_MS;
+  }
+
+  /** Gives those of them that have not begun; now they never will on this thread. */ // H4
+  takeBack(): readonly Task[] {
+    const begun = this.behind > 0 ? takeBackCalls(this.message.cells) : undefined;
+    if (begun === undefined) return [];
+    const taken = this.#tasks.slice(begun).filter((task) => !task.isSettled);
+    for (const task of taken) task.onUnwanted = undefined;
+    this.#tasks = this.#tasks.slice(0, begun);
+    return taken;
   }
 
   get #stage(): number {
@@ -217,6 +261,7 @@ export class ThreadRun {
   }
 
   #stopWatching(): void {
+    this.#over = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }

@@ -10,7 +10,7 @@ type Post = (post: WorkerPost, message: WorkerMessage) => void;
 /** What the function of one call may use, on its thread. */
 export class ThreadTask implements WorkerTask {
   readonly attempt: number;
-  readonly logger: Required<GivenLogger>;
+  #logger: Required<GivenLogger> | undefined;
   readonly #message: WorkerMessage;
   readonly #call: number;
   readonly #post: Post;
@@ -22,13 +22,17 @@ export class ThreadTask implements WorkerTask {
     this.#message = message;
     this.#call = call;
     this.#post = post;
-    this.logger = {
+  }
+
+  get logger(): Required<GivenLogger> {
+    this.#logger ??= {
       log: (...params) => this.#line("log", params),
       error: (...params) => this.#line("error", params),
       warn: (...params) => this.#line("warn", params),
       info: (...params) => this.#line("info", params),
       debug: (...params) => this.#line("debug", params),
     };
+    return this.#logger;
   }
 
   get signal(): AbortSignal {

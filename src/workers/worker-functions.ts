@@ -10,7 +10,7 @@ import { isWorkerThread } from "./current-task.ts";
 import { Gauge } from "./gauge.ts";
 import { runInPlace } from "./in-place.ts";
 import { findModule } from "./module-url.ts";
-import type { TaskGroup, WorkerPool } from "./pool.ts";
+import type { WorkerPool } from "./pool.ts";
 import { poolFor } from "./pools.ts";
 import {
   resolveWorkerSettings,
@@ -20,6 +20,7 @@ import {
   withCallOptions,
 } from "./settings.ts";
 import { Task } from "./task.ts";
+import type { RunLimits } from "./thread-run.ts";
 
 /** The part of a durable context that a worker function needs when it is the function of a map. */
 export interface MapItemContext {
@@ -87,6 +88,7 @@ class Calls implements WorkerFunctionPort {
   readonly module: string;
   readonly name: string;
   readonly #settings: WorkerSettings;
+  readonly #limits: RunLimits;
   /** Calls and whole batches are measured apart: each is a message. */
   readonly #gauges: { readonly single: Gauge; readonly batch: Gauge };
   readonly #gathered = new Map<unknown, Task[]>();
@@ -95,7 +97,8 @@ class Calls implements WorkerFunctionPort {
     this.module = module;
     this.name = name;
     this.#settings = settings;
-    const { minTaskMicros } = settings;
+    const { minTaskMicros, timeoutMs, graceMs } = settings;
+    this.#limits = { timeoutMs, graceMs };
     this.#gauges = gauges ?? { single: new Gauge(minTaskMicros), batch: new Gauge(minTaskMicros) };
   }
 
@@ -168,9 +171,7 @@ class Calls implements WorkerFunctionPort {
       void this.#runInPlace(tasks, pool, gauge);
       return;
     }
-    const { timeoutMs, graceMs } = this.#settings;
-    const group: TaskGroup = { tasks, limits: { timeoutMs, graceMs }, onRun: (runMs) => gauge.note(runMs) };
-    pool.submit(group);
+    pool.submit({ tasks, limits: this.#limits, gauge, joins: gauge === this.#gauges.single });
   }
 
   async #runInPlace(tasks: readonly Task[], pool: WorkerPool, gauge: Gauge): Promise<void> {

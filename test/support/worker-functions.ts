@@ -1,4 +1,5 @@
 /** What the tests of worker threads run on them. */
+import { appendFileSync } from "node:fs";
 import { threadId } from "node:worker_threads";
 import { transfer, workers, workerTask } from "../../src/workers.ts";
 
@@ -175,4 +176,13 @@ export function callDouble(n: number): Promise<number> {
 export function succeedAt(attempt: number): number {
   if (workerTask().attempt < attempt) throw new Error("not yet");
   return workerTask().attempt;
+}
+
+/** Notes in a file that it has run, and then does what it is told. */
+export function note(file: string, n: number, then: "exit" | "reject" | "spin" | "nothing" = "nothing"): number {
+  appendFileSync(file, `${n}\n`);
+  if (then === "exit") process.exit(n);
+  if (then === "reject") void Promise.reject(new TypeError("left behind"));
+  while (then === "spin");
+  return n;
 }

@@ -132,7 +132,10 @@ describe("hundreds of warm invocations", () => {
       const [worked, thread] = JSON.parse((output as { Result: string }).Result) as [boolean, number];
       expect(worked).toBe(true);
       seen.add(thread);
-      if (n === 20 || n === 299) ports.push(alive());
+      if (n !== 20 && n !== 299) continue;
+      // A thread that starts, or a call that is not wanted any more, may take longer than some invocations.
+      while (statistics().running > 0) await pause(1);
+      ports.push(alive());
     }
     process.off("warning", warn);
     expect(seen.size).toBeLessThanOrEqual(2);
