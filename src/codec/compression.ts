@@ -1,5 +1,3 @@
-import { Buffer } from "node:buffer";
-import * as zlib from "node:zlib";
 import { unreadable } from "./format.ts";
 
 /**
@@ -23,15 +21,27 @@ const SMALL_DEFLATE = { level: 3, windowBits: 13, memLevel: 6 };
 /** 16 MiB: zstd at level 1 needs half a megabyte of window; a hostile frame may ask for gigabytes. */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
+type Zlib = typeof import("node:zlib");
+let loaded: Zlib | undefined;
+
+function loadZlib(): Zlib {
+  loaded ??= process.getBuiltinModule("node:zlib");
+  return loaded;
+}
+
 /** Whether this Node has zstd (22.15 and 23.8 brought it). */
-export const hasZstd = typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
+export function hasZstd(): boolean {
+  const zlib = loadZlib();
+  return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
+}
 
 /** Compresses at the fastest level, with what suits the size and this Node. */
 export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } {
+  const zlib = loadZlib();
   if (bytes.length <= MAX_DEFLATE_BYTES) {
     return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, SMALL_DEFLATE) };
   }
-  if (!hasZstd) return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, { level: 1 }) };
+  if (!hasZstd()) return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, { level: 1 }) };
   return {
     compression: "zstd",
     bytes: zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }),
@@ -40,9 +50,10 @@ export function compress(bytes: Uint8Array): { compression: Compression; bytes: 
 
 /** Undoes `compress`. Throws `ERR_PAYLOAD_UNREADABLE` on damaged input, on a bomb, and for zstd on a Node without it. */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
-  if (compression === "zstd" && !hasZstd) {
+  if (compression === "zstd" && !hasZstd()) {
     throw unreadable(`it is compressed with zstd, which Node ${process.version} lacks; run Node 22.15 or later`);
   }
+  const zlib = loadZlib();
   const limits = { maxOutputLength: MAX_DECODED_BYTES };
   try {
     if (compression === "deflate") return zlib.inflateRawSync(bytes, limits);

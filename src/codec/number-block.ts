@@ -1,5 +1,3 @@
-import { Buffer } from "node:buffer";
-
 /** Numbers from which a block is worth its tag. */
 const MIN_BLOCK_NUMBERS = 16;
 

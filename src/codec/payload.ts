@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { compress, decompress, fromText, MAX_DECODED_BYTES, toText } from "./compression.ts";
 import { mark, OWN_PREFIX, unmark } from "./format.ts";
 import { jsonDialect } from "./json-dialect.ts";
