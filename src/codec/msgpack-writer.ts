@@ -1,7 +1,8 @@
 import { EXT, MAX_RECORDS, RECORD, VIEW_CLASSES, VIEW_CODES } from "./msgpack-words.ts";
 
-/** The buffer that is kept for the next call. */
-const KEPT_BYTES = 16 * 1024;
+const FIRST_BYTES = 8 * 1024;
+/** The buffer is kept for the next call, unless it has grown beyond this. */
+const MAX_KEPT_BYTES = 256 * 1024;
 
 /** Room that is made before a value is written: the longest head of one, a timestamp's, takes 15 bytes. */
 const HEAD_BYTES = 16;
@@ -14,7 +15,7 @@ const MAX_OWN_CHARS = 40;
  * the same keys refer to them. They are told apart by a list of keys; no payload has more than 64 at a time.
  */
 export class MsgpackWriter {
-  #bytes: Buffer = Buffer.allocUnsafeSlow(KEPT_BYTES);
+  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
   #records: (readonly string[])[] = [];
@@ -27,7 +28,7 @@ export class MsgpackWriter {
     const packed = this.#bytes.subarray(0, this.#at);
     this.#records = [];
     this.#newest = -1;
-    if (this.#bytes.length > KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(KEPT_BYTES));
+    if (this.#bytes.length > MAX_KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES));
     return packed;
   }
 

@@ -2,7 +2,7 @@ import { compress, decompress, fromText, MAX_DECODED_BYTES, toText } from "./com
 import { mark, OWN_PREFIX, unmark } from "./format.ts";
 import { jsonDialect } from "./json-dialect.ts";
 import { fromMsgpack, toMsgpack } from "./msgpack.ts";
-import { Recent } from "./recent.ts";
+import { MAX_RECENT_CHARS, Recent } from "./recent.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
 
@@ -68,6 +68,7 @@ function writeOrNothing(writer: TreeWriter, value: unknown): TreeNode | undefine
 /** The shortest payload for a tree. */
 export function packTree(tree: TreeNode): string {
   const bytes = toMsgpack(tree);
+  if (bytes.length < MIN_COMPRESSED_BYTES || bytes.length > MAX_RECENT_CHARS) return packBytes(bytes);
   return packedTrees.of(bytes.toString("latin1"), () => packBytes(bytes));
 }
 
@@ -75,8 +76,9 @@ export function packTree(tree: TreeNode): string {
 function packBytes(bytes: Buffer, maxChars = Number.POSITIVE_INFINITY): string {
   if (bytes.length >= MIN_COMPRESSED_BYTES && bytes.length <= MAX_DECODED_BYTES) {
     const packed = compress(bytes, (maxChars * 3) / 4);
-    if (packed !== undefined && packed.bytes.length < bytes.length)
+    if (packed !== undefined && packed.bytes.length < bytes.length) {
       return mark(packed.compression, toText(packed.bytes));
+    }
   }
   return mark("msgpack", toText(bytes));
 }

@@ -17,9 +17,9 @@ test("forgets the oldest, and keeps nothing long", () => {
       made.push(text.slice(0, 4));
       return text;
     });
-  for (let i = 0; i < 1_000; i++) ask(`${i}`.padStart(4).padEnd(2_000));
+  for (let i = 0; i < 2_000; i++) ask(`${i}`.padStart(4).padEnd(2_000));
   made.length = 0;
-  for (const i of [0, 800, 999]) ask(`${i}`.padStart(4).padEnd(2_000));
+  for (const i of [0, 1_800, 1_999]) ask(`${i}`.padStart(4).padEnd(2_000));
   for (let i = 0; i < 2; i++) ask("long".padEnd(10_000));
   expect(made).toEqual(["   0", "long", "long"]);
 });
