@@ -94,7 +94,7 @@ test.each([
     run(process.execPath, [...flags, "--eval", code], project)
       .trim()
       .split(",");
-  const before = loaded("const withDurableExecution = () => {};" + print);
+  const before = loaded(`const withDurableExecution = () => {};${print}`);
   const added = loaded(load + print).filter((module) => !before.includes(module));
   expect(added.filter((module) => HEAVY.includes(module.replace("NativeModule ", "")))).toEqual([]);
 });
