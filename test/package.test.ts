@@ -80,6 +80,25 @@ test("the packed tarball works in an empty project when it is required", () => {
   expect(JSON.parse(run(process.execPath, ["cjs.cjs"], project))).toEqual(expected);
 });
 
+/** Each of these takes longer to load than the package itself, and a first invocation needs none of them. */
+const HEAVY = ["crypto", "zlib", "stream", "fs/promises", "internal/fs/promises", "worker_threads"];
+
+test.each([
+  ["imported", "main.mjs", 'import { withDurableExecution } from "durable-fanout";'],
+  ["required", "main.cjs", 'const { withDurableExecution } = require("durable-fanout");'],
+])("the package loads nothing heavy of Node when it is %s", (_, program, load) => {
+  const print = `console.log(process.moduleLoadList.join() + typeof withDurableExecution)`;
+  const isModule = program.endsWith(".mjs");
+  const flags = ["--input-type", isModule ? "module" : "commonjs"];
+  const loaded = (code: string) =>
+    run(process.execPath, [...flags, "--eval", code], project)
+      .trim()
+      .split(",");
+  const before = loaded(`const withDurableExecution = () => {};${print}`);
+  const added = loaded(load + print).filter((module) => !before.includes(module));
+  expect(added.filter((module) => HEAVY.includes(module.replace("NativeModule ", "")))).toEqual([]);
+});
+
 test("the packed command runs a handler of the project", () => {
   const command = join(project, "node_modules/.bin/durable-fanout");
   const args = ["run", "handler.mjs", "--event", '{"numbers":[4]}', "--virtual-time", "--json"];

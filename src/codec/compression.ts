@@ -1,5 +1,4 @@
-import { Buffer } from "node:buffer";
-import * as zlib from "node:zlib";
+import { deflate, MAX_DEFLATE_BYTES } from "./deflate.ts";
 import { unreadable } from "./format.ts";
 
 /**
@@ -10,28 +9,34 @@ export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
 export type Compression = "zstd" | "deflate";
 
-/**
- * Up to this size deflate is as small as zstd and cheaper to read, since Node sets up a context for every call: 1.6 KB
- * of JSON took 33 us and 11 us back with deflate, 39 us and 27 us back with zstd. At 67 KB zstd was faster to write
- * and a fifth smaller.
- */
-const MAX_DEFLATE_BYTES = 4096;
-
-/** An 8 KiB window: the default's 256 KiB of memory for each call would be set up for nothing. */
-const SMALL_DEFLATE = { level: 3, windowBits: 13, memLevel: 6 };
+/** What is left of a small input must be less than this to be worth the 10 us that reading it takes. */
+const WORTH_RATIO = 0.97;
 
 /** 16 MiB: zstd at level 1 needs half a megabyte of window; a hostile frame may ask for gigabytes. */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
-/** Whether this Node has zstd (22.15 and 23.8 brought it). */
-export const hasZstd = typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
+type Zlib = typeof import("node:zlib");
+let loaded: Zlib | undefined;
 
-/** Compresses at the fastest level, with what suits the size and this Node. */
-export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } {
+function loadZlib(): Zlib {
+  loaded ??= process.getBuiltinModule("node:zlib");
+  return loaded;
+}
+
+/** Whether this Node has zstd (22.15 and 23.8 brought it). */
+export function hasZstd(): boolean {
+  const zlib = loadZlib();
+  return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
+}
+
+/** Compresses with what suits the size and this Node; undefined for a small input that is not worth it at `maxBytes`. */
+export function compress(bytes: Uint8Array, maxBytes: number): { compression: Compression; bytes: Buffer } | undefined {
   if (bytes.length <= MAX_DEFLATE_BYTES) {
-    return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, SMALL_DEFLATE) };
+    const deflated = deflate(bytes, Math.min(maxBytes + 1, bytes.length * WORTH_RATIO));
+    return deflated === undefined ? undefined : { compression: "deflate", bytes: deflated };
   }
-  if (!hasZstd) return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, { level: 1 }) };
+  const zlib = loadZlib();
+  if (!hasZstd()) return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, { level: 1 }) };
   return {
     compression: "zstd",
     bytes: zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }),
@@ -40,9 +45,10 @@ export function compress(bytes: Uint8Array): { compression: Compression; bytes: 
 
 /** Undoes `compress`. Throws `ERR_PAYLOAD_UNREADABLE` on damaged input, on a bomb, and for zstd on a Node without it. */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
-  if (compression === "zstd" && !hasZstd) {
+  if (compression === "zstd" && !hasZstd()) {
     throw unreadable(`it is compressed with zstd, which Node ${process.version} lacks; run Node 22.15 or later`);
   }
+  const zlib = loadZlib();
   const limits = { maxOutputLength: MAX_DECODED_BYTES };
   try {
     if (compression === "deflate") return zlib.inflateRawSync(bytes, limits);

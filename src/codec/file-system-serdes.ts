@@ -1,8 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { DurableError } from "../core/errors.ts";
 import type { AnySerdes, SerdesContext } from "../core/serdes.ts";
+
+const { dirname, join } = process.getBuiltinModule("node:path");
 
 /** When a value goes to a file. */
 export const FileSystemSerdesMode = {
@@ -89,7 +88,8 @@ function pathOf({ durableExecutionArn: arn, entityId }: SerdesContext, encoding:
   return [...executionFolders(arn).map(keepInside), `${encodeURIComponent(entityId)}.json`];
 }
 
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const sha256 = (text: string): string =>
+  process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
 
 /** `arn:<partition>:lambda:<region>:<account>:function:<name>:<version>/durable-execution/<execution>/<invocation>` */
 const EXECUTION_ARN =
@@ -108,9 +108,10 @@ function keepInside(folder: string): string {
 
 /** Writes beside the file and renames: a reader, or a crash, never meets half a value. */
 async function writeWhole(file: string, text: string, context: SerdesContext): Promise<void> {
+  const { mkdir, rename, rm, writeFile } = process.getBuiltinModule("node:fs/promises");
   const folder = dirname(file);
   // Short whatever the file is called, so that it fits where that does.
-  const temporary = join(folder, `.${randomUUID()}.tmp`);
+  const temporary = join(folder, `.${process.getBuiltinModule("node:crypto").randomUUID()}.tmp`);
   // Flushed, for the checkpoint that follows points here.
   const write = () => writeFile(temporary, text, { flag: "wx", flush: true });
   try {
@@ -143,7 +144,7 @@ function remedy(error: unknown): string {
 async function readValue(file: string, { entityId }: SerdesContext): Promise<unknown> {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = await process.getBuiltinModule("node:fs/promises").readFile(file, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") {
       throw new DurableError(

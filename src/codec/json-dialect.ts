@@ -25,7 +25,7 @@ export const jsonDialect: Dialect = {
 };
 
 /** Items from which an array makes it likely that a tree pays. */
-const MIN_ITEMS = 64;
+const MIN_ITEMS = 8;
 /** Members of an object that are looked at. */
 const MAX_LOOKS = 16;
 

@@ -1,47 +1,35 @@
-import { Buffer } from "node:buffer";
-// The build without `new Function`: recorded bytes must never become code. It is also a module of its own, so that
-// the extensions a handler may add to its msgpackr change nothing here, and it needs no native addon.
-import { Packr, RESET_BUFFER_MODE, Unpackr } from "msgpackr/index-no-eval";
+import { DurableError } from "../core/errors.ts";
 import { unreadable } from "./format.ts";
+import { MsgpackReader } from "./msgpack-reader.ts";
+import { MsgpackWriter } from "./msgpack-writer.ts";
 
-/**
- * Records: the keys of an object are written once, further objects with the same keys refer to them. No structures
- * are shared between payloads, so each can be read alone. `moreTypes` is for typed arrays and long BigInts.
- */
-const packr = new Packr({ useRecords: true, moreTypes: true, useToJSON: false });
-
-/** msgpack maps are read as Map, which is how a tree says that a node is special; references are not followed. */
-const unpackr = new Unpackr({ useRecords: true, mapsAsObjects: false, structuredClone: false });
-
-/** The buffer that msgpackr keeps for the next call is replaced after a payload beyond this. */
-const MAX_KEPT_BYTES = 256 * 1024;
+let writer: MsgpackWriter | undefined;
 
 /** The bytes of a tree, good until the next call: they lie in a buffer that is used again. */
 export function toMsgpack(tree: unknown): Buffer {
-  const bytes = packr.pack(tree, RESET_BUFFER_MODE);
-  if (bytes.length > MAX_KEPT_BYTES) packr.useBuffer(Buffer.allocUnsafeSlow(8192));
-  return bytes;
+  writer ??= new MsgpackWriter();
+  return writer.pack(tree);
 }
 
 /**
- * Undoes `toMsgpack`. What comes out of hostile bytes is bounded by their number but may be anything that msgpackr
- * knows: `TreeReader` says what is a tree. Throws `ERR_PAYLOAD_UNREADABLE`.
+ * Undoes `toMsgpack`. What comes out of hostile bytes is bounded by their number, but may be any value that msgpack can
+ * say: `TreeReader` says what is a tree. Throws `ERR_PAYLOAD_UNREADABLE`.
  */
-export function fromMsgpack(bytes: Uint8Array): unknown {
+export function fromMsgpack(bytes: Buffer): unknown {
   try {
-    return unpackr.unpack(bytes);
+    return new MsgpackReader(bytes).readAll();
   } catch (cause) {
-    throw unreadable("its msgpack is damaged", cause);
+    throw cause instanceof DurableError ? cause : unreadable("its msgpack is damaged", cause);
   }
 }
 
-/** Whether msgpackr gives a string back: UTF-8 has no lone surrogates, and a byte order mark in front is skipped. */
+/** Whether msgpack gives a string back: UTF-8 has no lone surrogates, and readers skip a byte order mark in front. */
 export function isPackableText(text: string): boolean {
   // Node 20 has it, the types of ES2023 do not.
   return (text as string & { isWellFormed(): boolean }).isWellFormed() && text.charCodeAt(0) !== 0xfeff;
 }
 
-/** Whether a key may be that of a record: msgpackr renames the first of these and keeps notes under the second. */
+/** Whether a key may be that of a record: releases that read with msgpackr rename the first of these. */
 export function isPackableKey(key: string): boolean {
   return key !== "__proto__" && key !== "__keys__" && isPackableText(key);
 }

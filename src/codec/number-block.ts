@@ -1,5 +1,3 @@
-import { Buffer } from "node:buffer";
-
 /** Numbers from which a block is worth its tag. */
 const MIN_BLOCK_NUMBERS = 16;
 
@@ -31,9 +29,21 @@ export function isLongNumbers(items: readonly unknown[]): items is number[] {
   return true;
 }
 
+/** The least that a number of full precision takes in JSON, comma included. */
+const FULL_CHARS = 14;
+
+/** Whether a number takes at least 13 characters: with 12 decimals, or 8 after four digits, told as `isLong` does. */
+function isFull(number: number): boolean {
+  const size = Math.abs(number);
+  const scaled = size < 1e3 ? size * 1e11 : size * 1e7;
+  return size >= 1e-6 && size < 1e7 && Math.abs(scaled - Math.round(scaled)) > 0.05;
+}
+
 /** The least that an array passed by `isLongNumbers` takes in JSON, in characters. */
 export function minJsonChars(numbers: readonly number[]): number {
-  return Math.floor(numbers.length * (1 - MAX_SHORT_PART)) * LONG_CHARS;
+  let full = 0;
+  for (const number of numbers) if (isFull(number)) full++;
+  return Math.max(full * FULL_CHARS, Math.floor(numbers.length * (1 - MAX_SHORT_PART)) * LONG_CHARS);
 }
 
 /**

@@ -1,11 +1,11 @@
-import { Buffer } from "node:buffer";
-import { types } from "node:util";
 import { unreadable } from "./format.ts";
 import { readNumberBlock } from "./number-block.ts";
 import { readDecimals, readDeltas } from "./number-list.ts";
 import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
 import { isPlain, setMember } from "./tree-writer.ts";
 import { BUILT_IN_ERRORS } from "./typed-writer.ts";
+
+const { types } = process.getBuiltinModule("node:util");
 
 /**
  * Turns a tree back into the value. The tree may come from a hostile writer: everything in it is checked, nothing in

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { isPackableKey, isPackableText } from "./msgpack.ts";
 import { isLongNumbers, minJsonChars, writeNumberBlock } from "./number-block.ts";
 import { writeNumberList } from "./number-list.ts";

@@ -1,7 +1,8 @@
-import { types } from "node:util";
 import { DurableError } from "../core/errors.ts";
 import { TAG, type Tag, tagged } from "./tree-tags.ts";
 import { type Dialect, isSimple, type TreeNode, type TreeWriter } from "./tree-writer.ts";
+
+const { types } = process.getBuiltinModule("node:util");
 
 /**
  * Writes what JSON has no form for. One instance writes one value: it keeps the objects it is inside of, to find

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { OperationId } from "../core/ids.ts";
 import type { ReplayMode } from "./replay-mode.ts";
 
@@ -34,6 +33,8 @@ export interface GivenLogger {
   readonly info: Log;
   readonly debug: Log;
 }
+
+const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
 
 /** Follows user code through its awaits. */
 export const active = new AsyncLocalStorage<ActiveOperation>();

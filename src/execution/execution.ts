@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { DurableExecutionClient } from "../client/client.ts";
 import type { Codec } from "../codec/codec.ts";
 import { type OperationId, type OperationPath, operationId } from "../core/ids.ts";
@@ -192,7 +191,7 @@ export class Execution {
   refuse(): void {
     if (this.#refused) return;
     this.#refused = true;
-    const id = operationId(`deadline ${randomUUID()}` as OperationPath);
+    const id = operationId(`deadline ${process.getBuiltinModule("node:crypto").randomUUID()}` as OperationPath);
     const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
     this.record(this.root, { ...kind, WaitOptions: { WaitSeconds: 1 } });
     if (!this.#closing) this.#close();

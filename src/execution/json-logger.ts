@@ -1,10 +1,8 @@
-import { Console } from "node:console";
-import { formatWithOptions } from "node:util";
 import type { DurableLogger, DurableLoggingContext, DurableLogLevel } from "./logger.ts";
 
 const SEVERITY: Record<DurableLogLevel, number> = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 };
 
-let output: Console | undefined;
+let output: InstanceType<typeof console.Console> | undefined;
 
 /**
  * Writes one JSON object a line, with the members that Lambda's structured logging knows. Debug and info go to
@@ -55,7 +53,7 @@ export class JsonLogger implements DurableLogger {
     const known = { requestId, timestamp: new Date().toISOString(), level, executionArn, ...rest };
     const line = this.#extraMembers === undefined ? known : { ...known, ...this.#extraMembers() };
     const text = toLine(line, params);
-    output ??= new Console(process.stdout, process.stderr);
+    output ??= new (process.getBuiltinModule("node:console").Console)(process.stdout, process.stderr);
     if (level === "WARN" || level === "ERROR") output.error(text);
     else output.log(text);
   }
@@ -77,7 +75,7 @@ function toLine(line: object, params: readonly unknown[]): string {
 }
 
 function format(params: readonly unknown[]): string {
-  return formatWithOptions({ breakLength: Number.POSITIVE_INFINITY }, ...params);
+  return process.getBuiltinModule("node:util").formatWithOptions({ breakLength: Number.POSITIVE_INFINITY }, ...params);
 }
 
 function describeMain(error: Error) {

@@ -1,4 +1,3 @@
-import { channel } from "node:diagnostics_channel";
 import type { DurableExecutionClient } from "../client/client.ts";
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { durableCost } from "../core/cost.ts";
@@ -182,7 +181,7 @@ export class UsageCounter {
   }
 }
 
-const usages = channel("durable-fanout:usage");
+const usages = process.getBuiltinModule("node:diagnostics_channel").channel("durable-fanout:usage");
 
 export function publishUsage(counter: UsageCounter): void {
   if (usages.hasSubscribers) usages.publish(counter.snapshot());

@@ -1,5 +1,3 @@
-import { channel } from "node:diagnostics_channel";
-
 /**
  * What is published on Node's diagnostics channel `durable-fanout:batch` when a map or parallel begins to run (in each
  * invocation anew). How many items there are is not on the wire, so this is where a tool learns it.
@@ -22,7 +20,7 @@ export interface BatchAnnouncement {
   counts(): { succeeded: number; failed: number; running: number };
 }
 
-const batches = channel("durable-fanout:batch");
+const batches = process.getBuiltinModule("node:diagnostics_channel").channel("durable-fanout:batch");
 
 export function announceBatch(announcement: BatchAnnouncement): void {
   if (batches.hasSubscribers) batches.publish(announcement);

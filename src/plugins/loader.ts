@@ -1,6 +1,3 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import {
   DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION,
   type DurableInstrumentationPlugin,
@@ -78,7 +75,9 @@ function isMissing(error: unknown, specifier: string): boolean {
 
 function resolveFrom(root: string, specifier: string): string {
   try {
-    return pathToFileURL(createRequire(join(root, "package.json")).resolve(specifier)).href;
+    const { createRequire } = process.getBuiltinModule("node:module");
+    const packageFile = process.getBuiltinModule("node:path").join(root, "package.json");
+    return process.getBuiltinModule("node:url").pathToFileURL(createRequire(packageFile).resolve(specifier)).href;
   } catch (cause) {
     throw new Error(
       `Unable to resolve '${specifier}' from the application or configured Node.js module paths. Ensure the package is ` +

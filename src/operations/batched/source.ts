@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 
 /** Items that are read once, in order: a generator, a file's lines, a paged interface. */
@@ -80,7 +79,7 @@ export class StreamSource implements ItemSource {
 
 /** 16 hex digits made of the items' JSON. Throws what `JSON.stringify` throws. */
 function fingerprintOf(values: readonly unknown[]): string {
-  return hash("md5", JSON.stringify(values), "hex").slice(0, 16);
+  return process.getBuiltinModule("node:crypto").hash("md5", JSON.stringify(values), "hex").slice(0, 16);
 }
 
 /** Whether a value is something other than an array whose items can be read one after the other. */
