@@ -1,5 +1,3 @@
-import { shortMd5 } from "./md5.ts";
-
 declare const pathBrand: unique symbol;
 declare const idBrand: unique symbol;
 
@@ -14,24 +12,10 @@ export function childPath(parent: OperationPath | undefined, index: number): Ope
   return (parent === undefined ? `${index}` : `${parent}-${index}`) as OperationPath;
 }
 
-/**
- * Ids that are made without Node's `crypto`. Loading that takes 3 ms, as long as the rest of a cold start takes; from
- * then on it is the faster one, by 0.4 us an id.
- */
-const MAX_OWN_IDS = 1_000;
-let ownIds = 0;
-let md5: ((text: string) => string) | undefined;
+let hash: typeof import("node:crypto").hash | undefined;
 
 /** The first 16 hex digits of the path's MD5, as every SDK computes it. */
 export function operationId(path: OperationPath): OperationId {
-  if (ownIds < MAX_OWN_IDS) {
-    ownIds++;
-    const id = shortMd5(path);
-    if (id !== undefined) return id as OperationId;
-  }
-  if (md5 === undefined) {
-    const { hash } = process.getBuiltinModule("node:crypto");
-    md5 = (text) => hash("md5", text, "hex");
-  }
-  return md5(path).slice(0, 16) as OperationId;
+  hash ??= process.getBuiltinModule("node:crypto").hash;
+  return hash("md5", path, "hex").slice(0, 16) as OperationId;
 }
