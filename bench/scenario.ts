@@ -50,6 +50,8 @@ export interface Scenario {
   readonly suspends?: true;
   /** Where it runs: on the bare service (default), on the embedded engine, or nowhere: only imported. */
   readonly on?: "engine" | "import";
+  /** What is imported besides, where only imports are measured. More than one item: a map of them follows. */
+  readonly importsToo?: readonly string[];
   /** Whether the official SDK takes part, and with how many items at most, where more would not end. Default true. */
   readonly official?: boolean | number;
   /** The official SDK takes so long that one cold run of it has to do. */

@@ -55,7 +55,17 @@ export const importScenarios: readonly Scenario[] = [
     why: "ours loads the client when the first checkpoint needs it: nothing of that is saved, only put off",
     items: 1,
     on: "import",
-    handler: async () => import("@aws-sdk/client-lambda"),
+    handler: async () => undefined,
+    importsToo: [import.meta.resolve("@aws-sdk/client-lambda")],
+    runs: 11,
+  },
+  {
+    name: "import of the package and a first map of 10",
+    group: "Cold start",
+    why: "what is not loaded by the import is loaded by the first invocation: both together",
+    items: 10,
+    on: "import",
+    handler: async () => undefined,
     runs: 11,
   },
 ];
