@@ -59,7 +59,6 @@ const suspending: Scenario[] = [
     items: 10_000,
     handler: retryStorm,
     suspends: true,
-    slow: true,
     runs: 2,
   },
 ];
