@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { explanations } from "./explanations.ts";
+import { explanations, THREADS } from "./explanations.ts";
 import { chartFiles } from "./figures.ts";
 import { latestResults, type Results, readResults, type ScenarioResult } from "./results.ts";
 import { GROUPS, type Metric } from "./scenario.ts";
@@ -138,7 +138,8 @@ function overlap({ subjects }: ScenarioResult, metric: Metric): boolean {
 function misses(results: Results, verdicts: readonly Verdict[]): string[] {
   const missed = verdicts.filter(({ outcome }) => outcome === "missed");
   const names = [...new Set(missed.flatMap(({ scenario }) => (scenario === undefined ? [] : [scenario])))];
-  if (names.length === 0) return [];
+  const ofThreads = missed.filter(({ kind }) => kind === "worker").map(({ label }) => `- ${label}`);
+  if (missed.length === 0) return [];
   const parts = names.flatMap((name) => {
     const rows = results.profiles[name] ?? [];
     const table = rows.map((row) => [`\`${row.name}\``, row.at, `${significant(row.percent)} %`]);
@@ -152,6 +153,7 @@ function misses(results: Results, verdicts: readonly Verdict[]): string[] {
     "## The misses, with their profiles",
     "Processor time of one more run of ours, by function: warm-up and the service included, the loading of modules left out. The sentence before a profile is what we take for the reason, not a measurement.",
     ...parts,
+    ...(ofThreads.length === 0 ? [] : ["### Worker threads", ofThreads.join("\n"), THREADS]),
   ];
 }
 

@@ -3,6 +3,10 @@ const EVERY_ITEM =
 const STARTS =
   "By default a START leaves in the turn in which its step begins, so the first requests are only partly filled; with few requests in all that is a large share.";
 
+/** Why worker threads miss one: their time is spent by the functions themselves, so that a profile says nothing. */
+export const THREADS =
+  "The rows without an SDK say what two threads can do at best. The rest is the time in which a thread that has finished its batch waits until the main thread has taken the results in and sent the next one. Calls without `batch` share messages while others wait, so that less of it is seen there.";
+
 /**
  * Why a target was missed, by scenario; shown only where it was, beside the profile of that very run. Figures belong
  * into the results, not here.
