@@ -16,6 +16,7 @@ export class Turn {
   /** Told when pieces begin to wait (1), and when none waits any more (-1). */
   readonly #onWaiting: (change: 1 | -1) => void;
   #computedMs = 0;
+  #isWaitedFor = false;
   #waiting: (() => void)[] = [];
   #cursor = 0;
 
@@ -27,10 +28,11 @@ export class Turn {
 
   /** Resolves when a piece of user code may run; undefined if it may at once. */
   take(): Promise<void> | undefined {
-    if (this.#waiting.length === 0 && this.#computedMs < this.#maxMs) return undefined; // V4
+    if (!this.#isWaitedFor && this.#computedMs < this.#maxMs) return undefined; // V4
     return new Promise((goOn) => {
       this.#waiting.push(goOn);
-      if (this.#waiting.length > 1) return; // V2
+      if (this.#isWaitedFor) return; // V2
+      this.#isWaitedFor = true;
       this.#onWaiting(1);
       setImmediate(this.#next);
     });
@@ -61,14 +63,23 @@ export class Turn {
       setImmediate(this.#next);
       return;
     }
-    const goOn = this.#waiting[this.#cursor++];
-    if (goOn !== undefined) {
-      goOn();
-      queueMicrotask(this.#next); // V3
+    const goOn = this.#shift();
+    if (goOn === undefined) {
+      this.#isWaitedFor = false;
+      this.#onWaiting(-1);
       return;
     }
-    this.#waiting = [];
-    this.#cursor = 0;
-    this.#onWaiting(-1);
+    goOn();
+    queueMicrotask(this.#next); // V3
   };
+
+  /** Those that went on are dropped once they are the larger part: a queue that never runs dry does not grow. */
+  #shift(): (() => void) | undefined {
+    const first = this.#waiting[this.#cursor];
+    if (first !== undefined && ++this.#cursor * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#cursor);
+      this.#cursor = 0;
+    }
+    return first;
+  }
 }
