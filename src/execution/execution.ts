@@ -68,8 +68,6 @@ export class Execution {
   readonly quotas: QuotaWatch;
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
-  /** Whether the code of a step or condition has run: then this invocation has taken the execution further. */
-  hasRun = false;
   /** Resolves with the first reason to end, or never. */
   readonly terminated: Promise<Termination>;
   readonly #coalescer: Coalescer;
@@ -80,6 +78,7 @@ export class Execution {
   #over = false;
   #closing = false;
   #hasBegun = false;
+  #hasRun = false;
   readonly #isTimeUp: false | (() => boolean);
   #refused = false;
   readonly #whenClosing = new Set<() => void>();
@@ -176,6 +175,16 @@ export class Execution {
   get isClosing(): boolean {
     // Code that never lets go of the thread keeps the timer from it.
     return this.#hasBegun && (this.#closing || (this.#isTimeUp !== false && this.#isTimeUp()));
+  }
+
+  /** The code of a step or condition is about to run. */
+  noteRun(): void {
+    this.#hasRun = true;
+  }
+
+  /** Whether such code has run: then this invocation has taken the execution further. */
+  get hasRun(): boolean {
+    return this.#hasRun;
   }
 
   /** Calls when the deadline nears, until the returned function is called. */

@@ -26,7 +26,10 @@ export class Turn {
     this.#onWaiting = onWaiting;
   }
 
-  /** Resolves when a piece of user code may run; undefined if it may at once. */
+  /**
+   * Resolves when a piece of user code may run; undefined if it may at once. Whoever awaits it runs the piece right
+   * behind, without a function of its own in between that would put it off by a microtask (V3).
+   */
   take(): Promise<void> | undefined {
     if (!this.#isWaitedFor && this.#computedMs < this.#maxMs) return undefined; // V4
     return new Promise((goOn) => {

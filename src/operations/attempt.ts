@@ -52,7 +52,7 @@ export async function runAttempt(
         await turn;
         if (isTooLate(operation, announcement)) return park();
       }
-      execution.hasRun = true;
+      execution.noteRun();
       const end = await body(startTimestamp);
       const endTimestamp = new Date();
       const closed = closeAttempt(operation, end, attempt);
@@ -72,7 +72,7 @@ export async function runAttempt(
     await turn;
     if (isTooLate(operation, announcement)) return park();
   }
-  execution.hasRun = true;
+  execution.noteRun();
   const closed = closeAttempt(operation, await body(), attempt);
   execution.countExecuting(scope, -1);
   return closed;

@@ -112,7 +112,7 @@ export class Item {
     const { execution } = this.owner;
     const mayWait = this.#hasRun || (hasWaited && execution.hasRun);
     if (mayWait && execution.isClosing) return this.retryAfter(step, attempt - 1, 0);
-    execution.hasRun = true;
+    execution.noteRun();
     this.#hasRun = true;
     return undefined;
   }
