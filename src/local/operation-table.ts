@@ -1,9 +1,10 @@
 import { DeadlineHeap } from "../core/deadline-heap.ts";
+import { applyUpdate, completeTimer, timerDueMs } from "../core/transitions.ts";
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import { CallbackTimer } from "./callback-timer.ts";
 import { type InvokeRequest, invokeRequest } from "./invoke-request.ts";
 import type { ExecutionHeader, JournalEntry } from "./journal.ts";
-import { applyUpdate, completeFromOutside, completeTimer, timerDueMs } from "./transitions.ts";
+import { completeFromOutside } from "./outside-completion.ts";
 
 /** What the service will do to an operation by itself. */
 export interface TableTimer {
@@ -144,12 +145,12 @@ export class OperationTable {
       if (update.Type === "CALLBACK") this.#callbacks.set(id, new CallbackTimer(update.CallbackOptions ?? {}, atMs));
       if (update.Type === "CHAINED_INVOKE") this.#invokes.set(id, invokeRequest(update, assigned));
     }
-    this.#put(applyUpdate(this.#operations.get(id), update, atMs, assigned));
+    this.#put(applyUpdate(this.#operations.get(id), update, new Date(atMs), assigned));
   }
 
   #timeOut(operation: Operation, atMs: number): Operation {
     const callback = this.#callbacks.get(operation.Id as string);
-    if (callback === undefined) return completeTimer(operation, atMs);
+    if (callback === undefined) return completeTimer(operation, new Date(atMs));
     return completeFromOutside(operation, { status: "TIMED_OUT", error: callback.error }, atMs);
   }
 

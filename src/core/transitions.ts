@@ -1,21 +1,19 @@
-import type { Operation, OperationStatus, OperationUpdate } from "../core/wire.ts";
-import type { ExternalCompletion } from "./journal.ts";
+import type { Operation, OperationStatus, OperationUpdate } from "./wire.ts";
 
 /**
- * The operation after a valid update. `nowMs` is epoch milliseconds; `callbackId` is what a callback that starts is
- * given. Nothing is changed in place.
+ * The operation after a valid update that comes in at `now`; `callbackId` is what a callback that starts is given.
+ * Nothing is changed in place. The service changes its operations by it, and so does whoever keeps records in its place.
  */
 export function applyUpdate(
   known: Operation | undefined,
   update: OperationUpdate,
-  nowMs: number,
+  now: Date,
   callbackId?: string,
 ): Operation {
-  const now = new Date(nowMs);
   const base: Operation = known ?? begin(update, now);
   switch (update.Type) {
     case "STEP":
-      return applyToStep(base, update, now, nowMs);
+      return applyToStep(base, update, now);
     case "CONTEXT": {
       if (update.Action === "START") return { ...base, Status: "STARTED", ContextDetails: {} };
       const details = {
@@ -27,7 +25,7 @@ export function applyUpdate(
     }
     case "WAIT": {
       if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
-      const due = new Date(nowMs + (update.WaitOptions?.WaitSeconds ?? 0) * 1_000);
+      const due = new Date(now.getTime() + (update.WaitOptions?.WaitSeconds ?? 0) * 1_000);
       return { ...base, Status: "STARTED", WaitDetails: { ScheduledEndTimestamp: due } };
     }
     case "CALLBACK":
@@ -57,7 +55,7 @@ function ended(update: OperationUpdate): OperationStatus {
   return update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED";
 }
 
-function applyToStep(base: Operation, update: OperationUpdate, now: Date, nowMs: number): Operation {
+function applyToStep(base: Operation, update: OperationUpdate, now: Date): Operation {
   const attempts = base.StepDetails?.Attempt ?? 0;
   switch (update.Action) {
     case "START": {
@@ -69,7 +67,7 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date, nowMs:
       const delayMs = (update.StepOptions?.NextAttemptDelaySeconds ?? 0) * 1_000;
       const details = {
         Attempt: attempts + 1,
-        NextAttemptTimestamp: new Date(nowMs + delayMs),
+        NextAttemptTimestamp: new Date(now.getTime() + delayMs),
         ...(update.Error === undefined ? {} : { Error: update.Error }),
         ...(update.Payload === undefined ? {} : { Result: update.Payload }),
       };
@@ -86,25 +84,9 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date, nowMs:
   }
 }
 
-/** A callback or a chained invoke that somebody outside has completed, or whose time is over. */
-export function completeFromOutside(
-  operation: Operation,
-  { status, result, error }: ExternalCompletion,
-  nowMs: number,
-): Operation {
-  const outcome = {
-    ...(result === undefined ? {} : { Result: result }),
-    ...(error === undefined ? {} : { Error: error }),
-  };
-  const ended: Operation = { ...operation, Status: status, EndTimestamp: new Date(nowMs) };
-  if (operation.Type === "CALLBACK") ended.CallbackDetails = { ...operation.CallbackDetails, ...outcome };
-  else ended.ChainedInvokeDetails = outcome;
-  return ended;
-}
-
 /** What the service itself does to a wait or a step when its time has come. */
-export function completeTimer(operation: Operation, nowMs: number): Operation {
-  if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: new Date(nowMs) };
+export function completeTimer(operation: Operation, now: Date): Operation {
+  if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: now };
   const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
   return { ...operation, Status: "READY", StepDetails: details };
 }
