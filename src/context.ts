@@ -1,10 +1,9 @@
 import type { Context } from "aws-lambda";
-import { makeBatchItemContext } from "./batch-item-context.ts";
 import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
 import { type BatchSize, readBatchSize } from "./core/batch-size.ts";
-import { DurableError } from "./core/errors.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
+import { SHARED_BATCH } from "./core/worker-function.ts";
 import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
 import { active, give } from "./execution/active.ts";
 import { contextLogger } from "./execution/context-logger.ts";
@@ -12,17 +11,16 @@ import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execut
 import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
 import type { Batch } from "./operations/batch-result.ts";
-import { checkCollect } from "./operations/batched/collector.ts";
-import type { Item } from "./operations/batched/item.ts";
-import { ArraySource, isStream, StreamSource } from "./operations/batched/source.ts";
 import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
 import { checkFunction, checkSerdes, operationLabel } from "./operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
+import { checkCollect } from "./operations/collector.ts";
 import { runCombinator, settledFormat } from "./operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "./operations/condition.ts";
-import { awaited, DurablePromise, underWay } from "./operations/durable-promise.ts";
-import { type Branches, runFanOut, type SharedItems } from "./operations/fan-out.ts";
+import { Attention, DurablePromise, underWay } from "./operations/durable-promise.ts";
+import { runFanOut } from "./operations/fan-out.ts";
 import { beginInvoke, type InvokeConfig } from "./operations/invoke.ts";
+import { ArraySource, isStream, StreamSource } from "./operations/source.ts";
 import { runStep, type StepConfig } from "./operations/step.ts";
 import type { StepFunc } from "./operations/step-run.ts";
 import { beginWait } from "./operations/wait.ts";
@@ -62,8 +60,9 @@ class ScopeContext {
     const [name, body, config] = splitName(args);
     if (typeof body !== "function") return mistaken("step", name, "requires a function to run");
     const { execution } = this.#parts;
-    const running = runStep(execution, this.#scope, name, body as StepFunc<unknown>, config as StepConfig<unknown>);
-    return underWay(running, this.#scope);
+    const attention = new Attention();
+    const run = body as StepFunc<unknown>;
+    return underWay(runStep(execution, this.#scope, name, run, config as StepConfig<unknown>, attention), attention);
   }
 
   runInChildContext(...args: unknown[]): DurablePromise<unknown> {
@@ -81,7 +80,7 @@ class ScopeContext {
       format: childResultFormat(config),
       body: (inner) => (body as ChildFunc<unknown>)(this.#child(inner)),
     });
-    return underWay(running, this.#scope);
+    return underWay(running);
   }
 
   wait(...args: unknown[]): DurablePromise<void> {
@@ -112,8 +111,9 @@ class ScopeContext {
       throw new Error("waitForCondition requires config with waitStrategy and initialState");
     }
     const { execution } = this.#parts;
-    const running = runCondition(execution, this.#scope, name, check as WaitForConditionCheckFunc<unknown>, config);
-    return underWay(running, this.#scope);
+    const attention = new Attention();
+    const checkFunc = check as WaitForConditionCheckFunc<unknown>;
+    return underWay(runCondition(execution, this.#scope, name, checkFunc, config, attention), attention);
   }
 
   createCallback(...args: unknown[]): DurablePromise<unknown> {
@@ -121,7 +121,7 @@ class ScopeContext {
     const [name, config] = isName(args[0]) ? [args[0], args[1]] : [undefined, args[0]];
     const { execution } = this.#parts;
     const running = createCallback(execution, this.#scope, name, config as CreateCallbackConfig<unknown>);
-    return underWay(running, this.#scope);
+    return underWay(running);
   }
 
   waitForCallback(...args: unknown[]): DurablePromise<unknown> {
@@ -139,7 +139,7 @@ class ScopeContext {
       submitter as WaitForCallbackSubmitterFunc,
       config as WaitForCallbackConfig<unknown>,
     );
-    return underWay(running, this.#scope);
+    return underWay(running);
   }
 
   // Most contexts of a large map combine nothing.
@@ -165,7 +165,7 @@ class ScopeContext {
       if (!this.#isCurrent(method)) return park();
       const { execution } = this.#parts;
       const combined = () => combine(promises as DurablePromise<unknown>[]);
-      return awaited(runCombinator(execution, this.#scope, name, combined, format), this.#scope);
+      return runCombinator(execution, this.#scope, name, combined, format);
     });
   }
 
@@ -173,7 +173,7 @@ class ScopeContext {
     if (!this.#isCurrent("map")) return parked();
     const [name, items, body, config = {}] = isName(args[0]) ? args : [undefined, ...args];
     const running = this.#runMap(name as string | undefined, items, body, config as MapConfig<unknown, unknown>);
-    return underWay(running, this.#scope);
+    return underWay(running);
   }
 
   async #runMap(
@@ -185,31 +185,22 @@ class ScopeContext {
     const isArray = Array.isArray(items);
     if (!isArray && !isStream(items)) throw new Error("Map operation requires an array of items");
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
-    const { execution } = this.#parts;
     const { itemNamer, collect } = config;
     checkFunction(() => operationLabel("map", name), "itemNamer", itemNamer);
-    const batch = this.#batchOf(name, isArray, config);
-    const run = (item: Item) => {
-      const context = makeBatchItemContext(this.#parts, item);
-      return (body as MapFunc<unknown, unknown>)(context, item.value, item.index, items as unknown[]);
-    };
-    if (!isArray) {
-      const nameOf = (index: number, value: unknown) => itemNamer?.(value, index) || `map-item-${index}`;
-      const source = () => new StreamSource(items);
-      const shared: SharedItems = { batch, collect, isRequired: true, isStream: true, run, nameOf, source };
-      return runFanOut(execution, this.#scope, name, { ...NO_BRANCHES, shared }, config);
-    }
-    const isRequired = collect !== undefined && collect !== "all";
-    // All names are made before anything is written, so that a namer that throws loses nothing.
-    const names = itemNamer && items.map((item, index) => itemNamer(item, index));
-    const branches: Branches = {
+    // All names of an array are made before anything is written, so that a namer that throws loses nothing.
+    const names = itemNamer && isArray ? items.map((item, index) => itemNamer(item, index)) : undefined;
+    const branches = {
       kind: "map",
-      count: items.length,
-      nameOf: (index) => names?.[index] || `map-item-${index}`,
-      run: (index, inner) => (body as MapFunc<unknown, unknown>)(this.#child(inner), items[index], index, items),
-      shared: { batch, collect, isRequired, run, source: () => new ArraySource(items) },
-    };
-    return runFanOut(execution, this.#scope, name, branches, config);
+      source: isArray ? new ArraySource(items) : new StreamSource(items),
+      nameOf:
+        itemNamer &&
+        ((index: number, value: unknown) => (names === undefined ? itemNamer(value, index) : names[index])),
+      run: (index: number, value: unknown, inner: Scope) =>
+        (body as MapFunc<unknown, unknown>)(this.#child(inner), value, index, items as unknown[]),
+      batch: this.#batchOf(name, isArray, config),
+      collect,
+    } as const;
+    return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
   }
 
   /** How many items share an operation; undefined where each has its own. */
@@ -220,16 +211,10 @@ class ScopeContext {
   ): BatchSize | undefined {
     const ofMap = name === undefined ? "of a map" : `of map "${name}"`;
     checkCollect(`\`collect\` ${ofMap}`, collect);
-    const batch =
-      given === undefined ? this.#parts.execution.settings.batch : readBatchSize(`\`batch\` ${ofMap}`, given);
-    if (batch !== undefined) return batch;
-    if (isArray && (collect === undefined || collect === "all")) return undefined;
-    if (given === undefined) return {};
-    const why = isArray ? "to collect less than everything" : "to read items one after the other";
-    throw new DurableError(
-      "ERR_BATCH_INVALID",
-      `\`batch\` ${ofMap} is false, but a map needs batches ${why}. Leave it out, or give a number of items.`,
-    );
+    if (given !== undefined) return readBatchSize(`\`batch\` ${ofMap}`, given);
+    const { batch } = this.#parts.execution.settings;
+    // Who reads items one after the other, or keeps less than all, has many.
+    return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
   }
 
   parallel(...args: unknown[]): DurablePromise<unknown> {
@@ -238,7 +223,7 @@ class ScopeContext {
     const running = isRecord(branches)
       ? this.#runNamed(name as string | undefined, branches, config as ParallelConfig<unknown>)
       : this.#runParallel(name as string | undefined, branches, config as ParallelConfig<unknown>);
-    return underWay(running, this.#scope);
+    return underWay(running);
   }
 
   /** Branches in an object: their keys are their names. */
@@ -271,12 +256,12 @@ class ScopeContext {
       if (typeof func !== "function") throw new Error("All branches must be functions or NamedParallelBranch objects");
       return func as ParallelFunc<unknown>;
     });
-    const branches: Branches = {
+    const branches = {
       kind: "parallel",
-      count: functions.length,
-      nameOf: (index) => branchName(given[index]) || `parallel-branch-${index}`,
-      run: async (index, inner) => functions[index]?.(this.#child(inner)),
-    };
+      source: new ArraySource(functions),
+      nameOf: (index: number) => branchName(given[index]),
+      run: async (index: number, _value: unknown, inner: Scope) => functions[index]?.(this.#child(inner)),
+    } as const;
     return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
   }
 
@@ -310,6 +295,11 @@ class ScopeContext {
     return false;
   }
 
+  /** By this, calls that the items of a batch make on threads find each other. */
+  get [SHARED_BATCH](): object | undefined {
+    return this.#scope.ledger.group;
+  }
+
   get [Symbol.toStringTag](): string {
     return "DurableContext";
   }
@@ -319,14 +309,6 @@ class ScopeContext {
     return true;
   }
 }
-
-/** For items that are read one after the other: they run in batches, or not at all. */
-const NO_BRANCHES: Branches = {
-  kind: "map",
-  count: 0,
-  nameOf: String,
-  run: () => Promise.reject(new Error("Items that are read one after the other run in batches.")),
-};
 
 /** The public face of a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {

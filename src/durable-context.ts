@@ -4,14 +4,14 @@ import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
 import type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
-import type { Collect, ReduceCollect } from "./operations/batched/collector.ts";
-import type { ItemStream } from "./operations/batched/source.ts";
 import type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 import type { ChildConfig } from "./operations/child.ts";
+import type { Collect, ReduceCollect } from "./operations/collector.ts";
 import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
 import type { DurablePromise } from "./operations/durable-promise.ts";
 import type { FanOutConfig } from "./operations/fan-out.ts";
 import type { InvokeConfig } from "./operations/invoke.ts";
+import type { ItemStream } from "./operations/source.ts";
 import type { StepConfig } from "./operations/step.ts";
 import type { StepFunc } from "./operations/step-run.ts";
 import type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
@@ -31,14 +31,14 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
   /** Names the item's context in the history. Default `map-item-<index>`. */
   itemNamer?: (item: TItem, index: number) => string;
   /**
-   * How many items share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for none. Inside such an item
-   * steps run in place, and what needs an operation of its own is refused. Default: the handler's `runtime.batch`.
+   * How many items share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for none. What such an item does
+   * is the same as without; a callback and a chained invoke in it have operations of their own. Default: the handler's
+   * `runtime.batch`; where items are read one after the other, or not all results are collected, 100.
    */
   batch?: number | false | BatchSize;
   /**
    * What the result holds: `"all"` items (the default), only the `"failures"`, or one value made of all results by
-   * `{ reduce, initial }`. What is not collected is neither kept in memory nor written twice. Maps with less than
-   * everything run in batches.
+   * `{ reduce, initial }`. What is not collected is neither kept in memory nor written twice.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` know what is reduced to what.
   collect?: Collect<TResult, any>;
@@ -183,7 +183,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Runs a function over items that are read as they are needed: from a generator, a file's lines, a paged interface.
-   * They run in batches. When the handler runs again they are read again, and must be the same in the same order.
+   * When the handler runs again they are read again, and must be the same in the same order.
    */
   map<TInput, TOutput>(
     name: string | undefined,

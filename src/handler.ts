@@ -258,7 +258,7 @@ class Invocation {
     });
     try {
       const context = makeContext({ execution, lambdaContext, loggingContext: logging }, execution.root);
-      const root = { contextId: "root", enteredIn: execution.root.mode, given: context };
+      const root = { contextId: "root", scope: execution.root, given: context };
       const running = active.run(root, () => start(this.#handler, input, context));
       const outcome = await Promise.race([running, execution.terminated]);
       await execution.drain();

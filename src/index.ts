@@ -121,10 +121,9 @@ export {
   withDurableExecution,
 } from "./handler.ts";
 export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
-export type { Collect, ReduceCollect } from "./operations/batched/collector.ts";
-export type { ItemStream } from "./operations/batched/source.ts";
 export type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 export type { ChildConfig } from "./operations/child.ts";
+export type { Collect, ReduceCollect } from "./operations/collector.ts";
 export {
   BatchItemStatus,
   type CompletionConfig,
@@ -142,6 +141,7 @@ export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operat
 export { DurablePromise } from "./operations/durable-promise.ts";
 export { NestingType } from "./operations/fan-out.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";
+export type { ItemStream } from "./operations/source.ts";
 export { type StepConfig, StepSemantics } from "./operations/step.ts";
 export type { StepContext, StepFunc } from "./operations/step-run.ts";
 export type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";

@@ -1,5 +1,12 @@
 import { createCodec } from "../codec/codec.ts";
-import { isStoredOutcomes, type Outcome, readOutcomes, type StoredStep } from "../codec/outcomes.ts";
+import {
+  inOrder,
+  lastOutcomes,
+  type Outcome,
+  readStoredBatch,
+  type StoredBatch,
+  type StoredRecord,
+} from "../codec/outcomes.ts";
 import { BATCH_SUBTYPE, PART_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../core/wire.ts";
 
@@ -17,8 +24,8 @@ export interface ItemView {
   readonly result?: unknown;
   /** With `FAILED`. */
   readonly error?: ErrorObject;
-  /** With `PENDING`: the steps that have ended, and those that have failed and are tried again. */
-  readonly steps?: readonly StoredStep[];
+  /** With `PENDING`: its operations that have ended, and those that wait. */
+  readonly operations?: readonly StoredRecord[];
 }
 
 /** A batch's operation, with what it holds. */
@@ -63,15 +70,11 @@ function keyOf(parentId: string | undefined, name: string | undefined): string {
 }
 
 function readBatch(operation: Operation, parts: readonly Operation[], first: number, count: number): BatchView {
-  const outcomes: (Outcome | undefined)[] = [];
+  let outcomes: readonly (Outcome | undefined)[] = [];
   let unreadable: string | undefined;
   try {
-    for (const { StepDetails: details } of [operation, ...parts]) {
-      if (!details?.Result) continue;
-      const stored = codec.decode(details.Result);
-      if (!isStoredOutcomes(stored)) throw new Error("it is not what a batch writes");
-      readOutcomes(stored, outcomes);
-    }
+    const read = parts.map(readLog).filter((log) => log !== undefined);
+    outcomes = lastOutcomes(inOrder(readLog(operation), read));
   } catch (error) {
     unreadable = error instanceof Error ? error.message : String(error);
   }
@@ -79,11 +82,22 @@ function readBatch(operation: Operation, parts: readonly Operation[], first: num
   return { operation, items, parts, ...(unreadable === undefined ? {} : { unreadable }) };
 }
 
+/** Undefined where nothing is recorded yet. */
+function readLog({ StepDetails: details }: Operation): StoredBatch | undefined {
+  if (!details?.Result) return undefined;
+  const stored = readStoredBatch(codec.decode(details.Result));
+  if (stored === undefined) throw new Error("it is not what a batch writes");
+  return stored;
+}
+
 function describe(index: number, outcome: Outcome | undefined, batchStatus: OperationStatus | undefined): ItemView {
   switch (outcome?.mark) {
     case "S":
       return { index, status: "SUCCEEDED", result: outcome.result };
+    case "T":
+      return { index, status: "SUCCEEDED", result: codec.decode(outcome.result as string) };
     case "U":
+    case "R":
       return { index, status: "SUCCEEDED" };
     case "F":
       return { index, status: "FAILED", error: outcome.error ?? {} };
@@ -93,7 +107,7 @@ function describe(index: number, outcome: Outcome | undefined, batchStatus: Oper
   }
   // While a batch is under way nothing is recorded of which of its items have begun.
   if (batchStatus === "STARTED") return { index, status: "STARTED" };
-  if (outcome?.mark === "K") return { index, status: "PENDING", steps: outcome.steps ?? [] };
+  if (outcome?.mark === "K") return { index, status: "PENDING", operations: outcome.records ?? [] };
   return { index, status: "NOT_STARTED" };
 }
 
@@ -130,10 +144,9 @@ export function tallyOutcomes(payload: string | undefined): { succeeded: number;
   const tally = { succeeded: 0, failed: 0, waiting: 0 };
   if (!payload) return tally;
   try {
-    const stored = codec.decode(payload);
-    if (!isStoredOutcomes(stored)) return tally;
-    for (const mark of stored.statuses) {
-      if (mark === "S" || mark === "U") tally.succeeded++;
+    const stored = readStoredBatch(codec.decode(payload));
+    for (const mark of stored?.statuses ?? "") {
+      if ("STUR".includes(mark)) tally.succeeded++;
       else if (mark === "F") tally.failed++;
       else if (mark === "K") tally.waiting++;
     }

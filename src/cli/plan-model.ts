@@ -1,5 +1,5 @@
 import { createCodec } from "../codec/codec.ts";
-import { storeOutcomes } from "../codec/outcomes.ts";
+import { writeBatch, writtenAgain } from "../codec/outcomes.ts";
 import { durableCost } from "../core/cost.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "../core/limits.ts";
 import { refusals } from "./cost.ts";
@@ -202,8 +202,8 @@ function bytesInBatches(items: readonly ItemNode[], batchItems: number): number 
   let bytes = 0;
   let count = 0;
   for (let first = 0; first + size <= items.length; first += size) {
-    const outcomes = items.slice(first, first + size).map(({ outcome }) => outcome);
-    bytes += payloadBytes(storeOutcomes(outcomes, size));
+    const outcomes = items.slice(first, first + size).map(({ outcome }) => writtenAgain(outcome, JSON.stringify));
+    bytes += Buffer.byteLength(codec.pack(writeBatch(outcomes, {})));
     count += size;
   }
   return bytes / count;

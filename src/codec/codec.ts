@@ -21,8 +21,10 @@ export interface Codec {
   decode(payload: string | undefined): unknown;
   /** `encode`, and the value that `decode` gives for it, without decoding where both are equal for certain. */
   roundTrip(value: unknown): { payload: string | undefined; value: unknown };
-  /** The value that `decode` gives for what `encode` writes, and the length of its JSON (0 when nobody measured). */
-  normalize(value: unknown): { value: unknown; chars: number };
+  /** As `roundTrip`, but never packed to save bytes: JSON, or a format of ours where JSON does not do. */
+  roundTripPlain(value: unknown): { payload: string | undefined; value: unknown };
+  /** The payload for what is JSON already. */
+  pack(json: string): string;
 }
 
 const NOTHING = { payload: undefined, value: undefined };
@@ -30,19 +32,19 @@ const NOTHING = { payload: undefined, value: undefined };
 export function createCodec(name: CodecName): Codec {
   switch (name) {
     case "json":
-      return { name, encode: (value) => JSON.stringify(value), decode, roundTrip: writeJson, normalize: throughJson };
+      return {
+        ...{ name, decode, roundTrip: writeJson, roundTripPlain: writeJson },
+        encode: (value) => JSON.stringify(value),
+        pack: (json) => json,
+      };
     case "compact":
-      return { name, encode: encodeCompact, decode, roundTrip: writeCompact, normalize: throughJson };
+      return { name, decode, encode: encodeCompact, roundTrip: writeCompact, roundTripPlain: writeJson, pack };
     case "typed":
       return {
-        name,
-        encode: (value) => writeTyped(value).payload,
-        decode,
-        roundTrip: writeTyped,
-        normalize(value) {
-          const { payload, value: read } = writeTyped(value);
-          return { value: read, chars: payload?.length ?? 0 };
-        },
+        ...{ name, decode, pack },
+        encode: (value) => writeTyped(value, writeCompact).payload,
+        roundTrip: (value) => writeTyped(value, writeCompact),
+        roundTripPlain: (value) => writeTyped(value, writeJson),
       };
     default:
       throw new DurableError("ERR_UNKNOWN_CODEC", `The codec is "${name}"; use "json", "compact" or "typed".`);
@@ -59,10 +61,8 @@ function writeJson(value: unknown): Written | typeof NOTHING {
   return { payload, value: isSimple(value) ? value : JSON.parse(payload) };
 }
 
-function throughJson(value: unknown): { value: unknown; chars: number } {
-  if (isSimple(value)) return { value, chars: typeof value === "string" ? value.length : 0 };
-  const text = JSON.stringify(value) as string | undefined;
-  return text === undefined ? { value: undefined, chars: 0 } : { value: JSON.parse(text), chars: text.length };
+function pack(json: string): string {
+  return json.length < MIN_PACKED_CHARS ? json : packJson(json, JSON.parse(json));
 }
 
 function writeCompact(value: unknown): Written | typeof NOTHING {
@@ -82,9 +82,13 @@ function encodeCompact(value: unknown): string | undefined {
   return packJson(text, isSimple(value) ? value : JSON.parse(text));
 }
 
-function writeTyped(value: unknown): Written | typeof NOTHING {
+/** What JSON says as well is written by `writePlain`. */
+function writeTyped(
+  value: unknown,
+  writePlain: (value: unknown) => Written | typeof NOTHING,
+): Written | typeof NOTHING {
   if (value === undefined || typeof value === "function" || typeof value === "symbol") return NOTHING;
-  if (isSimple(value)) return writeCompact(value);
+  if (isSimple(value)) return writePlain(value);
   const dialect = new TypedDialect();
   const writer = new TreeWriter(dialect);
   let tree: unknown;
@@ -93,7 +97,7 @@ function writeTyped(value: unknown): Written | typeof NOTHING {
   } catch (error) {
     throw error instanceof NoTree ? tooDeep(MAX_TREE_DEPTH) : error;
   }
-  if (!dialect.metExotic) return writeCompact(value);
+  if (!dialect.metExotic) return writePlain(value);
   const payload = packTree(tree);
   return { payload, value: readPayload(payload) };
 }

@@ -1,102 +1,272 @@
 import type { ErrorObject } from "../core/wire.ts";
+import { OWN_PREFIX } from "./format.ts";
+import { isFirstVersion, readFirstVersion } from "./outcomes-first-version.ts";
 
 /**
- * What one character of `StoredOutcomes.statuses` says of an item:
- * `S` succeeded, `U` succeeded with undefined, `F` failed, `K` not ended, but some of its steps are kept,
- * `-` started and not ended, `.` not started, or kept by another operation of the same batch.
+ * What one character of `StoredBatch.statuses` says of an item:
+ * `S` succeeded, `T` succeeded with a result that is kept as text, `U` succeeded with undefined, `R` succeeded with a
+ * result that is made again from `kept`, `F` failed, `K` not ended, but some of its records are in `kept`,
+ * `-` begun, and not ended when the map was over, `.` nothing is said of it here.
  */
-export type OutcomeMark = "S" | "U" | "F" | "K" | "-" | ".";
+export type OutcomeMark = "S" | "T" | "U" | "R" | "F" | "K" | "-" | ".";
 
-/** A step that ran inside an item: how it ended, or which attempt comes next. */
-export interface StoredStep {
-  /** The step's path inside its item: `1`, `2-1`. */
-  step: string;
-  /** Its result, or the text that a serdes made of it. Absent for undefined. */
-  result?: unknown;
-  error?: ErrorObject;
-  /** Failed attempts, when another one follows. */
+/** A record of an operation inside an item. Members of which nothing is known are absent: they are not checked. */
+export interface StoredRecord {
+  /** The operation's path inside its item: `1`, `2-1`. */
+  path: string;
+  /** Default `STEP`. */
+  type?: "CONTEXT" | "WAIT";
+  /** Absent for `Step`, `RunInChildContext` and `Wait`. */
+  subType?: string;
+  name?: string;
+  /** What it is called and what it is were not kept by the version that wrote this. */
+  unchecked?: true;
+  status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
+  /** Attempts that have ended. */
   attempts?: number;
-  /** Milliseconds until that one may begin, once the batch itself may. Default 0. */
-  leftMs?: number;
+  /** Its payload, where that is JSON. */
+  result?: unknown;
+  /** Its payload as it is. */
+  text?: string;
+  error?: ErrorObject;
+  /** Of a context: its result is made again from the records inside it. */
+  replayChildren?: true;
 }
 
-/** What a batch's operation keeps of its items, before the codec writes it. */
-export interface StoredOutcomes {
+/** What one operation of a batch keeps, before the codec writes it. Later operations win over earlier ones. */
+export interface StoredBatch {
   /** The version of this form. */
-  batch: 1;
-  /** An `OutcomeMark` for each item, in the order of their index. */
+  batch: 2;
+  /** An `OutcomeMark` for each item, in the order of their index; what is left out at the end is `.`. */
   statuses: string;
-  /** Of the items marked `S`, in order. With a serdes for items these are the texts it made. */
+  /** Of the items marked `S` and `T`, in order. */
   results: unknown[];
   /** Of the items marked `F`, in order. */
   errors?: ErrorObject[];
-  /** Of the items marked `K`, in order. */
-  kept?: StoredStep[][];
-  /** How many further operations hold outcomes for which this one has no room. */
+  /** Of the items marked `K` and `R`, in order: records that are new or have changed. */
+  kept?: StoredRecord[][];
+  /**
+   * What waits, as item, path and milliseconds: from `atMs` on, or from when the batch's own operation may be tried again.
+   */
+  due?: [item: number, path: string, leftMs: number][];
+  /** Epoch milliseconds of the clock that `due` goes by. Only in further operations. */
+  atMs?: number;
+  /** How many further operations come before this one. Only in the batch's own operation. */
   parts?: number;
+  /** Nothing more comes: what has not ended never runs. Only in further operations. */
+  isLast?: true;
   /** Of a source that is read again on replay: what the batch's items were. */
   fingerprint?: string;
+  /** A digest of the names that a namer gave the items. */
+  names?: string;
 }
 
-/** Whether a decoded payload is that of a batch. */
-export function isStoredOutcomes(value: unknown): value is StoredOutcomes {
-  if (typeof value !== "object" || value === null) return false;
-  const { batch, statuses, results } = value as Partial<StoredOutcomes>;
-  return batch === 1 && typeof statuses === "string" && Array.isArray(results);
-}
-
-/** One item's outcome. */
+/** What is said of one item. */
 export interface Outcome {
   readonly mark: OutcomeMark;
-  /** With `S`. */
+  /** With `S` and `T`. */
   readonly result?: unknown;
   /** With `F`. */
   readonly error?: ErrorObject;
-  /** With `K`. */
-  readonly steps?: readonly StoredStep[];
+  /** With `K` and `R`. */
+  readonly records?: readonly StoredRecord[];
 }
 
-const UNKNOWN: Outcome = { mark: "." };
+/**
+ * What a decoded payload keeps of a batch, in the newest form; undefined when it is not that of a batch. Whatever a payload
+ * holds, what is returned has the members that its marks ask for.
+ */
+export function readStoredBatch(value: unknown): StoredBatch | undefined {
+  if (isFirstVersion(value)) return checked(readFirstVersion(value));
+  if (typeof value !== "object" || value === null || (value as Partial<StoredBatch>).batch !== 2) return undefined;
+  return checked(value as StoredBatch);
+}
 
-/** Writes outcomes; a hole is an item of which nothing is kept here. */
-export function storeOutcomes(outcomes: readonly (Outcome | undefined)[], count: number): StoredOutcomes {
-  const marks: string[] = [];
-  const results: unknown[] = [];
-  const errors: ErrorObject[] = [];
-  const kept: StoredStep[][] = [];
-  for (let index = 0; index < count; index++) {
-    const { mark, result, error, steps } = outcomes[index] ?? UNKNOWN;
-    marks.push(mark);
-    if (mark === "S") results.push(result);
-    else if (mark === "F") errors.push(error ?? {});
-    else if (mark === "K") kept.push([...(steps ?? [])]);
+function checked(stored: StoredBatch): StoredBatch | undefined {
+  const { statuses, results, errors = [], kept = [], due = [] } = stored;
+  if (typeof statuses !== "string" || !/^[STURFK.-]*$/.test(statuses)) return undefined;
+  if (!Array.isArray(results) || !Array.isArray(errors) || !Array.isArray(kept) || !Array.isArray(due))
+    return undefined;
+  const count = (marks: RegExp): number => statuses.replaceAll(marks, "").length;
+  if (results.length !== count(/[^ST]/g) || errors.length !== count(/[^F]/g)) return undefined;
+  if (kept.length !== count(/[^KR]/g) || !kept.every((records) => Array.isArray(records) && records.every(isRecord))) {
+    return undefined;
   }
-  const stored: StoredOutcomes = { batch: 1, statuses: marks.join(""), results };
-  if (errors.length > 0) stored.errors = errors;
-  if (kept.length > 0) stored.kept = kept;
+  if (!errors.every((error) => typeof error === "object" && error !== null)) return undefined;
+  if (!due.every(isDue)) return undefined;
   return stored;
 }
 
-/** Reads what `storeOutcomes` wrote, into `outcomes`; marks of `.` leave what is there. */
-export function readOutcomes(stored: StoredOutcomes, outcomes: (Outcome | undefined)[]): void {
+const STATUSES: readonly unknown[] = [
+  "SUCCEEDED",
+  "FAILED",
+  "PENDING",
+  "STARTED",
+  "READY",
+] satisfies StoredRecord["status"][];
+
+function isRecord(value: unknown): value is StoredRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { path, status, attempts = 0, text = "", error = {} } = value as Partial<StoredRecord>;
+  if (typeof path !== "string" || !/^\d+(-\d+)*$/.test(path) || !STATUSES.includes(status)) return false;
+  return Number.isInteger(attempts) && typeof text === "string" && typeof error === "object" && error !== null;
+}
+
+function isDue(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [item, path, leftMs] = value;
+  return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs);
+}
+
+/** A record as it is written: its payload is JSON, or a format of the codec's own. */
+export interface WrittenRecord extends Omit<StoredRecord, "result" | "text"> {
+  payload?: string | undefined;
+}
+
+/** What is to be written of one item. */
+export interface WrittenOutcome {
+  readonly mark: OutcomeMark;
+  /** With `S` and `T`. */
+  readonly payload?: string;
+  /** With `F`. */
+  readonly error?: ErrorObject;
+  /** With `K` and `R`. */
+  readonly records?: readonly WrittenRecord[];
+}
+
+/** An item that has succeeded with this payload. */
+export function succeededWith(payload: string | undefined): WrittenOutcome {
+  if (payload === undefined) return { mark: "U" };
+  return { mark: isText(payload) ? "T" : "S", payload };
+}
+
+/** JSON never begins like a format of the codec's own. */
+function isText(payload: string): boolean {
+  return payload.startsWith(OWN_PREFIX);
+}
+
+/** An outcome that was read, to be written again; `payloadOf` makes a payload of a result. */
+export function writtenAgain(
+  { mark, result, error, records }: Outcome,
+  payloadOf: (value: unknown) => string | undefined,
+): WrittenOutcome {
+  switch (mark) {
+    case "S":
+      return succeededWith(payloadOf(result));
+    case "T":
+      return succeededWith(result as string);
+    case "F":
+      return { mark, error: error ?? {} };
+    case "K":
+    case "R":
+      return { mark, records: (records ?? []).map((record) => writtenRecordAgain(record, payloadOf)) };
+    default:
+      return { mark };
+  }
+}
+
+function writtenRecordAgain(
+  { text, ...record }: StoredRecord,
+  payloadOf: (value: unknown) => string | undefined,
+): WrittenRecord {
+  if (text !== undefined) return { ...record, payload: text };
+  if (!("result" in record)) return record;
+  const { result, ...rest } = record;
+  return { ...rest, payload: payloadOf(result) };
+}
+
+/** What a batch's operation says besides outcomes. */
+export type BatchMembers = Omit<StoredBatch, "batch" | "statuses" | "results" | "errors" | "kept">;
+
+/**
+ * The JSON of a `StoredBatch`; a hole is an item of which nothing is said. Payloads are put in as they are: each has been
+ * made, and read back, once.
+ */
+export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], members: BatchMembers): string {
+  let statuses = "";
+  const results: string[] = [];
+  const errors: ErrorObject[] = [];
+  const kept: string[] = [];
+  for (let index = 0; index < outcomes.length; index++) {
+    const outcome = outcomes[index];
+    if (outcome === undefined) {
+      statuses += ".";
+      continue;
+    }
+    const { mark, payload = "null", error, records = [] } = outcome;
+    statuses += mark;
+    if (mark === "S") results.push(payload);
+    else if (mark === "T") results.push(JSON.stringify(payload));
+    else if (mark === "F") errors.push(error ?? {});
+    else if (mark === "K" || mark === "R") kept.push(`[${records.map(writeRecord).join(",")}]`);
+  }
+  const parts = [`{"batch":2,"statuses":"${statuses}","results":[${results.join(",")}]`];
+  if (errors.length > 0) parts.push(`,"errors":${JSON.stringify(errors)}`);
+  if (kept.length > 0) parts.push(`,"kept":[${kept.join(",")}]`);
+  const rest = JSON.stringify(members);
+  if (rest !== "{}") parts.push(`,${rest.slice(1, -1)}`);
+  parts.push("}");
+  return parts.join("");
+}
+
+function writeRecord({ payload, ...record }: WrittenRecord): string {
+  if (payload === undefined) return JSON.stringify(record);
+  // What stands for the result of a context that is made again is no payload that a codec wrote.
+  if (record.replayChildren || isText(payload)) return JSON.stringify({ ...record, text: payload });
+  return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
+}
+
+/**
+ * What the operations of a batch keep, in the order in which later ones win: parts up to the number that the batch's own
+ * operation names, then that one, then later parts.
+ */
+export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatch[]): StoredBatch[] {
+  if (own === undefined) return [...parts];
+  const before = own.parts ?? 0;
+  return [...parts.slice(0, before), own, ...parts.slice(before)];
+}
+
+/** What became of each item, by all that the operations of its batch keep; these come in order. */
+export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined)[] {
+  const last: (Outcome | undefined)[] = [];
+  for (const log of logs) {
+    for (const [index, outcome] of readOutcomes(log).entries()) {
+      if (outcome === undefined) continue;
+      const before = last[index]?.records ?? [];
+      const { records } = outcome;
+      if (records === undefined) last[index] = outcome;
+      else last[index] = { ...outcome, records: [...before.filter((old) => !records.some(isSame(old))), ...records] };
+    }
+  }
+  return Array.from(last);
+}
+
+const isSame =
+  (record: StoredRecord) =>
+  ({ path }: StoredRecord): boolean =>
+    path === record.path;
+
+/** Reads what `writeBatch` wrote: a hole for each item of which nothing is said. */
+export function readOutcomes(stored: StoredBatch): (Outcome | undefined)[] {
   let results = 0;
   let errors = 0;
   let kept = 0;
-  for (let index = 0; index < stored.statuses.length; index++) {
-    const mark = stored.statuses[index] as OutcomeMark;
+  return Array.from(stored.statuses, (character): Outcome | undefined => {
+    const mark = character as OutcomeMark;
     switch (mark) {
       case "S":
-        outcomes[index] = { mark, result: stored.results[results++] };
-        break;
+      case "T":
+        return { mark, result: stored.results[results++] };
       case "F":
-        outcomes[index] = { mark, error: stored.errors?.[errors++] ?? {} };
-        break;
+        return { mark, error: stored.errors?.[errors++] ?? {} };
       case "K":
-        outcomes[index] = { mark, steps: stored.kept?.[kept++] ?? [] };
-        break;
+      case "R":
+        return { mark, records: stored.kept?.[kept++] ?? [] };
       case "U":
       case "-":
-        outcomes[index] = { mark };
+        return { mark };
+      case ".":
+        return undefined;
     }
-  }
+  });
 }

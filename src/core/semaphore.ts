@@ -4,7 +4,7 @@ import pLimit, { type LimitFunction } from "p-limit";
  * Bounded permits, granted in order.
  *
  * S1  No more than `permits` holders run at once.
- * S2  A holder that lends its permit while it only waits gets one again, in its turn, before its code goes on.
+ * S2  A holder that gives its permit away while it only waits gets one again, in its turn, before its code goes on.
  * S3  Nothing is queued for work that has not been pulled: callers look at `hasRoom` before they acquire.
  */
 export class Semaphore {

@@ -1,15 +1,16 @@
 import type { OperationId } from "../core/ids.ts";
-import type { ReplayMode } from "./replay-mode.ts";
+import type { Scope } from "./scope.ts";
 
 /** What the code now running belongs to: a context's function, or a step's. */
 export interface ActiveOperation {
   /** The path of the context or step; `root` for the handler itself. */
   readonly contextId: string;
-  readonly operationId?: OperationId | undefined;
+  /** Absent in the handler itself. */
+  readonly operation?: { readonly id: OperationId };
   readonly operationName?: string | undefined;
   readonly attempt?: number | undefined;
-  /** The context's mode when its function was entered. */
-  readonly enteredIn: ReplayMode;
+  /** The context's scope, or that of the context which the step belongs to. */
+  readonly scope: Scope;
   /** What its function was given; absent until then. */
   given?: Given;
 }
@@ -38,6 +39,11 @@ const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
 
 /** Follows user code through its awaits. */
 export const active = new AsyncLocalStorage<ActiveOperation>();
+
+/** Runs code later in the asynchronous context of now: what the caller has in its own stores is there again. */
+export function callerContext(): <T>(code: () => T) => T {
+  return AsyncLocalStorage.snapshot();
+}
 
 /** Notes what the active function is given. */
 export function give(given: Given): void {

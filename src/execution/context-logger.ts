@@ -3,13 +3,13 @@ import type { DurableContextLogger, DurableLogger } from "./logger.ts";
 import type { Scope } from "./scope.ts";
 
 /**
- * The logger of a context: silent while what it says was said before. In the handler itself that is until the
- * recorded operations are used up; inside a child context, when the child had finished in an earlier invocation.
+ * The logger of a context: silent while what it says was said before, that is until the recorded operations of the context
+ * whose code runs are used up.
  */
-export function contextLogger(scope: Scope, isSaid = isRepeated): DurableContextLogger<DurableLogger> {
+export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger> {
   const emit = (level: "log" | "error" | "warn" | "info" | "debug", params: unknown[]): void => {
     const { logger, modeAware } = scope.logger;
-    if (modeAware && isSaid(scope)) return;
+    if (modeAware && isRepeated()) return;
     const method = logger[level] as ((...params: unknown[]) => void) | undefined;
     method?.apply(logger, params);
   };
@@ -25,10 +25,9 @@ export function contextLogger(scope: Scope, isSaid = isRepeated): DurableContext
   };
 }
 
-function isRepeated(scope: Scope): boolean {
+function isRepeated(): boolean {
   const current = active.getStore();
-  if (current === undefined) return false;
-  return (current.contextId === "root" ? scope.mode : current.enteredIn) !== "execution";
+  return current !== undefined && current.scope.mode !== "execution";
 }
 
 const stepLoggers = new WeakMap<DurableLogger, DurableContextLogger<DurableLogger>>();

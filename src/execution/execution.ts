@@ -1,17 +1,19 @@
 import type { DurableExecutionClient } from "../client/client.ts";
 import type { Codec } from "../codec/codec.ts";
-import { type OperationId, type OperationPath, operationId } from "../core/ids.ts";
+import { type OperationPath, operationId } from "../core/ids.ts";
 import type { Settings } from "../core/settings.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { active } from "./active.ts";
 import { classifyCheckpointFailure } from "./checkpoint-failure.ts";
 import { Coalescer } from "./coalescer.ts";
+import type { Ledger, RecordKey } from "./ledger/ledger.ts";
+import { ServiceLedger } from "./ledger/service-ledger.ts";
+import { SharedLedgers } from "./ledger/shared-ledgers.ts";
 import type { LoggerSetup } from "./logger.ts";
 import type { Observer } from "./observer.ts";
 import { PendingOperation } from "./pending-operation.ts";
 import { QuotaWatch } from "./quota-watch.ts";
 import { Scope } from "./scope.ts";
-import { offerPlaces, placeOf, regainPlaces } from "./slot.ts";
 import type { RecordedState } from "./state.ts";
 import { Suspension } from "./suspension.ts";
 import type { Termination } from "./termination.ts";
@@ -25,6 +27,9 @@ const RESERVE_SHARE = 0.1;
 
 /** Signals are aborted so long before the platform cuts the invocation off: time to let go and to record what is there. */
 const DEADLINE_RESERVE_MS = 2_000;
+
+/** The service counts delays in whole seconds, from one on. */
+const MIN_CONTINUATION_MS = 1_000;
 
 /** What the history calls the wait that brings the next invocation about. */
 const CONTINUATION = "continued in the next invocation";
@@ -56,6 +61,12 @@ export interface ExecutionOptions {
   readonly remainingMs: () => number;
 }
 
+/** Whose record it is, and where it is kept. */
+interface Recorded {
+  readonly scope: Scope;
+  readonly ledger: Ledger;
+}
+
 /** One invocation's memory: what operations are given to work with. It knows no operation by name. */
 export class Execution {
   readonly arn: string;
@@ -66,6 +77,8 @@ export class Execution {
   readonly observer: Observer | undefined;
   readonly usage: UsageCounter;
   readonly quotas: QuotaWatch;
+  /** The batches whose items share an operation. */
+  readonly batches: SharedLedgers;
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
   /** Resolves with the first reason to end, or never. */
@@ -81,8 +94,7 @@ export class Execution {
   #hasRun = false;
   readonly #isTimeUp: false | (() => boolean);
   #refused = false;
-  readonly #whenClosing = new Set<() => void>();
-  #unacknowledged = 0;
+  #continuesMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ExecutionOptions) {
     this.arn = options.arn;
@@ -90,17 +102,6 @@ export class Execution {
     this.codec = options.codec;
     this.settings = options.settings;
     this.observer = options.observer;
-    this.root = new Scope({
-      path: undefined,
-      parent: undefined,
-      parentId: undefined,
-      mode: options.state.isReplay ? "replay" : "execution",
-      defaultSerdes: undefined,
-      defaultCallbackDeserializer: undefined,
-      logger: options.logger,
-    });
-    this.root.onSignal = () => this.#timers.before(DEADLINE_RESERVE_MS, () => this.root.abort(nearDeadline()));
-    this.root.keptLevels = (options.childOperationsDepth ?? 0) + 1;
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
     });
@@ -122,29 +123,63 @@ export class Execution {
       onClosed: () => this.#cutOff({ end: "suspend" }),
     });
     this.#timers = new Timers((answered) => this.#coalescer.poll(answered), options.remainingMs);
+    const ledger = new ServiceLedger({
+      state: this.state,
+      coalescer: this.#coalescer,
+      timers: this.#timers,
+      codec: this.codec,
+      maxPayloadBytes: this.settings.quotas.payloadBytes,
+      elidesStarts: this.settings.checkpoint.elideStarts,
+    });
+    this.root = new Scope({
+      path: undefined,
+      parent: undefined,
+      parentId: undefined,
+      mode: options.state.isReplay ? "replay" : "execution",
+      ledger,
+      defaultSerdes: undefined,
+      defaultCallbackDeserializer: undefined,
+      logger: options.logger,
+    });
+    this.root.onSignal = () => this.#timers.before(DEADLINE_RESERVE_MS, () => this.root.abort(nearDeadline()));
+    this.root.keptLevels = (options.childOperationsDepth ?? 0) + 1;
     const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;
     this.#isTimeUp = reserveMs > 0 && (() => options.remainingMs() <= reserveMs);
     if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
     this.turn = new Turn(options.settings.turnMs, (change) => {
       // Code that is about to run keeps the invocation awake, but nothing has begun with it.
-      this.root.count(change, 0, 0, 0);
+      this.root.countExecuting(change);
       if (change === -1) this.#suspension.check();
     });
-    this.#suspension = new Suspension(this.root, this.#coalescer, graceMs, (termination) =>
-      this.terminate(termination),
+    this.batches = new SharedLedgers({
+      service: ledger,
+      codec: this.codec,
+      timers: this.#timers,
+      turn: this.turn,
+      settings: this.settings,
+      isOver: () => this.#over,
+      continueAt: (dueMs) => this.#continueAt(dueMs),
+    });
+    this.#suspension = new Suspension(
+      this.root,
+      this.#coalescer,
+      graceMs,
+      () => this.#flush(),
+      (termination) => this.terminate(termination),
     );
   }
 
   /** Ends the invocation; the first reason counts, and nothing is queued after it. */
   terminate(termination: Termination): void {
     this.#over = true;
+    this.#suspension.close();
     this.#coalescer.seal();
     this.#terminate(termination);
   }
 
   /** Says something of the invocation as a whole, by the handler's logger. */
   log(level: "info" | "warn", message: string | object): void {
-    active.run({ contextId: "root", enteredIn: "execution" }, () => {
+    active.run({ contextId: "root", scope: this.root }, () => {
       try {
         this.root.logger.logger[level](message);
       } catch {
@@ -187,22 +222,10 @@ export class Execution {
     return this.#hasRun;
   }
 
-  /** Calls when the deadline nears, until the returned function is called. */
-  onClosing(action: () => void): () => void {
-    this.#whenClosing.add(action);
-    return () => void this.#whenClosing.delete(action);
-  }
-
-  /**
-   * Something would have begun and must not, so the next invocation has to. A wait of a second, which no replay ever
-   * asks for, makes the service begin it even if nothing else waits.
-   */
+  /** Something would have begun and must not, so the next invocation has to. */
   refuse(): void {
     if (this.#refused) return;
     this.#refused = true;
-    const id = operationId(`deadline ${process.getBuiltinModule("node:crypto").randomUUID()}` as OperationPath);
-    const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
-    this.record(this.root, { ...kind, WaitOptions: { WaitSeconds: 1 } });
     if (!this.#closing) this.#close();
     this.#suspension.endSoon();
   }
@@ -210,79 +233,78 @@ export class Execution {
   #close(): void {
     this.#closing = true;
     this.#coalescer.hurry();
-    for (const action of [...this.#whenClosing]) action();
     this.#suspension.check();
   }
 
-  /** Queues an update that nobody waits for. An update below a finished context is dropped. */
-  record(scope: Scope, update: OperationUpdate): void {
-    if (!scope.isOver) this.#coalescer.enqueue(update);
-  }
-
-  /** Records that an operation begins; with `elideStarts` that may be left to what follows. */
-  recordStart(scope: Scope, update: OperationUpdate): void {
-    if (scope.isOver) return;
-    if (this.settings.checkpoint.elideStarts) this.#coalescer.hold(update);
-    else this.#coalescer.enqueue(update);
-  }
-
-  /** Queues an update and resolves when it is recorded, with `value`; never, if that cannot happen any more. */
-  recorded<T = void>(scope: Scope, update: OperationUpdate, value?: T): Promise<T> {
-    return new Promise((resolve) => {
-      if (!scope.isOver) this.#coalescer.enqueue(update, () => resolve(value as T));
-    });
+  /** Before the invocation ends: writes what is not recorded yet; whether that was anything. */
+  #flush(): boolean {
+    const wrote = this.batches.flush(this.#refused);
+    // What was left must not wait for somebody outside, or for a timer of a day.
+    const continues = this.#refused && this.#continueAt(Date.now() + MIN_CONTINUATION_MS);
+    return wrote || continues;
   }
 
   /**
-   * As `recorded`, for the end of an operation whose code has run: a branch that waits for nothing else may lend its
-   * place, and has it again when this resolves.
+   * Makes the service begin the next invocation by `dueMs` (epoch), unless it does so anyway: by a wait that no replay ever
+   * asks for. Whether one had to be recorded.
    */
-  settled<T>(scope: Scope, update: OperationUpdate, value: T): Promise<T> {
+  #continueAt(dueMs: number): boolean {
+    if (this.batches.wakesMs <= dueMs || this.#continuesMs <= dueMs || this.state.continuesBy(CONTINUATION, dueMs)) {
+      return false;
+    }
+    const delaySeconds = Math.max(1, Math.ceil((dueMs - Date.now()) / 1_000));
+    this.#continuesMs = Date.now() + delaySeconds * 1_000;
+    const id = operationId(`deadline ${process.getBuiltinModule("node:crypto").randomUUID()}` as OperationPath);
+    const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
+    this.state.watch(id, ({ Status: status }) => {
+      if (status !== "STARTED") this.#continuesMs = Number.POSITIVE_INFINITY;
+    });
+    this.root.ledger.record({ ...kind, WaitOptions: { WaitSeconds: delaySeconds } });
+    return true;
+  }
+
+  /** Records a change that nobody waits for. A change below a finished context is dropped. */
+  record({ scope, ledger }: Recorded, update: OperationUpdate): void {
+    if (!scope.isOver) ledger.record(update);
+  }
+
+  /** Records that an operation begins; `isNew` when nothing is recorded of it yet. */
+  recordStart({ scope, ledger }: Recorded, update: OperationUpdate, isNew: boolean): void {
+    if (!scope.isOver) ledger.start(update, isNew);
+  }
+
+  /** Records a change and resolves when it is recorded, with `value`; never, if that cannot happen any more. */
+  recorded<T = void>({ scope, ledger }: Recorded, update: OperationUpdate, value?: T): Promise<T> {
     return new Promise((resolve) => {
-      if (scope.isOver) return;
-      this.#unacknowledged++;
-      scope.count(0, 0, 0, 1);
-      this.#coalescer.enqueue(update, () => {
-        this.#unacknowledged--;
-        scope.count(0, 0, 0, -1);
-        const regained = regainPlaces(scope);
-        placeOf(scope)?.acknowledged();
-        if (regained === undefined) resolve(value);
-        else void regained.then(() => resolve(value));
-      });
+      if (!scope.isOver) ledger.record(update, () => resolve(value as T));
     });
   }
 
-  /** Ends of operations that are on their way: what would run again after a crash. */
-  get unacknowledged(): number {
-    return this.#unacknowledged;
-  }
-
-  /** As `recorded`, and resolves with the operation as the service has it then. */
-  async recordedAs(scope: Scope, update: OperationUpdate, id: OperationId): Promise<WireOperation | undefined> {
+  /** As `recorded`, and resolves with the operation as it is recorded then. */
+  async recordedAs(
+    of: Recorded & { readonly key: RecordKey },
+    update: OperationUpdate,
+  ): Promise<WireOperation | undefined> {
+    const { ledger, key } = of;
     let latest: WireOperation | undefined;
-    this.state.watch(id, (operation) => {
+    ledger.watch(key, (operation) => {
       latest = operation;
     });
-    await this.recorded(scope, update);
-    this.state.unwatch(id);
+    await this.recorded(of, update);
+    ledger.unwatch(key);
     return latest;
   }
 
-  /** An operation's own code begins (1) or ends (-1). */
+  /** An operation's own code begins (1), or has ended and is recorded (-1). */
   countExecuting(scope: Scope, change: 1 | -1): void {
-    scope.count(change, 0, 0, 0);
-    if (change === 1) {
-      this.#hasBegun = true;
-      return;
-    }
-    offerPlaces(scope);
-    this.#suspension.check();
+    scope.countExecuting(change);
+    if (change === 1) this.#hasBegun = true;
+    else this.#suspension.check();
   }
 
   /** Resolves when `running`, which never rejects, has settled; until then nothing is suspended. */
   async keepAwake(scope: Scope, running: Promise<unknown>): Promise<void> {
-    scope.count(1, 0, 0, 0);
+    scope.countExecuting(1);
     await running;
     this.countExecuting(scope, -1);
   }
@@ -299,8 +321,9 @@ export class Execution {
   }
 
   /** Begins to wait for an operation's status to become other than `status`. */
-  wait(scope: Scope, id: OperationId, status: string, dueMs: number | undefined): PendingOperation {
-    return new PendingOperation(this.state, this.#suspension, this.#timers, scope, { id, status, dueMs });
+  wait(of: Recorded & { readonly key: RecordKey }, status: string, dueMs: number | undefined): PendingOperation {
+    const { scope, ledger, key } = of;
+    return new PendingOperation({ scope, ledger, key, status, dueMs }, this.#suspension);
   }
 
   /** Sends what is queued and accepts nothing more. */

@@ -62,7 +62,7 @@ export function loggingContext(
       const data: DurableLogData = { requestId, executionArn };
       if (tenantId !== undefined) data.tenantId = tenantId;
       const current = active.getStore();
-      if (current?.operationId !== undefined) data.operationId = current.operationId;
+      if (current?.operation !== undefined) data.operationId = current.operation.id;
       if (current?.operationName !== undefined) data.operationName = current.operationName;
       if (current?.attempt !== undefined) data.attempt = current.attempt;
       return data;

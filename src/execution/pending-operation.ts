@@ -1,86 +1,87 @@
-import type { OperationId } from "../core/ids.ts";
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
+import type { Ledger, RecordKey } from "./ledger/ledger.ts";
+import { giveWay, regainPlaces } from "./places.ts";
 import type { Scope } from "./scope.ts";
-import { regainPlaces } from "./slot.ts";
-import type { RecordedState } from "./state.ts";
-import type { Suspension } from "./suspension.ts";
-import type { ArmedTimer, Timers } from "./timers.ts";
+import { park, type Suspension } from "./suspension.ts";
+import type { ArmedTimer } from "./timers.ts";
 
 /** How long after the last answer an operation without a due time is asked for again. */
 const UNTIMED_POLL_MS = 1_000;
 
-export interface PendingOperationOptions {
-  readonly id: OperationId;
+/** An operation that waits for a timer, or for somebody outside. */
+export interface WaitingOperation {
+  readonly scope: Scope;
+  readonly ledger: Ledger;
+  readonly key: RecordKey;
   /** The status in which it waits: any other one ends the wait. */
   readonly status: string;
   /** Epoch milliseconds; undefined when nobody knows. */
   readonly dueMs: number | undefined;
 }
 
-/**
- * An operation that waits for a timer, or for somebody outside. It counts as waiting from the start; it is asked
- * for in process only once user code awaits it.
- */
+/** Waits for the operation. It counts as waiting from the first time that user code awaits it. */
 export class PendingOperation {
   /** Resolves with the operation's new state when its status has changed and its code may go on. */
   readonly changed: Promise<WireOperation>;
+  readonly #operation: WaitingOperation;
   readonly #suspension: Suspension;
-  readonly #timers: Timers;
-  readonly #scope: Scope;
-  readonly #dueMs: number | undefined;
   #timer: ArmedTimer | undefined;
+  #awaited = false;
   #over = false;
 
-  constructor(
-    state: RecordedState,
-    suspension: Suspension,
-    timers: Timers,
-    scope: Scope,
-    { id, status, dueMs }: PendingOperationOptions,
-  ) {
+  constructor(operation: WaitingOperation, suspension: Suspension) {
+    this.#operation = operation;
     this.#suspension = suspension;
-    this.#timers = timers;
-    this.#scope = scope;
-    this.#dueMs = dueMs;
+    const { ledger, key, status, scope } = operation;
     this.changed = new Promise((resolve) => {
-      state.watch(id, (operation) => {
-        if (operation.Status === status) return;
-        state.unwatch(id);
+      ledger.watch(key, (changed) => {
+        if (changed.Status === status) return;
+        ledger.unwatch(key);
         this.#end();
         const regained = regainPlaces(scope);
-        if (regained === undefined) resolve(operation);
-        else void regained.then(() => resolve(operation));
+        if (regained === undefined) resolve(changed);
+        else void this.#goOn(regained, changed).then(resolve);
       });
     });
-    scope.count(0, 1, 0, 0);
-    suspension.check();
+  }
+
+  async #goOn(regained: Promise<void>, changed: WireOperation): Promise<WireOperation> {
+    await regained;
+    return this.#suspension.isOpen ? changed : park();
+  }
+
+  /** Asks for the operation in process, whether user code awaits it or not. */
+  arm(): void {
+    if (this.#over || this.#timer !== undefined) return;
+    const { ledger, key, dueMs } = this.#operation;
+    this.#timer = ledger.arm(key, dueMs ?? Date.now() + UNTIMED_POLL_MS);
   }
 
   /** User code awaits the operation. */
   await(): void {
-    if (this.#over || this.#timer !== undefined) return;
-    this.#timer = this.#timers.arm(this.#dueMs ?? Date.now() + UNTIMED_POLL_MS);
+    if (this.#over || this.#awaited) return;
+    this.#awaited = true;
+    this.arm();
+    const { scope } = this.#operation;
+    scope.countWaiting(1);
     this.#suspension.addWaiting(this);
-    this.lend();
+    giveWay(scope);
     this.#suspension.check();
-  }
-
-  /** A branch whose operations all wait gives its place to another one; false when it had none to give. */
-  lend(): boolean {
-    let lent = false;
-    for (let scope: Scope | undefined = this.#scope; scope !== undefined; scope = scope.parent) {
-      if (scope.executing > 0) break;
-      if (scope.place?.lendWhileWaiting()) lent = true;
-    }
-    return lent;
   }
 
   #end(): void {
     this.#over = true;
     this.#timer?.cancel();
+    if (!this.#awaited) return;
+    const { scope } = this.#operation;
     this.#suspension.removeWaiting(this);
-    this.#scope.count(0, -1, 0, 0);
+    scope.countWaiting(-1);
+  }
+
+  /** Whether a branch that has come to only wait gave up a place. */
+  giveWay(): boolean {
+    return giveWay(this.#operation.scope);
   }
 }
 

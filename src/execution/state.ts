@@ -1,6 +1,7 @@
 import type { DurableExecutionClient } from "../client/client.ts";
 import type { OperationId } from "../core/ids.ts";
 import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
+import { readTimestamp } from "../core/time.ts";
 import type { DurableExecutionInvocationInput, WireOperation } from "../core/wire.ts";
 import type { DurableLogger } from "./logger.ts";
 import { RecordedUsage } from "./usage.ts";
@@ -72,6 +73,16 @@ export class RecordedState {
   /** Everything that is still to be replayed, the execution included. */
   get records(): Iterable<WireOperation> {
     return this.#records.values();
+  }
+
+  /** Whether a wait of this name, which nothing asks for, ends by `dueMs` (epoch). */
+  continuesBy(name: string, dueMs: number): boolean {
+    for (const { Name, Type, Status, WaitDetails } of this.#records.values()) {
+      if (Name !== name || Type !== "WAIT" || Status !== "STARTED") continue;
+      const ends = readTimestamp(WaitDetails?.ScheduledEndTimestamp)?.getTime();
+      if (ends !== undefined && ends <= dueMs) return true;
+    }
+    return false;
   }
 
   has(id: OperationId): boolean {

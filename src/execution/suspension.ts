@@ -2,9 +2,9 @@ import type { Coalescer } from "./coalescer.ts";
 import type { Scope } from "./scope.ts";
 import type { Termination } from "./termination.ts";
 
-/** An awaited operation; `lend` gives up the places it waits in, and says whether there were any. */
+/** An awaited operation; `giveWay` gives up the places it waits in, and says whether there were any. */
 interface Waiting {
-  lend(): boolean;
+  giveWay(): boolean;
 }
 
 /** A suspended invocation goes on later, a failed one does not: before that, code gets this many times the grace. */
@@ -12,13 +12,17 @@ const STUCK_GRACES = 250;
 
 /**
  * Decides when an invocation has nothing left to do: no update is on its way, no operation's code runs, and at least
- * one operation waits for a timer or for somebody outside. Code between operations is invisible, so it gets a
- * moment (`graceMs`) to reach its next operation; whatever happens meanwhile calls the decision off.
+ * one operation that somebody awaits waits for a timer or for somebody outside. Code between operations is invisible, so
+ * it gets a moment (`graceMs`) to reach its next operation; whatever happens meanwhile calls the decision off.
+ *
+ * D1  What is not recorded yet is written first, and when that is recorded the question is asked anew: the answer may
+ *     bring what was waited for.
  */
 export class Suspension {
   readonly #root: Scope;
   readonly #coalescer: Coalescer;
   readonly #graceMs: number;
+  readonly #flush: () => boolean;
   readonly #end: (termination: Termination) => void;
   #open = true;
   #endsSoon = false;
@@ -26,11 +30,24 @@ export class Suspension {
   #stuck: { scope: Scope; error: Error } | undefined;
   readonly #waiting = new Set<Waiting>();
 
-  constructor(root: Scope, coalescer: Coalescer, graceMs: number, end: (termination: Termination) => void) {
+  /** `flush` writes what is not recorded yet, and says whether that was anything; `end` ends the invocation. */
+  constructor(
+    root: Scope,
+    coalescer: Coalescer,
+    graceMs: number,
+    flush: () => boolean,
+    end: (termination: Termination) => void,
+  ) {
     this.#root = root;
     this.#coalescer = coalescer;
     this.#graceMs = graceMs;
+    this.#flush = flush;
     this.#end = end;
+  }
+
+  /** Whether the invocation goes on. */
+  get isOpen(): boolean {
+    return this.#open;
   }
 
   /** To be called after every change of what runs, waits or is queued. */
@@ -42,8 +59,9 @@ export class Suspension {
         () => {
           this.#timer = undefined;
           const termination = this.#next();
-          if (termination?.end === then.end && !this.#makeRoom()) this.#end(termination);
-          else this.check();
+          if (termination?.end !== then.end || this.#makeRoom() || this.#flush())
+            this.check(); // D1
+          else this.#end(termination);
         },
         then.end === "suspend" ? this.#graceMs : this.#graceMs * STUCK_GRACES,
       );
@@ -85,7 +103,7 @@ export class Suspension {
   /** Whether a branch that has come to only wait gave up a place: then others may have something to do. */
   #makeRoom(): boolean {
     let lent = false;
-    for (const waiting of this.#waiting) if (waiting.lend()) lent = true;
+    for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
     return lent;
   }
 

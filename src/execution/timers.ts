@@ -5,9 +5,11 @@ interface Deadline {
   dueMs: number;
   polls: number;
   cancelled: boolean;
+  /** What is to happen; without it the service is asked. */
+  readonly action?: () => void;
 }
 
-/** Cancels what `Timers.arm` began. */
+/** Cancels what `Timers` began. */
 export interface ArmedTimer {
   cancel(): void;
 }
@@ -20,8 +22,8 @@ const SLOWEST_POLL_PAUSE_MS = 60_000;
 const SLOW_AFTER_POLLS = 95;
 
 /**
- * Asks the service for news when waiting operations fall due, while other work keeps the invocation alive.
- * One timer and one poll serve all operations that are due: the answer to any poll brings every change.
+ * Asks the service for news when waiting operations fall due, while other work keeps the invocation alive, and does what
+ * is due in process. One timer and one poll serve all that is due: the answer to any poll brings every change.
  */
 export class Timers {
   readonly #poll: (answered: () => void) => void;
@@ -39,7 +41,15 @@ export class Timers {
 
   /** Polls from `dueMs` (epoch) on, at growing intervals, until cancelled. */
   arm(dueMs: number): ArmedTimer {
-    const deadline: Deadline = { dueMs, polls: 0, cancelled: false };
+    return this.#begin({ dueMs, polls: 0, cancelled: false });
+  }
+
+  /** Calls once at `dueMs` (epoch), unless cancelled or the invocation ends before. */
+  at(dueMs: number, action: () => void): ArmedTimer {
+    return this.#begin({ dueMs, polls: 0, cancelled: false, action });
+  }
+
+  #begin(deadline: Deadline): ArmedTimer {
     this.#push(deadline);
     return {
       cancel: () => {
@@ -96,9 +106,11 @@ export class Timers {
       this.#heap.removeFirst();
       if (!next.cancelled) due.push(next);
     }
-    if (due.length > 0) this.#poll(() => this.#again(due));
+    const polled = due.filter(({ action }) => action === undefined);
+    if (polled.length > 0) this.#poll(() => this.#again(polled));
+    for (const { action, cancelled } of due) if (!cancelled) action?.();
     const { first } = this.#heap;
-    if (first !== undefined) this.#schedule(first.dueMs);
+    if (first !== undefined && first.dueMs < this.#timerDueMs) this.#schedule(first.dueMs);
   }
 
   #again(deadlines: readonly Deadline[]): void {

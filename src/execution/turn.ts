@@ -1,5 +1,7 @@
 /** Computing that takes less is taken for none: the way through this package alone takes as long when it is cold. */
 const MIN_PIECE_MS = 0.5;
+/** How often `isLong` is asked for each look at the clock. */
+const LOOKS_A_CLOCK = 16;
 
 /**
  * Lets the event loop turn between pieces of user code that could all run at once: however much the items of a large map
@@ -10,6 +12,7 @@ const MIN_PIECE_MS = 0.5;
  * V2  Pieces run in the order in which they came: once one waits, all later ones wait behind it.
  * V3  Each goes on in a microtask of its own, so that the time it took is seen before the next one goes on.
  * V4  Code that computes little never waits: requests are as full as if there were no turns.
+ * V5  What goes on with nothing but memory in between goes on in the next turn, once the turn has lasted for `maxMs`.
  */
 export class Turn {
   readonly #maxMs: number;
@@ -19,6 +22,8 @@ export class Turn {
   #isWaitedFor = false;
   #waiting: (() => void)[] = [];
   #cursor = 0;
+  #looks = 0;
+  #beganMs: number | undefined;
 
   /** When pieces have computed for `maxMs` in one turn, further ones wait for the next turn; with 0 each one does. */
   constructor(maxMs: number, onWaiting: (change: 1 | -1) => void) {
@@ -39,6 +44,20 @@ export class Turn {
       this.#onWaiting(1);
       setImmediate(this.#next);
     });
+  }
+
+  /** Whether what goes on in memory has kept the event loop for so long that it has to turn first. */ // V5
+  get isLong(): boolean {
+    // A look at the clock costs as much as what it is to bound.
+    if (this.#maxMs === Number.POSITIVE_INFINITY || ++this.#looks % LOOKS_A_CLOCK !== 0) return false;
+    const nowMs = performance.now();
+    if (this.#beganMs === undefined) {
+      this.#beganMs = nowMs;
+      setImmediate(() => {
+        this.#beganMs = undefined;
+      });
+    }
+    return nowMs - this.#beganMs > this.#maxMs;
   }
 
   /** Runs a piece, and counts the time that it takes. */

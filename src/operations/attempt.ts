@@ -1,9 +1,10 @@
 import type { WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
-import { doubtPlaces, placeOf, regainPlaces } from "../execution/slot.ts";
+import { regainPlaces } from "../execution/places.ts";
 import { park } from "../execution/suspension.ts";
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
+import type { Attention } from "./durable-promise.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
 
@@ -32,18 +33,17 @@ export async function runAttempt(
     await regained;
     if (execution.isOver || scope.isOver) return park();
   }
+  if (execution.isOver || scope.isOver) return park();
   if (execution.isClosing) {
     execution.refuse();
     return park();
   }
   execution.countExecuting(scope, 1);
-  placeOf(scope)?.trust();
-  if (announcement === "awaited") await execution.recorded(scope, update(operation, "START"));
-  else if (announcement === "queued") {
-    // The service knows of an operation that is tried again, and waits for its START.
-    if (attempt === 1) execution.recordStart(scope, update(operation, "START"));
-    else execution.record(scope, update(operation, "START"));
-  }
+  if (announcement === "awaited") {
+    await execution.recorded(operation, update(operation, "START"));
+    const secured = operation.ledger.secured();
+    if (secured !== undefined) await secured;
+  } else if (announcement === "queued") execution.recordStart(operation, update(operation, "START"), attempt === 1);
   const { observer } = execution;
   if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
@@ -55,13 +55,9 @@ export async function runAttempt(
       execution.noteRun();
       const end = await body(startTimestamp);
       const endTimestamp = new Date();
-      const closed = closeAttempt(operation, end, attempt);
-      execution.countExecuting(scope, -1);
-      const outcome = await closed;
-      // Hooks have their say before anything is suspended.
-      execution.countExecuting(scope, 1);
-      return { end, endTimestamp, outcome };
+      return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
     });
+    // Hooks have had their say before anything is suspended.
     execution.countExecuting(scope, -1);
     return outcome;
   }
@@ -73,7 +69,7 @@ export async function runAttempt(
     if (isTooLate(operation, announcement)) return park();
   }
   execution.noteRun();
-  const closed = closeAttempt(operation, await body(), attempt);
+  const closed = await closeAttempt(operation, await body(), attempt);
   execution.countExecuting(scope, -1);
   return closed;
 }
@@ -98,9 +94,9 @@ export function runUserCode<T>(
   startTimestamp: Date | undefined,
   code: () => Promise<T>,
 ): Promise<T> {
-  const { execution, scope, id, name, path } = operation;
+  const { execution, scope, name, path } = operation;
   const piece = () => execution.turn.run(code);
-  const current = { contextId: path, operationId: id, operationName: name, attempt, enteredIn: scope.mode };
+  const current = { contextId: path, operation, operationName: name, attempt, scope };
   const { observer } = execution;
   if (observer === undefined || startTimestamp === undefined) return runAs(current, piece);
   const info = () => attemptInfo(observer, operation, attempt, startTimestamp);
@@ -108,10 +104,15 @@ export function runUserCode<T>(
   return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, piece)));
 }
 
-/** Waits until a PENDING operation may be tried again. */
-export function untilReady({ execution, scope, id }: ClaimedOperation, record: WireOperation): Promise<WireOperation> {
-  const pending = execution.wait(scope, id, "PENDING", dueMs(record));
-  pending.await();
+/** Waits until a PENDING operation may be tried again: in process, whether somebody awaits it or not. */
+export function untilReady(
+  operation: ClaimedOperation,
+  record: WireOperation,
+  attention: Attention,
+): Promise<WireOperation> {
+  const pending = operation.execution.wait(operation, "PENDING", dueMs(record));
+  pending.arm();
+  attention.follow(() => pending.await());
   return pending.changed;
 }
 
@@ -120,17 +121,16 @@ export function untilReady({ execution, scope, id }: ClaimedOperation, record: W
  * end in the order of their acknowledgements.
  */
 export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {
-  const { execution, scope, id: Id, type: Type } = operation;
+  const { execution, key: Id, type: Type } = operation;
   switch (end.end) {
     case "succeed": {
       const rest = end.payload === undefined ? undefined : { Payload: end.payload };
-      return execution.settled(scope, update(operation, "SUCCEED", rest), { value: end.value });
+      return execution.recorded(operation, update(operation, "SUCCEED", rest), { value: end.value });
     }
     case "fail": {
       const details = { Attempt: attempt, Error: end.error };
       const record: WireOperation = { Id, Type, StartTimestamp: undefined, Status: "FAILED", StepDetails: details };
-      doubtPlaces(scope);
-      return execution.settled(scope, update(operation, "FAIL", { Error: end.error }), { record });
+      return execution.recorded(operation, update(operation, "FAIL", { Error: end.error }), { record });
     }
     case "retry":
       return recordRetry(operation, end, attempt);
@@ -142,13 +142,13 @@ async function recordRetry(
   { error, payload, afterSeconds }: AttemptEnd & { end: "retry" },
   attempt: number,
 ): Promise<AttemptOutcome> {
-  const { execution, scope, id: Id, type: Type } = operation;
+  const { execution, key: Id, type: Type } = operation;
   const retry = update(operation, "RETRY", {
     ...(error === undefined ? {} : { Error: error }),
     ...(payload === undefined ? {} : { Payload: payload }),
     StepOptions: { NextAttemptDelaySeconds: afterSeconds },
   });
-  const recorded = await execution.recordedAs(scope, retry, operation.id);
+  const recorded = await execution.recordedAs(operation, retry);
   if (recorded !== undefined) return { record: recorded };
   const next = new Date(Date.now() + afterSeconds * 1_000);
   const details = { Attempt: attempt, NextAttemptTimestamp: next, Result: payload };

@@ -6,7 +6,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { checkSerdes, operationLabel } from "./checks.ts";
-import { type DurablePromise, underWay } from "./durable-promise.ts";
+import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { deserializeWith } from "./payload.ts";
@@ -36,15 +36,18 @@ export async function createCallback<T>(
 ): Promise<CreateCallbackResult<T>> {
   checkSerdes(() => operationLabel("callback", name), "serdes", config.serdes, ["deserialize"]);
   const options = callbackOptions(name, config);
-  const operation = claim(execution, scope, { type: "CALLBACK", subType: "Callback", name, shownName });
+  const operation = claim(execution, scope, {
+    ...{ type: "CALLBACK", subType: "Callback", name, shownName, isAddressed: true },
+  });
   if (operation === undefined) return park();
-  const callback = new ExternalOperation(operation);
+  const attention = new Attention();
+  const callback = new ExternalOperation(operation, attention);
   const started = await callback.start(() => ({ CallbackOptions: options }));
   const id = started.CallbackDetails?.CallbackId;
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
   const result = settle<T>(operation, callback, started, reader);
-  return [underWay(result, scope, () => callback.await()), id];
+  return [underWay(result, attention), id];
 }
 
 async function settle<T>(

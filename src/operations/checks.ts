@@ -52,10 +52,11 @@ export function checkCompletion(operation: () => string, config: CompletionConfi
   throw invalid(operation, "completionConfig.toleratedFailurePercentage", share, "a number from 0 to 100");
 }
 
-function checkCount(operation: () => string, field: string, value: number | undefined): void {
+/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a whole number from `min` on, Infinity, or absent */
+export function checkCount(operation: () => string, field: string, value: number | undefined, min = 0): void {
   if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
-  if (Number.isInteger(value) && value >= 0) return;
-  throw invalid(operation, field, value, "a whole number from 0 on");
+  if (Number.isInteger(value) && value >= min) return;
+  throw invalid(operation, field, value, `a whole number from ${min} on`);
 }
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text with something in it */

@@ -1,15 +1,15 @@
 import { ChildContextError, DurableOperationError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
+import type { Permit } from "../core/semaphore.ts";
 import type { Serdes } from "../core/serdes.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { ReplayMode } from "../execution/replay-mode.ts";
 import type { Scope } from "../execution/scope.ts";
-import type { Slot } from "../execution/slot.ts";
 import { park } from "../execution/suspension.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
-import { type ClaimedOperation, claim, update } from "./operation.ts";
+import { type ClaimedOperation, claim, openMode, type Place, update } from "./operation.ts";
 import { decodeResult, type EncodedResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 
 export interface ChildConfig<T> {
@@ -41,8 +41,10 @@ export interface ChildPlan {
   readonly virtual: boolean;
   readonly format: ResultFormat;
   readonly errorMapper?: ((originalError: DurableOperationError) => DurableOperationError) | undefined;
-  /** The place in a fan-out that it runs in. */
-  readonly slot?: Slot | undefined;
+  /** Where it stands, if that does not come from the counter of the context around it. */
+  readonly place?: Place | undefined;
+  /** Its place in the window of a fan-out, where it gives way while it only waits. */
+  readonly permit?: Permit | undefined;
   /** Its function is of ours: code of the user's runs only in contexts inside it. */
   readonly hasOwnCode?: false;
   /** Runs the context's function; `recorded` is given when it only rebuilds a result too large to keep. */
@@ -60,20 +62,20 @@ export function childResultFormat<T>(config: ChildConfig<T>): ResultFormat {
 }
 
 type ChildDecision =
-  | { readonly do: "run"; readonly announce: boolean; readonly mode: ReplayMode }
+  | { readonly do: "run"; readonly announce: boolean }
   | { readonly do: "rebuild"; readonly record: WireOperation }
   | { readonly do: "return"; readonly payload: string | undefined }
   | { readonly do: "throw"; readonly record: WireOperation };
 
 /** What to do with a child context, from its record alone. */
 export function decideChild(record: WireOperation | undefined): ChildDecision {
-  if (record === undefined) return { do: "run", announce: true, mode: "execution" };
+  if (record === undefined) return { do: "run", announce: true };
   if (record.Status === "SUCCEEDED") {
     if (record.ContextDetails?.ReplayChildren) return { do: "rebuild", record };
     return { do: "return", payload: record.ContextDetails?.Result };
   }
   if (record.Status === "FAILED") return { do: "throw", record };
-  return { do: "run", announce: false, mode: "execution" };
+  return { do: "run", announce: false };
 }
 
 /** Runs a child context; what is synchronous here happens at the call. */
@@ -89,7 +91,7 @@ export function recallChild(
   plan: ChildPlan,
 ): Promise<unknown> | { readonly value: unknown } {
   const { subType, name, virtual } = plan;
-  const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual });
+  const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual }, plan.place);
   if (operation === undefined) return park();
   const decision = decideChild(operation.record);
   switch (decision.do) {
@@ -102,9 +104,15 @@ export function recallChild(
     case "rebuild":
       return rebuild(operation, plan, decision.record);
     case "run":
-      if (decision.announce && !plan.virtual) execution.recordStart(scope, update(operation, "START"));
-      return runLive(operation, plan, decision.mode);
+      if (decision.announce && !plan.virtual) execution.recordStart(operation, update(operation, "START"), true);
+      return runLive(operation, plan, modeOf(operation, plan.virtual));
   }
+}
+
+/** What is recorded inside a context that has begun was said before; of a virtual one nobody knows whether it has. */
+function modeOf({ execution, ledger, path, record }: ClaimedOperation, isVirtual: boolean): ReplayMode {
+  const mayReplay = isVirtual ? execution.state.isReplay : record !== undefined;
+  return mayReplay ? openMode(ledger, path) : "execution";
 }
 
 async function throwRecorded(record: WireOperation, plan: ChildPlan): Promise<never> {
@@ -128,14 +136,13 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   } catch (thrown) {
     return failLive(operation, plan, inner, thrown);
   }
-  if (plan.virtual) inner.leave();
-  else execution.finish(inner);
+  if (!plan.virtual) execution.finish(inner);
   let encoded = plan.format.encode(operation, result);
   if (encoded instanceof Promise) {
     // A serdes of the user's may take its time, and nothing else says that this context goes on.
-    scope.count(0, 0, 1, 0);
+    scope.countExecuting(1);
     encoded = await encoded;
-    scope.count(0, 0, -1, 0);
+    execution.countExecuting(scope, -1);
   }
   const { payload, value, oversized } = encoded;
   if (plan.virtual) {
@@ -144,20 +151,21 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     return value;
   }
   let rest: Partial<OperationUpdate> | undefined;
-  if (oversized || isTooLarge(payload, execution.settings.quotas.payloadBytes)) {
+  const { maxPayloadBytes } = operation.ledger;
+  if (oversized || isTooLarge(payload, maxPayloadBytes)) {
     let summary: string;
     try {
       summary = plan.format.summarize(value);
     } catch (thrown) {
       return failLive(operation, plan, inner, thrown);
     }
-    if (isTooLarge(summary, execution.settings.quotas.payloadBytes)) {
+    if (isTooLarge(summary, maxPayloadBytes)) {
       return failLive(operation, plan, inner, payloadTooLarge(operation, "summary of the result", summary));
     }
     rest = { Payload: summary, ContextOptions: { ReplayChildren: true } };
   } else if (payload !== undefined) rest = { Payload: payload };
   if (inner.keptLevels >= 1) rest = { ...rest, ContextOptions: { ReplayChildren: true } };
-  execution.record(scope, update(operation, "SUCCEED", rest));
+  execution.record(operation, update(operation, "SUCCEED", rest));
   const told = observer && contextEnds(observer, operation, plan.virtual);
   if (told !== undefined) await told;
   return value;
@@ -166,11 +174,10 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
   const { execution } = operation;
   const error = toRecordedError(thrown);
-  if (plan.virtual) inner.leave();
-  else {
+  if (!plan.virtual) {
     execution.finish(inner);
     const kept = inner.keptLevels >= 1 ? { ContextOptions: { ReplayChildren: true } } : {};
-    execution.record(operation.scope, update(operation, "FAIL", { Error: error, ...kept }));
+    execution.record(operation, update(operation, "FAIL", { Error: error, ...kept }));
   }
   const { observer } = execution;
   const told = observer && contextEnds(observer, operation, plan.virtual, error);
@@ -197,20 +204,17 @@ async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: Wir
 }
 
 function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Scope {
-  const parentId = plan.virtual ? operation.scope.parentId : operation.id;
-  const inner = operation.scope.child(operation.path, parentId, mode);
-  inner.keptLevels = operation.scope.keptLevels - (plan.virtual ? 0 : 1);
-  if (plan.slot !== undefined) {
-    inner.place = plan.slot;
-    plan.slot.occupiedBy(inner);
-  }
-  if (plan.hasOwnCode !== false) inner.enter();
+  const { scope, ledger, key, path } = operation;
+  const parentId = (plan.virtual ? undefined : ledger.addressOf(key)) ?? scope.parentId;
+  const inner = scope.child(path, parentId, mode, ledger);
+  inner.keptLevels = scope.keptLevels - (plan.virtual ? 0 : 1);
+  inner.place = plan.permit;
   return inner;
 }
 
 function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, record: WireOperation | undefined) {
-  const { execution, id, name, path } = operation;
-  const current = { contextId: path, operationId: id, operationName: name, enteredIn: inner.mode };
+  const { execution, name, path } = operation;
+  const current = { contextId: path, operation, operationName: name, scope: inner };
   const body = () => plan.body(inner, record);
   const piece = plan.hasOwnCode === false ? body : () => execution.turn.run(body);
   const { observer } = execution;

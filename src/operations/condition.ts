@@ -11,6 +11,7 @@ import { park } from "../execution/suspension.ts";
 import { nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 import { checkFunction, checkSerdes, operationLabel } from "./checks.ts";
+import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import { type StepContext, StepRun } from "./step-run.ts";
@@ -35,6 +36,7 @@ export async function runCondition<T>(
   name: string | undefined,
   check: WaitForConditionCheckFunc<T>,
   config: WaitForConditionConfig<T>,
+  attention: Attention,
 ): Promise<T> {
   const label = () => operationLabel("condition", name);
   if (typeof check !== "function") throw new TypeError(`${label()} requires a function to check its state`);
@@ -50,7 +52,7 @@ export async function runCondition<T>(
       case "FAILED":
         throw conditionError(record);
       case "PENDING":
-        record = await untilReady(operation, record);
+        record = await untilReady(operation, record, attention);
         continue;
       default: {
         const { StepDetails: details, Status: status } = record ?? {};
@@ -73,14 +75,14 @@ async function runCheck<T>(
   attempt: number,
   startTimestamp: Date | undefined,
 ): Promise<AttemptEnd> {
-  const { execution, scope } = operation;
+  const { scope } = operation;
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
   try {
     const state = kept ? ((await decodeResult(operation, kept, serdes)) as T) : config.initialState;
     const code = () => check(state, new StepRun(scope, attempt));
     const checked = await runUserCode(operation, attempt, startTimestamp, code);
     const { payload, value } = await encodeResult(operation, checked, serdes);
-    if (isTooLarge(payload, execution.settings.quotas.payloadBytes)) throw payloadTooLarge(operation, "state", payload);
+    if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);
     if (!decision.shouldContinue) return { end: "succeed", payload, value };
     const afterSeconds = checkedSeconds("delay that the wait strategy asks for", decision.delay, 0);

@@ -1,6 +1,3 @@
-import type { Scope } from "../execution/scope.ts";
-import { offerPlaces } from "../execution/slot.ts";
-
 /**
  * A promise that notices when it is awaited. Operations begin when they are called; what only matters to a waiting
  * caller begins at the first `then`, `catch` or `finally`.
@@ -59,34 +56,29 @@ export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T>
   }
 };
 
-/**
- * For an operation of `scope` that is under way: its context's function counts as waiting while it awaits it. A failure
- * that nobody awaits must not bring the process down.
- */
-export function underWay<T>(running: Promise<T>, scope: Scope, onAwaited?: () => void): DurablePromise<T> {
-  let state: "pending" | "awaited" | "settled" = "pending";
-  // Before whoever awaits it goes on, since this was here first.
-  const settle = () => {
-    if (state === "awaited") scope.unblock();
-    state = "settled";
-  };
-  running.then(settle, settle);
-  return new DurablePromise(() => {
-    if (state === "pending") {
-      state = "awaited";
-      scope.block();
-      offerPlaces(scope);
-    }
-    onAwaited?.();
-    return running;
-  });
+/** Whether somebody awaits an operation, for what only matters then. */
+export class Attention {
+  #awaited = false;
+  #action: (() => void) | undefined;
+
+  /** Somebody awaits the operation. */
+  attract(): void {
+    this.#awaited = true;
+    this.#action?.();
+  }
+
+  /** Acts at once if somebody awaits the operation, and otherwise as soon as that happens; instead of what was to act before. */
+  follow(action: () => void): void {
+    this.#action = action;
+    if (this.#awaited) action();
+  }
 }
 
-/** For an operation of `scope` that begins when it is awaited. */
-export function awaited<T>(running: Promise<T>, scope: Scope): Promise<T> {
-  scope.block();
-  offerPlaces(scope);
-  const settle = () => scope.unblock();
-  running.then(settle, settle);
-  return running;
+/** For an operation that is under way. A failure that nobody awaits must not bring the process down. */
+export function underWay<T>(running: Promise<T>, attention?: Attention): DurablePromise<T> {
+  running.catch(() => {});
+  return new DurablePromise(() => {
+    attention?.attract();
+    return running;
+  });
 }

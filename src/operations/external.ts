@@ -1,30 +1,25 @@
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
-import { dueMs, type PendingOperation } from "../execution/pending-operation.ts";
+import { dueMs } from "../execution/pending-operation.ts";
+import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, lookAhead, update } from "./operation.ts";
 
 /**
  * An operation that is started here and ended by the service or by somebody outside: a wait, a callback, a chained
- * invoke. It counts as waiting as soon as its start is recorded, and is asked for once it is awaited.
+ * invoke. It counts as waiting, and is asked for, once it is awaited.
  */
 export class ExternalOperation {
   readonly #operation: ClaimedOperation;
-  #awaited = false;
-  #pending: PendingOperation | undefined;
+  readonly #attention: Attention;
 
-  constructor(operation: ClaimedOperation) {
+  constructor(operation: ClaimedOperation, attention: Attention) {
     this.#operation = operation;
-  }
-
-  /** User code awaits the operation. */
-  await(): void {
-    this.#awaited = true;
-    this.#pending?.await();
+    this.#attention = attention;
   }
 
   /** Records the start, unless it is recorded already; resolves with the operation as the service has it. */
   async start(details: () => Partial<OperationUpdate>): Promise<WireOperation> {
-    const { execution, scope, id, record, type } = this.#operation;
+    const { execution, scope, id, key, record, type } = this.#operation;
     const { observer } = execution;
     if (record !== undefined) {
       if (observer !== undefined) {
@@ -36,25 +31,29 @@ export class ExternalOperation {
       }
       return record;
     }
-    const started = await execution.recordedAs(scope, update(this.#operation, "START", details()), id);
+    const start = update(this.#operation, "START", details());
+    // Whoever completes it may be fast: what came before it must be recorded by then.
+    const secured = type === "WAIT" ? undefined : scope.ledger.secured();
+    if (secured !== undefined) await execution.keepAwake(scope, secured);
+    const started = await execution.recordedAs(this.#operation, start);
     const told = observer && this.#notice(observer, "onOperationStart", false);
     if (told !== undefined) await told;
-    return started ?? { Id: id, Type: type, Status: "STARTED", StartTimestamp: undefined };
+    return started ?? { Id: key, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
   /** Resolves when the operation has ended, one way or another. `latestDueMs` stands in for an unknown due time. */
   async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
-    const { execution, scope, id } = this.#operation;
+    const { execution, scope } = this.#operation;
     const { observer } = execution;
     let record = started;
     if (record.Status === "STARTED") {
-      this.#pending = execution.wait(scope, id, "STARTED", dueMs(record) ?? latestDueMs);
-      if (this.#awaited) this.#pending.await();
-      record = await this.#pending.changed;
+      const pending = execution.wait(this.#operation, "STARTED", dueMs(record) ?? latestDueMs);
+      this.#attention.follow(() => pending.await());
+      record = await pending.changed;
       const told = observer && this.#notice(observer, "onOperationEnd", false);
       if (told !== undefined) await told;
     }
-    lookAhead(execution, scope);
+    lookAhead(scope);
     return record;
   }
 

@@ -5,7 +5,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { checkSerdes, checkText, operationLabel } from "./checks.ts";
-import { type DurablePromise, underWay } from "./durable-promise.ts";
+import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
 import { deserializeWith, serializeWith } from "./payload.ts";
@@ -25,23 +25,21 @@ export function beginInvoke<I, O>(
   input: I | undefined,
   config: InvokeConfig<I, O> = {},
 ): DurablePromise<O> {
-  let invoke: ExternalOperation | undefined;
-  let awaited = false;
-
+  const attention = new Attention();
   const run = async (): Promise<O> => {
     const label = () => operationLabel("invoke", name);
     checkText(label, "function name", functionName);
     checkSerdes(label, "payloadSerdes", config.payloadSerdes as AnySerdes, ["serialize"]);
     checkSerdes(label, "resultSerdes", config.resultSerdes as AnySerdes, ["deserialize"]);
-    const operation = claim(execution, scope, { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name });
+    const kind = { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name, isAddressed: true } as const;
+    const operation = claim(execution, scope, kind);
     if (operation === undefined) return park();
     const { payloadSerdes, resultSerdes, tenantId } = config;
     const payload =
       operation.record === undefined
         ? await serializeWith(chooseSerdes(payloadSerdes, scope), operation, input)
         : undefined;
-    invoke = new ExternalOperation(operation);
-    if (awaited) invoke.await();
+    const invoke = new ExternalOperation(operation, attention);
     const started = await invoke.start(() => ({
       ...(payload === undefined ? {} : { Payload: payload }),
       ChainedInvokeOptions: {
@@ -55,10 +53,7 @@ export function beginInvoke<I, O>(
     return (await deserializeWith(reader, operation, ended.ChainedInvokeDetails?.Result)) as O;
   };
 
-  return underWay(run(), scope, () => {
-    awaited = true;
-    invoke?.await();
-  });
+  return underWay(run(), attention);
 }
 
 function chooseSerdes<T>(own: Serdes<T> | undefined, scope: Scope): AnySerdes {

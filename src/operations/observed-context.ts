@@ -1,8 +1,7 @@
 import { DurableOperationError } from "../core/errors.ts";
-import { childPath, operationId } from "../core/ids.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
-import type { ClaimedOperation } from "./operation.ts";
+import { type ClaimedOperation, openMode } from "./operation.ts";
 
 /** A context's function is about to run, and not only to rebuild a result; undefined when nobody is told. */
 export function contextStarts(
@@ -19,14 +18,9 @@ export function contextStarts(
 
 /** Runs a context's function inside the plugins' wrappers. */
 export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, run: () => Promise<T>): Promise<T> {
-  const info = () => observer.info(operation, { isReplayingChildren: hasRecordedChildren(operation) });
+  const info = () =>
+    observer.info(operation, { isReplayingChildren: openMode(operation.ledger, operation.path) === "replay" });
   return observer.wrap("wrapChildContextFn", info, run);
-}
-
-/** Whether the first operation inside the context is recorded, or (where it is virtual) the first one inside that. */
-function hasRecordedChildren({ execution, path }: ClaimedOperation): boolean {
-  const first = childPath(path, 1);
-  return execution.state.has(operationId(first)) || execution.state.has(operationId(childPath(first, 1)));
 }
 
 /** A context's function has settled, and its end is on its way; undefined when nobody is told. */

@@ -2,6 +2,8 @@ import { UnrecoverableExecutionError } from "../core/errors.ts";
 import { childPath, type OperationId, type OperationPath, operationId } from "../core/ids.ts";
 import type { OperationAction, OperationSubType, OperationType, OperationUpdate, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
+import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
+import type { ReplayMode } from "../execution/replay-mode.ts";
 import type { Scope } from "../execution/scope.ts";
 
 /** What an operation is, before it has an id. */
@@ -13,28 +15,76 @@ export interface OperationKind {
   readonly shownName?: string | undefined;
   /** It has a path and writes nothing, so it is claimed even where nothing new may begin. */
   readonly virtual?: boolean;
+  /** Somebody outside must be able to address it. */
+  readonly isAddressed?: boolean;
+}
+
+/** Where an operation stands whose path does not come from its context's counter. */
+export interface Place {
+  readonly path: OperationPath;
+  readonly ledger: Ledger;
 }
 
 /** One operation of this invocation: who it is, and what was recorded of it. */
-export interface ClaimedOperation extends OperationKind {
+export class ClaimedOperation implements OperationKind {
+  readonly type: OperationType;
+  readonly subType: OperationSubType | string;
+  readonly name: string | undefined;
+  readonly shownName: string | undefined;
   readonly execution: Execution;
   readonly scope: Scope;
+  /** Where its record is kept. */
+  readonly ledger: Ledger;
   readonly path: OperationPath;
-  readonly id: OperationId;
+  readonly key: RecordKey;
   readonly record: WireOperation | undefined;
+  #id: OperationId | undefined;
+
+  constructor(
+    kind: OperationKind,
+    execution: Execution,
+    scope: Scope,
+    { path, ledger }: Place,
+    key: RecordKey,
+    record: WireOperation | undefined,
+  ) {
+    this.type = kind.type;
+    this.subType = kind.subType;
+    this.name = kind.name;
+    this.shownName = kind.shownName;
+    this.execution = execution;
+    this.scope = scope;
+    this.ledger = ledger;
+    this.path = path;
+    this.key = key;
+    this.record = record;
+  }
+
+  /** What log lines and plugins know it by. */
+  get id(): OperationId {
+    this.#id ??= this.ledger.addressOf(this.key) ?? operationId(this.path);
+    return this.#id;
+  }
 }
 
 /**
  * Gives the next operation of a context its id and its record. Undefined when it must not go on in this invocation:
  * the invocation is ending, the record is of another operation, or the context's result is recorded already.
  */
-export function claim(execution: Execution, scope: Scope, kind: OperationKind): ClaimedOperation | undefined {
+export function claim(
+  execution: Execution,
+  scope: Scope,
+  kind: OperationKind,
+  place?: Place,
+): ClaimedOperation | undefined {
   if (execution.isOver) return undefined;
-  const path = scope.nextPath();
-  const id = operationId(path);
-  const record = execution.state.take(id);
+  const path = place?.path ?? scope.nextPath();
+  const around = place?.ledger ?? scope.ledger;
+  const ledger = kind.isAddressed ? around.outside : around;
+  const key = ledger.key(path);
+  const record = ledger.take(key) ?? otherRecord(around, ledger, path);
   if (record === undefined) {
-    leaveReplay(execution, scope, path);
+    leaveReplay(scope, path);
     if (scope.sealed && kind.virtual !== true) {
       execution.noteStuck(scope, unrecorded(path));
       return undefined;
@@ -53,19 +103,34 @@ export function claim(execution: Execution, scope: Scope, kind: OperationKind): 
       if (scope.mode === "replay") scope.mode = "execution";
     }
   }
-  return { ...kind, execution, scope, path, id, record };
+  return new ClaimedOperation(kind, execution, scope, place ?? { path, ledger }, key, record);
+}
+
+/** A record where an operation of another kind would have kept it: then the code has changed. */
+function otherRecord(around: Ledger, ledger: Ledger, path: OperationPath): WireOperation | undefined {
+  return around === ledger ? undefined : around.peek(around.key(path));
 }
 
 /** The operation at `next` is not recorded: a context that replays goes live, unless the first one inside it is. */
-function leaveReplay(execution: Execution, scope: Scope, next: OperationPath): void {
-  if (scope.mode === "replay" && !execution.state.has(operationId(childPath(next, 1)))) scope.mode = "execution";
+function leaveReplay(scope: Scope, next: OperationPath): void {
+  if (scope.mode === "replay" && !isRecorded(scope.ledger, childPath(next, 1))) scope.mode = "execution";
 }
 
 /** After a wait is over: what follows may be new. */
-export function lookAhead(execution: Execution, scope: Scope): void {
+export function lookAhead(scope: Scope): void {
   if (scope.mode !== "replay") return;
   const next = scope.peekPath();
-  if (!execution.state.has(operationId(next))) leaveReplay(execution, scope, next);
+  if (!isRecorded(scope.ledger, next)) leaveReplay(scope, next);
+}
+
+/** Whether a context of which something is recorded replays: something inside it is recorded as well. */
+export function openMode(ledger: Ledger, path: OperationPath): ReplayMode {
+  const first = childPath(path, 1);
+  return isRecorded(ledger, first) || isRecorded(ledger, childPath(first, 1)) ? "replay" : "execution";
+}
+
+export function isRecorded(ledger: Ledger, path: OperationPath): boolean {
+  return ledger.has(ledger.key(path));
 }
 
 export function isFinished(record: WireOperation): boolean {
@@ -112,7 +177,7 @@ export function update(
   action: OperationAction,
   rest?: Partial<OperationUpdate>,
 ): OperationUpdate {
-  const built: OperationUpdate = { Type: operation.type, Action: action, Id: operation.id };
+  const built: OperationUpdate = { Type: operation.type, Action: action, Id: operation.key };
   if (operation.scope.parentId !== undefined) built.ParentId = operation.scope.parentId;
   built.SubType = operation.subType;
   if (rest !== undefined) Object.assign(built, rest);

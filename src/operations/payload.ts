@@ -27,15 +27,15 @@ export function encodeResult(
 ): EncodedResult | Promise<EncodedResult> {
   if (serdes !== undefined) return encodeWith(serdes, operation, value);
   try {
-    return operation.execution.codec.roundTrip(value);
+    return operation.ledger.roundTrip(value);
   } catch (error) {
     return serdesFailed(operation, "Serialization", error);
   }
 }
 
 async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value: unknown): Promise<EncodedResult> {
-  const payload = await serializeWith(serdes, operation, value);
-  return { payload, value: await deserializeWith(serdes, operation, payload) };
+  const text = await serializeWith(serdes, operation, value);
+  return { payload: operation.ledger.wrap(text), value: await deserializeWith(serdes, operation, text) };
 }
 
 /**
@@ -47,7 +47,7 @@ export function decodeResult(
   payload: string | undefined,
   serdes: AnySerdes | undefined,
 ): unknown {
-  if (serdes !== undefined) return deserializeWith(serdes, operation, payload);
+  if (serdes !== undefined) return deserializeWith(serdes, operation, operation.ledger.unwrap(payload));
   try {
     return operation.execution.codec.decode(payload);
   } catch (error) {
@@ -106,7 +106,7 @@ export function isTooLarge(payload: string | undefined, maxBytes: number): paylo
 /** The error of an operation whose result the service would refuse. */
 export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
   const name = operation.name === undefined ? operation.path : `"${operation.name}" (${operation.path})`;
-  const limit = operation.execution.settings.quotas.payloadBytes;
+  const limit = operation.ledger.maxPayloadBytes;
   const error = new DurableError(
     "ERR_PAYLOAD_TOO_LARGE",
     `The ${what} of ${operation.subType} ${name} is ${Buffer.byteLength(payload)} bytes; the service takes ${limit}. ` +

@@ -7,6 +7,7 @@ import type { Demand } from "../execution/quota-watch.ts";
 import type { Scope } from "../execution/scope.ts";
 import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
 import type { CompletionConfig } from "./completion.ts";
+import { isRecorded } from "./operation.ts";
 
 /** What a map or parallel is, as far as its operations go. */
 export interface FanOutSize {
@@ -46,7 +47,7 @@ export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize)
   const left = execution.quotas.operationsLeft;
   const needed = 1 + operationsOf(itemsNeeded(size), size);
   if (onExceed === "off" || needed <= left) return undefined;
-  if (execution.state.has(operationId(scope.peekPath()))) return undefined;
+  if (!scope.ledger.countsOperations || isRecorded(scope.ledger, scope.peekPath())) return undefined;
   const message = describeExcess(size, needed, left, quota);
   // Nobody knows whether FLAT items make operations at all.
   if (onExceed === "error" && (size.nesting === "NESTED" || size.batchItems !== undefined)) {

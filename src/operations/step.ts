@@ -10,6 +10,7 @@ import { park } from "../execution/suspension.ts";
 import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
 import { checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
+import { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import { checkedTimeout, runBounded, type StepFunc } from "./step-run.ts";
@@ -68,6 +69,7 @@ export async function runStep<T>(
   name: string | undefined,
   body: StepFunc<T>,
   config: StepConfig<T> = NO_CONFIG,
+  attention = new Attention(),
   shownName?: string,
 ): Promise<T> {
   if (config !== NO_CONFIG) checkConfig(name, config);
@@ -85,7 +87,7 @@ export async function runStep<T>(
       case "throw":
         throw DurableOperationError.fromErrorObject(decision.error);
       case "wait":
-        record = await untilReady(operation, decision.record);
+        record = await untilReady(operation, decision.record, attention);
         continue;
       case "give up attempt": {
         const error = new StepInterruptedError(operation.id, name);
@@ -103,13 +105,10 @@ export async function runStep<T>(
 }
 
 /** Of a step without settings: nothing to check. */
-export const NO_CONFIG = {};
+const NO_CONFIG = {};
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID` */
-export function checkConfig<T>(
-  name: string | undefined,
-  { retryStrategy, semantics, serdes, timeout }: StepConfig<T>,
-): void {
+function checkConfig<T>(name: string | undefined, { retryStrategy, semantics, serdes, timeout }: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
   checkFunction(operation, "retryStrategy", retryStrategy);
   checkOneOf(operation, "semantics", semantics, Object.values(StepSemantics));
@@ -124,13 +123,12 @@ async function runBody<T>(
   attempt: number,
   startTimestamp: Date | undefined,
 ): Promise<AttemptEnd> {
-  const { execution } = operation;
   try {
     const code = () => runBounded(operation, attempt, body, config.timeout);
     const result = await runUserCode(operation, attempt, startTimestamp, code);
     const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
     const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
-    if (!isTooLarge(payload, execution.settings.quotas.payloadBytes)) return { end: "succeed", payload, value };
+    if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
     const thrown = payloadTooLarge(operation, "result", payload);
     return { end: "fail", error: toRecordedError(thrown), thrown };
   } catch (error) {
@@ -139,7 +137,7 @@ async function runBody<T>(
 }
 
 /** Asks the strategy. A strategy that throws fails the step with its own error. */
-export function decideFailure(
+function decideFailure(
   thrown: unknown,
   attempt: number,
   strategy: RetryStrategy | undefined,

@@ -12,6 +12,7 @@ import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts
 import type { Scope } from "../execution/scope.ts";
 import { type CreateCallbackConfig, createCallback, rawText } from "./callback.ts";
 import { childResultFormat, runChild } from "./child.ts";
+import { Attention } from "./durable-promise.ts";
 import { deserializeWith } from "./payload.ts";
 import { runStep } from "./step.ts";
 
@@ -51,7 +52,9 @@ export async function runWaitForCallback<T>(
       const [result, id] = await createCallback<string>(execution, inner, undefined, callback, shown("callback"));
       const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });
       const retrying = retryStrategy === undefined ? {} : { retryStrategy };
-      await runStep(execution, inner, undefined, submit, retrying, shown("submitter"));
+      const attention = new Attention();
+      attention.attract();
+      await runStep(execution, inner, undefined, submit, retrying, attention, shown("submitter"));
       return result;
     },
   });

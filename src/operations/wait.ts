@@ -2,7 +2,7 @@ import { checkedSeconds, type Duration, durationToSeconds } from "../core/time.t
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { type DurablePromise, underWay } from "./durable-promise.ts";
+import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
 
@@ -13,12 +13,11 @@ export function beginWait(
   name: string | undefined,
   duration: Duration,
 ): DurablePromise<void> {
-  let wait: ExternalOperation | undefined;
-
+  const attention = new Attention();
   const run = async (): Promise<void> => {
     const operation = claim(execution, scope, { type: "WAIT", subType: "Wait", name });
     if (operation === undefined) return park();
-    wait = new ExternalOperation(operation);
+    const wait = new ExternalOperation(operation, attention);
     const what = name === undefined ? "duration of a wait" : `duration of wait "${name}"`;
     // A wait that is recorded already was good enough for the service.
     const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
@@ -26,5 +25,5 @@ export function beginWait(
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };
 
-  return underWay(run(), scope, () => wait?.await());
+  return underWay(run(), attention);
 }

@@ -1,5 +1,13 @@
 import { createCodec } from "../codec/codec.ts";
-import { isStoredOutcomes, type Outcome, readOutcomes, type StoredOutcomes, storeOutcomes } from "../codec/outcomes.ts";
+import {
+  inOrder,
+  lastOutcomes,
+  readOutcomes,
+  readStoredBatch,
+  type StoredBatch,
+  writeBatch,
+  writtenAgain,
+} from "../codec/outcomes.ts";
 import { BATCH_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
@@ -121,17 +129,18 @@ class Search implements FailedItems {
 
   /** Takes out what did not succeed; a batch is tried again unless all of it did. */
   #batches(operations: readonly Operation[]): boolean {
-    const before = this.failedCount;
     const byName = new Map(operations.map((operation) => [operation.Name, operation]));
     const batches = operations
       .filter(({ SubType }) => SubType === BATCH_SUBTYPE)
-      .map((batch) => [batch, ...partsOf(batch, byName)].map((operation) => new BatchRecord(operation)));
-    for (const records of batches) for (const { failedCount } of records) this.failedCount += failedCount;
-    if (this.failedCount === before) return false;
-    for (const [batch, ...parts] of batches) {
-      if (batch === undefined || isComplete([batch, ...parts])) continue;
-      this.retried.set(batch.id, batch.withoutFailures());
-      for (const part of parts) if (part.failedCount > 0) this.payloads.set(part.id, part.withoutFailures());
+      .map((batch) => new RecordedBatch(batch, [...partsOf(batch, byName)]));
+    const failedCount = batches.reduce((sum, batch) => sum + batch.failedCount, 0);
+    if (failedCount === 0) return false;
+    this.failedCount += failedCount;
+    for (const batch of batches) {
+      if (batch.isComplete) continue;
+      const [own, ...parts] = batch.payloads();
+      if (own !== undefined) this.retried.set(own.id, own.payload);
+      for (const { id, payload } of parts) this.payloads.set(id, payload);
     }
     return true;
   }
@@ -160,8 +169,9 @@ const isFanOut = ({ SubType: subType }: Operation): boolean => subType === "Map"
 const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
 const hasEnded = ({ Status: status }: Operation): boolean => status === "SUCCEEDED" || status === "FAILED";
 
-// Both read every format.
+// It reads every format.
 const json = createCodec("json");
+const compact = createCodec("compact");
 const typed = createCodec("typed");
 
 function* partsOf(batch: Operation, byName: ReadonlyMap<string | undefined, Operation>): Generator<Operation> {
@@ -172,55 +182,56 @@ function* partsOf(batch: Operation, byName: ReadonlyMap<string | undefined, Oper
   }
 }
 
-/** What one operation of a batch keeps. */
-class BatchRecord {
-  readonly id: string;
-  readonly outcomes: (Outcome | undefined)[] = [];
-  readonly failedCount: number = 0;
-  readonly count: number;
-  readonly #payload: string | undefined;
-  readonly #stored: StoredOutcomes | undefined;
+/** What the operations of a batch keep. */
+class RecordedBatch {
+  readonly failedCount: number;
+  /** Whether all items have succeeded. */
+  readonly isComplete: boolean;
+  readonly #operations: readonly Operation[];
+  readonly #logs: readonly (StoredBatch | undefined)[];
+  readonly #succeeded: readonly boolean[];
 
   /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
-  constructor({ Id: id, Name: name, StepDetails: details }: Operation) {
-    this.id = id as string;
-    const range = recordedRange(name);
-    this.count = range === undefined ? 0 : range.last - range.first + 1;
-    this.#payload = details?.Result;
-    if (!this.#payload) return;
-    const stored = json.decode(this.#payload);
-    if (!isStoredOutcomes(stored)) return;
-    this.#stored = stored;
-    readOutcomes(stored, this.outcomes);
-    this.failedCount = this.outcomes.filter((outcome) => outcome?.mark === "F").length;
+  constructor(own: Operation, parts: readonly Operation[]) {
+    this.#operations = [own, ...parts];
+    this.#logs = this.#operations.map(({ StepDetails: details }) =>
+      details?.Result ? readStoredBatch(json.decode(details.Result)) : undefined,
+    );
+    const [ownLog, ...partLogs] = this.#logs;
+    const outcomes = lastOutcomes(
+      inOrder(
+        ownLog,
+        partLogs.filter((log) => log !== undefined),
+      ),
+    );
+    this.failedCount = outcomes.filter((outcome) => outcome?.mark === "F").length;
+    this.#succeeded = outcomes.map((outcome) => outcome !== undefined && "STUR".includes(outcome.mark));
+    const range = recordedRange(own.Name);
+    this.isComplete = range !== undefined && this.#succeeded.filter(Boolean).length > range.last - range.first;
   }
 
-  /** The payload, in the dialect in which it was: the `typed` codec keeps everything that the others keep. */
-  withoutFailures(): string {
-    const length = this.#stored?.statuses.length ?? this.count;
-    const kept = Array.from({ length }, (_, index) => {
-      const outcome = this.outcomes[index];
-      return outcome?.mark === "F" || outcome?.mark === "-" ? undefined : outcome;
+  /** What is left of each operation's payload without the items that did not succeed: these begin anew. */
+  payloads(): { id: string; payload: string }[] {
+    return this.#operations.map(({ Id: id }, at) => {
+      const log = this.#logs[at];
+      const { parts, fingerprint, names } = log ?? {};
+      const outcomes = log === undefined ? [] : readOutcomes(log);
+      const kept = outcomes.map((outcome, index) =>
+        outcome !== undefined && this.#succeeded[index] ? writtenAgain(outcome, payloadOf) : undefined,
+      );
+      const members = {
+        ...(parts === undefined ? {} : { parts }),
+        ...(fingerprint === undefined ? {} : { fingerprint }),
+        ...(names === undefined ? {} : { names }),
+      };
+      return { id: id as string, payload: compact.pack(writeBatch(kept, members)) };
     });
-    const { parts, fingerprint } = this.#stored ?? {};
-    const stored: StoredOutcomes = {
-      ...storeOutcomes(kept, length),
-      ...(parts === undefined ? {} : { parts }),
-      ...(fingerprint === undefined ? {} : { fingerprint }),
-    };
-    return (this.#payload?.startsWith("{") ? json : typed).encode(stored) as string;
   }
 }
 
-/** Whether all items of a batch have succeeded. */
-function isComplete(records: readonly BatchRecord[]): boolean {
-  const succeeded = new Set<number>();
-  for (const { outcomes } of records) {
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome?.mark === "S" || outcome?.mark === "U") succeeded.add(index);
-    }
-  }
-  return succeeded.size === records[0]?.count;
+/** The first form kept what the `typed` codec keeps as it is: only that codec writes it again. */
+function payloadOf(value: unknown): string | undefined {
+  return typed.roundTripPlain(value).payload;
 }
 
 /** The items that failed, by what is kept of the result; undefined where nobody but the user's serdes can read it. */

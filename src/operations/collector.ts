@@ -1,6 +1,6 @@
-import { DurableError } from "../../core/errors.ts";
-import { Batch, type BatchItem } from "../batch-result.ts";
-import { BatchItemStatus, type CompletionReason } from "../completion.ts";
+import { DurableError } from "../core/errors.ts";
+import { Batch, type BatchItem } from "./batch-result.ts";
+import { BatchItemStatus, type CompletionReason } from "./completion.ts";
 
 /** An item that has ended. */
 export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
@@ -13,8 +13,8 @@ export interface ReduceCollect<TResult, TReduced> {
 }
 
 /**
- * What the result of a batched map holds.
- * - `all`: every item, as without batches. The default.
+ * What the result of a map holds.
+ * - `all`: every item. The default.
  * - `failures`: the items that failed (and those that had not ended), and how many succeeded.
  * - `{ reduce, initial }`: as `failures`, and one value made of all results.
  */
@@ -48,10 +48,6 @@ export class Collector<T> {
   constructor(collect: Collect = "all") {
     this.#collect = collect;
     if (typeof collect === "object") this.#reduced = collect.initial;
-  }
-
-  get running(): number {
-    return this.#started.size;
   }
 
   started(index: number): void {

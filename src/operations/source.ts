@@ -1,4 +1,4 @@
-import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import { UnrecoverableExecutionError } from "../core/errors.ts";
 
 /** Items that are read once, in order: a generator, a file's lines, a paged interface. */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;
@@ -32,8 +32,10 @@ export class ArraySource implements ItemSource {
   }
 
   read(count: number): ItemSlice {
-    const values = this.#items.slice(this.#position, this.#position + count);
-    this.#position += values.length;
+    const end = Math.min(this.total, this.#position + count);
+    const isAll = this.#position === 0 && end === this.#items.length;
+    const values = isAll ? this.#items : this.#items.slice(this.#position, end);
+    this.#position = end;
     return { values, fingerprint: undefined };
   }
 
@@ -66,7 +68,7 @@ export class StreamSource implements ItemSource {
       else values.push(value);
     }
     this.#position += values.length;
-    return { values, fingerprint: fingerprintOf(values) };
+    return { values, fingerprint: digestOf(values) };
   }
 
   close(): void {
@@ -77,8 +79,8 @@ export class StreamSource implements ItemSource {
   }
 }
 
-/** 16 hex digits made of the items' JSON. Throws what `JSON.stringify` throws. */
-function fingerprintOf(values: readonly unknown[]): string {
+/** 16 hex digits made of the values' JSON. Throws what `JSON.stringify` throws. */
+export function digestOf(values: readonly unknown[]): string {
   return process.getBuiltinModule("node:crypto").hash("md5", JSON.stringify(values), "hex").slice(0, 16);
 }
 

@@ -1,0 +1,84 @@
+import type { Codec } from "../../codec/codec.ts";
+import { inOrder, type Outcome, readOutcomes, readStoredBatch, type StoredBatch } from "../../codec/outcomes.ts";
+import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import type { WireOperation } from "../../core/wire.ts";
+
+/** What one payload of a batch says. */
+export interface Log {
+  /** Whether it is that of the batch's own operation. */
+  readonly isOwn: boolean;
+  readonly outcomes: readonly (Outcome | undefined)[];
+  readonly due: NonNullable<StoredBatch["due"]>;
+  readonly atMs: number | undefined;
+}
+
+/** What is recorded of a batch. */
+export interface RecordedLogs {
+  /** In the order in which later ones win. */
+  readonly logs: readonly Log[];
+  readonly parts: number;
+  /** The process ended between the next part's START and its end. */
+  readonly isNextPartBegun: boolean;
+  /** A part has said that nothing more comes. */
+  readonly isLast: boolean;
+  readonly fingerprint: string | undefined;
+  readonly names: string | undefined;
+}
+
+/**
+ * Reads what is recorded of a batch; `takePart` hands out the parts, by their number from 1.
+ * @throws UnrecoverableExecutionError `ERR_PAYLOAD_UNREADABLE`
+ */
+export function readLogs(
+  own: WireOperation,
+  takePart: (part: number) => WireOperation | undefined,
+  codec: Codec,
+): RecordedLogs {
+  const ownStored = read(own, codec);
+  const known = ownStored?.parts ?? 0;
+  const parts: StoredBatch[] = [];
+  let isNextPartBegun = false;
+  for (;;) {
+    const part = takePart(parts.length + 1);
+    isNextPartBegun = part?.Status === "STARTED";
+    if (part === undefined || isNextPartBegun) break;
+    const stored = read(part, codec);
+    if (stored === undefined) throw unreadable(own.Name, `its part ${parts.length + 1} is empty`);
+    parts.push(stored);
+  }
+  if (parts.length < known) throw unreadable(own.Name, `it has ${known} parts, and ${parts.length} of them are there`);
+  const stored = inOrder(ownStored, parts);
+  return {
+    logs: stored.map((log) => ({
+      isOwn: log === ownStored,
+      outcomes: readOutcomes(log),
+      due: log.due ?? [],
+      atMs: log.atMs,
+    })),
+    ...{ parts: parts.length, isNextPartBegun },
+    isLast: parts.some(({ isLast }) => isLast === true),
+    fingerprint: stored.find(({ fingerprint }) => fingerprint !== undefined)?.fingerprint,
+    names: stored.find(({ names }) => names !== undefined)?.names,
+  };
+}
+
+function read({ Name: name, StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
+  if (!details?.Result) return undefined;
+  let value: unknown;
+  try {
+    value = codec.decode(details.Result);
+  } catch (error) {
+    throw unreadable(name, error instanceof Error ? error.message : String(error));
+  }
+  const stored = readStoredBatch(value);
+  if (stored === undefined) throw unreadable(name, "it is not what a batch writes");
+  return stored;
+}
+
+function unreadable(name: string | undefined, why: string): UnrecoverableExecutionError {
+  return new UnrecoverableExecutionError(
+    "ERR_PAYLOAD_UNREADABLE",
+    `What is recorded of batch "${name}" cannot be read: ${why}. It was written by another version or by a map with ` +
+      "other settings, or it was damaged.",
+  );
+}

@@ -1,0 +1,86 @@
+import type { Codec } from "../../codec/codec.ts";
+import { type OperationId, operationId } from "../../core/ids.ts";
+import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
+import type { Coalescer } from "../coalescer.ts";
+import type { RecordedState } from "../state.ts";
+import type { ArmedTimer, Timers } from "../timers.ts";
+import type { Ledger, RecordKey } from "./ledger.ts";
+
+export interface ServiceLedgerOptions {
+  readonly state: RecordedState;
+  readonly coalescer: Coalescer;
+  readonly timers: Timers;
+  readonly codec: Codec;
+  /** Bytes of one payload that the service takes. */
+  readonly maxPayloadBytes: number;
+  /** The START of a new operation may be left to what follows. */
+  readonly elidesStarts: boolean;
+}
+
+/** The ledger in which each record is an operation at the service. */
+export class ServiceLedger implements Ledger {
+  readonly key = operationId;
+  readonly maxPayloadBytes: number;
+  readonly outside: Ledger = this;
+  readonly countsOperations = true;
+  readonly group = undefined;
+  readonly #options: ServiceLedgerOptions;
+
+  constructor(options: ServiceLedgerOptions) {
+    this.#options = options;
+    this.maxPayloadBytes = options.maxPayloadBytes;
+  }
+
+  has(key: RecordKey): boolean {
+    return this.#options.state.has(key as OperationId);
+  }
+
+  peek(key: RecordKey): WireOperation | undefined {
+    return this.#options.state.peek(key as OperationId);
+  }
+
+  take(key: RecordKey): WireOperation | undefined {
+    return this.#options.state.take(key as OperationId);
+  }
+
+  start(update: OperationUpdate, isNew: boolean): void {
+    const { coalescer, elidesStarts } = this.#options;
+    // The service knows of an operation that is tried again, and waits for its START.
+    if (isNew && elidesStarts) coalescer.hold(update);
+    else coalescer.enqueue(update);
+  }
+
+  record(update: OperationUpdate, recorded?: () => void): void {
+    this.#options.coalescer.enqueue(update, recorded);
+  }
+
+  secured(): undefined {}
+
+  watch(key: RecordKey, listener: (operation: WireOperation) => void): void {
+    this.#options.state.watch(key as OperationId, listener);
+  }
+
+  unwatch(key: RecordKey): void {
+    this.#options.state.unwatch(key as OperationId);
+  }
+
+  arm(_key: RecordKey, dueMs: number): ArmedTimer {
+    return this.#options.timers.arm(dueMs);
+  }
+
+  roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
+    return this.#options.codec.roundTrip(value);
+  }
+
+  wrap(text: string | undefined): string | undefined {
+    return text;
+  }
+
+  unwrap(payload: string | undefined): string | undefined {
+    return payload;
+  }
+
+  addressOf(key: RecordKey): OperationId {
+    return key as OperationId;
+  }
+}

@@ -1,0 +1,391 @@
+import type { Outcome } from "../../codec/outcomes.ts";
+import type { OperationId, OperationPath } from "../../core/ids.ts";
+import type { WireOperation } from "../../core/wire.ts";
+import type { Scope } from "../scope.ts";
+import type { ArmedTimer } from "../timers.ts";
+import { BatchLog, type ItemMarks } from "./batch-log.ts";
+import type { Kept } from "./kept.ts";
+import { itemPath, Page } from "./page.ts";
+import type { ServiceLedger } from "./service-ledger.ts";
+import type { SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
+import { wakeTime } from "./wake-time.ts";
+
+/** More than this of what a RETRY would carry goes to a part, which is never written again. */
+const MAX_RETRY_BYTES = 32 * 1024;
+/** What RETRYs have written again and again goes to a part once that was so many characters in all. */
+const MAX_REWRITTEN = 16 * 1024;
+/** Bytes around one record in the payload of an operation, about. */
+const FRAME_BYTES = 512;
+
+export interface SharedLedgerOptions {
+  /** The context of the map. */
+  readonly scope: Scope;
+  /** The path of the batch's own operation, and its name. */
+  readonly path: OperationPath;
+  readonly name: string;
+  /** Index of its first item, and how many it has. */
+  readonly first: number;
+  readonly count: number;
+  /** Bytes that one operation may hold. */
+  readonly maxBytes: number;
+  /** An item keeps more than is allowed: the map has to end. */
+  readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
+}
+
+/**
+ * The records of a batch's items, which share one operation. They are kept in memory, and written together.
+ *
+ * L1  A flush writes RETRY if something waits for a known time or work is left, and a part if something has changed and
+ *     nothing waits for a time, or if the own operation is pending. Nothing of it keeps an item from going on.
+ * L2  What is in the own operation's payload alone is written again when that is replaced.
+ * L3  When the map is over, what the map has counted is recorded, and a mark for what had begun.
+ */
+export class SharedLedger {
+  readonly service: ServiceLedger;
+  readonly first: number;
+  readonly count: number;
+  readonly maxPayloadBytes: number;
+  readonly #all: SharedLedgers;
+  readonly #host: SharedLedgersHost;
+  readonly #options: SharedLedgerOptions;
+  readonly #log: BatchLog;
+  readonly #pages = new Map<number, Page>();
+  /** Outcomes of earlier invocations that the map has not asked for. */
+  #outcomes: (Outcome | undefined)[] = [];
+  /** What has changed and is not written, in the order of the last change. */
+  readonly #dirty = new Set<Kept>();
+  /** What the own operation's payload holds and no part does. */ // L2
+  readonly #inOwn = new Set<Kept>();
+  /** What waits for a time; of what somebody asks for there is a timer, as soon as the time is known. */
+  readonly #waiting = new Set<Kept>();
+  readonly #armed = new Map<Kept, ArmedTimer | undefined>();
+  readonly #counted = new Set<number>();
+  #unwritten = 0;
+  #tooLong: ArmedTimer | undefined;
+  #rewritten = 0;
+  #securing: Promise<void> | undefined;
+  #acknowledgements: (() => void)[] = [];
+
+  constructor(all: SharedLedgers, options: SharedLedgerOptions) {
+    this.#all = all;
+    this.#host = all.host;
+    this.#options = options;
+    this.service = all.host.service;
+    this.first = options.first;
+    this.count = options.count;
+    const { scope, path, name, maxBytes } = options;
+    this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#isReady() });
+    this.maxPayloadBytes = Math.max(maxBytes / 2, maxBytes - options.count - FRAME_BYTES);
+  }
+
+  /** The id of the batch's own operation. */
+  get id(): OperationId {
+    return this.#log.id;
+  }
+
+  /** What the items are, as it was recorded or is to be. */
+  get marks(): ItemMarks {
+    return this.#log.marks;
+  }
+
+  set marks(marks: ItemMarks) {
+    this.#log.marks = marks;
+  }
+
+  /** Characters of what was written of it in this invocation. */
+  get size(): number {
+    return this.#log.size;
+  }
+
+  /** Whether nothing more can be recorded: what has not ended never runs. */
+  get isClosed(): boolean {
+    return this.#log.state === "ended";
+  }
+
+  /** Takes over what is recorded of the batch. @throws UnrecoverableExecutionError when that cannot be read */
+  restore(record: WireOperation): void {
+    for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
+      if (isOwn) for (const kept of this.#waiting) kept.takeTime(undefined, 0);
+      for (let index = 0; index < Math.min(outcomes.length, this.count); index++) {
+        const outcome = outcomes[index];
+        if (outcome !== undefined) this.#restoreItem(index, outcome, isOwn);
+      }
+      for (const [index, path, leftMs] of due) this.#pages.get(index)?.restoreTime(path, leftMs, atMs);
+    }
+    const isPending = this.#log.state === "pending";
+    const nowMs = Date.now();
+    for (const kept of this.#waiting) {
+      kept.isCovered = isPending;
+      if (!isPending && kept.dueMs === undefined) kept.dueMs = nowMs + kept.leftMs;
+    }
+  }
+
+  #restoreItem(index: number, outcome: Outcome, isOwn: boolean): void {
+    const { mark, records } = outcome;
+    this.#outcomes[index] = outcome;
+    const payloadOf = (value: unknown) => this.roundTrip(value).payload;
+    if (records === undefined) {
+      this.#pages.get(index)?.clear();
+      this.#pages.delete(index);
+    } else {
+      for (const kept of this.page(index).restore(records, payloadOf)) {
+        if (isOwn) this.#inOwn.add(kept);
+        if (kept.waits) this.#waiting.add(kept);
+      }
+    }
+    if (mark === "K" || mark === "-" || (mark !== "R" && (!isOwn || this.isClosed))) return;
+    const end = this.page(index).restoreEnd(outcome, payloadOf);
+    if (isOwn) this.#inOwn.add(end);
+  }
+
+  /** What an earlier invocation recorded of an item, unless that is only some of its operations; to be asked once. */
+  takeOutcome(index: number): Outcome | undefined {
+    const outcome = this.#outcomes[index];
+    this.#outcomes[index] = undefined;
+    return outcome?.mark === "K" ? undefined : outcome;
+  }
+
+  /** Whether an earlier invocation recorded the end of an item. */
+  hasEnded(index: number): boolean {
+    return this.#counted.has(index);
+  }
+
+  /** Items whose end the map has counted. */
+  get endedCount(): number {
+    return this.#counted.size;
+  }
+
+  /** Its first item begins; false when it has begun in an earlier invocation. */
+  begin(): boolean {
+    this.#all.add(this);
+    return this.#log.begin();
+  }
+
+  /** The ledger of an item's operations, and of its own end. `index` counts from the batch's first item. */
+  page(index: number): Page {
+    let page = this.#pages.get(index);
+    if (page === undefined) {
+      page = new Page(this, index, itemPath(this.#options.scope.path as OperationPath, this.first + index));
+      this.#pages.set(index, page);
+    }
+    return page;
+  }
+
+  /** Items that have ended and are not written. */
+  get unwritten(): number {
+    return this.#log.isLeft ? 0 : this.#unwritten;
+  }
+
+  /** When its own operation makes the service begin the next invocation; epoch milliseconds. */
+  get wakesMs(): number {
+    return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** The map has counted the end of an item. Whether all items have ended. */
+  counts(index: number): boolean {
+    this.#counted.add(index);
+    return this.#counted.size === this.count;
+  }
+
+  changed(kept: Kept): void {
+    if (this.isClosed) return;
+    this.#inOwn.delete(kept);
+    this.#dirty.delete(kept);
+    this.#dirty.add(kept);
+  }
+
+  ended(end: Kept): void {
+    if (this.isClosed) return;
+    this.#unwritten++;
+    this.#dirty.add(end);
+    const { timers, settings } = this.#host;
+    this.#tooLong ??= timers.at(Date.now() + settings.checkpoint.maxUnrecordedMs, () => {
+      this.#tooLong = undefined;
+      if (this.#unwritten > 0 && this.#armed.size > 0) this.writePart();
+    });
+  }
+
+  forget(kept: Kept): void {
+    this.#dirty.delete(kept);
+    this.#inOwn.delete(kept);
+    this.stopsWaiting(kept);
+  }
+
+  beginsToWait(kept: Kept): void {
+    this.#waiting.add(kept);
+  }
+
+  stopsWaiting(kept: Kept): void {
+    if (!this.#waiting.delete(kept)) return;
+    this.#disarm(kept);
+  }
+
+  arm(kept: Kept): ArmedTimer {
+    if (this.#waiting.has(kept) && !this.isClosed) this.#armed.set(kept, this.#timerOf(kept));
+    return { cancel: () => this.#disarm(kept) };
+  }
+
+  #disarm(kept: Kept): void {
+    this.#armed.get(kept)?.cancel();
+    this.#armed.delete(kept);
+  }
+
+  #timerOf(kept: Kept): ArmedTimer | undefined {
+    if (kept.dueMs === undefined) return undefined;
+    return this.#host.timers.at(kept.dueMs, () => kept.page.completeTimer(kept));
+  }
+
+  /** The own operation may be written again: from now on the time of what it held back passes. */
+  #isReady(): void {
+    const nowMs = Date.now();
+    for (const kept of this.#waiting) {
+      kept.isCovered = false;
+      if (kept.dueMs !== undefined) continue;
+      kept.dueMs = nowMs + kept.leftMs;
+      if (this.#armed.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
+    }
+  }
+
+  /** Calls back in this turn of the event loop, or in the next one if this one lasts too long. */
+  acknowledge(recorded: () => void): void {
+    if (this.#acknowledgements.length === 0 && !this.#host.turn.isLong) {
+      recorded();
+      return;
+    }
+    this.#acknowledgements.push(recorded);
+    if (this.#acknowledgements.length > 1) return;
+    setImmediate(() => {
+      const waiting = this.#acknowledgements;
+      this.#acknowledgements = [];
+      if (this.#host.isOver()) return;
+      for (const acknowledged of waiting) acknowledged();
+    });
+  }
+
+  /** A payload that is JSON, or of the codec's own where JSON does not do; never packed for its size. */
+  roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
+    return this.#host.codec.roundTripPlain(value);
+  }
+
+  isOverfull(page: Page, bytes: number, maxBytes: number): void {
+    if (!this.isClosed) this.#options.onOverfull(this.first + page.index, bytes, maxBytes);
+  }
+
+  /** Resolves when all that has changed so far is recorded; what is asked for in one turn is written together. */
+  secured(): Promise<void> {
+    this.#securing ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#securing = undefined;
+        if (this.#host.isOver() || this.isClosed || this.#log.isLeft) return;
+        if (this.#dirty.size > 0) this.writePart(resolve);
+        else resolve();
+      });
+    });
+    return this.#securing;
+  }
+
+  /** Writes what has changed to a part. */
+  writePart(recorded?: () => void): void {
+    const entries = [...this.#dirty];
+    this.#log.append(entries, recorded);
+    this.#isWritten(entries);
+  }
+
+  /** Writes before the invocation ends; whether there was anything. `isLeft`: work is left for the next one. */ // L1
+  flush(isLeft: boolean): boolean {
+    if (this.#log.isLeft || this.isClosed) {
+      this.#all.remove(this);
+      return false;
+    }
+    const nowMs = Date.now();
+    const waiting = [...this.#armed.keys()].filter(({ dueMs }) => dueMs !== undefined);
+    const isDirty = this.#dirty.size > 0;
+    if (this.#log.state === "pending") {
+      if (isDirty) this.writePart();
+      const uncovered = waiting.filter(({ isCovered, dueMs = 0 }) => !isCovered && dueMs < this.#log.wakesMs);
+      const continues = uncovered.length > 0 && this.#host.continueAt(wakeTime(uncovered, nowMs));
+      return isDirty || continues;
+    }
+    if (isLeft && isDirty) this.#retry(nowMs, nowMs);
+    else if (waiting.length > 0) this.#retry(wakeTime(waiting, nowMs), nowMs);
+    else if (isDirty) this.writePart();
+    else return false;
+    return true;
+  }
+
+  #retry(wakeMs: number, nowMs: number): void {
+    const delaySeconds = Math.max(1, Math.ceil((wakeMs - nowMs) / 1_000));
+    const readyMs = nowMs + delaySeconds * 1_000;
+    for (const kept of this.#inOwn) this.#rewritten += kept.size;
+    if (this.#rewritten > MAX_REWRITTEN) this.#moveToParts(({ waits }) => !waits);
+    const payloadNow = () => this.#log.payload([...this.#inOwn, ...this.#dirty], [], { kept: this.#waiting, readyMs });
+    let payload = payloadNow();
+    for (const moves of [({ waits }: Kept) => !waits, () => true]) {
+      if (payload.length <= MAX_RETRY_BYTES && this.#log.fits(payload)) break;
+      this.#moveToParts(moves);
+      payload = payloadNow();
+    }
+    const ends = this.#isWritten([...this.#dirty], this.#inOwn);
+    for (const kept of this.#waiting) kept.isCovered = true;
+    this.#log.retry(payload, delaySeconds, ends);
+  }
+
+  /** Moves entries out of the own operation's payload. What waits may stay: no code has gone on because of it. */
+  #moveToParts(moves: (kept: Kept) => boolean): void {
+    const entries = [...this.#inOwn, ...this.#dirty].filter(moves);
+    if (entries.length > 0) this.#log.append(entries);
+    this.#isWritten(entries);
+    this.#rewritten = 0;
+  }
+
+  /** These entries are written, to the own operation if `own` is given; how many of them are new ends of items. */
+  #isWritten(entries: readonly Kept[], own?: Set<Kept>): number {
+    let ends = 0;
+    for (const kept of entries) {
+      if (this.#dirty.delete(kept) && kept.isEnd) ends++;
+      if (own === undefined) this.#inOwn.delete(kept);
+      else own.add(kept);
+    }
+    this.#unwritten -= ends;
+    if (this.#unwritten === 0) {
+      this.#tooLong?.cancel();
+      this.#tooLong = undefined;
+    }
+    return ends;
+  }
+
+  /** The map is over, or all items have ended: records what was counted. `begun` items were left behind. */ // L3
+  close(begun: readonly number[]): void {
+    if (this.isClosed) return;
+    const entries = [...this.#inOwn, ...this.#dirty].filter(
+      ({ page, isEnd }) => this.#counted.has(page.index) && (isEnd || page.end !== undefined),
+    );
+    const isComplete = this.#counted.size === this.count;
+    if (this.#log.state === "pending") {
+      // When all of them have ended, the parts say so by themselves.
+      if (entries.length > 0 || !isComplete) this.#log.append(entries, undefined, begun, true);
+    } else {
+      const payload = this.#log.payload(entries, begun);
+      if (this.#log.fits(payload)) this.#log.succeed(payload, this.#isWritten(entries));
+      else {
+        this.#log.append(entries);
+        this.#log.succeed(this.#log.payload([], begun), 0);
+      }
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#all.remove(this);
+    this.#log.end();
+    this.#tooLong?.cancel();
+    for (const timer of this.#armed.values()) timer?.cancel();
+    this.#armed.clear();
+    this.#waiting.clear();
+    this.#dirty.clear();
+    this.#inOwn.clear();
+    this.#pages.clear();
+    this.#outcomes = [];
+    this.#unwritten = 0;
+  }
+}

@@ -1,0 +1,105 @@
+import type { Codec } from "../../codec/codec.ts";
+import type { Settings } from "../../core/settings.ts";
+import type { Timers } from "../timers.ts";
+import type { Turn } from "../turn.ts";
+import type { ServiceLedger } from "./service-ledger.ts";
+import type { SharedLedger } from "./shared-ledger.ts";
+
+/** What shared ledgers need of their execution. */
+export interface SharedLedgersHost {
+  readonly service: ServiceLedger;
+  readonly codec: Codec;
+  readonly timers: Timers;
+  readonly turn: Turn;
+  readonly settings: Settings;
+  readonly isOver: () => boolean;
+  /** Makes the service begin the next invocation by then (epoch milliseconds); whether an update was needed for that. */
+  readonly continueAt: (dueMs: number) => boolean;
+}
+
+/**
+ * The shared ledgers of an execution that have not been closed, in the order in which they were opened.
+ *
+ * U1  Items that have ended and are not recorded would run again after a crash: nothing new is admitted while they are as
+ *     many as `checkpoint.maxUnacknowledged` allows. Then the oldest ledgers write what they have.
+ * U2  Whoever is held up by that is told by the execution, whichever map made room.
+ */
+export class SharedLedgers {
+  readonly host: SharedLedgersHost;
+  readonly #open = new Set<SharedLedger>();
+  readonly #listeners = new Set<() => void>();
+  /** Ends of items that are on their way. */
+  #inFlight = 0;
+  #isToldSoon = false;
+
+  constructor(host: SharedLedgersHost) {
+    this.host = host;
+  }
+
+  add(ledger: SharedLedger): void {
+    this.#open.add(ledger);
+  }
+
+  remove(ledger: SharedLedger): void {
+    this.#open.delete(ledger);
+  }
+
+  /** Calls when items may be admitted again, until the returned function is called. */ // U2
+  onRoom(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Whether a further item may begin; if not, room is being made. */ // U1
+  get hasRoom(): boolean {
+    const limit = Math.max(1, this.host.settings.checkpoint.maxUnacknowledged);
+    let unwritten = 0;
+    for (const ledger of this.#open) unwritten += ledger.unwritten;
+    if (unwritten + this.#inFlight < limit) return true;
+    if (this.#inFlight === 0) {
+      for (const ledger of this.#open) {
+        if (ledger.unwritten === 0) continue;
+        ledger.writePart();
+        break;
+      }
+    }
+    // What was written may have been dropped with its map.
+    if (this.#inFlight === 0) this.#tell();
+    return false;
+  }
+
+  /** So many ends are on their way. */
+  left(ends: number): void {
+    this.#inFlight += ends;
+  }
+
+  /** So many ends are recorded. */
+  arrived(ends: number): void {
+    this.#inFlight -= ends;
+    if (ends > 0) this.#tell();
+  }
+
+  /** Once for all that arrives together. */
+  #tell(): void {
+    if (this.#isToldSoon) return;
+    this.#isToldSoon = true;
+    queueMicrotask(() => {
+      this.#isToldSoon = false;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+
+  /** When the first batch that waits at the service makes it begin the next invocation, in epoch milliseconds. */
+  get wakesMs(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { wakesMs } of this.#open) first = Math.min(first, wakesMs);
+    return first;
+  }
+
+  /** Writes all that is not recorded; whether that was anything. `isLeft`: work is left for the next invocation. */
+  flush(isLeft: boolean): boolean {
+    let wrote = false;
+    for (const ledger of [...this.#open]) if (ledger.flush(isLeft)) wrote = true;
+    return wrote;
+  }
+}

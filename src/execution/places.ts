@@ -1,0 +1,39 @@
+import type { Permit } from "../core/semaphore.ts";
+import type { Scope } from "./scope.ts";
+
+/**
+ * The places of branches in the windows of their fan-outs.
+ *
+ * P1  A branch gives way while nothing below it executes and an operation of it is awaited and waits at the service, or
+ *     for a timer. Nothing is released while an acknowledgement is on its way: that counts as executing.
+ * P2  A branch has its place again before its code goes on, the outermost one first.
+ */
+
+/** Gives up the places around `scope`; false when there was none to give. */ // P1
+export function giveWay(from: Scope): boolean {
+  let gave = false;
+  for (let scope: Scope | undefined = from; scope !== undefined && scope.executing === 0; scope = scope.parent) {
+    if (!scope.place?.held) continue;
+    scope.place.lend();
+    gave = true;
+  }
+  return gave;
+}
+
+/** Takes back the places that were given up before code in `scope` goes on; undefined if none is missing. */ // P2
+export function regainPlaces(scope: Scope): Promise<void> | undefined {
+  const lent = outermostLent(scope);
+  return lent === undefined ? undefined : regainAll(scope, lent);
+}
+
+async function regainAll(scope: Scope, first: Permit): Promise<void> {
+  for (let lent: Permit | undefined = first; lent !== undefined; lent = outermostLent(scope)) await lent.regain();
+}
+
+function outermostLent(from: Scope): Permit | undefined {
+  let outermost: Permit | undefined;
+  for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
+    if (scope.place?.lent) outermost = scope.place;
+  }
+  return outermost;
+}

@@ -1,0 +1,466 @@
+import type { Outcome } from "../codec/outcomes.ts";
+import { ChildContextError, DurableError, DurableOperationError, UnrecoverableExecutionError } from "../core/errors.ts";
+import { childPath } from "../core/ids.ts";
+import { type Permit, Semaphore } from "../core/semaphore.ts";
+import type { AnySerdes } from "../core/serdes.ts";
+import type { ErrorObject } from "../core/wire.ts";
+import { callerContext } from "../execution/active.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { SharedLedger } from "../execution/ledger/shared-ledger.ts";
+import { regainPlaces } from "../execution/places.ts";
+import type { Scope } from "../execution/scope.ts";
+import { park } from "../execution/suspension.ts";
+import type { BatchSummary } from "./batch-format.ts";
+import type { Batch } from "./batch-result.ts";
+import { type ChildPlan, childResultFormat, type ResultFormat, recallChild, runChild } from "./child.ts";
+import { Collector, type EndedItem } from "./collector.ts";
+import { BatchItemStatus, Completion } from "./completion.ts";
+import type { Branches, FanOutConfig } from "./fan-out.ts";
+import { type ItemGroup, ItemGroups, placeOf, takeNext } from "./item-groups.ts";
+import { isFinished, isRecorded } from "./operation.ts";
+import { deserializeWith, type EncodedResult } from "./payload.ts";
+import { announceFanOut, type FanOutSize } from "./quota.ts";
+
+export interface BranchRunOptions<T> {
+  readonly size: FanOutSize;
+  readonly branches: Branches;
+  readonly config: FanOutConfig<T>;
+  /** Adds up what the items' own payloads take. */
+  readonly sizes: { itemBytes: number };
+}
+
+/**
+ * One map or parallel at work.
+ *
+ * F1  Branches start in the order of their index, and only when there is room: what waits costs nothing.
+ * F2  `maxConcurrency` bounds branches that are open, `concurrency` those at work: there one that only waits gives way.
+ * F3  Once the policy is satisfied nothing starts, and what still runs is left behind. What earlier invocations recorded
+ *     counts before anything starts, in the order of the index.
+ * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
+ * F5  Near the deadline, and after the invocation has ended, nothing starts.
+ */
+export class BranchRun<T> {
+  readonly #execution: Execution;
+  readonly #scope: Scope;
+  readonly #options: BranchRunOptions<T>;
+  readonly #groups: ItemGroups;
+  readonly #completion: Completion;
+  readonly #collector: Collector<T>;
+  readonly #itemFormat: ResultFormat;
+  /** Groups with items that have not ended, in order; those with items to start come last. */
+  readonly #open = new Set<ItemGroup>();
+  readonly #inCaller = callerContext(); // F4
+  readonly #maxOpen: number;
+  readonly #semaphore: Semaphore;
+  readonly #givesWay: boolean;
+  /** Groups to have read ahead: reading takes time. */
+  readonly #ahead: number;
+  /** Items that could start, and permits that are on their way for them. */
+  #startable = 0;
+  #acquiring = 0;
+  #running = 0;
+  #isReading = false;
+  #over = false;
+  #settle!: { resolve: () => void; reject: (error: unknown) => void };
+
+  constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
+    this.#execution = execution;
+    this.#scope = scope;
+    this.#options = options;
+    const { branches, config, size, sizes } = options;
+    const { source, nameOf, batch } = branches;
+    this.#groups = new ItemGroups(execution, scope, {
+      ...{ name: size.name, source, batch },
+      nameOf: nameOf && ((index, value) => nameOf(index, value) ?? ""),
+      onOverfull: (index, bytes, maxBytes) => this.#fail(itemTooLarge(size.name, index, bytes, maxBytes)),
+    });
+    this.#collector = new Collector(branches.collect);
+    this.#completion = new Completion(source.total, config.completionConfig, (index) => this.#nameOf(index, undefined));
+    const maxConcurrency = Number(config.maxConcurrency);
+    const bound = config.maxConcurrency != null && maxConcurrency > 0 ? Math.ceil(maxConcurrency) : undefined;
+    // F2
+    this.#maxOpen = bound ?? Number.POSITIVE_INFINITY;
+    this.#givesWay = bound === undefined || config.concurrency != null;
+    const permits = config.concurrency ?? bound ?? execution.settings.concurrency;
+    this.#semaphore = new Semaphore(permits, () => this.#pull());
+    this.#ahead = source.total === undefined ? 2 : 1;
+    this.#itemFormat = this.#isBatchedFormat(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
+  }
+
+  /** What items take that have operations of their own; that of batches is known when they are written. */
+  #isBatchedFormat(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
+    if (this.#groups.isBatched) return format;
+    const tally = (encoded: EncodedResult): EncodedResult => {
+      sizes.itemBytes += encoded.payload?.length ?? 0;
+      return encoded;
+    };
+    return {
+      ...format,
+      encode: (operation, result) => {
+        const encoding = format.encode(operation, result);
+        return encoding instanceof Promise ? encoding.then(tally) : tally(encoding);
+      },
+    };
+  }
+
+  /** Whether items share operations. */
+  get isBatched(): boolean {
+    return this.#groups.isBatched;
+  }
+
+  /** Rejects with what a custom policy, a source or a reduction throws. */
+  async run(): Promise<Batch<T>> {
+    const completion = this.#completion;
+    const { source } = this.#options.branches;
+    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, {
+      get total() {
+        return completion.total;
+      },
+      get isTotalKnown() {
+        return source.total !== undefined;
+      },
+      counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
+    });
+    const stopListening = this.#execution.batches.onRoom(() => this.#pull());
+    try {
+      completion.begin();
+      await this.#takeOver();
+      if (!completion.isOver) {
+        await new Promise<void>((resolve, reject) => {
+          this.#settle = { resolve, reject };
+          this.#pull();
+        });
+      }
+      this.#end();
+    } catch (error) {
+      this.#end();
+      return this.#rethrow(error);
+    } finally {
+      leave();
+      stopListening();
+    }
+    return this.#collector.result(completion.reason);
+  }
+
+  /** Collects a finished map or parallel from what is recorded of its items. */
+  async rebuild(summary: Partial<BatchSummary>): Promise<Batch<T>> {
+    this.#over = true;
+    try {
+      if (this.isBatched) await this.#takeOver();
+      else await this.#recallItems(summary.itemStatuses);
+    } catch (error) {
+      return this.#rethrow(error);
+    }
+    this.#groups.close();
+    return this.#collector.result(summary.completionReason ?? this.#completion.reason);
+  }
+
+  /** User code cannot catch that what is recorded is of other items, or of none. */
+  #rethrow(error: unknown): Promise<never> {
+    if (!(error instanceof UnrecoverableExecutionError)) throw error;
+    this.#execution.terminate({ end: "fail", error });
+    return park();
+  }
+
+  /** Counts what earlier invocations recorded of batches. */ // F3
+  async #takeOver(): Promise<void> {
+    const restored = this.#groups.restore();
+    for (const ledger of restored) {
+      const { first, count } = ledger;
+      const { source } = this.#options.branches;
+      if (source.total === undefined) this.#completion.grow(first + count, false);
+      for (let at = 0; at < count; at++) {
+        const outcome = ledger.takeOutcome(at);
+        if (outcome === undefined) continue;
+        this.#started(first + at);
+        if (outcome.mark === "-") continue;
+        const item = this.#itemOf(ledger, at, outcome);
+        this.#count(item instanceof Promise ? await item : item);
+        ledger.counts(at);
+      }
+    }
+  }
+
+  /** The item that a recorded outcome stands for. */
+  #itemOf(ledger: SharedLedger, at: number, { mark, result, error }: Outcome): EndedItem<T> | Promise<EndedItem<T>> {
+    const index = ledger.first + at;
+    const serdes = (this.#options.config.itemSerdes as AnySerdes | undefined) ?? this.#scope.defaultSerdes;
+    switch (mark) {
+      case "F":
+        return failed(index, childError(error ?? {}));
+      case "R": {
+        const place = { path: childPath(this.#scope.path, index + 1), ledger: ledger.page(at) };
+        const plan = { ...this.#planOf(index, undefined), place };
+        return settledItem(index, recallChild(this.#execution, this.#scope, plan));
+      }
+      default: {
+        if (serdes === undefined) {
+          return succeeded<T>(index, (mark === "T" ? this.#execution.codec.decode(result as string) : result) as T);
+        }
+        const owner = { execution: this.#execution, path: childPath(this.#scope.path, index + 1), name: undefined };
+        return deserializeWith(serdes, owner, result as string | undefined).then((value) =>
+          succeeded(index, value as T),
+        );
+      }
+    }
+  }
+
+  // F1, F2, F5
+  #pull(): void {
+    while (!this.#over && !this.#execution.isOver) {
+      this.#read();
+      if (this.#startable <= this.#acquiring) return;
+      if (this.#execution.isClosing) {
+        this.#execution.refuse();
+        return;
+      }
+      if (!this.#semaphore.hasRoom || !this.#mayOpen(this.#acquiring)) return;
+      this.#acquiring++;
+      this.#semaphore.acquire((permit) => this.#start(permit));
+    }
+  }
+
+  /** Whether one more branch may be open, besides so many that are about to be. */
+  #mayOpen(others: number): boolean {
+    if (this.#running + others >= this.#maxOpen) return false;
+    return !this.isBatched || this.#execution.batches.hasRoom;
+  }
+
+  /** Reads items until there are as many as wanted. */
+  #read(): void {
+    while (!this.#isReading && !this.#over && !this.#groups.isAtEnd && this.#startableGroups < this.#ahead) {
+      this.#isReading = true;
+      try {
+        const group = this.#inCaller(() => this.#groups.open());
+        if (group instanceof Promise) {
+          group.then(
+            (read) => {
+              this.#opened(read);
+              if (!this.#over && this.#completion.isOver) this.#settleWell();
+              this.#pull();
+            },
+            (error) => this.#fail(error),
+          );
+        } else this.#opened(group);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+
+  get #startableGroups(): number {
+    let count = 0;
+    for (const { left } of this.#open) if (left > 0) count++;
+    return count;
+  }
+
+  #opened(group: ItemGroup): void {
+    this.#isReading = false;
+    // The map has ended while the source was read.
+    if (this.#over || this.#execution.isOver) return;
+    const { source } = this.#options.branches;
+    const { first, values, ledger, left } = group;
+    this.#completion.grow(
+      source.total ?? Math.max(this.#completion.total, first + values.length),
+      source.total !== undefined,
+    );
+    this.#startable += left;
+    if (left > 0) this.#open.add(group);
+    if (ledger === undefined || ledger.isClosed) return;
+    if (ledger.begin()) this.#groups.notice(ledger, "onOperationStart", { status: "STARTED" });
+    if (left === 0) this.#close(group);
+  }
+
+  #start(permit: Permit): void {
+    this.#acquiring--;
+    const regained = regainPlaces(this.#scope);
+    if (regained === undefined) this.#inCaller(() => this.#begin(permit));
+    else void regained.then(() => this.#inCaller(() => this.#begin(permit)));
+  }
+
+  #begin(permit: Permit): void {
+    const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
+    if (group === undefined) {
+      permit.done();
+      return;
+    }
+    const at = takeNext(group);
+    const index = group.first + at;
+    this.#startable--;
+    this.#running++;
+    group.running.add(at);
+    this.#started(index);
+    const plan = { ...this.#planOf(index, group.values[at]), place: placeOf(group, at) };
+    const running = runChild(this.#execution, group.scope, this.#givesWay ? { ...plan, permit } : plan);
+    void running.then(
+      (value) => this.#ended(group, at, permit, succeeded(index, value as T)),
+      (error) => this.#ended(group, at, permit, failed(index, error)),
+    );
+  }
+
+  #nextGroup(): ItemGroup | undefined {
+    for (const group of this.#open) if (group.left > 0) return group;
+    return undefined;
+  }
+
+  #ended(group: ItemGroup, at: number, permit: Permit, item: EndedItem<T>): void {
+    this.#running--;
+    if (this.#over) {
+      permit.done();
+      return;
+    }
+    group.running.delete(at);
+    const { ledger } = group;
+    try {
+      const isComplete = ledger === undefined ? group.left + group.running.size === 0 : ledger.counts(at);
+      this.#count(item);
+      if (this.#completion.isOver) this.#settleWell();
+      else if (isComplete) this.#close(group);
+    } catch (userError) {
+      this.#fail(userError);
+    }
+    const next = this.#mayPassOn() ? permit.passOn() : undefined;
+    if (next === undefined) permit.done();
+    else {
+      this.#acquiring++;
+      this.#start(next);
+    }
+    this.#pull();
+  }
+
+  /** Whether the place of a branch that has ended may go to the next one at once, without a turn through the queue. */
+  #mayPassOn(): boolean {
+    if (this.#over || this.#execution.isOver || this.#execution.isClosing) return false;
+    this.#read();
+    return this.#startable > this.#acquiring && this.#mayOpen(this.#acquiring);
+  }
+
+  #started(index: number): void {
+    this.#collector.started(index);
+    this.#completion.started(index);
+  }
+
+  /** Throws what a custom policy or a reduction throws. */
+  #count(item: EndedItem<T>): void {
+    this.#collector.ended(item);
+    this.#completion.ended(item.index, item.status);
+  }
+
+  #settleWell(): void {
+    this.#over = true;
+    this.#settle.resolve();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#settle.reject(error);
+  }
+
+  // F3
+  #end(): void {
+    this.#over = true;
+    this.#groups.close();
+    for (const group of this.#open) this.#close(group);
+  }
+
+  /** All items of a group have ended, or the map is over. */
+  #close(group: ItemGroup): void {
+    this.#open.delete(group);
+    const { ledger, running } = group;
+    if (ledger === undefined || ledger.isClosed) return;
+    ledger.close([...running]);
+    this.#options.sizes.itemBytes += ledger.size;
+    this.#groups.notice(ledger, "onOperationEnd", {});
+  }
+
+  #nameOf(index: number, value: unknown): string {
+    const { kind, nameOf } = this.#options.branches;
+    return nameOf?.(index, value) || `${kind === "map" ? "map-item" : "parallel-branch"}-${index}`;
+  }
+
+  #planOf(index: number, value: unknown): ChildPlan {
+    const { kind, run } = this.#options.branches;
+    return {
+      name: this.#nameOf(index, value),
+      subType: kind === "map" ? "MapIteration" : "ParallelBranch",
+      virtual: this.#options.config.nesting === "FLAT" && !this.isBatched,
+      format: this.#itemFormat,
+      body: (inner) => run(index, value, inner),
+    };
+  }
+
+  /** Collects items that have operations of their own; `known` says what became of each, where that was kept. */
+  async #recallItems(known: string | undefined): Promise<void> {
+    const { source } = this.#options.branches;
+    for (let index = 0; ; ) {
+      if (source.total !== undefined && index >= Math.min(source.total, known?.length ?? source.total)) return;
+      const slice = source.read(source.total ?? 1);
+      const { values } = slice instanceof Promise ? await slice : slice;
+      for (const value of values) {
+        const status = known === undefined ? this.#recordedStatus(index) : known[index];
+        if (status === "S" || status === "F") {
+          const place = { path: childPath(this.#scope.path, index + 1), ledger: this.#scope.ledger };
+          const recalled = recallChild(this.#execution, this.#scope, { ...this.#planOf(index, value), place });
+          // Many items are not awaited that need not be.
+          const item = settledItem<T>(index, recalled);
+          this.#started(index);
+          this.#count(item instanceof Promise ? await item : item);
+        } else if (status === "-") this.#started(index);
+        index++;
+      }
+    }
+  }
+
+  /** For summaries written before statuses were kept: what the children's own records say. */
+  #recordedStatus(index: number): "S" | "-" | undefined {
+    const path = childPath(this.#scope.path, index + 1);
+    const { ledger } = this.#scope;
+    if (this.#options.config.nesting !== "FLAT") {
+      const record = ledger.peek(ledger.key(path));
+      if (record === undefined) return undefined;
+      return isFinished(record) ? "S" : "-";
+    }
+    for (let inner = 1; ; inner++) {
+      const at = childPath(path, inner);
+      if (!isRecorded(ledger, at)) return inner === 1 ? undefined : "S";
+      const record = ledger.peek(ledger.key(at));
+      if (record !== undefined && !isFinished(record)) return "-";
+    }
+  }
+}
+
+function settledItem<T>(
+  index: number,
+  recalled: Promise<unknown> | { readonly value: unknown },
+): EndedItem<T> | Promise<EndedItem<T>> {
+  if (!(recalled instanceof Promise)) return succeeded(index, recalled.value as T);
+  return recalled.then(
+    (value) => succeeded<T>(index, value as T),
+    (error) => failed<T>(index, error),
+  );
+}
+
+// A live item has its members in the order in which a payload has them, so that both look the same as JSON.
+function succeeded<T>(index: number, value: T): EndedItem<T> {
+  if (value === undefined) return { index, status: BatchItemStatus.SUCCEEDED };
+  return { result: value, index, status: BatchItemStatus.SUCCEEDED };
+}
+
+function failed<T>(index: number, error: unknown): EndedItem<T> {
+  return { error: error as ChildContextError, index, status: BatchItemStatus.FAILED };
+}
+
+function childError(recorded: ErrorObject): ChildContextError {
+  const original = DurableOperationError.fromErrorObject(recorded);
+  return new ChildContextError(original.message, original);
+}
+
+function itemTooLarge(map: string | undefined, index: number, bytes: number, maxBytes: number): DurableError {
+  const of = map === undefined ? "a map" : `map "${map}"`;
+  return new DurableError(
+    "ERR_ITEM_TOO_LARGE",
+    `Item ${index} of ${of} keeps ${bytes} characters of results while it is under way; an item that shares an operation ` +
+      `may keep ${maxBytes}. Return less from its steps, or give the item operations of its own with "batch: false".`,
+  );
+}
