@@ -250,4 +250,19 @@ export const batchedHandlers: Record<string, RecordedHandler> = {
     await context.wait("after the map", { minutes: 1 });
     return { reason: batch.completionReason, all: batch.all.map(({ index, status }) => [index, status]) };
   },
+
+  // Cut off by its deadlines: each piece of work tells of itself, and the recording's invocations had time for a few.
+  "short of time": (ran) => async (count: number, context) => {
+    const batch = await context.map(
+      "short",
+      indexes(count),
+      async (item, n) => {
+        const one = await item.step("one", flaky(ran, `one ${n}`, n === 1 ? 1 : 0), later(60));
+        const two = await item.step("two", flaky(ran, `two ${n}`, 0));
+        return [one, two];
+      },
+      { maxConcurrency: 2 },
+    );
+    return summary(batch);
+  },
 };

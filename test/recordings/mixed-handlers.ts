@@ -134,19 +134,4 @@ export const mixedHandlers: Record<string, RecordedHandler> = {
     const { answer, condition, scores } = byName;
     return [all[0]?.result === noise(1, length).repeat(2), answer?.result, condition?.result, scores?.result];
   },
-
-  // Cut off by its deadlines: each piece of work tells of itself, and the recording's invocations had time for a few.
-  "short of time": (ran) => async (count: number, context) => {
-    const batch = await context.map(
-      "short",
-      indexes(count),
-      async (item, n) => {
-        const one = await item.step("one", flaky(ran, `one ${n}`, n === 1 ? 1 : 0), later(60));
-        const two = await item.step("two", flaky(ran, `two ${n}`, 0));
-        return [one, two];
-      },
-      { maxConcurrency: 2 },
-    );
-    return summary(batch);
-  },
 };

@@ -55,6 +55,9 @@ export interface Carried {
   readonly updates: number;
 }
 
+/** More than any recording needs. An execution that forgets attempts would go on for ever, since its time is virtual. */
+const MAX_INVOCATIONS = 50;
+
 /** The operations that an engine holds which is given the recording, before anything else happens. */
 export function heldOf(recording: Recording): Operation[] {
   const engine = new LocalEngine({ journal: journalOf({ ...recording, answers: {} }, Date.now()) });
@@ -87,7 +90,9 @@ export async function carryOn(
   };
   const lambda = withRuntime((handlers[handler] as RecordedHandler)(ran), { runtime: { ...runtime, ...runtimeNow } });
   let requests = 0;
-  engine.register("recorded", (event, context) => {
+  let invocations = 0;
+  engine.register("recorded", async (event, context) => {
+    if (++invocations > MAX_INVOCATIONS) throw new Error("the execution does not end");
     const { durableExecutionClient: client } = event;
     const checkpoint = client.checkpoint.bind(client);
     client.checkpoint = async (params) => {

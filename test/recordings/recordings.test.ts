@@ -21,6 +21,9 @@ const recordings = readdirSync(folder).map((file): [string, Recording] => [
 
 const A_DAY_MS = 86_400_000;
 
+/** So long an invocation may wait by itself, in which time the engine's clock stands still. */
+const IN_PROCESS_SECONDS = 2;
+
 /** Operations without their times. */
 const timeless = (operations: readonly unknown[]) =>
   JSON.parse(JSON.stringify(operations, (key, value) => (key.endsWith("Timestamp") ? undefined : value)));
@@ -34,11 +37,10 @@ describe.each(recordings)("%s", (_name, recording) => {
 
   test(`is carried on at once: ${about}`, async () => {
     const carried = await carryOn(recording, { agoMs: 0 });
-    expect(carried).toMatchObject({ result: expected.result, error: expected.error });
+    expect([carried.result, carried.error]).toEqual([expected.result, expected.error]);
     expect(carried.runs).toEqual(expected.runs);
     for (const [label, seconds] of Object.entries(expected.notBefore ?? {})) {
-      expect([label, carried.firstSeconds[label]]).toEqual([label, expect.any(Number)]);
-      expect(carried.firstSeconds[label], label).toBeGreaterThanOrEqual(seconds);
+      expect(carried.firstSeconds[label], label).toBeGreaterThan(seconds - IN_PROCESS_SECONDS);
     }
     if (expected.isFinished) expect(carried.updates).toBe(0);
   });
