@@ -58,7 +58,7 @@ export function readFirstVersion({ statuses, results, errors, kept, parts, finge
 }
 
 function recordOf({ step: path, result, error, attempts }: FirstStep): StoredRecord {
-  const common = { path, unchecked: true } as const;
+  const common = { path, isFirstVersion: true } as const;
   if (attempts !== undefined) return { ...common, status: "PENDING", attempts };
   if (error !== undefined) return { ...common, status: "FAILED", error };
   return { ...common, status: "SUCCEEDED", ...(result === undefined ? {} : { result }) };

@@ -19,8 +19,8 @@ export interface StoredRecord {
   /** Absent for `Step`, `RunInChildContext` and `Wait`. */
   subType?: string;
   name?: string;
-  /** What it is called and what it is were not kept by the version that wrote this. */
-  unchecked?: true;
+  /** The item was begun by the first version: that kept no names, and gave combined promises no path. */
+  isFirstVersion?: true;
   status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
   /** Attempts that have ended. */
   attempts?: number;

@@ -1,8 +1,24 @@
+import { childPath, type OperationPath } from "./ids.ts";
 import { MAX_NAME_LENGTH } from "./limits.ts";
 
 /** What a batch's operation is called in the history, and each of those that hold what it has no room for. */
 export const BATCH_SUBTYPE = "MapBatch";
 export const PART_SUBTYPE = "MapBatchPart";
+
+/**
+ * The path of a map's batch, and that of a part of it, both counted from 1: like no path that an operation in the code has.
+ * The first version took those of the items and of the operations inside them.
+ */
+export function batchPath(map: OperationPath | undefined, number: number): OperationPath {
+  return `${map}-batch-${number}` as OperationPath;
+}
+
+export function partPath(batch: OperationPath, part: number): OperationPath {
+  return `${batch}-part-${part}` as OperationPath;
+}
+
+export const firstVersionBatchPath = childPath;
+export const firstVersionPartPath = childPath;
 
 /** The items of a batch, both ends included. */
 export interface ItemRange {

@@ -212,6 +212,11 @@ export class Execution {
     return this.#hasBegun && (this.#closing || (this.#isTimeUp !== false && this.#isTimeUp()));
   }
 
+  /** An item has ended that had no code of steps to run: that takes the execution further as well. */
+  noteItem(): void {
+    this.#hasBegun = true;
+  }
+
   /** The code of a step or condition is about to run. */
   noteRun(): void {
     this.#hasRun = true;

@@ -85,7 +85,8 @@ export class Timers {
 
   #push(deadline: Deadline): void {
     const delayMs = deadline.dueMs - Date.now();
-    if (!this.#open || delayMs > Math.min(this.#remainingMs() - RESERVE_MS, MAX_TIMER_MS)) return;
+    const reserveMs = deadline.action === undefined ? RESERVE_MS : 0;
+    if (!this.#open || delayMs > Math.min(this.#remainingMs() - reserveMs, MAX_TIMER_MS)) return;
     this.#heap.add(deadline);
     if (deadline.dueMs < this.#timerDueMs) this.#schedule(deadline.dueMs);
   }
@@ -98,7 +99,7 @@ export class Timers {
 
   #fire(): void {
     this.#timerDueMs = Number.POSITIVE_INFINITY;
-    if (!this.#open || this.#remainingMs() < RESERVE_MS) return;
+    if (!this.#open) return;
     const now = Date.now();
     const due: Deadline[] = [];
     for (let next = this.#heap.first; next !== undefined; next = this.#heap.first) {
@@ -107,7 +108,7 @@ export class Timers {
       if (!next.cancelled) due.push(next);
     }
     const polled = due.filter(({ action }) => action === undefined);
-    if (polled.length > 0) this.#poll(() => this.#again(polled));
+    if (polled.length > 0 && this.#remainingMs() >= RESERVE_MS) this.#poll(() => this.#again(polled));
     for (const { action, cancelled } of due) if (!cancelled) action?.();
     const { first } = this.#heap;
     if (first !== undefined && first.dueMs < this.#timerDueMs) this.#schedule(first.dueMs);

@@ -33,7 +33,7 @@ export async function runAttempt(
     await regained;
     if (execution.isOver || scope.isOver) return park();
   }
-  if (execution.isOver || scope.isOver) return park();
+  if (execution.isOver) return park();
   if (execution.isClosing) {
     execution.refuse();
     return park();

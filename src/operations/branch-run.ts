@@ -173,7 +173,7 @@ export class BranchRun<T> {
         const outcome = ledger.takeOutcome(at);
         if (outcome === undefined) continue;
         this.#started(first + at);
-        if (outcome.mark === "-") continue;
+        if (outcome.mark === "-" || outcome.mark === "K") continue;
         const item = this.#itemOf(ledger, at, outcome);
         this.#count(item instanceof Promise ? await item : item);
         ledger.counts(at);
@@ -228,7 +228,7 @@ export class BranchRun<T> {
 
   /** Reads items until there are as many as wanted. */
   #read(): void {
-    while (!this.#isReading && !this.#over && !this.#groups.isAtEnd && this.#startableGroups < this.#ahead) {
+    while (!this.#isReading && !this.#over && !this.#groups.isAtEnd && this.#wantsMore) {
       this.#isReading = true;
       try {
         const group = this.#inCaller(() => this.#groups.open());
@@ -248,10 +248,11 @@ export class BranchRun<T> {
     }
   }
 
-  get #startableGroups(): number {
-    let count = 0;
-    for (const { left } of this.#open) if (left > 0) count++;
-    return count;
+  get #wantsMore(): boolean {
+    if (this.#startable <= this.#acquiring) return true;
+    let groups = 0;
+    for (const { left } of this.#open) if (left > 0) groups++;
+    return groups < this.#ahead;
   }
 
   #opened(group: ItemGroup): void {
@@ -311,6 +312,7 @@ export class BranchRun<T> {
     }
     group.running.delete(at);
     const { ledger } = group;
+    if (ledger !== undefined) this.#execution.noteItem();
     try {
       const isComplete = ledger === undefined ? group.left + group.running.size === 0 : ledger.counts(at);
       this.#count(item);

@@ -1,4 +1,4 @@
-import { type DurableOperationError, PromiseCombinatorError } from "../core/errors.ts";
+import { DurableOperationError, PromiseCombinatorError, toErrorObject } from "../core/errors.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
@@ -24,6 +24,7 @@ export function runCombinator(
   combine: () => Promise<unknown>,
   format: ResultFormat = childResultFormat({}),
 ): Promise<unknown> {
+  if (scope.ledger.isFirstVersion) return combineUnrecorded(combine, format);
   const mapError = (error: DurableOperationError) => new PromiseCombinatorError(error.message, error);
   const subType = "RunInChildContext";
   const plan = {
@@ -43,6 +44,7 @@ export function settledFormat(): ResultFormat {
   const plain = childResultFormat({});
   return {
     ...plain,
+    readBack: (outcomes) => (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome).map(restoreOutcome),
     encode: async (operation, outcomes) => {
       const stored = (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome);
       const { payload, value } = await plain.encode(operation, stored);
@@ -55,9 +57,15 @@ export function settledFormat(): ResultFormat {
   };
 }
 
-/** Outcomes as a replay gives them, without a context of their own. */
-export function readBackSettled(outcomes: readonly PromiseSettledResult<unknown>[]): unknown {
-  return outcomes.map(storeOutcome).map(restoreOutcome);
+/** As the first version did inside of batches. */
+async function combineUnrecorded(combine: () => Promise<unknown>, format: ResultFormat): Promise<unknown> {
+  try {
+    const combined = await combine();
+    return format.readBack?.(combined) ?? combined;
+  } catch (thrown) {
+    const error = DurableOperationError.fromErrorObject(toErrorObject(thrown));
+    throw new PromiseCombinatorError(error.message, error);
+  }
 }
 
 function storeOutcome(outcome: PromiseSettledResult<unknown>): StoredOutcome {

@@ -1,6 +1,14 @@
-import { BATCH_SUBTYPE, rangeName, recordedRange } from "../core/batch-operation.ts";
+import {
+  BATCH_SUBTYPE,
+  batchPath,
+  firstVersionBatchPath,
+  type ItemRange,
+  rangeName,
+  recordedRange,
+} from "../core/batch-operation.ts";
 import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../core/batch-size.ts";
 import { childPath, type OperationPath } from "../core/ids.ts";
+import type { WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import { SharedLedger } from "../execution/ledger/shared-ledger.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -78,9 +86,9 @@ export class ItemGroups {
     // Records that share an operation already are not spread over further ones.
     if (!ledger.countsOperations) return false;
     const first = childPath(path, 1);
-    const record = ledger.peek(ledger.key(first));
-    if (record !== undefined) return record.SubType === BATCH_SUBTYPE;
-    return this.#options.batch !== undefined && !isRecorded(ledger, childPath(first, 1));
+    if (this.#recordedBatch(1) !== undefined) return true;
+    if (this.#options.batch === undefined) return false;
+    return !isRecorded(ledger, first) && !isRecorded(ledger, childPath(first, 1));
   }
 
   /** Whether all items have been read. */
@@ -91,21 +99,30 @@ export class ItemGroups {
   /** Takes over the batches of which something is recorded. @throws UnrecoverableExecutionError */
   restore(): readonly SharedLedger[] {
     if (!this.isBatched) return [];
-    const { ledger } = this.#scope;
     let first = 0;
     for (;;) {
-      const key = ledger.key(childPath(this.#scope.path, this.#recorded.length + 1));
-      const record = ledger.peek(key);
-      const range = record?.SubType === BATCH_SUBTYPE ? recordedRange(record.Name) : undefined;
-      if (record === undefined || range === undefined) return this.#recorded;
+      const found = this.#recordedBatch(this.#recorded.length + 1);
+      if (found === undefined) return this.#recorded;
+      const { path, range, record } = found;
       if (range.first !== first) {
         throw this.#changed(`batch [${range.first}..${range.last}] does not begin at item ${first}`);
       }
       first = range.last + 1;
-      const restored = this.#ledger(this.#recorded.length + 1, record.Name as string, range.first, first - range.first);
+      const restored = this.#ledger(path, record.Name as string, range.first, first - range.first);
       this.#recorded.push(restored);
-      restored.restore(ledger.take(key) ?? record);
+      const { ledger } = this.#scope;
+      restored.restore(ledger.take(ledger.key(path)) ?? record);
     }
+  }
+
+  #recordedBatch(number: number): { path: OperationPath; range: ItemRange; record: WireOperation } | undefined {
+    const { ledger, path: map } = this.#scope;
+    for (const path of [batchPath(map, number), firstVersionBatchPath(map, number)]) {
+      const record = ledger.peek(ledger.key(path));
+      const range = record?.SubType === BATCH_SUBTYPE ? recordedRange(record.Name) : undefined;
+      if (record !== undefined && range !== undefined) return { path, range, record };
+    }
+    return undefined;
   }
 
   /** Reads the next items. Rejects, or throws, with what the source throws, and when the items are not those recorded. */
@@ -133,7 +150,7 @@ export class ItemGroups {
     if (!this.isBatched || count === 0) return { ...group, scope, ledger: undefined };
     this.#batches++;
     const name = rangeName(this.#options.name, first, first + count - 1);
-    const ledger = recorded ?? this.#ledger(this.#batches, name, first, count);
+    const ledger = recorded ?? this.#ledger(batchPath(scope.path, this.#batches), name, first, count);
     this.#mark(ledger, values, fingerprint);
     const left = ledger.isClosed ? 0 : count - ledger.endedCount;
     return { ...group, left, scope: scope.child(scope.path as OperationPath, scope.parentId, scope.mode), ledger };
@@ -153,13 +170,12 @@ export class ItemGroups {
     ledger.marks = { fingerprint, names };
   }
 
-  #ledger(number: number, name: string, first: number, count: number): SharedLedger {
+  #ledger(path: OperationPath, name: string, first: number, count: number): SharedLedger {
     const { batch, onOverfull } = this.#options;
     const { payloadBytes } = this.#execution.settings.quotas;
     return new SharedLedger(this.#execution.batches, {
       scope: this.#scope,
-      path: childPath(this.#scope.path, number),
-      ...{ name, first, count, onOverfull },
+      ...{ path, name, first, count, onOverfull },
       maxBytes: Math.min(batch?.maxBytes ?? payloadBytes, payloadBytes),
     });
   }

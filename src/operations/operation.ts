@@ -90,7 +90,7 @@ export function claim(
       return undefined;
     }
   } else {
-    const mismatch = findMismatch(kind, record);
+    const mismatch = ledger.isFirstVersion ? undefined : findMismatch(kind, record);
     if (mismatch !== undefined) {
       execution.terminate({ end: "fail", error: nonDeterminism(path, mismatch) });
       return undefined;

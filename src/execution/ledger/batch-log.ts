@@ -1,6 +1,6 @@
 import { type BatchMembers, type WrittenOutcome, writeBatch } from "../../codec/outcomes.ts";
-import { BATCH_SUBTYPE, PART_SUBTYPE, partName } from "../../core/batch-operation.ts";
-import { childPath, type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
+import { BATCH_SUBTYPE, firstVersionPartPath, PART_SUBTYPE, partName, partPath } from "../../core/batch-operation.ts";
+import { type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
 import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
 import { dueMs } from "../pending-operation.ts";
 import type { Scope } from "../scope.ts";
@@ -50,7 +50,8 @@ export class BatchLog {
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
   #parts = 0;
-  #isNextPartBegun = false;
+  /** The process ended between the next part's START and its end. */
+  #begunPart: string | undefined;
   #poll: ArmedTimer | undefined;
 
   constructor(all: SharedLedgers, options: BatchLogOptions) {
@@ -62,9 +63,11 @@ export class BatchLog {
   /** Reads what earlier invocations wrote. @throws UnrecoverableExecutionError when it cannot be read */
   restore(record: WireOperation): RecordedLogs {
     const { service, codec } = this.#all.host;
-    const recorded = readLogs(record, (part) => service.take(this.#partId(part)), codec);
+    const take = (part: number): WireOperation | undefined =>
+      service.take(this.#partId(part)) ?? service.take(operationId(firstVersionPartPath(this.#options.path, part)));
+    const recorded = readLogs(record, take, codec);
     this.#parts = recorded.parts;
-    this.#isNextPartBegun = recorded.isNextPartBegun;
+    this.#begunPart = recorded.begunPart;
     this.marks = recorded;
     if (recorded.isLast || record.Status === "SUCCEEDED" || record.Status === "FAILED") this.state = "ended";
     else if (record.Status === "PENDING") this.#isPending(record);
@@ -147,8 +150,9 @@ export class BatchLog {
       SubType: PART_SUBTYPE,
       Name: partName(this.#options.name, this.#parts),
     };
-    if (!this.#isNextPartBegun) this.#send(part);
-    this.#isNextPartBegun = false;
+    if (this.#begunPart === undefined) this.#send(part);
+    else part.Id = this.#begunPart;
+    this.#begunPart = undefined;
     const ends = entries.reduce((sum, { isEnd }) => (isEnd ? sum + 1 : sum), 0);
     this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, recorded);
   }
@@ -238,7 +242,7 @@ export class BatchLog {
   }
 
   #partId(part: number): OperationId {
-    return operationId(childPath(this.#options.path, part));
+    return operationId(partPath(this.#options.path, part));
   }
 }
 

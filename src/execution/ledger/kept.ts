@@ -70,15 +70,16 @@ const PLAIN_SUBTYPES: Record<string, string> = { STEP: "Step", CONTEXT: "RunInCh
 
 /** What is written of a record inside an item. */
 export function writtenRecord({ path, operation, page }: Kept): WrittenRecord {
-  const { Type: type, SubType: subType, Name: name, Status: status } = operation;
+  const { Type: type = "STEP", SubType: subType, Name: name, Status: status } = operation;
   const details = operation.StepDetails ?? operation.ContextDetails;
   const written: WrittenRecord = {
     path: path.slice(page.path.length + 1),
     status: status as StoredRecord["status"],
   };
-  if (type === undefined) written.unchecked = true;
+  // As long as the item is under way, its paths are those of the version that began it.
+  if (page.isFirstVersion) written.isFirstVersion = true;
   if (type === "CONTEXT" || type === "WAIT") written.type = type;
-  if (subType !== undefined && subType !== PLAIN_SUBTYPES[type ?? "STEP"]) written.subType = subType;
+  if (subType !== undefined && subType !== PLAIN_SUBTYPES[type]) written.subType = subType;
   if (name !== undefined) written.name = name;
   const attempts = operation.StepDetails?.Attempt ?? 0;
   // Of an operation that has ended nobody asks how often it was tried, unless more than once.
@@ -91,7 +92,7 @@ export function writtenRecord({ path, operation, page }: Kept): WrittenRecord {
 
 /** The record as an operation; `payloadOf` makes a payload of a value that was kept. */
 export function operationOf(
-  { type: stored, subType, name, unchecked, status, attempts, text, error, replayChildren, ...rest }: StoredRecord,
+  { type: stored, subType, name, status, attempts, text, error, replayChildren, ...rest }: StoredRecord,
   payloadOf: (value: unknown) => string | undefined,
 ): Operation {
   const type = stored ?? "STEP";
@@ -101,11 +102,8 @@ export function operationOf(
     ...(error === undefined ? {} : { Error: error }),
   };
   const operation: WireOperation = { Id: undefined, Type: type, StartTimestamp: undefined, Status: status };
-  if (unchecked) operation.Type = undefined;
-  else {
-    operation.SubType = subType ?? (PLAIN_SUBTYPES[type] as string);
-    if (name !== undefined) operation.Name = name;
-  }
+  operation.SubType = subType ?? (PLAIN_SUBTYPES[type] as string);
+  if (name !== undefined) operation.Name = name;
   if (type === "STEP")
     operation.StepDetails = {
       Attempt: attempts ?? (status === "SUCCEEDED" || status === "FAILED" ? 1 : 0),

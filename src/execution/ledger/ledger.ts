@@ -43,6 +43,8 @@ export interface Ledger {
   addressOf(key: RecordKey): OperationId | undefined;
   /** Where the records are kept of what somebody outside must be able to address. */
   readonly outside: Ledger;
+  /** Begun by the first version of batches: it kept no names, and knew no combined promises, so that these have no path. */
+  readonly isFirstVersion: boolean;
   /** Whether each record counts as an operation of the execution's quota. */
   readonly countsOperations: boolean;
   /** What items have in common whose records share an operation. */

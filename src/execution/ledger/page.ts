@@ -28,6 +28,7 @@ export class Page implements Ledger {
   readonly maxPayloadBytes: number;
   /** The item itself, once it has ended. */
   end: Kept | undefined;
+  isFirstVersion = false;
   /** Something is recorded of the item from an earlier invocation. */
   #isRestored = false;
   #records: Map<OperationPath, Kept> | undefined;
@@ -120,6 +121,7 @@ export class Page implements Ledger {
   /** Takes over what earlier invocations recorded inside the item; each record, as it is put in. */
   restore(records: readonly StoredRecord[], payloadOf: (value: unknown) => string | undefined): Kept[] {
     this.#isRestored = true;
+    if (records.some(({ isFirstVersion }) => isFirstVersion)) this.isFirstVersion = true;
     const restored = records.map(
       (record) => [`${this.path}-${record.path}` as OperationPath, operationOf(record, payloadOf)] as const,
     );

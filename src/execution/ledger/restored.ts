@@ -17,8 +17,8 @@ export interface RecordedLogs {
   /** In the order in which later ones win. */
   readonly logs: readonly Log[];
   readonly parts: number;
-  /** The process ended between the next part's START and its end. */
-  readonly isNextPartBegun: boolean;
+  /** The id of the next part, if the process ended between its START and its end. */
+  readonly begunPart: string | undefined;
   /** A part has said that nothing more comes. */
   readonly isLast: boolean;
   readonly fingerprint: string | undefined;
@@ -37,11 +37,11 @@ export function readLogs(
   const ownStored = read(own, codec);
   const known = ownStored?.parts ?? 0;
   const parts: StoredBatch[] = [];
-  let isNextPartBegun = false;
+  let begunPart: string | undefined;
   for (;;) {
     const part = takePart(parts.length + 1);
-    isNextPartBegun = part?.Status === "STARTED";
-    if (part === undefined || isNextPartBegun) break;
+    if (part?.Status === "STARTED") begunPart = part.Id;
+    if (part === undefined || begunPart !== undefined) break;
     const stored = read(part, codec);
     if (stored === undefined) throw unreadable(own.Name, `its part ${parts.length + 1} is empty`);
     parts.push(stored);
@@ -55,7 +55,7 @@ export function readLogs(
       due: log.due ?? [],
       atMs: log.atMs,
     })),
-    ...{ parts: parts.length, isNextPartBegun },
+    ...{ parts: parts.length, begunPart },
     isLast: parts.some(({ isLast }) => isLast === true),
     fingerprint: stored.find(({ fingerprint }) => fingerprint !== undefined)?.fingerprint,
     names: stored.find(({ names }) => names !== undefined)?.names,

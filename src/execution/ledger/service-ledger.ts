@@ -22,6 +22,7 @@ export class ServiceLedger implements Ledger {
   readonly key = operationId;
   readonly maxPayloadBytes: number;
   readonly outside: Ledger = this;
+  readonly isFirstVersion = false;
   readonly countsOperations = true;
   readonly group = undefined;
   readonly #options: ServiceLedgerOptions;

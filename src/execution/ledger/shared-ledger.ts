@@ -118,6 +118,14 @@ export class SharedLedger {
       kept.isCovered = isPending;
       if (!isPending && kept.dueMs === undefined) kept.dueMs = nowMs + kept.leftMs;
     }
+    if (!this.isClosed) this.#completeDue(this.#waiting, nowMs);
+  }
+
+  /** The time of what is due is over; whether there was anything. */
+  #completeDue(waiting: Iterable<Kept>, nowMs: number): boolean {
+    const due = Array.from(waiting).filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs);
+    for (const kept of due) kept.page.completeTimer(kept);
+    return due.length > 0;
   }
 
   #restoreItem(index: number, outcome: Outcome, isOwn: boolean): void {
@@ -138,11 +146,11 @@ export class SharedLedger {
     if (isOwn) this.#inOwn.add(end);
   }
 
-  /** What an earlier invocation recorded of an item, unless that is only some of its operations; to be asked once. */
+  /** What an earlier invocation recorded of an item; to be asked once. */
   takeOutcome(index: number): Outcome | undefined {
     const outcome = this.#outcomes[index];
     this.#outcomes[index] = undefined;
-    return outcome?.mark === "K" ? undefined : outcome;
+    return outcome;
   }
 
   /** Whether an earlier invocation recorded the end of an item. */
@@ -244,6 +252,7 @@ export class SharedLedger {
       kept.dueMs = nowMs + kept.leftMs;
       if (this.#armed.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
     }
+    this.#completeDue(this.#armed.keys(), nowMs);
   }
 
   /** Calls back in this turn of the event loop, or in the next one if this one lasts too long. */
@@ -298,6 +307,7 @@ export class SharedLedger {
       return false;
     }
     const nowMs = Date.now();
+    if (this.#completeDue(this.#armed.keys(), nowMs)) return true;
     const waiting = [...this.#armed.keys()].filter(({ dueMs }) => dueMs !== undefined);
     const isDirty = this.#dirty.size > 0;
     if (this.#log.state === "pending") {
