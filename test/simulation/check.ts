@@ -1,0 +1,55 @@
+import { type Case, PLAIN } from "./case.ts";
+import { KINDS, type Kind, type Violation } from "./invariants.ts";
+import { isOrderFree, withBatch } from "./program.ts";
+import { isCut, type Simulated, simulate } from "./simulation.ts";
+import type { Tally } from "./tally.ts";
+import type { Trace } from "./trace.ts";
+
+export interface Checked {
+  readonly violations: readonly Violation[];
+  readonly tally: Tally;
+}
+
+/** Runs a case, and beside it the same program without batches, faults and latency, whose outcome must be the same. */
+export async function check(given: Case, trace?: Trace): Promise<Checked> {
+  const run = await simulate(given, trace);
+  const violations = [...run.violations];
+  if (run.error !== undefined) violations.push({ kind: "failed", detail: JSON.stringify(run.error) });
+  const cut = isCut(given);
+  const isDone = run.hasEnded && run.error === undefined;
+  if (isDone && isOrderFree(given.program, cut, given.surroundings.payloadBytes)) {
+    violations.push(...difference(run, await simulate(reference(given)), cut));
+  }
+  return { violations, tally: run.tally };
+}
+
+function reference({ program, surroundings }: Case): Case {
+  const { payloadBytes } = surroundings;
+  return { program: withBatch(program, undefined), surroundings: { ...PLAIN, payloadBytes }, faults: [] };
+}
+
+function difference(run: Simulated, expected: Simulated, cut: boolean): Violation[] {
+  const here = JSON.stringify(run.result);
+  const there = JSON.stringify(expected.result);
+  if (here !== there) {
+    return [{ kind: "wrong-result", detail: `${around(here, there)} instead of ${around(there, here)}` }];
+  }
+  if (cut) return [];
+  for (const site of new Set([...run.runs.keys(), ...expected.runs.keys()])) {
+    const times = run.runs.get(site) ?? 0;
+    const right = expected.runs.get(site) ?? 0;
+    if (times !== right) return [{ kind: "wrong-runs", detail: `${site} ran ${times} times instead of ${right}` }];
+  }
+  return [];
+}
+
+/** What differs, and a little before it. */
+function around(text = "undefined", other = "undefined"): string {
+  let same = 0;
+  while (same < text.length && text[same] === other[same]) same++;
+  return text.slice(Math.max(0, same - 60), same + 160);
+}
+
+export function explain(kind: Kind): string {
+  return KINDS[kind];
+}
