@@ -1,5 +1,5 @@
 import { type Case, PLAIN } from "./case.ts";
-import { KINDS, type Kind, type Violation } from "./invariants.ts";
+import type { Violation } from "./invariants.ts";
 import { isOrderFree, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
 import type { Tally } from "./tally.ts";
@@ -24,8 +24,14 @@ export async function check(given: Case, trace?: Trace): Promise<Checked> {
 }
 
 function reference({ program, surroundings }: Case): Case {
-  const { payloadBytes } = surroundings;
-  return { program: withBatch(program, undefined), surroundings: { ...PLAIN, payloadBytes }, faults: [] };
+  const { payloadBytes, runtime } = surroundings;
+  // How large a result is depends on the codec.
+  const codec = runtime.codec === undefined ? {} : { codec: runtime.codec };
+  return {
+    program: withBatch(program, undefined),
+    surroundings: { ...PLAIN, payloadBytes, runtime: codec },
+    faults: [],
+  };
 }
 
 function difference(run: Simulated, expected: Simulated, cut: boolean): Violation[] {
@@ -48,8 +54,4 @@ function around(text = "undefined", other = "undefined"): string {
   let same = 0;
   while (same < text.length && text[same] === other[same]) same++;
   return text.slice(Math.max(0, same - 60), same + 160);
-}
-
-export function explain(kind: Kind): string {
-  return KINDS[kind];
 }

@@ -195,8 +195,9 @@ class Generator {
     const kind = random.chance(0.75) ? "map" : "parallel";
     const isMap = kind === "map";
     const batch = isMap && random.chance(this.#profile.batch) ? random.pick([1, 2, 3, 7, 100]) : undefined;
-    const source = isMap && random.chance(0.3) ? random.pick(["iterable", "async iterable"] as const) : "array";
-    const collect = isMap && random.chance(0.2) ? random.pick(["failures", "reduced"] as const) : "all";
+    const { streams } = this.#profile;
+    const source = isMap && random.chance(streams) ? random.pick(["iterable", "async iterable"] as const) : "array";
+    const collect = isMap && random.chance(streams) ? random.pick(["failures", "reduced"] as const) : "all";
     // Such maps run in batches in any case.
     const sharesNow = batch !== undefined || (this.#isOld && (source !== "array" || collect !== "all"));
     const below = { ...spot, depth: spot.depth + 1, isInBatch: spot.isInBatch || sharesNow };

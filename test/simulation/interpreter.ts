@@ -3,7 +3,7 @@ import pLimit from "p-limit";
 import type { BatchResult, CompletionConfig, DurableContext, DurablePromise } from "../../src/index.ts";
 import { type Branch, Branches } from "./branches.ts";
 import type { VirtualClock } from "./clock.ts";
-import type { Invariants } from "./invariants.ts";
+import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
 import type { FanOut, Node, Policy, Step } from "./program.ts";
 import { nameOutside } from "./service.ts";
@@ -63,7 +63,8 @@ export class Interpreter {
         this.#begun.set(node.slot, this.#operation(context, node.node, place));
         return undefined;
       case "await":
-        return this.#seen(this.#begun.get(node.slot) as PromiseLike<unknown>, place.site);
+        // Others are given the same object.
+        return this.#seen(this.#begun.get(node.slot) as PromiseLike<unknown>, place.site, false);
       case "limited":
         return this.#limiter(() => this.#sequence(context, node.body, place));
       case "open":
@@ -214,12 +215,12 @@ export class Interpreter {
   }
 
   /** Awaits an operation, notes what it gave, and then changes that object, as user code may. */
-  async #seen(promise: PromiseLike<unknown>, site: string): Promise<unknown> {
+  async #seen(promise: PromiseLike<unknown>, site: string, isOwn = true): Promise<unknown> {
     try {
       const value = await this.#awaited(promise);
       this.#watch.saw(this.#by, site, value ?? null);
       const copy = typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value;
-      if (typeof value === "object" && value !== null) Reflect.set(value, "attempt", "changed");
+      if (isOwn && typeof value === "object" && value !== null) Reflect.set(value, "attempt", CHANGED);
       return copy;
     } catch (error) {
       this.#watch.saw(this.#by, site, describeError(error as Error));

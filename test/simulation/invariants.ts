@@ -15,6 +15,7 @@ export const KINDS = {
   "code-after-answer": "user code was called after the invocation had answered",
   "code-after-close": "user code was called after the invocation was told that it can record nothing more",
   contradiction: "an operation gave something else than in an earlier invocation",
+  "changed-record": "what user code did to an object that it was given is in the record",
   "async-context": "a branch began in another async context than that of the code that called map",
   hang: "nothing ran and nothing was on its way, but the invocation did not answer",
   stuck: "nothing will ever happen, but the execution has not ended",
@@ -29,6 +30,9 @@ export const KINDS = {
   "wrong-runs": "bodies ran another number of times than without batches",
   failed: "the execution failed",
 } as const;
+
+/** What the interpreter writes into the objects that operations give. */
+export const CHANGED = "changed by user code";
 
 export type Kind = keyof typeof KINDS;
 
@@ -143,7 +147,8 @@ export class Invariants {
     const before = this.#firm.get(site);
     if (before === undefined) by.seen.set(site, text);
     else if (before !== text) {
-      this.note("contradiction", `${site} was ${before.slice(0, 200)} and is ${text.slice(0, 200)}`);
+      const kind = text.includes(CHANGED) ? "changed-record" : "contradiction";
+      this.note(kind, `${site} was ${before.slice(0, 200)} and is ${text.slice(0, 200)}`);
     }
   }
 

@@ -2,6 +2,8 @@
 export interface Profile {
   /** That a map has a `batch`. */
   readonly batch: number;
+  /** That a map reads its items one after the other, or does not keep all results. */
+  readonly streams: number;
   /** That there are faults, and how many at most. */
   readonly faults: number;
   readonly mostFaults: number;
@@ -21,6 +23,7 @@ export interface Profile {
 
 const MIXED: Profile = {
   batch: 0.5,
+  streams: 0.3,
   faults: 0.4,
   mostFaults: 4,
   early: 0.3,
@@ -39,7 +42,8 @@ export const PROFILES = {
   faults: { ...MIXED, faults: 1, mostFaults: 8, deadlines: 0.3 },
   early: { ...MIXED, early: 1, batch: 0.7 },
   limits: { ...MIXED, limits: 1, batch: 0.7 },
-  unbatched: { ...MIXED, batch: 0 },
+  /** Every item has operations of its own. */
+  unbatched: { ...MIXED, batch: 0, streams: 0 },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
