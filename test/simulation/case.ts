@@ -17,6 +17,8 @@ export interface Surroundings {
   /** Bytes of one payload: what the service takes and the runtime goes by. */
   readonly payloadBytes: number;
   readonly runtime: RuntimeOptions;
+  /** Whether user code changes the objects that operations give it. */
+  readonly changesResults: boolean;
 }
 
 /** Everything that one simulated execution depends on. */
@@ -34,4 +36,5 @@ export const PLAIN: Surroundings = {
   pageSize: 1_000,
   payloadBytes: 262_144,
   runtime: {},
+  changesResults: false,
 };

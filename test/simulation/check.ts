@@ -1,8 +1,9 @@
 import { type Case, PLAIN } from "./case.ts";
 import type { Violation } from "./invariants.ts";
-import { isOrderFree, withBatch } from "./program.ts";
+import { has, isBatched, isOrderFree, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
 import type { Tally } from "./tally.ts";
+import { REFUSED_IN_BATCH } from "./today.ts";
 import type { Trace } from "./trace.ts";
 
 export interface Checked {
@@ -16,12 +17,20 @@ export async function check(given: Case, trace?: Trace): Promise<Checked> {
   const violations = [...run.violations];
   if (run.error !== undefined) violations.push({ kind: "failed", detail: JSON.stringify(run.error) });
   const cut = isCut(given);
-  const isDone = run.hasEnded && run.error === undefined;
+  const isDone = run.hasEnded && run.error === undefined && !isRefused(given, run);
   if (isDone && isOrderFree(given.program, cut, given.surroundings.payloadBytes)) {
     violations.push(...difference(run, await simulate(reference(given)), cut));
   }
   return { violations, tally: run.tally };
 }
+
+/** Whether a map ended because an item asked for what the items of a batch cannot have. */
+function isRefused({ program }: Case, { result }: Simulated): boolean {
+  const asks = has(program, ({ kind }, around) => NEEDS_ADDRESS.has(kind) && around.some(isBatched));
+  return asks && JSON.stringify(result).includes(REFUSED_IN_BATCH);
+}
+
+const NEEDS_ADDRESS: ReadonlySet<string> = new Set(["callback", "waitForCallback", "invoke"]);
 
 function reference({ program, surroundings }: Case): Case {
   const { payloadBytes, runtime } = surroundings;

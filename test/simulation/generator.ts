@@ -99,7 +99,7 @@ class Generator {
     const nests = spot.depth < 3 ? 1 : 0;
     const alone = spot.isInBatch && this.#isOld ? 0 : 1;
     // What others must be able to address has no place in a batch.
-    const outside = spot.isInBatch ? 0 : 1;
+    const outside = !spot.isInBatch ? 1 : this.#isOld ? 0 : 0.3;
     const limited = this.#hasLimiter && !spot.isLimited && spot.depth > 0 ? 5 : 0;
     return random.weighted<() => Node>([
       [10, () => this.#step(spot)],
@@ -301,6 +301,7 @@ class Generator {
       pageSize: random.chance(0.2) ? random.int(2, 10) : 1_000,
       payloadBytes: this.#payloadBytes,
       runtime,
+      changesResults: random.chance(0.25),
     };
   }
 }

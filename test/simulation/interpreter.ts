@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import pLimit from "p-limit";
 import type { BatchResult, CompletionConfig, DurableContext, DurablePromise } from "../../src/index.ts";
 import { type Branch, Branches } from "./branches.ts";
+import type { Surroundings } from "./case.ts";
 import type { VirtualClock } from "./clock.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
@@ -23,17 +24,16 @@ export class Interpreter {
   readonly #by: Invocation;
   readonly #watch: Invariants;
   readonly #clock: VirtualClock;
-  readonly #concurrency: number | undefined;
+  readonly #surroundings: Surroundings;
   readonly #limiter = pLimit(1);
   readonly #begun = new Map<number, PromiseLike<unknown>>();
   readonly #gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
 
-  /** `concurrency` is the runtime's setting. */
-  constructor(by: Invocation, watch: Invariants, clock: VirtualClock, concurrency: number | undefined) {
+  constructor(by: Invocation, watch: Invariants, clock: VirtualClock, surroundings: Surroundings) {
     this.#by = by;
     this.#watch = watch;
     this.#clock = clock;
-    this.#concurrency = concurrency;
+    this.#surroundings = surroundings;
   }
 
   /** The whole program: a failure of one node is what that node gives. */
@@ -156,7 +156,10 @@ export class Interpreter {
 
   #fanOut(context: DurableContext, node: FanOut, place: Place): PromiseLike<unknown> {
     const { site } = place;
-    const { maxConcurrency, concurrency = maxConcurrency === undefined ? this.#concurrency : undefined } = node;
+    const {
+      maxConcurrency,
+      concurrency = maxConcurrency === undefined ? this.#surroundings.runtime.concurrency : undefined,
+    } = node;
     const limits = {
       open: maxConcurrency ?? Number.POSITIVE_INFINITY,
       atWork: concurrency ?? Number.POSITIVE_INFINITY,
@@ -215,7 +218,11 @@ export class Interpreter {
   }
 
   /** Awaits an operation, notes what it gave, and then changes that object, as user code may. */
-  async #seen(promise: PromiseLike<unknown>, site: string, isOwn = true): Promise<unknown> {
+  async #seen(
+    promise: PromiseLike<unknown>,
+    site: string,
+    isOwn = this.#surroundings.changesResults,
+  ): Promise<unknown> {
     try {
       const value = await this.#awaited(promise);
       this.#watch.saw(this.#by, site, value ?? null);
