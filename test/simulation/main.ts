@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Case } from "./case.ts";
 import { check } from "./check.ts";
+import { checkEquivalence } from "./equivalence.ts";
 import { generateCase } from "./generator.ts";
 import type { Kind, Violation } from "./invariants.ts";
 import { type Capabilities, PROFILES, type ProfileName } from "./profiles.ts";
@@ -36,6 +37,8 @@ const { values } = parseArgs({
   },
 });
 
+const judge = values.profile === "equivalence" ? checkEquivalence : check;
+
 async function main(): Promise<number> {
   const profile = PROFILES[values.profile as ProfileName];
   if (values.help || profile === undefined || !["old", "new"].includes(values.capabilities)) {
@@ -60,7 +63,7 @@ async function main(): Promise<number> {
   let done = 0;
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const given = caseOf(seed);
-    const checked = await check(given);
+    const checked = await judge(given);
     done++;
     tally.add(checked.tally);
     contents.add(given, checked.tally);
@@ -82,7 +85,7 @@ async function show(seed: number, given: Case, violations: readonly Violation[],
   const small = await shrink(given, async (candidate) =>
     (await check(candidate)).violations.some((one) => one.kind === kind),
   );
-  const again = (await check(small)).violations.filter((one) => one.kind === kind);
+  const again = (await judge(small)).violations.filter((one) => one.kind === kind);
   console.log(`${failure(seed, again, small)}\n`);
 }
 

@@ -44,6 +44,8 @@ export const PROFILES = {
   limits: { ...MIXED, limits: 1, batch: 0.7 },
   /** Every item has operations of its own. */
   unbatched: { ...MIXED, batch: 0, streams: 0 },
+  /** Each program in batches of 1, 7 and 100 and without, with prompt and with slow acknowledgements. */
+  equivalence: { ...MIXED, batch: 1, faults: 0.3, limiters: 0.3, failures: 0.4 },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
