@@ -3,10 +3,14 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { readBatches } from "../../src/cli/batch-view.ts";
 import { LocalEngine, SqliteJournal } from "../../src/testing.ts";
+import { Random } from "../simulation/random.ts";
 import { documentsOf, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { FIRST_SEED } from "../support/exploration.ts";
 
 const HANDLERS = resolve(import.meta.dirname, "../support/kill-handlers.ts");
 const ITEMS = 400;
+/** When a process is killed; how far it is by then, the machine decides. */
+const random = new Random(FIRST_SEED);
 const STEP_MS = 12;
 const MAX_LIFE_MS = 250;
 
@@ -44,7 +48,7 @@ async function runKilled(
     const run = startCli([...(commands[Math.min(done, commands.length - 1)] as string[]), "--db", db, "--json"]);
     if (done < kills) {
       await run.said("To continue");
-      await new Promise((wait) => setTimeout(wait, Math.random() * MAX_LIFE_MS));
+      await new Promise((wait) => setTimeout(wait, random.next() * MAX_LIFE_MS));
       run.child.kill("SIGKILL");
     }
     const end = await run.ended;

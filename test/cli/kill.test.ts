@@ -2,10 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { LocalEngine, SqliteJournal } from "../../src/testing.ts";
+import { Random } from "../simulation/random.ts";
 import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { FIRST_SEED } from "../support/exploration.ts";
 
 const KILLS = 20;
 const ITEMS = 500;
+/** When a process is killed; how far it is by then, the machine decides. */
+const random = new Random(FIRST_SEED);
 const STEP_MS = 60;
 /** Random, but for less than a run needs on its own, so that every kill meets the same job. */
 const MAX_LIFE_MS = 200;
@@ -58,7 +62,7 @@ test(`a job killed with SIGKILL ${KILLS} times ends with the same answer and rep
     const linesBefore = readLog(log).length;
     const run = startCli(runArguments(log, db));
     await run.said("To continue");
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * MAX_LIFE_MS));
+    await new Promise((resolve) => setTimeout(resolve, random.next() * MAX_LIFE_MS));
     run.child.kill("SIGKILL");
     const killed = await run.ended;
     expect(killed.signal).toBe("SIGKILL");

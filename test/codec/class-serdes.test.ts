@@ -2,6 +2,7 @@ import * as official from "@aws/durable-execution-sdk-js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createClassSerdes, createClassSerdesWithDates } from "../../src/core/class-serdes.ts";
+import { exploring } from "../support/exploration.ts";
 
 const context = { entityId: "1", durableExecutionArn: "arn:aws:lambda:eu-west-1:123456789012:function:f" };
 
@@ -178,7 +179,7 @@ describe("compared with the official serdes", () => {
         expect(payload).toBe(await theirs.serialize(article, context));
         expect(await ours.deserialize(payload, context)).toStrictEqual(await theirs.deserialize(payload, context));
       }),
-      { numRuns: 500 },
+      exploring(500),
     );
   });
 });

@@ -11,6 +11,7 @@ import {
   FileSystemSerdesMode,
 } from "../../src/codec/file-system-serdes.ts";
 import { buildPreview } from "../../src/codec/preview.ts";
+import { exploring } from "../support/exploration.ts";
 
 const ARN =
   "arn:aws:lambda:eu-west-1:123456789012:function:orders:$LATEST/durable-execution/order-17/0f3c1f6e-5d7b-4c1a";
@@ -182,7 +183,7 @@ describe("compared with the official serdes", () => {
         expect(await we.deserialize(written, where)).toStrictEqual(read);
         expect(JSON.stringify(read)).toBe(JSON.stringify(value));
       }),
-      { numRuns: 40 },
+      exploring(40),
     );
   });
 

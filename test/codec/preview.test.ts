@@ -8,6 +8,7 @@ import {
   type PreviewField,
   PreviewMode,
 } from "../../src/codec/preview.ts";
+import { exploring } from "../support/exploration.ts";
 
 const order = {
   id: "order-123",
@@ -180,7 +181,7 @@ describe("compared with the official function", () => {
         const theirs = official.buildPreview(arbitrary, settings as official.PreviewConfig);
         expect(written(ours)).toBe(written(theirs));
       }),
-      { numRuns: 5_000 },
+      exploring(5_000),
     );
   });
 

@@ -7,6 +7,7 @@ import {
   type RetryDecision,
   retryPresets,
 } from "../../src/index.ts";
+import { exploring } from "../support/exploration.ts";
 
 type Strategy = (error: Error, attempt: number) => RetryDecision;
 
@@ -65,6 +66,7 @@ describe("delays", () => {
           expect(delay).toBeLessThanOrEqual(Math.max(1, Math.round(base)));
         },
       ),
+      exploring(100),
     );
   });
 });

@@ -4,6 +4,7 @@ import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import { createCodec } from "../../src/codec/codec.ts";
 import { isDurableError } from "../../src/core/errors.ts";
+import { exploring } from "../support/exploration.ts";
 
 const json = createCodec("json");
 const compact = createCodec("compact");
@@ -130,7 +131,7 @@ describe("the compact codec", () => {
         expectSame(live, expected);
         for (const reader of [json, compact, typed]) expectSame(reader.decode(payload), expected);
       }),
-      { numRuns: 400 },
+      exploring(400),
     );
   });
 
@@ -142,7 +143,7 @@ describe("the compact codec", () => {
         expect(bytes(packed)).toBeLessThanOrEqual(bytes(plain));
         expect(wireBytes(packed)).toBeLessThanOrEqual(wireBytes(plain));
       }),
-      { numRuns: 400 },
+      exploring(400),
     );
   });
 
@@ -154,7 +155,7 @@ describe("the compact codec", () => {
         deepStrictEqual(value, before);
         if (typeof value === "object" && value !== null) expect(live).not.toBe(value);
       }),
-      { numRuns: 100 },
+      exploring(100),
     );
   });
 });
@@ -201,14 +202,14 @@ describe("the typed codec", () => {
         deepStrictEqual(typed.decode(payload), value);
         deepStrictEqual(json.decode(payload), value);
       }),
-      { numRuns: 400 },
+      exploring(400),
     );
   });
 
   test("writes what the compact codec writes wherever JSON loses nothing", () => {
     fc.assert(
       fc.property(jsonValue, (value) => typed.encode(throughJson(value)) === compact.encode(value)),
-      { numRuns: 200 },
+      exploring(200),
     );
   });
 });
@@ -244,7 +245,7 @@ test("a damaged payload is read as something or refused, whatever the damage", (
       }
       readsOrRefuses(payload);
     }),
-    { numRuns: 1000 },
+    exploring(1000),
   );
 });
 
@@ -265,7 +266,7 @@ test("msgpack with damaged bytes is read as something or refused", () => {
         readsOrRefuses(`~1m${damaged.toString("base64url")}`);
       },
     ),
-    { numRuns: 1000 },
+    exploring(1000),
   );
 });
 
@@ -293,6 +294,6 @@ test("a tree of any shape is read as something or refused", () => {
       readsOrRefuses(`~1m${new Packr({ moreTypes: true, useToJSON: false }).pack(tree).toString("base64url")}`);
       expect(Object.keys(Object.prototype)).toEqual([]);
     }),
-    { numRuns: 1000 },
+    exploring(1000),
   );
 });

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { DurableContext } from "../../src/index.ts";
+import { exploring } from "../support/exploration.ts";
 import { type Handler, replay, runOurs } from "../support/service.ts";
 
-const RUNS = Number(process.env["DURABLE_FANOUT_TEST_RUNS"] ?? 300) / 10;
+const RUNS = 30;
 
 /** What one context does, one thing after the other, or all at once. */
 interface Work {
@@ -146,6 +147,6 @@ test("no more branches are at work at once than a fan-out allows, whoever lends 
       };
       expect(await execute(max)).toEqual(await execute(0));
     }),
-    { numRuns: RUNS },
+    exploring(RUNS),
   );
 });

@@ -2,6 +2,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { deflate, MAX_DEFLATE_BYTES } from "../../src/codec/deflate.ts";
+import { exploring } from "../support/exploration.ts";
 
 const size = { minLength: 1, maxLength: MAX_DEFLATE_BYTES, size: "max" } as const;
 
@@ -33,7 +34,7 @@ test("Node inflates what was deflated, and would hardly have deflated it better"
       theirs += Math.min(other.length, input.length);
       if (deflated !== undefined) expect(inflateRawSync(deflated).equals(input)).toBe(true);
     }),
-    { numRuns: 500 },
+    exploring(500),
   );
   expect(ours / theirs).toBeLessThan(1.02);
 });
@@ -45,6 +46,7 @@ test("gives nothing that is not shorter than asked for", () => {
       expect(deflate(input, length)).toBeUndefined();
       expect(deflate(input, length + 1)?.length).toBe(length < input.length ? length : undefined);
     }),
+    exploring(100),
   );
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { childPath, type OperationPath, operationId } from "../../src/core/ids.ts";
 import { DurableExecutionClientError, type RuntimeOptions } from "../../src/index.ts";
 import type { LocalHandler } from "../../src/testing.ts";
+import { exploring } from "../support/exploration.ts";
 import { FOUND } from "../support/found-workflows.ts";
 import {
   type CheckpointCall,
@@ -15,7 +16,7 @@ import {
 } from "../support/service.ts";
 import { isDeterministic, type Node, Observations, PLAIN_FAN_OUT, runNodes, workflow } from "../support/workflow.ts";
 
-const RUNS = Number(process.env["DURABLE_FANOUT_TEST_RUNS"] ?? 300);
+const RUNS = 300;
 const PAYLOAD_BYTES = 1_024;
 
 /** Where an invocation is cut off: at so many requests after the previous cut, before or after they are recorded. */
@@ -122,7 +123,7 @@ describe("whatever is cut off when", () => {
       ),
       // With a limit, a workflow that hangs is made smaller like any other that fails.
       {
-        numRuns: RUNS,
+        ...exploring(RUNS),
         examples: FOUND.flatMap((found) => [
           [...found, false, Number.POSITIVE_INFINITY],
           [...found, true, Number.POSITIVE_INFINITY],

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { OperationUpdate } from "../../src/core/wire.ts";
 import { updateBytes } from "../../src/execution/update-bytes.ts";
 import type { CodecName, RuntimeOptions } from "../../src/index.ts";
+import { exploring } from "../support/exploration.ts";
 import { runOurs } from "../support/service.ts";
 
 /** Any UTF-16: escapes, control characters, text beyond the BMP and halves of it. */
@@ -62,7 +63,7 @@ describe("what is counted for a request", () => {
       fc.property(update, (sent) => {
         expect(updateBytes(sent)).toBeGreaterThan(Buffer.byteLength(JSON.stringify(sent)));
       }),
-      { numRuns: 2_000 },
+      exploring(2_000),
     );
   });
 
@@ -90,7 +91,7 @@ describe("what is counted for a request", () => {
           }
         },
       ),
-      { numRuns: 100 },
+      exploring(100),
     );
   });
 });

@@ -1,0 +1,40 @@
+import type { RuntimeOptions } from "../../src/index.ts";
+import type { Fault } from "./faults.ts";
+import type { Node } from "./program.ts";
+
+/** Where and how a program runs. */
+export interface Surroundings {
+  /** What an acknowledgement takes at least and at most, milliseconds there and back. */
+  readonly latencyMs: readonly [number, number];
+  /** Of the latencies. */
+  readonly seed: number;
+  /** Milliseconds until an invocation is cut off. */
+  readonly invocationMs: number;
+  /** How far the clocks of the function's machines are ahead of the service's; the invocations take turns. */
+  readonly skewMs: readonly number[];
+  /** Operations in the event, and in each page of state. */
+  readonly pageSize: number;
+  /** Bytes of one payload: what the service takes and the runtime goes by. */
+  readonly payloadBytes: number;
+  readonly runtime: RuntimeOptions;
+  /** Whether user code changes the objects that operations give it. */
+  readonly changesResults: boolean;
+}
+
+/** Everything that one simulated execution depends on. */
+export interface Case {
+  readonly program: readonly Node[];
+  readonly surroundings: Surroundings;
+  readonly faults: readonly Fault[];
+}
+
+export const PLAIN: Surroundings = {
+  latencyMs: [0, 0],
+  seed: 1,
+  invocationMs: 900_000,
+  skewMs: [0],
+  pageSize: 1_000,
+  payloadBytes: 262_144,
+  runtime: {},
+  changesResults: false,
+};

@@ -1,0 +1,71 @@
+import { type Case, PLAIN } from "./case.ts";
+import type { Violation } from "./invariants.ts";
+import { has, isBatched, isOrderFree, withBatch } from "./program.ts";
+import { isCut, type Simulated, simulate } from "./simulation.ts";
+import type { Tally } from "./tally.ts";
+import { REFUSED_IN_BATCH } from "./today.ts";
+import type { Trace } from "./trace.ts";
+
+export interface Checked {
+  readonly violations: readonly Violation[];
+  readonly tally: Tally;
+}
+
+/** Runs a case, and beside it the same program without batches, faults and latency, whose outcome must be the same. */
+export async function check(given: Case, trace?: Trace): Promise<Checked> {
+  const run = await simulate(given, trace);
+  const violations = [...run.violations];
+  if (run.error !== undefined) violations.push({ kind: "failed", detail: JSON.stringify(run.error) });
+  const cut = isCut(given);
+  const isDone = run.hasEnded && run.error === undefined && !isRefused(given, run);
+  if (isDone && isOrderFree(given.program, cut, given.surroundings.payloadBytes)) {
+    const expected = await simulate(reference(given));
+    if (expected.hasEnded) violations.push(...difference(run, expected, cut));
+    else
+      violations.push(
+        ...expected.violations.map(({ kind, detail }) => ({ kind, detail: `${detail}, without batches` })),
+      );
+  }
+  return { violations, tally: run.tally };
+}
+
+/** Whether a map ended because an item asked for what the items of a batch cannot have. */
+export function isRefused({ program }: Case, { result }: Simulated): boolean {
+  const asks = has(program, ({ kind }, around) => NEEDS_ADDRESS.has(kind) && around.some(isBatched));
+  return asks && JSON.stringify(result).includes(REFUSED_IN_BATCH);
+}
+
+const NEEDS_ADDRESS: ReadonlySet<string> = new Set(["callback", "waitForCallback", "invoke"]);
+
+export function reference({ program, surroundings }: Case): Case {
+  const { payloadBytes, runtime } = surroundings;
+  // How large a result is depends on the codec.
+  const codec = runtime.codec === undefined ? {} : { codec: runtime.codec };
+  return {
+    program: withBatch(program, undefined),
+    surroundings: { ...PLAIN, payloadBytes, runtime: codec },
+    faults: [],
+  };
+}
+
+export function difference(run: Simulated, expected: Simulated, cut: boolean): Violation[] {
+  const here = JSON.stringify(run.result);
+  const there = JSON.stringify(expected.result);
+  if (here !== there) {
+    return [{ kind: "wrong-result", detail: `${around(here, there)} instead of ${around(there, here)}` }];
+  }
+  if (cut) return [];
+  for (const site of new Set([...run.runs.keys(), ...expected.runs.keys()])) {
+    const times = run.runs.get(site) ?? 0;
+    const right = expected.runs.get(site) ?? 0;
+    if (times !== right) return [{ kind: "wrong-runs", detail: `${site} ran ${times} times instead of ${right}` }];
+  }
+  return [];
+}
+
+/** What differs, and a little before it. */
+function around(text = "undefined", other = "undefined"): string {
+  let same = 0;
+  while (same < text.length && text[same] === other[same]) same++;
+  return text.slice(Math.max(0, same - 60), same + 160);
+}

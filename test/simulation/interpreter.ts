@@ -1,0 +1,340 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import pLimit from "p-limit";
+import type { BatchResult, CompletionConfig, DurableContext, DurablePromise } from "../../src/index.ts";
+import { type Branch, Branches } from "./branches.ts";
+import type { Surroundings } from "./case.ts";
+import type { VirtualClock } from "./clock.ts";
+import { CHANGED, type Invariants } from "./invariants.ts";
+import type { Invocation } from "./invocation.ts";
+import type { FanOut, Node, Policy, Step } from "./program.ts";
+import { nameOutside } from "./service.ts";
+
+/** Where the code runs: the place in the program, as a path, and the branch around it. */
+interface Place {
+  readonly site: string;
+  readonly branch: Branch | undefined;
+  /** The site of the fan-out around it: its gates. */
+  readonly fanOut: string;
+}
+
+const inside = new AsyncLocalStorage<string>();
+
+/** Runs a program in one invocation, as the user's handler would. */
+export class Interpreter {
+  readonly #by: Invocation;
+  readonly #watch: Invariants;
+  readonly #clock: VirtualClock;
+  readonly #surroundings: Surroundings;
+  readonly #limiter = pLimit(1);
+  readonly #begun = new Map<number, PromiseLike<unknown>>();
+  readonly #gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
+
+  constructor(by: Invocation, watch: Invariants, clock: VirtualClock, surroundings: Surroundings) {
+    this.#by = by;
+    this.#watch = watch;
+    this.#clock = clock;
+    this.#surroundings = surroundings;
+  }
+
+  /** The whole program: a failure of one node is what that node gives. */
+  async handler(context: DurableContext, nodes: readonly Node[]): Promise<unknown> {
+    this.#watch.called(this.#by, "the handler");
+    const results: unknown[] = [];
+    for (const [at, node] of nodes.entries()) {
+      const place = { site: String(at), branch: undefined, fanOut: "" };
+      results.push(await this.#node(context, node, place).catch((error: Error) => describeError(error)));
+    }
+    return results;
+  }
+
+  async #sequence(context: DurableContext, nodes: readonly Node[], place: Place): Promise<unknown[]> {
+    const results: unknown[] = [];
+    for (const [at, node] of nodes.entries()) {
+      results.push(await this.#node(context, node, { ...place, site: `${place.site}.${at}` }));
+    }
+    return results;
+  }
+
+  async #node(context: DurableContext, node: Node, place: Place): Promise<unknown> {
+    switch (node.kind) {
+      case "code":
+        return this.#work(node.ms, place);
+      case "begin":
+        this.#begun.set(node.slot, this.#operation(context, node.node, place));
+        return undefined;
+      case "await":
+        // Others are given the same object.
+        return this.#seen(this.#begun.get(node.slot) as PromiseLike<unknown>, place.site, false);
+      case "limited":
+        return this.#limiter(() => this.#sequence(context, node.body, place));
+      case "open":
+        this.#gate(place, node.gate).open();
+        return undefined;
+      case "pass":
+        await this.#gate(place, node.gate).opened;
+        return undefined;
+      case "callback": {
+        const config = node.timeout > 0 ? { timeout: { seconds: node.timeout } } : {};
+        const creating = context.createCallback(nameOutside(place.site, node), config);
+        const [promise] = await this.#awaited(creating);
+        return this.#seen(promise, place.site);
+      }
+      default: {
+        const operation = this.#operation(context, node, place);
+        // What a virtual child gives is recorded nowhere: it is as reliable as what stands in it.
+        if (node.kind === "child" && node.virtual) return this.#awaited(operation);
+        return this.#seen(operation, place.site);
+      }
+    }
+  }
+
+  /** Begins an operation. */
+  #operation(context: DurableContext, node: Node, place: Place): PromiseLike<unknown> {
+    const { site } = place;
+    switch (node.kind) {
+      case "step":
+        return this.#step(context, node, place);
+      case "wait":
+        return context.wait(site, { seconds: node.seconds });
+      case "child": {
+        const body = (inner: DurableContext) => {
+          this.#watch.called(this.#by, `child ${site}`);
+          return this.#sequence(inner, node.body, place);
+        };
+        return context.runInChildContext(site, body, { virtualContext: node.virtual });
+      }
+      case "condition": {
+        const check = async (state: { polls: number }, { attempt }: { attempt: number }) => {
+          this.#watch.attemptBegins(this.#by, site, attempt, false, place.branch);
+          await this.#clock.sleep(node.ms);
+          const more = attempt < node.polls;
+          this.#watch.attemptEnds(this.#by, site, attempt, place.branch, more ? node.delay * 1_000 : undefined);
+          return { polls: state.polls + 1 };
+        };
+        const waitStrategy = ({ polls }: { polls: number }) =>
+          polls < node.polls
+            ? { shouldContinue: true as const, delay: { seconds: node.delay } }
+            : { shouldContinue: false as const };
+        return context.waitForCondition(site, check, { initialState: { polls: 0 }, waitStrategy });
+      }
+      case "waitForCallback": {
+        const config = node.timeout > 0 ? { timeout: { seconds: node.timeout } } : {};
+        return context.waitForCallback(nameOutside(site, node), async () => {}, config);
+      }
+      case "invoke":
+        return context.invoke(nameOutside(site, node), "other", { from: site });
+      case "combine": {
+        const promises = node.of.map(
+          (part, at) => this.#operation(context, part, { ...place, site: `${site}.${at}` }) as DurablePromise<unknown>,
+        );
+        return combine(context, node.how, site, promises);
+      }
+      case "map":
+      case "parallel":
+        return this.#fanOut(context, node, place);
+      default:
+        throw new Error(`${node.kind} is no operation`);
+    }
+  }
+
+  #step(context: DurableContext, node: Step, place: Place): PromiseLike<unknown> {
+    const { site } = place;
+    const body = async ({ attempt }: { attempt: number }) => {
+      this.#watch.attemptBegins(this.#by, site, attempt, node.atMostOnce, place.branch);
+      await this.#clock.sleep(node.ms);
+      const fails = attempt <= node.failures;
+      const retryMs = fails && attempt < node.attempts ? node.delay * 1_000 : undefined;
+      this.#watch.attemptEnds(this.#by, site, attempt, place.branch, retryMs);
+      if (fails) throw new RangeError(`attempt ${attempt}`);
+      return { site, attempt, text: "x".repeat(node.size) };
+    };
+    return context.step(site, body, {
+      retryStrategy: (_error, attempt) => ({ shouldRetry: attempt < node.attempts, delay: { seconds: node.delay } }),
+      semantics: node.atMostOnce ? "AT_MOST_ONCE_PER_RETRY" : "AT_LEAST_ONCE_PER_RETRY",
+    });
+  }
+
+  #fanOut(context: DurableContext, node: FanOut, place: Place): PromiseLike<unknown> {
+    const { site } = place;
+    const {
+      maxConcurrency,
+      concurrency = maxConcurrency === undefined ? this.#surroundings.runtime.concurrency : undefined,
+    } = node;
+    const limits = {
+      open: maxConcurrency ?? Number.POSITIVE_INFINITY,
+      atWork: concurrency ?? Number.POSITIVE_INFINITY,
+    };
+    const branches = new Branches(site, place.branch, limits);
+    const run = async (inner: DurableContext, index: number): Promise<unknown> => {
+      const itemSite = `${site}.${index}`;
+      this.#watch.called(this.#by, `branch ${itemSite}`);
+      const caller = inside.getStore();
+      if (caller !== site) this.#watch.note("async-context", `${itemSite} began in that of ${caller}`);
+      const branch = branches.begin();
+      if (branches.isOverOpen) this.#watch.note("too-many-open", `${branches.open} of ${site}`);
+      try {
+        const nodes = node.items[index] as readonly Node[];
+        const at = { site: itemSite, branch, fanOut: site };
+        return await inside.run(itemSite, () => this.#sequence(inner, nodes, at));
+      } finally {
+        branches.end(branch);
+        this.#watch.itemSettled(this.#by, itemSite);
+      }
+    };
+    const operation = inside.run(site, () =>
+      node.kind === "map"
+        ? context.map(site, sourceOf(node) as number[], (inner, _, index) => run(inner, index), mapConfig(node))
+        : context.parallel(
+            site,
+            node.items.map((_, index) => (inner: DurableContext) => run(inner, index)),
+            fanOutConfig(node),
+          ),
+    );
+    return {
+      // biome-ignore lint/suspicious/noThenProperty: an operation begins to count when it is awaited, not before.
+      then: (onFulfilled, onRejected) =>
+        operation
+          .then((batch) => {
+            branches.close();
+            return describeBatch(batch as BatchResult<unknown>);
+          })
+          .then(onFulfilled, onRejected),
+    };
+  }
+
+  async #work(ms: number, place: Place): Promise<undefined> {
+    this.#watch.workBegins(this.#by, place.branch);
+    await this.#clock.sleep(ms);
+    this.#watch.workEnds(this.#by, place.branch);
+  }
+
+  async #awaited<T>(promise: PromiseLike<T>): Promise<T> {
+    this.#by.awaiting++;
+    try {
+      return await promise;
+    } finally {
+      this.#by.awaiting--;
+    }
+  }
+
+  /** Awaits an operation, notes what it gave, and then changes that object, as user code may. */
+  async #seen(
+    promise: PromiseLike<unknown>,
+    site: string,
+    isOwn = this.#surroundings.changesResults,
+  ): Promise<unknown> {
+    try {
+      const value = await this.#awaited(promise);
+      this.#watch.saw(this.#by, site, value ?? null);
+      const copy = typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value;
+      if (isOwn && typeof value === "object" && value !== null) Reflect.set(value, "attempt", CHANGED);
+      return copy;
+    } catch (error) {
+      this.#watch.saw(this.#by, site, describeError(error as Error));
+      throw error;
+    }
+  }
+
+  #gate({ fanOut }: Place, number: number) {
+    const key = `${fanOut}/${number}`;
+    let gate = this.#gates.get(key);
+    if (gate === undefined) {
+      let open = (): void => {};
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      gate = { opened, open };
+      this.#gates.set(key, gate);
+    }
+    return gate;
+  }
+}
+
+function fanOutConfig(node: FanOut) {
+  const completionConfig = completionOf(node.policy);
+  return {
+    nesting: node.nesting,
+    ...(node.maxConcurrency === undefined ? {} : { maxConcurrency: node.maxConcurrency }),
+    // Not every version under test has the option; then it is ignored.
+    ...(node.concurrency === undefined ? {} : { concurrency: node.concurrency }),
+    ...(completionConfig === undefined ? {} : { completionConfig }),
+  };
+}
+
+function mapConfig(node: FanOut) {
+  const { batch, collect } = node;
+  const reduced = { reduce: (sum: number, _: unknown, index: number) => (sum * 31 + index) % 65_521, initial: 1 };
+  return {
+    ...fanOutConfig(node),
+    ...(batch === undefined ? {} : { batch }),
+    ...(collect === "all" ? {} : { collect: collect === "reduced" ? reduced : collect }),
+  } as object;
+}
+
+/** Items of a source must be the same whenever it is read. */
+function sourceOf({ items, source }: FanOut): unknown {
+  if (source === "array") return [...items.keys()];
+  function* read() {
+    yield* items.keys();
+  }
+  async function* readLater() {
+    for (const index of items.keys()) yield await Promise.resolve(index);
+  }
+  return source === "iterable" ? read() : readLater();
+}
+
+function completionOf(policy: Policy): CompletionConfig | undefined {
+  switch (policy.by) {
+    case "default":
+      return undefined;
+    case "custom":
+      return {
+        shouldComplete: ({ completedCount }) =>
+          completedCount >= policy.completeAt ? { complete: true, outcome: policy.outcome } : { complete: false },
+      };
+    default:
+      return { [policy.by]: policy.value };
+  }
+}
+
+function describeBatch(batch: BatchResult<unknown>) {
+  const items = batch.all.map(({ index, status, result, error }) => ({
+    index,
+    status,
+    ...(result === undefined ? {} : { result }),
+    ...(error === undefined ? {} : { error: describeError(error).error }),
+  }));
+  const { successCount, failureCount, startedCount, totalCount } = batch;
+  return {
+    items,
+    reason: batch.completionReason,
+    status: batch.status,
+    counts: [successCount, failureCount, startedCount, totalCount],
+    reduced: (batch as { reduced?: unknown }).reduced ?? null,
+  };
+}
+
+/** What a program sees of an error: its class, name and message, and those of its causes. */
+export function describeError(error: Error): { readonly error: string } {
+  const { code } = error as { code?: string };
+  const cause = error.cause instanceof Error ? ` < ${describeError(error.cause).error}` : "";
+  return { error: `${error.constructor.name} ${code ?? error.name}: ${error.message}${cause}` };
+}
+
+function combine(
+  { promise }: DurableContext,
+  how: "all" | "allSettled" | "any" | "race",
+  name: string,
+  promises: DurablePromise<unknown>[],
+): DurablePromise<unknown> {
+  switch (how) {
+    case "all":
+      return promise.all(name, promises);
+    case "allSettled":
+      return promise.allSettled(name, promises);
+    case "any":
+      return promise.any(name, promises);
+    case "race":
+      return promise.race(name, promises);
+  }
+}

@@ -1,0 +1,173 @@
+import type { Operation } from "../../src/index.ts";
+import type { Branch } from "./branches.ts";
+import type { VirtualClock } from "./clock.ts";
+import type { Invocation } from "./invocation.ts";
+
+/** What can be found wrong, and what each means. */
+export const KINDS = {
+  "attempt-again": "an attempt that had ended ran again although no fault was in between",
+  "recorded-again": "a step whose end is recorded ran again",
+  "at-most-once": "an attempt that may run at most once ran twice",
+  "too-many-open": "more branches were open than maxConcurrency",
+  "too-many-at-work": "more branches were at work than concurrency",
+  "retry-early": "an attempt began before its delay was over",
+  "retry-late": "an attempt began long after its delay although the invocation went on",
+  "code-after-answer": "user code was called after the invocation had answered",
+  "code-after-close": "user code was called after the invocation was told that it can record nothing more",
+  contradiction: "an operation gave something else than in an earlier invocation",
+  "changed-record": "what user code did to an object that it was given is in the record",
+  "async-context": "a branch began in another async context than that of the code that called map",
+  hang: "nothing ran and nothing was on its way, but the invocation did not answer",
+  stuck: "nothing will ever happen, but the execution has not ended",
+  endless: "the execution does not end",
+  "timer-left": "a timer of the runtime was left after the answer",
+  refused: "a request broke a rule of the service",
+  "pending-with-nothing": "PENDING was answered with nothing pending",
+  "suspended-early": "PENDING was answered while user code worked that awaited no operation",
+  "unhandled-rejection": "a promise was rejected that nobody handled",
+  repetition: "more ended items ran again after a crash than checkpoint.maxUnacknowledged",
+  "wrong-result": "the result is not that of the run without batches and faults",
+  "wrong-runs": "bodies ran another number of times than without batches",
+  failed: "the execution failed",
+} as const;
+
+/** What the interpreter writes into the objects that operations give. */
+export const CHANGED = "changed by user code";
+
+export type Kind = keyof typeof KINDS;
+
+export interface Violation {
+  readonly kind: Kind;
+  readonly detail: string;
+}
+
+export interface Expectations {
+  /** How late a retry in process may be; undefined where that cannot be said. */
+  readonly slackMs: number | undefined;
+  readonly maxUnacknowledged: number;
+}
+
+/** Watches what user code is made to do, over all invocations of one execution. */
+export class Invariants {
+  readonly violations: Violation[] = [];
+  /** How often each body ran. */
+  readonly runs = new Map<string, number>();
+  retries = 0;
+  readonly #clock: VirtualClock;
+  readonly #expectations: Expectations;
+  readonly #atMostOnce = new Set<string>();
+  readonly #ended = new Set<string>();
+  readonly #recorded = new Map<string, number>();
+  readonly #due = new Map<string, { readonly dueMs: number; readonly by: Invocation }>();
+  readonly #firm = new Map<string, string>();
+  readonly #lost = new Map<string, Invocation>();
+  readonly #repeated = new Map<Invocation, Set<string>>();
+
+  constructor(clock: VirtualClock, expectations: Expectations) {
+    this.#clock = clock;
+    this.#expectations = expectations;
+  }
+
+  note(kind: Kind, detail: string): void {
+    this.violations.push({ kind, detail: `${detail}, at ${this.#clock.nowMs} ms` });
+  }
+
+  /** The runtime calls user code. */
+  called(by: Invocation, what: string): void {
+    if (by.answered) this.note("code-after-answer", `${what} in invocation ${by.number}`);
+    else if (by.closed) this.note("code-after-close", `${what} in invocation ${by.number}`);
+  }
+
+  /** An attempt of a step or a check of a condition begins; `branch` is the one around it. */
+  attemptBegins(by: Invocation, site: string, attempt: number, atMostOnce: boolean, branch: Branch | undefined): void {
+    const name = `${site}#${attempt}`;
+    this.called(by, `attempt ${name}`);
+    this.runs.set(site, (this.runs.get(site) ?? 0) + 1);
+    if (attempt > 1) this.retries++;
+    if (this.#ended.has(name)) this.note("attempt-again", `${name} in invocation ${by.number}`);
+    if (atMostOnce && this.#atMostOnce.has(name)) this.note("at-most-once", `${name} in invocation ${by.number}`);
+    this.#atMostOnce.add(name);
+    const recorded = this.#recorded.get(site);
+    if (recorded !== undefined && recorded <= by.number)
+      this.note("recorded-again", `${name} in invocation ${by.number}`);
+    this.#checkTime(by, name);
+    this.#checkRepetition(by, site);
+    this.workBegins(by, branch);
+  }
+
+  attemptEnds(by: Invocation, site: string, attempt: number, branch: Branch | undefined, retryMs?: number): void {
+    by.ended.push(`${site}#${attempt}`);
+    const next = `${site}#${attempt + 1}`;
+    if (retryMs !== undefined && !this.#due.has(next)) {
+      this.#due.set(next, { dueMs: this.#clock.nowMs + retryMs, by });
+    }
+    this.workEnds(by, branch);
+  }
+
+  #checkTime(by: Invocation, name: string): void {
+    const due = this.#due.get(name);
+    if (due === undefined) return;
+    const lateMs = this.#clock.nowMs - due.dueMs;
+    if (lateMs < 0) this.note("retry-early", `${name} by ${-lateMs} ms`);
+    const { slackMs } = this.#expectations;
+    if (slackMs !== undefined && due.by === by && lateMs > slackMs) this.note("retry-late", `${name} by ${lateMs} ms`);
+  }
+
+  #checkRepetition(by: Invocation, site: string): void {
+    for (let at = site.lastIndexOf("."); at > 0; at = site.lastIndexOf(".", at - 1)) {
+      const item = site.slice(0, at);
+      const lost = this.#lost.get(item);
+      if (lost === undefined || lost === by) continue;
+      const repeated = this.#repeated.get(lost) ?? new Set();
+      this.#repeated.set(lost, repeated.add(item));
+      const { maxUnacknowledged } = this.#expectations;
+      if (repeated.size === maxUnacknowledged + 1) {
+        this.note("repetition", `more than ${maxUnacknowledged} items of invocation ${lost.number} ran again`);
+      }
+    }
+  }
+
+  workBegins(by: Invocation, branch: Branch | undefined): void {
+    by.working++;
+    by.idleSinceMs = undefined;
+    if (branch === undefined) return;
+    branch.count(1);
+    const overfull = branch.overfull;
+    if (overfull !== undefined) this.note("too-many-at-work", `${overfull.atWork} of ${overfull.site}`);
+  }
+
+  workEnds(by: Invocation, branch: Branch | undefined): void {
+    by.working--;
+    branch?.count(-1);
+  }
+
+  /** What an operation gave to user code. */
+  saw(by: Invocation, site: string, value: unknown): void {
+    const text = JSON.stringify(value) ?? "undefined";
+    const before = this.#firm.get(site);
+    if (before === undefined) by.seen.set(site, text);
+    else if (before !== text) {
+      const kind = text.includes(CHANGED) ? "changed-record" : "contradiction";
+      this.note(kind, `${site} was ${before.slice(0, 200)} and is ${text.slice(0, 200)}`);
+    }
+  }
+
+  itemSettled(by: Invocation, site: string): void {
+    by.settled.add(site);
+  }
+
+  /** The service has recorded the end of an operation; steps are named by their place in the program. */
+  recorded(operation: Operation, latest: Invocation): void {
+    if (operation.SubType !== "Step" && operation.SubType !== "WaitForCondition") return;
+    const { Name: name } = operation;
+    if (name !== undefined && !this.#recorded.has(name)) this.#recorded.set(name, latest.number);
+  }
+
+  /** An invocation is over. What ended and was seen in it is there for good, if nothing came in between. */
+  ended(by: Invocation, isClean: boolean): void {
+    if (isClean) {
+      for (const name of by.ended) this.#ended.add(name);
+      for (const [site, text] of by.seen) this.#firm.set(site, text);
+    } else for (const item of by.settled) this.#lost.set(item, by);
+  }
+}

@@ -1,0 +1,21 @@
+import { describe, expect, test } from "vitest";
+import { check } from "./check.ts";
+import { generateCase } from "./generator.ts";
+import { PROFILES, type ProfileName } from "./profiles.ts";
+import { failure, kindsOf } from "./report.ts";
+import { CAPABILITIES, FAILING_FOR_NOW } from "./today.ts";
+
+const SEEDS = 60;
+
+describe("random workflows keep every promise", () => {
+  test.each(Object.keys(PROFILES) as ProfileName[])("with the profile %s", async (profile) => {
+    const failures: string[] = [];
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const given = generateCase(seed, PROFILES[profile], CAPABILITIES);
+      const { violations } = await check(given);
+      const fresh = kindsOf(violations).filter((kind) => !FAILING_FOR_NOW.includes(kind));
+      if (fresh.length > 0) failures.push(failure(seed, violations, given));
+    }
+    expect(failures).toEqual([]);
+  });
+});
