@@ -132,14 +132,16 @@ class ScopeContext {
       const mistake = new Error(`waitForCallback requires a submitter function${when}`);
       return new DurablePromise(() => Promise.reject(mistake));
     }
+    const attention = new Attention();
     const running = runWaitForCallback(
       this.#parts.execution,
       this.#scope,
       name,
       submitter as WaitForCallbackSubmitterFunc,
       config as WaitForCallbackConfig<unknown>,
+      attention,
     );
-    return underWay(running);
+    return underWay(running, attention);
   }
 
   // Most contexts of a large map combine nothing.

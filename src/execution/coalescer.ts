@@ -196,8 +196,11 @@ export class Coalescer {
       isLast = response.CheckpointToken === undefined;
       this.#token = response.CheckpointToken ?? this.#token;
       if (!isLast && this.#isFull) void this.#send(); // C7
-      for (const { acknowledged } of sent) acknowledged?.();
-      for (const answered of polls) answered();
+      // What has come in is recorded, but whatever would go on with it could not be.
+      if (!isLast) {
+        for (const { acknowledged } of sent) acknowledged?.();
+        for (const answered of polls) answered();
+      }
     } catch (error) {
       if (this.#open) this.#fail(error);
       return;

@@ -32,22 +32,36 @@ export async function createCallback<T>(
   scope: Scope,
   name: string | undefined,
   config: CreateCallbackConfig<T> = {},
-  shownName?: string,
 ): Promise<CreateCallbackResult<T>> {
+  const attention = new Attention();
+  const { result, id } = await beginCallback(execution, scope, name, config, attention);
+  return [underWay(result, attention), id];
+}
+
+/** As `createCallback`; whether somebody awaits the result is for `attention` to say. */
+export async function beginCallback<T>(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  config: CreateCallbackConfig<T>,
+  attention: Attention,
+  shownName?: string,
+): Promise<{ readonly result: Promise<T>; readonly id: string }> {
   checkSerdes(() => operationLabel("callback", name), "serdes", config.serdes, ["deserialize"]);
   const options = callbackOptions(name, config);
   const operation = claim(execution, scope, {
     ...{ type: "CALLBACK", subType: "Callback", name, shownName, isAddressed: true },
   });
   if (operation === undefined) return park();
-  const attention = new Attention();
   const callback = new ExternalOperation(operation, attention);
   const started = await callback.start(() => ({ CallbackOptions: options }));
   const id = started.CallbackDetails?.CallbackId;
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
   const result = settle<T>(operation, callback, started, reader);
-  return [underWay(result, attention), id];
+  // A failure that nobody awaits yet must not bring the process down.
+  result.catch(() => {});
+  return { result, id };
 }
 
 async function settle<T>(

@@ -59,18 +59,23 @@ export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T>
 /** Whether somebody awaits an operation, for what only matters then. */
 export class Attention {
   #awaited = false;
-  #action: (() => void) | undefined;
+  #actions: (() => void)[] | undefined;
 
   /** Somebody awaits the operation. */
   attract(): void {
+    if (this.#awaited) return;
     this.#awaited = true;
-    this.#action?.();
+    for (const action of this.#actions ?? []) action();
+    this.#actions = undefined;
   }
 
-  /** Acts at once if somebody awaits the operation, and otherwise as soon as that happens; instead of what was to act before. */
+  /** Acts at once if somebody awaits the operation, and otherwise as soon as that happens. */
   follow(action: () => void): void {
-    this.#action = action;
     if (this.#awaited) action();
+    else {
+      this.#actions ??= [];
+      this.#actions.push(action);
+    }
   }
 }
 

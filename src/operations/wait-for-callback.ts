@@ -10,9 +10,9 @@ import type { AnySerdes } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
-import { type CreateCallbackConfig, createCallback, rawText } from "./callback.ts";
+import { beginCallback, type CreateCallbackConfig, rawText } from "./callback.ts";
 import { childResultFormat, runChild } from "./child.ts";
-import { Attention } from "./durable-promise.ts";
+import type { Attention } from "./durable-promise.ts";
 import { deserializeWith } from "./payload.ts";
 import { runStep } from "./step.ts";
 
@@ -35,9 +35,10 @@ export async function runWaitForCallback<T>(
   scope: Scope,
   name: string | undefined,
   submitter: WaitForCallbackSubmitterFunc,
-  config: WaitForCallbackConfig<T> = {},
+  config: WaitForCallbackConfig<T> | undefined,
+  attention: Attention,
 ): Promise<T> {
-  const { retryStrategy, serdes, ...options } = config;
+  const { retryStrategy, serdes, ...options } = config ?? {};
   const path = scope.peekPath();
   const text = await runChild(execution, scope, {
     name,
@@ -49,11 +50,10 @@ export async function runWaitForCallback<T>(
     body: async (inner) => {
       const shown = (part: string) => (name === undefined ? undefined : `${name}-${part}`);
       const callback = { ...options, serdes: rawText };
-      const [result, id] = await createCallback<string>(execution, inner, undefined, callback, shown("callback"));
+      const shownName = shown("callback");
+      const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, attention, shownName);
       const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });
       const retrying = retryStrategy === undefined ? {} : { retryStrategy };
-      const attention = new Attention();
-      attention.attract();
       await runStep(execution, inner, undefined, submit, retrying, attention, shown("submitter"));
       return result;
     },

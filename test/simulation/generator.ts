@@ -41,7 +41,7 @@ class Generator {
     this.#isEarly = random.chance(profile.early);
     this.#hasFaults = random.chance(profile.faults);
     this.#hasDeadlines = random.chance(profile.deadlines);
-    this.#payloadBytes = random.chance(profile.limits) ? random.pick([1_024, 2_048, 4_096]) : 262_144;
+    this.#payloadBytes = random.chance(profile.limits) ? random.pick([2_048, 4_096, 8_192]) : 262_144;
     this.#mayFail = random.chance(0.4);
     this.#hasLimiter = random.chance(profile.limiters);
   }
@@ -122,7 +122,8 @@ class Generator {
     const fails = random.chance(this.#profile.failures);
     const attempts = random.int(2, 3);
     const isTiny = this.#payloadBytes < 262_144;
-    const large = random.pick([0.3, 0.5, 0.7, ...(this.#mayFail ? [1.2] : [])]);
+    // Between the room of a batch's part and that of an operation a result fits with operations of its own only.
+    const large = random.pick([0.3, 0.5, 0.6, ...(this.#mayFail ? [1.2] : [])]);
     return {
       kind: "step",
       ms: this.#ms(),

@@ -7,7 +7,7 @@ import type { VirtualClock } from "./clock.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
 import type { FanOut, Node, Policy, Step } from "./program.ts";
-import { nameOutside } from "./service.ts";
+import { nameOutside, type Outside } from "./service.ts";
 
 /** Where the code runs: the place in the program, as a path, and the branch around it. */
 interface Place {
@@ -25,11 +25,20 @@ export class Interpreter {
   readonly #watch: Invariants;
   readonly #clock: VirtualClock;
   readonly #surroundings: Surroundings;
+  readonly #submit: (callbackId: string, outside: Outside) => void;
   readonly #limiter = pLimit(1);
   readonly #begun = new Map<number, PromiseLike<unknown>>();
   readonly #gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
 
-  constructor(by: Invocation, watch: Invariants, clock: VirtualClock, surroundings: Surroundings) {
+  /** `submit` hands a callback's id to somebody outside. */
+  constructor(
+    by: Invocation,
+    watch: Invariants,
+    clock: VirtualClock,
+    surroundings: Surroundings,
+    submit: (callbackId: string, outside: Outside) => void,
+  ) {
+    this.#submit = submit;
     this.#by = by;
     this.#watch = watch;
     this.#clock = clock;
@@ -119,7 +128,7 @@ export class Interpreter {
       }
       case "waitForCallback": {
         const config = node.timeout > 0 ? { timeout: { seconds: node.timeout } } : {};
-        return context.waitForCallback(nameOutside(site, node), async () => {}, config);
+        return context.waitForCallback(site, async (id) => this.#submit(id, node), config);
       }
       case "invoke":
         return context.invoke(nameOutside(site, node), "other", { from: site });
@@ -318,7 +327,9 @@ function describeBatch(batch: BatchResult<unknown>) {
 export function describeError(error: Error): { readonly error: string } {
   const { code } = error as { code?: string };
   const cause = error.cause instanceof Error ? ` < ${describeError(error.cause).error}` : "";
-  return { error: `${error.constructor.name} ${code ?? error.name}: ${error.message}${cause}` };
+  // A part of a batch has a little less room than an operation.
+  const message = error.message.replace(/the service takes \d+/, "the service takes less");
+  return { error: `${error.constructor.name} ${code ?? error.name}: ${message}${cause}` };
 }
 
 function combine(

@@ -187,10 +187,22 @@ export class SimulatedService {
   }
 
   #fromOutside(operation: Operation, end: (ok: boolean) => (open: Operation) => Partial<Operation>): void {
-    const id = operation.Id as string;
-    const parent = operation.ParentId === undefined ? undefined : this.operations.get(operation.ParentId);
-    const outside = outsideOf(operation.Name) ?? outsideOf(parent?.Name);
-    if (outside === undefined || outside.end === "never") return;
+    const outside = outsideOf(operation.Name);
+    if (outside !== undefined) this.#endFromOutside(operation.Id as string, outside, end);
+  }
+
+  /** Somebody outside was handed a callback's id. */
+  submitted(callbackId: string, outside: Outside): void {
+    const end = (ok: boolean) => (operation: Operation) => ({
+      Status: ok ? ("SUCCEEDED" as const) : ("FAILED" as const),
+      EndTimestamp: this.#now(),
+      CallbackDetails: { ...operation.CallbackDetails, ...(ok ? { Result: "done" } : { Error: REFUSED }) },
+    });
+    this.#endFromOutside(callbackId.replace("callback-", ""), outside, end);
+  }
+
+  #endFromOutside(id: string, outside: Outside, end: (ok: boolean) => (open: Operation) => Partial<Operation>): void {
+    if (outside.end === "never") return;
     const { afterMs, twice } = outside;
     this.#later(id, "STARTED", afterMs, end(outside.end === "succeed"));
     if (twice) this.#later(id, "STARTED", afterMs + 700, end(outside.end !== "succeed")); // E4

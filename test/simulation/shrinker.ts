@@ -116,7 +116,8 @@ function* simpler(node: Node): Generator<readonly Node[]> {
     }
     case "step":
       if (node.atMostOnce) yield [{ ...node, atMostOnce: false }];
-      for (const name of ["ms", "size", "failures", "delay"] as const) {
+      if (node.size > 20) yield [{ ...node, size: 20 }];
+      for (const name of ["ms", "failures", "delay"] as const) {
         for (const value of lower(node[name])) if (name !== "delay" || value > 0) yield [{ ...node, [name]: value }];
       }
       break;

@@ -121,7 +121,9 @@ class Simulation {
     this.#lambda = withDurableExecution(
       (_, context) => {
         const by = this.clock.current as Invocation;
-        return new Interpreter(by, this.watch, this.clock, surroundings).handler(context, program);
+        return new Interpreter(by, this.watch, this.clock, surroundings, (id, outside) =>
+          this.#service.submitted(id, outside),
+        ).handler(context, program);
       },
       { runtime: { codec: "json", turnMs: Number.POSITIVE_INFINITY, ...runtime, quotas } },
     );

@@ -83,9 +83,11 @@ export function writtenRecord({ path, operation, page }: Kept): WrittenRecord {
   if (name !== undefined) written.name = name;
   const attempts = operation.StepDetails?.Attempt ?? 0;
   // Of an operation that has ended nobody asks how often it was tried, unless more than once.
-  if (attempts > (status === "PENDING" ? 0 : 1)) written.attempts = attempts;
+  const hasEnded = status === "SUCCEEDED" || status === "FAILED";
+  if (attempts > (hasEnded ? 1 : 0)) written.attempts = attempts;
   if (details?.Result !== undefined) written.payload = details.Result;
-  if (details?.Error !== undefined && status === "FAILED") written.error = details.Error;
+  // That of an attempt that is followed by another one is not asked for.
+  if (details?.Error !== undefined && hasEnded) written.error = details.Error;
   if (operation.ContextDetails?.ReplayChildren) written.replayChildren = true;
   return written;
 }

@@ -107,11 +107,11 @@ export class Page implements Ledger {
   }
 
   wrap(text: string | undefined): string | undefined {
-    return text === undefined ? undefined : JSON.stringify(text);
+    return text === undefined ? undefined : this.group.packIfLarge(JSON.stringify(text));
   }
 
   unwrap(payload: string | undefined): string | undefined {
-    return payload === undefined ? undefined : (JSON.parse(payload) as string);
+    return this.group.decode(payload) as string | undefined;
   }
 
   addressOf(): OperationId | undefined {
@@ -229,7 +229,8 @@ export class Page implements Ledger {
       this.#prune(inner);
       const kept = this.#records?.get(inner);
       if (kept === undefined) continue;
-      this.#records?.delete(inner);
+      // Code that was left behind may still come to what was recorded earlier.
+      if (!this.#isRestored) this.#records?.delete(inner);
       this.#bytes -= kept.size;
       this.group.forget(kept);
     }

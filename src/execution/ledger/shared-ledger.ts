@@ -271,9 +271,21 @@ export class SharedLedger {
     });
   }
 
-  /** A payload that is JSON, or of the codec's own where JSON does not do; never packed for its size. */
+  /** A payload that is JSON, unless JSON does not do, or is too large: records are packed together. */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
-    return this.#host.codec.roundTripPlain(value);
+    const plain = this.#host.codec.roundTripPlain(value);
+    const payload = plain.payload && this.packIfLarge(plain.payload);
+    return payload === plain.payload ? plain : { payload, value: plain.value };
+  }
+
+  packIfLarge(payload: string): string {
+    return payload.length * 3 > this.maxPayloadBytes && Buffer.byteLength(payload) > this.maxPayloadBytes
+      ? this.#host.codec.pack(payload)
+      : payload;
+  }
+
+  decode(payload: string | undefined): unknown {
+    return this.#host.codec.decode(payload);
   }
 
   isOverfull(page: Page, bytes: number, maxBytes: number): void {
