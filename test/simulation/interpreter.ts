@@ -67,7 +67,7 @@ export class Interpreter {
   async #node(context: DurableContext, node: Node, place: Place): Promise<unknown> {
     switch (node.kind) {
       case "code":
-        return this.#work(node.ms, place);
+        return this.#work(node.ms);
       case "begin":
         this.#begun.set(node.slot, this.#operation(context, node.node, place));
         return undefined;
@@ -180,6 +180,7 @@ export class Interpreter {
       const caller = inside.getStore();
       if (caller !== site) this.#watch.note("async-context", `${itemSite} began in that of ${caller}`);
       const branch = branches.begin();
+      this.#watch.itemBegins(this.#by, branches.open);
       if (branches.isOverOpen) this.#watch.note("too-many-open", `${branches.open} of ${site}`);
       try {
         const nodes = node.items[index] as readonly Node[];
@@ -211,10 +212,11 @@ export class Interpreter {
     };
   }
 
-  async #work(ms: number, place: Place): Promise<undefined> {
-    this.#watch.workBegins(this.#by, place.branch);
+  /** Code beside an operation that is awaited is not seen by the runtime: it does not count as work of its branch. */
+  async #work(ms: number): Promise<undefined> {
+    this.#watch.workBegins(this.#by, undefined);
     await this.#clock.sleep(ms);
-    this.#watch.workEnds(this.#by, place.branch);
+    this.#watch.workEnds(this.#by, undefined);
   }
 
   async #awaited<T>(promise: PromiseLike<T>): Promise<T> {

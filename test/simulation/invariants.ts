@@ -25,7 +25,7 @@ export const KINDS = {
   "pending-with-nothing": "PENDING was answered with nothing pending",
   "suspended-early": "PENDING was answered while user code worked that awaited no operation",
   "unhandled-rejection": "a promise was rejected that nobody handled",
-  repetition: "more ended items ran again after a crash than checkpoint.maxUnacknowledged",
+  repetition: "more ended items ran again after a crash than checkpoint.maxUnacknowledged and what was open",
   "wrong-result": "the result is not that of the run without batches and faults",
   "wrong-runs": "bodies ran another number of times than without batches",
   failed: "the execution failed",
@@ -120,9 +120,10 @@ export class Invariants {
       if (lost === undefined || lost === by) continue;
       const repeated = this.#repeated.get(lost) ?? new Set();
       this.#repeated.set(lost, repeated.add(item));
-      const { maxUnacknowledged } = this.#expectations;
-      if (repeated.size === maxUnacknowledged + 1) {
-        this.note("repetition", `more than ${maxUnacknowledged} items of invocation ${lost.number} ran again`);
+      // What is open when the limit is reached still ends.
+      const most = this.#expectations.maxUnacknowledged + lost.mostOpen;
+      if (repeated.size === most + 1) {
+        this.note("repetition", `more than ${most} items of invocation ${lost.number} ran again`);
       }
     }
   }
@@ -150,6 +151,10 @@ export class Invariants {
       const kind = text.includes(CHANGED) ? "changed-record" : "contradiction";
       this.note(kind, `${site} was ${before.slice(0, 200)} and is ${text.slice(0, 200)}`);
     }
+  }
+
+  itemBegins(by: Invocation, open: number): void {
+    by.mostOpen = Math.max(by.mostOpen, open);
   }
 
   itemSettled(by: Invocation, site: string): void {

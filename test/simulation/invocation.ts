@@ -26,6 +26,8 @@ export class Invocation implements Owner {
   readonly ended: string[] = [];
   /** What user code saw in it. */
   readonly seen = new Map<string, string>();
+  /** The most items of one fan-out that were open at once. */
+  mostOpen = 0;
   /** Items that have settled in it. */
   readonly settled = new Set<string>();
 

@@ -279,9 +279,13 @@ class Simulation {
     if (by.working > 0 && by.awaiting === 0 && !isNearDeadline) {
       this.watch.note("suspended-early", `invocation ${by.number}`);
     }
+    if (!this.#service.hasNews && !this.#service.hasPending) {
+      this.watch.note("pending-with-nothing", `invocation ${by.number}`);
+      this.clock.after(RETRY_PAUSE_MS, () => this.#begin());
+      return;
+    }
     this.#isSuspended = true;
     if (this.#service.hasNews) this.#wake();
-    else if (!this.#service.hasPending) this.watch.note("pending-with-nothing", `invocation ${by.number}`);
     for (const { Type, Status, SubType } of this.#service.operations.values()) {
       if (Type === "STEP" && Status === "PENDING" && SubType !== "Step" && SubType !== "WaitForCondition") {
         this.#tally.sleepingBatches++;
