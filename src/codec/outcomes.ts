@@ -251,7 +251,7 @@ export function readOutcomes(stored: StoredBatch): (Outcome | undefined)[] {
   let results = 0;
   let errors = 0;
   let kept = 0;
-  return Array.from(stored.statuses, (character): Outcome | undefined => {
+  return [...stored.statuses].map((character): Outcome | undefined => {
     const mark = character as OutcomeMark;
     switch (mark) {
       case "S":
@@ -265,7 +265,7 @@ export function readOutcomes(stored: StoredBatch): (Outcome | undefined)[] {
       case "U":
       case "-":
         return { mark };
-      case ".":
+      default:
         return undefined;
     }
   });

@@ -270,18 +270,18 @@ export class Execution {
 
   /** Records a change that nobody waits for. A change below a finished context is dropped. */
   record({ scope, ledger }: Recorded, update: OperationUpdate): void {
-    if (!scope.isOver) ledger.record(update);
+    if (!this.#over && !scope.isOver) ledger.record(update);
   }
 
   /** Records that an operation begins; `isNew` when nothing is recorded of it yet. */
   recordStart({ scope, ledger }: Recorded, update: OperationUpdate, isNew: boolean): void {
-    if (!scope.isOver) ledger.start(update, isNew);
+    if (!this.#over && !scope.isOver) ledger.start(update, isNew);
   }
 
   /** Records a change and resolves when it is recorded, with `value`; never, if that cannot happen any more. */
   recorded<T = void>({ scope, ledger }: Recorded, update: OperationUpdate, value?: T): Promise<T> {
     return new Promise((resolve) => {
-      if (!scope.isOver) ledger.record(update, () => resolve(value as T));
+      if (!this.#over && !scope.isOver) ledger.record(update, () => resolve(value as T));
     });
   }
 

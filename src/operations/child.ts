@@ -134,8 +134,11 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   try {
     result = await runBody(operation, plan, inner, undefined);
   } catch (thrown) {
+    if (execution.isOver) return park();
     return failLive(operation, plan, inner, thrown);
   }
+  // Whoever waits for it belongs to an invocation that has ended.
+  if (execution.isOver) return park();
   if (!plan.virtual) execution.finish(inner);
   let encoded = plan.format.encode(operation, result);
   if (encoded instanceof Promise) {

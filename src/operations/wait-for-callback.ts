@@ -12,7 +12,7 @@ import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts
 import type { Scope } from "../execution/scope.ts";
 import { beginCallback, type CreateCallbackConfig, rawText } from "./callback.ts";
 import { childResultFormat, runChild } from "./child.ts";
-import type { Attention } from "./durable-promise.ts";
+import { Attention } from "./durable-promise.ts";
 import { deserializeWith } from "./payload.ts";
 import { runStep } from "./step.ts";
 
@@ -51,10 +51,13 @@ export async function runWaitForCallback<T>(
       const shown = (part: string) => (name === undefined ? undefined : `${name}-${part}`);
       const callback = { ...options, serdes: rawText };
       const shownName = shown("callback");
-      const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, attention, shownName);
+      // Until its id is handed out nobody can complete it: there is work to do before it is waited for.
+      const submitted = new Attention();
+      const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, shownName);
       const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });
       const retrying = retryStrategy === undefined ? {} : { retryStrategy };
       await runStep(execution, inner, undefined, submit, retrying, attention, shown("submitter"));
+      attention.follow(() => submitted.attract());
       return result;
     },
   });

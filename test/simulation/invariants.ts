@@ -42,6 +42,8 @@ export interface Violation {
 }
 
 export interface Expectations {
+  /** How far the clocks of machines are apart: what one of them keeps in memory goes by its own. */
+  readonly skewMs: number;
   /** How late a retry in process may be; undefined where that cannot be said. */
   readonly slackMs: number | undefined;
   readonly maxUnacknowledged: number;
@@ -108,8 +110,8 @@ export class Invariants {
     const due = this.#due.get(name);
     if (due === undefined) return;
     const lateMs = this.#clock.nowMs - due.dueMs;
-    if (lateMs < 0) this.note("retry-early", `${name} by ${-lateMs} ms`);
-    const { slackMs } = this.#expectations;
+    const { slackMs, skewMs } = this.#expectations;
+    if (-lateMs > skewMs) this.note("retry-early", `${name} by ${-lateMs} ms`);
     if (slackMs !== undefined && due.by === by && lateMs > slackMs) this.note("retry-late", `${name} by ${lateMs} ms`);
   }
 

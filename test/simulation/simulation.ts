@@ -108,6 +108,7 @@ class Simulation {
     this.watch = new Invariants(this.clock, {
       slackMs: isCalm && isFree ? LATE_SLACK_MS + 6 * (latencyMs[1] + maxDelayMs) : undefined,
       maxUnacknowledged,
+      skewMs: Math.max(...skewMs) - Math.min(...skewMs),
     });
     const limits = { payloadBytes, requestBytes: maxBytes, requestUpdates: maxUpdates, operations: 3_000 };
     this.#service = new SimulatedService(this.clock, limits);
