@@ -1,5 +1,5 @@
 import { createCodec } from "../codec/codec.ts";
-import { storeOutcomes } from "../codec/outcomes.ts";
+import { encodeOutcomes, storeOutcomes } from "../codec/outcomes.ts";
 import { durableCost } from "../core/cost.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "../core/limits.ts";
 import { refusals } from "./cost.ts";
@@ -174,7 +174,10 @@ function resultBytes({ items, total }: FanOutNode, statusBytes: number): number 
       ? { error: { ErrorType: "ChildContextError", Cause: outcome.error }, index, status: "FAILED" }
       : { result: outcome.result, index, status: "SUCCEEDED" },
   );
-  const bytes = (payloadBytes({ all, completionReason: "ALL_COMPLETED" }) / items.length) * total;
+  const stored = { all, completionReason: "ALL_COMPLETED" };
+  // What the whole has enough of to be packed, the sample may not have.
+  const packed = codec.encode(stored, (codec.packFromBytes * items.length) / total);
+  const bytes = (Buffer.byteLength(packed ?? "") / items.length) * total;
   return bytes <= MAX_PAYLOAD_BYTES ? bytes : SUMMARY_BYTES + statusBytes;
 }
 
@@ -203,12 +206,8 @@ function bytesInBatches(items: readonly ItemNode[], batchItems: number): number 
   let count = 0;
   for (let first = 0; first + size <= items.length; first += size) {
     const outcomes = items.slice(first, first + size).map(({ outcome }) => outcome);
-    bytes += payloadBytes(storeOutcomes(outcomes, size));
+    bytes += Buffer.byteLength(encodeOutcomes(codec, storeOutcomes(outcomes, size)));
     count += size;
   }
   return bytes / count;
-}
-
-function payloadBytes(value: unknown): number {
-  return Buffer.byteLength(codec.encode(value) ?? "");
 }

@@ -1,4 +1,5 @@
 import type { ErrorObject } from "../core/wire.ts";
+import type { Codec } from "./codec.ts";
 
 /**
  * What one character of `StoredOutcomes.statuses` says of an item:
@@ -36,6 +37,14 @@ export interface StoredOutcomes {
   parts?: number;
   /** Of a source that is read again on replay: what the batch's items were. */
   fingerprint?: string;
+}
+
+/** A batch is packed from this part of the codec's size on: nobody else reads it, and it holds what many items add up to. */
+const PACKED_PART = 1 / 4;
+
+/** The payload of a batch. */
+export function encodeOutcomes(codec: Codec, stored: StoredOutcomes): string {
+  return codec.encode(stored, codec.packFromBytes * PACKED_PART) as string;
 }
 
 /** Whether a decoded payload is that of a batch. */

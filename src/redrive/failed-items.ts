@@ -1,5 +1,5 @@
 import { createCodec } from "../codec/codec.ts";
-import { isStoredOutcomes, type Outcome, readOutcomes, type StoredOutcomes, storeOutcomes } from "../codec/outcomes.ts";
+import { encodeOutcomes, isStoredOutcomes, type Outcome, readOutcomes, type StoredOutcomes, storeOutcomes } from "../codec/outcomes.ts";
 import { BATCH_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
@@ -208,7 +208,7 @@ class BatchRecord {
       ...(parts === undefined ? {} : { parts }),
       ...(fingerprint === undefined ? {} : { fingerprint }),
     };
-    return (this.#payload?.startsWith("{") ? json : typed).encode(stored) as string;
+    return encodeOutcomes(this.#payload?.startsWith("{") ? json : typed, stored);
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  encodeOutcomes,
   isStoredOutcomes,
   type Outcome,
   readOutcomes,
@@ -365,7 +366,7 @@ export class ItemBatch implements ItemOwner {
     const stored = storeOutcomes(outcomes, this.count);
     if (parts !== undefined && parts > 0) stored.parts = parts;
     if (this.#fingerprint !== undefined) stored.fingerprint = this.#fingerprint;
-    return this.execution.codec.encode(stored) as string;
+    return encodeOutcomes(this.execution.codec, stored);
   }
 
   #partId(part: number): OperationId {
