@@ -66,6 +66,8 @@ export class Execution {
   readonly observer: Observer | undefined;
   readonly usage: UsageCounter;
   readonly quotas: QuotaWatch;
+  /** Is shown each result before the codec writes it, where somebody looks on. */
+  readonly onResult: DurableExecutionClient["onResult"];
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
   /** Resolves with the first reason to end, or never. */
@@ -90,6 +92,7 @@ export class Execution {
     this.codec = options.codec;
     this.settings = options.settings;
     this.observer = options.observer;
+    if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
     this.root = new Scope({
       path: undefined,
       parent: undefined,

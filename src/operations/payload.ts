@@ -26,8 +26,10 @@ export function encodeResult(
   serdes: AnySerdes | undefined,
 ): EncodedResult | Promise<EncodedResult> {
   if (serdes !== undefined) return encodeWith(serdes, operation, value);
+  const { codec, onResult } = operation.execution;
+  onResult?.(operation, value);
   try {
-    return operation.execution.codec.roundTrip(value);
+    return codec.roundTrip(value);
   } catch (error) {
     return serdesFailed(operation, "Serialization", error);
   }

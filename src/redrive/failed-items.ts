@@ -1,5 +1,12 @@
 import { createCodec } from "../codec/codec.ts";
-import { encodeOutcomes, isStoredOutcomes, type Outcome, readOutcomes, type StoredOutcomes, storeOutcomes } from "../codec/outcomes.ts";
+import {
+  encodeOutcomes,
+  isStoredOutcomes,
+  type Outcome,
+  readOutcomes,
+  type StoredOutcomes,
+  storeOutcomes,
+} from "../codec/outcomes.ts";
 import { BATCH_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";

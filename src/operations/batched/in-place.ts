@@ -127,6 +127,7 @@ export async function keepable(
     if (isTooLarge(payload, maxBytes)) return { error: payloadTooLarge(operation, "result", payload) };
     return { kept: payload, value };
   }
+  operation.execution.onResult?.(operation, result);
   let read: { value: unknown; chars: number };
   try {
     read = codec.normalize(result);
