@@ -2,6 +2,7 @@ import { createCodec } from "../codec/codec.ts";
 import { encodeOutcomes, storeOutcomes } from "../codec/outcomes.ts";
 import { durableCost } from "../core/cost.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "../core/limits.ts";
+import { PACK_FACTORS } from "../core/settings.ts";
 import { refusals } from "./cost.ts";
 import { add, type FanOutNode, type ItemNode, nothing, type PlanNode, type Use } from "./plan-tree.ts";
 import type { Pace, Trial } from "./trial.ts";
@@ -176,7 +177,7 @@ function resultBytes({ items, total }: FanOutNode, statusBytes: number): number 
   );
   const stored = { all, completionReason: "ALL_COMPLETED" };
   // What the whole has enough of to be packed, the sample may not have.
-  const packed = codec.encode(stored, (codec.packFromBytes * items.length) / total);
+  const packed = codec.encode(stored, (codec.packFromBytes * PACK_FACTORS.fanOut * items.length) / total);
   const bytes = (Buffer.byteLength(packed ?? "") / items.length) * total;
   return bytes <= MAX_PAYLOAD_BYTES ? bytes : SUMMARY_BYTES + statusBytes;
 }

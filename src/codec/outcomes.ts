@@ -1,3 +1,4 @@
+import { PACK_FACTORS } from "../core/settings.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { Codec } from "./codec.ts";
 
@@ -39,12 +40,9 @@ export interface StoredOutcomes {
   fingerprint?: string;
 }
 
-/** A batch is packed from this part of the codec's size on: nobody else reads it, and it holds what many items add up to. */
-const PACKED_PART = 1 / 4;
-
 /** The payload of a batch. */
 export function encodeOutcomes(codec: Codec, stored: StoredOutcomes): string {
-  return codec.encode(stored, codec.packFromBytes * PACKED_PART) as string;
+  return codec.encode(stored, codec.packFromBytes * PACK_FACTORS.batch) as string;
 }
 
 /** Whether a decoded payload is that of a batch. */

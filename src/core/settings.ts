@@ -69,9 +69,9 @@ export interface RuntimeOptions {
   /** How payloads are written: `json`, `compact` or `typed`. Default `compact`. `DURABLE_FANOUT_CODEC` */
   codec?: CodecName;
   /**
-   * Bytes of JSON from which on `compact` and `typed` pack a payload, so that shorter ones can be read in consoles; for
-   * the payload of a batch, which is of no use to a reader and adds up, a quarter of it. 0 to 6,291,456, or Infinity
-   * ("unlimited") for never. Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
+   * Bytes of JSON from which on `compact` and `typed` pack a payload; what is shorter is JSON, and can be read in
+   * consoles. The payload of a batch is packed from a quarter of it on, the result of a map or parallel from 16 times as
+   * much. 0 to 6,291,456, or Infinity ("unlimited") for never. Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
    */
   packFromBytes?: number;
   quotas?: {
@@ -145,6 +145,17 @@ const LARGEST_BYTES = 6 * 1024 * 1024;
 
 /** Default of `packFromBytes`. */
 export const PACK_FROM_BYTES = 4_096;
+
+/** What `packFromBytes` is multiplied by. */
+export const PACK_FACTORS = {
+  /** Nobody else reads the payload of a batch, and it holds what many items add up to. */
+  batch: 1 / 4,
+  /**
+   * The result of a map or parallel is one payload beside those of all its items, so that little is to be gained; and a
+   * hundred small results are not to make a cold process load what packs them.
+   */
+  fanOut: 16,
+} as const;
 
 const NUMBER_RULES = {
   concurrency: {
