@@ -251,7 +251,7 @@ class Invocation {
     const settings = this.#settings;
     const execution = new Execution({
       ...{ arn, token, client, state, settings, observer, requestId: lambdaContext.awsRequestId },
-      codec: createCodec(settings.codec),
+      codec: createCodec(settings.codec, settings.packFromBytes),
       childOperationsDepth: depth ?? 0,
       logger: { logger, modeAware: true },
       remainingMs: () => lambdaContext.getRemainingTimeInMillis(),

@@ -79,6 +79,8 @@ export class Execution {
   readonly quotas: QuotaWatch;
   /** The batches whose items share an operation. */
   readonly batches: SharedLedgers;
+  /** Is shown each result before the codec writes it, where somebody looks on. */
+  readonly onResult: DurableExecutionClient["onResult"];
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
   /** Resolves with the first reason to end, or never. */
@@ -102,6 +104,7 @@ export class Execution {
     this.codec = options.codec;
     this.settings = options.settings;
     this.observer = options.observer;
+    if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
     });

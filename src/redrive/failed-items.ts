@@ -2,6 +2,7 @@ import { createCodec } from "../codec/codec.ts";
 import {
   inOrder,
   lastOutcomes,
+  packBatch,
   readOutcomes,
   readStoredBatch,
   type StoredBatch,
@@ -224,14 +225,14 @@ class RecordedBatch {
         ...(fingerprint === undefined ? {} : { fingerprint }),
         ...(names === undefined ? {} : { names }),
       };
-      return { id: id as string, payload: compact.pack(writeBatch(kept, members)) };
+      return { id: id as string, payload: packBatch(compact, writeBatch(kept, members)) };
     });
   }
 }
 
 /** The first form kept what the `typed` codec keeps as it is: only that codec writes it again. */
 function payloadOf(value: unknown): string | undefined {
-  return typed.roundTripPlain(value).payload;
+  return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
 }
 
 /** The items that failed, by what is kept of the result; undefined where nobody but the user's serdes can read it. */
