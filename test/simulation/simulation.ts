@@ -251,6 +251,7 @@ class Simulation {
 
   #answered(by: Invocation, output: DurableExecutionInvocationOutput | undefined, error?: unknown): void {
     by.answered = true;
+    by.endedMs = this.clock.nowMs;
     this.#log(by, "answers", output ?? String(error));
     this.clock.after(0, () => this.#checkTimers(by));
     if (by !== this.#latest || by.superseded) return;
