@@ -6,7 +6,7 @@ import { PROFILES, type ProfileName } from "./profiles.ts";
 import { failure, kindsOf } from "./report.ts";
 import { CAPABILITIES, FAILING_FOR_NOW } from "./today.ts";
 
-const SEEDS = 60;
+const SEEDS = 50;
 
 describe("random workflows keep every promise", () => {
   test.each(Object.keys(PROFILES) as ProfileName[])("with the profile %s", async (profile) => {
