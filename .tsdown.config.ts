@@ -18,6 +18,20 @@ const msgpackrOnDemand = {
   },
 };
 
+/**
+ * What is about `require`, which the compiler would replace by one of its own:
+ * - The sources' `scopeRequire` becomes the `require` that there is where the code runs, or is not.
+ * - CommonJS loads packages by it: at once, in any bundler, and in jest, which refuses `import` in CommonJS.
+ */
+const plainRequire = {
+  name: "plain-require",
+  renderChunk(code: string, _chunk: unknown, { format }: { format: string }): string {
+    const plain = code.replaceAll(/\bscopeRequire\b/g, "require");
+    if (format !== "cjs") return plain;
+    return plain.replaceAll(/\bimport\(("[^."][^"]*")\)/g, "Promise.resolve().then(() => require($1))");
+  },
+};
+
 const BUNDLED = ["msgpackr", "p-limit", "yocto-queue"];
 
 /** Whoever passes on the code of others has to pass on their licenses. */
@@ -39,7 +53,7 @@ const licenses = {
 // compile it, whenever a process begins.
 const comments = { legal: true, annotation: true, jsdoc: false };
 
-const common = { platform: "node", target: "node22", clean: false, plugins: [msgpackrOnDemand] } as const;
+const common = { platform: "node", target: "node22", clean: false, plugins: [msgpackrOnDemand, plainRequire] } as const;
 const bundled = { alwaysBundle: BUNDLED };
 
 export default defineConfig([
@@ -48,7 +62,7 @@ export default defineConfig([
     entry: { index: "src/index.ts", testing: "src/testing.ts", workers: "src/workers.ts", esbuild: "src/esbuild.ts" },
     format: ["esm", "cjs"],
     dts: true,
-    plugins: [msgpackrOnDemand, licenses],
+    plugins: [msgpackrOnDemand, plainRequire, licenses],
     deps: bundled,
     // One file for whatever entries share: each takes Node half a millisecond to find and open.
     outputOptions: {

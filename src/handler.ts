@@ -1,7 +1,7 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
 import type { Context } from "aws-lambda";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
-import { DurableExecutionApiClient } from "./client/lambda.ts";
+import { DurableExecutionApiClient, prepareSharedClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
 import { makeContext } from "./context.ts";
 import {
@@ -93,6 +93,7 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   const settings = resolveSettings(config.runtime);
   const plugins = choosePlugins(config);
   let configured = config.durableExecutionClient;
+  if (configured === undefined && config.client === undefined) prepareSharedClient();
   const defaultClient = (): DurableExecutionClient => {
     configured ??= new DurableExecutionApiClient(config.client);
     return configured;

@@ -1,4 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { DurableError } from "../core/errors.ts";
+
+/** In the build, `require` where there is one. */
+declare const scopeRequire: NodeJS.Require | undefined;
 
 /** A function that a module exports, and the object that it is a member of. */
 export interface ModuleExport {
@@ -40,10 +44,29 @@ async function look(module: string, name: string): Promise<ModuleExport> {
 
 async function importModule(module: string): Promise<Record<string, unknown>> {
   try {
-    return (await import(module)) as Record<string, unknown>;
+    try {
+      return (await import(/* webpackIgnore: true */ module)) as Record<string, unknown>;
+    } catch (error) {
+      // Jest runs CommonJS where `import` is refused, and gives it a `require` that transforms and mocks.
+      if (!isRefusedImport(error) || typeof scopeRequire !== "function") throw error;
+      return scopeRequire(fileURLToPath(module)) as Record<string, unknown>;
+    }
   } catch (error) {
+    if (isRefusedImport(error)) throw refusedImport(module, error);
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const message = `The module for worker threads ${module} cannot be imported: ${reason}`;
     throw new DurableError("ERR_WORKER_IMPORT", message, { cause: error });
   }
+}
+
+function isRefusedImport(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG";
+}
+
+/** In jest, whoever gives it ES modules to run. */
+function refusedImport(module: string, cause: unknown): DurableError {
+  const message =
+    `The module for worker threads ${module} cannot be imported here: what runs this code, as jest does, allows no import ` +
+    "without a flag of Node's. Set NODE_OPTIONS=--experimental-vm-modules.";
+  return new DurableError("ERR_WORKER_IMPORT", message, { cause });
 }

@@ -162,10 +162,9 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   async #start(): Promise<Piscina> {
+    const module = await import("piscina");
     // Of a bundle's copy, which is CommonJS, Node sees the default export only.
-    const {
-      default: { Piscina },
-    } = await import("piscina");
+    const { Piscina } = "Piscina" in module ? module : (module as { default: typeof module }).default;
     const { threads, idleMs, resourceLimits } = this.#settings;
     const piscina = new Piscina({
       filename: fileURLToPath(threadFile()),
