@@ -32,12 +32,16 @@ const plainRequire = {
   },
 };
 
+interface Emitter {
+  emitFile(file: { type: "asset"; fileName: string; source: string }): unknown;
+}
+
 const BUNDLED = ["msgpackr", "p-limit", "yocto-queue"];
 
 /** Whoever passes on the code of others has to pass on their licenses. */
 const licenses = {
   name: "licenses",
-  generateBundle(this: { emitFile(file: { type: "asset"; fileName: string; source: string }): unknown }): void {
+  generateBundle(this: Emitter): void {
     const texts = BUNDLED.map((name) => {
       const folder = join(import.meta.dirname, "node_modules", name);
       const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
@@ -46,6 +50,27 @@ const licenses = {
     });
     const source = `The files of this folder contain code of these packages.\n\n${texts.join("\n---\n\n")}`;
     this.emitFile({ type: "asset", fileName: "THIRD-PARTY-LICENSES.txt", source });
+  },
+};
+
+/**
+ * What bundlers take for `durable-fanout/workers` (the condition "module" of package.json): a bundle in which threads
+ * would find nothing to run does not get built, and the import that no bundler resolves says why. The esbuild plugin puts
+ * the real file in its place.
+ */
+const workersInBundles = {
+  name: "workers-in-bundles",
+  generateBundle(this: Emitter, { format }: { format: string }): void {
+    const why =
+      "./durable-fanout/workers can be bundled by esbuild with plugins: [durableFanout()] from durable-fanout/esbuild only; " +
+      "otherwise keep durable-fanout out of the bundle";
+    const isCommonJs = format === "cjs";
+    const fileName = `workers-in-bundles${isCommonJs ? ".cjs" : ".mjs"}`;
+    const from = JSON.stringify(why);
+    this.emitFile({
+      ...{ type: "asset", fileName },
+      source: isCommonJs ? `module.exports = require(${from});\n` : `export * from ${from};\n`,
+    });
   },
 };
 
@@ -62,7 +87,7 @@ export default defineConfig([
     entry: { index: "src/index.ts", testing: "src/testing.ts", workers: "src/workers.ts", esbuild: "src/esbuild.ts" },
     format: ["esm", "cjs"],
     dts: true,
-    plugins: [msgpackrOnDemand, plainRequire, licenses],
+    plugins: [msgpackrOnDemand, plainRequire, licenses, workersInBundles],
     deps: bundled,
     // One file for whatever entries share: each takes Node half a millisecond to find and open.
     outputOptions: {

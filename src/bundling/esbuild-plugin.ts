@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withClassNames } from "./class-names.ts";
 import { rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
 
 /** What is used of esbuild's own types (0.17 and later), so that this package does not need it installed. */
@@ -15,6 +16,9 @@ interface BuildOptions {
   absWorkingDir?: string;
   metafile?: boolean;
   write?: boolean;
+  minify?: boolean;
+  minifyIdentifiers?: boolean;
+  keepNames?: boolean;
   define?: Record<string, string>;
   [option: string]: unknown;
 }
@@ -53,10 +57,14 @@ export interface EsbuildPlugin {
   setup(build: PluginBuild): void;
 }
 
+/** What esbuild reads as JavaScript or TypeScript. */
+const SCRIPT = /\.[cm]?[jt]sx?$/;
 /** The folder beside each bundle that has what its threads run. */
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
 const PISCINA = "piscina.cjs";
+/** What bundlers find in this package for its worker functions, and what it stands for. */
+const IN_BUNDLES = /^workers-in-bundles(\.[cm]js)$/;
 /** Where Piscina looks for the file of its threads: beside itself, under this name. */
 const PISCINA_WORKER = "worker.js";
 /** An optional native package of Piscina's, which is used only where a thread is given another priority. */
@@ -86,6 +94,8 @@ export function durableFanout(): EsbuildPlugin {
 class Bundling {
   readonly #build: PluginBuild;
   readonly #isEsm: boolean;
+  /** Whether classes lose their names. */
+  readonly #renames: boolean;
   /** Absolute paths of modules for threads, by the names of their bundles. */
   readonly #modules = new Map<string, string>();
   /** Those that each source names, by the source's absolute path. */
@@ -93,7 +103,9 @@ class Bundling {
 
   constructor(build: PluginBuild) {
     this.#build = build;
-    this.#isEsm = build.initialOptions.format === "esm";
+    const { format, minify, minifyIdentifiers = minify, keepNames } = build.initialOptions;
+    this.#isEsm = format === "esm";
+    this.#renames = minifyIdentifiers === true && keepNames !== true;
   }
 
   setUp(): void {
@@ -107,7 +119,7 @@ class Bundling {
       DURABLE_FANOUT_THREAD_FILE: JSON.stringify(`./${FOLDER}/${THREAD}${this.#extension}`),
     };
     this.#build.onResolve({ filter: /^piscina$/ }, () => ({ path: `./${FOLDER}/${PISCINA}`, external: true }));
-    this.#build.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, ({ path }) => this.#load(path));
+    this.#build.onLoad({ filter: SCRIPT }, ({ path }) => this.#load(path));
     this.#build.onEnd((result) => this.#emit(result));
   }
 
@@ -121,22 +133,35 @@ class Bundling {
   }
 
   async #load(path: string): Promise<LoadResult | undefined> {
-    const isOurs = dirname(path) === ownFolder;
-    const source = await readFile(path, "utf8");
-    if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return undefined;
     const resolveDir = dirname(path);
+    const replaced = replacement(path);
+    if (replaced !== undefined) return { contents: replaced, loader: "js", resolveDir };
+    const source = await readFile(path, "utf8");
+    const isOurs = resolveDir === ownFolder;
+    const rewritten =
+      usesWorkers(source) || (isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))
+        ? this.#withModuleUrls(path, source, isOurs)
+        : source;
+    const contents = this.#withClassNames(path, rewritten);
+    return contents === source ? undefined : { contents, loader: loaderFor(path), resolveDir };
+  }
+
+  #withModuleUrls(path: string, source: string, isOurs: boolean): string {
     const named: string[] = [];
-    let contents = rewriteModuleUrls(source, (relative) => {
-      const module = findSource(resolve(resolveDir, relative));
+    this.#namedBy.set(path, named);
+    const rewritten = rewriteModuleUrls(source, (relative) => {
+      const module = findSource(resolve(dirname(path), relative));
       if (module === undefined) return undefined;
       const name = bundleName(module);
       this.#modules.set(name, module);
       named.push(name);
       return `new URL("./${FOLDER}/${name}${this.#extension}", ${this.#bundleUrl})`;
     });
-    if (isOurs) contents = contents.replaceAll("import.meta.url", this.#bundleUrl);
-    this.#namedBy.set(path, named);
-    return { contents, loader: loaderFor(path), resolveDir };
+    return isOurs ? rewritten.replaceAll("import.meta.url", this.#bundleUrl) : rewritten;
+  }
+
+  #withClassNames(path: string, source: string): string {
+    return this.#renames ? withClassNames(source, /[\\/]node_modules[\\/]/.test(path)) : source;
   }
 
   /** Writes what threads need beside each bundle that has the pool in it. */
@@ -165,7 +190,7 @@ class Bundling {
       this.#bundle(join(piscina, "worker.js"), join(folder, PISCINA_WORKER), system),
       // Under a package that is all ESM, a .js file would be taken for ESM.
       writeFile(join(folder, "package.json"), '{"type":"commonjs"}'),
-      this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), {}),
+      this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), { minify: this.#renames }),
       ...[...names].map((name) =>
         this.#bundle(this.#modules.get(name), join(folder, name + this.#extension), this.#userOptions()),
       ),
@@ -187,9 +212,32 @@ class Bundling {
   #userOptions(): Record<string, unknown> {
     const { entryPoints, outdir, outfile, outbase, entryNames, splitting, metafile, stdin, plugins, ...options } =
       this.#build.initialOptions;
-    const others = (plugins as { name: string }[] | undefined)?.filter(({ name }) => name !== "durable-fanout");
-    return others === undefined || others.length === 0 ? options : { ...options, plugins: others };
+    const others = (plugins as { name: string }[] | undefined)?.filter(({ name }) => name !== "durable-fanout") ?? [];
+    return { ...options, plugins: [...others, this.#pluginForThreads()] };
   }
+
+  /** What holds for the handler and for modules on threads: both must call a class the same. */
+  #pluginForThreads(): EsbuildPlugin {
+    return {
+      name: "durable-fanout-threads",
+      setup: (build) => build.onLoad({ filter: SCRIPT }, ({ path }) => this.#loadForThread(path)),
+    };
+  }
+
+  async #loadForThread(path: string): Promise<LoadResult | undefined> {
+    const replaced = replacement(path);
+    const source = replaced ?? (await readFile(path, "utf8"));
+    const contents = replaced ?? this.#withClassNames(path, source);
+    if (replaced === undefined && contents === source) return undefined;
+    return { contents, loader: loaderFor(path), resolveDir: dirname(path) };
+  }
+}
+
+/** What a file of this package stands for that is only there to be refused. */
+function replacement(path: string): string | undefined {
+  const [, extension] = IN_BUNDLES.exec(basename(path)) ?? [];
+  if (extension === undefined) return undefined;
+  return extension === ".mjs" ? 'export * from "./workers.mjs";' : 'module.exports = require("./workers.cjs");';
 }
 
 /** Where this file is: in the build beside the other files of the package. */

@@ -39,7 +39,10 @@ function sharedClient(aws: AwsModule): LambdaClient {
  * processes never need it. A failure shows at the first call.
  */
 export function prepareSharedClient(): void {
-  if (isServingLambda()) loadAws().then(sharedClient).catch(() => {});
+  if (isServingLambda())
+    loadAws()
+      .then(sharedClient)
+      .catch(() => {});
 }
 
 /** The service, by way of the AWS client, which is loaded on first use and shared by the process. */

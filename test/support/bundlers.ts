@@ -4,7 +4,7 @@ import json from "@rollup/plugin-json";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import * as esbuild from "esbuild";
 import { rolldown } from "rolldown";
-import { type Plugin, rollup } from "rollup";
+import { type Plugin, type RollupBuild, rollup } from "rollup";
 import webpack from "webpack";
 
 // Their types are those of CommonJS, what Node imports is not.
@@ -33,6 +33,33 @@ const isExternal =
   (id: string): boolean =>
     /^node:/.test(id) || external.some((name) => id.startsWith(`${name}/`));
 
+const minifyByEsbuild: webpack.WebpackPluginInstance = {
+  apply({ hooks }: webpack.Compiler) {
+    hooks.compilation.tap("minify", (compilation) => {
+      const stage = webpack.Compilation.PROCESS_ASSETS_STAGE_OPTIMIZE_SIZE;
+      compilation.hooks.processAssets.tapPromise({ name: "minify", stage }, async (assets) => {
+        for (const [file, asset] of Object.entries(assets)) {
+          const { code } = await esbuild.transform(asset.source().toString(), { minify: true, target: "node22" });
+          compilation.updateAsset(file, new webpack.sources.RawSource(code));
+        }
+      });
+    });
+  },
+};
+
+const builds = new Map<string, Promise<RollupBuild>>();
+
+/** What both formats are written from. */
+function rolledUp(entry: string, external: readonly string[]): Promise<RollupBuild> {
+  const key = JSON.stringify([entry, external]);
+  const known = builds.get(key);
+  if (known !== undefined) return known;
+  const plugins = [nodeResolve({ preferBuiltins: true }), readCommonJs(), readJson()];
+  const build = rollup({ input: entry, external: isExternal(external), logLevel: "silent", plugins });
+  builds.set(key, build);
+  return build;
+}
+
 /** The bundlers that people use for Lambda, each as its documentation says for Node. */
 export const BUNDLERS = {
   esbuild: async (order) => {
@@ -46,6 +73,8 @@ export const BUNDLERS = {
           ...{ path: dirname(outfile), filename: basename(outfile) },
           library: { type: format === "esm" ? "module" : "commonjs2" },
         },
+        // terser, which webpack takes otherwise, needs a quarter of a minute.
+        optimization: { minimizer: [minifyByEsbuild] },
         experiments: { outputModule: format === "esm" },
         externals: ({ request = "" }, tell) => {
           const kind = format === "esm" ? "module" : "commonjs";
@@ -58,17 +87,13 @@ export const BUNDLERS = {
         else resolve();
       });
     }),
-  rollup: async ({ entry, format, outfile, external }) => {
-    const bundle = await rollup({
-      ...{ input: entry, external: isExternal(external), logLevel: "silent" },
-      plugins: [nodeResolve({ preferBuiltins: true }), readCommonJs(), readJson()],
-    });
+  rollup: async ({ entry, format, outfile, external = [] }) => {
+    const bundle = await rolledUp(entry, external);
     const minify = {
       name: "minify",
       renderChunk: async (code: string) => (await esbuild.transform(code, { minify: true, target: "node22" })).code,
     };
     await bundle.write({ file: outfile, format, inlineDynamicImports: true, plugins: [minify] });
-    await bundle.close();
   },
   rolldown: async ({ entry, format, outfile, external }) => {
     const bundle = await rolldown({

@@ -1,14 +1,15 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "../..");
-const cache = join(root, "node_modules/.cache/durable-fanout-packed");
+const cache = join(tmpdir(), `durable-fanout-packed-${createHash("sha256").update(root).digest("hex").slice(0, 8)}`);
 
 /** What the package is made of. */
 const SOURCES = ["src/**/*.ts", "workers/**/*.ts", "package.json", ".tsdown.config.ts", "README.md", "LICENSE"];
@@ -21,10 +22,14 @@ export interface PackedPackage {
   /** The file that `npm install` takes. */
   readonly tarball: string;
   /**
-   * A folder with the unpacked package in its `node_modules`. Other packages are found further up, in this project's:
-   * nothing has to be installed.
+   * A folder with the unpacked package in its `node_modules`, beside what it depends on: links to the packages of this
+   * project, so that nothing has to be installed.
    */
   readonly project: string;
+}
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
 }
 
 /** Builds and packs once for all test files, and again when a source has changed. */
@@ -56,7 +61,10 @@ async function acquired(lock: string): Promise<boolean> {
     await mkdir(lock);
     return true;
   } catch {
-    const age = await stat(lock).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
+    const age = await stat(lock).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
     if (age > STALE_LOCK_MS) await rm(lock, { recursive: true, force: true });
     return false;
   }
@@ -77,5 +85,12 @@ async function pack(folder: string): Promise<void> {
   const installed = join(stage, "project/node_modules/durable-fanout");
   await mkdir(installed, { recursive: true });
   await run("tar", ["-xzf", join(stage, "package.tgz"), "-C", installed, "--strip-components=1"]);
+  await writeFile(join(stage, "project/package.json"), '{"name":"project","private":true}');
+  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as Manifest;
+  for (const name of Object.keys(dependencies)) {
+    const link = join(stage, "project/node_modules", name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(root, "node_modules", name), link, "junction");
+  }
   await rename(stage, folder);
 }
