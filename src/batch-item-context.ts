@@ -1,6 +1,6 @@
-import type { Context } from "aws-lambda";
 import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
 import { DurableOperationError, PromiseCombinatorError, toErrorObject } from "./core/errors.ts";
+import type { LambdaContext } from "./core/lambda-context.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import { SHARED_BATCH } from "./core/worker-function.ts";
 import type { ChildFunc, DurableContext } from "./durable-context.ts";
@@ -32,7 +32,7 @@ class BatchItemContext {
     give(this);
   }
 
-  get lambdaContext(): Context {
+  get lambdaContext(): LambdaContext {
     return this.#parts.lambdaContext;
   }
 

@@ -1,8 +1,8 @@
-import type { Context } from "aws-lambda";
 import { makeBatchItemContext } from "./batch-item-context.ts";
 import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
 import { type BatchSize, readBatchSize } from "./core/batch-size.ts";
 import { DurableError } from "./core/errors.ts";
+import type { LambdaContext } from "./core/lambda-context.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
@@ -34,7 +34,7 @@ import {
 
 /** The context of one scope: sorts out argument forms and hands them to an operation. */
 class ScopeContext {
-  readonly lambdaContext: Context;
+  readonly lambdaContext: LambdaContext;
   readonly executionContext: { readonly durableExecutionArn: string };
   readonly #parts: InvocationParts;
   readonly #scope: Scope;

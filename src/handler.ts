@@ -1,5 +1,4 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
-import type { Context } from "aws-lambda";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
 import { DurableExecutionApiClient, prepareSharedClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
@@ -11,6 +10,7 @@ import {
   UnrecoverableInvocationError,
 } from "./core/errors.ts";
 import { type OperationPath, operationId } from "./core/ids.ts";
+import type { LambdaContext } from "./core/lambda-context.ts";
 import { MAX_RESPONSE_BYTES } from "./core/limits.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
 import { logVerbose } from "./core/verbose.ts";
@@ -61,7 +61,7 @@ export interface DurableExecutionConfig {
 /** What Lambda calls. */
 export type DurableLambdaHandler = (
   event: DurableExecutionInvocationInput,
-  context: Context,
+  context: LambdaContext,
 ) => Promise<DurableExecutionInvocationOutput>;
 
 /**
@@ -159,13 +159,13 @@ function checkEvent(event: unknown): void {
 class Invocation {
   readonly #handler: DurableExecutionHandler;
   readonly #event: DurableExecutionInvocationInput;
-  readonly #lambdaContext: Context & { tenantId?: string };
+  readonly #lambdaContext: LambdaContext & { tenantId?: string };
   readonly #settings: Settings;
 
   constructor(
     handler: DurableExecutionHandler,
     event: DurableExecutionInvocationInput,
-    lambdaContext: Context,
+    lambdaContext: LambdaContext,
     settings: Settings,
   ) {
     this.#handler = handler;

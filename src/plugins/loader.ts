@@ -12,7 +12,7 @@ const EXPORT = "durableExecutionPluginProvider";
  * of the official SDK 2.4.0.
  */
 export class PluginLoadError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: { cause?: unknown }) {
     super(`Dynamic plugin configuration failed: ${message}`, options);
     this.name = "PluginLoadError";
   }
