@@ -6,6 +6,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withClassNames } from "./class-names.ts";
 import { rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
+import { realWorkers } from "./workers-in-bundles.ts";
 
 /** What is used of esbuild's own types (0.17 and later), so that this package does not need it installed. */
 interface BuildOptions {
@@ -63,8 +64,6 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
 const PISCINA = "piscina.cjs";
-/** What bundlers find in this package for its worker functions, and what it stands for. */
-const IN_BUNDLES = /^workers-in-bundles(\.[cm]js)$/;
 /** Where Piscina looks for the file of its threads: beside itself, under this name. */
 const PISCINA_WORKER = "worker.js";
 /** An optional native package of Piscina's, which is used only where a thread is given another priority. */
@@ -85,7 +84,8 @@ const PISCINA_OPTIONAL = "@napi-rs/nice";
  * });
  * ```
  *
- * Modules and handler are built with the same options. Both formats for Node, `esm` and `cjs`, will do.
+ * Modules and handler are built with the same options. Both formats for Node, `esm` and `cjs`, will do. Where identifiers
+ * are minified, classes that extend another one keep their names, by which the main thread knows the errors of threads.
  */
 export function durableFanout(): EsbuildPlugin {
   return { name: "durable-fanout", setup: (build) => new Bundling(build).setUp() };
@@ -119,7 +119,9 @@ class Bundling {
       DURABLE_FANOUT_THREAD_FILE: JSON.stringify(`./${FOLDER}/${THREAD}${this.#extension}`),
     };
     this.#build.onResolve({ filter: /^piscina$/ }, () => ({ path: `./${FOLDER}/${PISCINA}`, external: true }));
-    this.#build.onLoad({ filter: SCRIPT }, ({ path }) => this.#load(path));
+    this.#build.onLoad({ filter: SCRIPT }, ({ path }) =>
+      this.#load(path, (source) => this.#withModuleUrls(path, source)),
+    );
     this.#build.onEnd((result) => this.#emit(result));
   }
 
@@ -132,21 +134,18 @@ class Bundling {
     return this.#isEsm ? "import.meta.url" : 'require("node:url").pathToFileURL(__filename).href';
   }
 
-  async #load(path: string): Promise<LoadResult | undefined> {
-    const resolveDir = dirname(path);
-    const replaced = replacement(path);
-    if (replaced !== undefined) return { contents: replaced, loader: "js", resolveDir };
+  async #load(path: string, rewrite = (source: string) => source): Promise<LoadResult | undefined> {
+    const loaded = { loader: loaderFor(path), resolveDir: dirname(path) };
+    const real = realWorkers(path);
+    if (real !== undefined) return { contents: real, ...loaded };
     const source = await readFile(path, "utf8");
-    const isOurs = resolveDir === ownFolder;
-    const rewritten =
-      usesWorkers(source) || (isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))
-        ? this.#withModuleUrls(path, source, isOurs)
-        : source;
-    const contents = this.#withClassNames(path, rewritten);
-    return contents === source ? undefined : { contents, loader: loaderFor(path), resolveDir };
+    const contents = this.#withClassNames(path, rewrite(source));
+    return contents === source ? undefined : { contents, ...loaded };
   }
 
-  #withModuleUrls(path: string, source: string, isOurs: boolean): string {
+  #withModuleUrls(path: string, source: string): string {
+    const isOurs = dirname(path) === ownFolder;
+    if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return source;
     const named: string[] = [];
     this.#namedBy.set(path, named);
     const rewritten = rewriteModuleUrls(source, (relative) => {
@@ -220,24 +219,9 @@ class Bundling {
   #pluginForThreads(): EsbuildPlugin {
     return {
       name: "durable-fanout-threads",
-      setup: (build) => build.onLoad({ filter: SCRIPT }, ({ path }) => this.#loadForThread(path)),
+      setup: (build) => build.onLoad({ filter: SCRIPT }, ({ path }) => this.#load(path)),
     };
   }
-
-  async #loadForThread(path: string): Promise<LoadResult | undefined> {
-    const replaced = replacement(path);
-    const source = replaced ?? (await readFile(path, "utf8"));
-    const contents = replaced ?? this.#withClassNames(path, source);
-    if (replaced === undefined && contents === source) return undefined;
-    return { contents, loader: loaderFor(path), resolveDir: dirname(path) };
-  }
-}
-
-/** What a file of this package stands for that is only there to be refused. */
-function replacement(path: string): string | undefined {
-  const [, extension] = IN_BUNDLES.exec(basename(path)) ?? [];
-  if (extension === undefined) return undefined;
-  return extension === ".mjs" ? 'export * from "./workers.mjs";' : 'module.exports = require("./workers.cjs");';
 }
 
 /** Where this file is: in the build beside the other files of the package. */
