@@ -40,7 +40,7 @@ async function importAws(): Promise<AwsModule> {
  * nothing and throws ("Dynamic require of …") unless a global `require` is there by the time of the call.
  */
 function completeRequire(): void {
-  if (typeof scopeRequire !== "function" || "resolve" in scopeRequire) return;
+  if (typeof scopeRequire !== "function" || typeof scopeRequire.resolve === "function") return;
   const value = process.getBuiltinModule("node:module").createRequire(import.meta.url);
   Object.defineProperty(globalThis, "require", { value, configurable: true, writable: true });
 }

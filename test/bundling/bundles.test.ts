@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -96,6 +96,19 @@ describe("functions on threads are refused when the bundle is built, with the na
         "plugins: [durableFanout()] from durable-fanout/esbuild",
       );
     }
+  });
+});
+
+describe("where a bundler was told to take another file of this package, threads say what is missing:", () => {
+  test.each(FORMATS)("%s", async (format) => {
+    const file = `beside${extension(format)}`;
+    await build({
+      ...{ entryPoints: [join(project, "beside.mjs")], outfile: join(folder, file), external: AWS, conditions: [] },
+      ...{ bundle: true, minify: true, platform: "node", format, logLevel: "silent" },
+    });
+    await copyFile(join(project, "reserve.mjs"), join(folder, "reserve.mjs"));
+    const output = execFileSync(process.execPath, [file], { cwd: folder, encoding: "utf8" });
+    expect(output).toMatch(/^The file that worker threads run is missing.*plugins: \[durableFanout\(\)\]/);
   });
 });
 

@@ -80,7 +80,17 @@ const stock = workers(new URL("./reserve.mjs", import.meta.url));
 export const handler = withDurableExecution(async (_, ctx) => ctx.step("reserve", () => stock.reserve("chair")));
 `;
 
-/** Writes `handler.mjs`, `handler.cjs` `stock.ts` with what it imports, and `stock.mjs`. */
+/** As a bundle's own module, in any format: what it runs on threads is said to stand beside it. */
+const BESIDE = `
+import { pathToFileURL } from "node:url";
+import { workers } from "durable-fanout/workers";
+
+const here = typeof __filename === "string" ? pathToFileURL(__filename) : import.meta.url;
+const stock = workers(new URL("./reserve.mjs", here), { mode: "threads" });
+stock.reserve("chair").catch((error) => console.log(error.message));
+`;
+
+/** Writes `handler.mjs`, `handler.cjs` `stock.ts` with what it imports, and `stock.mjs`, `beside.mjs`. */
 export async function writeBundleSources(folder: string): Promise<void> {
   const sources = {
     "handler.mjs": PLAIN,
@@ -90,6 +100,7 @@ export async function writeBundleSources(folder: string): Promise<void> {
     ),
     "stock.ts": STOCK,
     "stock.mjs": WORKER,
+    "beside.mjs": BESIDE,
     "stock-errors.ts": STOCK_ERRORS,
     "reserve.ts": RESERVE,
     "reserve.mjs": "export const reserve = (article) => article;",

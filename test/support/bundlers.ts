@@ -60,10 +60,11 @@ function rolledUp(entry: string, external: readonly string[]): Promise<RollupBui
   return build;
 }
 
-/** The bundlers that people use for Lambda, each as its documentation says for Node. */
+/** The bundlers that people use for Lambda, each as its documentation says for Node. A warning of theirs is an error here. */
 export const BUNDLERS = {
   esbuild: async (order) => {
-    await esbuild.build({ ...esbuildOptions(order), outfile: order.outfile });
+    const { warnings } = await esbuild.build({ ...esbuildOptions(order), outfile: order.outfile });
+    if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join("\n"));
   },
   webpack: ({ entry, format, outfile, external = [] }) =>
     new Promise((resolve, reject) => {
@@ -83,7 +84,8 @@ export const BUNDLERS = {
       };
       webpack(config, (error, stats) => {
         if (error !== null && error !== undefined) reject(error);
-        else if (stats?.hasErrors()) reject(new Error(stats.toString({ all: false, errors: true })));
+        else if (stats?.hasErrors() || stats?.hasWarnings())
+          reject(new Error(stats.toString({ all: false, errors: true, warnings: true })));
         else resolve();
       });
     }),
