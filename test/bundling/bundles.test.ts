@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promis
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type BuildOptions, build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PLAIN_RESULT, STOCK_RESULT, writeBundleSources } from "../support/bundle-sources.ts";
@@ -97,6 +98,12 @@ describe("functions on threads are refused when the bundle is built, with the na
       );
     }
   });
+});
+
+test("an engine in a minified bundle runs handlers of another copy of the package", async () => {
+  const file = await bundled(BUNDLERS.esbuild, "engine.mjs", "esm", AWS);
+  const handler = pathToFileURL(join(project, "handler.mjs")).href;
+  expect(execFileSync(process.execPath, [file, handler], { cwd: folder, encoding: "utf8" })).toBe(`${PLAIN_RESULT}\n`);
 });
 
 describe("where a bundler was told to take another file of this package, threads say what is missing:", () => {

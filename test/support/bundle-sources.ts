@@ -90,7 +90,18 @@ const stock = workers(new URL("./reserve.mjs", here), { mode: "threads" });
 stock.reserve("chair").catch((error) => console.log(error.message));
 `;
 
-/** Writes `handler.mjs`, `handler.cjs` `stock.ts` with what it imports, and `stock.mjs`, `beside.mjs`. */
+/** Runs a handler that is not in the bundle on an engine that is. */
+const ENGINE = `
+import { LocalEngine, VirtualClock } from "durable-fanout/testing";
+
+const { handler } = await import(process.argv[2]);
+const engine = new LocalEngine({ clock: new VirtualClock() });
+engine.register("f", handler);
+console.log((await engine.start({ functionName: "f" }).result).result);
+await engine.close();
+`;
+
+/** Writes `handler.mjs`, `handler.cjs` `stock.ts` with what it imports, and `stock.mjs`, `beside.mjs`, `engine.mjs`. */
 export async function writeBundleSources(folder: string): Promise<void> {
   const sources = {
     "handler.mjs": PLAIN,
@@ -101,6 +112,7 @@ export async function writeBundleSources(folder: string): Promise<void> {
     "stock.ts": STOCK,
     "stock.mjs": WORKER,
     "beside.mjs": BESIDE,
+    "engine.mjs": ENGINE,
     "stock-errors.ts": STOCK_ERRORS,
     "reserve.ts": RESERVE,
     "reserve.mjs": "export const reserve = (article) => article;",
