@@ -61,16 +61,12 @@ const licenses = {
 const workersInBundles = {
   name: "workers-in-bundles",
   generateBundle(this: Emitter, { format }: { format: string }): void {
+    if (format === "cjs") return;
     const why =
       "./durable-fanout/workers can be bundled by esbuild with plugins: [durableFanout()] from durable-fanout/esbuild only; " +
       "otherwise keep durable-fanout out of the bundle";
-    const isCommonJs = format === "cjs";
-    const fileName = `workers-in-bundles${isCommonJs ? ".cjs" : ".mjs"}`;
-    const from = JSON.stringify(why);
-    this.emitFile({
-      ...{ type: "asset", fileName },
-      source: isCommonJs ? `module.exports = require(${from});\n` : `export * from ${from};\n`,
-    });
+    const source = `export * from ${JSON.stringify(why)};\n`;
+    this.emitFile({ type: "asset", fileName: "workers-in-bundles.mjs", source });
   },
 };
 
