@@ -38,6 +38,8 @@ const TAG = "DurableExecutionInvocationInputWithClient";
  * the client in it wins over any configured one.
  */
 export class DurableExecutionInvocationInputWithClient implements DurableExecutionInvocationInput {
+  // By which other copies know it, after a minifier too.
+  static readonly name: string = TAG;
   readonly durableExecutionClient: DurableExecutionClient;
   readonly InitialExecutionState: { Operations: WireOperation[]; NextMarker?: string | undefined };
   readonly DurableExecutionArn: string;
