@@ -35,7 +35,8 @@ export class Environment {
   readonly #api = new RuntimeApi(() => this.#freeze());
   #process!: ChildProcess;
   #exited!: Promise<Failure>;
-  #frozen!: Promise<void>;
+  /** Since it was given an invocation: until it asked for the next one. */
+  #frozen: Promise<void> | undefined;
   #markFrozen: () => void = () => {};
   /** Milliseconds from the start of the process until it asked for work, or said that it cannot. */
   initialisedMs!: Promise<number>;
@@ -43,13 +44,8 @@ export class Environment {
   output = "";
   isAlive = true;
 
-  /** `limit`: told the process's id at once, to put it under limits. */
-  async start(
-    settings: FunctionSettings,
-    { node, program }: RuntimeClient,
-    endpoint: string,
-    limit?: (pid: number) => void,
-  ): Promise<void> {
+  /** `endpoint`: where the function's AWS client finds the service. */
+  async start(settings: FunctionSettings, { node, program }: RuntimeClient, endpoint: string): Promise<void> {
     await this.#api.listen();
     const { folder, handler, memoryMb = 1_769 } = settings;
     // Lambda leaves some of the memory to what is not JavaScript.
@@ -62,7 +58,6 @@ export class Environment {
       env: { ...variablesOf(settings), AWS_LAMBDA_RUNTIME_API: this.#api.address, AWS_ENDPOINT_URL_LAMBDA: endpoint },
     });
     this.#process = child;
-    limit?.(this.pid);
     this.#exited = once(child, "exit").then(([code, signal]) => {
       this.isAlive = false;
       return { kind: "exit", code: (signal ?? code) as number | string };
@@ -80,7 +75,7 @@ export class Environment {
 
   /** Resolves when it can be given an invocation, or has ended. */
   async idle(): Promise<void> {
-    await Promise.race([this.#frozen, this.#exited]);
+    await Promise.race([this.#frozen ?? this.#api.initialised, this.#exited]);
   }
 
   /** Runs one invocation; a process that has not answered by the deadline is killed. */

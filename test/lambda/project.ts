@@ -20,6 +20,8 @@ export interface BundleOptions extends BuildOptions {
   readonly format: Format;
   /** Whether an ESM bundle gets a `require`, which the AWS client's CommonJS files want. Default true. */
   readonly hasRequire?: boolean;
+  /** Whether this package's plugin takes part. Default true. */
+  readonly hasPlugin?: boolean;
 }
 
 /**
@@ -54,7 +56,7 @@ export class BundlingProject {
   }
 
   /** Bundles with this package's plugin, as the docs say, and returns the folder that would be deployed. */
-  async bundle({ entry, format, hasRequire = true, ...options }: BundleOptions): Promise<string> {
+  async bundle({ entry, format, hasRequire = true, hasPlugin = true, ...options }: BundleOptions): Promise<string> {
     const outdir = join(this.folder, "out", `${++this.#bundles}`);
     const { durableFanout } = createRequire(join(this.folder, "package.json"))("durable-fanout/esbuild") as {
       durableFanout: () => EsbuildPlugin;
@@ -63,7 +65,7 @@ export class BundlingProject {
       ...{ absWorkingDir: this.folder, entryPoints: [entry], outdir, bundle: true, platform: "node", target: "node22" },
       ...{ format, outExtension: { ".js": format === "esm" ? ".mjs" : ".cjs" }, minify: true, logLevel: "error" },
       ...(format === "esm" && hasRequire ? { banner: { js: REQUIRE_BANNER } } : {}),
-      plugins: [durableFanout() as never],
+      plugins: hasPlugin ? [durableFanout() as never] : [],
       ...options,
     });
     const deployed = mkdtempSync(join(tmpdir(), "durable-fanout-task-"));
