@@ -41,7 +41,7 @@ export class BundlingProject {
       stdio: "pipe",
     });
     cpSync(join(root, "package.json"), join(own, "package.json"));
-    for (const name of ["@aws-sdk", "@smithy", "@aws", "piscina"]) {
+    for (const name of ["@aws-sdk", "@smithy", "@aws", "piscina", "esbuild", "typescript"]) {
       symlinkSync(join(root, "node_modules", name), join(modules, name));
     }
     writeFileSync(join(this.folder, "package.json"), '{"name":"functions","private":true}');
