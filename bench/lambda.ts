@@ -117,9 +117,10 @@ async function sample(subject: Subject, { handler, count }: Work, memoryMb: numb
   }
 }
 
-function limitsFor(memoryMb: number): Limits | undefined {
+/** Undefined, and a word, where this machine lets nobody make control groups. */
+function tryTo(make: () => Limits): Limits | undefined {
   try {
-    return Limits.of(memoryMb);
+    return make();
   } catch (error) {
     console.error(`No limits on this machine, so all sizes are alike: ${(error as Error).message}`);
     return undefined;
@@ -129,7 +130,7 @@ function limitsFor(memoryMb: number): Limits | undefined {
 async function measure(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const memoryMb of values.memory.split(",").map(Number)) {
-    const limits = limitsFor(memoryMb);
+    const limits = tryTo(() => Limits.of(memoryMb));
     for (const work of WORKS.filter(({ fromMb }) => memoryMb >= fromMb)) {
       console.error(`${memoryMb} MB: ${work.name}`);
       const subjects = Object.keys(SUBJECTS) as Subject[];
@@ -143,6 +144,8 @@ async function measure(): Promise<Row[]> {
         ...subjects.map((subject) => ({ memoryMb, work: work.name, subject, samples: samples[subject] ?? [] })),
       );
     }
+    // A process that was killed is gone a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     limits?.remove();
   }
   return rows;
@@ -172,8 +175,10 @@ function tableOf(rows: readonly Row[]): string {
   return markdownTable(head, lines);
 }
 
+const precedence = tryTo(() => Limits.precedence());
 try {
   await bundleAll();
+  precedence?.add(process.pid);
   const rows = await measure();
   if (values.json) console.log(JSON.stringify({ node: process.version, format, runs, sizes, rows }, null, 2));
   else {
@@ -187,4 +192,5 @@ try {
   }
 } finally {
   project.close();
+  precedence?.remove();
 }

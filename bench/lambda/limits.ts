@@ -6,57 +6,67 @@ const MEGABYTES_PER_VCPU = 1_769;
 /** Microseconds after which the processor's time is dealt out anew; Lambda's is 20 ms. */
 const PERIOD = 20_000;
 const MOUNT = "/sys/fs/cgroup";
+const isVersion2 = existsSync(join(MOUNT, "cgroup.controllers"));
 
-/** Puts processes under the memory and the share of a processor that Lambda gives, by control groups. */
+/** Control groups of Linux, version 1 or 2: what processes get of memory and processors. */
 export class Limits {
   readonly #folders: readonly string[];
 
-  private constructor(folders: readonly string[]) {
-    this.#folders = folders;
+  /** @throws Error when nobody may make control groups here */
+  private constructor(
+    name: string,
+    values: Readonly<Record<"cpu" | "memory", Readonly<Record<string, number | string>>>>,
+  ) {
+    const own = `durable-fanout-bench-${process.pid}-${name}`;
+    const files = Object.entries(values).flatMap(([controller, settings]) => {
+      const folder = isVersion2 ? join(MOUNT, own) : join(MOUNT, controller, ownGroup(controller), own);
+      return Object.entries(settings).map(([file, value]) => ({ folder, file: join(folder, file), value }));
+    });
+    this.#folders = [...new Set(files.map(({ folder }) => folder))];
+    for (const folder of this.#folders) mkdirSync(folder);
+    for (const { file, value } of files) writeFileSync(file, String(value));
   }
 
-  /** @throws Error when this machine lets nobody make control groups; its message says which. */
+  /** What Lambda gives to a function of so many megabytes. */
   static of(megabytes: number): Limits {
-    const name = `durable-fanout-bench-${process.pid}-${megabytes}`;
     const quota = Math.max(1_000, Math.round((PERIOD * megabytes) / MEGABYTES_PER_VCPU));
     const bytes = megabytes * 1024 ** 2;
-    if (existsSync(join(MOUNT, "cgroup.controllers"))) {
-      const folder = join(MOUNT, name);
-      return Limits.#make([folder], {
-        [join(folder, "cpu.max")]: `${quota} ${PERIOD}`,
-        [join(folder, "memory.max")]: bytes,
-      });
-    }
-    const cpu = join(MOUNT, "cpu", name);
-    const memory = join(MOUNT, "memory", ownMemoryGroup(), name);
-    return Limits.#make([cpu, memory], {
-      [join(cpu, "cpu.cfs_period_us")]: PERIOD,
-      [join(cpu, "cpu.cfs_quota_us")]: quota,
-      [join(memory, "memory.limit_in_bytes")]: bytes,
-    });
+    return new Limits(
+      String(megabytes),
+      isVersion2
+        ? { cpu: { "cpu.max": `${quota} ${PERIOD}`, "cpu.weight": 10_000 }, memory: { "memory.max": bytes } }
+        : {
+            cpu: { "cpu.cfs_period_us": PERIOD, "cpu.cfs_quota_us": quota, "cpu.shares": 200_000 },
+            memory: { "memory.limit_in_bytes": bytes },
+          },
+    );
   }
 
-  static #make(folders: readonly string[], values: Readonly<Record<string, number | string>>): Limits {
-    for (const folder of folders) mkdirSync(folder);
-    for (const [file, value] of Object.entries(values)) writeFileSync(file, String(value));
-    return new Limits(folders);
+  /** No limits, but a processor whenever it is wanted: others on this machine wait. */
+  static precedence(): Limits {
+    const cpu: Record<string, number> = isVersion2 ? { "cpu.weight": 10_000 } : { "cpu.shares": 200_000 };
+    return new Limits("first", { cpu, memory: {} });
   }
 
-  /** From now on the process, all threads included, has no more than this. */
+  /** Puts a process, with all its threads, under these limits; processes that it starts from now on too. */
   add(pid: number): void {
     for (const folder of this.#folders) writeFileSync(join(folder, "cgroup.procs"), String(pid));
   }
 
-  /** Only once no process is in it any more. */
+  /** Only once no process is in it any more, but perhaps this one. */
   remove(): void {
-    for (const folder of this.#folders) rmdirSync(folder);
+    for (const folder of this.#folders) {
+      if (readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").includes(String(process.pid))) {
+        writeFileSync(join(folder, "../cgroup.procs"), String(process.pid));
+      }
+      rmdirSync(folder);
+    }
   }
 }
 
 /** Of version 1: a group below our own is inside whatever bounds us. */
-function ownMemoryGroup(): string {
-  const line = readFileSync("/proc/self/cgroup", "utf8")
-    .split("\n")
-    .find((entry) => entry.split(":")[1] === "memory");
+function ownGroup(controller: string): string {
+  const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n");
+  const line = lines.find((entry) => entry.split(":")[1]?.split(",").includes(controller));
   return line?.split(":")[2] ?? "";
 }
