@@ -1,7 +1,7 @@
 /**
  * Cold starts, bundle sizes and wall time as Lambda would see them, beside the official SDK:
- * `npm run bench:lambda -- [--runs 9] [--memory 128,512,1769] [--format esm] [--client <program of a runtime client>]
- * [--json]`. bench/README.md says what is measured.
+ * `npm run bench:lambda -- [--runs 9] [--memory 128,512,1769] [--format esm] [--work hello]
+ * [--client <program of a runtime client>] [--json]`. bench/README.md says what is measured.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "9" },
     memory: { type: "string", default: "128,512,1769" },
     format: { type: "string", default: "esm" },
+    work: { type: "string", default: "" },
     client: { type: "string", default: join(import.meta.dirname, "../test/lambda/bootstrap.mjs") },
     json: { type: "boolean", default: false },
   },
@@ -131,7 +132,7 @@ async function measure(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const memoryMb of values.memory.split(",").map(Number)) {
     const limits = tryTo(() => Limits.of(memoryMb));
-    for (const work of WORKS.filter(({ fromMb }) => memoryMb >= fromMb)) {
+    for (const work of WORKS.filter(({ name, fromMb }) => memoryMb >= fromMb && name.includes(values.work))) {
       console.error(`${memoryMb} MB: ${work.name}`);
       const subjects = Object.keys(SUBJECTS) as Subject[];
       const samples = Object.fromEntries(subjects.map((subject) => [subject, [] as Sample[]]));

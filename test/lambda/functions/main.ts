@@ -122,6 +122,20 @@ export const pausing = withDurableExecution(async (event: { count: number }, ctx
   return pids;
 });
 
+/** Comes back to more records than fit into an event. */
+export const paged = withDurableExecution(async (event: { count: number }, ctx) => {
+  const numbers = await Promise.all(items(event.count).map((n) => ctx.step(`step ${n}`, async () => n)));
+  await ctx.wait("pause", { seconds: 1 });
+  return sum(numbers);
+});
+
+/** Asks another function, and somebody outside. */
+export const asking = withDurableExecution(async (event: { file: string }, ctx) => {
+  const greeting = await ctx.invoke<{ name: string }, string>("greeting", "hello:live", { name: "Grace" });
+  const approved = await ctx.waitForCallback("approval", async (id) => note(event.file, id));
+  return [greeting, approved];
+});
+
 /** Does a bit of everything, then says what the process holds if it is asked. */
 export const flat = withDurableExecution(async (event: { isMeasured: boolean }, ctx) => {
   await ctx.map("batched", items(100), (item, n) => item.step("one", async () => `${n}`), { batch: 50 });
