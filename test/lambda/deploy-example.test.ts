@@ -117,7 +117,7 @@ test("what fails for good is seen: alarms on the service's metrics, and a dead-l
   const watched = Object.values(template.Resources).map(({ Properties }) => Properties?.MetricName);
   expect(watched).toEqual(expect.arrayContaining(METRICS));
   const [[, properties] = []] = functionsOf(template);
-  expect(properties).toMatchObject({ DeadLetterQueue: { Type: "SQS" }, VersionDeletionPolicy: "Retain" });
+  expect(properties).toMatchObject({ DeadLetterQueue: { Type: "SQS" } });
 });
 
 describe("in a process of its own", () => {
