@@ -246,8 +246,9 @@ export function lambdaSuite(format: Format): void {
       const least = (key: "heapUsed" | "handles" | "listeners", of: typeof measured) =>
         Math.min(...of.map((one) => one[key]));
       expect(new Set(measured.map(({ pid }) => pid)).size).toBe(1);
-      expect(least("listeners", late)).toBe(least("listeners", early));
-      expect(least("handles", late)).toBe(least("handles", early));
+      expect(least("listeners", late)).toBeLessThanOrEqual(least("listeners", early));
+      // Connections that nobody uses are closed: there may be fewer.
+      expect(least("handles", late)).toBeLessThanOrEqual(least("handles", early));
       expect(least("heapUsed", late) - least("heapUsed", early)).toBeLessThan(1_000_000);
     });
 
