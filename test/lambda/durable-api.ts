@@ -47,6 +47,8 @@ export class DurableApi {
   readonly #answer: (request: ApiRequest) => Promise<ApiAnswer> | ApiAnswer;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly requests: ApiRequest[] = [];
+  /** Those that happened. */
+  readonly faults: Fault[] = [];
   /** Asked for each request before it is answered. */
   fault: (request: ApiRequest) => Fault | undefined = () => undefined;
   /** Milliseconds before each answer. */
@@ -79,6 +81,7 @@ export class DurableApi {
     if (request === undefined) return;
     this.requests.push(request);
     const fault = this.fault(request);
+    if (fault !== undefined) this.faults.push(fault);
     if (fault?.kind === "silence") return;
     if (fault?.kind === "hang-up") return void incoming.socket.destroy();
     if (this.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, this.latencyMs));

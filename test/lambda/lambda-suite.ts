@@ -99,6 +99,7 @@ export function lambdaSuite(format: Format): void {
       lambda.afterInvoke = () => {};
       lambda.invocations.length = 0;
       lambda.api.requests.length = 0;
+      lambda.api.faults.length = 0;
     });
 
     afterAll(() => lambda.close());
@@ -197,6 +198,7 @@ export function lambdaSuite(format: Format): void {
       lambda.api.fault = atCheckpoints([1, 3, 5], { kind: "error", status: 429, type: "TooManyRequestsException" });
       expect(await succeed("nested", { count: 300 })).toBe(2 * sumTo(300));
       expect(ends()).toEqual(["response"]);
+      expect(lambda.api.faults.length).toBe(3);
     });
 
     check("an invocation ends when throttling does not, and the next one goes on", async () => {
@@ -206,12 +208,14 @@ export function lambdaSuite(format: Format): void {
       expect(await succeed("nested", { count: 300 })).toBe(2 * sumTo(300));
       expect(ends().at(-1)).toBe("response");
       expect(ends().length).toBeGreaterThan(1);
+      expect(lambda.api.faults.length).toBe(5);
     });
 
     check("checkpoints that the service failed at come again", async () => {
       lambda.api.fault = atCheckpoints([1, 3], { kind: "error", status: 500, type: "ServiceException" });
       expect(await succeed("batch", { count: 2_000 })).toBe(2 * sumTo(2_000));
       expect(ends()).toEqual(["response"]);
+      expect(lambda.api.faults.length).toBe(2);
     });
 
     check("checkpoints whose answers were lost are not recorded twice", async () => {
@@ -220,12 +224,14 @@ export function lambdaSuite(format: Format): void {
       expect(await succeed("batch", { count: 5_000, log })).toBe(2 * sumTo(5_000));
       expect(linesOf(log).length).toBe(5_000);
       expect(ends()).toEqual(["response"]);
+      expect(lambda.api.faults.length).toBe(3);
     });
 
     check("connections that break at a request do not matter", async () => {
       lambda.api.fault = atCheckpoints([1, 3], { kind: "hang-up" });
       expect(await succeed("nested", { count: 300 })).toBe(2 * sumTo(300));
       expect(ends()).toEqual(["response"]);
+      expect(lambda.api.faults.length).toBe(2);
     });
 
     check("an invocation whose token is stale ends, and the execution goes on", async () => {
@@ -234,6 +240,7 @@ export function lambdaSuite(format: Format): void {
       });
       expect(await succeed("nested", { count: 300 })).toBe(2 * sumTo(300));
       expect(ends().length).toBe(2);
+      expect(lambda.api.faults.length).toBe(1);
     });
 
     check("200 warm invocations leave nothing behind", async () => {
