@@ -272,13 +272,13 @@ export class BranchRun<T> {
   }
 
   #start(permit: Permit): void {
-    this.#acquiring--;
     const regained = this.#execution.regainPlaces(this.#scope);
     if (regained === undefined) this.#inCaller(() => this.#begin(permit));
     else void regained.then(() => this.#inCaller(() => this.#begin(permit)));
   }
 
   #begin(permit: Permit): void {
+    this.#acquiring--;
     const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
     if (group === undefined) {
       permit.done();
