@@ -239,13 +239,22 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   for (const log of logs) {
     for (const [index, outcome] of readOutcomes(log).entries()) {
       if (outcome === undefined) continue;
-      const before = last[index]?.records ?? [];
+      const before = last[index];
+      const { mark } = latest(before, outcome);
       const { records } = outcome;
       if (records === undefined) last[index] = outcome;
-      else last[index] = { ...outcome, records: [...before.filter((old) => !records.some(isSame(old))), ...records] };
+      else {
+        const others = before?.records?.filter((old) => !records.some(isSame(old))) ?? [];
+        last[index] = { ...outcome, mark, records: [...others, ...records] };
+      }
     }
   }
   return Array.from(last);
+}
+
+/** Records of an item that has ended may come after its end, which stays. */
+export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
+  return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }
 
 const isSame =

@@ -372,7 +372,7 @@ export class BranchRun<T> {
     if (ledger === undefined || ledger.isClosed) return;
     ledger.close([...running]);
     this.#options.sizes.itemBytes += ledger.size;
-    this.#groups.notice(ledger, "onOperationEnd", {});
+    this.#groups.notice(ledger, "onOperationEnd", { status: "SUCCEEDED" });
   }
 
   #nameOf(index: number, value: unknown): string {

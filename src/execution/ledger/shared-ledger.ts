@@ -1,4 +1,4 @@
-import type { Outcome } from "../../codec/outcomes.ts";
+import { latest, type Outcome } from "../../codec/outcomes.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
 import type { WireOperation } from "../../core/wire.ts";
 import type { Scope } from "../scope.ts";
@@ -130,7 +130,7 @@ export class SharedLedger {
 
   #restoreItem(index: number, outcome: Outcome, isOwn: boolean): void {
     const { mark, records } = outcome;
-    this.#outcomes[index] = outcome;
+    this.#outcomes[index] = latest(this.#outcomes[index], outcome);
     const payloadOf = (value: unknown) => this.roundTrip(value).payload;
     if (records === undefined) {
       this.#pages.get(index)?.clear();
