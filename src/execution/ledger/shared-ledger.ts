@@ -305,9 +305,10 @@ export class SharedLedger {
     return this.#securing;
   }
 
-  /** Writes what has changed to a part. */
+  /** Writes what has changed to a part, if anything has. */
   writePart(recorded?: () => void): void {
     const entries = [...this.#dirty];
+    if (entries.length === 0 || this.#log.isLeft) return;
     this.#log.append(entries, recorded);
     this.#isWritten(entries);
   }
