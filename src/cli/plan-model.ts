@@ -43,7 +43,7 @@ const RETRY_BYTES = 100;
  */
 const MAX_BATCH_RETRIES = 5;
 /** What its RETRYs write again in all: more than that is moved to an operation that is written once. */
-const MAX_RETRIED_BYTES = 48 * 1024;
+const MAX_RETRIED_BYTES = 16 * 1024;
 
 /** Predicts from what a trial has seen of each map what the whole of it takes. */
 export class PlanModel {
