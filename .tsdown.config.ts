@@ -18,12 +18,30 @@ const msgpackrOnDemand = {
   },
 };
 
+/**
+ * What is about `require`, which the compiler would replace by one of its own:
+ * - The sources' `scopeRequire` becomes the `require` that there is where the code runs, or is not.
+ * - CommonJS loads packages by it: at once, in any bundler, and in jest, which refuses `import` in CommonJS.
+ */
+const plainRequire = {
+  name: "plain-require",
+  renderChunk(code: string, _chunk: unknown, { format }: { format: string }): string {
+    const plain = code.replaceAll(/\bscopeRequire\b/g, "require");
+    if (format !== "cjs") return plain;
+    return plain.replaceAll(/\bimport\(("[^."][^"]*")\)/g, "Promise.resolve().then(() => require($1))");
+  },
+};
+
+interface Emitter {
+  emitFile(file: { type: "asset"; fileName: string; source: string }): unknown;
+}
+
 const BUNDLED = ["msgpackr", "p-limit", "yocto-queue"];
 
 /** Whoever passes on the code of others has to pass on their licenses. */
 const licenses = {
   name: "licenses",
-  generateBundle(this: { emitFile(file: { type: "asset"; fileName: string; source: string }): unknown }): void {
+  generateBundle(this: Emitter): void {
     const texts = BUNDLED.map((name) => {
       const folder = join(import.meta.dirname, "node_modules", name);
       const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
@@ -35,11 +53,28 @@ const licenses = {
   },
 };
 
+/**
+ * What bundlers take for `durable-fanout/workers` (the condition "module" of package.json): a bundle in which threads
+ * would find nothing to run does not get built, and the import that no bundler resolves says why. The esbuild plugin puts
+ * the real file in its place.
+ */
+const workersInBundles = {
+  name: "workers-in-bundles",
+  generateBundle(this: Emitter, { format }: { format: string }): void {
+    if (format === "cjs") return;
+    const why =
+      "./durable-fanout/workers can be bundled by esbuild with plugins: [durableFanout()] from durable-fanout/esbuild only; " +
+      "otherwise keep durable-fanout out of the bundle";
+    const source = `export * from ${JSON.stringify(why)};\n`;
+    this.emitFile({ type: "asset", fileName: "workers-in-bundles.mjs", source });
+  },
+};
+
 // Comments stand in the types, where editors look for them; in the code they are a fifth of the time that Node takes to
 // compile it, whenever a process begins.
 const comments = { legal: true, annotation: true, jsdoc: false };
 
-const common = { platform: "node", target: "node22", clean: false, plugins: [msgpackrOnDemand] } as const;
+const common = { platform: "node", target: "node22", clean: false, plugins: [msgpackrOnDemand, plainRequire] } as const;
 const bundled = { alwaysBundle: BUNDLED };
 
 export default defineConfig([
@@ -48,7 +83,7 @@ export default defineConfig([
     entry: { index: "src/index.ts", testing: "src/testing.ts", workers: "src/workers.ts", esbuild: "src/esbuild.ts" },
     format: ["esm", "cjs"],
     dts: true,
-    plugins: [msgpackrOnDemand, licenses],
+    plugins: [msgpackrOnDemand, plainRequire, licenses, workersInBundles],
     deps: bundled,
     // One file for whatever entries share: each takes Node half a millisecond to find and open.
     outputOptions: {

@@ -8,6 +8,7 @@ const samples: Record<string, unknown> = {
   "a number": 42,
   "an object of 36 bytes": { id: 12345, ok: true, tag: "abcdef" },
   "20 rows": Array.from({ length: 20 }, (_, id) => row(id)),
+  "60 rows": Array.from({ length: 60 }, (_, id) => row(id)),
   "1,000 rows": Array.from({ length: 1_000 }, (_, id) => row(id)),
   "1,000 floats": Array.from({ length: 1_000 }, (_, at) => Math.sin(at) * 1_000),
   "20 kB of text": Array.from({ length: 250 }, (_, at) => `${at} ${prose}`).join(""),

@@ -216,7 +216,7 @@ const HIGHLIGHTS: readonly string[] = [
   "map, 10,000, flat, 10 at once",
   "map, 10,000, batch of 100",
   "results of 2 kB rows, 1,000",
-  "results of 1.4 kB noise, 1,000",
+  "results of 6 kB noise, 1,000",
   "step, wait, step in 10,000 items",
   "each of 10,000 items fails once",
   "minSuccessful: 1 of 10,000",

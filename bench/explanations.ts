@@ -33,8 +33,7 @@ export const explanations: Readonly<Record<string, string>> = {
     "Nothing is kept of an item: after a collection the heap holds 14 MB at each tenth of the run, first to last. What grows is the room that V8 takes for garbage before it collects, until about 400,000 items.",
   "step, wait, step in 10,000 items": EVERY_ITEM,
   "each of 10,000 items fails once": EVERY_ITEM,
-  "map, 100, nested":
-    "At this size the time goes into code that the compiler has not finished with, and into packing the result of the map.",
+  "map, 100, nested": "At this size the time goes into code that the compiler has not finished with.",
   "resume of 10,000 waiting items":
     "The longest turn lets all waiting items go on at once; on a busy machine it also holds what other programs take.",
   "import of the package":

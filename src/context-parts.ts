@@ -1,4 +1,4 @@
-import type { Context } from "aws-lambda";
+import type { LambdaContext } from "./core/lambda-context.ts";
 import type { Execution } from "./execution/execution.ts";
 import type { DurableLoggingContext } from "./execution/logger.ts";
 import { park } from "./execution/suspension.ts";
@@ -7,7 +7,7 @@ import { DurablePromise } from "./operations/durable-promise.ts";
 /** What all contexts of one invocation share. */
 export interface InvocationParts {
   readonly execution: Execution;
-  readonly lambdaContext: Context;
+  readonly lambdaContext: LambdaContext;
   readonly loggingContext: DurableLoggingContext;
 }
 

@@ -1,6 +1,6 @@
-import type { Context } from "aws-lambda";
 import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
 import { type BatchSize, readBatchSize } from "./core/batch-size.ts";
+import type { LambdaContext } from "./core/lambda-context.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import { SHARED_BATCH } from "./core/worker-function.ts";
@@ -32,7 +32,7 @@ import {
 
 /** The context of one scope: sorts out argument forms and hands them to an operation. */
 class ScopeContext {
-  readonly lambdaContext: Context;
+  readonly lambdaContext: LambdaContext;
   readonly executionContext: { readonly durableExecutionArn: string };
   readonly #parts: InvocationParts;
   readonly #scope: Scope;

@@ -1,5 +1,5 @@
-import type { Context } from "aws-lambda";
 import type { BatchSize } from "./core/batch-size.ts";
+import type { LambdaContext } from "./core/lambda-context.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
@@ -120,7 +120,7 @@ export type NamedBatchResult<
  * it gives what was recorded. Each method can be called without its name.
  */
 export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
-  lambdaContext: Context;
+  lambdaContext: LambdaContext;
   /** Silent while the handler replays what it did before. */
   logger: DurableContextLogger<TLogger>;
   readonly executionContext: { readonly durableExecutionArn: string };

@@ -1,7 +1,6 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
-import type { Context } from "aws-lambda";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
-import { DurableExecutionApiClient } from "./client/lambda.ts";
+import { DurableExecutionApiClient, prepareSharedClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
 import { makeContext } from "./context.ts";
 import {
@@ -11,6 +10,7 @@ import {
   UnrecoverableInvocationError,
 } from "./core/errors.ts";
 import { type OperationPath, operationId } from "./core/ids.ts";
+import type { LambdaContext } from "./core/lambda-context.ts";
 import { MAX_RESPONSE_BYTES } from "./core/limits.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
 import { logVerbose } from "./core/verbose.ts";
@@ -61,7 +61,7 @@ export interface DurableExecutionConfig {
 /** What Lambda calls. */
 export type DurableLambdaHandler = (
   event: DurableExecutionInvocationInput,
-  context: Context,
+  context: LambdaContext,
 ) => Promise<DurableExecutionInvocationOutput>;
 
 /**
@@ -93,6 +93,7 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   const settings = resolveSettings(config.runtime);
   const plugins = choosePlugins(config);
   let configured = config.durableExecutionClient;
+  if (configured === undefined && config.client === undefined) prepareSharedClient();
   const defaultClient = (): DurableExecutionClient => {
     configured ??= new DurableExecutionApiClient(config.client);
     return configured;
@@ -158,13 +159,13 @@ function checkEvent(event: unknown): void {
 class Invocation {
   readonly #handler: DurableExecutionHandler;
   readonly #event: DurableExecutionInvocationInput;
-  readonly #lambdaContext: Context & { tenantId?: string };
+  readonly #lambdaContext: LambdaContext & { tenantId?: string };
   readonly #settings: Settings;
 
   constructor(
     handler: DurableExecutionHandler,
     event: DurableExecutionInvocationInput,
-    lambdaContext: Context,
+    lambdaContext: LambdaContext,
     settings: Settings,
   ) {
     this.#handler = handler;
@@ -251,7 +252,7 @@ class Invocation {
     const settings = this.#settings;
     const execution = new Execution({
       ...{ arn, token, client, state, settings, observer, requestId: lambdaContext.awsRequestId },
-      codec: createCodec(settings.codec),
+      codec: createCodec(settings.codec, settings.packFromBytes),
       childOperationsDepth: depth ?? 0,
       logger: { logger, modeAware: true },
       remainingMs: () => lambdaContext.getRemainingTimeInMillis(),

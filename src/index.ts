@@ -6,6 +6,7 @@ export {
   type FileSystemSerdesConfig,
   FileSystemSerdesMode,
 } from "./codec/file-system-serdes.ts";
+export { asJson, type Jsonify } from "./codec/jsonify.ts";
 export { buildPreview, FieldMatchMode, type PreviewConfig, type PreviewField, PreviewMode } from "./codec/preview.ts";
 export type { BatchSize } from "./core/batch-size.ts";
 export { createClassSerdes, createClassSerdesWithDates } from "./core/class-serdes.ts";

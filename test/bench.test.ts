@@ -120,3 +120,19 @@ test("every target is measured by a scenario that exists, and compared with an o
     if (check.kind === "growth") expect(byName.get(check.from), check.from).toBeDefined();
   }
 });
+
+test("bundles of both SDKs answer in processes of their own, and their sizes are told", () => {
+  const args = ["bench/lambda.ts", "--runs", "1", "--memory", "512", "--work", "hello", "--json"];
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  expect({ status, stderr }).toMatchObject({ status: 0 });
+  const { sizes, rows } = JSON.parse(stdout) as {
+    sizes: { kilobytes: number; gzipped: number }[];
+    rows: { subject: string; samples: { init: number; firstEvent: number; secondEvent: number }[] }[];
+  };
+  expect(rows.map(({ subject }) => subject)).toEqual(["official", "ours", "ours, client at the top"]);
+  for (const { samples } of rows) {
+    expect(samples.length).toBe(1);
+    for (const times of samples) for (const ms of Object.values(times)) expect(ms).toBeGreaterThan(0);
+  }
+  for (const { kilobytes, gzipped } of sizes) expect(gzipped).toBeLessThan(kilobytes);
+});

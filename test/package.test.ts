@@ -1,11 +1,21 @@
 import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packedPackage } from "./support/packed-package.ts";
 import { PRINTED, writeWorkerPrograms } from "./support/packed-workers.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -40,10 +50,8 @@ const RUN_ON_ENGINE = `
   await engine.close();
 `;
 
-beforeAll(() => {
-  run("npm", ["run", "build"], root);
-  run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], root);
-  tarball = join(project, readdirSync(project).find((file) => file.endsWith(".tgz")) as string);
+beforeAll(async () => {
+  ({ tarball } = await packedPackage());
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "empty-project", private: true }));
   run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], project);
   writeFileSync(
@@ -170,6 +178,17 @@ test("the package brings its build, README and licenses, and no sources or tests
   for (const name of ["msgpackr", "p-limit", "yocto-queue"]) expect(licenses).toContain(`${name}\n\nMIT License`);
 });
 
+test("what is in the build is not installed beside it, and nothing runs when it is installed", () => {
+  const packages = globSync("**/package.json", { cwd: join(project, "node_modules") }).map((file) => {
+    const { name, scripts = {} } = JSON.parse(readFileSync(join(project, "node_modules", file), "utf8"));
+    return { name, scripts: ["preinstall", "install", "postinstall"].filter((script) => script in scripts) };
+  });
+  expect(packages.map(({ name }) => name)).toContain("piscina");
+  expect(packages.filter(({ name }) => /^(msgpackr|p-limit|yocto-queue)/.test(name ?? ""))).toEqual([]);
+  expect(packages.filter(({ scripts }) => scripts.length > 0)).toEqual([]);
+  expect(globSync("**/binding.gyp", { cwd: join(project, "node_modules") })).toEqual([]);
+});
+
 const SUITE_TESTS = 12 + 4;
 
 /** Entries of the suites: ES modules for vitest, CommonJS modules for jest. The second is of our own test runner. */
@@ -208,6 +227,26 @@ function writeSuite(folder: string, sdk: string): void {
   );
 }
 
+/** A test for jest of functions that a program in CommonJS has on threads, or in place. */
+function writeWorkerSuite(folder: string): void {
+  writeFileSync(join(folder, "score.cjs"), "exports.square = (n) => n * n;");
+  writeFileSync(join(folder, "cube.mjs"), "export const cube = (n) => n ** 3;");
+  writeFileSync(
+    join(folder, "threads.cjs"),
+    `const { pathToFileURL } = require("node:url");
+     const { closeWorkers, workers } = require("durable-fanout/workers");
+     const functions = (file, mode) => workers(pathToFileURL(require("node:path").join(__dirname, file)), { mode });
+     afterAll(closeWorkers);
+     test("in place", async () => expect(await functions("score.cjs", "inline").square(3)).toBe(9));
+     test("on threads", async () => expect(await functions("score.cjs", "threads").square(3)).toBe(9));
+     test("an ES module on threads", async () => expect(await functions("cube.mjs", "threads").cube(3)).toBe(27));
+     test("an ES module in place", async () => {
+       const { message } = await functions("cube.mjs", "inline").cube(3).catch((error) => error);
+       expect(message).toContain("NODE_OPTIONS=--experimental-vm-modules");
+     });`,
+  );
+}
+
 const RUNNERS = { vitest: ["vitest", "run"], jest: ["jest", "--testMatch", "**/*.jest.cjs"] } as const;
 
 describe("tests written with the official testing library pass", () => {
@@ -233,6 +272,7 @@ describe("tests written with the official testing library pass", () => {
         devDependencies: { "@aws/durable-execution-sdk-js-testing": "1.1.4", vitest: "^5.1.1", jest: "^30.0.0" },
       };
       writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+      writeWorkerSuite(folder);
       writeSuite(folder, name === "under the official name" ? "@aws/durable-execution-sdk-js" : "durable-fanout");
       await runAside("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], folder);
     });
@@ -259,4 +299,9 @@ describe("tests written with the official testing library pass", () => {
     },
     180_000,
   );
+
+  test("and functions on threads work in jest, without its flag for ES modules where none is needed", async () => {
+    const output = await runAside("npx", ["jest", "--testMatch", "**/threads.cjs"], beside, { NO_COLOR: "1" });
+    expect(output).toContain("4 passed, 4 total");
+  });
 });

@@ -4,7 +4,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withClassNames } from "./class-names.ts";
 import { rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
+import { realWorkers } from "./workers-in-bundles.ts";
 
 /** What is used of esbuild's own types (0.17 and later), so that this package does not need it installed. */
 interface BuildOptions {
@@ -15,6 +17,9 @@ interface BuildOptions {
   absWorkingDir?: string;
   metafile?: boolean;
   write?: boolean;
+  minify?: boolean;
+  minifyIdentifiers?: boolean;
+  keepNames?: boolean;
   define?: Record<string, string>;
   [option: string]: unknown;
 }
@@ -53,6 +58,8 @@ export interface EsbuildPlugin {
   setup(build: PluginBuild): void;
 }
 
+/** What esbuild reads as JavaScript or TypeScript. */
+const SCRIPT = /\.[cm]?[jt]sx?$/;
 /** The folder beside each bundle that has what its threads run. */
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
@@ -77,7 +84,8 @@ const PISCINA_OPTIONAL = "@napi-rs/nice";
  * });
  * ```
  *
- * Modules and handler are built with the same options. Both formats for Node, `esm` and `cjs`, will do.
+ * Modules and handler are built with the same options. Both formats for Node, `esm` and `cjs`, will do. Where identifiers
+ * are minified, classes that extend another one keep their names, by which the main thread knows the errors of threads.
  */
 export function durableFanout(): EsbuildPlugin {
   return { name: "durable-fanout", setup: (build) => new Bundling(build).setUp() };
@@ -86,6 +94,8 @@ export function durableFanout(): EsbuildPlugin {
 class Bundling {
   readonly #build: PluginBuild;
   readonly #isEsm: boolean;
+  /** Whether classes lose their names. */
+  readonly #renames: boolean;
   /** Absolute paths of modules for threads, by the names of their bundles. */
   readonly #modules = new Map<string, string>();
   /** Those that each source names, by the source's absolute path. */
@@ -93,7 +103,9 @@ class Bundling {
 
   constructor(build: PluginBuild) {
     this.#build = build;
-    this.#isEsm = build.initialOptions.format === "esm";
+    const { format, minify, minifyIdentifiers = minify, keepNames } = build.initialOptions;
+    this.#isEsm = format === "esm";
+    this.#renames = minifyIdentifiers === true && keepNames !== true;
   }
 
   setUp(): void {
@@ -107,7 +119,9 @@ class Bundling {
       DURABLE_FANOUT_THREAD_FILE: JSON.stringify(`./${FOLDER}/${THREAD}${this.#extension}`),
     };
     this.#build.onResolve({ filter: /^piscina$/ }, () => ({ path: `./${FOLDER}/${PISCINA}`, external: true }));
-    this.#build.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, ({ path }) => this.#load(path));
+    this.#build.onLoad({ filter: SCRIPT }, ({ path }) =>
+      this.#load(path, (source) => this.#withModuleUrls(path, source)),
+    );
     this.#build.onEnd((result) => this.#emit(result));
   }
 
@@ -120,23 +134,33 @@ class Bundling {
     return this.#isEsm ? "import.meta.url" : 'require("node:url").pathToFileURL(__filename).href';
   }
 
-  async #load(path: string): Promise<LoadResult | undefined> {
-    const isOurs = dirname(path) === ownFolder;
+  async #load(path: string, rewrite = (source: string) => source): Promise<LoadResult | undefined> {
+    const loaded = { loader: loaderFor(path), resolveDir: dirname(path) };
+    const real = realWorkers(path);
+    if (real !== undefined) return { contents: real, ...loaded };
     const source = await readFile(path, "utf8");
-    if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return undefined;
-    const resolveDir = dirname(path);
+    const contents = this.#withClassNames(path, rewrite(source));
+    return contents === source ? undefined : { contents, ...loaded };
+  }
+
+  #withModuleUrls(path: string, source: string): string {
+    const isOurs = dirname(path) === ownFolder;
+    if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return source;
     const named: string[] = [];
-    let contents = rewriteModuleUrls(source, (relative) => {
-      const module = findSource(resolve(resolveDir, relative));
+    this.#namedBy.set(path, named);
+    const rewritten = rewriteModuleUrls(source, (relative) => {
+      const module = findSource(resolve(dirname(path), relative));
       if (module === undefined) return undefined;
       const name = bundleName(module);
       this.#modules.set(name, module);
       named.push(name);
       return `new URL("./${FOLDER}/${name}${this.#extension}", ${this.#bundleUrl})`;
     });
-    if (isOurs) contents = contents.replaceAll("import.meta.url", this.#bundleUrl);
-    this.#namedBy.set(path, named);
-    return { contents, loader: loaderFor(path), resolveDir };
+    return isOurs ? rewritten.replaceAll("import.meta.url", this.#bundleUrl) : rewritten;
+  }
+
+  #withClassNames(path: string, source: string): string {
+    return this.#renames ? withClassNames(source, /[\\/]node_modules[\\/]/.test(path)) : source;
   }
 
   /** Writes what threads need beside each bundle that has the pool in it. */
@@ -165,7 +189,7 @@ class Bundling {
       this.#bundle(join(piscina, "worker.js"), join(folder, PISCINA_WORKER), system),
       // Under a package that is all ESM, a .js file would be taken for ESM.
       writeFile(join(folder, "package.json"), '{"type":"commonjs"}'),
-      this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), {}),
+      this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), { minify: this.#renames }),
       ...[...names].map((name) =>
         this.#bundle(this.#modules.get(name), join(folder, name + this.#extension), this.#userOptions()),
       ),
@@ -187,8 +211,16 @@ class Bundling {
   #userOptions(): Record<string, unknown> {
     const { entryPoints, outdir, outfile, outbase, entryNames, splitting, metafile, stdin, plugins, ...options } =
       this.#build.initialOptions;
-    const others = (plugins as { name: string }[] | undefined)?.filter(({ name }) => name !== "durable-fanout");
-    return others === undefined || others.length === 0 ? options : { ...options, plugins: others };
+    const others = (plugins as { name: string }[] | undefined)?.filter(({ name }) => name !== "durable-fanout") ?? [];
+    return { ...options, plugins: [...others, this.#pluginForThreads()] };
+  }
+
+  /** What holds for the handler and for modules on threads: both must call a class the same. */
+  #pluginForThreads(): EsbuildPlugin {
+    return {
+      name: "durable-fanout-threads",
+      setup: (build) => build.onLoad({ filter: SCRIPT }, ({ path }) => this.#load(path)),
+    };
   }
 }
 

@@ -22,7 +22,10 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [ExitCode.OK, "the execution succeeded, or the listing was printed"],
   [ExitCode.EXECUTION_FAILED, "the execution failed, timed out or was stopped"],
-  [ExitCode.USAGE, "wrong command line, nothing to retry, retried already, or an event, result or error that cannot be taken"],
+  [
+    ExitCode.USAGE,
+    "wrong command line, nothing to retry, retried already, or an event, result or error that cannot be taken",
+  ],
   [ExitCode.HANDLER, "the handler file is missing, lacks the export, throws at import, or crashed the process"],
   [ExitCode.JOURNAL, "the journal is missing, not ours, corrupt, read-only or from a newer version"],
   [ExitCode.JOURNAL_IN_USE, "another process runs on this journal"],

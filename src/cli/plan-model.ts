@@ -1,5 +1,5 @@
 import { createCodec } from "../codec/codec.ts";
-import { writeBatch, writtenAgain } from "../codec/outcomes.ts";
+import { packBatch, writeBatch, writtenAgain } from "../codec/outcomes.ts";
 import { durableCost } from "../core/cost.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "../core/limits.ts";
 import { refusals } from "./cost.ts";
@@ -207,7 +207,7 @@ function bytesInBatches(items: readonly ItemNode[], batchItems: number): number 
   let count = 0;
   for (let first = 0; first + size <= items.length; first += size) {
     const outcomes = items.slice(first, first + size).map(({ outcome }) => writtenAgain(outcome, JSON.stringify));
-    bytes += Buffer.byteLength(codec.pack(writeBatch(outcomes, {})));
+    bytes += Buffer.byteLength(packBatch(codec, writeBatch(outcomes, {})));
     count += size;
   }
   return bytes / count;

@@ -7,6 +7,12 @@ import type {
   WireOperation,
 } from "../core/wire.ts";
 
+/** Whose result it is: a step's, a context's, a condition's. */
+export interface ResultOwner {
+  readonly subType: string;
+  readonly name: string | undefined;
+}
+
 /**
  * The service's side of a durable execution. Requests are the wire objects; a transport that retries on its own
  * creates one `ClientToken` per call and keeps it over its retries.
@@ -18,6 +24,11 @@ export interface DurableExecutionClient {
   /** Writes updates and returns the next token with what changed; without updates it is a poll. */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   checkpoint(params: CheckpointDurableExecutionRequest, logger?: any): Promise<CheckpointDurableExecutionResponse>;
+  /**
+   * Is shown each result that is about to be stored as JSON. For services on the machine of whoever writes the handler,
+   * and can still change it; Lambda's has none. Must not throw.
+   */
+  onResult?(owner: ResultOwner, result: unknown): void;
 }
 
 const TAG = "DurableExecutionInvocationInputWithClient";
@@ -27,6 +38,8 @@ const TAG = "DurableExecutionInvocationInputWithClient";
  * the client in it wins over any configured one.
  */
 export class DurableExecutionInvocationInputWithClient implements DurableExecutionInvocationInput {
+  // By which other copies know it, after a minifier too.
+  static readonly name: string = TAG;
   readonly durableExecutionClient: DurableExecutionClient;
   readonly InitialExecutionState: { Operations: WireOperation[]; NextMarker?: string | undefined };
   readonly DurableExecutionArn: string;

@@ -1,4 +1,5 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
+import { isServingLambda } from "../core/lambda-environment.ts";
 import { SDK_VERSION } from "../core/version.ts";
 import type {
   CheckpointDurableExecutionRequest,
@@ -6,27 +7,42 @@ import type {
   GetDurableExecutionStateRequest,
   GetDurableExecutionStateResponse,
 } from "../core/wire.ts";
+import { type AwsModule, loadAws } from "./aws-module.ts";
 import type { DurableExecutionClient } from "./client.ts";
-
-type AwsModule = typeof import("@aws-sdk/client-lambda");
+import { endSilence, type Transport } from "./silence.ts";
 
 interface ErrorLog {
   error(...params: unknown[]): void;
 }
 
-/** Milliseconds, as the official client sets them. A checkpoint answers within tens of milliseconds. */
+/** Milliseconds, as the official client sets them. What goes before them: `endSilence`. */
 const TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 50_000, requestTimeout: 55_000 } as const;
 
-let loading: Promise<AwsModule> | undefined;
 let shared: LambdaClient | undefined;
 
-/** Loads the AWS client once; a failed attempt is made again at the next call. */
-function load(): Promise<AwsModule> {
-  loading ??= import("@aws-sdk/client-lambda").catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
+/** The client of the process. */
+function sharedClient(aws: AwsModule): LambdaClient {
+  if (shared === undefined) {
+    shared = new aws.LambdaClient({
+      // The service knows its SDKs by this name; who we are comes after it.
+      customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
+      requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
+    });
+    endSilence(shared.config.requestHandler as Transport);
+  }
+  return shared;
+}
+
+/**
+ * In Lambda, loads the AWS client and makes that of the process while the process starts. Lambda gives more processor
+ * time then: at 128 MB the client takes half a second of the first invocation otherwise. Elsewhere, as in tests, many
+ * processes never need it. A failure shows at the first call.
+ */
+export function prepareSharedClient(): void {
+  if (isServingLambda())
+    loadAws()
+      .then(sharedClient)
+      .catch(() => {});
 }
 
 /** The service, by way of the AWS client, which is loaded on first use and shared by the process. */
@@ -37,7 +53,7 @@ export class DurableExecutionApiClient implements DurableExecutionClient {
   constructor(client?: LambdaClient) {
     this.#client = client;
     // Begun now, so that loading overlaps with the start of the invocation; a failure shows at the first call.
-    load().catch(() => {});
+    loadAws().catch(() => {});
   }
 
   getExecutionState(
@@ -61,9 +77,8 @@ export class DurableExecutionApiClient implements DurableExecutionClient {
   }
 
   async #logged<T>(failure: string, logger: ErrorLog | undefined, call: (aws: AwsModule) => Promise<T>): Promise<T> {
-    const aws = await load();
     try {
-      return await call(aws);
+      return await call(await loadAws());
     } catch (error) {
       logger?.error(failure, error);
       throw error;
@@ -71,12 +86,6 @@ export class DurableExecutionApiClient implements DurableExecutionClient {
   }
 
   #lambda(aws: AwsModule): LambdaClient {
-    if (this.#client !== undefined) return this.#client;
-    shared ??= new aws.LambdaClient({
-      // The service knows its SDKs by this name; who we are comes after it.
-      customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
-      requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
-    });
-    return shared;
+    return this.#client ?? sharedClient(aws);
   }
 }

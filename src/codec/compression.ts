@@ -1,4 +1,3 @@
-import { deflate, MAX_DEFLATE_BYTES } from "./deflate.ts";
 import { unreadable } from "./format.ts";
 
 /**
@@ -9,8 +8,11 @@ export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
 export type Compression = "zstd" | "deflate";
 
-/** What is left of a small input must be less than this to be worth the 10 us that reading it takes. */
-const WORTH_RATIO = 0.97;
+/**
+ * Less is not compressed: it would save a few hundred bytes, for the 4 to 7 ms that a cold process takes to load `zlib`
+ * and to use it for the first time.
+ */
+const MIN_BYTES = 1024;
 
 /** 16 MiB: zstd at level 1 needs half a megabyte of window; a hostile frame may ask for gigabytes. */
 const MAX_ZSTD_WINDOW_LOG = 24;
@@ -24,31 +26,28 @@ function loadZlib(): Zlib {
 }
 
 /** Whether this Node has zstd (22.15 and 23.8 brought it). */
-export function hasZstd(): boolean {
-  const zlib = loadZlib();
+function hasZstd(zlib: Zlib): boolean {
   return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
 }
 
-/** Compresses with what suits the size and this Node; undefined for a small input that is not worth it at `maxBytes`. */
-export function compress(bytes: Uint8Array, maxBytes: number): { compression: Compression; bytes: Buffer } | undefined {
-  if (bytes.length <= MAX_DEFLATE_BYTES) {
-    const deflated = deflate(bytes, Math.min(maxBytes + 1, bytes.length * WORTH_RATIO));
-    return deflated === undefined ? undefined : { compression: "deflate", bytes: deflated };
-  }
+/** Compresses with the best that this Node has; undefined for what is short, or would not get shorter. */
+export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } | undefined {
+  if (bytes.length < MIN_BYTES || bytes.length > MAX_DECODED_BYTES) return undefined;
   const zlib = loadZlib();
-  if (!hasZstd()) return { compression: "deflate", bytes: zlib.deflateRawSync(bytes, { level: 1 }) };
-  return {
-    compression: "zstd",
-    bytes: zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }),
-  };
+  const compression = hasZstd(zlib) ? "zstd" : "deflate";
+  const compressed =
+    compression === "zstd"
+      ? zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } })
+      : zlib.deflateRawSync(bytes, { level: 1 });
+  return compressed.length < bytes.length ? { compression, bytes: compressed } : undefined;
 }
 
 /** Undoes `compress`. Throws `ERR_PAYLOAD_UNREADABLE` on damaged input, on a bomb, and for zstd on a Node without it. */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
-  if (compression === "zstd" && !hasZstd()) {
+  const zlib = loadZlib();
+  if (compression === "zstd" && !hasZstd(zlib)) {
     throw unreadable(`it is compressed with zstd, which Node ${process.version} lacks; run Node 22.15 or later`);
   }
-  const zlib = loadZlib();
   const limits = { maxOutputLength: MAX_DECODED_BYTES };
   try {
     if (compression === "deflate") return zlib.inflateRawSync(bytes, limits);

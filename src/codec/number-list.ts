@@ -1,4 +1,8 @@
+import { writeNumberBlock } from "./number-block.ts";
 import { TAG, tagged } from "./tree-tags.ts";
+
+/** Numbers of full precision from which a block is worth its tag. */
+const MIN_BLOCK = 16;
 
 /** Integers from which differences are worth looking at. */
 const MIN_DELTAS = 16;
@@ -13,12 +17,15 @@ const MAX_DECIMAL = 1e9;
 /**
  * A shorter node for numbers that are finite and no -0; undefined if they are best written one by one.
  * Decimals become integers: msgpack takes 9 bytes for 12.5, and 2 or 3 for 125. Integers that are close to each other,
- * like ids and timestamps, become differences, which are short and compress well.
+ * like ids and timestamps, become differences, which are short and compress well. Of numbers that have more decimals
+ * than that, the bytes are put in another order.
  */
 export function writeNumberList(items: readonly number[]): unknown {
   if (items.length < 2) return undefined;
   const digits = digitsOf(items);
-  if (digits === undefined) return undefined;
+  if (digits === undefined) {
+    return items.length < MIN_BLOCK ? undefined : tagged(TAG.numbers, writeNumberBlock(items));
+  }
   if (digits === 0) return writeDeltas(items);
   const scale = 10 ** digits;
   const integers = items.map((item) => Math.round(item * scale));

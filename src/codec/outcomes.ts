@@ -1,4 +1,6 @@
+import { PACK_FACTORS } from "../core/settings.ts";
 import type { ErrorObject } from "../core/wire.ts";
+import type { Codec } from "./codec.ts";
 import { OWN_PREFIX } from "./format.ts";
 import { isFirstVersion, readFirstVersion } from "./outcomes-first-version.ts";
 
@@ -116,6 +118,11 @@ function isDue(value: unknown): boolean {
   if (!Array.isArray(value)) return false;
   const [item, path, leftMs] = value;
   return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs);
+}
+
+/** The payload for the JSON of a batch. */
+export function packBatch(codec: Codec, json: string): string {
+  return codec.pack(json, codec.packFromBytes * PACK_FACTORS.batch);
 }
 
 /** A record as it is written: its payload is JSON, or a format of the codec's own. */

@@ -1,5 +1,4 @@
 import { isPackableKey, isPackableText } from "./msgpack.ts";
-import { isLongNumbers, minJsonChars, writeNumberBlock } from "./number-block.ts";
 import { writeNumberList } from "./number-list.ts";
 import { MAX_TREE_DEPTH, TAG, tagged } from "./tree-tags.ts";
 
@@ -9,16 +8,12 @@ export type TreeNode = unknown;
 /** Signals that a value has no tree, because it nests too deep or its dialect says so. The caller knows what then. */
 export class NoTree extends Error {}
 
-/** A dialect's answer: the value is a plain object or array, to be written as such. */
-export const PLAIN = Symbol("plain");
-
 /**
  * What a writer makes of values that `JSON.parse` does not return: NaN, infinities, -0, BigInt, undefined, functions,
- * symbols; and every object, which may be a Date, or may have a `toJSON`. Answers with a node, with `PLAIN` (objects
- * and arrays only), or throws.
+ * symbols; and every object, which may be a Date, or may have a `toJSON`. Answers with a node, or throws.
  */
 export interface Dialect {
-  write(value: unknown, writer: TreeWriter, depth: number): TreeNode | typeof PLAIN;
+  write(value: unknown, writer: TreeWriter, depth: number): TreeNode;
   /** Whether an object loses a member of this value; never asked about strings, finite numbers, booleans, null. */
   drops(member: unknown): boolean;
 }
@@ -35,26 +30,19 @@ const MAX_RECORD_KEYS = 32;
  * compression and as records 15.3 kB: what is alike lies side by side.
  */
 export class TreeWriter {
-  #minJsonChars = 0;
-  #dialect: Dialect | undefined;
+  readonly #dialect: Dialect | undefined;
 
   /** Without a dialect, values must come from `JSON.parse`. */
   constructor(dialect?: Dialect) {
     this.#dialect = dialect;
   }
 
-  /** The JSON of what was written is at least this long. */
-  get minJsonChars(): number {
-    return this.#minJsonChars;
-  }
-
   /** Throws `NoTree` beyond `MAX_TREE_DEPTH`, and what the dialect throws. */
   write(value: unknown, depth: number): TreeNode {
-    if (this.#isLeaf(value)) return value;
+    if (isLeaf(value)) return value;
     if (typeof value === "string") return tagged(TAG.text, Buffer.from(value, "utf16le"));
     if (depth >= MAX_TREE_DEPTH) throw new NoTree();
-    const node = this.#dialect === undefined ? PLAIN : this.#dialect.write(value, this, depth);
-    if (node !== PLAIN) return node;
+    if (this.#dialect !== undefined) return this.#dialect.write(value, this, depth);
     return Array.isArray(value) ? this.writeArray([...value], depth) : this.writeObject(value as object, depth);
   }
 
@@ -70,10 +58,8 @@ export class TreeWriter {
     const node: Record<string, unknown> = {};
     for (const key of keys) {
       const member = object[key];
-      if (this.#isLeaf(member)) node[key] = member;
-      else if (this.#drops(member)) continue;
-      else node[key] = this.write(member, depth + 1);
-      this.#minJsonChars += key.length + 4;
+      if (isLeaf(member)) node[key] = member;
+      else if (!this.#drops(member)) node[key] = this.write(member, depth + 1);
     }
     return node;
   }
@@ -84,17 +70,12 @@ export class TreeWriter {
     if (typeof first === "object" && items.length >= MIN_TABLE_ROWS) {
       const table = this.#writeTable(items, depth);
       if (table !== undefined) return table;
-    } else if (typeof first === "number" && isLongNumbers(items)) {
-      this.#minJsonChars += minJsonChars(items);
-      return tagged(TAG.numbers, writeNumberBlock(items));
     } else if (typeof first === "number" && items.every(isListNumber)) {
-      this.#minJsonChars += items.length * 2;
       return writeNumberList(items) ?? items;
     }
-    this.#minJsonChars += items.length;
     for (let i = 0; i < items.length; i++) {
       const item = items[i];
-      if (!this.#isLeaf(item)) items[i] = this.write(item, depth + 1);
+      if (!isLeaf(item)) items[i] = this.write(item, depth + 1);
     }
     return items;
   }
@@ -105,8 +86,6 @@ export class TreeWriter {
     const columns = this.#readColumns(items, keys);
     if (columns === undefined) return undefined;
     if (depth >= MAX_TREE_DEPTH) throw new NoTree();
-    // Quotes and colon of each member; the commas are counted with the columns, the first row's keys with the keys.
-    for (const key of keys) this.#minJsonChars += (key.length + 3) * (items.length - 1);
     return tagged(TAG.table, [
       this.writeArray(keys, depth + 1),
       ...columns.map((column) => this.writeArray(column, depth + 1)),
@@ -137,18 +116,11 @@ export class TreeWriter {
   #drops(member: unknown): boolean {
     return this.#dialect !== undefined && !isSimple(member) && this.#dialect.drops(member);
   }
+}
 
-  /** Whether a value is its own node; counts it if so. */
-  #isLeaf(value: unknown): boolean {
-    if (typeof value === "string") {
-      if (!isPackableText(value)) return false;
-      this.#minJsonChars += value.length + 2;
-      return true;
-    }
-    if (!isSimple(value)) return false;
-    this.#minJsonChars++;
-    return true;
-  }
+/** Whether a value is its own node. */
+function isLeaf(value: unknown): boolean {
+  return typeof value === "string" ? isPackableText(value) : isSimple(value);
 }
 
 function isListNumber(item: unknown): item is number {

@@ -1,10 +1,14 @@
 import type { ErrorObject } from "./wire.ts";
 
+// Classes say their names themselves: minifiers change those that classes have from their declarations, and a name is what
+// user code compares and what goes on the wire.
+
 /**
  * A mistake that has a code: in configuration, arguments, a journal, a codec. `code` is stable and may be
  * matched on; the message names the thing, the value and the way out.
  */
 export class DurableError extends Error {
+  static override readonly name: string = "DurableError";
   readonly code: string;
   readonly isDurableError = true;
 
@@ -73,6 +77,7 @@ function findErrorData(from: unknown): string | undefined {
 
 /** A step (or a condition's check) failed for good; `cause` carries the original name and message. */
 export class StepError extends DurableOperationError {
+  static override readonly name: string = "StepError";
   readonly errorType = "StepError";
   constructor(message = "Step failed", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -81,6 +86,7 @@ export class StepError extends DurableOperationError {
 
 /** A callback failed. */
 export class CallbackError extends DurableOperationError {
+  static override readonly name: string = "CallbackError";
   readonly errorType: string = "CallbackError";
   constructor(message = "Callback failed", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -89,11 +95,13 @@ export class CallbackError extends DurableOperationError {
 
 /** Whoever completes the callback reported a failure. */
 export class CallbackExternalError extends CallbackError {
+  static override readonly name: string = "CallbackExternalError";
   override readonly errorType = "CallbackExternalError";
 }
 
 /** The callback, or its heartbeat, timed out. */
 export class CallbackTimeoutError extends CallbackError {
+  static override readonly name: string = "CallbackTimeoutError";
   override readonly errorType = "CallbackTimeoutError";
   constructor(message = "Callback timed out", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -102,6 +110,7 @@ export class CallbackTimeoutError extends CallbackError {
 
 /** The function that hands out a callback id failed. */
 export class CallbackSubmitterError extends CallbackError {
+  static override readonly name: string = "CallbackSubmitterError";
   override readonly errorType = "CallbackSubmitterError";
   constructor(message = "Callback submitter failed", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -110,6 +119,7 @@ export class CallbackSubmitterError extends CallbackError {
 
 /** A chained function failed, timed out or was stopped. */
 export class InvokeError extends DurableOperationError {
+  static override readonly name: string = "InvokeError";
   readonly errorType = "InvokeError";
   constructor(message = "Invoke failed", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -118,6 +128,7 @@ export class InvokeError extends DurableOperationError {
 
 /** A child context, or an item of a batch, failed. */
 export class ChildContextError extends DurableOperationError {
+  static override readonly name: string = "ChildContextError";
   readonly errorType = "ChildContextError";
   constructor(message = "Child context failed", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -126,6 +137,7 @@ export class ChildContextError extends DurableOperationError {
 
 /** `promise.all` and its relatives failed. */
 export class PromiseCombinatorError extends DurableOperationError {
+  static override readonly name: string = "PromiseCombinatorError";
   readonly errorType = "PromiseCombinatorError";
   constructor(message = "Promise combinator failed", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -134,6 +146,7 @@ export class PromiseCombinatorError extends DurableOperationError {
 
 /** A recorded condition failed without saying why. */
 export class WaitForConditionError extends DurableOperationError {
+  static override readonly name: string = "WaitForConditionError";
   readonly errorType = "WaitForConditionError";
   constructor(message = "Wait for condition failed", cause?: Error, errorData?: string) {
     super(message, cause, errorData);
@@ -150,6 +163,7 @@ export type CompletionReason =
 
 /** `throwIfError()` of a batch that a custom policy completed as failed. */
 export class BatchCompletionError extends DurableOperationError {
+  static override readonly name: string = "BatchCompletionError";
   readonly errorType = "BatchCompletionError";
   readonly completionReason: CompletionReason;
   constructor(completionReason: CompletionReason, message?: string, cause?: Error, errorData?: string) {

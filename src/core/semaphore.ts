@@ -5,7 +5,8 @@ import pLimit, { type LimitFunction } from "p-limit";
  *
  * S1  No more than `permits` holders run at once.
  * S2  A holder that gives its permit away while it only waits gets one again, in its turn, before its code goes on.
- * S3  Nothing is queued for work that has not been pulled: callers look at `hasRoom` before they acquire.
+ * S3  Who has gone on without a turn, so that not all stand still, has the next one that comes.
+ * S4  Nothing is queued for work that has not been pulled: callers look at `hasRoom` before they acquire.
  */
 export class Semaphore {
   readonly #limit: LimitFunction;
@@ -38,7 +39,7 @@ export class Semaphore {
 export class Permit {
   readonly #semaphore: Semaphore;
   #release: (() => void) | undefined;
-  #regaining: Promise<void> | undefined;
+  #regaining: { readonly promise: Promise<void>; readonly goOn: () => void } | undefined;
   #done = false;
 
   constructor(semaphore: Semaphore, release: () => void) {
@@ -65,15 +66,34 @@ export class Permit {
   /** Resolves when the permit is held again; several callers share one turn. */
   regain(): Promise<void> {
     if (this.held || this.#done) return Promise.resolve();
-    this.#regaining ??= new Promise((resolve) => {
-      this.#semaphore.acquire((turn) => {
-        this.#regaining = undefined;
-        this.#release = turn.#release;
-        if (this.#done) this.lend();
-        resolve();
-      });
+    this.#regaining ??= this.#queue();
+    return this.#regaining.promise;
+  }
+
+  #queue(): { readonly promise: Promise<void>; readonly goOn: () => void } {
+    let goOn: () => void = () => {};
+    const promise = new Promise<void>((resolve) => {
+      goOn = resolve;
     });
-    return this.#regaining;
+    const regaining = { promise, goOn };
+    this.#semaphore.acquire((turn) => {
+      const isWanted = this.#regaining === regaining && !this.#done;
+      if (this.#regaining === regaining) this.#regaining = undefined;
+      // Its holder went on without it, and works still.
+      if (isWanted || this.#release === WITHOUT_TURN) this.#release = turn.#release;
+      else turn.lend();
+      goOn();
+    });
+    return regaining;
+  }
+
+  /** Goes on without a turn: those who hold permits wait for something that only their successors can bring about. */
+  force(): void {
+    const regaining = this.#regaining;
+    if (regaining === undefined) return;
+    this.#regaining = undefined;
+    this.#release = WITHOUT_TURN;
+    regaining.goOn();
   }
 
   /**
@@ -94,3 +114,5 @@ export class Permit {
     this.lend();
   }
 }
+
+const WITHOUT_TURN = (): void => {};

@@ -73,6 +73,12 @@ export interface RuntimeOptions {
   };
   /** How payloads are written: `json`, `compact` or `typed`. Default `compact`. `DURABLE_FANOUT_CODEC` */
   codec?: CodecName;
+  /**
+   * Bytes of JSON from which on `compact` and `typed` pack a payload; what is shorter is JSON, and can be read in
+   * consoles. The payload of a batch is packed from a quarter of it on, the result of a map or parallel from 16 times as
+   * much. 0 to 6,291,456, or Infinity ("unlimited") for never. Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
+   */
+  packFromBytes?: number;
   quotas?: {
     /**
      * Bytes of one operation's payload, 1,024 to 6,291,456. A step's larger result fails the step; a larger result of
@@ -127,6 +133,7 @@ export interface Settings {
     readonly maxDelayMs: number;
   };
   readonly codec: CodecName;
+  readonly packFromBytes: number;
   readonly quotas: {
     readonly payloadBytes: number;
     readonly operations: number;
@@ -141,6 +148,20 @@ export interface Settings {
 const CODECS: readonly CodecName[] = ["json", "compact", "typed"];
 const QUOTA_REACTIONS: readonly QuotaReaction[] = ["error", "warn", "off"];
 const LARGEST_BYTES = 6 * 1024 * 1024;
+
+/** Default of `packFromBytes`. */
+export const PACK_FROM_BYTES = 4_096;
+
+/** What `packFromBytes` is multiplied by. */
+export const PACK_FACTORS = {
+  /** Nobody else reads the payload of a batch, and it holds what many items add up to. */
+  batch: 1 / 4,
+  /**
+   * The result of a map or parallel is one payload beside those of all its items, so that little is to be gained; and a
+   * hundred small results are not to make a cold process load what packs them.
+   */
+  fanOut: 16,
+} as const;
 
 const NUMBER_RULES = {
   concurrency: {
@@ -194,6 +215,14 @@ const NUMBER_RULES = {
     fallback: 0,
     min: 0,
     max: 10_000,
+  },
+  packFromBytes: {
+    path: "runtime.packFromBytes",
+    variable: "DURABLE_FANOUT_PACK_FROM_BYTES",
+    fallback: PACK_FROM_BYTES,
+    min: 0,
+    max: LARGEST_BYTES,
+    unlimited: true,
   },
   payloadBytes: {
     path: "runtime.quotas.payloadBytes",
@@ -258,7 +287,7 @@ export function settingVariables(): ReadonlyMap<string, string> {
 }
 
 const KNOWN: Record<string, readonly string[]> = {
-  "": ["concurrency", "batch", "turnMs", "checkpoint", "codec", "quotas", "logUsage", "suspension"],
+  "": ["concurrency", "batch", "turnMs", "checkpoint", "codec", "packFromBytes", "quotas", "logUsage", "suspension"],
   checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged", "maxUnrecordedMs", "elideStarts", "maxDelayMs"],
   quotas: ["payloadBytes", "operations", "dataBytes", "onExceed"],
   suspension: ["graceMs", "reserveMs"],
@@ -316,6 +345,7 @@ export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJ
       maxDelayMs: readNumber(NUMBER_RULES.maxDelayMs, options.checkpoint?.maxDelayMs, environment),
     },
     codec: readWord(WORD_RULES.codec, options.codec, environment) ?? "compact",
+    packFromBytes: readNumber(NUMBER_RULES.packFromBytes, options.packFromBytes, environment),
     quotas: {
       payloadBytes: readNumber(NUMBER_RULES.payloadBytes, options.quotas?.payloadBytes, environment),
       operations: readNumber(NUMBER_RULES.quotaOperations, options.quotas?.operations, environment),

@@ -12,6 +12,7 @@ import { SharedLedgers } from "./ledger/shared-ledgers.ts";
 import type { LoggerSetup } from "./logger.ts";
 import type { Observer } from "./observer.ts";
 import { PendingOperation } from "./pending-operation.ts";
+import { regainPlaces } from "./places.ts";
 import { QuotaWatch } from "./quota-watch.ts";
 import { Scope } from "./scope.ts";
 import type { RecordedState } from "./state.ts";
@@ -79,6 +80,8 @@ export class Execution {
   readonly quotas: QuotaWatch;
   /** The batches whose items share an operation. */
   readonly batches: SharedLedgers;
+  /** Is shown each result before the codec writes it, where somebody looks on. */
+  readonly onResult: DurableExecutionClient["onResult"];
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
   /** Resolves with the first reason to end, or never. */
@@ -102,6 +105,7 @@ export class Execution {
     this.codec = options.codec;
     this.settings = options.settings;
     this.observer = options.observer;
+    if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
     });
@@ -323,6 +327,11 @@ export class Execution {
   /** An operation in `scope` will never go on. Unless its scope ends without it, the execution fails with `error`. */
   noteStuck(scope: Scope, error: Error): void {
     this.#suspension.noteStuck(scope, error);
+  }
+
+  /** Resolves when the branches around `scope` have their places; undefined if they have. */
+  regainPlaces(scope: Scope): Promise<void> | undefined {
+    return regainPlaces(scope, this.#suspension);
   }
 
   /** Begins to wait for an operation's status to become other than `status`. */

@@ -39,7 +39,7 @@ export class PendingOperation {
         if (changed.Status === status) return;
         ledger.unwatch(key);
         this.#end();
-        const regained = regainPlaces(scope);
+        const regained = regainPlaces(scope, suspension);
         if (regained === undefined) resolve(changed);
         else void this.#goOn(regained, changed).then(resolve);
       });

@@ -7,7 +7,15 @@ import type { Scope } from "./scope.ts";
  * P1  A branch gives way while nothing below it executes and an operation of it is awaited and waits at the service, or
  *     for a timer. Nothing is released while an acknowledgement is on its way: that counts as executing.
  * P2  A branch has its place again before its code goes on, the outermost one first.
+ * P3  Code that waits in memory, for a lock say, keeps its place. When nothing executes any more, those who want theirs
+ *     back have them regardless: what the others wait for may be theirs to bring about.
  */
+
+/** Who sees to it that not all stand still. */ // P3
+export interface Wanting {
+  /** A branch wants its place back, until the returned function is called. */
+  wants(permit: Permit): () => void;
+}
 
 /** Gives up the places around `scope`; false when there was none to give. */ // P1
 export function giveWay(from: Scope): boolean {
@@ -21,13 +29,18 @@ export function giveWay(from: Scope): boolean {
 }
 
 /** Takes back the places that were given up before code in `scope` goes on; undefined if none is missing. */ // P2
-export function regainPlaces(scope: Scope): Promise<void> | undefined {
+export function regainPlaces(scope: Scope, wanting: Wanting): Promise<void> | undefined {
   const lent = outermostLent(scope);
-  return lent === undefined ? undefined : regainAll(scope, lent);
+  return lent === undefined ? undefined : regainAll(scope, lent, wanting);
 }
 
-async function regainAll(scope: Scope, first: Permit): Promise<void> {
-  for (let lent: Permit | undefined = first; lent !== undefined; lent = outermostLent(scope)) await lent.regain();
+async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise<void> {
+  for (let lent: Permit | undefined = first; lent !== undefined; lent = outermostLent(scope)) {
+    const regained = lent.regain();
+    const stop = wanting.wants(lent);
+    await regained;
+    stop();
+  }
 }
 
 function outermostLent(from: Scope): Permit | undefined {

@@ -1,3 +1,4 @@
+import type { Permit } from "../core/semaphore.ts";
 import type { Coalescer } from "./coalescer.ts";
 import type { Scope } from "./scope.ts";
 import type { Termination } from "./termination.ts";
@@ -29,6 +30,8 @@ export class Suspension {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stuck: { scope: Scope; error: Error } | undefined;
   readonly #waiting = new Set<Waiting>();
+  /** Places that branches want back. */
+  readonly #wanted = new Set<Permit>();
 
   /** `flush` writes what is not recorded yet, and says whether that was anything; `end` ends the invocation. */
   constructor(
@@ -58,12 +61,12 @@ export class Suspension {
       this.#timer ??= setTimeout(
         () => {
           this.#timer = undefined;
-          const termination = this.#next();
-          if (termination?.end !== then.end || this.#makeRoom() || this.#flush())
+          const now = this.#next();
+          if (now?.end !== then.end || this.#makeRoom() || now.end === "standstill" || this.#flush())
             this.check(); // D1
-          else this.#end(termination);
+          else this.#end(now);
         },
-        then.end === "suspend" ? this.#graceMs : this.#graceMs * STUCK_GRACES,
+        then.end === "fail" ? this.#graceMs * STUCK_GRACES : this.#graceMs,
       );
   }
 
@@ -80,6 +83,13 @@ export class Suspension {
 
   removeWaiting(waiting: Waiting): void {
     this.#waiting.delete(waiting);
+  }
+
+  /** A branch wants its place back, until the returned function is called. When all stand still, it has the place. */
+  wants(permit: Permit): () => void {
+    this.#wanted.add(permit);
+    this.check();
+    return () => void this.#wanted.delete(permit);
   }
 
   /** Work was left for the next invocation: this one ends as soon as nothing runs, whether anything waits or not. */
@@ -104,16 +114,22 @@ export class Suspension {
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
+    if (!lent) for (const permit of this.#wanted) permit.force();
     return lent;
   }
 
-  #next(): Termination | undefined {
+  #next(): Exclude<Termination, { end: "reject" }> | Standstill | undefined {
     if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
+    if (this.#wanted.size > 0) return STANDSTILL;
     if (this.#root.waiting > 0 || this.#endsSoon) return { end: "suspend" };
     if (this.#stuck === undefined || this.#stuck.scope.isOver) return undefined;
     return { end: "fail", error: this.#stuck.error };
   }
 }
+
+/** Nothing executes, and branches want their places back that others have, who wait in memory. */
+type Standstill = { readonly end: "standstill" };
+const STANDSTILL: Standstill = { end: "standstill" };
 
 /** A promise for what will not go on in this invocation. Its caller's code stops here, without an error. */
 export function park(): Promise<never> {

@@ -8,6 +8,7 @@ import type {
   OperationUpdate,
 } from "../core/wire.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
+import { warnOfLoss } from "./lossy-results.ts";
 import { ServiceRefusal } from "./refusal.ts";
 import type { LocalLatency } from "./settings.ts";
 import type { StatePages } from "./state-pages.ts";
@@ -26,6 +27,7 @@ export interface ExecutionClientHost {
 
 /** The service, as the SDK sees it in one invocation. */
 export class ExecutionClient implements DurableExecutionClient {
+  readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
 
   constructor(host: ExecutionClientHost) {

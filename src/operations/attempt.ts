@@ -1,7 +1,6 @@
 import type { WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
-import { regainPlaces } from "../execution/places.ts";
 import { park } from "../execution/suspension.ts";
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
 import type { Attention } from "./durable-promise.ts";
@@ -29,7 +28,7 @@ export async function runAttempt(
 ): Promise<AttemptOutcome> {
   const { execution, scope } = operation;
   // Before its START: an attempt that waits for a place must neither look begun nor keep the invocation awake.
-  for (let regained = regainPlaces(scope); regained !== undefined; regained = regainPlaces(scope)) {
+  for (let regained = execution.regainPlaces(scope); regained !== undefined; regained = execution.regainPlaces(scope)) {
     await regained;
     if (execution.isOver || scope.isOver) return park();
   }

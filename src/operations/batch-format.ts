@@ -1,4 +1,5 @@
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
+import { PACK_FACTORS } from "../core/settings.ts";
 import { readBackError, restoreItemError, type StoredError, storeError } from "../core/stored-error.ts";
 import type { Execution } from "../execution/execution.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
@@ -73,18 +74,14 @@ async function encodeStored<T>(
   batch: Batch<T>,
   { hasItemSerdes, itemBytes }: BatchFormatOptions<T>,
 ): Promise<EncodedResult> {
-  const stored = (): StoredBatch => storeBatch(batch);
-  if (hasItemSerdes) {
-    const { payload, value } = await encodeResult(operation, stored(), undefined);
+  const { codec, settings } = operation.execution;
+  const encode = () => encodeResult(operation, storeBatch(batch), undefined, codec.packFromBytes * PACK_FACTORS.fanOut);
+  if (hasItemSerdes || batch.uncollected !== undefined) {
+    const { payload, value } = await encode();
     return { payload, value: restore(value as StoredBatch) };
   }
-  const { payloadBytes } = operation.execution.settings.quotas;
-  if (batch.uncollected !== undefined) {
-    const { payload, value } = await encodeResult(operation, stored(), undefined);
-    return { payload, value: restore(value as StoredBatch) };
-  }
-  const oversized = itemBytes() > HOPELESS_FACTOR * payloadBytes;
-  const payload = oversized ? undefined : (await encodeResult(operation, stored(), undefined)).payload;
+  const oversized = itemBytes() > HOPELESS_FACTOR * settings.quotas.payloadBytes;
+  const payload = oversized ? undefined : (await encode()).payload;
   const value = readBack(batch);
   return oversized ? { payload, value, oversized } : { payload, value };
 }

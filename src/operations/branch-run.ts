@@ -7,7 +7,6 @@ import type { ErrorObject } from "../core/wire.ts";
 import { callerContext } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { SharedLedger } from "../execution/ledger/shared-ledger.ts";
-import { regainPlaces } from "../execution/places.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import type { BatchSummary } from "./batch-format.ts";
@@ -273,13 +272,13 @@ export class BranchRun<T> {
   }
 
   #start(permit: Permit): void {
-    this.#acquiring--;
-    const regained = regainPlaces(this.#scope);
+    const regained = this.#execution.regainPlaces(this.#scope);
     if (regained === undefined) this.#inCaller(() => this.#begin(permit));
     else void regained.then(() => this.#inCaller(() => this.#begin(permit)));
   }
 
   #begin(permit: Permit): void {
+    this.#acquiring--;
     const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
     if (group === undefined) {
       permit.done();

@@ -19,15 +19,18 @@ export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefine
 /**
  * Encodes a result and reads it back, so that it is the same live and on replay. Synchronous without a serdes of the
  * user's. A failure ends the invocation and the promise never settles: user code cannot repair it.
+ * @param packFromBytes in place of the codec's own
  */
 export function encodeResult(
   operation: ClaimedOperation,
   value: unknown,
   serdes: AnySerdes | undefined,
+  packFromBytes?: number,
 ): EncodedResult | Promise<EncodedResult> {
   if (serdes !== undefined) return encodeWith(serdes, operation, value);
+  operation.execution.onResult?.(operation, value);
   try {
-    return operation.ledger.roundTrip(value);
+    return operation.ledger.roundTrip(value, packFromBytes);
   } catch (error) {
     return serdesFailed(operation, "Serialization", error);
   }

@@ -12,7 +12,7 @@ const EXPORT = "durableExecutionPluginProvider";
  * of the official SDK 2.4.0.
  */
 export class PluginLoadError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: { cause?: unknown }) {
     super(`Dynamic plugin configuration failed: ${message}`, options);
     this.name = "PluginLoadError";
   }
@@ -54,10 +54,10 @@ function readSpecifiers(text: string): string[] {
 async function importModule(specifier: string, root: string): Promise<unknown> {
   try {
     try {
-      return await import(specifier);
+      return await import(/* webpackIgnore: true */ specifier);
     } catch (error) {
       if (!isMissing(error, specifier)) throw error;
-      return await import(resolveFrom(root, specifier));
+      return await import(/* webpackIgnore: true */ resolveFrom(root, specifier));
     }
   } catch (cause) {
     throw new PluginLoadError(`Failed to load plugin module '${specifier}': ${messageOf(cause)}`, { cause });

@@ -3,6 +3,7 @@ import {
   inOrder,
   lastOutcomes,
   type Outcome,
+  packBatch,
   readOutcomes,
   readStoredBatch,
   type StoredBatch,
@@ -162,9 +163,7 @@ class Search implements FailedItems {
   #clearItems(map: Operation): void {
     const children = this.#children(map.Id);
     if (children.some(isBatch)) return;
-    const items = children.some(isItem)
-      ? children.map((item) => [item])
-      : this.#byItem(map, children).values();
+    const items = children.some(isItem) ? children.map((item) => [item]) : this.#byItem(map, children).values();
     for (const item of items) this.#clear(item);
   }
 
@@ -210,8 +209,7 @@ const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
 const isFanOut = ({ SubType: subType }: Operation): boolean => subType === "Map" || subType === "Parallel";
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
-const isItem = ({ SubType: subType }: Operation): boolean =>
-  subType === "MapIteration" || subType === "ParallelBranch";
+const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
 const isOpen = ({ Status: status }: Operation): boolean =>
   status === "STARTED" || status === "PENDING" || status === "READY";
 const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
@@ -276,14 +274,14 @@ class RecordedBatch {
         ...(fingerprint === undefined ? {} : { fingerprint }),
         ...(names === undefined ? {} : { names }),
       };
-      return { id: id as string, payload: compact.pack(writeBatch(kept, members)) };
+      return { id: id as string, payload: packBatch(compact, writeBatch(kept, members)) };
     });
   }
 }
 
 /** The first form kept what the `typed` codec keeps as it is: only that codec writes it again. */
 function payloadOf(value: unknown): string | undefined {
-  return typed.roundTripPlain(value).payload;
+  return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
 }
 
 /** Whether an item has records, and none that would make it fail at once. */

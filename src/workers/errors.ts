@@ -22,6 +22,7 @@ export function describeCall({ module, function: name, item, step }: CallName): 
  * `cause` says how; the pool goes on with a new thread.
  */
 export class WorkerCrashedError extends DurableError {
+  static override readonly name: string = "WorkerCrashedError";
   /** The URL of the module, and the export's name. */
   readonly module: string;
   readonly functionName: string;
@@ -39,6 +40,7 @@ export class WorkerCrashedError extends DurableError {
 
 /** A call took longer than its time-out. Its thread was ended, unless it heeded its signal. */
 export class WorkerTimeoutError extends DurableError {
+  static override readonly name: string = "WorkerTimeoutError";
   constructor(call: CallName, timeoutMs: number) {
     super("ERR_WORKER_TIMEOUT", `The time-out of ${timeoutMs / 1_000} s is over for ${describeCall(call)}.`);
     this.name = "WorkerTimeoutError";

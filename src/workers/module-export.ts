@@ -1,4 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { DurableError } from "../core/errors.ts";
+
+/** In the build, `require` where there is one. */
+declare const scopeRequire: NodeJS.Require | undefined;
 
 /** A function that a module exports, and the object that it is a member of. */
 export interface ModuleExport {
@@ -40,10 +44,34 @@ async function look(module: string, name: string): Promise<ModuleExport> {
 
 async function importModule(module: string): Promise<Record<string, unknown>> {
   try {
-    return (await import(module)) as Record<string, unknown>;
+    return (await import(/* webpackIgnore: true */ module)) as Record<string, unknown>;
   } catch (error) {
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const message = `The module for worker threads ${module} cannot be imported: ${reason}`;
-    throw new DurableError("ERR_WORKER_IMPORT", message, { cause: error });
+    if (!isRefusedImport(error)) throw cannotImport(module, error);
+    return requireModule(module, error);
   }
+}
+
+/** Jest refuses `import` to CommonJS, and gives it a `require` that transforms and mocks, but takes no ES modules. */
+function requireModule(module: string, refusal: unknown): Record<string, unknown> {
+  let reason = refusal;
+  try {
+    if (typeof scopeRequire === "function") return scopeRequire(fileURLToPath(module)) as Record<string, unknown>;
+  } catch (error) {
+    reason = error;
+  }
+  throw cannotImport(
+    module,
+    reason,
+    " For ES modules, what runs this code needs NODE_OPTIONS=--experimental-vm-modules.",
+  );
+}
+
+function isRefusedImport(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG";
+}
+
+function cannotImport(module: string, cause: unknown, advice = ""): DurableError {
+  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const message = `The module for worker threads ${module} cannot be imported: ${reason}${advice}`;
+  return new DurableError("ERR_WORKER_IMPORT", message, { cause });
 }

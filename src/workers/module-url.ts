@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { DurableError } from "../core/errors.ts";
+import { BUNDLING } from "./thread-file.ts";
 
 /** What a compiler may have made of a TypeScript file beside which it stands. */
 const BUILT: Readonly<Record<string, readonly string[]>> = {
@@ -27,7 +28,7 @@ export function findModule(given: URL | string): string {
   const why = exists
     ? `This Node (${process.version}) cannot load ${url.href}: TypeScript needs Node 22.18 or later. Build it first.`
     : `There is no file ${url.href} for worker threads. Give its URL as in new URL("./score.ts", import.meta.url); ` +
-      "in a bundle it must be a file of its own.";
+      `in a bundle it must be a file of its own. ${BUNDLING}`;
   throw new DurableError("ERR_WORKER_MODULE_MISSING", why);
 }
 

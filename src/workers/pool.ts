@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import type { Piscina } from "piscina";
-import { DurableError } from "../core/errors.ts";
+import { DurableError, isDurableError } from "../core/errors.ts";
 import { type WorkerPoolPort, type WorkerStatistics, workerPools } from "../core/worker-pools.ts";
 import { POST, type WorkerPost, type WorkerReply } from "./protocol.ts";
 import type { PoolSettings } from "./settings.ts";
@@ -162,13 +162,13 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   async #start(): Promise<Piscina> {
+    const filename = fileURLToPath(threadFile());
+    const module = await import("piscina");
     // Of a bundle's copy, which is CommonJS, Node sees the default export only.
-    const {
-      default: { Piscina },
-    } = await import("piscina");
+    const { Piscina } = "Piscina" in module ? module : (module as { default: typeof module }).default;
     const { threads, idleMs, resourceLimits } = this.#settings;
     const piscina = new Piscina({
-      filename: fileURLToPath(threadFile()),
+      filename,
       name: "runMessage",
       minThreads: 0,
       maxThreads: threads,
@@ -229,6 +229,7 @@ export class WorkerPool implements WorkerPoolPort {
 }
 
 function cannotStart(error: unknown): DurableError {
+  if (isDurableError(error)) return error;
   const message =
     `No worker thread can be started: ${error instanceof Error ? error.message : String(error)}. ` +
     "If its memory is too small, raise resourceLimits.";

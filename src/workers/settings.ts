@@ -1,9 +1,10 @@
 import { DurableError } from "../core/errors.ts";
+import { isLambda } from "../core/lambda-environment.ts";
 import type { RetryStrategy } from "../core/retry.ts";
 import { invalidSetting, type NumberRule, readNumber, readNumberIfAny, readWord } from "../core/setting.ts";
 import { checkedMs, type Duration, MAX_TIMER_MS } from "../core/time.ts";
 import type { ErrorClass } from "./thrown.ts";
-import { availableVcpus, isLambda } from "./vcpus.ts";
+import { availableVcpus } from "./vcpus.ts";
 
 /**
  * - `threads`: on the threads of the pool.

@@ -1,9 +1,31 @@
+import { existsSync } from "node:fs";
+import { DurableError } from "../core/errors.ts";
+
 /** Set by the esbuild plugin to where it has put the threads' file, relative to the bundle. */
 declare const DURABLE_FANOUT_THREAD_FILE: string | undefined;
 
-/** The file that each thread of a pool runs: beside the build, or in the folder `workers` of the sources. */
+/**
+ * The file that each thread of a pool runs: beside the build, or in the folder `workers` of the sources.
+ * @throws DurableError `ERR_WORKER_BUNDLE` in a bundle that was made without the plugin
+ */
 export function threadFile(): URL {
-  if (typeof DURABLE_FANOUT_THREAD_FILE === "string") return new URL(DURABLE_FANOUT_THREAD_FILE, import.meta.url);
-  if (import.meta.url.endsWith(".ts")) return new URL("../../workers/thread.ts", import.meta.url);
-  return new URL(`./thread.${import.meta.url.endsWith(".cjs") ? "cjs" : "mjs"}`, import.meta.url);
+  // Undefined in CommonJS made by a bundler.
+  const here = import.meta.url as string | undefined;
+  const file = here === undefined ? undefined : new URL(relativeFile(here), here);
+  if (file !== undefined && existsSync(file)) return file;
+  throw new DurableError(
+    "ERR_WORKER_BUNDLE",
+    `The file that worker threads run is missing${file === undefined ? "" : `: ${file.href}`}. ${BUNDLING}`,
+  );
+}
+
+/** What to do about a bundle in which threads find nothing to run. */
+export const BUNDLING =
+  "Bundle with esbuild and plugins: [durableFanout()] from durable-fanout/esbuild, which puts what threads run beside the " +
+  "bundle; or keep durable-fanout out of the bundle.";
+
+function relativeFile(here: string): string {
+  if (typeof DURABLE_FANOUT_THREAD_FILE === "string") return DURABLE_FANOUT_THREAD_FILE;
+  if (here.endsWith(".ts")) return "../../workers/thread.ts";
+  return `./thread.${here.endsWith(".cjs") ? "cjs" : "mjs"}`;
 }

@@ -7,8 +7,3 @@ export function availableVcpus(environment: NodeJS.ProcessEnv = process.env): nu
   const megabytes = Number(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]);
   return megabytes > 0 ? Math.min(cores, megabytes / LAMBDA_MEGABYTES_PER_VCPU) : cores;
 }
-
-/** Whether this is Lambda: between invocations the process stands still, and its timers with it. */
-export function isLambda(environment: NodeJS.ProcessEnv = process.env): boolean {
-  return Boolean(environment["AWS_LAMBDA_FUNCTION_NAME"]);
-}

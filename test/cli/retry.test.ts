@@ -67,7 +67,9 @@ describe.concurrent("retry --failed", () => {
     const second = await runCli(["retry", "friday", "--failed"], { cwd });
     expect(second.exitCode).toBe(2);
     expect(second.stderr).toContain("friday has been retried already, by friday-retry (SUCCEEDED).");
-    expect(second.stderr).toMatch(/retry friday-retry --failed\. With --again the failed items of friday run once more/);
+    expect(second.stderr).toMatch(
+      /retry friday-retry --failed\. With --again the failed items of friday run once more/,
+    );
     expect(log()).toHaveLength(ran);
     const again = await runCli(["retry", "friday", "--failed", "--again"], { cwd });
     expect(again.exitCode).toBe(0);

@@ -4,8 +4,11 @@ import { createCodec } from "../../src/codec/codec.ts";
 const rows = (count: number) =>
   Array.from({ length: count }, (_, id) => ({ id, name: `item-${id}`, ok: id % 3 === 0, score: id / 7 }));
 
-describe.each(["json", "compact", "typed"] as const)("the %s codec", (name) => {
-  const codec = createCodec(name);
+const names = ["json", "compact", "typed"] as const;
+const kinds = names.flatMap((name) => [4_096, 0].map((packFromBytes) => ({ name, packFromBytes })));
+
+describe.each(kinds)("the $name codec that packs from $packFromBytes bytes on", ({ name, packFromBytes }) => {
+  const codec = createCodec(name, packFromBytes);
 
   test.each([
     ["a small object", { id: 17, name: "item-17", ok: true }],

@@ -4,15 +4,49 @@ import { describe, expect, test } from "vitest";
 import { createCodec } from "../../src/codec/codec.ts";
 
 const compact = createCodec("compact");
+/** Packs whatever it can. */
+const packing = createCodec("compact", 0);
 const rows = (count: number) =>
   Array.from({ length: count }, (_, id) => ({ id, name: `item-${id}`, ok: id % 3 === 0, score: (id * 37) % 1000 }));
 
 describe("the compact codec", () => {
   test("leaves short payloads and incompressible text as JSON", () => {
-    const random = Array.from({ length: 20 }, (_, i) => createHash("sha512").update(`${i}`).digest("base64")).join("");
-    for (const value of [17, "text", null, rows(3), { id: 1, name: "item-1" }, random.slice(0, 200), random]) {
+    const random = Array.from({ length: 80 }, (_, i) => createHash("sha512").update(`${i}`).digest("base64")).join("");
+    for (const value of [17, "text", null, rows(3), rows(60), { id: 1, name: "item-1" }, random]) {
       expect(compact.encode(value)).toBe(JSON.stringify(value));
     }
+    for (const value of [17, "text", null, { id: 1, name: "item-1" }, random]) {
+      expect(packing.encode(value)).toBe(JSON.stringify(value));
+    }
+  });
+
+  test.each([
+    ["letters", "x", 4_094],
+    ["letters of two bytes", "é", 2_047],
+    ["letters of three bytes", "€", 1_364],
+    ["letters of four bytes", "😀", 1_023],
+  ])("packs 4 KiB of JSON, and not a byte less: %s", (_, letter, count) => {
+    const quoted = letter.repeat(count);
+    const whole = quoted + "x".repeat(4_094 - Buffer.byteLength(quoted));
+    expect(Buffer.byteLength(JSON.stringify(whole))).toBe(4_096);
+    expect(compact.encode(whole)).toMatch(/^~1/);
+    expect(compact.roundTrip(whole).payload).toMatch(/^~1/);
+    expect(compact.encode(whole.slice(0, -1))).toMatch(/^"/);
+    expect(compact.roundTrip(whole.slice(0, -1)).payload).toMatch(/^"/);
+  });
+
+  test("packs from another size on where the caller, or whoever made the codec, says so", () => {
+    const value = rows(30);
+    const json = JSON.stringify(value);
+    const packed = packing.encode(value) as string;
+    expect(packed).toMatch(/^~1/);
+    expect([compact.encode(value, 1_024), compact.pack(json, 1_024)]).toEqual([packed, packed]);
+    expect(compact.roundTrip(value, 1_024)).toStrictEqual({ payload: packed, value });
+    expect([compact.encode(value), compact.pack(json)]).toEqual([json, json]);
+    for (const codec of [compact, packing]) {
+      expect(codec.encode(rows(1_000), Number.POSITIVE_INFINITY)).toBe(JSON.stringify(rows(1_000)));
+    }
+    expect(createCodec("json", 0).encode(value, 0)).toBe(json);
   });
 
   test.each([
@@ -20,14 +54,14 @@ describe("the compact codec", () => {
     ["a hundred rows", rows(100), 0.2],
     ["a thousand rows", rows(1_000), 0.15],
     ["rows in a member", { rows: rows(100), total: 100 }, 0.2],
-    ["rows with optional members", rows(20).map((row, i) => (i % 3 ? row : { ...row, note: "late" })), 0.4],
-    ["a dictionary", Object.fromEntries(rows(50).map((row) => [row.name, row])), 0.25],
+    ["rows with optional members", rows(80).map((row, i) => (i % 3 ? row : { ...row, note: "late" })), 0.4],
+    ["a dictionary", Object.fromEntries(rows(100).map((row) => [row.name, row])), 0.25],
     ["prices", Array.from({ length: 100 }, (_, i) => ((i * 7919) % 10_000) / 100), 0.7],
     ["timestamps", Array.from({ length: 40 }, (_, i) => 1.77e12 + i * 60_000 + (i % 7)), 0.4],
     ["prose", "the quick brown fox jumps over the lazy dog ".repeat(100), 0.1],
     ["numbers", Array.from({ length: 1_000 }, (_, i) => Math.sin(i)), 0.6],
   ])("writes %s in a fraction of their JSON", (_, value, ratio) => {
-    expect(compact.encode(value)?.length).toBeLessThan(JSON.stringify(value).length * ratio);
+    expect(packing.encode(value)?.length).toBeLessThan(JSON.stringify(value).length * ratio);
   });
 
   test("throws what JSON.stringify throws", () => {
@@ -60,15 +94,17 @@ describe("the compact codec", () => {
       { rows: many({ a: "x".repeat(20), b: Number.POSITIVE_INFINITY }) },
     ]) {
       const expected = JSON.parse(JSON.stringify(value));
-      const { payload, value: live } = compact.roundTrip(value);
-      expect(live).toStrictEqual(expected);
-      expect(compact.decode(payload)).toStrictEqual(expected);
+      for (const codec of [compact, packing]) {
+        const { payload, value: live } = codec.roundTrip(value);
+        expect(live).toStrictEqual(expected);
+        expect(codec.decode(payload)).toStrictEqual(expected);
+      }
     }
   });
 
   test("gives a live value of its own", () => {
     const value = { rows: rows(100), note: { a: 1 } };
-    const live = compact.roundTrip(value).value as typeof value;
+    const live = packing.roundTrip(value).value as typeof value;
     (value.rows[0] as { name: string }).name = "changed";
     value.note.a = 2;
     expect(live.rows[0]?.name).toBe("item-0");
@@ -76,7 +112,7 @@ describe("the compact codec", () => {
   });
 
   test("gives back what msgpack has no form for, or another one", () => {
-    const long = "x".repeat(300);
+    const long = "x".repeat(3_000);
     for (const value of [
       [`\ud800${long}`, `\ufeff${long}`, { [`\udc00${long}`]: 1, [`\ufeff${long}`]: 2 }],
       JSON.parse(`[{"__proto__":1,"a":"${long}"},{"__proto_":2,"__keys__":3},{"__keys__":{"a":1}},{"a":{"a":1}}]`),
@@ -85,17 +121,17 @@ describe("the compact codec", () => {
       Array.from({ length: 40 }, (_, i) => (i + 0.1) * 0.1),
       Array.from({ length: 200 }, (_, i) => ({ [`a${i % 90}`]: 1, b: [{}, i] })),
     ]) {
-      expect(compact.encode(value)).toMatch(/^~1/);
-      deepStrictEqual(compact.roundTrip(value).value, value);
-      deepStrictEqual(compact.decode(compact.encode(value)), value);
-      expect(JSON.stringify(compact.decode(compact.encode(value)))).toBe(JSON.stringify(value));
+      expect(packing.encode(value)).toMatch(/^~1/);
+      deepStrictEqual(packing.roundTrip(value).value, value);
+      deepStrictEqual(packing.decode(packing.encode(value)), value);
+      expect(JSON.stringify(packing.decode(packing.encode(value)))).toBe(JSON.stringify(value));
     }
   });
 
   test("stores values nested too deep for a tree as JSON says", () => {
     let value: unknown = rows(100);
     for (let depth = 0; depth < 2_000; depth++) value = [value];
-    expect(JSON.stringify(compact.roundTrip(value).value)).toBe(JSON.stringify(value));
-    expect(JSON.stringify(compact.decode(compact.encode(value)))).toBe(JSON.stringify(value));
+    expect(JSON.stringify(packing.roundTrip(value).value)).toBe(JSON.stringify(value));
+    expect(JSON.stringify(packing.decode(packing.encode(value)))).toBe(JSON.stringify(value));
   });
 });

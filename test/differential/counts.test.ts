@@ -99,7 +99,8 @@ test.each([10, 100])("batches of %s: an operation for each, and one for the map"
     expect(own.updates).toBe(2 + 2 * batches);
     // All batches of a request's worth of items may be on their way at once.
     expect(own.requests).toBeLessThanOrEqual(2 + batches);
-    expect(own.bytes).toBeLessThanOrEqual((await theirs(size, {})).bytes / 5);
+    // The result of a small map is JSON, as the official SDK writes it.
+    expect(own.bytes).toBeLessThanOrEqual((await theirs(size, {})).bytes / 3);
   }
 });
 

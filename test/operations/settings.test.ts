@@ -129,6 +129,13 @@ const rules: Rule[] = [
     bad: ["JSON", "msgpack", 1],
     good: ["json", "compact", "typed"],
   },
+  {
+    path: "packFromBytes",
+    variable: "DURABLE_FANOUT_PACK_FROM_BYTES",
+    allowed: `${wholeNumber(0, 6_291_456)}, or Infinity ("unlimited")`,
+    bad: [-1, 0.5, 6_291_457, Number.NaN],
+    good: [0, 1, 6_291_456, Number.POSITIVE_INFINITY],
+  },
 ];
 
 /** `{ a: { b: value } }` for `a.b`. */
@@ -192,7 +199,7 @@ test("a blank environment variable is refused, even where 0 is allowed", () => {
 test.each([
   [
     { concurency: 5 },
-    'runtime has no setting "concurency"; it has concurrency, batch, turnMs, checkpoint, codec, quotas, logUsage, suspension',
+    'runtime has no setting "concurency"; it has concurrency, batch, turnMs, checkpoint, codec, packFromBytes, quotas, logUsage, suspension',
   ],
   [
     { checkpoint: { maxByte: 5 } },
@@ -255,6 +262,27 @@ describe("a setting has its effect:", () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(768_000);
     expect(sizes.filter((size) => size > 500_000)).toHaveLength(2);
   });
+
+  test.each([undefined, 500, 2_000, Number.POSITIVE_INFINITY])(
+    "payloads are packed from %s bytes on, and those of batches from a quarter of it",
+    async (packFromBytes) => {
+      const rows = (count: number) => upTo(count).map((id) => ({ id, name: `item-${id}`, ok: id % 3 === 0 }));
+      const { updates } = await runOurs(
+        async (_, context) => {
+          for (const count of [30, 300]) await context.step(async () => rows(count));
+          await context.map([6, 6, 6], async (item, count) => item.step(async () => rows(count)), { batch: 3 });
+        },
+        { runtime: packFromBytes === undefined ? { codec: "compact" } : { codec: "compact", packFromBytes } },
+      );
+      const payloads = updates.flatMap(({ Type, Payload }) => (Type === "STEP" && Payload ? [Payload] : []));
+      const from = packFromBytes ?? 4_096;
+      const [few = 0, many = 0, items = 0] = [rows(30), rows(300), rows(6)].map(
+        (value) => JSON.stringify(value).length,
+      );
+      const packed = [from <= few, from <= many, from / 4 <= items * 3];
+      expect(payloads.map((payload) => payload.startsWith("~1"))).toEqual(packed);
+    },
+  );
 
   test("the environment is read when the handler is made", async () => {
     vi.stubEnv("DURABLE_FANOUT_CODEC", "json");

@@ -3,12 +3,15 @@ import fc from "fast-check";
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import { createCodec } from "../../src/codec/codec.ts";
+import { packBatch, succeededWith, type WrittenOutcome, writeBatch } from "../../src/codec/outcomes.ts";
 import { isDurableError } from "../../src/core/errors.ts";
 import { exploring } from "../support/exploration.ts";
 
 const json = createCodec("json");
-const compact = createCodec("compact");
-const typed = createCodec("typed");
+const compact = createCodec("compact", 0);
+const typed = createCodec("typed", 0);
+/** Of the values here a part is packed, and a part is not. */
+const packFromBytes = fc.constantFrom(0, 100, 1_024, 4_096, Number.POSITIVE_INFINITY);
 
 const TRICKY_KEYS = [
   "__proto__",
@@ -124,24 +127,13 @@ function expectSame(actual: unknown, expected: unknown): void {
 describe("the compact codec", () => {
   test("gives the values that JSON gives, live and read back", () => {
     fc.assert(
-      fc.property(liveValue, (value) => {
+      fc.property(liveValue, packFromBytes, (value, bytes) => {
         const expected = throughJson(value);
-        const { payload, value: live } = compact.roundTrip(value);
-        expect(compact.encode(value)).toBe(payload);
+        const { payload, value: live } = compact.roundTrip(value, bytes);
+        expect(compact.encode(value, bytes)).toBe(payload);
+        expect(compact.pack(JSON.stringify(value), bytes)).toBe(payload);
         expectSame(live, expected);
         for (const reader of [json, compact, typed]) expectSame(reader.decode(payload), expected);
-      }),
-      exploring(400),
-    );
-  });
-
-  test("never writes more than JSON, neither by itself nor inside a request", () => {
-    fc.assert(
-      fc.property(liveValue, (value) => {
-        const packed = compact.encode(value) as string;
-        const plain = JSON.stringify(value);
-        expect(bytes(packed)).toBeLessThanOrEqual(bytes(plain));
-        expect(wireBytes(packed)).toBeLessThanOrEqual(wireBytes(plain));
       }),
       exploring(400),
     );
@@ -158,6 +150,48 @@ describe("the compact codec", () => {
       exploring(100),
     );
   });
+});
+
+describe.each(["json", "compact", "typed"] as const)("the %s codec", (name) => {
+  const codec = createCodec(name);
+  // What only `typed` keeps has no JSON to compare with.
+  const values = name === "typed" ? liveValue.map(throughJson) : liveValue;
+
+  test("never writes more than JSON, neither by itself nor inside a request", () => {
+    fc.assert(
+      fc.property(values, packFromBytes, (value, limit) => {
+        const plain = JSON.stringify(value);
+        for (const payload of [codec.encode(value, limit), codec.roundTrip(value, limit).payload]) {
+          expect(bytes(payload as string)).toBeLessThanOrEqual(bytes(plain));
+          expect(wireBytes(payload as string)).toBeLessThanOrEqual(wireBytes(plain));
+          if (bytes(plain) < limit || name === "json") expect(payload).toBe(plain);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+const result = fc.oneof(jsonValue, fc.nat(), fc.record({ id: fc.nat(), total: fc.double({ noNaN: true }) }));
+const outcome: fc.Arbitrary<WrittenOutcome | undefined> = fc.oneof(
+  result.map((value) => succeededWith(JSON.stringify(value))),
+  fc.string().map((message): WrittenOutcome => ({ mark: "F", error: { ErrorMessage: message, ErrorType: "Error" } })),
+  fc.constantFrom<WrittenOutcome | undefined>({ mark: "U" }, { mark: "-" }, undefined),
+);
+
+test("the payload of a batch takes no more than its JSON, and is packed from 1 KiB of it on", () => {
+  const codec = createCodec("compact");
+  fc.assert(
+    fc.property(fc.array(outcome, { maxLength: 200 }), (outcomes) => {
+      const plain = writeBatch(outcomes, {});
+      const payload = packBatch(codec, plain);
+      expect(wireBytes(payload)).toBeLessThanOrEqual(wireBytes(plain));
+      if (bytes(plain) < 1_024) expect(payload).toBe(plain);
+      if (bytes(plain) >= 1_024) expect(payload).toBe(codec.pack(plain, 0));
+      expectSame(json.decode(payload), JSON.parse(plain));
+    }),
+    exploring(200),
+  );
 });
 
 const bytesLike = fc.oneof(
@@ -195,9 +229,9 @@ const { typedValue } = fc.letrec<{ typedValue: unknown }>((tie) => ({
 describe("the typed codec", () => {
   test("gives back what it was given, live and read back by any codec", () => {
     fc.assert(
-      fc.property(typedValue, (value) => {
-        const { payload, value: live } = typed.roundTrip(value);
-        expect(typed.encode(value)).toBe(payload);
+      fc.property(typedValue, packFromBytes, (value, bytes) => {
+        const { payload, value: live } = typed.roundTrip(value, bytes);
+        expect(typed.encode(value, bytes)).toBe(payload);
         deepStrictEqual(live, value);
         deepStrictEqual(typed.decode(payload), value);
         deepStrictEqual(json.decode(payload), value);

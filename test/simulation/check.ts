@@ -1,9 +1,8 @@
 import { type Case, PLAIN } from "./case.ts";
 import type { Violation } from "./invariants.ts";
-import { has, isBatched, isOrderFree, withBatch } from "./program.ts";
+import { isOrderFree, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
 import type { Tally } from "./tally.ts";
-import { REFUSED_IN_BATCH } from "./today.ts";
 import type { Trace } from "./trace.ts";
 
 export interface Checked {
@@ -17,7 +16,7 @@ export async function check(given: Case, trace?: Trace): Promise<Checked> {
   const violations = [...run.violations];
   if (run.error !== undefined) violations.push({ kind: "failed", detail: JSON.stringify(run.error) });
   const cut = isCut(given);
-  const isDone = run.hasEnded && run.error === undefined && !isRefused(given, run);
+  const isDone = run.hasEnded && run.error === undefined;
   if (isDone && isOrderFree(given.program, cut, given.surroundings.payloadBytes)) {
     const expected = await simulate(reference(given));
     if (expected.hasEnded) violations.push(...difference(run, expected, cut));
@@ -28,14 +27,6 @@ export async function check(given: Case, trace?: Trace): Promise<Checked> {
   }
   return { violations, tally: run.tally };
 }
-
-/** Whether a map ended because an item asked for what the items of a batch cannot have. */
-export function isRefused({ program }: Case, { result }: Simulated): boolean {
-  const asks = has(program, ({ kind }, around) => NEEDS_ADDRESS.has(kind) && around.some(isBatched));
-  return asks && JSON.stringify(result).includes(REFUSED_IN_BATCH);
-}
-
-const NEEDS_ADDRESS: ReadonlySet<string> = new Set(["callback", "waitForCallback", "invoke"]);
 
 export function reference({ program, surroundings }: Case): Case {
   const { payloadBytes, runtime } = surroundings;

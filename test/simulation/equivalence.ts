@@ -1,5 +1,5 @@
 import type { Case } from "./case.ts";
-import { type Checked, difference, isRefused, reference } from "./check.ts";
+import { type Checked, difference, reference } from "./check.ts";
 import type { Violation } from "./invariants.ts";
 import { isOrderFree, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
@@ -32,7 +32,7 @@ export async function checkEquivalence(given: Case): Promise<Checked> {
       tally.add(run.tally);
       const wrong = [...run.violations];
       if (run.error !== undefined) wrong.push({ kind: "failed", detail: JSON.stringify(run.error) });
-      else if (run.hasEnded && !isRefused(variant, run) && (!cut || outcomes instanceof OneOutcome)) {
+      else if (run.hasEnded && (!cut || outcomes instanceof OneOutcome)) {
         wrong.push(...(await outcomes.judge(run)));
       }
       const where = `with batch ${batch ?? "none"} and acknowledgements of ${latencyMs.join(" to ")} ms`;

@@ -6,7 +6,7 @@ import type { Surroundings } from "./case.ts";
 import type { VirtualClock } from "./clock.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
-import type { FanOut, Node, Policy, Step } from "./program.ts";
+import { type FanOut, has, type Node, type Policy, type Step } from "./program.ts";
 import { nameOutside, type Outside } from "./service.ts";
 
 /** Where the code runs: the place in the program, as a path, and the branch around it. */
@@ -15,6 +15,8 @@ interface Place {
   readonly branch: Branch | undefined;
   /** The site of the fan-out around it: its gates. */
   readonly fanOut: string;
+  /** Nobody awaits the operation when it begins. */
+  readonly isUnawaited?: true;
 }
 
 const inside = new AsyncLocalStorage<string>();
@@ -69,7 +71,7 @@ export class Interpreter {
       case "code":
         return this.#work(node.ms);
       case "begin":
-        this.#begun.set(node.slot, this.#operation(context, node.node, place));
+        this.#begun.set(node.slot, this.#operation(context, node.node, { ...place, isUnawaited: true }));
         return undefined;
       case "await":
         // Others are given the same object.
@@ -108,7 +110,8 @@ export class Interpreter {
       case "child": {
         const body = (inner: DurableContext) => {
           this.#watch.called(this.#by, `child ${site}`);
-          return this.#sequence(inner, node.body, place);
+          const { isUnawaited: _, ...awaited } = place;
+          return this.#sequence(inner, node.body, awaited);
         };
         return context.runInChildContext(site, body, { virtualContext: node.virtual });
       }
@@ -116,8 +119,8 @@ export class Interpreter {
         const check = async (state: { polls: number }, { attempt }: { attempt: number }) => {
           this.#watch.attemptBegins(this.#by, site, attempt, false, place.branch);
           await this.#clock.sleep(node.ms);
-          const more = attempt < node.polls;
-          this.#watch.attemptEnds(this.#by, site, attempt, place.branch, more ? node.delay * 1_000 : undefined);
+          const retry = { delayMs: node.delay * 1_000, isAwaited: true };
+          this.#watch.attemptEnds(this.#by, site, attempt, place.branch, attempt < node.polls ? retry : undefined);
           return { polls: state.polls + 1 };
         };
         const waitStrategy = ({ polls }: { polls: number }) =>
@@ -152,8 +155,9 @@ export class Interpreter {
       this.#watch.attemptBegins(this.#by, site, attempt, node.atMostOnce, place.branch);
       await this.#clock.sleep(node.ms);
       const fails = attempt <= node.failures;
-      const retryMs = fails && attempt < node.attempts ? node.delay * 1_000 : undefined;
-      this.#watch.attemptEnds(this.#by, site, attempt, place.branch, retryMs);
+      const retry = { delayMs: node.delay * 1_000, isAwaited: place.isUnawaited !== true };
+      const isLast = !fails || attempt >= node.attempts;
+      this.#watch.attemptEnds(this.#by, site, attempt, place.branch, isLast ? undefined : retry);
       if (fails) throw new RangeError(`attempt ${attempt}`);
       return { site, attempt, text: "x".repeat(node.size) };
     };
@@ -169,9 +173,11 @@ export class Interpreter {
       maxConcurrency,
       concurrency = maxConcurrency === undefined ? this.#surroundings.runtime.concurrency : undefined,
     } = node;
+    // Code beside operations keeps its place, but not when others want theirs back and nothing else goes on.
+    const isSeen = !node.items.some((nodes) => has(nodes, ({ kind }) => kind === "code"));
     const limits = {
       open: maxConcurrency ?? Number.POSITIVE_INFINITY,
-      atWork: concurrency ?? Number.POSITIVE_INFINITY,
+      atWork: (isSeen ? concurrency : undefined) ?? Number.POSITIVE_INFINITY,
     };
     const branches = new Branches(site, place.branch, limits);
     const run = async (inner: DurableContext, index: number): Promise<unknown> => {

@@ -60,7 +60,7 @@ export class Invariants {
   readonly #atMostOnce = new Set<string>();
   readonly #ended = new Set<string>();
   readonly #recorded = new Map<string, number>();
-  readonly #due = new Map<string, { readonly dueMs: number; readonly by: Invocation }>();
+  readonly #due = new Map<string, { readonly dueMs: number; readonly by: Invocation; readonly isAwaited: boolean }>();
   readonly #firm = new Map<string, string>();
   readonly #lost = new Map<string, Invocation>();
   readonly #repeated = new Map<Invocation, Set<string>>();
@@ -92,27 +92,37 @@ export class Invariants {
     const recorded = this.#recorded.get(site);
     if (recorded !== undefined && recorded <= by.number)
       this.note("recorded-again", `${name} in invocation ${by.number}`);
-    this.#checkTime(by, name);
+    this.#checkTime(name);
     this.#checkRepetition(by, site);
     this.workBegins(by, branch);
   }
 
-  attemptEnds(by: Invocation, site: string, attempt: number, branch: Branch | undefined, retryMs?: number): void {
+  /** `retry` is present when another attempt follows; nobody may await that yet, and then it may come late. */
+  attemptEnds(
+    by: Invocation,
+    site: string,
+    attempt: number,
+    branch: Branch | undefined,
+    retry?: { readonly delayMs: number; readonly isAwaited: boolean },
+  ): void {
     by.ended.push(`${site}#${attempt}`);
     const next = `${site}#${attempt + 1}`;
-    if (retryMs !== undefined && !this.#due.has(next)) {
-      this.#due.set(next, { dueMs: this.#clock.nowMs + retryMs, by });
+    if (retry !== undefined && !this.#due.has(next)) {
+      this.#due.set(next, { dueMs: this.#clock.nowMs + retry.delayMs, by, isAwaited: retry.isAwaited });
     }
     this.workEnds(by, branch);
   }
 
-  #checkTime(by: Invocation, name: string): void {
+  #checkTime(name: string): void {
     const due = this.#due.get(name);
     if (due === undefined) return;
     const lateMs = this.#clock.nowMs - due.dueMs;
     const { slackMs, skewMs } = this.#expectations;
     if (-lateMs > skewMs) this.note("retry-early", `${name} by ${-lateMs} ms`);
-    if (slackMs !== undefined && due.by === by && lateMs > slackMs) this.note("retry-late", `${name} by ${lateMs} ms`);
+    // For so long the invocation went on in which the attempt before had failed.
+    const goneOnMs = Math.min(this.#clock.nowMs, due.by.endedMs) - due.dueMs;
+    if (slackMs !== undefined && due.isAwaited && goneOnMs > slackMs)
+      this.note("retry-late", `${name} by ${lateMs} ms`);
   }
 
   #checkRepetition(by: Invocation, site: string): void {

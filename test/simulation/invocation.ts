@@ -9,6 +9,8 @@ export class Invocation implements Owner {
   timers = 0;
   /** Has answered, well or not. */
   answered = false;
+  /** When it did. */
+  endedMs = Number.POSITIVE_INFINITY;
   /** Was told that it can record nothing more. */
   closed = false;
   /** A newer invocation has begun beside it. */

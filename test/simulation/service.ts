@@ -102,7 +102,7 @@ export class SimulatedService {
         this.result = { ...(update.Payload === undefined ? {} : { payload: update.Payload }) };
         continue;
       }
-      this.#apply(structuredClone(update));
+      this.#apply(update);
       changed.add(update.Id as string);
     }
     // E2

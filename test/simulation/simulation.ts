@@ -1,14 +1,9 @@
 import type { Context } from "aws-lambda";
 import {
-  type CheckpointDurableExecutionRequest,
-  type CheckpointDurableExecutionResponse,
-  type DurableExecutionClient,
   DurableExecutionInvocationInputWithClient,
   type DurableExecutionInvocationOutput,
   type DurableLambdaHandler,
   type ErrorObject,
-  type GetDurableExecutionStateRequest,
-  type GetDurableExecutionStateResponse,
   type Operation,
   type WireOperation,
   withDurableExecution,
@@ -19,8 +14,9 @@ import { type Fault, isHarmless } from "./faults.ts";
 import { Interpreter } from "./interpreter.ts";
 import { Invariants, type Violation } from "./invariants.ts";
 import { Invocation } from "./invocation.ts";
+import { Network } from "./network.ts";
 import { Random } from "./random.ts";
-import { Refusal, SimulatedService } from "./service.ts";
+import { SimulatedService } from "./service.ts";
 import { Tally } from "./tally.ts";
 import { type Trace, traced } from "./trace.ts";
 
@@ -28,6 +24,7 @@ import { type Trace, traced } from "./trace.ts";
 export interface Simulated {
   readonly violations: readonly Violation[];
   readonly hasEnded: boolean;
+  /** What the handler returned; undefined when it did not. */
   readonly result: unknown;
   readonly error: ErrorObject | undefined;
   /** How often each body ran. */
@@ -45,7 +42,7 @@ const MAX_EVENTS = 60_000;
 const MAX_VIOLATIONS = 20;
 /** For so long nothing may run, and nothing be on its way, before an invocation answers. */
 const MAX_IDLE_MS = 2_000;
-/** Far more than any fault that a program is given: so late an answer comes at most. */
+/** So late an attempt in process may be, besides what requests take: polls are a second apart. */
 const LATE_SLACK_MS = 3_000;
 const REQUEST_BYTES = 768_000;
 
@@ -77,6 +74,7 @@ class Simulation {
   readonly #case: Case;
   readonly #trace: Trace | undefined;
   readonly #service: SimulatedService;
+  readonly #network: Network;
   readonly #lambda: DurableLambdaHandler;
   readonly #tally = new Tally();
   readonly #invocations: Invocation[] = [];
@@ -84,8 +82,6 @@ class Simulation {
   readonly #maxIdleMs: number;
   /** The invocation whose answer counts. */
   #latest: Invocation | undefined;
-  #requests = 0;
-  #pages = 0;
   #isSuspended = false;
   #ended: { readonly atMs: number; readonly result?: unknown; readonly error?: ErrorObject | undefined } | undefined;
 
@@ -115,6 +111,9 @@ class Simulation {
     this.#service.onNews = () => this.#wake();
     this.#service.onObjection = (what) => this.watch.note("refused", what);
     this.#service.onRecorded = (operation) => this.watch.recorded(operation, this.#latest as Invocation);
+    this.#network = new Network(given, this.clock, this.random, this.#service, this.#tally, (by, what, detail) =>
+      this.#log(by, what, detail),
+    );
     this.#kills = faults
       .filter(({ kind }) => kind === "killed" || kind === "second invocation")
       .sort((a, b) => a.at - b.at);
@@ -225,7 +224,7 @@ class Simulation {
         },
         ...(number === 0 ? {} : { UpdatedOperationIds: updatedIds }),
       },
-      this.#client(by, all),
+      this.#network.client(by, all),
     );
     const context = {
       awsRequestId: `request-${number}`,
@@ -254,6 +253,7 @@ class Simulation {
 
   #answered(by: Invocation, output: DurableExecutionInvocationOutput | undefined, error?: unknown): void {
     by.answered = true;
+    by.endedMs = this.clock.nowMs;
     this.#log(by, "answers", output ?? String(error));
     this.clock.after(0, () => this.#checkTimers(by));
     if (by !== this.#latest || by.superseded) return;
@@ -305,117 +305,8 @@ class Simulation {
     if (!by.killed && by.timers > 0) this.watch.note("timer-left", `${by.timers} in invocation ${by.number}`);
   }
 
-  #client(by: Invocation, state: readonly WireOperation[]): DurableExecutionClient {
-    return {
-      checkpoint: (params) => this.#request(by, params),
-      getExecutionState: (params) => this.#page(by, state, params),
-    };
-  }
-
-  #latency(): number {
-    const [least, most] = this.#case.surroundings.latencyMs;
-    return this.random.int(least, most);
-  }
-
-  #request(by: Invocation, params: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
-    const number = this.#requests++;
-    const fault = this.#case.faults.find(({ kind, at }) => at === number && "ms" in fault0(kind));
-    if (fault !== undefined) this.#tally.fault(fault.kind);
-    const updates = (params.Updates ?? []).map((update) => JSON.parse(JSON.stringify(update)));
-    this.#tally.request(updates);
-    this.#log(by, `request ${number}${fault === undefined ? "" : ` (${fault.kind})`}`, updates);
-    by.requests++;
-    const totalMs = this.#latency();
-    const thereMs = Math.floor(totalMs / 2);
-    const ms = fault !== undefined && "ms" in fault ? fault.ms : 0;
-    return new Promise((resolve, reject) => {
-      const answer = (response: CheckpointDurableExecutionResponse | Error, afterMs: number): void => {
-        this.clock.after(
-          afterMs,
-          () => {
-            by.requests--;
-            const isError = response instanceof Error;
-            if (isError || response.CheckpointToken === undefined) by.closed = true;
-            this.#log(by, `answer to ${number}`, isError ? response.message : response.NewExecutionState?.Operations);
-            if (isError) reject(response);
-            else resolve(response);
-          },
-          by,
-        );
-      };
-      this.clock.after(thereMs, () => {
-        const backMs = totalMs - thereMs;
-        const refused = refusalOf(fault);
-        if (refused !== undefined) return answer(refused, backMs);
-        try {
-          if (by.closed || by.superseded)
-            throw new Refusal("InvalidParameterValueException", "Invalid checkpoint token", 400);
-          const { token, changed } = this.#service.checkpoint(params.CheckpointToken, updates);
-          const response = { CheckpointToken: token, NewExecutionState: { Operations: changed } };
-          if (fault?.kind === "lost after") return answer(new Error("socket hang up"), backMs);
-          if (fault?.kind === "timeout") return answer(timedOut(), backMs + ms);
-          if (fault?.kind === "no token") return answer({ NewExecutionState: response.NewExecutionState }, backMs);
-          answer(response, backMs + (fault?.kind === "late" ? ms : 0));
-        } catch (error) {
-          answer(error as Error, backMs);
-        }
-      });
-    });
-  }
-
-  #page(
-    by: Invocation,
-    state: readonly WireOperation[],
-    { Marker, MaxItems = 100 }: GetDurableExecutionStateRequest,
-  ): Promise<GetDurableExecutionStateResponse> {
-    const number = this.#pages++;
-    const isLost = this.#case.faults.some(({ kind, at }) => kind === "page lost" && at === number);
-    if (isLost) this.#tally.fault("page lost");
-    this.#tally.pages++;
-    by.requests++;
-    const from = Number(Marker ?? 0);
-    const to = from + Math.min(MaxItems, this.#case.surroundings.pageSize);
-    this.#log(by, `page from ${from}${isLost ? " (lost)" : ""}`);
-    return new Promise((resolve, reject) => {
-      this.clock.after(
-        this.#latency(),
-        () => {
-          by.requests--;
-          if (isLost) return reject(new Refusal("ServiceException", "try again", 500));
-          const more = to < state.length ? { NextMarker: String(to) } : {};
-          resolve({ Operations: state.slice(from, to), ...more });
-        },
-        by,
-      );
-    });
-  }
-
   #log(by: Invocation, what: string, detail?: unknown): void {
     this.#trace?.(traced(this.clock.nowMs, by.number, what, detail));
-  }
-}
-
-function fault0(kind: Fault["kind"]): object {
-  return kind === "killed" || kind === "second invocation" || kind === "page lost" ? {} : { ms: 0 };
-}
-
-function timedOut(): Error {
-  return Object.assign(new Error("The request timed out."), { name: "TimeoutError" });
-}
-
-/** How a request is answered that is not applied. */
-function refusalOf(fault: Fault | undefined): Error | undefined {
-  switch (fault?.kind) {
-    case "lost before":
-      return new Error("connect ECONNRESET");
-    case "throttled":
-      return new Refusal("TooManyRequestsException", "Rate exceeded", 429);
-    case "server error":
-      return new Refusal("ServiceException", "An error occurred.", 500);
-    case "stale token":
-      return new Refusal("InvalidParameterValueException", "Invalid checkpoint token", 400);
-    default:
-      return undefined;
   }
 }
 

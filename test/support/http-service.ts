@@ -13,12 +13,14 @@ export interface SeenRequest {
   readonly userAgent: string;
 }
 
-/** How the service misbehaves at a request: an error, a broken connection, an answer that is no JSON. */
+/** How the service misbehaves at a request: an error, a broken connection, silence, an answer that is no JSON. */
 export interface Fault {
   readonly status?: number;
   readonly type?: string;
   readonly message?: string;
   readonly hangUp?: boolean;
+  /** Nothing is answered, and the connection stays. */
+  readonly silent?: boolean;
   readonly body?: string;
 }
 
@@ -87,6 +89,7 @@ export class HttpService {
     };
     const fault = this.fault(this.requests.push(seen) - 1, seen);
     if (fault?.hangUp) return void request.socket.destroy();
+    if (fault?.silent) return;
     if (fault?.body !== undefined) return void response.writeHead(200).end(fault.body);
     if (fault !== undefined)
       return refuse(response, fault.status ?? 500, fault.type ?? "ServiceException", fault.message);

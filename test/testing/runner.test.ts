@@ -165,7 +165,7 @@ test("waits, polls and retries of years end without real waiting, in the order i
 });
 
 test("results that the codec has packed are read, and what a serdes has written is given as it is", async () => {
-  const rows = Array.from({ length: 100 }, (_, id) => ({ id, name: `row ${id}`, active: id % 2 === 0 }));
+  const rows = Array.from({ length: 200 }, (_, id) => ({ id, name: `row ${id}`, active: id % 2 === 0 }));
   const handler: Handler = async (_event, context) => {
     await context.step("rows", async () => rows);
     await context.step("own", async () => "plain", {

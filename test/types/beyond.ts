@@ -1,6 +1,8 @@
 // What only this package's types accept. Compiled, never run.
-import { type DurableContext, withDurableExecution } from "../../src/index.ts";
+import { asJson, type DurableContext, type Jsonify, withDurableExecution } from "../../src/index.ts";
 
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const holds = <T extends true>(): T => true as T;
 const same = <T>(_value: T): void => {};
 declare const lines: AsyncIterable<string>;
 
@@ -42,4 +44,69 @@ export async function branches(context: DurableContext): Promise<void> {
   same<unknown>(byName.c);
   // @ts-expect-error a branch is a function or has one
   await context.parallel("name", ["branch"]);
+}
+
+class Account {
+  id = 1;
+  readonly since = new Date();
+  label(): string {
+    return `${this.id}`;
+  }
+}
+interface Priced {
+  toJSON(): { cents: number; at: Date };
+}
+interface Folder {
+  changed: Date;
+  folders: Folder[];
+}
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+interface Mixed {
+  readonly id: number;
+  text?: string;
+  maybe: number | undefined;
+  seen: Set<string>;
+  call: () => void;
+  nothing: undefined;
+  [Symbol.iterator]: Date;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever it is, it stays so.
+  any: any;
+  unknown: unknown;
+}
+
+export async function stored(context: DurableContext): Promise<void> {
+  holds<Equal<Jsonify<string | undefined>, string | undefined>>();
+  holds<Equal<Jsonify<Date>, string>>();
+  holds<Equal<Jsonify<Map<string, Date>>, Record<string, never>>>();
+  holds<Equal<Jsonify<bigint>, never>>();
+  holds<Equal<Jsonify<Account>, { id: number; readonly since: string }>>();
+  holds<Equal<Jsonify<Priced>, { cents: number; at: string }>>();
+  holds<Equal<Jsonify<[Date, undefined, () => void]>, [string, null, null]>>();
+  holds<Equal<Jsonify<readonly (Date | undefined)[]>, readonly (string | null)[]>>();
+  holds<Equal<Jsonify<Record<string, Date>>, { [key: string]: string }>>();
+  holds<Equal<Jsonify<RangeError & { code: number }>, { code: number }>>();
+  // biome-ignore lint/suspicious/noExplicitAny: whatever it is, it stays so.
+  type MixedJson = { readonly id: number; any: any; unknown: unknown } & {
+    text?: string;
+    maybe?: number;
+    seen: Record<string, never>;
+  };
+  holds<Equal<{ [Key in keyof MixedJson]: MixedJson[Key] }, Jsonify<Mixed>>>();
+  same<Json>(asJson<Json>([1, { a: null }]));
+  same<string>(
+    asJson<Folder>({ changed: new Date(), folders: [] })
+      .folders.map(({ changed }) => changed)
+      .join(),
+  );
+
+  const account = await context.step("account", async () => asJson(new Account()));
+  same<string>(account.since);
+  // @ts-expect-error its methods are gone
+  account.label();
+  const batch = await context.map("dates", [1, 2], async (item, day) =>
+    item.step("date", async () => asJson({ day, at: new Date(day) })),
+  );
+  same<string[]>(batch.getResults().map(({ at }) => at));
+  const { at } = await context.runInChildContext("child", async () => asJson({ at: new Date() }));
+  same<string>(at);
 }

@@ -1,4 +1,4 @@
-import { type BatchMembers, type WrittenOutcome, writeBatch } from "../../codec/outcomes.ts";
+import { type BatchMembers, packBatch, type WrittenOutcome, writeBatch } from "../../codec/outcomes.ts";
 import { BATCH_SUBTYPE, firstVersionPartPath, PART_SUBTYPE, partName, partPath } from "../../core/batch-operation.ts";
 import { type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
 import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
@@ -191,7 +191,7 @@ export class BatchLog {
       ...(fingerprint === undefined ? {} : { fingerprint }),
       ...(names === undefined ? {} : { names }),
     });
-    return this.#all.host.codec.pack(text);
+    return packBatch(this.#all.host.codec, text);
   }
 
   #recordOwn(action: "START" | "RETRY" | "SUCCEED", details?: Partial<OperationUpdate>, ends = 0): void {

@@ -30,8 +30,11 @@ export interface Ledger {
   /** Sees to it that a change at `dueMs` (epoch) is noticed in process, until cancelled. */
   arm(key: RecordKey, dueMs: number): ArmedTimer;
 
-  /** The payload for a value, and the value that `decode` gives for it. Throws what the codec throws. */
-  roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown };
+  /**
+   * The payload for a value, and the value that `decode` gives for it. Throws what the codec throws. `packFromBytes` as in
+   * the codec; a page packs its records together.
+   */
+  roundTrip(value: unknown, packFromBytes?: number): { readonly payload: string | undefined; readonly value: unknown };
   /** The payload for a text that a serdes of the user's made. */
   wrap(text: string | undefined): string | undefined;
   /** The text that was wrapped. */

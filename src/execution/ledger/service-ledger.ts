@@ -69,8 +69,8 @@ export class ServiceLedger implements Ledger {
     return this.#options.timers.arm(dueMs);
   }
 
-  roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
-    return this.#options.codec.roundTrip(value);
+  roundTrip(value: unknown, packFromBytes?: number): { readonly payload: string | undefined; readonly value: unknown } {
+    return this.#options.codec.roundTrip(value, packFromBytes);
   }
 
   wrap(text: string | undefined): string | undefined {

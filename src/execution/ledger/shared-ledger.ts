@@ -273,7 +273,7 @@ export class SharedLedger {
 
   /** A payload that is JSON, unless JSON does not do, or is too large: records are packed together. */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
-    const plain = this.#host.codec.roundTripPlain(value);
+    const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);
     const payload = plain.payload && this.packIfLarge(plain.payload);
     return payload === plain.payload ? plain : { payload, value: plain.value };
   }

@@ -1,0 +1,197 @@
+/**
+ * Cold starts, bundle sizes and wall time as Lambda would see them, beside the official SDK:
+ * `npm run bench:lambda -- [--runs 9] [--memory 128,512,1769] [--format esm] [--work hello]
+ * [--client <program of a runtime client>] [--json]`. bench/README.md says what is measured.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
+import { LambdaService } from "../test/lambda/lambda-service.ts";
+import { BundlingProject, type Format } from "../test/lambda/project.ts";
+import { Limits } from "./lambda/limits.ts";
+import { markdownTable, significant } from "./tables.ts";
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "9" },
+    memory: { type: "string", default: "128,512,1769" },
+    format: { type: "string", default: "esm" },
+    work: { type: "string", default: "" },
+    client: { type: "string", default: join(import.meta.dirname, "../test/lambda/bootstrap.mjs") },
+    json: { type: "boolean", default: false },
+  },
+});
+const runs = Number(values.runs);
+const format = values.format as Format;
+const OFFICIAL = "@aws/durable-execution-sdk-js";
+
+/** What is deployed. */
+const SUBJECTS = {
+  official: { entry: "bench/handler.ts", alias: { "durable-fanout": OFFICIAL } },
+  ours: { entry: "bench/handler.ts" },
+  "ours, client at the top": { entry: "bench/handler-with-client.ts" },
+} as const;
+type Subject = keyof typeof SUBJECTS;
+
+interface Work {
+  readonly name: string;
+  readonly handler: "hello" | "map" | "batch";
+  readonly count: number;
+  /** Megabytes from which it is run: with less it takes longer than anybody waits for. */
+  readonly fromMb: number;
+}
+
+const WORKS: readonly Work[] = [
+  { name: "hello", handler: "hello", count: 0, fromMb: 0 },
+  { name: "map of 10", handler: "map", count: 10, fromMb: 0 },
+  { name: "map of 1,000", handler: "map", count: 1_000, fromMb: 512 },
+  { name: "map of 1,000, batch of 100", handler: "batch", count: 1_000, fromMb: 512 },
+];
+
+/** Milliseconds of one process. */
+interface Sample {
+  /** From its start until it asked for work, with a whole processor. */
+  readonly init: number;
+  readonly firstEvent: number;
+  readonly secondEvent: number;
+}
+
+interface Row {
+  readonly memoryMb: number;
+  readonly work: string;
+  readonly subject: Subject;
+  readonly samples: readonly Sample[];
+}
+
+/** Milliseconds that the service takes to answer, as within a Region. */
+const LATENCY_MS = 10;
+
+const project = new BundlingProject();
+const folders = {} as Record<Subject, string>;
+const sizes: { subject: string; kilobytes: number; gzipped: number }[] = [];
+
+async function bundleAll(): Promise<void> {
+  project.copy(join(import.meta.dirname, "lambda"), "bench");
+  for (const [name, { entry, ...options }] of Object.entries(SUBJECTS)) {
+    folders[name as Subject] = await project.bundle({ format, entry, outbase: "bench", hasPlugin: false, ...options });
+    measureSize(`${name}, with the AWS client`, folders[name as Subject]);
+    if (entry !== "bench/handler.ts") continue;
+    const external = ["@aws-sdk/*"];
+    measureSize(
+      `${name}, AWS client external`,
+      await project.bundle({ format, entry, hasPlugin: false, external, ...options }),
+    );
+  }
+}
+
+function measureSize(subject: string, folder: string): void {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  const contents = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
+  const total = (of: readonly Buffer[]) => of.reduce((sum, { length }) => sum + length, 0) / 1_000;
+  sizes.push({ subject, kilobytes: total(contents), gzipped: total(contents.map((file) => gzipSync(file))) });
+}
+
+/** One process: a first invocation and a second one. */
+async function sample(subject: Subject, { handler, count }: Work, memoryMb: number, limits?: Limits): Promise<Sample> {
+  const lambda = await new LambdaService({ node: process.execPath, program: values.client }).start();
+  lambda.api.latencyMs = LATENCY_MS;
+  let init = 0;
+  lambda.beforeInvoke = async (environment) => {
+    init ||= await environment.initialisedMs;
+    // Lambda lends a whole processor to the start of a process, and keeps it short afterwards.
+    limits?.add(environment.pid);
+  };
+  try {
+    const file = subject === "ours, client at the top" ? "handler-with-client" : "handler";
+    lambda.deploy({ name: "f", folder: folders[subject], handler: `${file}.${handler}`, memoryMb, timeoutMs: 60_000 });
+    for (let invocation = 0; invocation < 2; invocation++) {
+      const { status, result, error } = await lambda.run("f", { count });
+      if (status !== "SUCCEEDED" || (handler !== "hello" && Number(result) !== count)) {
+        throw new Error(`${subject}: ${status} ${result} ${JSON.stringify(error)}\n${lambda.output}`);
+      }
+    }
+    const [first, second] = lambda.invocations;
+    return { init, firstEvent: first?.ms ?? Number.NaN, secondEvent: second?.ms ?? Number.NaN };
+  } finally {
+    await lambda.close();
+  }
+}
+
+/** Undefined, and a word, where this machine lets nobody make control groups. */
+function tryTo(make: () => Limits): Limits | undefined {
+  try {
+    return make();
+  } catch (error) {
+    console.error(`No limits on this machine, so all sizes are alike: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+async function measure(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const memoryMb of values.memory.split(",").map(Number)) {
+    const limits = tryTo(() => Limits.of(memoryMb));
+    for (const work of WORKS.filter(({ name, fromMb }) => memoryMb >= fromMb && name.includes(values.work))) {
+      console.error(`${memoryMb} MB: ${work.name}`);
+      const subjects = Object.keys(SUBJECTS) as Subject[];
+      const samples = Object.fromEntries(subjects.map((subject) => [subject, [] as Sample[]]));
+      for (let run = 0; run < runs; run++) {
+        for (const subject of run % 2 === 0 ? subjects : subjects.toReversed()) {
+          samples[subject]?.push(await sample(subject, work, memoryMb, limits));
+        }
+      }
+      rows.push(
+        ...subjects.map((subject) => ({ memoryMb, work: work.name, subject, samples: samples[subject] ?? [] })),
+      );
+    }
+    // A process that was killed is gone a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    limits?.remove();
+  }
+  return rows;
+}
+
+function spread(numbers: readonly number[]): { median: number; text: string } {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return { median, text: `${significant(median)} (${significant(sorted[0] ?? 0)}–${significant(sorted.at(-1) ?? 0)})` };
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const lines = rows.map(({ memoryMb, work, subject, samples }) => {
+    const official = rows.find((row) => row.memoryMb === memoryMb && row.work === work && row.subject === "official");
+    const cell = (metric: (sample: Sample) => number): string => {
+      const { median, text } = spread(samples.map(metric));
+      if (official === undefined || subject === "official") return text;
+      return `${text} ${(median / spread(official.samples.map(metric)).median).toFixed(2)}x`;
+    };
+    return [
+      ...[String(memoryMb), work, subject],
+      ...[cell(({ init }) => init), cell(({ firstEvent }) => firstEvent)],
+      ...[cell(({ init, firstEvent }) => init + firstEvent), cell(({ secondEvent }) => secondEvent)],
+    ];
+  });
+  const head = ["MB", "work", "SDK", "init, ms", "first event, ms", "both, ms", "second event, ms"];
+  return markdownTable(head, lines);
+}
+
+const precedence = tryTo(() => Limits.precedence());
+try {
+  await bundleAll();
+  precedence?.add(process.pid);
+  const rows = await measure();
+  if (values.json) console.log(JSON.stringify({ node: process.version, format, runs, sizes, rows }, null, 2));
+  else {
+    const lines = sizes.map(({ subject, kilobytes, gzipped }) => [
+      subject,
+      significant(kilobytes),
+      significant(gzipped),
+    ]);
+    console.log(`Node ${process.versions.node}, ${format}, medians of ${runs} processes (fastest–slowest)\n`);
+    console.log(`${markdownTable(["bundle, minified", "kB", "kB gzipped"], lines)}\n\n${tableOf(rows)}`);
+  }
+} finally {
+  project.close();
+  precedence?.remove();
+}

@@ -1,0 +1,3 @@
+import { makeHandlers } from "./handlers.ts";
+
+export const { hello, map, batch } = makeHandlers({});

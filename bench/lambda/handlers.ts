@@ -1,0 +1,23 @@
+import { type DurableContext, type DurableExecutionConfig, withDurableExecution } from "durable-fanout";
+
+const items = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** What both SDKs run in processes of their own; the bundle for the official SDK has its package under our name. */
+export function makeHandlers(config: DurableExecutionConfig) {
+  return {
+    hello: withDurableExecution(
+      async (_event: unknown, ctx: DurableContext) => ctx.step("greet", async () => "Hello, world"),
+      config,
+    ),
+    map: withDurableExecution(async ({ count }: { count: number }, ctx: DurableContext) => {
+      const { successCount } = await ctx.map("map", items(count), (item, n) => item.step("double", async () => n * 2));
+      return successCount;
+    }, config),
+    /** The official SDK ignores the option. */
+    batch: withDurableExecution(async ({ count }: { count: number }, ctx: DurableContext) => {
+      const run = (item: DurableContext, n: number) => item.step("double", async () => n * 2);
+      const { successCount } = await ctx.map("map", items(count), run, { batch: 100 });
+      return successCount;
+    }, config),
+  };
+}

@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Lambda gives one vCPU for so many megabytes, and the same share of it for fewer. */
+const MEGABYTES_PER_VCPU = 1_769;
+/** Microseconds after which the processor's time is dealt out anew; Lambda's is 20 ms. */
+const PERIOD = 20_000;
+const MOUNT = "/sys/fs/cgroup";
+const isVersion2 = existsSync(join(MOUNT, "cgroup.controllers"));
+
+/** Control groups of Linux, version 1 or 2: what processes get of memory and processors. */
+export class Limits {
+  readonly #folders: readonly string[];
+
+  /** @throws Error when nobody may make control groups here */
+  private constructor(
+    name: string,
+    values: Readonly<Record<"cpu" | "memory", Readonly<Record<string, number | string>>>>,
+  ) {
+    const own = `durable-fanout-bench-${process.pid}-${name}`;
+    const files = Object.entries(values).flatMap(([controller, settings]) => {
+      const folder = isVersion2 ? join(MOUNT, own) : join(MOUNT, controller, ownGroup(controller), own);
+      return Object.entries(settings).map(([file, value]) => ({ folder, file: join(folder, file), value }));
+    });
+    this.#folders = [...new Set(files.map(({ folder }) => folder))];
+    for (const folder of this.#folders) mkdirSync(folder);
+    for (const { file, value } of files) writeFileSync(file, String(value));
+  }
+
+  /** What Lambda gives to a function of so many megabytes. */
+  static of(megabytes: number): Limits {
+    const quota = Math.max(1_000, Math.round((PERIOD * megabytes) / MEGABYTES_PER_VCPU));
+    const bytes = megabytes * 1024 ** 2;
+    return new Limits(
+      String(megabytes),
+      isVersion2
+        ? { cpu: { "cpu.max": `${quota} ${PERIOD}`, "cpu.weight": 10_000 }, memory: { "memory.max": bytes } }
+        : {
+            cpu: { "cpu.cfs_period_us": PERIOD, "cpu.cfs_quota_us": quota, "cpu.shares": 200_000 },
+            memory: { "memory.limit_in_bytes": bytes },
+          },
+    );
+  }
+
+  /** No limits, but a processor whenever it is wanted: others on this machine wait. */
+  static precedence(): Limits {
+    const cpu: Record<string, number> = isVersion2 ? { "cpu.weight": 10_000 } : { "cpu.shares": 200_000 };
+    return new Limits("first", { cpu, memory: {} });
+  }
+
+  /** Puts a process, with all its threads, under these limits; processes that it starts from now on too. */
+  add(pid: number): void {
+    for (const folder of this.#folders) writeFileSync(join(folder, "cgroup.procs"), String(pid));
+  }
+
+  /** Only once no process is in it any more, but perhaps this one. */
+  remove(): void {
+    for (const folder of this.#folders) {
+      if (readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").includes(String(process.pid))) {
+        writeFileSync(join(folder, "../cgroup.procs"), String(process.pid));
+      }
+      rmdirSync(folder);
+    }
+  }
+}
+
+/** Of version 1: a group below our own is inside whatever bounds us. */
+function ownGroup(controller: string): string {
+  const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n");
+  const line = lines.find((entry) => entry.split(":")[1]?.split(",").includes(controller));
+  return line?.split(":")[2] ?? "";
+}

@@ -1,0 +1,173 @@
+import { execFileSync } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type BuildOptions, build } from "esbuild";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PLAIN_RESULT, STOCK_RESULT, writeBundleSources } from "../support/bundle-sources.ts";
+import { BUNDLERS, type BundleFormat, type Bundler } from "../support/bundlers.ts";
+import { lambdaVariables, runDeployed } from "../support/deployed.ts";
+import { HttpService } from "../support/http-service.ts";
+import { packedPackage } from "../support/packed-package.ts";
+
+const FORMATS: readonly BundleFormat[] = ["esm", "cjs"];
+const AWS = ["@aws-sdk"];
+
+let project: string;
+let folder: string;
+const folders: string[] = [];
+let service: HttpService;
+
+beforeAll(async () => {
+  ({ project } = await packedPackage());
+  await writeBundleSources(project);
+});
+beforeEach(async () => {
+  // Nothing stands beside a bundle, and nothing above it.
+  folder = await mkdtemp(join(tmpdir(), "durable-fanout-bundle-"));
+  folders.push(folder);
+  service = new HttpService();
+  await service.listen();
+});
+afterEach(() => service.close());
+afterAll(() => Promise.all(folders.map((made) => rm(made, { recursive: true, force: true }))));
+
+const extension = (format: BundleFormat): string => (format === "esm" ? ".mjs" : ".cjs");
+
+async function bundled(bundler: Bundler, entry: string, format: BundleFormat, external: readonly string[] = []) {
+  const file = `handler${extension(format)}`;
+  await bundler({ entry: join(project, entry), format, outfile: join(folder, file), external });
+  return file;
+}
+
+/** As the README says, minified. */
+async function bundledWithPlugin(entry: string, format: BundleFormat, options: BuildOptions = {}): Promise<string> {
+  const { durableFanout } = createRequire(join(project, "x.cjs"))("durable-fanout/esbuild");
+  await build({
+    ...{ entryPoints: { handler: join(project, entry) }, outdir: folder, outExtension: { ".js": extension(format) } },
+    ...{ bundle: true, minify: true, platform: "node", format, logLevel: "silent", plugins: [durableFanout()] },
+    ...options,
+  });
+  return `handler${extension(format)}`;
+}
+
+async function expectSuccess(file: string, result: string): Promise<void> {
+  const { outcome, errors } = await runDeployed(folder, file, service);
+  expect({ ...outcome, errors }).toEqual({ status: "SUCCEEDED", result, errors: [] });
+  expect(service.requests.length).toBeGreaterThan(0);
+}
+
+describe("a minified bundle in an empty folder writes checkpoints with the AWS client that is in it:", () => {
+  const all = Object.entries(BUNDLERS).flatMap(([name, bundler]) =>
+    FORMATS.map((format) => [name, format, bundler] as const),
+  );
+  test.each(all)("%s, %s", async (_name, format, bundler) => {
+    await expectSuccess(await bundled(bundler, "handler.mjs", format), PLAIN_RESULT);
+  });
+
+  test("esbuild, esm, split", async () => {
+    await build({
+      ...{ entryPoints: [join(project, "handler.mjs")], outdir: folder, outExtension: { ".js": ".mjs" } },
+      ...{ bundle: true, splitting: true, minify: true, platform: "node", format: "esm", logLevel: "silent" },
+    });
+    await expectSuccess("handler.mjs", PLAIN_RESULT);
+  });
+
+  test.each(FORMATS)("esbuild with the plugin, %s", async (format) => {
+    await expectSuccess(await bundledWithPlugin("handler.mjs", format), PLAIN_RESULT);
+  });
+});
+
+describe("a minified bundle with functions on threads retries by an error class of the user's:", () => {
+  test.each(FORMATS)("esbuild with the plugin, %s", async (format) => {
+    await expectSuccess(await bundledWithPlugin("stock.ts", format), STOCK_RESULT);
+  });
+
+  test("esbuild with the plugin, esm, split", async () => {
+    await expectSuccess(await bundledWithPlugin("stock.ts", "esm", { splitting: true }), STOCK_RESULT);
+  });
+});
+
+describe("functions on threads are refused when the bundle is built, with the name of the plugin:", () => {
+  test.each(Object.entries(BUNDLERS))("%s", async (_name, bundler) => {
+    for (const format of FORMATS) {
+      await expect(bundled(bundler, "stock.mjs", format, AWS)).rejects.toThrow(
+        "plugins: [durableFanout()] from durable-fanout/esbuild",
+      );
+    }
+  });
+});
+
+test("an engine in a minified bundle runs handlers of another copy of the package", async () => {
+  const file = await bundled(BUNDLERS.esbuild, "engine.mjs", "esm", AWS);
+  const handler = pathToFileURL(join(project, "handler.mjs")).href;
+  expect(execFileSync(process.execPath, [file, handler], { cwd: folder, encoding: "utf8" })).toBe(`${PLAIN_RESULT}\n`);
+});
+
+describe("where a bundler was told to take another file of this package, threads say what is missing:", () => {
+  test.each(FORMATS)("%s", async (format) => {
+    const file = `beside${extension(format)}`;
+    await build({
+      ...{ entryPoints: [join(project, "beside.mjs")], outfile: join(folder, file), external: AWS, conditions: [] },
+      ...{ bundle: true, minify: true, platform: "node", format, logLevel: "silent" },
+    });
+    await copyFile(join(project, "reserve.mjs"), join(folder, "reserve.mjs"));
+    const output = execFileSync(process.execPath, [file], { cwd: folder, encoding: "utf8" });
+    expect(output).toMatch(/^The file that worker threads run is missing.*plugins: \[durableFanout\(\)\]/);
+  });
+});
+
+describe("with the AWS client outside of the bundle", () => {
+  const installed = dirname(createRequire(import.meta.url).resolve("@aws-sdk/client-lambda/package.json"));
+  const runtime = async (make: (at: string) => Promise<unknown>): Promise<void> => {
+    await mkdir(join(folder, "node_modules/@aws-sdk"), { recursive: true });
+    await make(join(folder, "node_modules/@aws-sdk/client-lambda"));
+  };
+
+  test.each(FORMATS)("that of the runtime writes the checkpoints, %s", async (format) => {
+    await runtime((at) => symlink(installed, at));
+    await expectSuccess(await bundled(BUNDLERS.esbuild, "handler.mjs", format, AWS), PLAIN_RESULT);
+  });
+
+  test.each(FORMATS)("one from before durable functions ends the execution and says what to do, %s", async (format) => {
+    await runtime(async (at) => {
+      await mkdir(at);
+      await writeFile(join(at, "package.json"), '{"name":"@aws-sdk/client-lambda","version":"3.600.0"}');
+      await writeFile(join(at, "index.js"), "exports.LambdaClient = class LambdaClient {};");
+    });
+    const file = await bundled(BUNDLERS.esbuild, "handler.mjs", format, AWS);
+    const { outcome, errors } = await runDeployed(folder, file, service);
+    expect(errors).toEqual([]);
+    expect(outcome.status).toBe("FAILED");
+    expect(outcome.error?.ErrorMessage).toMatch(
+      /from before durable functions: it has no CheckpointDurableExecutionCommand\. Deploy version 3\.943\.0 or later/,
+    );
+  });
+});
+
+describe("the AWS client is loaded when the handler's file has been, before the first event, in Lambda only:", () => {
+  const PRINT = "console.log(process.moduleLoadList.includes('NativeModule https'))";
+  const isLoaded = (cwd: string, file: string, env: Record<string, string>): boolean => {
+    const flags = ["--input-type=module", "--eval", `await import("./${file}"); ${PRINT}`];
+    return JSON.parse(execFileSync(process.execPath, flags, { cwd, env, encoding: "utf8" }));
+  };
+  const inLambdaOnly = (cwd: string, file: string): void => {
+    const { AWS_LAMBDA_RUNTIME_API: _, ...elsewhere } = lambdaVariables();
+    expect([isLoaded(cwd, file, lambdaVariables()), isLoaded(cwd, file, elsewhere)]).toEqual([true, false]);
+  };
+
+  test.each(["handler.mjs", "handler.cjs"])("%s, not bundled", (file) => inLambdaOnly(project, file));
+
+  test.each(FORMATS)("bundled, %s", async (format) => {
+    inLambdaOnly(folder, await bundled(BUNDLERS.esbuild, "handler.mjs", format));
+  });
+
+  test("not where the user gives a client", async () => {
+    const source = `import { withDurableExecution } from "durable-fanout";
+      withDurableExecution(async () => 1, { durableExecutionClient: { checkpoint() {}, getExecutionState() {} } });`;
+    await writeFile(join(project, "own-client.mjs"), source);
+    expect(isLoaded(project, "own-client.mjs", lambdaVariables())).toBe(false);
+  });
+});

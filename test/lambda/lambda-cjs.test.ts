@@ -1,0 +1,3 @@
+import { lambdaSuite } from "./lambda-suite.ts";
+
+lambdaSuite("cjs");

@@ -1,0 +1,116 @@
+import { type Case, PLAIN, type Surroundings } from "./case.ts";
+import type { Fault } from "./faults.ts";
+import type { FanOut, Node, Step } from "./program.ts";
+
+const step = (members: Partial<Step> = {}): Step => ({
+  ...{ kind: "step", ms: 0, size: 0, failures: 0, attempts: 3, delay: 1, atMostOnce: false },
+  ...members,
+});
+
+const map = (items: readonly (readonly Node[])[], members: Partial<FanOut> = {}): FanOut => ({
+  ...{ kind: "map", items, nesting: "NESTED", maxConcurrency: undefined, concurrency: undefined },
+  ...{ policy: { by: "default" }, batch: undefined, source: "array", collect: "all" },
+  ...members,
+});
+
+const fails = (members: Partial<Step> = {}): Step => step({ failures: 1, ...members });
+const limited = (...body: Node[]): Node => ({ kind: "limited", body });
+
+function found(
+  program: readonly Node[],
+  surroundings: Partial<Surroundings> = {},
+  faults: readonly Fault[] = [],
+): Case {
+  return { program, surroundings: { ...PLAIN, ...surroundings }, faults };
+}
+
+/** Small cases, by what once went wrong with them. */
+export const FOUND: Readonly<Record<string, Case>> = {
+  "batched items that are retried, one at a time, stood still": found([
+    map([[fails()], [fails()], [fails()]], { batch: 2, maxConcurrency: 1 }),
+  ]),
+  "items of several batches that are retried, few at a time, stood still": found([
+    map([[], [fails()], [], [fails()], [], [], [fails()], [fails({ ms: 980, delay: 2 })]], {
+      ...{ batch: 7, maxConcurrency: 1 },
+    }),
+  ]),
+  "an attempt beside another one that waits longer ran again after the suspension": found([
+    map([[{ kind: "combine", how: "all", of: [fails({ delay: 2 }), fails()] }]], { batch: 3 }),
+  ]),
+  "steps with large results ran again after the suspension": found(
+    [
+      map(
+        [
+          [step({ size: 1_200 }), fails()],
+          [step({ size: 2_859 }), fails({ delay: 2 })],
+        ],
+        { batch: 100 },
+      ),
+    ],
+    { payloadBytes: 4_096 },
+  ),
+  "batched items with a shared limiter stood still": found([
+    map([[limited(fails())], [limited({ kind: "code", ms: 0 })]], { batch: 10 }),
+  ]),
+  "an item that awaits what a retried neighbour does stood still": found([
+    map([[{ kind: "pass", gate: 0 }], [fails(), { kind: "open", gate: 0 }]], { batch: 10 }),
+  ]),
+  "a retry came late beside a neighbour at work": found([map([[step({ ms: 8_000 })], [fails()]], { batch: 2 })]),
+  "batched items that await a wait from before the map never suspended": found([
+    { kind: "begin", slot: 0, node: { kind: "wait", seconds: 3 } },
+    map([[{ kind: "await", slot: 0 }]], { batch: 3 }),
+  ]),
+  "a race in a batched item had another winner after the suspension": found([
+    map([[{ kind: "combine", how: "race", of: [fails({ delay: 2 }), fails()] }]], { batch: 3 }),
+  ]),
+  "any in a batched item had another winner after the suspension": found([
+    map([[{ kind: "combine", how: "any", of: [step(), { kind: "child", body: [], virtual: false }] }, fails()]], {
+      batch: 2,
+    }),
+  ]),
+  "batched items began after the invocation had answered": found(
+    [map([[step({ ms: 1 })], [], [step()]], { batch: 10, maxConcurrency: 1 })],
+    {},
+    [{ kind: "second invocation", at: 0 }],
+  ),
+  "batched items began after a request had failed": found(
+    [map([[step({ ms: 1 })], [step({ ms: 9 })], [step()], [step()]], { batch: 10, maxConcurrency: 1 })],
+    { latencyMs: [5, 5] },
+    [{ kind: "throttled", at: 0, ms: 1 }],
+  ),
+  "what user code did to a result was recorded": found([map([[step(), fails()]], { batch: 2 })], {
+    changesResults: true,
+  }),
+  "a large result of a batched item failed it": found([map([[step({ size: 473 })]], { batch: 7 })], {
+    payloadBytes: 1_024,
+  }),
+  "the invocation was suspended in the middle of code that awaits nothing": found([
+    { kind: "begin", slot: 0, node: { kind: "wait", seconds: 1 } },
+    { kind: "code", ms: 200 },
+  ]),
+  "more branches were open than maxConcurrency, while acknowledgements were on their way": found([
+    { ...map([[step()], [step()], []], { maxConcurrency: 2 }), kind: "parallel" },
+  ]),
+  "a branch began in the async context of another one": found(
+    [map([[{ kind: "code", ms: 1 }], [step(), step()], [step({ ms: 1 })], []], { maxConcurrency: 2 })],
+    { runtime: { checkpoint: { elideStarts: true } } },
+  ),
+  "an attempt began although the answer to its START had closed the invocation": found(
+    [step({ atMostOnce: true })],
+    {},
+    [{ kind: "no token", at: 0, ms: 1 }],
+  ),
+  "a batch began again right before the deadline, and PENDING was answered with nothing pending": found(
+    [
+      map(
+        [
+          ...[[fails({ ms: 4_838 })], [fails({ ms: 6_183 })], [fails({ ms: 12, delay: 2 })], [fails({ ms: 6_183 })]],
+          ...[[fails({ ms: 6_183 })], [fails({ ms: 2_784 })], [], [], [fails({ ms: 6_183, delay: 3 })]],
+          [fails({ ms: 6_183 })],
+        ],
+        { batch: 3, maxConcurrency: 1 },
+      ),
+    ],
+    { latencyMs: [5, 5], invocationMs: 39_426, skewMs: [-56, -72] },
+  ),
+};
