@@ -7,14 +7,11 @@ import { type Run, runOurs } from "../support/service.ts";
 
 /** A step that fails at first so often, and counts its attempts. */
 const flaky = (context: DurableContext, failures: number, runs: Runs, what: string, seconds = 1) =>
-  context.step(
-    async ({ attempt }) => {
-      runs.note(`${what} attempt ${attempt}`);
-      if (attempt <= failures) throw new Error("not yet");
-      return what;
-    },
-    later(seconds),
-  );
+  context.step(async ({ attempt }) => {
+    runs.note(`${what} attempt ${attempt}`);
+    if (attempt <= failures) throw new Error("not yet");
+    return what;
+  }, later(seconds));
 
 describe("more items than places, each of which is tried again,", () => {
   test.each(BATCHINGS)("end as without batches in %s, and no attempt runs twice", async (_, config) => {
@@ -172,15 +169,18 @@ describe("a sleeping batch", () => {
     [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 10],
     [[3_600, 60, 1, 86_400], 4],
     [[40, 41, 42, 43, 44, 45, 46, 47, 48], 3],
-  ])("with items due after %j seconds wakes each in time: a quarter of its delay late at most, and 5 s", async (delays, batch) => {
-    const { woke } = await wakes(delays, batch);
-    for (const [index, seconds] of delays.entries()) {
-      const ms = woke[index] ?? 0;
-      // The service counts whole seconds.
-      expect([seconds, ms >= seconds * 1_000 - 1_000]).toEqual([seconds, true]);
-      expect([seconds, ms <= (seconds + Math.min(5, seconds / 4)) * 1_000 + 1_000]).toEqual([seconds, true]);
-    }
-  });
+  ])(
+    "with items due after %j seconds wakes each in time: a quarter of its delay late at most, and 5 s",
+    async (delays, batch) => {
+      const { woke } = await wakes(delays, batch);
+      for (const [index, seconds] of delays.entries()) {
+        const ms = woke[index] ?? 0;
+        // The service counts whole seconds.
+        expect([seconds, ms >= seconds * 1_000 - 1_000]).toEqual([seconds, true]);
+        expect([seconds, ms <= (seconds + Math.min(5, seconds / 4)) * 1_000 + 1_000]).toEqual([seconds, true]);
+      }
+    },
+  );
 
   test("wakes once for all that is due about the same time", async () => {
     const { run } = await wakes([60, 61, 62, 63, 64, 65], 10);

@@ -13,4 +13,19 @@ export class Gauge {
   }
 }
 
+/** A gauge for each invocation: code that one leaves behind may still be at work in the next one. */
+export class Gauges {
+  readonly #all: Gauge[] = [];
+
+  begin(): Gauge {
+    const gauge = new Gauge();
+    this.#all.push(gauge);
+    return gauge;
+  }
+
+  get most(): number {
+    return Math.max(0, ...this.#all.map(({ most }) => most));
+  }
+}
+
 export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
