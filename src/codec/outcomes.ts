@@ -48,9 +48,10 @@ export interface StoredBatch {
   /** Of the items marked `K` and `R`, in order: records that are new or have changed. */
   kept?: StoredRecord[][];
   /**
-   * What waits, as item, path and milliseconds: from `atMs` on, or from when the batch's own operation may be tried again.
+   * What waits, as item, path and milliseconds: from `atMs` on, or from when the batch's own operation may be tried again;
+   * then how long it waits in all, where that is more: by that it is known how late it may be.
    */
-  due?: [item: number, path: string, leftMs: number][];
+  due?: [item: number, path: string, leftMs: number, delayMs?: number][];
   /** Epoch milliseconds of the clock that `due` goes by. Only in further operations. */
   atMs?: number;
   /** How many further operations come before this one. Only in the batch's own operation. */
@@ -116,8 +117,8 @@ function isRecord(value: unknown): value is StoredRecord {
 
 function isDue(value: unknown): boolean {
   if (!Array.isArray(value)) return false;
-  const [item, path, leftMs] = value;
-  return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs);
+  const [item, path, leftMs, delayMs = 0] = value;
+  return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs) && Number.isFinite(delayMs);
 }
 
 /** The payload for the JSON of a batch. */

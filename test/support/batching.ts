@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { type BatchResult, DurableExecutionClientError, type MapConfig, type RetryStrategy } from "../../src/index.ts";
+import { type BatchResult, DurableExecutionClientError, type MapConfig, type StepConfig } from "../../src/index.ts";
 import type { LocalEngineOptions } from "../../src/testing.ts";
 import { describeError } from "./differential.ts";
 import type { CheckpointCall, Run } from "./service.ts";
@@ -7,11 +7,11 @@ import type { CheckpointCall, Run } from "./service.ts";
 export const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** Tries again after so many seconds, three attempts in all unless said. */
-export const later = (seconds: number, maxAttempts = 3): { retryStrategy: RetryStrategy } => ({
+export const later = (seconds: number, maxAttempts = 3): Pick<StepConfig<unknown>, "retryStrategy"> => ({
   retryStrategy: (_error: Error, attempt: number) => ({ shouldRetry: attempt < maxAttempts, delay: { seconds } }),
 });
 
-export const never: { retryStrategy: RetryStrategy } = { retryStrategy: () => ({ shouldRetry: false }) };
+export const never: Pick<StepConfig<unknown>, "retryStrategy"> = { retryStrategy: () => ({ shouldRetry: false }) };
 
 /** Items that share an operation, in every way that may matter. */
 export const BATCHINGS: readonly [string, Pick<MapConfig<number, unknown>, "batch" | "maxConcurrency">][] = [

@@ -110,7 +110,9 @@ export class SharedLedger {
         const outcome = outcomes[index];
         if (outcome !== undefined) this.#restoreItem(index, outcome, isOwn);
       }
-      for (const [index, path, leftMs] of due) this.#pages.get(index)?.restoreTime(path, leftMs, atMs);
+      for (const [index, path, leftMs, delayMs] of due) {
+        this.#pages.get(index)?.restoreTime(path, leftMs, delayMs, atMs);
+      }
     }
     const isPending = this.#log.state === "pending";
     const nowMs = Date.now();
