@@ -261,12 +261,12 @@ export class Execution {
    */
   #continueAt(dueMs: number): boolean {
     const nowMs = Date.now();
-    // No wait is over earlier.
-    const wakesMs = Math.max(dueMs, nowMs + MIN_CONTINUATION_MS);
+    // The service counts whole seconds: no wait is over earlier.
+    const delaySeconds = Math.ceil(Math.max(dueMs - nowMs, MIN_CONTINUATION_MS) / 1_000);
+    const wakesMs = nowMs + delaySeconds * 1_000;
     const isSeenTo = Math.min(this.batches.wakesMs, this.#continuesMs) <= wakesMs;
     if (isSeenTo || this.state.continuesBy(CONTINUATION, wakesMs)) return false;
-    const delaySeconds = Math.ceil((wakesMs - nowMs) / 1_000);
-    this.#continuesMs = nowMs + delaySeconds * 1_000;
+    this.#continuesMs = wakesMs;
     const id = operationId(`deadline ${process.getBuiltinModule("node:crypto").randomUUID()}` as OperationPath);
     const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
     this.state.watch(id, ({ Status: status }) => {
