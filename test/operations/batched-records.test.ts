@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { DurableContext, MapConfig } from "../../src/index.ts";
+import type { DurableContext, DurablePromise, MapConfig } from "../../src/index.ts";
 import { indexes, later, noise, Runs } from "../support/batching.ts";
 import { runOurs } from "../support/service.ts";
 
@@ -136,11 +136,11 @@ describe("records hold text, not what user code has in its hands:", () => {
 
 describe("the winner stays the winner after a suspension:", () => {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  const contests: Record<string, (item: DurableContext, slow: PromiseLike<string>) => PromiseLike<unknown>> = {
-    race: (item, slow) => item.promise.race([slow as Promise<string>, item.step("fast", async () => "fast")]),
-    any: (item, slow) => item.promise.any([slow as Promise<string>, item.step("fast", async () => "fast")]),
+  const contests: Record<string, (item: DurableContext, slow: DurablePromise<string>) => PromiseLike<unknown>> = {
+    race: (item, slow) => item.promise.race([slow, item.step("fast", async () => "fast")]),
+    any: (item, slow) => item.promise.any([slow, item.step("fast", async () => "fast")]),
     "race in a child context": (item, slow) =>
-      item.runInChildContext((child) => child.promise.race([slow as Promise<string>, child.step(async () => "fast")])),
+      item.runInChildContext((child) => child.promise.race([slow, child.step(async () => "fast")])),
   };
 
   test.each(Object.keys(contests).flatMap((contest) => forms.map((form) => [contest, ...form] as const)))(
