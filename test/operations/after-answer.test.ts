@@ -180,5 +180,8 @@ test("the deadline finds its turn while the steps of batched items run in memory
   const lambda = withRuntime(handler, { runtime: { turnMs: 5, suspension: { graceMs: 1, reserveMs: 100 } } });
   const { output, requests } = await invokeOver(lambda, [], { remainingMs: 400 });
   expect(output).toEqual({ Status: "PENDING" });
-  expect(requests.flat()).toContainEqual(expect.objectContaining({ Action: "RETRY", SubType: "MapBatch" }));
+  const kept = requests
+    .flat()
+    .filter(({ Payload, SubType }) => SubType?.startsWith("MapBatch") && Payload !== undefined);
+  expect(kept.length).toBeGreaterThan(0);
 });
