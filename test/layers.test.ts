@@ -92,7 +92,7 @@ test("no file asks which ledger it has", () => {
     const source = readFileSync(join(root, file), "utf8");
     if (/instanceof (?:\w*Ledger|Page)\b/.test(source)) return true;
     const compared =
-      /\b(?:ledger|outside|around)\s*[!=]==?(?!\s*(?:undefined|null)\b)|[!=]==?\s*(?:\w+\.)*(?:ledger|outside)\b(?!\.)/;
+      /\b(?:ledger|outside|around)\s*[!=]==(?!\s*(?:undefined|null)\b)|[!=]==\s*(?:\w+\.)*(?:ledger|outside)\b(?!\.)/;
     return compared.test(source);
   });
   expect(asking).toEqual([]);
