@@ -87,7 +87,8 @@ export function claim(
   const around = place?.ledger ?? scope.ledger;
   const ledger = kind.isAddressed ? around.outside : around;
   const key = ledger.key(path);
-  const record = ledger.take(key) ?? otherRecord(around, ledger, path);
+  // A record where an operation of another kind would have kept it tells that the code has changed.
+  const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
   if (record === undefined) {
     leaveReplay(scope, path);
     if (scope.sealed && kind.virtual !== true) {
@@ -109,11 +110,6 @@ export function claim(
     }
   }
   return new ClaimedOperation(kind, execution, scope, place ?? { path, ledger }, key, record);
-}
-
-/** A record where an operation of another kind would have kept it: then the code has changed. */
-function otherRecord(around: Ledger, ledger: Ledger, path: OperationPath): WireOperation | undefined {
-  return around === ledger ? undefined : around.peek(around.key(path));
 }
 
 /** The operation at `next` is not recorded: a context that replays goes live, unless the first one inside it is. */
