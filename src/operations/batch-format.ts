@@ -136,18 +136,23 @@ function summarize<T>(batch: Batch<T>, { type, summaryGenerator, keepsStatuses }
     ...counts,
     completionReason,
     status,
-    ...(keepsStatuses() ? { itemStatuses: itemStatuses(batch.all) } : {}),
+    ...(keepsStatuses() ? { itemStatuses: itemStatuses(batch) } : {}),
   };
   if (summaryGenerator === undefined) return JSON.stringify(summary);
   return JSON.stringify({ ...summary, summary: summaryGenerator(batch) });
 }
 
 /** One character an item, up to the last started one: S succeeded, F failed, - neither. */
-function itemStatuses(items: readonly Pick<StoredItem, "index" | "status">[]): string {
-  const statuses: string[] = [];
-  for (const { index, status } of items) {
+function itemStatuses(batch: {
+  readonly all: readonly Pick<StoredItem, "index" | "status">[];
+  readonly uncollected?: number | undefined;
+}): string {
+  const { all, uncollected = 0 } = batch;
+  // Items start in order, so that what was not collected is all that is left out among those that have started.
+  const statuses: string[] = new Array(uncollected === 0 ? 0 : all.length + uncollected).fill("S");
+  for (const { index, status } of all) {
     while (statuses.length < index) statuses.push("-");
-    statuses.push(status === "SUCCEEDED" ? "S" : status === "FAILED" ? "F" : "-");
+    statuses[index] = status === "SUCCEEDED" ? "S" : status === "FAILED" ? "F" : "-";
   }
   return statuses.join("");
 }
@@ -164,10 +169,10 @@ export function readSummary(execution: Execution, payload: string | undefined): 
     return {};
   }
   if (typeof value !== "object" || value === null) return {};
-  const { completionReason, itemStatuses: statuses, all } = value as Partial<BatchSummary & StoredBatch>;
+  const { completionReason, itemStatuses: statuses, all, uncollected } = value as Partial<BatchSummary & StoredBatch>;
   const summary: Partial<BatchSummary> = {};
   if (completionReason !== undefined) summary.completionReason = completionReason;
   if (typeof statuses === "string") summary.itemStatuses = statuses;
-  else if (Array.isArray(all)) summary.itemStatuses = itemStatuses(all);
+  else if (Array.isArray(all)) summary.itemStatuses = itemStatuses({ all, uncollected });
   return summary;
 }

@@ -34,7 +34,6 @@ export async function runFanOut<T>(
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined, ["serialize", "deserialize"]);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
   const sizes = { itemBytes: 0 };
-  const collectsAll = branches.collect === undefined || branches.collect === "all";
   let run: BranchRun<T> | undefined;
   const format = batchFormat<T>({
     type: branches.kind === "map" ? "MapResult" : "ParallelResult",
@@ -42,7 +41,7 @@ export async function runFanOut<T>(
     hasItemSerdes: config.itemSerdes !== undefined || scope.defaultSerdes !== undefined,
     summaryGenerator: config.summaryGenerator,
     itemBytes: () => sizes.itemBytes,
-    keepsStatuses: () => collectsAll && run?.isBatched === false,
+    keepsStatuses: () => run?.isBatched === false,
     onRecalled: ({ totalCount }) => execution.usage.addUndelivered(operationsOf(totalCount, size)),
   });
   const result = await runChild(execution, scope, {

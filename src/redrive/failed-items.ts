@@ -298,11 +298,15 @@ function statusesOf({ ContextDetails: details }: Operation): Map<number, string 
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { all, itemStatuses } = value as { all?: unknown; itemStatuses?: unknown };
+  const { all, itemStatuses, uncollected } = value as { all?: unknown; itemStatuses?: unknown; uncollected?: number };
   if (typeof itemStatuses === "string") {
     const words: Record<string, string> = { S: "SUCCEEDED", F: "FAILED" };
     return new Map([...itemStatuses].map((status, index) => [index, words[status]]));
   }
   if (!Array.isArray(all)) return undefined;
-  return new Map(all.map((item: { index: number; status?: string }) => [item.index, item.status]));
+  const statuses = new Map<number, string | undefined>();
+  // Those that were not collected have succeeded, and items start in order.
+  if (uncollected) for (let at = 0; at < all.length + uncollected; at++) statuses.set(at, "SUCCEEDED");
+  for (const { index, status } of all as { index: number; status?: string }[]) statuses.set(index, status);
+  return statuses;
 }
