@@ -32,6 +32,8 @@ function cutAfter(requests: number) {
   };
 }
 
+const never = { retryStrategy: () => ({ shouldRetry: false }) };
+
 const engine = { invocation: { retryPauseMs: 0 } };
 
 describe("items that are read one after the other", () => {
@@ -273,6 +275,44 @@ describe("what a map collects", () => {
     );
     expect(run.invocations).toHaveLength(2);
     expect(run.result).toBe((59 * 60) / 2);
+  });
+
+  test.each([
+    ["a map", {}],
+    ["a FLAT map", { nesting: "FLAT" }],
+    ["a map in batches", { batch: 3 }],
+  ] as const)("of %s that ended early and is over the limit: a replay gives the same", async (_what, config) => {
+    for (const collect of ["failures", { reduce: (text: string, part: string) => text + part, initial: "" }] as const) {
+      const seen: unknown[] = [];
+      const quotas = { payloadBytes: 2_048 };
+      const handler: Handler = async (_, context) => {
+        const batch = await context.map(
+          "map",
+          [...numbers(8)],
+          async (item, n) => {
+            if (n === 6) await item.wait({ hours: 1 });
+            return item.step(async () => {
+              if (n === 1) throw new Error("e".repeat(900));
+              return `${n}`.repeat(300);
+            }, never);
+          },
+          {
+            ...config,
+            collect: collect as "failures",
+            completionConfig: { toleratedFailureCount: 0 },
+          },
+        );
+        const { reduced, all, completionReason, successCount, totalCount } = batch as never as Record<string, unknown>;
+        seen.push(JSON.stringify([reduced, all, completionReason, successCount, totalCount]));
+        await context.wait({ seconds: 1 });
+        return totalCount;
+      };
+      const run = await runOurs(handler, { runtime: { quotas }, engine: { quotas } });
+      expect(run.outcome.status).toBe("SUCCEEDED");
+      expect(run.operations.find(({ SubType }) => SubType === "Map")?.ContextDetails?.ReplayChildren).toBe(true);
+      expect(seen.length).toBeGreaterThan(1);
+      expect(new Set(seen).size).toBe(1);
+    }
   });
 
   test("a reduction that throws fails the map", async () => {

@@ -11,6 +11,18 @@ const parallel = (items: Node[][], config: object = {}): Node =>
 type Found = [nodes: Node[], graceMs: number, cuts: { after: number; recorded: boolean }[], looks: number];
 
 export const FOUND: Found[] = [
+  // A map that keeps its failures alone took an item for ended, on replay, that it had not counted.
+  [
+    [
+      map([
+        [map([[step(1_020)], [step(0)]], { collect: "reduced", policy: { by: "toleratedFailureCount", value: 0 } })],
+      ]),
+      step(300),
+    ],
+    0,
+    [],
+    Number.POSITIVE_INFINITY,
+  ],
   // An item whose result is made again had records left in the payload of its batch, which were read as if it had not ended.
   [
     [
