@@ -365,9 +365,9 @@ export class BranchRun<T> {
   /** All items of a group have ended, or the map is over. */
   #close(group: ItemGroup): void {
     this.#open.delete(group);
-    const { ledger, running } = group;
+    const { ledger } = group;
     if (ledger === undefined || ledger.isClosed) return;
-    ledger.close([...running]);
+    ledger.close();
     this.#options.sizes.itemBytes += ledger.size;
     this.#groups.notice(ledger, "onOperationEnd", { status: "SUCCEEDED" });
   }

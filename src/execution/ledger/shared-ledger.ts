@@ -342,9 +342,11 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return ends;
   }
 
-  /** The map is over, or all items have ended: records what was counted. `begun` items were left behind. */ // L3
-  close(begun: readonly number[]): void {
+  /** The map is over, or all items have ended: records what was counted. */ // L3
+  close(): void {
     if (this.isClosed) return;
+    // In this invocation, or in an earlier one.
+    const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
     const entries = [...this.#inOwn, ...this.#dirty].filter(
       ({ page, isEnd }) => this.#counted.has(page.index) && (isEnd || page.end !== undefined),
     );
