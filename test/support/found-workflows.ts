@@ -11,6 +11,25 @@ const parallel = (items: Node[][], config: object = {}): Node =>
 type Found = [nodes: Node[], graceMs: number, cuts: { after: number; recorded: boolean }[], looks: number];
 
 export const FOUND: Found[] = [
+  // A map ended before an item that an earlier invocation had begun was begun again: no mark was left of that item.
+  [
+    [
+      step(0, 1),
+      map(
+        [
+          [step(336, 1)],
+          [map([], { batch: 1 })],
+          [step(0, 2)],
+          [{ kind: "child", body: [step(0, 1)], virtual: false }, step(300, 1, true)],
+        ],
+        { policy: { by: "toleratedFailurePercentage", value: 0 }, batch: 1, source: "async iterable" },
+      ),
+      map([], { policy: { by: "minSuccessful", value: 0 } }),
+    ],
+    0,
+    [{ after: 3, recorded: false }],
+    4,
+  ],
   // A map that keeps its failures alone took an item for ended, on replay, that it had not counted.
   [
     [
