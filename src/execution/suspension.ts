@@ -10,6 +10,7 @@ interface Waiting {
 
 /** A suspended invocation goes on later, a failed one does not: before that, code gets this many times the grace. */
 const STUCK_GRACES = 250;
+const MIN_STUCK_MS = 250;
 
 /**
  * Decides when an invocation has nothing left to do: no update is on its way, no operation's code runs, and at least
@@ -66,7 +67,7 @@ export class Suspension {
             this.check(); // D1
           else this.#end(now);
         },
-        then.end === "fail" ? this.#graceMs * STUCK_GRACES : this.#graceMs,
+        then.end === "fail" ? Math.max(MIN_STUCK_MS, this.#graceMs * STUCK_GRACES) : this.#graceMs,
       );
   }
 

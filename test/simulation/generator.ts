@@ -81,7 +81,8 @@ class Generator {
 
   #begin(spot: Spot): Node {
     const random = this.#random;
-    const deeper = { ...spot, depth: 2 };
+    // Who holds the lock may await what is begun here.
+    const deeper = { ...spot, depth: 2, isLimited: true };
     const node = random.weighted<() => Node>([
       [3, () => ({ kind: "wait", seconds: random.int(1, 20) })],
       [3, () => this.#step()],
@@ -186,7 +187,8 @@ class Generator {
       this.#isEarly ? (["all", "allSettled", "any", "race"] as const) : (["all", "allSettled"] as const),
     );
     const of = Array.from({ length: random.int(1, 3) }, (): Node => {
-      if (random.chance(0.7)) return this.#step(spot);
+      // A result of a race that is too large to keep is raced for again.
+      if (random.chance(0.7)) return { ...this.#step(spot), size: random.int(0, 20) };
       if (random.chance(0.5) && !(spot.isInBatch && this.#isOld)) return { kind: "wait", seconds: random.int(1, 3) };
       return { kind: "child", body: this.#nodes({ ...spot, depth: 3 }, 2), virtual: false };
     });
