@@ -474,7 +474,7 @@ describe("timers of the invocation", () => {
     };
     const handler: Handler = async (_, context) => {
       const over = context.wait({ seconds: 1 }).then(() => "over");
-      return Promise.race([over, context.step(() => pause(50)).then(() => "step")]);
+      return Promise.race([over, context.step(() => pause(300)).then(() => "step")]);
     };
     const client = new FakeClient();
     await invoke(handler, client, event([execution, wait]), 999);
