@@ -59,7 +59,23 @@ export class Limits {
       if (readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").includes(String(process.pid))) {
         writeFileSync(join(folder, "../cgroup.procs"), String(process.pid));
       }
+      removeGroup(folder);
+    }
+  }
+}
+
+/**
+ * The kernel counts a process that has ended as a member for a moment, longer on a busy machine. A group
+ * that stays is empty and costs nothing, so nobody fails for it.
+ */
+function removeGroup(folder: string): void {
+  for (let attempt = 0; attempt < 40; attempt++) {
+    try {
       rmdirSync(folder);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
     }
   }
 }
