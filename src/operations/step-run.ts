@@ -1,4 +1,5 @@
 import { StepTimeoutError } from "../core/errors.ts";
+import { SELF } from "../core/self.ts";
 import { checkedMs, type Duration } from "../core/time.ts";
 import { give } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
@@ -59,6 +60,7 @@ async function runTimed<T>(
 
 /** What an attempt's function is given; a signal is made when somebody asks for it. `controller` is that of a time-out. */
 export class StepRun implements StepContext<DurableLogger> {
+  readonly [SELF] = this;
   readonly logger: DurableContextLogger<DurableLogger>;
   readonly attempt: number;
   readonly #scope: Scope;
@@ -78,8 +80,9 @@ export class StepRun implements StepContext<DurableLogger> {
   }
 
   get signalSources(): AbortSignal[] {
-    const { signal } = this.#scope;
-    return this.#controller === undefined ? [signal] : [this.#controller.signal, signal];
+    const self = this[SELF];
+    const { signal } = self.#scope;
+    return self.#controller === undefined ? [signal] : [self.#controller.signal, signal];
   }
 
   abort(reason: Error): void {
