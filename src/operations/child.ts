@@ -139,7 +139,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   }
   // Whoever waits for it belongs to an invocation that has ended.
   if (execution.isOver) return park();
-  if (!plan.virtual) execution.finish(inner);
+  if (plan.virtual) inner.settle();
+  else execution.finish(inner);
   let encoded = plan.format.encode(operation, result);
   if (encoded instanceof Promise) {
     // A serdes of the user's may take its time, and nothing else says that this context goes on.
@@ -177,7 +178,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
   const { execution } = operation;
   const error = toRecordedError(thrown);
-  if (!plan.virtual) {
+  if (plan.virtual) inner.settle();
+  else {
     execution.finish(inner);
     const kept = inner.keptLevels >= 1 ? { ContextOptions: { ReplayChildren: true } } : {};
     execution.record(operation, update(operation, "FAIL", { Error: error, ...kept }));

@@ -77,10 +77,15 @@ async function runCheck<T>(
 ): Promise<AttemptEnd> {
   const { scope } = operation;
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
+  let run: StepRun | undefined;
   try {
     const state = kept ? ((await decodeResult(operation, kept, serdes)) as T) : config.initialState;
-    const code = () => check(state, new StepRun(scope, attempt));
+    const code = () => {
+      run = new StepRun(scope, attempt);
+      return check(state, run);
+    };
     const checked = await runUserCode(operation, attempt, startTimestamp, code);
+    run?.end();
     const { payload, value } = await encodeResult(operation, checked, serdes);
     if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);
@@ -88,6 +93,7 @@ async function runCheck<T>(
     const afterSeconds = checkedSeconds("delay that the wait strategy asks for", decision.delay, 0);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {
+    run?.end();
     return { end: "fail", error: toRecordedError(error), thrown: error };
   }
 }
