@@ -132,11 +132,15 @@ async function runBody<T>(
     };
     const result = await runUserCode(operation, attempt, startTimestamp, code);
     run?.end();
-    const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
-    const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
-    if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
-    const thrown = payloadTooLarge(operation, "result", payload);
-    return { end: "fail", error: toRecordedError(thrown), thrown };
+    try {
+      const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
+      const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
+      if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
+      throw payloadTooLarge(operation, "result", payload);
+    } catch (thrown) {
+      // Another attempt would do what the code does once more, and give the same.
+      return { end: "fail", error: toRecordedError(thrown), thrown };
+    }
   } catch (error) {
     run?.end();
     return decideFailure(error, attempt, config.retryStrategy);

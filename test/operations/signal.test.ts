@@ -100,10 +100,11 @@ describe("a signal", () => {
             throw new Error("failed");
           };
           await item.step(failing, never).catch(() => {});
-          await item.waitForCondition(async (state, { signal }) => (note(`check ${n}`, signal), state), {
-            initialState: 1,
-            waitStrategy: () => ({ shouldContinue: false }),
-          });
+          const check = async (state: number, { signal }: { signal: AbortSignal }) => {
+            note(`check ${n}`, signal);
+            return state;
+          };
+          await item.waitForCondition(check, { initialState: 1, waitStrategy: () => ({ shouldContinue: false }) });
           await item.step(async ({ signal }) => note(`timed ${n}`, signal), { timeout: { seconds: 30 } });
           if (n === 2) await item.step(() => pause(500));
         };
@@ -154,8 +155,10 @@ describe("a signal", () => {
   });
 
   test("is the same one each time that it is asked for", async () => {
-    const run = await runOurs(async (_, context) => context.step(async (given) => given.signal === given.signal));
-    expect(run.result).toBe(true);
+    const run = await runOurs(async (_, context) =>
+      context.step(async (given) => new Set([given.signal, given.signal, given.signal]).size),
+    );
+    expect(run.result).toBe(1);
   });
 
   test("is aborted shortly before the invocation is cut off", async () => {
