@@ -22,7 +22,10 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [ExitCode.OK, "the execution succeeded, or the listing was printed"],
   [ExitCode.EXECUTION_FAILED, "the execution failed, timed out or was stopped"],
-  [ExitCode.USAGE, "wrong command line, nothing to retry, or an event, result or error that cannot be taken"],
+  [
+    ExitCode.USAGE,
+    "wrong command line, nothing to retry, retried already, or an event, result or error that cannot be taken",
+  ],
   [ExitCode.HANDLER, "the handler file is missing, lacks the export, throws at import, or crashed the process"],
   [ExitCode.JOURNAL, "the journal is missing, not ours, corrupt, read-only or from a newer version"],
   [ExitCode.JOURNAL_IN_USE, "another process runs on this journal"],
@@ -40,6 +43,7 @@ const BY_ERROR: Readonly<Record<string, ExitCode>> = {
   ERR_PLAN_ITEMS_UNKNOWN: ExitCode.USAGE,
   ERR_EXECUTION_RUNNING: ExitCode.USAGE,
   ERR_NOTHING_FAILED: ExitCode.USAGE,
+  ERR_RETRIED_ALREADY: ExitCode.USAGE,
   ERR_EVENT_INVALID: ExitCode.USAGE,
   ERR_EVENT_UNREADABLE: ExitCode.USAGE,
   ERR_RESULT_UNREADABLE: ExitCode.USAGE,

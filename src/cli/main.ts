@@ -170,6 +170,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         .description("run the failed items of an ended execution again, in a new execution that takes over the rest")
         .argument("[id|name|last]", "which one", "last")
         .option("--failed", "the items of maps and parallels that failed, and what follows them")
+        .option("--again", "although there is a retry of it already: what has succeeded there runs once more")
         .addOption(
           new Option("--name <name>", "name of the new execution (default: <name>-retry, -retry-2 …)").argParser(
             parseName,

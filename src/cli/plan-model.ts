@@ -42,6 +42,8 @@ const RETRY_BYTES = 100;
  * default strategy, of which a random part is left out, fall due at about five times (measured).
  */
 const MAX_BATCH_RETRIES = 5;
+/** What its RETRYs write again in all: more than that is moved to an operation that is written once. */
+const MAX_RETRIED_BYTES = 16 * 1024;
 
 /** Predicts from what a trial has seen of each map what the whole of it takes. */
 export class PlanModel {
@@ -187,12 +189,14 @@ function useOfBatches(own: Use, fanOut: FanOutNode, batchItems: number): Use {
   const fullBytes = fullItems * itemBytes;
   // What one operation has no room for goes to further ones.
   const operationsEach = fullBytes <= MAX_PAYLOAD_BYTES ? 1 : 1 + Math.ceil(fullBytes / MAX_PAYLOAD_BYTES);
-  const retries = batches * Math.min(MAX_BATCH_RETRIES, retriesEach * fullItems);
+  const retriesOfBatch = Math.min(MAX_BATCH_RETRIES, retriesEach * fullItems);
+  const retries = batches * retriesOfBatch;
+  const retriedBytes = batches * Math.min(retriesOfBatch * fullBytes, MAX_RETRIED_BYTES);
   return {
     operations: 1 + batches * operationsEach,
     updates: UPDATES_OF_AN_OPERATION * (1 + batches * operationsEach + retries),
     retries,
-    dataBytes: ownUse(own, fanOut, 0).dataBytes + total * itemBytes + retries * fullBytes,
+    dataBytes: ownUse(own, fanOut, 0).dataBytes + total * itemBytes + retriedBytes,
   };
 }
 

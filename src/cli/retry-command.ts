@@ -1,7 +1,9 @@
 import { DurableError } from "../core/errors.ts";
 import { counted } from "../core/quantity.ts";
 import type { LocalEngine } from "../local/engine.ts";
+import type { ExecutionSummary } from "../local/executions.ts";
 import { type FailedItems, failedItems } from "../redrive/failed-items.ts";
+import { commandHint } from "./command-hint.ts";
 import { drive } from "./drive.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { withFunctionHint } from "./function-option.ts";
@@ -11,6 +13,8 @@ import { toMetadata } from "./run-settings.ts";
 
 export interface RetryOptions extends ResumeOptions {
   failed?: true;
+  /** Also what another retry has run again already. */
+  again?: true;
   name?: string;
 }
 
@@ -21,6 +25,7 @@ export async function retryCommand(output: Output, target: string, options: Retr
     throw new DurableError("ERR_USAGE", message);
   }
   return withEarlier(target, options, async ({ engine, earlier, module, settings }) => {
+    if (options.again !== true) refuseTwice(engine, earlier, options.db);
     let found: FailedItems | undefined;
     const execution = withFunctionHint(() =>
       engine.redrive(earlier.arn, {
@@ -46,6 +51,22 @@ export async function retryCommand(output: Output, target: string, options: Retr
       begin: () => execution,
     });
   });
+}
+
+/** The items that failed there may have succeeded in a retry meanwhile. */
+function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, db: string): void {
+  const retries = engine.list().filter(({ redriveOf }) => redriveOf === earlier.arn);
+  const last = retries.toSorted((a, b) => a.startTimestamp - b.startTimestamp).at(-1);
+  if (last === undefined) return;
+  const next =
+    last.status === "RUNNING"
+      ? `It has not ended: ${commandHint(["resume", last.name], db)}`
+      : `What failed in that one: ${commandHint(["retry", last.name, "--failed"], db)}`;
+  throw new DurableError(
+    "ERR_RETRIED_ALREADY",
+    `${earlier.name} has been retried already, by ${last.name} (${last.status}). ${next}. ` +
+      `With --again the failed items of ${earlier.name} run once more, those that have succeeded since then as well.`,
+  );
 }
 
 /** `friday-retry`, `friday-retry-2` …, also from one of these. */

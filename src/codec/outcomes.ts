@@ -48,9 +48,10 @@ export interface StoredBatch {
   /** Of the items marked `K` and `R`, in order: records that are new or have changed. */
   kept?: StoredRecord[][];
   /**
-   * What waits, as item, path and milliseconds: from `atMs` on, or from when the batch's own operation may be tried again.
+   * What waits, as item, path and milliseconds: from `atMs` on, or from when the batch's own operation may be tried again;
+   * then how long it waits in all, where that is more: by that it is known how late it may be.
    */
-  due?: [item: number, path: string, leftMs: number][];
+  due?: [item: number, path: string, leftMs: number, delayMs?: number][];
   /** Epoch milliseconds of the clock that `due` goes by. Only in further operations. */
   atMs?: number;
   /** How many further operations come before this one. Only in the batch's own operation. */
@@ -116,8 +117,8 @@ function isRecord(value: unknown): value is StoredRecord {
 
 function isDue(value: unknown): boolean {
   if (!Array.isArray(value)) return false;
-  const [item, path, leftMs] = value;
-  return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs);
+  const [item, path, leftMs, delayMs = 0] = value;
+  return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs) && Number.isFinite(delayMs);
 }
 
 /** The payload for the JSON of a batch. */
@@ -239,13 +240,22 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   for (const log of logs) {
     for (const [index, outcome] of readOutcomes(log).entries()) {
       if (outcome === undefined) continue;
-      const before = last[index]?.records ?? [];
+      const before = last[index];
+      const { mark } = latest(before, outcome);
       const { records } = outcome;
       if (records === undefined) last[index] = outcome;
-      else last[index] = { ...outcome, records: [...before.filter((old) => !records.some(isSame(old))), ...records] };
+      else {
+        const others = before?.records?.filter((old) => !records.some(isSame(old))) ?? [];
+        last[index] = { ...outcome, mark, records: [...others, ...records] };
+      }
     }
   }
   return Array.from(last);
+}
+
+/** Records of an item that has ended may come after its end, which stays. */
+export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
+  return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }
 
 const isSame =

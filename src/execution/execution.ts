@@ -242,6 +242,8 @@ export class Execution {
   #close(): void {
     this.#closing = true;
     this.#coalescer.hurry();
+    // What still runs may not end in time: what has ended must not wait for it.
+    this.batches.writeAll();
     this.#suspension.check();
   }
 
@@ -249,7 +251,7 @@ export class Execution {
   #flush(): boolean {
     const wrote = this.batches.flush(this.#refused);
     // What was left must not wait for somebody outside, or for a timer of a day.
-    const continues = this.#refused && this.#continueAt(Date.now() + MIN_CONTINUATION_MS);
+    const continues = this.#refused && this.#continueAt(Date.now());
     return wrote || continues;
   }
 
@@ -258,11 +260,13 @@ export class Execution {
    * asks for. Whether one had to be recorded.
    */
   #continueAt(dueMs: number): boolean {
-    if (this.batches.wakesMs <= dueMs || this.#continuesMs <= dueMs || this.state.continuesBy(CONTINUATION, dueMs)) {
-      return false;
-    }
-    const delaySeconds = Math.max(1, Math.ceil((dueMs - Date.now()) / 1_000));
-    this.#continuesMs = Date.now() + delaySeconds * 1_000;
+    const nowMs = Date.now();
+    // No wait is over earlier.
+    const wakesMs = Math.max(dueMs, nowMs + MIN_CONTINUATION_MS);
+    const isSeenTo = Math.min(this.batches.wakesMs, this.#continuesMs) <= wakesMs;
+    if (isSeenTo || this.state.continuesBy(CONTINUATION, wakesMs)) return false;
+    const delaySeconds = Math.ceil((wakesMs - nowMs) / 1_000);
+    this.#continuesMs = nowMs + delaySeconds * 1_000;
     const id = operationId(`deadline ${process.getBuiltinModule("node:crypto").randomUUID()}` as OperationPath);
     const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
     this.state.watch(id, ({ Status: status }) => {

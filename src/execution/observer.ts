@@ -15,6 +15,8 @@ export interface ObservedOperation {
   /** What plugins know it by, where that is more than its name on the wire. */
   readonly shownName?: string | undefined;
   readonly scope: { readonly parentId: OperationId | undefined };
+  /** Its record, where the service does not send that back. */
+  readonly kept?: WireOperation | undefined;
 }
 
 /** The hooks that are told what is recorded of operations after the invocation has begun. */
@@ -113,7 +115,7 @@ export class Observer {
 
   /** What is recorded of the operation, as plugins see it; `members` win. */
   recordedInfo(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
-    const record = this.#log?.get(operation.id);
+    const record = this.#log?.get(operation.id) ?? operation.kept;
     return { ...(record === undefined ? {} : infoOf(record)), ...this.info(operation, members) };
   }
 
@@ -132,8 +134,8 @@ export class Observer {
     };
   }
 
-  /** When the operation began, if the service has said so. */
-  startOf(id: OperationId): Date | undefined {
-    return readTimestamp(this.#log?.get(id)?.StartTimestamp);
+  /** When the operation began, if that is known. */
+  startOf({ id, kept }: ObservedOperation): Date | undefined {
+    return readTimestamp((this.#log?.get(id) ?? kept)?.StartTimestamp);
   }
 }

@@ -1,24 +1,20 @@
-import type { Outcome } from "../codec/outcomes.ts";
-import { ChildContextError, DurableError, DurableOperationError, UnrecoverableExecutionError } from "../core/errors.ts";
-import { childPath } from "../core/ids.ts";
+import { DurableError, UnrecoverableExecutionError } from "../core/errors.ts";
 import { type Permit, Semaphore } from "../core/semaphore.ts";
 import type { AnySerdes } from "../core/serdes.ts";
-import type { ErrorObject } from "../core/wire.ts";
 import { callerContext } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
-import type { SharedLedger } from "../execution/ledger/shared-ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import type { BatchSummary } from "./batch-format.ts";
 import type { Batch } from "./batch-result.ts";
-import { type ChildPlan, childResultFormat, type ResultFormat, recallChild, runChild } from "./child.ts";
+import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import { Collector, type EndedItem } from "./collector.ts";
-import { BatchItemStatus, Completion } from "./completion.ts";
+import { Completion } from "./completion.ts";
 import type { Branches, FanOutConfig } from "./fan-out.ts";
 import { type ItemGroup, ItemGroups, placeOf, takeNext } from "./item-groups.ts";
-import { isFinished, isRecorded } from "./operation.ts";
-import { deserializeWith, type EncodedResult } from "./payload.ts";
+import type { EncodedResult } from "./payload.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
+import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
 
 export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
@@ -46,6 +42,7 @@ export class BranchRun<T> {
   readonly #completion: Completion;
   readonly #collector: Collector<T>;
   readonly #itemFormat: ResultFormat;
+  readonly #recalled: RecordedItems<T>;
   /** Groups with items that have not ended, in order; those with items to start come last. */
   readonly #open = new Set<ItemGroup>();
   readonly #inCaller = callerContext(); // F4
@@ -83,11 +80,16 @@ export class BranchRun<T> {
     const permits = config.concurrency ?? bound ?? execution.settings.concurrency;
     this.#semaphore = new Semaphore(permits, () => this.#pull());
     this.#ahead = source.total === undefined ? 2 : 1;
-    this.#itemFormat = this.#isBatchedFormat(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
+    this.#recalled = new RecordedItems(execution, scope, {
+      itemSerdes: (config.itemSerdes as AnySerdes | undefined) ?? scope.defaultSerdes,
+      isFlat: config.nesting === "FLAT",
+      planOf: (index, value) => this.#planOf(index, value),
+    });
+    this.#itemFormat = this.#formatOf(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
   }
 
   /** What items take that have operations of their own; that of batches is known when they are written. */
-  #isBatchedFormat(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
+  #formatOf(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
     if (this.#groups.isBatched) return format;
     const tally = (encoded: EncodedResult): EncodedResult => {
       sizes.itemBytes += encoded.payload?.length ?? 0;
@@ -154,54 +156,49 @@ export class BranchRun<T> {
     return this.#collector.result(summary.completionReason ?? this.#completion.reason);
   }
 
-  /** User code cannot catch that what is recorded is of other items, or of none. */
-  #rethrow(error: unknown): Promise<never> {
-    if (!(error instanceof UnrecoverableExecutionError)) throw error;
-    this.#execution.terminate({ end: "fail", error });
-    return park();
-  }
-
   /** Counts what earlier invocations recorded of batches. */ // F3
   async #takeOver(): Promise<void> {
-    const restored = this.#groups.restore();
-    for (const ledger of restored) {
+    const { source } = this.#options.branches;
+    for (const ledger of this.#groups.restore()) {
       const { first, count } = ledger;
-      const { source } = this.#options.branches;
       if (source.total === undefined) this.#completion.grow(first + count, false);
       for (let at = 0; at < count; at++) {
         const outcome = ledger.takeOutcome(at);
         if (outcome === undefined) continue;
         this.#started(first + at);
-        if (outcome.mark === "-" || outcome.mark === "K") continue;
-        const item = this.#itemOf(ledger, at, outcome);
+        const value = outcome.mark === "R" ? await this.#groups.valueOf(first + at) : undefined;
+        const item = this.#recalled.ofBatch(ledger, at, outcome, value);
+        if (item === undefined) continue;
         this.#count(item instanceof Promise ? await item : item);
         ledger.counts(at);
       }
     }
   }
 
-  /** The item that a recorded outcome stands for. */
-  #itemOf(ledger: SharedLedger, at: number, { mark, result, error }: Outcome): EndedItem<T> | Promise<EndedItem<T>> {
-    const index = ledger.first + at;
-    const serdes = (this.#options.config.itemSerdes as AnySerdes | undefined) ?? this.#scope.defaultSerdes;
-    switch (mark) {
-      case "F":
-        return failed(index, childError(error ?? {}));
-      case "R": {
-        const place = { path: childPath(this.#scope.path, index + 1), ledger: ledger.page(at) };
-        const plan = { ...this.#planOf(index, undefined), place };
-        return settledItem(index, recallChild(this.#execution, this.#scope, plan));
-      }
-      default: {
-        if (serdes === undefined) {
-          return succeeded<T>(index, (mark === "T" ? this.#execution.codec.decode(result as string) : result) as T);
-        }
-        const owner = { execution: this.#execution, path: childPath(this.#scope.path, index + 1), name: undefined };
-        return deserializeWith(serdes, owner, result as string | undefined).then((value) =>
-          succeeded(index, value as T),
-        );
+  /** Collects items that have operations of their own; `known` says what became of each, where that was kept. */
+  async #recallItems(known: string | undefined): Promise<void> {
+    const { source } = this.#options.branches;
+    for (let index = 0; ; ) {
+      if (source.total !== undefined && index >= Math.min(source.total, known?.length ?? source.total)) return;
+      const slice = source.read(source.total ?? 1);
+      const { values } = slice instanceof Promise ? await slice : slice;
+      for (const value of values) {
+        const status = known === undefined ? this.#recalled.statusOf(index) : known[index];
+        if (status === "S" || status === "F") {
+          const item = this.#recalled.ofOperation(index, value);
+          this.#started(index);
+          this.#count(item instanceof Promise ? await item : item);
+        } else if (status === "-") this.#started(index);
+        index++;
       }
     }
+  }
+
+  /** User code cannot catch that what is recorded is of other items, or of none. */
+  #rethrow(error: unknown): Promise<never> {
+    if (!(error instanceof UnrecoverableExecutionError)) throw error;
+    this.#execution.terminate({ end: "fail", error });
+    return park();
   }
 
   // F1, F2, F5
@@ -272,13 +269,13 @@ export class BranchRun<T> {
   }
 
   #start(permit: Permit): void {
-    this.#acquiring--;
     const regained = this.#execution.regainPlaces(this.#scope);
     if (regained === undefined) this.#inCaller(() => this.#begin(permit));
     else void regained.then(() => this.#inCaller(() => this.#begin(permit)));
   }
 
   #begin(permit: Permit): void {
+    this.#acquiring--;
     const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
     if (group === undefined) {
       permit.done();
@@ -372,7 +369,7 @@ export class BranchRun<T> {
     if (ledger === undefined || ledger.isClosed) return;
     ledger.close([...running]);
     this.#options.sizes.itemBytes += ledger.size;
-    this.#groups.notice(ledger, "onOperationEnd", {});
+    this.#groups.notice(ledger, "onOperationEnd", { status: "SUCCEEDED" });
   }
 
   #nameOf(index: number, value: unknown): string {
@@ -390,71 +387,6 @@ export class BranchRun<T> {
       body: (inner) => run(index, value, inner),
     };
   }
-
-  /** Collects items that have operations of their own; `known` says what became of each, where that was kept. */
-  async #recallItems(known: string | undefined): Promise<void> {
-    const { source } = this.#options.branches;
-    for (let index = 0; ; ) {
-      if (source.total !== undefined && index >= Math.min(source.total, known?.length ?? source.total)) return;
-      const slice = source.read(source.total ?? 1);
-      const { values } = slice instanceof Promise ? await slice : slice;
-      for (const value of values) {
-        const status = known === undefined ? this.#recordedStatus(index) : known[index];
-        if (status === "S" || status === "F") {
-          const place = { path: childPath(this.#scope.path, index + 1), ledger: this.#scope.ledger };
-          const recalled = recallChild(this.#execution, this.#scope, { ...this.#planOf(index, value), place });
-          // Many items are not awaited that need not be.
-          const item = settledItem<T>(index, recalled);
-          this.#started(index);
-          this.#count(item instanceof Promise ? await item : item);
-        } else if (status === "-") this.#started(index);
-        index++;
-      }
-    }
-  }
-
-  /** For summaries written before statuses were kept: what the children's own records say. */
-  #recordedStatus(index: number): "S" | "-" | undefined {
-    const path = childPath(this.#scope.path, index + 1);
-    const { ledger } = this.#scope;
-    if (this.#options.config.nesting !== "FLAT") {
-      const record = ledger.peek(ledger.key(path));
-      if (record === undefined) return undefined;
-      return isFinished(record) ? "S" : "-";
-    }
-    for (let inner = 1; ; inner++) {
-      const at = childPath(path, inner);
-      if (!isRecorded(ledger, at)) return inner === 1 ? undefined : "S";
-      const record = ledger.peek(ledger.key(at));
-      if (record !== undefined && !isFinished(record)) return "-";
-    }
-  }
-}
-
-function settledItem<T>(
-  index: number,
-  recalled: Promise<unknown> | { readonly value: unknown },
-): EndedItem<T> | Promise<EndedItem<T>> {
-  if (!(recalled instanceof Promise)) return succeeded(index, recalled.value as T);
-  return recalled.then(
-    (value) => succeeded<T>(index, value as T),
-    (error) => failed<T>(index, error),
-  );
-}
-
-// A live item has its members in the order in which a payload has them, so that both look the same as JSON.
-function succeeded<T>(index: number, value: T): EndedItem<T> {
-  if (value === undefined) return { index, status: BatchItemStatus.SUCCEEDED };
-  return { result: value, index, status: BatchItemStatus.SUCCEEDED };
-}
-
-function failed<T>(index: number, error: unknown): EndedItem<T> {
-  return { error: error as ChildContextError, index, status: BatchItemStatus.FAILED };
-}
-
-function childError(recorded: ErrorObject): ChildContextError {
-  const original = DurableOperationError.fromErrorObject(recorded);
-  return new ChildContextError(original.message, original);
 }
 
 function itemTooLarge(map: string | undefined, index: number, bytes: number, maxBytes: number): DurableError {

@@ -70,6 +70,8 @@ export class ItemGroups {
   readonly isBatched: boolean;
   /** Batches of which something is recorded, until they are read. */
   readonly #recorded: SharedLedger[] = [];
+  /** Items that were read before their turn. */
+  readonly #early: ItemGroup[] = [];
   #batches = 0;
   #nextIndex = 0;
 
@@ -91,9 +93,9 @@ export class ItemGroups {
     return !isRecorded(ledger, first) && !isRecorded(ledger, childPath(first, 1));
   }
 
-  /** Whether all items have been read. */
+  /** Whether all items have been handed out. */
   get isAtEnd(): boolean {
-    return this.#nextIndex === this.#options.source.total;
+    return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
   }
 
   /** Takes over the batches of which something is recorded. @throws UnrecoverableExecutionError */
@@ -125,8 +127,24 @@ export class ItemGroups {
     return undefined;
   }
 
-  /** Reads the next items. Rejects, or throws, with what the source throws, and when the items are not those recorded. */
+  /** The next items. Rejects, or throws, with what the source throws, and when the items are not those recorded. */
   open(): ItemGroup | Promise<ItemGroup> {
+    const early = this.#early.shift();
+    if (early === undefined) return this.#read();
+    // More of its items may have been found to have ended.
+    const { ledger, values } = early;
+    if (ledger !== undefined) early.left = ledger.isClosed ? 0 : values.length - ledger.endedCount;
+    return early;
+  }
+
+  /** An item before its turn: recorded batches are read as far as that. */
+  async valueOf(index: number): Promise<unknown> {
+    while (this.#nextIndex <= index) this.#early.push(await this.#read());
+    const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
+    return group?.values[index - group.first];
+  }
+
+  #read(): ItemGroup | Promise<ItemGroup> {
     const ledger = this.#recorded[this.#batches];
     const slice = this.#options.source.read(ledger?.count ?? this.#sizeOfNext);
     return slice instanceof Promise ? slice.then((read) => this.#group(read, ledger)) : this.#group(slice, ledger);

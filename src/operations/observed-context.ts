@@ -31,7 +31,7 @@ export function contextEnds(
   failure?: ErrorObject,
 ): Promise<void> | undefined {
   const told = observer.emit("onOperationEnd", () => {
-    const startTimestamp = observer.startOf(operation.id);
+    const startTimestamp = observer.startOf(operation);
     return observer.info(operation, {
       status: failure === undefined ? "SUCCEEDED" : "FAILED",
       ...(startTimestamp === undefined ? {} : { startTimestamp }),

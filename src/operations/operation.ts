@@ -60,6 +60,11 @@ export class ClaimedOperation implements OperationKind {
     this.record = record;
   }
 
+  /** Its record, as long as the ledger keeps that at hand. */
+  get kept(): WireOperation | undefined {
+    return this.ledger.peek(this.key);
+  }
+
   /** What log lines and plugins know it by. */
   get id(): OperationId {
     this.#id ??= this.ledger.addressOf(this.key) ?? operationId(this.path);

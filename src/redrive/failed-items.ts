@@ -2,6 +2,7 @@ import { createCodec } from "../codec/codec.ts";
 import {
   inOrder,
   lastOutcomes,
+  type Outcome,
   packBatch,
   readOutcomes,
   readStoredBatch,
@@ -30,6 +31,8 @@ export interface FailedItems extends Amendment {
  * A2  The map, and each context around it, has not ended: its result will be another one.
  * A3  What stands after the map in the code, and after each context around it, has not begun: it may depend on the result.
  * A4  Items that succeeded stay as they are, and so does what stands before the map.
+ * A5  An item that had not ended goes on where it was. What failed for good in it has not begun, nor has what stands behind
+ *     that: otherwise its record would make the item fail at once.
  *
  * @throws DurableError `ERR_NOTHING_FAILED` when no map has a failed item
  */
@@ -81,13 +84,14 @@ class Search implements FailedItems {
 
   #fanOut(operation: Operation): boolean {
     const children = this.#children(operation.Id);
-    if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batches(children);
+    if (children.some(isBatch)) return this.#batches(children, !hasEnded(operation));
+    if (!children.some(isItem)) return this.#flatItems(operation, children);
     let runsAgain = false;
-    if (children.some(({ SubType }) => SubType === "MapIteration" || SubType === "ParallelBranch")) {
-      for (const item of children) if (this.#nestedItem(item)) runsAgain = true;
-      return runsAgain;
+    for (const item of children) if (this.#nestedItem(item)) runsAgain = true;
+    if (runsAgain || !hasEnded(operation)) {
+      for (const item of children) if (!hasEnded(item)) this.#clear(this.#children(item.Id)); // A5
     }
-    return this.#flatItems(operation, children);
+    return runsAgain;
   }
 
   #nestedItem(item: Operation): boolean {
@@ -103,18 +107,13 @@ class Search implements FailedItems {
 
   /** Items without an operation of their own: what belongs to each is in its path, and how it ended in the result. */
   #flatItems(map: Operation, operations: readonly Operation[]): boolean {
-    const mapPath = this.#paths.get(map.Id ?? "");
-    const items = new Map<number, Operation[]>();
-    for (const operation of operations) {
-      const path = this.#paths.get(operation.Id ?? "");
-      if (mapPath === undefined || path === undefined) continue;
-      const index = itemIndex(mapPath, path);
-      const item = items.get(index);
-      if (item === undefined) items.set(index, [operation]);
-      else item.push(operation);
-    }
-    const failed =
-      failedIndexes(map) ?? new Set([...items].filter(([, item]) => item.some(hasFailed)).map(([at]) => at));
+    const items = this.#byItem(map, operations);
+    const statuses = statusesOf(map);
+    const failed = new Set(
+      statuses === undefined
+        ? [...items].filter(([, item]) => item.some(hasFailed)).map(([at]) => at)
+        : [...statuses].filter(([, status]) => status === "FAILED").map(([at]) => at),
+    );
     let runsAgain = false;
     for (const index of new Set([...items.keys(), ...failed])) {
       const item = items.get(index) ?? [];
@@ -125,17 +124,57 @@ class Search implements FailedItems {
       }
       runsAgain = true;
     }
+    if (runsAgain && statuses !== undefined) {
+      for (const [index, item] of items) if (!ENDS.has(statuses.get(index))) this.#clear(item); // A5
+    }
     return runsAgain;
   }
 
-  /** Takes out what did not succeed; a batch is tried again unless all of it did. */
-  #batches(operations: readonly Operation[]): boolean {
+  #byItem(map: Operation, operations: readonly Operation[]): Map<number, Operation[]> {
+    const mapPath = this.#paths.get(map.Id ?? "");
+    const items = new Map<number, Operation[]>();
+    for (const operation of operations) {
+      const path = this.#paths.get(operation.Id ?? "");
+      if (mapPath === undefined || path === undefined) continue;
+      const index = itemIndex(mapPath, path);
+      const item = items.get(index);
+      if (item === undefined) items.set(index, [operation]);
+      else item.push(operation);
+    }
+    return items;
+  }
+
+  /** Lets what failed for good in a context that had not ended begin anew, with what stands behind it. */ // A5
+  #clear(operations: readonly Operation[]): void {
+    for (const [index, operation] of operations.entries()) {
+      const id = operation.Id as string;
+      if (this.removed.has(id)) continue;
+      if (isOpen(operation) || this.reopened.has(id)) {
+        // Nothing rests on its result yet.
+        if (isFanOut(operation)) this.#clearItems(operation);
+        else this.#clear(this.#children(id));
+      } else if (operation.Status !== "SUCCEEDED") {
+        for (const behind of operations.slice(index)) this.#remove(behind);
+        return;
+      }
+    }
+  }
+
+  #clearItems(map: Operation): void {
+    const children = this.#children(map.Id);
+    if (children.some(isBatch)) return;
+    const items = children.some(isItem) ? children.map((item) => [item]) : this.#byItem(map, children).values();
+    for (const item of items) this.#clear(item);
+  }
+
+  /** Takes out what failed; a batch is tried again unless all of it succeeded. */
+  #batches(operations: readonly Operation[], mapIsOpen: boolean): boolean {
     const byName = new Map(operations.map((operation) => [operation.Name, operation]));
     const batches = operations
       .filter(({ SubType }) => SubType === BATCH_SUBTYPE)
       .map((batch) => new RecordedBatch(batch, [...partsOf(batch, byName)]));
     const failedCount = batches.reduce((sum, batch) => sum + batch.failedCount, 0);
-    if (failedCount === 0) return false;
+    if (failedCount === 0 && !mapIsOpen) return false;
     this.failedCount += failedCount;
     for (const batch of batches) {
       if (batch.isComplete) continue;
@@ -143,7 +182,7 @@ class Search implements FailedItems {
       if (own !== undefined) this.retried.set(own.id, own.payload);
       for (const { id, payload } of parts) this.payloads.set(id, payload);
     }
-    return true;
+    return failedCount > 0;
   }
 
   #reopen(operation: Operation): void {
@@ -166,9 +205,15 @@ class Search implements FailedItems {
   }
 }
 
+const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
+
 const isFanOut = ({ SubType: subType }: Operation): boolean => subType === "Map" || subType === "Parallel";
+const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
+const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
+const isOpen = ({ Status: status }: Operation): boolean =>
+  status === "STARTED" || status === "PENDING" || status === "READY";
 const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
-const hasEnded = ({ Status: status }: Operation): boolean => status === "SUCCEEDED" || status === "FAILED";
+const hasEnded = ({ Status: status }: Operation): boolean => ENDS.has(status);
 
 // It reads every format.
 const json = createCodec("json");
@@ -190,7 +235,8 @@ class RecordedBatch {
   readonly isComplete: boolean;
   readonly #operations: readonly Operation[];
   readonly #logs: readonly (StoredBatch | undefined)[];
-  readonly #succeeded: readonly boolean[];
+  /** Items that keep what is recorded of them: all that have succeeded, and those under way in which nothing failed. */
+  readonly #keeps: readonly boolean[];
 
   /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
   constructor(own: Operation, parts: readonly Operation[]) {
@@ -206,21 +252,24 @@ class RecordedBatch {
       ),
     );
     this.failedCount = outcomes.filter((outcome) => outcome?.mark === "F").length;
-    this.#succeeded = outcomes.map((outcome) => outcome !== undefined && "STUR".includes(outcome.mark));
+    const succeeded = outcomes.map((outcome) => outcome !== undefined && "STUR".includes(outcome.mark));
+    this.#keeps = outcomes.map((outcome, index) => succeeded[index] === true || isUnderWay(outcome));
     const range = recordedRange(own.Name);
-    this.isComplete = range !== undefined && this.#succeeded.filter(Boolean).length > range.last - range.first;
+    this.isComplete = range !== undefined && succeeded.filter(Boolean).length > range.last - range.first;
   }
 
-  /** What is left of each operation's payload without the items that did not succeed: these begin anew. */
+  /** What is left of each operation's payload without the items that begin anew. */
   payloads(): { id: string; payload: string }[] {
     return this.#operations.map(({ Id: id }, at) => {
       const log = this.#logs[at];
-      const { parts, fingerprint, names } = log ?? {};
+      const { parts, fingerprint, names, due, atMs } = log ?? {};
       const outcomes = log === undefined ? [] : readOutcomes(log);
       const kept = outcomes.map((outcome, index) =>
-        outcome !== undefined && this.#succeeded[index] ? writtenAgain(outcome, payloadOf) : undefined,
+        outcome !== undefined && this.#keeps[index] ? writtenAgain(outcome, payloadOf) : undefined,
       );
+      const waiting = due?.filter(([index]) => this.#keeps[index]) ?? [];
       const members = {
+        ...(waiting.length === 0 ? {} : { due: waiting, ...(atMs === undefined ? {} : { atMs }) }),
         ...(parts === undefined ? {} : { parts }),
         ...(fingerprint === undefined ? {} : { fingerprint }),
         ...(names === undefined ? {} : { names }),
@@ -235,8 +284,13 @@ function payloadOf(value: unknown): string | undefined {
   return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
 }
 
-/** The items that failed, by what is kept of the result; undefined where nobody but the user's serdes can read it. */
-function failedIndexes({ ContextDetails: details }: Operation): Set<number> | undefined {
+/** Whether an item has records, and none that would make it fail at once. */
+function isUnderWay(outcome: Outcome | undefined): boolean {
+  return outcome?.mark === "K" && !outcome.records?.some(({ status }) => status === "FAILED");
+}
+
+/** How items ended, by what is kept of the result; undefined where nobody but the user's serdes can read it. */
+function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
     value = json.decode(details?.Result);
@@ -246,9 +300,9 @@ function failedIndexes({ ContextDetails: details }: Operation): Set<number> | un
   if (typeof value !== "object" || value === null) return undefined;
   const { all, itemStatuses } = value as { all?: unknown; itemStatuses?: unknown };
   if (typeof itemStatuses === "string") {
-    return new Set([...itemStatuses].flatMap((status, index) => (status === "F" ? [index] : [])));
+    const words: Record<string, string> = { S: "SUCCEEDED", F: "FAILED" };
+    return new Map([...itemStatuses].map((status, index) => [index, words[status]]));
   }
   if (!Array.isArray(all)) return undefined;
-  const failed = all.filter((item: { status?: unknown }) => item?.status === "FAILED");
-  return new Set(failed.map((item: { index: number }) => item.index));
+  return new Map(all.map((item: { index: number; status?: string }) => [item.index, item.status]));
 }

@@ -69,7 +69,7 @@ describe.concurrent("a map in batches", () => {
           { index: 0, status: "SUCCEEDED", result: 0 },
           { index: 1, status: "FAILED", error: { ErrorType: "StepError", ErrorMessage: "1 has no score" } },
           { index: 2, status: "SUCCEEDED", result: 2 },
-          { index: 3, status: "PENDING", steps: [{ step: "1", attempts: 1 }] },
+          { index: 3, status: "PENDING", operations: [{ path: "1", status: "PENDING", attempts: 1 }] },
           { index: 4, status: "SUCCEEDED", result: 4 },
         ],
       },

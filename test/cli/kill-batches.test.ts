@@ -23,9 +23,9 @@ async function acknowledged(db: string, name: string): Promise<(line: string) =>
   const ended = new Set<string>();
   const weighed = new Set<string>();
   for (const { items } of readBatches(engine.operations(arn)).values()) {
-    for (const { index, status, steps = [] } of items) {
+    for (const { index, status, operations = [] } of items) {
       if (status === "SUCCEEDED" || status === "FAILED") ended.add(String(index));
-      if (steps.some(({ step, attempts }) => step === "1" && attempts === undefined)) weighed.add(String(index));
+      if (operations.some((of) => of.path === "1" && of.status === "SUCCEEDED")) weighed.add(String(index));
     }
   }
   await engine.close();

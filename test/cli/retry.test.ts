@@ -50,13 +50,30 @@ describe.concurrent("retry --failed", () => {
     const third = await runCli(["retry", "--failed"], { cwd });
     expect(third.stderr).toMatch(/^friday-retry-2 {2}arn:/m);
     expect(JSON.parse(third.stdout)).toEqual({ succeeded: 10, failed: 0 });
-    const named = await runCli(["retry", "friday", "--failed", "--name", "saturday"], { cwd });
+    const named = await runCli(["retry", "friday", "--failed", "--again", "--name", "saturday"], { cwd });
     expect(named.stderr).toMatch(/^saturday {2}arn:/m);
     const done = await runCli(["retry", "saturday", "--failed"], { cwd });
     expect(done.exitCode).toBe(2);
     expect(done.stderr).toContain("No item of a map or parallel of this execution has failed");
-    const taken = await runCli(["retry", "friday", "--failed", "--name", "saturday"], { cwd });
+    const taken = await runCli(["retry", "friday", "--failed", "--again", "--name", "saturday"], { cwd });
     expect(taken.exitCode).toBe(7);
+  });
+
+  test("is refused the second time: what has succeeded meanwhile must not run again", async () => {
+    const { cwd, log, mend } = await mendingRun(4);
+    mend();
+    expect((await runCli(["retry", "friday", "--failed"], { cwd })).exitCode).toBe(0);
+    const ran = log().length;
+    const second = await runCli(["retry", "friday", "--failed"], { cwd });
+    expect(second.exitCode).toBe(2);
+    expect(second.stderr).toContain("friday has been retried already, by friday-retry (SUCCEEDED).");
+    expect(second.stderr).toMatch(
+      /retry friday-retry --failed\. With --again the failed items of friday run once more/,
+    );
+    expect(log()).toHaveLength(ran);
+    const again = await runCli(["retry", "friday", "--failed", "--again"], { cwd });
+    expect(again.exitCode).toBe(0);
+    expect(log().slice(ran).toSorted()).toEqual(["3", "7"]);
   });
 
   test("is refused without a word on what to retry, and for an execution that does not exist", async () => {

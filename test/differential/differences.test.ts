@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DurableContext, DurableError } from "../../src/index.ts";
 import { type Case, describeError, runOn } from "../support/differential.ts";
+import { captureLogs } from "../support/output.ts";
 import type { Run } from "../support/service.ts";
 
 const seconds = (count: number) => ({ seconds: count });
@@ -115,26 +116,6 @@ const differences: Difference[] = [
     ours: "at once",
   },
   {
-    name: "the items that have begun when the first of 10, two at once, goes on after its step",
-    why: "The official item keeps its place until its step is acknowledged; ours lends it meanwhile.",
-    make: () => async (_, context) => {
-      let begun = 0;
-      const batch = await context.map(
-        "m",
-        Array.from({ length: 10 }, (_value, index) => index),
-        async (inner: DurableContext, item) => {
-          begun++;
-          await inner.step(async () => item);
-          return begun;
-        },
-        { maxConcurrency: 2 },
-      );
-      return batch.getResults()[0];
-    },
-    official: 2,
-    ours: 10,
-  },
-  {
     name: "how often a predicate is asked about 10 items",
     why: "The official one is asked up to three times an item; ours once before the first item and once after each.",
     make: () => {
@@ -213,4 +194,48 @@ describe("the SDKs differ, on purpose, in", () => {
       expect({ official, ours }).toEqual({ official: difference.official, ours: difference.ours });
     });
   }
+});
+
+/** The messages of all lines. */
+async function messages(sdk: "official" | "ours", testCase: Case): Promise<unknown[]> {
+  const { out } = await captureLogs(() => runOn(sdk, testCase));
+  return out.map(({ message }) => message);
+}
+
+describe("a line is logged once, and by the official SDK again in each invocation, in", () => {
+  const logging: (Case & { official: unknown[]; ours: unknown[] })[] = [
+    {
+      name: "a child that is open over two waits",
+      make: () => async (_, context) => {
+        await context.runInChildContext("c", async (inner) => {
+          inner.logger.info("before");
+          await inner.wait(seconds(1));
+          inner.logger.info("between");
+          await inner.wait(seconds(1));
+          inner.logger.info("after");
+        });
+        context.logger.info("end");
+      },
+      official: ["before", "before", "between", "before", "between", "after", "end"],
+      ours: ["before", "between", "after", "end"],
+    },
+    {
+      name: "a virtual child that has ended",
+      make: () => async (_, context) => {
+        const body = async (inner: DurableContext) => {
+          inner.logger.info("virtual");
+          await inner.step("s", async ({ logger }) => logger.info("step"));
+        };
+        await context.runInChildContext("v", body, { virtualContext: true });
+        await context.wait(seconds(1));
+        context.logger.info("end");
+      },
+      official: ["virtual", "step", "virtual", "end"],
+      ours: ["virtual", "step", "end"],
+    },
+  ];
+  test.each(logging)("$name", async ({ official, ours, ...testCase }) => {
+    expect(await messages("official", testCase)).toEqual(official);
+    expect(await messages("ours", testCase)).toEqual(ours);
+  });
 });

@@ -87,38 +87,12 @@ const cases: Case[] = [
     },
   },
   {
-    name: "lines of a child that is open over a wait",
-    make: () => async (_, context) => {
-      await context.runInChildContext("c", async (inner) => {
-        inner.logger.info("before");
-        await inner.wait(seconds(1));
-        inner.logger.info("after");
-      });
-      context.logger.info("end");
-    },
-  },
-  {
     name: "lines of a child that is run again for its large result",
     make: () => async (_, context) => {
       await context.runInChildContext("c", async (inner) => {
         inner.logger.info("once");
         return "x".repeat(300_000);
       });
-      await context.wait(seconds(1));
-      context.logger.info("end");
-    },
-  },
-  {
-    name: "lines of a virtual child",
-    make: () => async (_, context) => {
-      await context.runInChildContext(
-        "v",
-        async (inner) => {
-          inner.logger.info("virtual");
-          await inner.step("s", async ({ logger }) => logger.info("step"));
-        },
-        { virtualContext: true },
-      );
       await context.wait(seconds(1));
       context.logger.info("end");
     },

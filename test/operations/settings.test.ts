@@ -203,7 +203,7 @@ test.each([
   ],
   [
     { checkpoint: { maxByte: 5 } },
-    'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged, elideStarts, maxDelayMs.',
+    'runtime.checkpoint has no setting "maxByte"; it has maxBytes, maxUpdates, maxUnacknowledged, maxUnrecordedMs, elideStarts, maxDelayMs.',
   ],
   [
     { quotas: { operation: 5 } },

@@ -43,7 +43,9 @@ class Generator {
     this.#hasDeadlines = random.chance(profile.deadlines);
     this.#payloadBytes = random.chance(profile.limits) ? random.pick([2_048, 4_096, 8_192]) : 262_144;
     this.#mayFail = random.chance(0.4);
-    this.#hasLimiter = random.chance(profile.limiters);
+    const hasLimiter = random.chance(profile.limiters);
+    // A branch that is left behind keeps what it has locked.
+    this.#hasLimiter = hasLimiter && !this.#isEarly;
   }
 
   case(seed: number): Case {

@@ -6,7 +6,7 @@ import type { Surroundings } from "./case.ts";
 import type { VirtualClock } from "./clock.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
-import type { FanOut, Node, Policy, Step } from "./program.ts";
+import { type FanOut, has, type Node, type Policy, type Step } from "./program.ts";
 import { nameOutside, type Outside } from "./service.ts";
 
 /** Where the code runs: the place in the program, as a path, and the branch around it. */
@@ -173,9 +173,11 @@ export class Interpreter {
       maxConcurrency,
       concurrency = maxConcurrency === undefined ? this.#surroundings.runtime.concurrency : undefined,
     } = node;
+    // Code beside operations keeps its place, but not when others want theirs back and nothing else goes on.
+    const isSeen = !node.items.some((nodes) => has(nodes, ({ kind }) => kind === "code"));
     const limits = {
       open: maxConcurrency ?? Number.POSITIVE_INFINITY,
-      atWork: concurrency ?? Number.POSITIVE_INFINITY,
+      atWork: (isSeen ? concurrency : undefined) ?? Number.POSITIVE_INFINITY,
     };
     const branches = new Branches(site, place.branch, limits);
     const run = async (inner: DurableContext, index: number): Promise<unknown> => {

@@ -58,7 +58,8 @@ export class Invariants {
   readonly #clock: VirtualClock;
   readonly #expectations: Expectations;
   readonly #atMostOnce = new Set<string>();
-  readonly #ended = new Set<string>();
+  /** Attempts that had ended when nothing came in between, by the number of the invocation. */
+  readonly #ended = new Map<string, number>();
   readonly #recorded = new Map<string, number>();
   readonly #due = new Map<string, { readonly dueMs: number; readonly by: Invocation; readonly isAwaited: boolean }>();
   readonly #firm = new Map<string, string>();
@@ -86,7 +87,10 @@ export class Invariants {
     this.called(by, `attempt ${name}`);
     this.runs.set(site, (this.runs.get(site) ?? 0) + 1);
     if (attempt > 1) this.retries++;
-    if (this.#ended.has(name)) this.note("attempt-again", `${name} in invocation ${by.number}`);
+    // An earlier invocation that is under way still does not know.
+    if ((this.#ended.get(name) ?? by.number) < by.number) {
+      this.note("attempt-again", `${name} in invocation ${by.number}`);
+    }
     if (atMostOnce && this.#atMostOnce.has(name)) this.note("at-most-once", `${name} in invocation ${by.number}`);
     this.#atMostOnce.add(name);
     const recorded = this.#recorded.get(site);
@@ -183,7 +187,7 @@ export class Invariants {
   /** An invocation is over. What ended and was seen in it is there for good, if nothing came in between. */
   ended(by: Invocation, isClean: boolean): void {
     if (isClean) {
-      for (const name of by.ended) this.#ended.add(name);
+      for (const name of by.ended) this.#ended.set(name, by.number);
       for (const [site, text] of by.seen) this.#firm.set(site, text);
     } else for (const item of by.settled) this.#lost.set(item, by);
   }

@@ -11,6 +11,17 @@ const parallel = (items: Node[][], config: object = {}): Node =>
 type Found = [nodes: Node[], graceMs: number, cuts: { after: number; recorded: boolean }[], looks: number];
 
 export const FOUND: Found[] = [
+  // An item whose result is made again had records left in the payload of its batch, which were read as if it had not ended.
+  [
+    [
+      map([[step(0, 0, true), step(464, 1)], [step(0, 0, true), step(0)], [step(300)]], {
+        ...{ maxConcurrency: 1, batch: 2, policy: { by: "toleratedFailurePercentage", value: 0 } },
+      }),
+    ],
+    0,
+    [],
+    Number.POSITIVE_INFINITY,
+  ],
   // A map ended early in another invocation than the one that recorded its second batch.
   [
     [

@@ -14,7 +14,7 @@ export type Node =
       readonly policy: Policy;
       /** Of maps: items that share an operation. */
       readonly batch: number | undefined;
-      /** Of batched maps: where the items come from, and what the result keeps. */
+      /** Of maps: where the items come from, and what the result keeps. */
       readonly source: "array" | "iterable" | "async iterable";
       readonly collect: "all" | "failures" | "reduced";
     };
@@ -144,8 +144,8 @@ function fanOutConfig(node: FanOut) {
 type FanOut = Extract<Node, { items: unknown }>;
 
 /** Items of a source must be the same whenever it is read, also when the steps no longer fail: their indexes are. */
-function sourceOf({ items, batch, source }: FanOut): unknown {
-  if (batch === undefined || source === "array") return [...items.keys()];
+function sourceOf({ items, source }: FanOut): unknown {
+  if (source === "array") return [...items.keys()];
   function* read() {
     yield* items.keys();
   }
@@ -155,8 +155,8 @@ function sourceOf({ items, batch, source }: FanOut): unknown {
   return source === "iterable" ? read() : readLater();
 }
 
-function batchConfig({ batch, collect }: FanOut) {
-  if (batch === undefined) return {};
+function batchConfig({ batch: items, collect }: FanOut) {
+  const batch: number | false = items ?? false;
   if (collect !== "reduced") return { batch, collect };
   return { batch, collect: { reduce: (sum: number, _: unknown, index: number) => sum + 10 ** index, initial: 0 } };
 }
@@ -210,8 +210,7 @@ export function isDeterministic(nodes: readonly Node[]): boolean {
     if (node.kind === "child") return isDeterministic(node.body);
     if (!node.items.every(isDeterministic)) return false;
     if (node.items.length <= 1) return true;
-    // An item of a batch that waits for another attempt lets others run meanwhile.
-    if (node.maxConcurrency === 1 && node.batch === undefined) return true;
+    if (node.maxConcurrency === 1) return true;
     // With a tolerance of everything no branch can cut off another one.
     return node.policy.by === "toleratedFailurePercentage" && node.policy.value >= 100;
   });

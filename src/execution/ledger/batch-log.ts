@@ -247,10 +247,10 @@ export class BatchLog {
 }
 
 /** How long after `fromMs` (epoch) records have to wait. */
-function timesOf(waiting: Iterable<Kept>, fromMs: number): [item: number, path: string, leftMs: number][] {
-  return Array.from(waiting, ({ page, path, dueMs = fromMs }) => [
-    page.index,
-    path.slice(page.path.length + 1),
-    Math.max(0, dueMs - fromMs),
-  ]);
+function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
+  return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
+    const leftMs = Math.max(0, dueMs - fromMs);
+    const within = path.slice(page.path.length + 1);
+    return leftMs < delayMs ? [page.index, within, leftMs, delayMs] : [page.index, within, leftMs];
+  });
 }

@@ -13,7 +13,7 @@ export class Kept {
   operation: Operation;
   /** When it falls due, by this machine's clock; undefined where nothing waits, or the batch itself has to wait first. */
   dueMs: number | undefined;
-  /** How long it waits in all, or did when that was last known, in milliseconds. */
+  /** How long it waits in all, in milliseconds. */
   delayMs = 0;
   /** What is left of the delay once the batch's own operation may be tried again. */
   leftMs = 0;
@@ -45,10 +45,10 @@ export class Kept {
   }
 
   /** Waits until then; without `dueMs` for so long, once the batch's own operation may be tried again. */
-  takeTime(dueMs: number | undefined, leftMs: number): void {
+  takeTime(dueMs: number | undefined, leftMs: number, delayMs = leftMs): void {
     this.dueMs = dueMs;
     this.leftMs = leftMs;
-    this.delayMs = leftMs;
+    this.delayMs = delayMs;
   }
 
   /** Characters of what it holds. */

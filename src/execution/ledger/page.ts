@@ -150,9 +150,9 @@ export class Page implements Ledger {
   }
 
   /** Takes over how long an operation inside the item has to wait, from `atMs` on (epoch) if that is given. */
-  restoreTime(path: string, leftMs: number, atMs: number | undefined): void {
+  restoreTime(path: string, leftMs: number, delayMs: number | undefined, atMs: number | undefined): void {
     const kept = this.#records?.get(`${this.path}-${path}` as OperationPath);
-    kept?.takeTime(atMs === undefined ? undefined : atMs + leftMs, leftMs);
+    kept?.takeTime(atMs === undefined ? undefined : atMs + leftMs, leftMs, delayMs);
   }
 
   /** Nothing of what is below the item is kept any more. */

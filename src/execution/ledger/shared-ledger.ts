@@ -1,4 +1,4 @@
-import type { Outcome } from "../../codec/outcomes.ts";
+import { latest, type Outcome } from "../../codec/outcomes.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
 import type { WireOperation } from "../../core/wire.ts";
 import type { Scope } from "../scope.ts";
@@ -8,7 +8,7 @@ import type { Kept } from "./kept.ts";
 import { itemPath, Page } from "./page.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 import type { SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
-import { wakeTime } from "./wake-time.ts";
+import { WaitingRecords } from "./waiting-records.ts";
 
 /** More than this of what a RETRY would carry goes to a part, which is never written again. */
 const MAX_RETRY_BYTES = 32 * 1024;
@@ -56,9 +56,7 @@ export class SharedLedger {
   readonly #dirty = new Set<Kept>();
   /** What the own operation's payload holds and no part does. */ // L2
   readonly #inOwn = new Set<Kept>();
-  /** What waits for a time; of what somebody asks for there is a timer, as soon as the time is known. */
-  readonly #waiting = new Set<Kept>();
-  readonly #armed = new Map<Kept, ArmedTimer | undefined>();
+  readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
   #unwritten = 0;
   #tooLong: ArmedTimer | undefined;
@@ -74,7 +72,8 @@ export class SharedLedger {
     this.first = options.first;
     this.count = options.count;
     const { scope, path, name, maxBytes } = options;
-    this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#isReady() });
+    this.#waiting = new WaitingRecords(this.#host.timers);
+    this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#waiting.release(Date.now()) });
     this.maxPayloadBytes = Math.max(maxBytes / 2, maxBytes - options.count - FRAME_BYTES);
   }
 
@@ -105,32 +104,22 @@ export class SharedLedger {
   /** Takes over what is recorded of the batch. @throws UnrecoverableExecutionError when that cannot be read */
   restore(record: WireOperation): void {
     for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
-      if (isOwn) for (const kept of this.#waiting) kept.takeTime(undefined, 0);
+      if (isOwn) this.#waiting.forgetTimes();
       for (let index = 0; index < Math.min(outcomes.length, this.count); index++) {
         const outcome = outcomes[index];
         if (outcome !== undefined) this.#restoreItem(index, outcome, isOwn);
       }
-      for (const [index, path, leftMs] of due) this.#pages.get(index)?.restoreTime(path, leftMs, atMs);
+      for (const [index, path, leftMs, delayMs] of due) {
+        this.#pages.get(index)?.restoreTime(path, leftMs, delayMs, atMs);
+      }
     }
-    const isPending = this.#log.state === "pending";
-    const nowMs = Date.now();
-    for (const kept of this.#waiting) {
-      kept.isCovered = isPending;
-      if (!isPending && kept.dueMs === undefined) kept.dueMs = nowMs + kept.leftMs;
-    }
-    if (!this.isClosed) this.#completeDue(this.#waiting, nowMs);
-  }
-
-  /** The time of what is due is over; whether there was anything. */
-  #completeDue(waiting: Iterable<Kept>, nowMs: number): boolean {
-    const due = Array.from(waiting).filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs);
-    for (const kept of due) kept.page.completeTimer(kept);
-    return due.length > 0;
+    if (this.#log.state === "pending") this.#waiting.cover();
+    else if (!this.isClosed) this.#waiting.release(Date.now());
   }
 
   #restoreItem(index: number, outcome: Outcome, isOwn: boolean): void {
     const { mark, records } = outcome;
-    this.#outcomes[index] = outcome;
+    this.#outcomes[index] = latest(this.#outcomes[index], outcome);
     const payloadOf = (value: unknown) => this.roundTrip(value).payload;
     if (records === undefined) {
       this.#pages.get(index)?.clear();
@@ -209,7 +198,7 @@ export class SharedLedger {
     const { timers, settings } = this.#host;
     this.#tooLong ??= timers.at(Date.now() + settings.checkpoint.maxUnrecordedMs, () => {
       this.#tooLong = undefined;
-      if (this.#unwritten > 0 && this.#armed.size > 0) this.writePart();
+      if (this.#unwritten > 0 && this.#waiting.isAskedFor) this.writePart();
     });
   }
 
@@ -220,39 +209,15 @@ export class SharedLedger {
   }
 
   beginsToWait(kept: Kept): void {
-    this.#waiting.add(kept);
+    if (!this.isClosed) this.#waiting.add(kept);
   }
 
   stopsWaiting(kept: Kept): void {
-    if (!this.#waiting.delete(kept)) return;
-    this.#disarm(kept);
+    this.#waiting.delete(kept);
   }
 
   arm(kept: Kept): ArmedTimer {
-    if (this.#waiting.has(kept) && !this.isClosed) this.#armed.set(kept, this.#timerOf(kept));
-    return { cancel: () => this.#disarm(kept) };
-  }
-
-  #disarm(kept: Kept): void {
-    this.#armed.get(kept)?.cancel();
-    this.#armed.delete(kept);
-  }
-
-  #timerOf(kept: Kept): ArmedTimer | undefined {
-    if (kept.dueMs === undefined) return undefined;
-    return this.#host.timers.at(kept.dueMs, () => kept.page.completeTimer(kept));
-  }
-
-  /** The own operation may be written again: from now on the time of what it held back passes. */
-  #isReady(): void {
-    const nowMs = Date.now();
-    for (const kept of this.#waiting) {
-      kept.isCovered = false;
-      if (kept.dueMs !== undefined) continue;
-      kept.dueMs = nowMs + kept.leftMs;
-      if (this.#armed.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
-    }
-    this.#completeDue(this.#armed.keys(), nowMs);
+    return this.#waiting.arm(kept);
   }
 
   /** Calls back in this turn of the event loop, or in the next one if this one lasts too long. */
@@ -305,9 +270,10 @@ export class SharedLedger {
     return this.#securing;
   }
 
-  /** Writes what has changed to a part. */
+  /** Writes what has changed to a part, if anything has. */
   writePart(recorded?: () => void): void {
     const entries = [...this.#dirty];
+    if (entries.length === 0 || this.#log.isLeft) return;
     this.#log.append(entries, recorded);
     this.#isWritten(entries);
   }
@@ -319,17 +285,16 @@ export class SharedLedger {
       return false;
     }
     const nowMs = Date.now();
-    if (this.#completeDue(this.#armed.keys(), nowMs)) return true;
-    const waiting = [...this.#armed.keys()].filter(({ dueMs }) => dueMs !== undefined);
+    if (this.#waiting.completeDue(nowMs)) return true;
     const isDirty = this.#dirty.size > 0;
     if (this.#log.state === "pending") {
       if (isDirty) this.writePart();
-      const uncovered = waiting.filter(({ isCovered, dueMs = 0 }) => !isCovered && dueMs < this.#log.wakesMs);
-      const continues = uncovered.length > 0 && this.#host.continueAt(wakeTime(uncovered, nowMs));
+      const wakeMs = this.#waiting.wakeMs(nowMs, this.#log.wakesMs);
+      const continues = wakeMs !== undefined && this.#host.continueAt(wakeMs);
       return isDirty || continues;
     }
-    if (isLeft && isDirty) this.#retry(nowMs, nowMs);
-    else if (waiting.length > 0) this.#retry(wakeTime(waiting, nowMs), nowMs);
+    const wakeMs = isLeft && isDirty ? nowMs : this.#waiting.wakeMs(nowMs);
+    if (wakeMs !== undefined) this.#retry(wakeMs, nowMs);
     else if (isDirty) this.writePart();
     else return false;
     return true;
@@ -340,7 +305,8 @@ export class SharedLedger {
     const readyMs = nowMs + delaySeconds * 1_000;
     for (const kept of this.#inOwn) this.#rewritten += kept.size;
     if (this.#rewritten > MAX_REWRITTEN) this.#moveToParts(({ waits }) => !waits);
-    const payloadNow = () => this.#log.payload([...this.#inOwn, ...this.#dirty], [], { kept: this.#waiting, readyMs });
+    const payloadNow = () =>
+      this.#log.payload([...this.#inOwn, ...this.#dirty], [], { kept: this.#waiting.all, readyMs });
     let payload = payloadNow();
     for (const moves of [({ waits }: Kept) => !waits, () => true]) {
       if (payload.length <= MAX_RETRY_BYTES && this.#log.fits(payload)) break;
@@ -348,7 +314,7 @@ export class SharedLedger {
       payload = payloadNow();
     }
     const ends = this.#isWritten([...this.#dirty], this.#inOwn);
-    for (const kept of this.#waiting) kept.isCovered = true;
+    this.#waiting.cover();
     this.#log.retry(payload, delaySeconds, ends);
   }
 
@@ -401,8 +367,6 @@ export class SharedLedger {
     this.#all.remove(this);
     this.#log.end();
     this.#tooLong?.cancel();
-    for (const timer of this.#armed.values()) timer?.cancel();
-    this.#armed.clear();
     this.#waiting.clear();
     this.#dirty.clear();
     this.#inOwn.clear();

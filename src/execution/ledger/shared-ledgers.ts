@@ -96,6 +96,11 @@ export class SharedLedgers {
     return first;
   }
 
+  /** Writes all that is not recorded, and lets what runs go on. */
+  writeAll(): void {
+    for (const ledger of this.#open) ledger.writePart();
+  }
+
   /** Writes all that is not recorded; whether that was anything. `isLeft`: work is left for the next invocation. */
   flush(isLeft: boolean): boolean {
     let wrote = false;

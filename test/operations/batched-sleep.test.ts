@@ -1,0 +1,231 @@
+import pLimit from "p-limit";
+import { describe, expect, test } from "vitest";
+import type { DurableContext } from "../../src/index.ts";
+import { type LocalEngine, VirtualClock } from "../../src/testing.ts";
+import { BATCHINGS, indexes, later, noise, Runs } from "../support/batching.ts";
+import { type Run, runOurs } from "../support/service.ts";
+
+/** A step that fails at first so often, and counts its attempts. */
+const flaky = (context: DurableContext, failures: number, runs: Runs, what: string, seconds = 1) =>
+  context.step(async ({ attempt }) => {
+    runs.note(`${what} attempt ${attempt}`);
+    if (attempt <= failures) throw new Error("not yet");
+    return what;
+  }, later(seconds));
+
+describe("more items than places, each of which is tried again,", () => {
+  test.each(BATCHINGS)("end as without batches in %s, and no attempt runs twice", async (_, config) => {
+    const runs = new Runs();
+    const run = await runOurs(async (_input, context) => {
+      const map = await context.map("m", indexes(7), (item, n) => flaky(item, 1 + (n % 2), runs, `${n}`), config);
+      await context.wait({ seconds: 1 });
+      return map.getResults();
+    });
+    expect(run.result).toEqual(indexes(7).map(String));
+    expect(new Set(Object.values(runs.all))).toEqual(new Set([1]));
+  });
+
+  test("a thousand of them in batches of a hundred, ten at once", async () => {
+    const runs = new Runs();
+    const run = await runOurs(async (_, context) => {
+      const body = (item: DurableContext, n: number) => flaky(item, n % 10 === 0 ? 1 : 0, runs, `${n}`);
+      return (await context.map("m", indexes(1_000), body, { batch: 100, maxConcurrency: 10 })).successCount;
+    });
+    expect(run.result).toBe(1_000);
+    expect(new Set(Object.values(runs.all))).toEqual(new Set([1]));
+  });
+});
+
+describe("a batch is no barrier between its items:", () => {
+  const pauses: Record<string, (context: DurableContext, runs: Runs, n: number) => PromiseLike<unknown>> = {
+    "a retried step": (context, runs, n) => flaky(context, 1, runs, `${n}`),
+    "a wait": (context) => context.wait({ seconds: 1 }),
+    "a child context with a retried step": (context, runs, n) =>
+      context.runInChildContext((child) => flaky(child, 1, runs, `${n}`)),
+    "a map with waits": (context) => context.map([1, 2], (inner) => Promise.resolve(inner.wait({ seconds: 1 }))),
+  };
+
+  test.each(Object.keys(pauses))("one after the other by a limiter of theirs, each with %s", async (name) => {
+    const runs = new Runs();
+    const run = await runOurs(async (_, context) => {
+      const one = pLimit(1);
+      const body = (item: DurableContext, n: number) => one(async () => void (await pauses[name]?.(item, runs, n)));
+      return (await context.map(indexes(4), body, { batch: 10 })).successCount;
+    });
+    expect(run.result).toBe(4);
+  });
+
+  test.each(Object.keys(pauses))("one awaits what its neighbour resolves behind %s", async (name) => {
+    const runs = new Runs();
+    const run = await runOurs(async (_, context) => {
+      let open = (_: unknown): void => {};
+      const gate = new Promise((resolve) => {
+        open = resolve;
+      });
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 1) return gate;
+        await pauses[name]?.(item, runs, n);
+        open("opened");
+        return "opens";
+      };
+      return (await context.map(indexes(2), body, { batch: 10 })).getResults();
+    });
+    expect(run.result).toEqual(["opens", "opened"]);
+  });
+
+  test.each(["an item", "a child context of an item"])(
+    "a retry in %s goes on in process after its delay, while a neighbour is at work",
+    async (where) => {
+      const runs = new Runs();
+      const run = await runOurs(async (_, context) => {
+        let open = (_: unknown): void => {};
+        const gate = new Promise((resolve) => {
+          open = resolve;
+        });
+        const body = async (item: DurableContext, n: number) => {
+          // Works until the other one has been tried again.
+          if (n === 1) return item.step("busy", async () => void (await gate));
+          const retried = (inner: DurableContext) => flaky(inner, 1, runs, "retried").then(open);
+          return where === "an item" ? retried(item) : item.runInChildContext(retried);
+        };
+        return (await context.map(indexes(2), body, { batch: 2 })).successCount;
+      });
+      expect(run.result).toBe(2);
+      expect(run.invocations).toHaveLength(1);
+      expect(runs.of("retried attempt 2")).toBe(1);
+    },
+    10_000,
+  );
+});
+
+describe("an invocation suspends at once when the items of a batch await", () => {
+  const begun: Record<string, (context: DurableContext, engine: () => LocalEngine) => PromiseLike<unknown>> = {
+    "a wait begun before the map": (context) => context.wait("t", { minutes: 5 }),
+    "a retried step begun before the map": (context) => flaky(context, 1, new Runs(), "t", 300),
+    "a child context begun before the map": (context) =>
+      context.runInChildContext(async (child) => void (await child.wait({ minutes: 5 }))),
+    "a callback begun before the map": async (context, engine) => {
+      const [promise, id] = await context.createCallback("c", { timeout: { minutes: 5 } });
+      await context.step(async () => engine().holdCallback(id)());
+      return promise.catch(() => "timed out");
+    },
+  };
+
+  test.each(Object.keys(begun))("%s", async (name) => {
+    let engine: LocalEngine | undefined;
+    const run = await runOurs(
+      async (_, context) => {
+        const promise = Promise.resolve(begun[name]?.(context, () => engine as LocalEngine));
+        const body = async (_item: DurableContext, n: number) => {
+          await promise;
+          return n;
+        };
+        return (await context.map(indexes(3), body, { batch: 3 })).getResults();
+      },
+      {
+        onEngine: (found) => {
+          engine = found;
+        },
+      },
+    );
+    expect(run.result).toEqual([0, 1, 2]);
+    expect(run.invocations[0]?.output?.Status).toBe("PENDING");
+    // What awaits something of somebody else makes its batch wake for nothing.
+    expect(run.updates.filter(({ Action, SubType }) => Action === "RETRY" && SubType === "MapBatch")).toEqual([]);
+  });
+});
+
+/** Operations in all, each RETRY counted as one more, and bytes of payloads. */
+function costOf({ updates }: Run) {
+  const operations = new Set(updates.filter(({ Type }) => Type !== "EXECUTION").map(({ Id }) => Id)).size;
+  const retries = updates.filter(({ Action }) => Action === "RETRY").length;
+  const bytes = updates.reduce((sum, { Payload = "" }) => sum + Buffer.byteLength(Payload), 0);
+  return { operations: operations + retries, bytes };
+}
+
+describe("a sleeping batch", () => {
+  /** When each item's second attempt began, in virtual milliseconds after the first ones. */
+  async function wakes(delays: readonly number[], batch: number) {
+    const clock = new VirtualClock();
+    const startMs = clock.now();
+    const woke: number[] = [];
+    const run = await runOurs(
+      async (_, context) => {
+        const body = (item: DurableContext, seconds: number, index: number) =>
+          item.step(async ({ attempt }) => {
+            if (attempt === 1) throw new Error("not yet");
+            woke[index] = clock.now() - startMs;
+          }, later(seconds));
+        return (await context.map([...delays], body, { batch })).successCount;
+      },
+      { engine: { clock } },
+    );
+    expect(run.result).toBe(delays.length);
+    return { woke, run };
+  }
+
+  test.each([
+    [[10, 11, 12, 13, 14, 60, 61, 64, 66, 600, 604, 606], 20],
+    [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 10],
+    [[3_600, 60, 1, 86_400], 4],
+    [[40, 41, 42, 43, 44, 45, 46, 47, 48], 3],
+  ])(
+    "with items due after %j seconds wakes each in time: a quarter of its delay late at most, and 5 s",
+    async (delays, batch) => {
+      const { woke } = await wakes(delays, batch);
+      for (const [index, seconds] of delays.entries()) {
+        const ms = woke[index] ?? 0;
+        // The service counts whole seconds.
+        expect([seconds, ms >= seconds * 1_000 - 1_000]).toEqual([seconds, true]);
+        expect([seconds, ms <= (seconds + Math.min(5, seconds / 4)) * 1_000 + 1_000]).toEqual([seconds, true]);
+      }
+    },
+  );
+
+  test("wakes once for all that is due about the same time", async () => {
+    const { run } = await wakes([60, 61, 62, 63, 64, 65], 10);
+    expect(run.invocations).toHaveLength(2);
+  });
+
+  test.each(["json", "compact"] as const)(
+    "of 100 items that keep 4 kB each and fall due at 100 different seconds takes 45 operations and 2 MB at most (%s)",
+    async (codec) => {
+      const runs = new Runs();
+      const run = await runOurs(
+        async (_, context) => {
+          const body = async (item: DurableContext, n: number) => {
+            const kept = await item.step("keep", async () => {
+              runs.note(`keep ${n}`);
+              return noise(4_000, n);
+            });
+            await flaky(item, 1, runs, `${n}`, n + 1);
+            return kept.length;
+          };
+          return (await context.map("m", indexes(100), body, { batch: 100 })).successCount;
+        },
+        { runtime: { codec } },
+      );
+      expect(run.result).toBe(100);
+      expect(new Set(Object.values(runs.all))).toEqual(new Set([1]));
+      const { operations, bytes } = costOf(run);
+      expect(operations).toBeLessThanOrEqual(45);
+      expect(bytes).toBeLessThanOrEqual(2_000_000);
+    },
+  );
+
+  test("that one item makes poll for a day does not write its ended items again and again", async () => {
+    const run = await runOurs(async (_, context) => {
+      const body = async (item: DurableContext, n: number) => {
+        if (n > 0) return noise(2_000, n);
+        return item.waitForCondition(async (state) => state + 1, {
+          initialState: 0,
+          waitStrategy: (state) =>
+            state < 200 ? { shouldContinue: true, delay: { minutes: 7 } } : { shouldContinue: false },
+        });
+      };
+      return (await context.map("m", indexes(100), body, { batch: 100 })).getResults()[0];
+    });
+    expect(run.result).toBe(200);
+    expect(costOf(run).bytes).toBeLessThan(500_000);
+  });
+});
