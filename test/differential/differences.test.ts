@@ -260,6 +260,17 @@ const differences: Difference[] = [
     official: { count: 100 },
     ours: { count: 1 },
   },
+  {
+    name: "an error of a map that has a serdes",
+    why: "The official error comes back as what JSON leaves of it; ours has its class and message.",
+    make: (sdk) => async (_, context) => {
+      const fail = () => Promise.reject(new RangeError("none left"));
+      const batch = await context.map([1], fail, { serdes: sdk.defaultSerdes });
+      return batch.getErrors().map((error) => [error instanceof sdk.ChildContextError, error.message]);
+    },
+    official: [[false, ""]],
+    ours: [[true, "none left"]],
+  },
 ];
 
 /** Resolves with the outcome, or with `HANGS` when a clock that is far ahead of every delay here has run out. */
