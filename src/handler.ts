@@ -3,15 +3,11 @@ import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient 
 import { DurableExecutionApiClient, prepareSharedClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
 import { makeContext } from "./context.ts";
-import {
-  DurableError,
-  isDurableExecutionClientError,
-  toErrorObject,
-  UnrecoverableInvocationError,
-} from "./core/errors.ts";
+import { DurableError, isDurableExecutionClientError, UnrecoverableInvocationError } from "./core/errors.ts";
 import { type OperationPath, operationId } from "./core/ids.ts";
 import type { LambdaContext } from "./core/lambda-context.ts";
 import { MAX_RESPONSE_BYTES } from "./core/limits.ts";
+import { toRecordedError } from "./core/recorded-error.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
 import { logVerbose } from "./core/verbose.ts";
 import {
@@ -333,5 +329,5 @@ async function succeed(execution: Execution, result: unknown): Promise<Invocatio
 }
 
 function failed(error: unknown): DurableExecutionInvocationOutput {
-  return { Status: InvocationStatus.FAILED, Error: toErrorObject(error) };
+  return { Status: InvocationStatus.FAILED, Error: toRecordedError(error, MAX_RESPONSE_BYTES) };
 }

@@ -1,9 +1,11 @@
 /**
  * Why a value cannot be written, naming the member: `result.rows[3].id is a BigInt`. Undefined where nothing in it is known
- * to be the reason.
+ * to be the reason. Throws what a `toJSON` or a getter in it throws.
+ * @param what the value is: `result`
+ * @param keepsTypes the codec takes BigInts, and does not ask for `toJSON`
  */
-export function describeUnwritable(value: unknown, keepsTypes: boolean): string | undefined {
-  return find(value, "result", new Map(), keepsTypes);
+export function describeUnwritable(what: string, value: unknown, keepsTypes: boolean): string | undefined {
+  return find(value, what, new Map(), keepsTypes);
 }
 
 /** `around` has the objects that the value is in, with their places. */

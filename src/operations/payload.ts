@@ -34,7 +34,11 @@ export function encodeResult(
   try {
     return operation.ledger.roundTrip(value, packFromBytes);
   } catch (error) {
-    throw unwritable(operation, "result", value, error);
+    const found = whyUnwritable("result", value, operation.execution.codec.name === "typed");
+    const advice = found?.endsWith("BigInt")
+      ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
+      : "Return what can be written as JSON.";
+    throw unwritable(operation, "result", `${found ?? (error as Error)?.message}. ${advice}`, error);
   }
 }
 
@@ -76,9 +80,9 @@ export async function serializeWith(
   try {
     return await serdes.serialize(value, serdesContext(owner));
   } catch (error) {
-    if (error instanceof TypeError && describeUnwritable(value, false) !== undefined) {
-      throw unwritable(owner, what, value, error);
-    }
+    const found = error instanceof TypeError ? whyUnwritable(what, value, false) : undefined;
+    if (found !== undefined)
+      throw unwritable(owner, what, `${found}. The serdes writes JSON: give it text instead.`, error);
     return serdesFailed(owner, "Serialization", error);
   }
 }
@@ -109,23 +113,19 @@ function serdesFailed(operation: PayloadOwner, action: string, error: unknown): 
   return park();
 }
 
-/** The error of an operation whose result no codec, or not this one, can write. */
-function unwritable(operation: ClaimedOperation, what: string, value: unknown, cause: unknown): DurableError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  let found: string | undefined;
+function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): string | undefined {
   try {
-    found = describeUnwritable(value, operation.execution.codec.name === "typed");
+    return describeUnwritable(what, value, keepsTypes);
   } catch {
-    // A getter or a toJSON of its own: then what that threw is the reason.
+    // What a getter or a toJSON threw was the reason.
+    return undefined;
   }
-  const advice = found?.endsWith("BigInt")
-    ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
-    : "Return what can be written as JSON.";
-  const error = new DurableError(
-    "ERR_PAYLOAD_UNWRITABLE",
-    `The ${what} of ${labelOf(operation)} cannot be stored: ${found?.replace(/^result/, what) ?? reason}. ${advice}`,
-    { cause },
-  );
+}
+
+/** The error of an operation whose result, or input, nothing will write. */
+function unwritable(operation: ClaimedOperation, what: string, why: string, cause: unknown): DurableError {
+  const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${why}`;
+  const error = new DurableError("ERR_PAYLOAD_UNWRITABLE", message, { cause });
   error.name = "PayloadUnwritableError";
   return error;
 }

@@ -271,6 +271,24 @@ const differences: Difference[] = [
     official: [[false, ""]],
     ours: [[true, "none left"]],
   },
+  {
+    name: "an invoke with an input over 256 KiB",
+    why: "The service refuses it, which ends the execution; ours fails the invoke with an error that can be caught.",
+    make: () => async (_, context) =>
+      context
+        .invoke<string, unknown>("i", "target", "x".repeat(300_000))
+        .catch((error: Error) => [error.name, (error.cause as Error).name]),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: ["InvokeError", "PayloadTooLargeError"],
+  },
+  {
+    name: "the invocations of a handler whose own error is larger than a response",
+    why: "The official answer is refused, and the service tries again and again; ours is cut.",
+    make: () => () => Promise.reject(new Error("x".repeat(7_000_000))),
+    look: ({ invocations }) => invocations.length,
+    official: 5,
+    ours: 1,
+  },
 ];
 
 /** Resolves with the outcome, or with `HANGS` when a clock that is far ahead of every delay here has run out. */

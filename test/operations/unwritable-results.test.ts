@@ -22,7 +22,7 @@ interface Described {
 }
 
 /** Ways to come to a result, by what a message calls them. */
-const operations: readonly [string, (context: DurableContext, make: () => unknown) => Promise<unknown>][] = [
+const operations: readonly [string, (context: DurableContext, make: () => unknown) => Promise<unknown>, string?][] = [
   ['Step "it"', (context, make) => context.step("it", async () => make())],
   ['RunInChildContext "it"', (context, make) => context.runInChildContext("it", async () => make())],
   [
@@ -37,7 +37,11 @@ const operations: readonly [string, (context: DurableContext, make: () => unknow
         waitStrategy: () => ({ shouldContinue: false }),
       }),
   ],
-  ['Step "it"', (context, make) => context.step("it", async () => make(), { serdes: defaultSerdes })],
+  [
+    'Step "it"',
+    (context, make) => context.step("it", async () => make(), { serdes: defaultSerdes }),
+    "give it text instead",
+  ],
 ];
 
 /** Around an operation: directly, in an item, in an item that shares an operation, in a child. */
@@ -54,10 +58,10 @@ const places: readonly [
 
 describe.each(places)("a result that JSON refuses, %s,", (_place, inside) => {
   test.each(
-    operations.flatMap(([label, run]) =>
-      values.map(([name, make, what, path]) => ({ label, run, name, make, what, path })),
+    operations.flatMap(([label, run, advice]) =>
+      values.map(([name, make, what, path]) => ({ label, run, name, make, what, path, advice })),
     ),
-  )("fails its operation once: $label with $name", async ({ label, run, make, what, path }) => {
+  )("fails its operation once: $label with $name", async ({ label, run, make, what, path, advice }) => {
     let runs = 0;
     const handler = async (_: unknown, context: DurableContext) =>
       inside(context, async (inner) => {
@@ -78,7 +82,7 @@ describe.each(places)("a result that JSON refuses, %s,", (_place, inside) => {
     expect(cause.name).toBe("PayloadUnwritableError");
     expect(cause.message).toContain(`The result of ${label}`);
     expect(cause.message).toContain(` cannot be stored: ${path} ${what}.`);
-    if (what.includes("BigInt")) expect(cause.message).toContain('`runtime.codec` to "typed"');
+    if (what.includes("BigInt")) expect(cause.message).toContain(advice ?? '`runtime.codec` to "typed"');
     const replayed = await replay(handler, executed);
     expect(replayed.output).toMatchObject({ Status: "SUCCEEDED", Result: JSON.stringify(executed.result) });
     expect(replayed.requests).toEqual([]);
