@@ -289,6 +289,21 @@ const differences: Difference[] = [
     official: 5,
     ours: 1,
   },
+  {
+    name: "the name of a step that the service refuses",
+    why: "The service refuses the official update, which ends the execution; ours has a name that is taken.",
+    make: () => async (_, context) => context.step("José", async () => 1),
+    look: ({ outcome, updates }) => [outcome.status, updates[0]?.Name],
+    official: ["FAILED", "José"],
+    ours: ["SUCCEEDED", "Jos?"],
+  },
+  {
+    name: "an empty name",
+    why: "The service refuses it, which ends the official execution; for ours it is no name.",
+    make: () => async (_, context) => context.step("", async () => 1),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: 1,
+  },
 ];
 
 /** Resolves with the outcome, or with `HANGS` when a clock that is far ahead of every delay here has run out. */

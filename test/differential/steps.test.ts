@@ -90,10 +90,6 @@ const cases: Case[] = [
     },
   },
   {
-    name: "an empty name",
-    make: () => async (_, context) => context.step("", async () => 1),
-  },
-  {
     name: "a synchronous step",
     make: () => async (_, context) => context.step("s", (() => 5) as never),
   },
