@@ -78,6 +78,26 @@ test("the runtime never imports the pool: only users of the sub-path load it", (
   expect(users.filter((file) => importsOf(file).some((target) => layerOf(target) === "workers"))).toEqual([]);
 });
 
+/** Who makes ledgers, and reads back what shared ones have kept; all others take the ledger that their scope has. */
+const MAY_NAME_LEDGERS = ["execution/execution.ts", "operations/item-groups.ts", "operations/recorded-items.ts"];
+
+test("no file asks which ledger it has", () => {
+  const others = files.filter((file) => !file.startsWith("execution/ledger/"));
+  const port = "execution/ledger/ledger.ts";
+  const naming = others.filter((file) =>
+    importsOf(file).some((target) => target.startsWith("execution/ledger/") && target !== port),
+  );
+  expect(naming.filter((file) => !MAY_NAME_LEDGERS.includes(file))).toEqual([]);
+  const asking = others.filter((file) => {
+    const source = readFileSync(join(root, file), "utf8");
+    if (/instanceof (?:\w*Ledger|Page)\b/.test(source)) return true;
+    const compared =
+      /\b(?:ledger|outside|around)\s*[!=]==(?!\s*(?:undefined|null)\b)|[!=]==\s*(?:\w+\.)*(?:ledger|outside)\b(?!\.)/;
+    return compared.test(source);
+  });
+  expect(asking).toEqual([]);
+});
+
 test("no imports go in a circle", () => {
   const done = new Set<string>();
   const cycles: string[] = [];

@@ -97,6 +97,8 @@ function checked(stored: StoredBatch): StoredBatch | undefined {
   }
   if (!errors.every((error) => typeof error === "object" && error !== null)) return undefined;
   if (!due.every(isDue)) return undefined;
+  const { parts = 0, atMs = 0 } = stored;
+  if (!Number.isInteger(parts) || parts < 0 || !Number.isFinite(atMs)) return undefined;
   return stored;
 }
 
@@ -108,9 +110,13 @@ const STATUSES: readonly unknown[] = [
   "READY",
 ] satisfies StoredRecord["status"][];
 
+const TYPES: readonly unknown[] = ["STEP", "CONTEXT", "WAIT"];
+
 function isRecord(value: unknown): value is StoredRecord {
   if (typeof value !== "object" || value === null) return false;
-  const { path, status, attempts = 0, text = "", error = {} } = value as Partial<StoredRecord>;
+  const { path, type = "STEP", subType = "", name = "", ...rest } = value as Partial<StoredRecord>;
+  const { status, attempts = 0, text = "", error = {} } = rest;
+  if (!TYPES.includes(type) || typeof subType !== "string" || typeof name !== "string") return false;
   if (typeof path !== "string" || !/^\d+(-\d+)*$/.test(path) || !STATUSES.includes(status)) return false;
   return Number.isInteger(attempts) && typeof text === "string" && typeof error === "object" && error !== null;
 }

@@ -46,11 +46,9 @@ export interface RuntimeOptions {
     /** Updates in one checkpoint request, 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
     maxUpdates?: number;
     /**
-     * Updates of finished work that may be on their way while further work starts: what would run again after a
-     * crash. Up to so many, a branch of a `map` or `parallel` that only waits for the acknowledgement of a step lends
-     * its place to the next one: `maxConcurrency` (from 2 to below `maxUpdates`) then limits the branches whose code runs, and more may be
-     * open. With 0 a branch keeps its place from its start to its end, as in the official SDK. Of batches at least two.
-     * 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     * Items of batches that have ended and are not recorded: what runs again after a crash, beside the items under way.
+     * No further item begins while they are so many. With 0 each one is recorded before the next begins. 0 to 100,000.
+     * Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
     /**

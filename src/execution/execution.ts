@@ -29,9 +29,6 @@ const RESERVE_SHARE = 0.1;
 /** Signals are aborted so long before the platform cuts the invocation off: time to let go and to record what is there. */
 const DEADLINE_RESERVE_MS = 2_000;
 
-/** The service counts delays in whole seconds, from one on. */
-const MIN_CONTINUATION_MS = 1_000;
-
 /** What the history calls the wait that brings the next invocation about. */
 const CONTINUATION = "continued in the next invocation";
 
@@ -261,12 +258,12 @@ export class Execution {
    */
   #continueAt(dueMs: number): boolean {
     const nowMs = Date.now();
-    // No wait is over earlier.
-    const wakesMs = Math.max(dueMs, nowMs + MIN_CONTINUATION_MS);
+    const delaySeconds = Math.max(1, Math.ceil((dueMs - nowMs) / 1_000));
+    // A further wait would not be over earlier than this.
+    const wakesMs = nowMs + delaySeconds * 1_000;
     const isSeenTo = Math.min(this.batches.wakesMs, this.#continuesMs) <= wakesMs;
     if (isSeenTo || this.state.continuesBy(CONTINUATION, wakesMs)) return false;
-    const delaySeconds = Math.ceil((wakesMs - nowMs) / 1_000);
-    this.#continuesMs = nowMs + delaySeconds * 1_000;
+    this.#continuesMs = wakesMs;
     const id = operationId(`deadline ${process.getBuiltinModule("node:crypto").randomUUID()}` as OperationPath);
     const kind = { Id: id, Type: "WAIT", SubType: "Wait", Action: "START", Name: CONTINUATION } as const;
     this.state.watch(id, ({ Status: status }) => {

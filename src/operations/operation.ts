@@ -90,7 +90,8 @@ export function claim(
   const around = place?.ledger ?? scope.ledger;
   const ledger = kind.isAddressed ? around.outside : around;
   const key = ledger.key(path);
-  const record = ledger.take(key) ?? otherRecord(around, ledger, path);
+  // A record where an operation of another kind would have kept it tells that the code has changed.
+  const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
   // One that was recorded in another form goes on as it is recorded.
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
   if (record === undefined) {
@@ -128,11 +129,6 @@ function nameFor(execution: Execution, given: string | undefined): string | unde
     );
   }
   return name;
-}
-
-/** A record where an operation of another kind would have kept it: then the code has changed. */
-function otherRecord(around: Ledger, ledger: Ledger, path: OperationPath): WireOperation | undefined {
-  return around === ledger ? undefined : around.peek(around.key(path));
 }
 
 /** The operation at `next` is not recorded: a context that replays goes live, unless the first one inside it is. */

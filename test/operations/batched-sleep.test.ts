@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { DurableContext } from "../../src/index.ts";
 import { type LocalEngine, VirtualClock } from "../../src/testing.ts";
 import { BATCHINGS, indexes, later, noise, Runs } from "../support/batching.ts";
+import { pause } from "../support/gauge.ts";
 import { type Run, runOurs } from "../support/service.ts";
 
 /** A step that fails at first so often, and counts its attempts. */
@@ -212,6 +213,33 @@ describe("a sleeping batch", () => {
       expect(bytes).toBeLessThanOrEqual(2_000_000);
     },
   );
+
+  test("asks once to be woken earlier, for an item that begins to wait while the batch is being put to sleep", async () => {
+    let open = (_: unknown): void => {};
+    const asleep = new Promise((resolve) => {
+      open = resolve;
+    });
+    const run = await runOurs(
+      async (_, context) => {
+        const body = async (item: DurableContext, n: number) => {
+          if (n === 0) return item.wait({ seconds: 20 });
+          await asleep;
+          return item.wait({ seconds: 3 });
+        };
+        return (await context.map("m", indexes(2), body, { batch: 2 })).successCount;
+      },
+      {
+        onCheckpoint: async ({ forward, params }) => {
+          if (params.Updates?.some(({ Action }) => Action === "RETRY")) open(undefined);
+          await pause(20);
+          return forward();
+        },
+      },
+    );
+    expect(run.result).toBe(2);
+    const waits = run.updates.filter(({ Type }) => Type === "WAIT");
+    expect(waits.map(({ WaitOptions }) => WaitOptions?.WaitSeconds)).toEqual([3]);
+  });
 
   test("that one item makes poll for a day does not write its ended items again and again", async () => {
     const run = await runOurs(async (_, context) => {

@@ -145,9 +145,9 @@ describe("concurrency bounds branches at work:", () => {
     "%s (%j, %j), %s",
     async (_what, bound, runtime, _form, config) => {
       const work: Work = async (item, _n, _engine, atWork) => {
-        await atWork.during(() => pause(1));
+        await item.step(() => atWork.during(() => pause(1)));
         await item.wait({ seconds: 1 });
-        await atWork.during(() => pause(1));
+        await item.step(() => atWork.during(() => pause(1)));
         await item.step(() => atWork.during(() => pause(1)));
       };
       const { most, mostAtWork } = await gauged(8, { ...config, ...bound }, work, runtime);
@@ -159,9 +159,9 @@ describe("concurrency bounds branches at work:", () => {
 
   test.each(forms)("beside maxConcurrency, %s: two at work of four that are open", async (_form, config) => {
     const work: Work = async (item, _n, _engine, atWork) => {
-      await atWork.during(() => pause(1));
+      await item.step(() => atWork.during(() => pause(1)));
       await item.wait({ seconds: 1 });
-      await atWork.during(() => pause(1));
+      await item.step(() => atWork.during(() => pause(1)));
     };
     const { most, mostAtWork } = await gauged(12, { ...config, maxConcurrency: 4, concurrency: 2 }, work);
     expect(most).toBe(4);
@@ -189,9 +189,9 @@ describe("concurrency bounds branches at work:", () => {
   ])("a branch whose own map waited has its place before its code goes on, %s", async (_form, batch) => {
     const config = batch === undefined ? {} : { batch };
     const work: Work = async (item, _n, _engine, atWork) => {
-      await atWork.during(() => pause(1));
+      await item.step(() => atWork.during(() => pause(1)));
       await item.map([1, 2, 3], (inner) => Promise.resolve(inner.wait({ seconds: 1 })), config);
-      await atWork.during(() => pause(3));
+      await item.step(() => atWork.during(() => pause(3)));
       await item.step(() => atWork.during(() => pause(1)));
     };
     const { mostAtWork } = await gauged(6, config, work, { concurrency: 2 });

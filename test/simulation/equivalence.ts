@@ -71,7 +71,7 @@ class SomeOutcomes {
     const outcome = JSON.stringify(run.result);
     while (!this.#known.has(outcome)) {
       if (this.#tried >= ORDERS) {
-        return [{ kind: "wrong-result", detail: `no order without batches gives ${outcome?.slice(0, 200)}` }];
+        return [{ kind: "unseen-outcome", detail: `no order that was tried gives ${outcome?.slice(0, 200)}` }];
       }
       const latencyMs = SPREADS[this.#tried % SPREADS.length] as (typeof SPREADS)[number];
       const surroundings = { ...this.#given.surroundings, latencyMs, seed: ++this.#tried };

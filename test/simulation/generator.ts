@@ -260,6 +260,8 @@ class Generator {
   /** What is passed on in memory is lost when an invocation ends: only where that cannot come in between. */
   #mayGate(node: FanOut, spot: Spot): boolean {
     if (this.#hasFaults || this.#hasDeadlines || this.#isEarly || this.#mayFail) return false;
+    // A result that is made again does not open a gate whose item needs no second run.
+    if (this.#payloadBytes < 262_144) return false;
     if (spot.depth > 0 || node.maxConcurrency !== undefined || node.items.length < 2) return false;
     return this.#random.chance(0.15);
   }

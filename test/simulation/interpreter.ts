@@ -6,7 +6,7 @@ import type { Surroundings } from "./case.ts";
 import type { VirtualClock } from "./clock.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
-import { type FanOut, has, type Node, type Policy, type Step } from "./program.ts";
+import { type FanOut, has, isBatched, type Node, type Policy, type Step } from "./program.ts";
 import { nameOutside, type Outside } from "./service.ts";
 
 /** Where the code runs: the place in the program, as a path, and the branch around it. */
@@ -15,6 +15,8 @@ interface Place {
   readonly branch: Branch | undefined;
   /** The site of the fan-out around it: its gates. */
   readonly fanOut: string;
+  /** An item around it shares its operation with others. */
+  readonly isInBatch: boolean;
   /** Nobody awaits the operation when it begins. */
   readonly isUnawaited?: true;
 }
@@ -52,7 +54,7 @@ export class Interpreter {
     this.#watch.called(this.#by, "the handler");
     const results: unknown[] = [];
     for (const [at, node] of nodes.entries()) {
-      const place = { site: String(at), branch: undefined, fanOut: "" };
+      const place = { site: String(at), branch: undefined, fanOut: "", isInBatch: false };
       results.push(await this.#node(context, node, place).catch((error: Error) => describeError(error)));
     }
     return results;
@@ -174,7 +176,8 @@ export class Interpreter {
       concurrency = maxConcurrency === undefined ? this.#surroundings.runtime.concurrency : undefined,
     } = node;
     // Code beside operations keeps its place, but not when others want theirs back and nothing else goes on.
-    const isSeen = !node.items.some((nodes) => has(nodes, ({ kind }) => kind === "code"));
+    // Neither is what lost a race seen, and runs on.
+    const isSeen = !node.items.some((nodes) => has(nodes, isUnseen));
     const limits = {
       open: maxConcurrency ?? Number.POSITIVE_INFINITY,
       atWork: (isSeen ? concurrency : undefined) ?? Number.POSITIVE_INFINITY,
@@ -190,11 +193,11 @@ export class Interpreter {
       if (branches.isOverOpen) this.#watch.note("too-many-open", `${branches.open} of ${site}`);
       try {
         const nodes = node.items[index] as readonly Node[];
-        const at = { site: itemSite, branch, fanOut: site };
+        const at = { site: itemSite, branch, fanOut: site, isInBatch: place.isInBatch || isBatched(node) };
         return await inside.run(itemSite, () => this.#sequence(inner, nodes, at));
       } finally {
         branches.end(branch);
-        this.#watch.itemSettled(this.#by, itemSite);
+        if (isBatched(node) && !place.isInBatch) this.#watch.itemSettled(this.#by, itemSite);
       }
     };
     const operation = inside.run(site, () =>
@@ -329,6 +332,10 @@ function describeBatch(batch: BatchResult<unknown>) {
     counts: [successCount, failureCount, startedCount, totalCount],
     reduced: (batch as { reduced?: unknown }).reduced ?? null,
   };
+}
+
+function isUnseen(node: Node): boolean {
+  return node.kind === "code" || (node.kind === "combine" && (node.how === "race" || node.how === "any"));
 }
 
 /** What a program sees of an error: its class, name and message, and those of its causes. */

@@ -27,6 +27,7 @@ export const KINDS = {
   "unhandled-rejection": "a promise was rejected that nobody handled",
   repetition: "more ended items ran again after a crash than checkpoint.maxUnacknowledged and what was open",
   "wrong-result": "the result is not that of the run without batches and faults",
+  "unseen-outcome": "no order of acknowledgements that was tried gives this result without batches; there may be one",
   "wrong-runs": "bodies ran another number of times than without batches",
   failed: "the execution failed",
 } as const;

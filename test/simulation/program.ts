@@ -118,7 +118,8 @@ export function mapNodes(nodes: readonly Node[], change: (node: Node) => Node): 
 
 /** Whether its items share operations. A `batch` inside of a batch has no meaning of its own. */
 export function isBatched(node: FanOut): boolean {
-  return node.kind === "map" && node.batch !== undefined;
+  const isMany = node.source !== "array" || node.collect !== "all";
+  return node.kind === "map" && (node.batch !== undefined || isMany);
 }
 
 /** Whether the outcome is the same whichever branch comes first. `isCut`: attempts may be interrupted. */
