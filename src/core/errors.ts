@@ -67,7 +67,7 @@ export function recordedCause(errorObject: ErrorObject): Error {
 
 function findErrorData(from: unknown): string | undefined {
   let error = from;
-  for (let depth = 0; depth < 10 && error instanceof Error; depth++) {
+  for (let depth = 0; depth < 10 && isError(error); depth++) {
     const { errorData, cause } = error as { errorData?: unknown; cause?: unknown };
     if (typeof errorData === "string") return errorData;
     error = cause;
@@ -265,7 +265,7 @@ export class DurableExecutionClientError extends Error {
 /** Recognises a client error of any copy of this package or of the official one. */
 export function isDurableExecutionClientError(error: unknown): error is DurableExecutionClientError {
   return (
-    error instanceof Error &&
+    isError(error) &&
     "isDurableExecutionClientError" in error &&
     error.isDurableExecutionClientError === true &&
     "scope" in error &&
