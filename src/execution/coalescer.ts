@@ -3,6 +3,7 @@ import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
 import { logVerbose } from "../core/verbose.ts";
 import type { GetDurableExecutionStateResponse, OperationUpdate, WireOperation } from "../core/wire.ts";
 import type { DurableLogger } from "./logger.ts";
+import { readOperations } from "./state.ts";
 import { updateBytes } from "./update-bytes.ts";
 
 interface Entry {
@@ -188,7 +189,8 @@ export class Coalescer {
       const request = { DurableExecutionArn: this.#options.arn, CheckpointToken: this.#token, Updates: updates };
       const response = await this.#options.client.checkpoint(request, this.#options.logger);
       if (!this.#open) return;
-      const { Operations: first = [], NextMarker: marker } = response.NewExecutionState ?? {};
+      const { Operations, NextMarker: marker } = response.NewExecutionState ?? {};
+      const first = readOperations("the answer to a checkpoint", Operations);
       const changed =
         marker && response.CheckpointToken ? await this.#readOn(first, marker, response.CheckpointToken) : first;
       if (!this.#open) return;
@@ -227,7 +229,7 @@ export class Coalescer {
         MaxItems: MAX_STATE_PAGE_ITEMS,
       };
       const page: GetDurableExecutionStateResponse = await client.getExecutionState(request, logger);
-      for (const operation of page.Operations ?? []) changed.push(operation);
+      changed.push(...readOperations("a page of the answer to a checkpoint", page.Operations));
       marker = page.NextMarker;
     }
     return changed;
