@@ -1,6 +1,6 @@
-import { describeUnwritable } from "../codec/unwritable.ts";
 import { DurableError, UnrecoverableInvocationError } from "../core/errors.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
+import { describeUnwritable } from "../core/unwritable.ts";
 import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
