@@ -9,6 +9,7 @@ import type { LambdaContext } from "./core/lambda-context.ts";
 import { MAX_RESPONSE_BYTES } from "./core/limits.ts";
 import { toRecordedError } from "./core/recorded-error.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
+import { warnOfUnknownVariables } from "./core/unknown-variables.ts";
 import { logVerbose } from "./core/verbose.ts";
 import {
   type DurableExecutionInvocationInput,
@@ -87,6 +88,7 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   }
   checkClients(config);
   const settings = resolveSettings(config.runtime);
+  warnOfUnknownVariables();
   const plugins = choosePlugins(config);
   let configured = config.durableExecutionClient;
   if (configured === undefined && config.client === undefined) prepareSharedClient();
