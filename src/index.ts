@@ -122,6 +122,7 @@ export {
   withDurableExecution,
 } from "./handler.ts";
 export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
+export { NestingType } from "./operations/branches.ts";
 export type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 export type { ChildConfig } from "./operations/child.ts";
 export type { Collect, ReduceCollect } from "./operations/collector.ts";
@@ -140,7 +141,6 @@ export {
 } from "./operations/completion.ts";
 export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
 export { DurablePromise } from "./operations/durable-promise.ts";
-export { NestingType } from "./operations/fan-out.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";
 export type { ItemStream } from "./operations/source.ts";
 export { type StepConfig, StepSemantics } from "./operations/step.ts";

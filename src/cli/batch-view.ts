@@ -1,12 +1,6 @@
 import { createCodec } from "../codec/codec.ts";
-import {
-  inOrder,
-  lastOutcomes,
-  type Outcome,
-  readStoredBatch,
-  type StoredBatch,
-  type StoredRecord,
-} from "../codec/outcomes.ts";
+import { inOrder, lastOutcomes, type Outcome, readStoredBatch } from "../codec/outcomes.ts";
+import type { StoredBatch, StoredRecord } from "../codec/stored-batch.ts";
 import { BATCH_SUBTYPE, PART_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../core/wire.ts";
 

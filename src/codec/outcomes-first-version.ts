@@ -1,5 +1,5 @@
 import type { ErrorObject } from "../core/wire.ts";
-import type { StoredBatch, StoredRecord } from "./outcomes.ts";
+import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /*
  * The form in which version 2.0.0 kept the outcomes of a batch. Executions that were under way then still have it. It

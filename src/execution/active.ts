@@ -1,5 +1,5 @@
 import type { OperationId } from "../core/ids.ts";
-import type { Scope } from "./scope.ts";
+import type { ReplayMode } from "./replay-mode.ts";
 
 /** What the code now running belongs to: a context's function, or a step's. */
 export interface ActiveOperation {
@@ -10,7 +10,7 @@ export interface ActiveOperation {
   readonly operationName?: string | undefined;
   readonly attempt?: number | undefined;
   /** The context's scope, or that of the context which the step belongs to. */
-  readonly scope: Scope;
+  readonly scope: { readonly mode: ReplayMode };
   /** What its function was given; absent until then. */
   given?: Given;
 }

@@ -1,4 +1,4 @@
-import { DEFAULT_BATCH_ITEMS, MAX_BATCH_ITEMS } from "../core/batch-size.ts";
+import { MAX_BATCH_ITEMS } from "../core/batch-size.ts";
 import { DurableError } from "../core/errors.ts";
 import { type OperationPath, operationId } from "../core/ids.ts";
 import { counted, formatCount } from "../core/quantity.ts";
@@ -144,9 +144,4 @@ function demandOf(execution: Execution, size: FanOutSize, announcement: BatchAnn
       return `${text}; ${formatCount(left)} are left. In a new execution: ${describeWays(whole, quota, "needs")}`;
     },
   };
-}
-
-/** How many items share an operation. */
-export function batchItemsOf(batch: { readonly maxItems?: number | undefined } | undefined): number | undefined {
-  return batch === undefined ? undefined : (batch.maxItems ?? DEFAULT_BATCH_ITEMS);
 }

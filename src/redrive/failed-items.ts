@@ -6,10 +6,10 @@ import {
   packBatch,
   readOutcomes,
   readStoredBatch,
-  type StoredBatch,
   writeBatch,
   writtenAgain,
 } from "../codec/outcomes.ts";
+import type { StoredBatch } from "../codec/stored-batch.ts";
 import { BATCH_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";

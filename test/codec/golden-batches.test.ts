@@ -5,10 +5,10 @@ import {
   type Outcome,
   readOutcomes,
   readStoredBatch,
-  type StoredBatch,
   type WrittenOutcome,
   writeBatch,
 } from "../../src/codec/outcomes.ts";
+import type { StoredBatch } from "../../src/codec/stored-batch.ts";
 
 /**
  * What batches have written, by the version of the form. None may ever be changed or removed: executions that wrote them go

@@ -372,3 +372,62 @@ describe("a redrive of failed items", () => {
     expect(engine.list()).toHaveLength(1);
   });
 });
+
+describe("an item that had not ended when its map did", () => {
+  const two = async (
+    context: DurableContext,
+    work: Work,
+    config: MapConfig<number, unknown>,
+    inner: "map" | "child",
+  ) => {
+    const batch = await context.map(
+      "map",
+      indexes(4),
+      async (item, n) => {
+        await work(item, `first of ${n}`);
+        const second = (around: DurableContext) => work(around, `second of ${n}`);
+        if (inner === "map") return (await item.map([0], second)).throwIfError();
+        return item.runInChildContext(second);
+      },
+      { ...config, completionConfig: { toleratedFailureCount: 0 } },
+    );
+    return [batch.completionReason, batch.successCount];
+  };
+  const cases = forms.flatMap(([name, config, runtime = {}]) =>
+    (["map", "child"] as const).map((inner) => [name, inner, config, runtime] as const),
+  );
+
+  test.each(cases)(
+    "%s goes on, and what has failed in a %s of it runs again",
+    async (_name, inner, config, runtime) => {
+      const failing = indexes(4).map((n) => `second of ${n}`);
+      const { before, after } = await redriven((context, work) => two(context, work, config, inner), failing, {
+        runtime,
+      });
+      expect(before.result[0]).toBe("FAILURE_TOLERANCE_EXCEEDED");
+      expect(after).toMatchObject({ status: "SUCCEEDED", result: ["ALL_COMPLETED", 4] });
+      expect(after.ran).toEqual(expect.arrayContaining(failing));
+    },
+  );
+
+  test("keeps what has succeeded in it, without batches", async () => {
+    const body: Body = async (context, work) => {
+      const batch = await context.map(
+        "map",
+        indexes(3),
+        async (item, n) => {
+          if (n > 0) await work(item, `first of ${n}`);
+          return work(item, `second of ${n}`);
+        },
+        { completionConfig: { toleratedFailureCount: 0 } },
+      );
+      return batch.successCount;
+    };
+    const { after } = await redriven(body, ["second of 0", "second of 1", "second of 2"]);
+    expect(after.result).toBe(3);
+    expect(after.ran.filter((what: string) => what.startsWith("second"))).toEqual(
+      indexes(3).map((n) => `second of ${n}`),
+    );
+    expect(after.ran.filter((what: string) => what.startsWith("first"))).toEqual([]);
+  });
+});

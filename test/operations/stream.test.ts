@@ -298,6 +298,35 @@ describe("what a map collects", () => {
     expect(run.updates).toEqual([]);
   });
 
+  test.each([
+    ["a generator", () => numbers(30)],
+    ["an async generator", () => pages(30, 7)],
+    ["an array", () => [...numbers(30)]],
+  ])("%s whose items have operations of their own, as it does in batches", async (_what, items) => {
+    const run = (batch: number | false, collect: "all" | "failures" | typeof sum) =>
+      runOurs(async (_, context) => {
+        const batches = await context.map(
+          "map",
+          items() as Iterable<number>,
+          async (item, n) => {
+            const value = await double(item, n);
+            await item.wait({ seconds: 1 });
+            if (n === 7) throw new Error("no 7");
+            return value;
+          },
+          { batch, collect: collect as "all", maxConcurrency: 4, completionConfig: { toleratedFailureCount: 1 } },
+        );
+        const { reduced } = batches as { reduced?: number };
+        return [batches.getResults(), batches.getErrors().map(({ message }) => message), batches.totalCount, reduced];
+      });
+    for (const collect of ["all", "failures", sum] as const) {
+      const own = await run(false, collect);
+      expect(own.result).toEqual((await run(10, collect)).result);
+      expect(own.operations.filter(({ SubType }) => SubType === "MapIteration")).toHaveLength(30);
+      expect(own.operations.some(({ SubType }) => SubType === "MapBatch")).toBe(false);
+    }
+  });
+
   test("a text is not a stream of characters", async () => {
     const run = await runOurs(async (_, context) => {
       await context.map("m", "text" as never, async () => 1);

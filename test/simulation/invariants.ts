@@ -112,7 +112,9 @@ export class Invariants {
   ): void {
     by.ended.push(`${site}#${attempt}`);
     const next = `${site}#${attempt + 1}`;
-    if (retry !== undefined && !this.#due.has(next)) {
+    // What an invocation does that is over, or not the only one, need not be what is recorded.
+    const counts = by.isActive && !by.closed && !by.superseded;
+    if (retry !== undefined && counts && !this.#due.has(next)) {
       this.#due.set(next, { dueMs: this.#clock.nowMs + retry.delayMs, by, isAwaited: retry.isAwaited });
     }
     this.workEnds(by, branch);

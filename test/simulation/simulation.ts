@@ -100,7 +100,8 @@ class Simulation {
     this.random = new Random(surroundings.seed);
     this.#maxIdleMs = MAX_IDLE_MS + maxDelayMs + graceMs;
     const isCalm = faults.length === 0 && surroundings.invocationMs >= 900_000 && skewMs.every((ms) => ms === 0);
-    const isFree = runtime.concurrency === undefined && !JSON.stringify(program).includes('"concurrency":');
+    const isFull = (runtime.checkpoint?.maxUpdates ?? 250) < 50 && latencyMs[1] > 0;
+    const isFree = !isFull && runtime.concurrency === undefined && !JSON.stringify(program).includes('"concurrency":');
     this.watch = new Invariants(this.clock, {
       slackMs: isCalm && isFree ? LATE_SLACK_MS + 6 * (latencyMs[1] + maxDelayMs) : undefined,
       maxUnacknowledged,

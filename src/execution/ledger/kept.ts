@@ -1,13 +1,24 @@
-import type { StoredRecord, WrittenOutcome, WrittenRecord } from "../../codec/outcomes.ts";
-import { succeededWith } from "../../codec/outcomes.ts";
+import { succeededWith, type WrittenOutcome, type WrittenRecord } from "../../codec/outcomes.ts";
+import type { StoredRecord } from "../../codec/stored-batch.ts";
 import type { OperationPath } from "../../core/ids.ts";
 import { timerDueMs } from "../../core/transitions.ts";
 import type { Operation, WireOperation } from "../../core/wire.ts";
-import type { Page } from "./page.ts";
+
+/** The page that a record is on. */
+export interface KeptOn {
+  /** The path of the item. */
+  readonly path: OperationPath;
+  /** The index of the item in its batch, from 0. */
+  readonly index: number;
+  readonly isFirstVersion: boolean;
+  /** What a map has counted of the item; undefined until the item has ended. */
+  readonly end: Kept | undefined;
+  completeTimer(kept: Kept): void;
+}
 
 /** A record on a page. Its payload is text, never an object that user code holds. */
 export class Kept {
-  readonly page: Page;
+  readonly page: KeptOn;
   /** The item's own path, or that of an operation inside. */
   readonly path: OperationPath;
   operation: Operation;
@@ -20,7 +31,7 @@ export class Kept {
   /** The batch's own operation wakes for it. */
   isCovered = false;
 
-  constructor(page: Page, path: OperationPath, operation: Operation) {
+  constructor(page: KeptOn, path: OperationPath, operation: Operation) {
     this.page = page;
     this.path = path;
     this.operation = operation;

@@ -1,11 +1,35 @@
-import type { Outcome, StoredRecord } from "../../codec/outcomes.ts";
+import type { Outcome } from "../../codec/outcomes.ts";
+import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { childPath, type OperationId, type OperationPath } from "../../core/ids.ts";
 import { applyUpdate, completeTimer } from "../../core/transitions.ts";
 import type { Operation, OperationUpdate, WireOperation } from "../../core/wire.ts";
 import type { ArmedTimer } from "../timers.ts";
 import { Kept, operationOf } from "./kept.ts";
 import type { Ledger, RecordKey } from "./ledger.ts";
-import type { SharedLedger } from "./shared-ledger.ts";
+import type { ServiceLedger } from "./service-ledger.ts";
+
+/** The batch of a page: it says when what has changed is written. */
+export interface PageGroup {
+  readonly service: ServiceLedger;
+  readonly maxPayloadBytes: number;
+  /** A record has changed. */
+  changed(kept: Kept): void;
+  /** An item has ended. */
+  ended(end: Kept): void;
+  /** A record is not asked for any more. */
+  forget(kept: Kept): void;
+  beginsToWait(kept: Kept): void;
+  stopsWaiting(kept: Kept): void;
+  arm(kept: Kept): ArmedTimer;
+  /** Calls back when user code may go on with what is recorded. */
+  acknowledge(recorded: () => void): void;
+  /** Resolves when all that has changed so far is at the service. */
+  secured(): Promise<void>;
+  roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown };
+  packIfLarge(payload: string): string;
+  decode(payload: string | undefined): unknown;
+  isOverfull(page: Page, bytes: number, maxBytes: number): void;
+}
 
 /** Bytes that the records of one item may take, about: an item under way is held in memory whole. */
 const MAX_PAGE_BYTES = 1024 * 1024;
@@ -22,7 +46,7 @@ export class Page implements Ledger {
   readonly path: OperationPath;
   /** In its batch, from 0. */
   readonly index: number;
-  readonly group: SharedLedger;
+  readonly group: PageGroup;
   readonly outside: Ledger;
   readonly countsOperations = false;
   readonly maxPayloadBytes: number;
@@ -37,7 +61,7 @@ export class Page implements Ledger {
   #watchers: Map<RecordKey, (operation: WireOperation) => void> | undefined;
   #bytes = 0;
 
-  constructor(group: SharedLedger, index: number, path: OperationPath) {
+  constructor(group: PageGroup, index: number, path: OperationPath) {
     this.group = group;
     this.index = index;
     this.path = path;
@@ -159,10 +183,12 @@ export class Page implements Ledger {
   clear(): void {
     for (const kept of this.#records?.values() ?? []) this.group.forget(kept);
     if (this.end !== undefined) this.group.forget(this.end);
+    this.#bytes = 0;
+    // Code that was left behind may still come to what was recorded earlier.
+    if (this.#isRestored) return;
     this.#records = undefined;
     this.#below = undefined;
     this.#watchers = undefined;
-    this.#bytes = 0;
   }
 
   #apply(update: OperationUpdate, isKept: boolean): void {

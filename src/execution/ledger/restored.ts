@@ -1,5 +1,6 @@
 import type { Codec } from "../../codec/codec.ts";
-import { inOrder, type Outcome, readOutcomes, readStoredBatch, type StoredBatch } from "../../codec/outcomes.ts";
+import { inOrder, type Outcome, readOutcomes, readStoredBatch } from "../../codec/outcomes.ts";
+import type { StoredBatch } from "../../codec/stored-batch.ts";
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import type { WireOperation } from "../../core/wire.ts";
 

@@ -5,9 +5,9 @@ import type { Scope } from "../scope.ts";
 import type { ArmedTimer } from "../timers.ts";
 import { BatchLog, type ItemMarks } from "./batch-log.ts";
 import type { Kept } from "./kept.ts";
-import { itemPath, Page } from "./page.ts";
+import { itemPath, Page, type PageGroup } from "./page.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
-import type { SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
+import type { OpenLedger, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
 /** More than this of what a RETRY would carry goes to a part, which is never written again. */
@@ -40,7 +40,7 @@ export interface SharedLedgerOptions {
  * L2  What is in the own operation's payload alone is written again when that is replaced.
  * L3  When the map is over, what the map has counted is recorded, and a mark for what had begun.
  */
-export class SharedLedger {
+export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
   readonly first: number;
   readonly count: number;

@@ -3,7 +3,6 @@ import type { Settings } from "../../core/settings.ts";
 import type { Timers } from "../timers.ts";
 import type { Turn } from "../turn.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
-import type { SharedLedger } from "./shared-ledger.ts";
 
 /** What shared ledgers need of their execution. */
 export interface SharedLedgersHost {
@@ -17,6 +16,18 @@ export interface SharedLedgersHost {
   readonly continueAt: (dueMs: number) => boolean;
 }
 
+/** A shared ledger, as long as something may be written of it. */
+export interface OpenLedger {
+  /** Items that have ended and are not written. */
+  readonly unwritten: number;
+  /** When it makes the service begin the next invocation; epoch milliseconds. */
+  readonly wakesMs: number;
+  /** Writes what has changed, and lets what runs go on. */
+  writePart(): void;
+  /** Writes before the invocation ends; whether there was anything. */
+  flush(isLeft: boolean): boolean;
+}
+
 /**
  * The shared ledgers of an execution that have not been closed, in the order in which they were opened.
  *
@@ -26,7 +37,7 @@ export interface SharedLedgersHost {
  */
 export class SharedLedgers {
   readonly host: SharedLedgersHost;
-  readonly #open = new Set<SharedLedger>();
+  readonly #open = new Set<OpenLedger>();
   readonly #listeners = new Set<() => void>();
   /** Ends of items that are on their way. */
   #inFlight = 0;
@@ -36,11 +47,11 @@ export class SharedLedgers {
     this.host = host;
   }
 
-  add(ledger: SharedLedger): void {
+  add(ledger: OpenLedger): void {
     this.#open.add(ledger);
   }
 
-  remove(ledger: SharedLedger): void {
+  remove(ledger: OpenLedger): void {
     this.#open.delete(ledger);
   }
 
