@@ -1,6 +1,7 @@
 import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
 import { type BatchSize, readBatchSize } from "./core/batch-size.ts";
 import type { LambdaContext } from "./core/lambda-context.ts";
+import { SELF } from "./core/self.ts";
 import type { SerdesConfig } from "./core/serdes.ts";
 import type { Duration } from "./core/time.ts";
 import { SHARED_BATCH } from "./core/worker-function.ts";
@@ -32,6 +33,7 @@ import {
 
 /** The context of one scope: sorts out argument forms and hands them to an operation. */
 class ScopeContext {
+  readonly [SELF] = this;
   readonly lambdaContext: LambdaContext;
   readonly executionContext: { readonly durableExecutionArn: string };
   readonly #parts: InvocationParts;
@@ -47,55 +49,65 @@ class ScopeContext {
 
   // Most contexts of a large map never log.
   get logger(): DurableContextLogger<DurableLogger> {
-    this.#logger ??= contextLogger(this.#scope);
-    return this.#logger;
+    const self = this[SELF];
+    self.#logger ??= contextLogger(self.#scope);
+    return self.#logger;
+  }
+
+  // The official context has a plain member, and middleware replaces it: on a wrapper that inherits, on the wrapper alone.
+  set logger(value: DurableContextLogger<DurableLogger>) {
+    Object.defineProperty(this, "logger", { value, writable: true, enumerable: true, configurable: true });
   }
 
   get signal(): AbortSignal {
-    return this.#scope.signal;
+    return this[SELF].#scope.signal;
   }
 
   step(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("step")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("step")) return parked();
     const [name, body, config] = splitName(args);
     if (typeof body !== "function") return mistaken("step", name, "requires a function to run");
-    const { execution } = this.#parts;
+    const { execution } = self.#parts;
     const attention = new Attention();
     const run = body as StepFunc<unknown>;
-    return underWay(runStep(execution, this.#scope, name, run, config as StepConfig<unknown>, attention), attention);
+    return underWay(runStep(execution, self.#scope, name, run, config as StepConfig<unknown>, attention), attention);
   }
 
   runInChildContext(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("runInChildContext")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("runInChildContext")) return parked();
     const [name, body, given] = splitName(args);
     if (typeof body !== "function") return mistaken("runInChildContext", name, "requires a function to run");
     const config = (given ?? {}) as ChildConfig<unknown>;
     const fault = childFault(name, config);
     if (fault !== undefined) return refused(fault);
-    const running = runChild(this.#parts.execution, this.#scope, {
+    const running = runChild(self.#parts.execution, self.#scope, {
       name,
       subType: config.subType ?? "RunInChildContext",
       virtual: config.virtualContext === true,
       errorMapper: config.errorMapper,
       format: childResultFormat(config),
-      body: (inner) => (body as ChildFunc<unknown>)(this.#child(inner)),
+      body: (inner) => (body as ChildFunc<unknown>)(self.#child(inner)),
     });
     return underWay(running);
   }
 
   wait(...args: unknown[]): DurablePromise<void> {
-    if (!this.#isCurrent("wait")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("wait")) return parked();
     const [name, duration] = typeof args[0] === "string" ? args : [undefined, args[0]];
-    return beginWait(this.#parts.execution, this.#scope, name as string | undefined, duration as Duration);
+    return beginWait(self.#parts.execution, self.#scope, name as string | undefined, duration as Duration);
   }
 
   invoke(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("invoke")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("invoke")) return parked();
     // A text in second place is the function: an unnamed invoke cannot have a text as its input.
     const [name, target, input, config] = typeof args[1] === "string" ? args : [undefined, ...args];
     return beginInvoke(
-      this.#parts.execution,
-      this.#scope,
+      self.#parts.execution,
+      self.#scope,
       name as string | undefined,
       target as string,
       input,
@@ -104,28 +116,31 @@ class ScopeContext {
   }
 
   waitForCondition(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("waitForCondition")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("waitForCondition")) return parked();
     const [name, check, given] = splitName(args);
     const config = given as WaitForConditionConfig<unknown> | undefined;
     if (config?.waitStrategy === undefined || config.initialState === undefined) {
       throw new Error("waitForCondition requires config with waitStrategy and initialState");
     }
-    const { execution } = this.#parts;
+    const { execution } = self.#parts;
     const attention = new Attention();
     const checkFunc = check as WaitForConditionCheckFunc<unknown>;
-    return underWay(runCondition(execution, this.#scope, name, checkFunc, config, attention), attention);
+    return underWay(runCondition(execution, self.#scope, name, checkFunc, config, attention), attention);
   }
 
   createCallback(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("createCallback")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("createCallback")) return parked();
     const [name, config] = isName(args[0]) ? [args[0], args[1]] : [undefined, args[0]];
-    const { execution } = this.#parts;
-    const running = createCallback(execution, this.#scope, name, config as CreateCallbackConfig<unknown>);
+    const { execution } = self.#parts;
+    const running = createCallback(execution, self.#scope, name, config as CreateCallbackConfig<unknown>);
     return underWay(running);
   }
 
   waitForCallback(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("waitForCallback")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("waitForCallback")) return parked();
     const [name, submitter, config] = splitName(args);
     if (typeof submitter !== "function") {
       const when = isName(args[0]) ? " when name is provided" : "";
@@ -134,8 +149,8 @@ class ScopeContext {
     }
     const attention = new Attention();
     const running = runWaitForCallback(
-      this.#parts.execution,
-      this.#scope,
+      self.#parts.execution,
+      self.#scope,
       name,
       submitter as WaitForCallbackSubmitterFunc,
       config as WaitForCallbackConfig<unknown>,
@@ -146,12 +161,13 @@ class ScopeContext {
 
   // Most contexts of a large map combine nothing.
   get promise(): DurableContext["promise"] {
+    const self = this[SELF];
     return {
-      all: (...args: unknown[]) => this.#combine(args, "promise.all", (promises) => Promise.all(promises)),
+      all: (...args: unknown[]) => self.#combine(args, "promise.all", (promises) => Promise.all(promises)),
       allSettled: (...args: unknown[]) =>
-        this.#combine(args, "promise.allSettled", (promises) => Promise.allSettled(promises), settledFormat()),
-      any: (...args: unknown[]) => this.#combine(args, "promise.any", (promises) => Promise.any(promises)),
-      race: (...args: unknown[]) => this.#combine(args, "promise.race", (promises) => Promise.race(promises)),
+        self.#combine(args, "promise.allSettled", (promises) => Promise.allSettled(promises), settledFormat()),
+      any: (...args: unknown[]) => self.#combine(args, "promise.any", (promises) => Promise.any(promises)),
+      race: (...args: unknown[]) => self.#combine(args, "promise.race", (promises) => Promise.race(promises)),
     } as DurableContext["promise"];
   }
 
@@ -172,9 +188,10 @@ class ScopeContext {
   }
 
   map(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("map")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("map")) return parked();
     const [name, items, body, config = {}] = isName(args[0]) ? args : [undefined, ...args];
-    const running = this.#runMap(name as string | undefined, items, body, config as MapConfig<unknown, unknown>);
+    const running = self.#runMap(name as string | undefined, items, body, config as MapConfig<unknown, unknown>);
     return underWay(running);
   }
 
@@ -220,11 +237,12 @@ class ScopeContext {
   }
 
   parallel(...args: unknown[]): DurablePromise<unknown> {
-    if (!this.#isCurrent("parallel")) return parked();
+    const self = this[SELF];
+    if (!self.#isCurrent("parallel")) return parked();
     const [name, branches, config = {}] = isName(args[0]) ? args : [undefined, ...args];
     const running = isRecord(branches)
-      ? this.#runNamed(name as string | undefined, branches, config as ParallelConfig<unknown>)
-      : this.#runParallel(name as string | undefined, branches, config as ParallelConfig<unknown>);
+      ? self.#runNamed(name as string | undefined, branches, config as ParallelConfig<unknown>)
+      : self.#runParallel(name as string | undefined, branches, config as ParallelConfig<unknown>);
     return underWay(running);
   }
 
@@ -268,16 +286,18 @@ class ScopeContext {
   }
 
   configureLogger(config: LoggerConfig<DurableLogger>): void {
+    const self = this[SELF];
     const { customLogger, modeAware } = config;
-    const current = this.#scope.logger;
-    this.#scope.logger = { logger: customLogger ?? current.logger, modeAware: modeAware ?? current.modeAware };
-    customLogger?.configureDurableLoggingContext?.(this.#parts.loggingContext);
+    const current = self.#scope.logger;
+    self.#scope.logger = { logger: customLogger ?? current.logger, modeAware: modeAware ?? current.modeAware };
+    customLogger?.configureDurableLoggingContext?.(self.#parts.loggingContext);
   }
 
   configureSerdes(config: SerdesConfig): void {
-    if (config.defaultSerdes !== undefined) this.#scope.defaultSerdes = config.defaultSerdes;
+    const self = this[SELF];
+    if (config.defaultSerdes !== undefined) self.#scope.defaultSerdes = config.defaultSerdes;
     if (config.defaultCallbackDeserializer !== undefined) {
-      this.#scope.defaultCallbackDeserializer = config.defaultCallbackDeserializer;
+      self.#scope.defaultCallbackDeserializer = config.defaultCallbackDeserializer;
     }
   }
 
@@ -299,7 +319,7 @@ class ScopeContext {
 
   /** By this, calls that the items of a batch make on threads find each other. */
   get [SHARED_BATCH](): object | undefined {
-    return this.#scope.ledger.group;
+    return this[SELF].#scope.ledger.group;
   }
 
   get [Symbol.toStringTag](): string {

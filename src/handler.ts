@@ -3,16 +3,13 @@ import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient 
 import { DurableExecutionApiClient, prepareSharedClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
 import { makeContext } from "./context.ts";
-import {
-  DurableError,
-  isDurableExecutionClientError,
-  toErrorObject,
-  UnrecoverableInvocationError,
-} from "./core/errors.ts";
+import { DurableError, isDurableExecutionClientError, UnrecoverableInvocationError } from "./core/errors.ts";
 import { type OperationPath, operationId } from "./core/ids.ts";
 import type { LambdaContext } from "./core/lambda-context.ts";
 import { MAX_RESPONSE_BYTES } from "./core/limits.ts";
+import { toRecordedError } from "./core/recorded-error.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
+import { warnOfUnknownVariables } from "./core/unknown-variables.ts";
 import { logVerbose } from "./core/verbose.ts";
 import {
   type DurableExecutionInvocationInput,
@@ -91,6 +88,7 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   }
   checkClients(config);
   const settings = resolveSettings(config.runtime);
+  warnOfUnknownVariables();
   const plugins = choosePlugins(config);
   let configured = config.durableExecutionClient;
   if (configured === undefined && config.client === undefined) prepareSharedClient();
@@ -333,5 +331,5 @@ async function succeed(execution: Execution, result: unknown): Promise<Invocatio
 }
 
 function failed(error: unknown): DurableExecutionInvocationOutput {
-  return { Status: InvocationStatus.FAILED, Error: toErrorObject(error) };
+  return { Status: InvocationStatus.FAILED, Error: toRecordedError(error, MAX_RESPONSE_BYTES) };
 }

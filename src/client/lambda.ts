@@ -18,6 +18,13 @@ interface ErrorLog {
 /** Milliseconds, as the official client sets them. What goes before them: `endSilence`. */
 const TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 50_000, requestTimeout: 55_000 } as const;
 
+/**
+ * In all, one more than the AWS client's default. The service throttles each update of a burst on its own, and an idle
+ * connection that was closed meanwhile costs an attempt too: two refusals and one such connection used up three, and with
+ * them the invocation, whose work the next one does again. `AWS_MAX_ATTEMPTS` says otherwise, as for every AWS client.
+ */
+const MAX_ATTEMPTS = 4;
+
 let shared: LambdaClient | undefined;
 
 /** The client of the process. */
@@ -27,6 +34,7 @@ function sharedClient(aws: AwsModule): LambdaClient {
       // The service knows its SDKs by this name; who we are comes after it.
       customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
       requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
+      ...(process.env["AWS_MAX_ATTEMPTS"] ? {} : { maxAttempts: MAX_ATTEMPTS }),
     });
     endSilence(shared.config.requestHandler as Transport);
   }
@@ -49,7 +57,7 @@ export function prepareSharedClient(): void {
 export class DurableExecutionApiClient implements DurableExecutionClient {
   readonly #client: LambdaClient | undefined;
 
-  /** Without a client of yours, one is made for the process; it retries by itself, three attempts in all. */
+  /** Without a client of yours, one is made for the process; it retries by itself, four attempts in all. */
   constructor(client?: LambdaClient) {
     this.#client = client;
     // Begun now, so that loading overlaps with the start of the invocation; a failure shows at the first call.

@@ -16,8 +16,8 @@ export interface SilenceLimits {
 
 /**
  * Eight seconds. The service answers a checkpoint within tens of milliseconds (AWS documents no number), and what makes a
- * connection fall silent, a network path or a host that is gone, does not heal: another connection is quicker. The AWS
- * client makes three attempts, which so take less than half a minute of the invocation.
+ * connection fall silent, a network path or a host that is gone, does not heal: another connection is quicker. The
+ * client of the process makes four attempts, which so take little more than half a minute of the invocation.
  */
 export const SILENCE: SilenceLimits = { looks: 8, everyMs: 1_000 };
 

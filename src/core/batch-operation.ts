@@ -1,5 +1,6 @@
 import { childPath, type OperationPath } from "./ids.ts";
 import { MAX_NAME_LENGTH } from "./limits.ts";
+import { takenName } from "./operation-name.ts";
 
 /** What a batch's operation is called in the history, and each of those that hold what it has no room for. */
 export const BATCH_SUBTYPE = "MapBatch";
@@ -29,7 +30,7 @@ export interface ItemRange {
 /** The name of a batch: `score[200..299]`. */
 export function rangeName(mapName: string | undefined, first: number, last: number): string {
   const range = `[${first}..${last}]`;
-  return `${(mapName ?? "map").slice(0, MAX_NAME_LENGTH - range.length)}${range}`;
+  return `${(takenName(mapName) ?? "map").slice(0, MAX_NAME_LENGTH - range.length)}${range}`;
 }
 
 /** Reads the range of a batch back from its recorded name. */
@@ -41,5 +42,5 @@ export function recordedRange(name: string | undefined): ItemRange | undefined {
 /** The name of an operation that holds what the batch has no room for, counted from 1: `score[200..299] part 2`. */
 export function partName(batchName: string | undefined, part: number): string {
   const ending = ` part ${part}`;
-  return `${(batchName ?? "map").slice(0, MAX_NAME_LENGTH - ending.length)}${ending}`;
+  return `${(takenName(batchName) ?? "map").slice(0, MAX_NAME_LENGTH - ending.length)}${ending}`;
 }

@@ -67,7 +67,7 @@ export function recordedCause(errorObject: ErrorObject): Error {
 
 function findErrorData(from: unknown): string | undefined {
   let error = from;
-  for (let depth = 0; depth < 10 && error instanceof Error; depth++) {
+  for (let depth = 0; depth < 10 && isError(error); depth++) {
     const { errorData, cause } = error as { errorData?: unknown; cause?: unknown };
     if (typeof errorData === "string") return errorData;
     error = cause;
@@ -189,15 +189,38 @@ const rebuildable = new Map<string, Rebuildable>([
 /** Anything thrown, as it goes on the wire. */
 export function toErrorObject(thrown: unknown): ErrorObject {
   if (thrown instanceof DurableOperationError) return thrown.toErrorObject();
-  if (typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown) {
-    return { ErrorMessage: String(thrown.message), ErrorType: String(thrown.name) };
-  }
-  return { ErrorMessage: "Unknown error" };
+  if (isErrorLike(thrown)) return { ErrorMessage: String(thrown.message), ErrorType: String(thrown.name) };
+  return { ErrorMessage: thrownText(thrown) };
 }
 
-/** Makes an `Error` of anything thrown; an error is kept as it is. */
+/** Makes an `Error` of anything thrown; an error, of whatever realm, is kept as it is. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error("Unknown Error");
+  if (isError(thrown)) return thrown;
+  if (thrown === undefined || thrown === null) return new Error("Unknown Error");
+  return new Error(isErrorLike(thrown) ? String(thrown.message) : thrownText(thrown), { cause: thrown });
+}
+
+/** Whether a value is an error, of whatever realm: test runners have several. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+}
+
+function isErrorLike(thrown: unknown): thrown is Pick<Error, "name" | "message"> {
+  return typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown;
+}
+
+/** What somebody said who threw no error: a text itself, or the JSON of an object. */
+export function thrownText(thrown: unknown): string {
+  if (typeof thrown === "string" && thrown !== "") return thrown;
+  if (thrown === undefined || thrown === null || thrown === "") return "Unknown error";
+  if (typeof thrown !== "object") return String(thrown);
+  try {
+    const json = JSON.stringify(thrown) as string | undefined;
+    // What has no members of its own, like a Response, says at least what it is.
+    return json === undefined || json === "{}" ? Object.prototype.toString.call(thrown) : json;
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
 }
 
 /** An at-most-once step was found started: its process ended before it did. */
@@ -242,7 +265,7 @@ export class DurableExecutionClientError extends Error {
 /** Recognises a client error of any copy of this package or of the official one. */
 export function isDurableExecutionClientError(error: unknown): error is DurableExecutionClientError {
   return (
-    error instanceof Error &&
+    isError(error) &&
     "isDurableExecutionClientError" in error &&
     error.isDurableExecutionClientError === true &&
     "scope" in error &&

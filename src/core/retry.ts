@@ -22,7 +22,9 @@ interface RetryFilters {
   /** Retry only errors whose message includes the string or matches the expression. */
   retryableErrors?: (string | RegExp)[];
   /** Retry only instances of these; with `retryableErrors`, either is enough. */
-  retryableErrorTypes?: (new () => Error)[];
+  retryableErrorTypes?: (new (
+    ...args: never[]
+  ) => Error)[];
 }
 
 export interface RetryStrategyConfig extends RetryFilters {

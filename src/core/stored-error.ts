@@ -1,4 +1,4 @@
-import { ChildContextError, DurableOperationError } from "./errors.ts";
+import { ChildContextError, DurableOperationError, isError } from "./errors.ts";
 import type { ErrorObject } from "./wire.ts";
 
 /** An error inside a payload: unlike an ErrorObject it keeps its causes. */
@@ -18,7 +18,7 @@ export function storeError(error: Error): StoredError {
   stored.ErrorType = named.ErrorType;
   stored.ErrorMessage = named.ErrorMessage;
   if (named.ErrorData !== undefined) stored.ErrorData = named.ErrorData;
-  if (error.cause instanceof Error) stored.Cause = storeError(error.cause);
+  if (isError(error.cause)) stored.Cause = storeError(error.cause);
   return stored;
 }
 

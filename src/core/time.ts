@@ -53,10 +53,17 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Reads a timestamp from the wire: Date, ISO 8601 or epoch milliseconds; undefined when it is none. */
 export function readTimestamp(value: unknown): Date | undefined {
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value;
-  if (typeof value !== "string" && typeof value !== "number") return undefined;
-  const date = new Date(value);
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  const date = isDate(value)
+    ? value
+    : typeof value === "string" || typeof value === "number"
+      ? new Date(value)
+      : undefined;
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+/** Whether a value is a Date, of whatever realm: test runners have several, and some replace the class. */
+function isDate(value: unknown): value is Date {
+  return value instanceof Date || Object.prototype.toString.call(value) === "[object Date]";
 }
 
 /** A handle that cancels a timer; cancelling twice is allowed. */

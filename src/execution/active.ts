@@ -19,8 +19,6 @@ export interface ActiveOperation {
 export interface Given {
   /** Made when it is asked for. */
   readonly signal: AbortSignal;
-  /** What it follows, where it costs something to make: for those who take their listeners away again. */
-  readonly signalSources?: readonly AbortSignal[];
   readonly logger: GivenLogger;
 }
 

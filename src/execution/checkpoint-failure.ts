@@ -1,5 +1,6 @@
 import {
   isDurableExecutionClientError,
+  isError,
   UnrecoverableExecutionError,
   UnrecoverableInvocationError,
 } from "../core/errors.ts";
@@ -14,12 +15,12 @@ const KMS_ERRORS = new Set([
 
 /** Whether the error says that the customer's key cannot be used: no retry will help. */
 export function isKeyError(error: unknown): boolean {
-  return error instanceof Error && KMS_ERRORS.has(error.name);
+  return isError(error) && KMS_ERRORS.has(error.name);
 }
 
 /** What a failed checkpoint ends. The first rule that applies decides. */
 export function classifyCheckpointFailure(error: unknown): Termination {
-  const message = `Checkpoint failed: ${error instanceof Error ? error.message : String(error)}`;
+  const message = `Checkpoint failed: ${isError(error) ? error.message : String(error)}`;
   if (endsExecution(error)) {
     const name = "CheckpointUnrecoverableExecutionError";
     return { end: "fail", error: new UnrecoverableExecutionError(name, message, error) };
@@ -33,7 +34,7 @@ function endsExecution(error: unknown): boolean {
   const status = httpStatus(error);
   const isRefusal = status !== undefined && status >= 400 && status < 500;
   // The service writes "Invalid checkpoint token"; a newer invocation owns the execution, and retrying is right.
-  if (isRefusal && error instanceof Error && /^invalid checkpoint token/i.test(error.message)) return false;
+  if (isRefusal && isError(error) && /^invalid checkpoint token/i.test(error.message)) return false;
   if (isRefusal && status !== 429) return true;
   return isKeyError(error);
 }

@@ -1,7 +1,9 @@
 import type { DurableExecutionClient } from "../client/client.ts";
+import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
 import { logVerbose } from "../core/verbose.ts";
-import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import type { GetDurableExecutionStateResponse, OperationUpdate, WireOperation } from "../core/wire.ts";
 import type { DurableLogger } from "./logger.ts";
+import { readOperations } from "./state.ts";
 import { updateBytes } from "./update-bytes.ts";
 
 interface Entry {
@@ -48,6 +50,7 @@ const ENVELOPE_BYTES = 100;
  * C6  After `close`, a failure or the service's own close nothing is accepted, and no callback is called.
  * C7  When an answer comes and another request is full, that one leaves before the acknowledgements are told: what the
  *     code behind them computes passes while the request travels, and nothing of it would have fitted in.
+ * C8  An answer is taken in as a whole: what it has no room for is read before anybody is told of any of it.
  */
 export class Coalescer {
   readonly #options: CoalescerOptions;
@@ -186,7 +189,11 @@ export class Coalescer {
       const request = { DurableExecutionArn: this.#options.arn, CheckpointToken: this.#token, Updates: updates };
       const response = await this.#options.client.checkpoint(request, this.#options.logger);
       if (!this.#open) return;
-      const changed = response.NewExecutionState?.Operations ?? [];
+      const { Operations, NextMarker: marker } = response.NewExecutionState ?? {};
+      const first = readOperations("the answer to a checkpoint", Operations);
+      const changed =
+        marker && response.CheckpointToken ? await this.#readOn(first, marker, response.CheckpointToken) : first;
+      if (!this.#open) return;
       const noticed = changed.length > 0 ? this.#options.onChanged(changed) : undefined;
       if (noticed !== undefined) {
         await noticed;
@@ -208,6 +215,24 @@ export class Coalescer {
     if (isLast) this.#closedByService(updates);
     else if (this.#cursor < this.#queue.length || this.#polls.length > 0) this.#schedule();
     else if (this.idle) this.#settle();
+  }
+
+  /** What has changed, where the answer to a request has room for a part of it only. */ // C8
+  async #readOn(first: readonly WireOperation[], from: string, token: string): Promise<readonly WireOperation[]> {
+    const { client, arn, logger } = this.#options;
+    const changed = [...first];
+    for (let marker: string | undefined = from; marker && this.#open; ) {
+      const request = {
+        DurableExecutionArn: arn,
+        CheckpointToken: token,
+        Marker: marker,
+        MaxItems: MAX_STATE_PAGE_ITEMS,
+      };
+      const page: GetDurableExecutionStateResponse = await client.getExecutionState(request, logger);
+      changed.push(...readOperations("a page of the answer to a checkpoint", page.Operations));
+      marker = page.NextMarker;
+    }
+    return changed;
   }
 
   // C2, C4

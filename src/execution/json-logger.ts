@@ -1,3 +1,4 @@
+import { isError } from "../core/errors.ts";
 import type { DurableLogger, DurableLoggingContext, DurableLogLevel } from "./logger.ts";
 
 const SEVERITY: Record<DurableLogLevel, number> = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 };
@@ -65,12 +66,12 @@ function toLine(line: object, params: readonly unknown[]): string {
   if (params.length === 1) {
     const [message] = params;
     try {
-      return JSON.stringify({ ...line, message: message instanceof Error ? describe(message) : message });
+      return JSON.stringify({ ...line, message: isError(message) ? describe(message) : message });
     } catch {
       return JSON.stringify({ ...line, message: format(params) });
     }
   }
-  const error = params.find((param) => param instanceof Error);
+  const error = params.find(isError);
   return JSON.stringify({ ...line, message: format(params), ...(error && describeMain(error)) });
 }
 

@@ -1,4 +1,4 @@
-import { DurableOperationError } from "../core/errors.ts";
+import { asError, DurableOperationError } from "../core/errors.ts";
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { OperationInfo, PluginOperationStatus } from "../plugins/plugin.ts";
@@ -34,12 +34,7 @@ export function infosOf(operations: Iterable<WireOperation>): Record<string, Ope
 
 /** Anything thrown, as plugins see it. */
 export function errorShown(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  try {
-    return new Error(String(thrown));
-  } catch {
-    return new Error("Unknown error");
-  }
+  return thrown === undefined || thrown === null ? new Error(String(thrown)) : asError(thrown);
 }
 
 /**

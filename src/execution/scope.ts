@@ -17,6 +17,11 @@ interface ScopeOptions {
   readonly logger: LoggerSetup;
 }
 
+/** What has a signal that is aborted with that of the context around it. */
+interface Follower {
+  abort(reason: Error): void;
+}
+
 /**
  * One context's counters: which operation comes next, and what is alive below it.
  *
@@ -43,8 +48,11 @@ export class Scope {
   /** Called when the first signal of the invocation is asked for. */
   onSignal: (() => void) | undefined;
   #controller: AbortController | undefined;
-  /** Contexts inside this one whose signal somebody has. */
-  readonly #signalled = new Set<Scope>();
+  /** Contexts and steps inside this one, under way, whose signal somebody has. */
+  #followers: Set<Follower> | undefined;
+  #isFollowing = false;
+  #settled = false;
+  #abortReason: Error | undefined;
   #created = 0;
   #executing = 0;
   #waiting = 0;
@@ -115,33 +123,57 @@ export class Scope {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.parent !== undefined) {
-        this.parent.#signalled.add(this);
-        // Makes those of the contexts around it as well, so that it hears of each one's end.
-        const { signal } = this.parent;
-        if (signal.aborted) this.#controller.abort(signal.reason);
-      }
-      this.onSignal?.();
+      this.#follow();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
     }
     return this.#controller.signal;
   }
 
-  /** Aborts the signals of this context and of those inside it. */
+  /** Aborts `follower` as the signal of this context is aborted, until `unfollow`. */
+  follow(follower: Follower): void {
+    this.#followers ??= new Set();
+    this.#followers.add(follower);
+    this.#follow();
+    if (this.#abortReason !== undefined) follower.abort(this.#abortReason);
+  }
+
+  unfollow(follower: Follower): void {
+    this.#followers?.delete(follower);
+  }
+
+  /** From now on this context hears of the end of those around it. */
+  #follow(): void {
+    if (this.#isFollowing || this.#finished) return;
+    this.#isFollowing = true;
+    this.parent?.follow(this);
+    this.onSignal?.();
+  }
+
+  /** Aborts the signals of this context and of what is under way inside it. */
   abort(reason: Error): void {
-    this.#controller?.abort(reason);
-    this.#abortInner(reason);
+    this.#abortReason ??= reason;
+    if (!this.#settled) this.#controller?.abort(reason);
+    this.#abortFollowers(reason);
   }
 
-  #abortInner(reason: Error): void {
-    for (const scope of this.#signalled) scope.abort(reason);
-    this.#signalled.clear();
+  #abortFollowers(reason: Error): void {
+    for (const follower of this.#followers ?? []) follower.abort(reason);
+    this.#followers = undefined;
   }
 
-  /** The context's own function has settled. */ // T2
+  /** The context's own function has settled, and its signal is never aborted any more. */
+  settle(): void {
+    this.#settled = true;
+    if (this.#isFollowing && (this.#followers?.size ?? 0) === 0) this.parent?.unfollow(this);
+  }
+
+  /** The context's own function has settled, and nothing that is still under way inside counts any more. */ // T2
   finish(): void {
     if (this.#finished) return;
-    if (this.parent !== undefined) this.parent.#signalled.delete(this);
-    if (this.#signalled.size > 0) this.#abortInner(new DOMException("The context around it is over.", "AbortError"));
+    this.settle();
+    this.parent?.unfollow(this);
+    if (this.#followers !== undefined)
+      this.#abortFollowers(new DOMException("The context around it is over.", "AbortError"));
     this.parent?.countExecuting(-this.#executing);
     this.parent?.countWaiting(-this.#waiting);
     this.#finished = true;

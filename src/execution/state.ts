@@ -31,14 +31,17 @@ export class RecordedState {
   ): Promise<RecordedState> {
     const state = new RecordedState();
     const { DurableExecutionArn, CheckpointToken, InitialExecutionState } = event;
-    let operations: readonly WireOperation[] = InitialExecutionState.Operations;
+    if (typeof InitialExecutionState !== "object" || InitialExecutionState === null) {
+      throw unexpected(`The event's InitialExecutionState is ${shown(InitialExecutionState)}, not an object.`);
+    }
+    let operations = readOperations("the event", InitialExecutionState.Operations);
     let marker = InitialExecutionState.NextMarker;
     while (marker) {
       const request = { DurableExecutionArn, CheckpointToken, Marker: marker, MaxItems: MAX_STATE_PAGE_ITEMS };
       const next = client.getExecutionState(request, logger);
       state.#add(operations);
       const page = await next;
-      operations = page.Operations ?? [];
+      operations = readOperations("a page of the execution's state", page.Operations);
       marker = page.NextMarker;
     }
     state.#add(operations);
@@ -118,4 +121,26 @@ export class RecordedState {
       this.#watchers.get(id)?.(operation);
     }
   }
+}
+
+/**
+ * The operations that the service delivered; none where there is no list. Throws an error that says what is wrong with one
+ * that is none.
+ */
+export function readOperations(where: string, given: unknown): readonly WireOperation[] {
+  if (given === undefined || given === null) return [];
+  if (!Array.isArray(given)) throw unexpected(`The Operations of ${where} are ${shown(given)}, not a list.`);
+  for (const [at, operation] of given.entries()) {
+    if (typeof operation === "object" && operation !== null) continue;
+    throw unexpected(`Operation ${at} of ${where} is ${shown(operation)}, not an object.`);
+  }
+  return given;
+}
+
+function unexpected(what: string): Error {
+  return new Error(`${what} Whatever invokes this function does not speak as the service for durable executions does.`);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? "a text" : String(value);
 }

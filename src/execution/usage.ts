@@ -188,9 +188,10 @@ export function publishUsage(counter: UsageCounter): void {
 }
 
 function dataBytesOf(payload: string | undefined, error: object | undefined): number {
-  return byteLength(payload) + (error === undefined ? 0 : byteLength(JSON.stringify(error)));
+  return byteLength(payload) + (error ? byteLength(JSON.stringify(error)) : 0);
 }
 
-function byteLength(text: string | undefined): number {
-  return text === undefined ? 0 : Buffer.byteLength(text);
+/** A transport may deliver what is absent as null. */
+function byteLength(text: string | undefined | null): number {
+  return text ? Buffer.byteLength(text) : 0;
 }

@@ -210,11 +210,12 @@ export class LocalExecution {
         throw invalidParameter("Cannot return PENDING status with no pending operations.");
       }
     }
-    if (
-      answer?.status === "SUCCEEDED" &&
-      Buffer.byteLength(answer.result ?? "") > this.#host.settings.quotas.inputBytes
-    ) {
-      throw invalidParameter(`The execution's result is over ${this.#host.settings.quotas.inputBytes} bytes.`);
+    const { inputBytes } = this.#host.settings.quotas;
+    if (answer?.result !== undefined && Buffer.byteLength(answer.result) > inputBytes) {
+      throw invalidParameter(`The execution's result is over ${inputBytes} bytes.`);
+    }
+    if (answer?.error !== undefined && Buffer.byteLength(JSON.stringify(answer.error)) > inputBytes) {
+      throw invalidParameter(`The execution's error is over ${inputBytes} bytes.`);
     }
     this.#failuresInRow = 0;
     this.#record.endInvocation(this.#host.clock.now(), undefined);

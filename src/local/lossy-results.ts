@@ -48,7 +48,7 @@ function findLoss(value: unknown, at: string, search: Search): Loss | undefined 
   if (--search.left < 0) return undefined;
   switch (typeof value) {
     case "bigint":
-      return { at, what: "a BigInt", becomes: "the invocation fails", typedKeeps: true };
+      return { at, what: "a BigInt", becomes: "the operation fails", typedKeeps: true };
     case "number":
       if (Number.isFinite(value)) return undefined;
       return { at, what: String(value), becomes: "it comes back as null", typedKeeps: true };

@@ -1,3 +1,5 @@
+import { MAX_NAME_LENGTH } from "../core/limits.ts";
+import { isTakenName } from "../core/operation-name.ts";
 import type { Operation, OperationAction, OperationType, OperationUpdate } from "../core/wire.ts";
 import { invalidParameter } from "./refusal.ts";
 
@@ -44,6 +46,7 @@ export function validateUpdates(
       throw invalidParameter("Cannot update the same operation twice in a single request.");
     }
     checkForm(update);
+    checkName(update, known(id));
     checkSizes(update, limits);
     checkParent(update, known, earlier);
     checkState(update, before, known(id));
@@ -94,6 +97,15 @@ function checkForm(update: OperationUpdate): void {
   if (type === "CHAINED_INVOKE" && action === "START" && !update.ChainedInvokeOptions?.FunctionName) {
     throw invalidParameter("ChainedInvokeOptions must have a FunctionName.");
   }
+}
+
+/** One that was recorded before names were checked may go on. */
+function checkName({ Name: name }: OperationUpdate, known: Operation | undefined): void {
+  if (name === undefined || isTakenName(name) || name === known?.Name) return;
+  throw invalidParameter(
+    `Value ${JSON.stringify(name).slice(0, 300)} at 'name' failed to satisfy constraint: Member must have length between 1 and ` +
+      `${MAX_NAME_LENGTH} and satisfy regular expression pattern [\\x20-\\x7E]+`,
+  );
 }
 
 function checkSizes(update: OperationUpdate, limits: UpdateLimits): void {

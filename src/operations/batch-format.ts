@@ -1,3 +1,4 @@
+import { ChildContextError, isError } from "../core/errors.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
 import { PACK_FACTORS } from "../core/settings.ts";
 import { readBackError, restoreItemError, type StoredError, storeError } from "../core/stored-error.ts";
@@ -54,6 +55,7 @@ export function batchFormat<T>(options: BatchFormatOptions<T>): ResultFormat {
     async encode(operation, result): Promise<EncodedResult> {
       const batch = result as Batch<T>;
       if (serdes !== undefined) {
+        for (const { error } of batch.all) if (error !== undefined) showInJson(error);
         const { payload, value } = await encodeResult(operation, batch, serdes);
         return { payload, value: rewrap(value) };
       }
@@ -114,12 +116,32 @@ function restore<T>(stored: StoredBatch): Batch<T> {
   return new Batch(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
 }
 
-/** What a user's serdes read back gets the methods of a batch again, if it still looks like one. */
+/** JSON, by which most serdes write, would keep neither the message of an error nor its causes. */
+function showInJson(error: Error): void {
+  Object.defineProperty(error, "toJSON", { value: () => storeError(error), configurable: true });
+}
+
+/** What a user's serdes read back gets the methods of a batch again, if it still looks like one, and its errors. */
 function rewrap(value: unknown): unknown {
   if (value instanceof Batch || typeof value !== "object" || value === null || !("all" in value)) return value;
   if (!Array.isArray(value.all)) return value;
   const { completionReason = "ALL_COMPLETED" } = value as { completionReason?: CompletionReason };
+  for (const item of value.all as (BatchItem<unknown> | null)[]) {
+    if (item?.error !== undefined && item.error !== null) item.error = rebuildError(item.error);
+  }
   return new Batch(value.all, completionReason);
+}
+
+/** An item's error, of what a serdes made of it: ours in JSON, an error of its own, or what JSON leaves of one. */
+function rebuildError(given: unknown): ChildContextError {
+  if (given instanceof ChildContextError) return given;
+  if (isError(given)) return readBackError(given);
+  const { ErrorType, ErrorMessage, errorType, name, message, ...rest } = given as StoredError & Record<string, unknown>;
+  if (ErrorType !== undefined || ErrorMessage !== undefined) return restoreItemError(given as StoredError);
+  const said = typeof message === "string" ? { ErrorMessage: message } : {};
+  const type = [errorType, name].find((one) => typeof one === "string");
+  const data = typeof rest["errorData"] === "string" ? { ErrorData: rest["errorData"] } : {};
+  return restoreItemError({ ErrorType: type as string | undefined, ...said, ...data });
 }
 
 /** What is kept of a batch over the limit. A replay needs `completionReason` and `itemStatuses`. */

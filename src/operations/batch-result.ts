@@ -103,24 +103,25 @@ export class Batch<TResult> implements BatchResult<TResult> {
   }
 
   get successCount(): number {
-    return this.#count(BatchItemStatus.SUCCEEDED) + (this.uncollected ?? 0);
+    return count(this, BatchItemStatus.SUCCEEDED) + (this.uncollected ?? 0);
   }
 
   get failureCount(): number {
-    return this.#count(BatchItemStatus.FAILED);
+    return count(this, BatchItemStatus.FAILED);
   }
 
   get startedCount(): number {
-    return this.#count(BatchItemStatus.STARTED);
+    return count(this, BatchItemStatus.STARTED);
   }
 
   get totalCount(): number {
     return this.all.length + (this.uncollected ?? 0);
   }
+}
 
-  #count(status: BatchItemStatus): number {
-    let count = 0;
-    for (const item of this.all) if (item.status === status) count++;
-    return count;
-  }
+// No private method: people wrap results, in a `Proxy` or by `Object.create`, and there it would not be found.
+function count({ all }: Batch<unknown>, status: BatchItemStatus): number {
+  let found = 0;
+  for (const item of all) if (item.status === status) found++;
+  return found;
 }

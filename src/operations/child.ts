@@ -139,13 +139,22 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   }
   // Whoever waits for it belongs to an invocation that has ended.
   if (execution.isOver) return park();
-  if (!plan.virtual) execution.finish(inner);
-  let encoded = plan.format.encode(operation, result);
-  if (encoded instanceof Promise) {
-    // A serdes of the user's may take its time, and nothing else says that this context goes on.
-    scope.countExecuting(1);
-    encoded = await encoded;
-    execution.countExecuting(scope, -1);
+  if (plan.virtual) inner.settle();
+  else execution.finish(inner);
+  let encoded: EncodedResult | Promise<EncodedResult>;
+  try {
+    encoded = plan.format.encode(operation, result);
+    if (encoded instanceof Promise) {
+      // A serdes of the user's may take its time, and nothing else says that this context goes on.
+      scope.countExecuting(1);
+      try {
+        encoded = await encoded;
+      } finally {
+        execution.countExecuting(scope, -1);
+      }
+    }
+  } catch (thrown) {
+    return failLive(operation, plan, inner, thrown);
   }
   const { payload, value, oversized } = encoded;
   if (plan.virtual) {
@@ -177,7 +186,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
   const { execution } = operation;
   const error = toRecordedError(thrown);
-  if (!plan.virtual) {
+  if (plan.virtual) inner.settle();
+  else {
     execution.finish(inner);
     const kept = inner.keptLevels >= 1 ? { ContextOptions: { ReplayChildren: true } } : {};
     execution.record(operation, update(operation, "FAIL", { Error: error, ...kept }));
@@ -194,16 +204,16 @@ function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, th
 async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: WireOperation): Promise<unknown> {
   const inner = enter(operation, plan, "replay-succeeded");
   await undefined;
-  let result: unknown;
+  const { format } = plan;
   try {
-    result = await runBody(operation, plan, inner, record);
+    const result = await runBody(operation, plan, inner, record);
+    operation.execution.finish(inner);
+    return format.readBack?.(result) ?? (await format.encode(operation, result)).value;
   } catch (thrown) {
     throw failure(toRecordedError(thrown), plan);
   } finally {
     operation.execution.finish(inner);
   }
-  const { format } = plan;
-  return format.readBack?.(result) ?? (await format.encode(operation, result)).value;
 }
 
 function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): Scope {

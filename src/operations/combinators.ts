@@ -1,4 +1,4 @@
-import { DurableOperationError, PromiseCombinatorError, toErrorObject } from "../core/errors.ts";
+import { DurableOperationError, isError, PromiseCombinatorError, toErrorObject } from "../core/errors.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
@@ -71,19 +71,23 @@ async function combineUnrecorded(combine: () => Promise<unknown>, format: Result
 function storeOutcome(outcome: PromiseSettledResult<unknown>): StoredOutcome {
   if (outcome.status === "fulfilled") return outcome;
   const { reason } = outcome;
-  if (!(reason instanceof Error)) return { status: "rejected", reason };
+  if (!isError(reason)) return { status: "rejected", reason };
   const { message, name, stack } = reason;
   return { status: "rejected", reason: { message, name, stack } satisfies StoredReason };
 }
 
 function restoreOutcome(outcome: StoredOutcome): StoredOutcome {
   const { reason } = outcome;
-  if (outcome.status === "fulfilled" || typeof reason !== "object" || reason === null || !("message" in reason)) {
-    return outcome;
-  }
-  const { message, name, stack } = reason as StoredReason;
+  if (outcome.status === "fulfilled" || !isStoredReason(reason)) return outcome;
+  const { message, name, stack } = reason;
   const error = new Error(message);
   error.name = name;
   if (stack !== undefined) error.stack = stack;
   return { ...outcome, reason: error };
+}
+
+/** Whether it can be an error that was stored; what somebody threw that was none has other members. */
+function isStoredReason(reason: unknown): reason is StoredReason {
+  if (typeof reason !== "object" || reason === null || !("message" in reason) || !("name" in reason)) return false;
+  return Object.keys(reason).every((key) => key === "message" || key === "name" || key === "stack");
 }

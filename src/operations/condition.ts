@@ -77,17 +77,29 @@ async function runCheck<T>(
 ): Promise<AttemptEnd> {
   const { scope } = operation;
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
+  const read = async (payload: string | undefined): Promise<T> => (await decodeResult(operation, payload, serdes)) as T;
+  let run: StepRun | undefined;
   try {
-    const state = kept ? ((await decodeResult(operation, kept, serdes)) as T) : config.initialState;
-    const code = () => check(state, new StepRun(scope, attempt));
+    // Nothing is kept of a state that is undefined. The first one is written and read like all that follow.
+    const state =
+      attempt > 1 || kept
+        ? await read(kept)
+        : ((await encodeResult(operation, config.initialState, serdes)).value as T);
+    const code = () => {
+      run = new StepRun(scope, attempt);
+      return check(state, run);
+    };
     const checked = await runUserCode(operation, attempt, startTimestamp, code);
+    run?.end();
     const { payload, value } = await encodeResult(operation, checked, serdes);
     if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);
-    if (!decision.shouldContinue) return { end: "succeed", payload, value };
+    // Read anew: the strategy may have changed what it was given.
+    if (!decision.shouldContinue) return { end: "succeed", payload, value: await read(payload) };
     const afterSeconds = checkedSeconds("delay that the wait strategy asks for", decision.delay, 0);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {
+    run?.end();
     return { end: "fail", error: toRecordedError(error), thrown: error };
   }
 }

@@ -7,8 +7,8 @@ import { park } from "../execution/suspension.ts";
 import { checkSerdes, checkText, operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
-import { claim } from "./operation.ts";
-import { deserializeWith, serializeWith } from "./payload.ts";
+import { claim, isRecorded } from "./operation.ts";
+import { deserializeWith, isTooLarge, payloadTooLarge, serializeWith } from "./payload.ts";
 
 export interface InvokeConfig<I, O> {
   payloadSerdes?: Serdes<I>;
@@ -32,13 +32,21 @@ export function beginInvoke<I, O>(
     checkSerdes(label, "payloadSerdes", config.payloadSerdes as AnySerdes, ["serialize"]);
     checkSerdes(label, "resultSerdes", config.resultSerdes as AnySerdes, ["deserialize"]);
     const kind = { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name, isAddressed: true } as const;
+    const { mode } = scope;
     const operation = claim(execution, scope, kind);
     if (operation === undefined) return park();
     const { payloadSerdes, resultSerdes, tenantId } = config;
-    const payload =
-      operation.record === undefined
-        ? await serializeWith(chooseSerdes(payloadSerdes, scope), operation, input)
-        : undefined;
+    let payload: string | undefined;
+    if (operation.record === undefined) {
+      try {
+        payload = await serializeWith(chooseSerdes(payloadSerdes, scope), operation, input, "input");
+        if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "input", payload);
+      } catch (fault) {
+        // Nothing is recorded of it, so that it fails on each replay; what follows may be recorded nevertheless.
+        if (mode === "replay" && isRecorded(scope.ledger, scope.peekPath())) scope.mode = mode;
+        throw new InvokeError((fault as Error).message, fault as Error);
+      }
+    }
     const invoke = new ExternalOperation(operation, attention);
     const started = await invoke.start(() => ({
       ...(payload === undefined ? {} : { Payload: payload }),

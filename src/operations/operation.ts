@@ -1,5 +1,7 @@
 import { UnrecoverableExecutionError } from "../core/errors.ts";
 import { childPath, type OperationId, type OperationPath, operationId } from "../core/ids.ts";
+import { MAX_NAME_LENGTH } from "../core/limits.ts";
+import { takenName } from "../core/operation-name.ts";
 import type { OperationAction, OperationSubType, OperationType, OperationUpdate, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
@@ -42,6 +44,7 @@ export class ClaimedOperation implements OperationKind {
 
   constructor(
     kind: OperationKind,
+    name: string | undefined,
     execution: Execution,
     scope: Scope,
     { path, ledger }: Place,
@@ -50,7 +53,7 @@ export class ClaimedOperation implements OperationKind {
   ) {
     this.type = kind.type;
     this.subType = kind.subType;
-    this.name = kind.name;
+    this.name = name;
     this.shownName = kind.shownName;
     this.execution = execution;
     this.scope = scope;
@@ -89,6 +92,8 @@ export function claim(
   const key = ledger.key(path);
   // A record where an operation of another kind would have kept it tells that the code has changed.
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
+  // One that was recorded in another form goes on as it is recorded.
+  const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
   if (record === undefined) {
     leaveReplay(scope, path);
     if (scope.sealed && kind.virtual !== true) {
@@ -109,7 +114,21 @@ export function claim(
       if (scope.mode === "replay") scope.mode = "execution";
     }
   }
-  return new ClaimedOperation(kind, execution, scope, place ?? { path, ledger }, key, record);
+  return new ClaimedOperation(kind, name, execution, scope, place ?? { path, ledger }, key, record);
+}
+
+/** The name under which an operation is recorded. */
+function nameFor(execution: Execution, given: string | undefined): string | undefined {
+  const name = takenName(given);
+  if (name !== given) {
+    execution.quotas.warnOnce(
+      "names",
+      `The service takes no operation named ${JSON.stringify(given).slice(0, 300)}, which is recorded ` +
+        `${name === undefined ? "without a name" : `as ${JSON.stringify(name)}`}. A name has 1 to ${MAX_NAME_LENGTH} ` +
+        "characters from the space to ~; others are made so, the same way each time.",
+    );
+  }
+  return name;
 }
 
 /** The operation at `next` is not recorded: a context that replays goes live, unless the first one inside it is. */
@@ -149,7 +168,8 @@ function findMismatch(kind: OperationKind, record: WireOperation): Mismatch | un
   if (record.Type !== kind.type) return { what: "type", recorded: record.Type, current: kind.type };
   // A transport may deliver an absent name as null.
   const name = record.Name ?? undefined;
-  if (name !== kind.name) return { what: "name", recorded: name, current: kind.name };
+  if (name !== kind.name && takenName(name) !== takenName(kind.name))
+    return { what: "name", recorded: name, current: kind.name };
   const subType = record.SubType ?? undefined;
   if (subType !== kind.subType) return { what: "subtype", recorded: subType, current: kind.subType };
   return undefined;

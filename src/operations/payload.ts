@@ -1,5 +1,6 @@
 import { DurableError, UnrecoverableInvocationError } from "../core/errors.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
+import { describeUnwritable } from "../core/unwritable.ts";
 import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
@@ -18,8 +19,9 @@ export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefine
 
 /**
  * Encodes a result and reads it back, so that it is the same live and on replay. Synchronous without a serdes of the
- * user's. A failure ends the invocation and the promise never settles: user code cannot repair it.
+ * user's. When a serdes fails, the invocation ends and the promise never settles: it may do better next time.
  * @param packFromBytes in place of the codec's own
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` for a value that will never be written: its operation is to fail
  */
 export function encodeResult(
   operation: ClaimedOperation,
@@ -32,7 +34,11 @@ export function encodeResult(
   try {
     return operation.ledger.roundTrip(value, packFromBytes);
   } catch (error) {
-    return serdesFailed(operation, "Serialization", error);
+    const found = whyUnwritable("result", value, operation.execution.codec.name === "typed");
+    const advice = found?.endsWith("BigInt")
+      ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
+      : "Return what can be written as JSON.";
+    throw unwritable(operation, "result", `${found ?? (error as Error)?.message}. ${advice}`, error);
   }
 }
 
@@ -61,15 +67,22 @@ export function decodeResult(
 /** Whose payload it is, for the serdes and for messages. */
 export type PayloadOwner = Pick<ClaimedOperation, "execution" | "path" | "name">;
 
-/** Writes a payload by a serdes. A failure ends the invocation and the promise never settles. */
+/**
+ * Writes a payload by a serdes. A failure ends the invocation and the promise never settles.
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` for a value that JSON refuses, if that is why
+ */
 export async function serializeWith(
   serdes: AnySerdes,
-  owner: PayloadOwner,
+  owner: ClaimedOperation,
   value: unknown,
+  what = "result",
 ): Promise<string | undefined> {
   try {
     return await serdes.serialize(value, serdesContext(owner));
   } catch (error) {
+    const found = error instanceof TypeError ? whyUnwritable(what, value, false) : undefined;
+    if (found !== undefined)
+      throw unwritable(owner, what, `${found}. The serdes writes JSON: give it text instead.`, error);
     return serdesFailed(owner, "Serialization", error);
   }
 }
@@ -100,6 +113,27 @@ function serdesFailed(operation: PayloadOwner, action: string, error: unknown): 
   return park();
 }
 
+function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): string | undefined {
+  try {
+    return describeUnwritable(what, value, keepsTypes);
+  } catch {
+    // What a getter or a toJSON threw was the reason.
+    return undefined;
+  }
+}
+
+/** The error of an operation whose result, or input, nothing will write. */
+function unwritable(operation: ClaimedOperation, what: string, why: string, cause: unknown): DurableError {
+  const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${why}`;
+  const error = new DurableError("ERR_PAYLOAD_UNWRITABLE", message, { cause });
+  error.name = "PayloadUnwritableError";
+  return error;
+}
+
+function labelOf({ subType, name, path }: ClaimedOperation): string {
+  return `${subType} ${name === undefined ? path : `"${name}" (${path})`}`;
+}
+
 /** Whether the payload is over the service's limit for one operation. */
 export function isTooLarge(payload: string | undefined, maxBytes: number): payload is string {
   // A UTF-16 unit is at most three bytes, so most payloads need no count.
@@ -108,11 +142,10 @@ export function isTooLarge(payload: string | undefined, maxBytes: number): paylo
 
 /** The error of an operation whose result the service would refuse. */
 export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
-  const name = operation.name === undefined ? operation.path : `"${operation.name}" (${operation.path})`;
   const limit = operation.ledger.maxPayloadBytes;
   const error = new DurableError(
     "ERR_PAYLOAD_TOO_LARGE",
-    `The ${what} of ${operation.subType} ${name} is ${Buffer.byteLength(payload)} bytes; the service takes ${limit}. ` +
+    `The ${what} of ${labelOf(operation)} is ${Buffer.byteLength(payload)} bytes; the service takes ${limit}. ` +
       "Store the data elsewhere and return a reference to it, or return less.",
   );
   error.name = "PayloadTooLargeError";

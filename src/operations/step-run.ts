@@ -1,4 +1,5 @@
 import { StepTimeoutError } from "../core/errors.ts";
+import { SELF } from "../core/self.ts";
 import { checkedMs, type Duration } from "../core/time.ts";
 import { give } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
@@ -25,17 +26,7 @@ export function checkedTimeout(name: string | undefined, timeout: Duration): num
 }
 
 /** Runs a step's function, bounded by its time-out. */
-export function runBounded<T>(
-  operation: Pick<ClaimedOperation, "scope" | "name" | "path">,
-  attempt: number,
-  body: StepFunc<T>,
-  timeout: Duration | undefined,
-): Promise<T> {
-  const run = new StepRun(operation.scope, attempt, timeout === undefined ? undefined : new AbortController());
-  return timeout === undefined ? body(run) : runTimed(operation, run, body, timeout);
-}
-
-async function runTimed<T>(
+export async function runBounded<T>(
   { name, path }: Pick<ClaimedOperation, "name" | "path">,
   run: StepRun,
   body: StepFunc<T>,
@@ -57,32 +48,41 @@ async function runTimed<T>(
   }
 }
 
-/** What an attempt's function is given; a signal is made when somebody asks for it. `controller` is that of a time-out. */
+/** What an attempt's function is given; a signal is made when somebody asks for it. */
 export class StepRun implements StepContext<DurableLogger> {
+  readonly [SELF] = this;
   readonly logger: DurableContextLogger<DurableLogger>;
   readonly attempt: number;
   readonly #scope: Scope;
-  /** Of a step with a time-out. */
-  readonly #controller: AbortController | undefined;
+  #controller: AbortController | undefined;
+  #abortReason: Error | undefined;
+  #isOver = false;
 
-  constructor(scope: Scope, attempt: number, controller?: AbortController) {
+  constructor(scope: Scope, attempt: number) {
     this.#scope = scope;
-    this.#controller = controller;
     this.logger = stepLogger(scope);
     this.attempt = attempt;
     give(this);
   }
 
   get signal(): AbortSignal {
-    return AbortSignal.any(this.signalSources);
-  }
-
-  get signalSources(): AbortSignal[] {
-    const { signal } = this.#scope;
-    return this.#controller === undefined ? [signal] : [this.#controller.signal, signal];
+    const self = this[SELF];
+    if (self.#controller === undefined) {
+      self.#controller = new AbortController();
+      if (self.#abortReason !== undefined) self.#controller.abort(self.#abortReason);
+      else if (!self.#isOver) self.#scope.follow(self);
+    }
+    return self.#controller.signal;
   }
 
   abort(reason: Error): void {
+    this.#abortReason = reason;
     this.#controller?.abort(reason);
+  }
+
+  /** The attempt is over: what its code listens for concerns it no more. */
+  end(): void {
+    this.#isOver = true;
+    if (this.#controller !== undefined) this.#scope.unfollow(this);
   }
 }

@@ -13,7 +13,7 @@ import { checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks
 import { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
-import { checkedTimeout, runBounded, type StepFunc } from "./step-run.ts";
+import { checkedTimeout, runBounded, type StepFunc, StepRun } from "./step-run.ts";
 
 /** How often an attempt may run when its process dies. */
 export const StepSemantics = {
@@ -123,15 +123,26 @@ async function runBody<T>(
   attempt: number,
   startTimestamp: Date | undefined,
 ): Promise<AttemptEnd> {
+  const { timeout } = config;
+  let run: StepRun | undefined;
   try {
-    const code = () => runBounded(operation, attempt, body, config.timeout);
+    const code = () => {
+      run = new StepRun(operation.scope, attempt);
+      return timeout === undefined ? body(run) : runBounded(operation, run, body, timeout);
+    };
     const result = await runUserCode(operation, attempt, startTimestamp, code);
-    const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
-    const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
-    if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
-    const thrown = payloadTooLarge(operation, "result", payload);
-    return { end: "fail", error: toRecordedError(thrown), thrown };
+    run?.end();
+    try {
+      const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
+      const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
+      if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
+      throw payloadTooLarge(operation, "result", payload);
+    } catch (thrown) {
+      // Another attempt would do what the code does once more, and give the same.
+      return { end: "fail", error: toRecordedError(thrown), thrown };
+    }
   } catch (error) {
+    run?.end();
     return decideFailure(error, attempt, config.retryStrategy);
   }
 }

@@ -13,6 +13,7 @@ import type { StoredBatch } from "../codec/stored-batch.ts";
 import { BATCH_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
+import { takenName } from "../core/operation-name.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import type { Operation } from "../core/wire.ts";
 import type { Amendment } from "../local/redrive.ts";
@@ -169,7 +170,7 @@ class Search implements FailedItems {
 
   /** Takes out what failed; a batch is tried again unless all of it succeeded. */
   #batches(operations: readonly Operation[], mapIsOpen: boolean): boolean {
-    const byName = new Map(operations.map((operation) => [operation.Name, operation]));
+    const byName = new Map(operations.map((operation) => [takenName(operation.Name), operation]));
     const batches = operations
       .filter(({ SubType }) => SubType === BATCH_SUBTYPE)
       .map((batch) => new RecordedBatch(batch, [...partsOf(batch, byName)]));

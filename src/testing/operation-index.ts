@@ -1,3 +1,4 @@
+import { takenName } from "../core/operation-name.ts";
 import type { OperationUpdate } from "../core/wire.ts";
 
 /** How a test names an operation; indexes count from 0. */
@@ -37,7 +38,7 @@ export class OperationIndex {
   find(selector: OperationSelector): string | undefined {
     switch (selector.by) {
       case "name":
-        return this.#byName.get(selector.name)?.[selector.index];
+        return (this.#byName.get(selector.name) ?? this.#byName.get(takenName(selector.name) ?? ""))?.[selector.index];
       case "index":
         return this.#all[selector.index];
       case "id":

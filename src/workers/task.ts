@@ -62,8 +62,7 @@ export class Task {
     });
     // The caller may have left when it fails, as a batch does that has ended early.
     this.result.catch(() => {});
-    const given = this.#given?.signalSources ?? [this.#given?.signal];
-    this.#signals = [...signals, ...given].filter((signal) => signal !== undefined);
+    this.#signals = [...signals, this.#given?.signal].filter((signal) => signal !== undefined);
     for (const signal of this.#signals) {
       if (signal.aborted) this.#abort(signal);
       else signal.addEventListener("abort", this);

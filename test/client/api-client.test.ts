@@ -172,7 +172,8 @@ describe("the client", () => {
     vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
     vi.stubEnv("AWS_REGION", "us-east-1");
-    service.fault = (index) => (index === 0 ? { silent: true } : undefined);
+    const throttled = { status: 429, type: "TooManyRequestsException" };
+    service.fault = (index) => [{ silent: true }, throttled, { hangUp: true }][index];
     try {
       const { outcome } = await service.run(
         ours.withDurableExecution(async (_: unknown, c: DurableContext) => c.step(async () => 1), {
@@ -180,7 +181,7 @@ describe("the client", () => {
         }) as never,
       );
       expect(outcome).toEqual({ status: "SUCCEEDED", result: "1" });
-      expect(service.requests[1]?.body).toEqual(service.requests[0]?.body);
+      for (const { body } of service.requests.slice(1, 4)) expect(body).toEqual(service.requests[0]?.body);
       expect(service.requests[0]?.userAgent).toContain(`aws-durable-execution-sdk-js/${ours.SDK_VERSION}`);
     } finally {
       vi.unstubAllEnvs();

@@ -6,6 +6,7 @@ import type { Run } from "../support/service.ts";
 
 const seconds = (count: number) => ({ seconds: count });
 const never = () => ({ shouldRetry: false });
+const asError = (thrown: unknown) => thrown as Error;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What an execution comes to; `hangs` when its invocation never ends. */
@@ -173,6 +174,135 @@ const differences: Difference[] = [
     look: updateCount,
     official: 2_004,
     ours: 516,
+  },
+  {
+    name: "a text that a step throws",
+    why: "The official error says that it is unknown; ours says what was thrown, to the retry strategy too.",
+    make: () => async (_, context) => {
+      let seen: unknown;
+      const strategy = (error: Error) => {
+        seen = error.message;
+        return { shouldRetry: false };
+      };
+      const error = await context
+        .step("s", () => Promise.reject("out of stock"), { retryStrategy: strategy })
+        .catch(asError);
+      return [seen, error.name, error.message];
+    },
+    official: ["Unknown Error", "StepError", "Unknown error"],
+    ours: ["out of stock", "StepError", "out of stock"],
+  },
+  {
+    name: "a plain object that a child context throws",
+    why: "The official error says that it is unknown; ours has its JSON.",
+    make: () => async (_, context) =>
+      context.runInChildContext(() => Promise.reject({ code: 1 })).catch((error: Error) => error.message),
+    official: "Unknown error",
+    ours: '{"code":1}',
+  },
+  {
+    name: "a plain object with a message among the reasons of promise.allSettled",
+    why: "The official SDK makes an error of it, without its other members; ours keeps it.",
+    make: () => async (_, context) => {
+      const rejected = Promise.reject({ message: "m", code: 1 });
+      rejected.catch(() => {});
+      const [settled] = await context.promise.allSettled([rejected as never]);
+      return (settled as PromiseRejectedResult).reason;
+    },
+    official: { name: "Error" },
+    ours: { message: "m", code: 1 },
+  },
+  {
+    name: "a step that returns a BigInt",
+    why: "The official step runs in each of the invocations that the service tries; ours fails once, and can be caught.",
+    make: () => {
+      let runs = 0;
+      return async (_, context) => {
+        const failed = await context.step("s", async () => [++runs, 1n]).catch((error: Error) => error.cause);
+        return [runs, (failed as Error).name];
+      };
+    },
+    official: { FAILED: "SerdesFailedError" },
+    ours: [1, "PayloadUnwritableError"],
+  },
+  {
+    name: "what the first check of a condition is given for a Date in the initial state, and further ones",
+    why: "The official first check has the state as it is, further ones as JSON has it; ours has it so from the first.",
+    make: () => {
+      const seen: string[] = [];
+      const check = async (state: { at: unknown }) => {
+        seen.push(typeof state.at);
+        return state;
+      };
+      return async (_, context) => {
+        await context.waitForCondition(check, {
+          initialState: { at: new Date(0) as unknown },
+          waitStrategy: (_state, attempt) =>
+            attempt < 2 ? { shouldContinue: true, delay: seconds(1) } : { shouldContinue: false },
+        });
+        return seen;
+      };
+    },
+    official: ["object", "string"],
+    ours: ["string", "string"],
+  },
+  {
+    name: "a strategy that changes the state that it is given",
+    why: "The official live result has the change, a replayed one has not; ours never has it.",
+    make: () => async (_, context) =>
+      context.waitForCondition(async () => ({ count: 1 }), {
+        initialState: { count: 0 },
+        waitStrategy: (state) => {
+          state.count = 100;
+          return { shouldContinue: false };
+        },
+      }),
+    official: { count: 100 },
+    ours: { count: 1 },
+  },
+  {
+    name: "an error of a map that has a serdes",
+    why: "The official error comes back as what JSON leaves of it; ours has its class and message.",
+    make: (sdk) => async (_, context) => {
+      const fail = () => Promise.reject(new RangeError("none left"));
+      const batch = await context.map([1], fail, { serdes: sdk.defaultSerdes });
+      return batch.getErrors().map((error) => [error instanceof sdk.ChildContextError, error.message]);
+    },
+    official: [[false, ""]],
+    ours: [[true, "none left"]],
+  },
+  {
+    name: "an invoke with an input over 256 KiB",
+    why: "The service refuses it, which ends the execution; ours fails the invoke with an error that can be caught.",
+    make: () => async (_, context) =>
+      context
+        .invoke<string, unknown>("i", "target", "x".repeat(300_000))
+        .catch((error: Error) => [error.name, (error.cause as Error).name]),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: ["InvokeError", "PayloadTooLargeError"],
+  },
+  {
+    name: "the invocations of a handler whose own error is larger than a response",
+    why: "The official answer is refused, and the service tries again and again; ours is cut.",
+    make: () => () => Promise.reject(new Error("x".repeat(7_000_000))),
+    look: ({ invocations }) => invocations.length,
+    official: 5,
+    ours: 1,
+  },
+  {
+    name: "the name of a step that the service refuses",
+    why: "The service refuses the official update, which ends the execution; ours has a name that is taken.",
+    make: () => async (_, context) => context.step("José", async () => 1),
+    look: ({ outcome, updates }) => [outcome.status, updates[0]?.Name],
+    official: ["FAILED", "José"],
+    ours: ["SUCCEEDED", "Jos?"],
+  },
+  {
+    name: "an empty name",
+    why: "The service refuses it, which ends the official execution; for ours it is no name.",
+    make: () => async (_, context) => context.step("", async () => 1),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: 1,
   },
 ];
 

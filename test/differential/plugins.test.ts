@@ -72,12 +72,12 @@ const steps: Record<string, Case> = {
       },
       never,
     ),
-  "a step that throws a text": async (_, c) =>
+  "a step that throws null": async (_, c) =>
     c
       .step(
         "a",
         async () => {
-          throw "text";
+          throw null;
         },
         never,
       )
@@ -184,10 +184,10 @@ const contexts: Record<string, Case> = {
     await c.runInChildContext("child", fail).catch(() => 0);
     await c.wait(seconds(1));
   },
-  "a child context that throws a text": async (_, c) =>
+  "a child context that throws null": async (_, c) =>
     c
       .runInChildContext("child", async () => {
-        throw "text";
+        throw null;
       })
       .catch(() => 0),
   "a child context over several invocations": async (_, c) =>
@@ -355,8 +355,8 @@ const executions: Record<string, Case> = {
   },
   "a result too large for a response": async () => "x".repeat(6_291_450),
   "an error of its own": fail,
-  "a thrown text": async () => {
-    throw "text";
+  "a thrown null": async () => {
+    throw null;
   },
   "a step's error": async (_, c) => c.step("a", fail, never),
   "a checkpoint that fails once": [async (_, c) => void (await c.step("a", async () => 1)), cutOff(0, 0)],

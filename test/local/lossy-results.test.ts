@@ -97,7 +97,7 @@ test("nothing is said of plain values, of what the typed codec or a serdes keeps
   expect(warnings).toEqual([]);
 });
 
-test("a BigInt, which JSON refuses, is named before the invocation fails", async () => {
+test("a BigInt, which JSON refuses, is named before the step fails", async () => {
   const engine = new LocalEngine({ invocation: { maxFailures: 1 } });
   engine.register(
     "handler",
@@ -106,7 +106,7 @@ test("a BigInt, which JSON refuses, is named before the invocation fails", async
   await engine.start({ functionName: "handler" }).result;
   await engine.close();
   expect(warnings).toEqual([
-    expect.stringMatching(/^Step "sum" returned a BigInt \(result\[0\]\).*the invocation fails.*"typed"/),
+    expect.stringMatching(/^Step "sum" returned a BigInt \(result\[0\]\).*the operation fails.*"typed"/),
   ]);
 });
 

@@ -35,6 +35,10 @@ const PARENT = "Invalid parent operation id.";
 /** What is refused, after what was accepted before, and why. */
 const cases: [about: string, before: OperationUpdate[], refused: OperationUpdate[], message: string | RegExp][] = [
   ["an update without an Id", [], [step("", "START")], "Operation update must have an Id."],
+  ["a name with other characters", [], [step("a", "START", { Name: "José" })], /^Value "José" at 'name'/],
+  ["a name with a line break", [], [step("a", "START", { Name: "a\n" })], /at 'name'/],
+  ["a name of 257 characters", [], [step("a", "START", { Name: "x".repeat(257) })], /length between 1 and 256/],
+  ["an empty name", [], [step("a", "START", { Name: "" })], /at 'name'/],
   ["two STARTs of one operation", [], [step("a", "START"), step("a", "START")], TWICE],
   ["two ends of one operation", [], [step("a", "SUCCEED"), step("a", "FAIL")], TWICE],
   ["three updates of one operation", [], [step("a", "START"), step("a", "RETRY"), step("a", "START")], TWICE],

@@ -99,9 +99,15 @@ describe("what a handler throws is answered as", () => {
       { name: "Odd", message: "m" },
       { ErrorType: "Odd", ErrorMessage: "m" },
     ],
-    [{ message: "m" }, { ErrorMessage: "Unknown error" }],
-    ["text", { ErrorMessage: "Unknown error" }],
+    [{ message: "m", code: 5 }, { ErrorMessage: '{"message":"m","code":5}' }],
+    [{ code: 1 }, { ErrorMessage: '{"code":1}' }],
+    [new Response(), { ErrorMessage: "[object Response]" }],
+    [{ big: 1n }, { ErrorMessage: "[object Object]" }],
+    ["text", { ErrorMessage: "text" }],
+    [404, { ErrorMessage: "404" }],
+    ["", { ErrorMessage: "Unknown error" }],
     [null, { ErrorMessage: "Unknown error" }],
+    [undefined, { ErrorMessage: "Unknown error" }],
   ])("%o", async (thrown, expected) => {
     const run = await runOurs(async () => {
       throw thrown;

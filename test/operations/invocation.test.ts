@@ -1,3 +1,4 @@
+import * as official from "@aws/durable-execution-sdk-js";
 import { describe, expect, test } from "vitest";
 import {
   type DurableExecutionClient,
@@ -84,6 +85,45 @@ describe("an event", () => {
     expect(await invoke(echo, new FakeClient(), event([bare]))).toEqual({ Status: "SUCCEEDED", Result: "{}" });
   });
 
+  const base = { DurableExecutionArn: ARN, CheckpointToken: "token-0" };
+  test.each([
+    [base, "The event's InitialExecutionState is undefined, not an object."],
+    [{ ...base, InitialExecutionState: null }, "The event's InitialExecutionState is null, not an object."],
+    [{ ...base, InitialExecutionState: { Operations: "x" } }, "The Operations of the event are a text, not a list."],
+    [event([execution, null as never]), "Operation 1 of the event is null, not an object."],
+    [event([undefined as never, execution]), "Operation 0 of the event is undefined, not an object."],
+    [event([execution, 5 as never]), "Operation 1 of the event is 5, not an object."],
+  ])("that is damaged is refused with a sentence: $1", async (given, sentence) => {
+    await expect(invoke(async () => 1, new FakeClient(), given as object)).rejects.toThrow(sentence);
+  });
+
+  test.each([{}, { Operations: null }, { Operations: [] }])(
+    "without operations is taken, as by the official SDK (%j)",
+    async (InitialExecutionState) => {
+      const handler: Handler = async (input, context) => [input, await context.step(async () => 1)];
+      const given = { ...base, InitialExecutionState };
+      const officially = official.withDurableExecution(handler as never, {
+        durableExecutionClient: new FakeClient() as never,
+      });
+      const expected = { Status: "SUCCEEDED", Result: "[{},1]" };
+      expect(await officially(given as never, lambdaContext())).toEqual(expected);
+      expect(await invoke(handler, new FakeClient(), given)).toEqual(expected);
+    },
+  );
+
+  test("may have null for what is absent", async () => {
+    const blank = { ...execution, ParentId: null, Name: null, ExecutionDetails: { InputPayload: null } };
+    const step = {
+      ...{ Id: "c4ca4238a0b92382", ParentId: null, Type: "STEP", SubType: "Step", Name: null, Status: "READY" },
+      StepDetails: { Attempt: 1, Error: null, Result: null, NextAttemptTimestamp: null },
+    };
+    const handler: Handler = async (input, context) => [input, await context.step(async ({ attempt }) => attempt)];
+    expect(await invoke(handler, new FakeClient(), event([blank, step]))).toEqual({
+      Status: "SUCCEEDED",
+      Result: "[{},2]",
+    });
+  });
+
   test("with an input that is no JSON rejects the invocation", async () => {
     const broken = { ...execution, ExecutionDetails: { InputPayload: "{" } };
     await expect(invoke(async () => 1, new FakeClient(), event([broken]))).rejects.toThrow(SyntaxError);
@@ -130,6 +170,25 @@ describe("an event", () => {
 });
 
 describe("recorded state", () => {
+  test("of which a page is damaged is refused with a sentence", async () => {
+    const client = new FakeClient();
+    client.pages = [{ Operations: [execution, null] }];
+    const given = event([execution]) as { InitialExecutionState: object };
+    Object.assign(given.InitialExecutionState, { NextMarker: "m" });
+    await expect(invoke(async () => 1, client, given)).rejects.toThrow(
+      "Operation 1 of a page of the execution's state is null, not an object.",
+    );
+  });
+
+  test("is not taken in from an answer that is damaged", async () => {
+    const client = new FakeClient();
+    client.answer = () => ({ CheckpointToken: "t", NewExecutionState: { Operations: [null] } });
+    const handler: Handler = async (_, context) => context.step(async () => 1);
+    await expect(invoke(handler, client)).rejects.toThrow(
+      "Operation 0 of the answer to a checkpoint is null, not an object.",
+    );
+  });
+
   const three: Handler = async (_, context) => [
     await context.step("s1", async () => "ran"),
     await context.step("s2", async () => "ran"),

@@ -164,20 +164,6 @@ describe("a serdes that fails ends the invocation, and the service invokes again
     });
   });
 
-  test("a circular result, which no retry will mend, ends the execution after the service's patience", async () => {
-    const run = await runOurs(
-      async (_, context) =>
-        context.step(async () => {
-          const cycle: { self?: unknown } = {};
-          cycle.self = cycle;
-          return cycle;
-        }),
-      { engine: { invocation: { retryPauseMs: 0, maxFailures: 2 } } },
-    );
-    expect(run.outcome).toMatchObject({ status: "FAILED", error: { ErrorType: "SerdesFailedError" } });
-    expect(run.outcome.error?.ErrorMessage).toContain("Serialization failed for step (1): ");
-  });
-
   test("a recorded payload that is no JSON rejects the invocation", async () => {
     const record = {
       Id: "c4ca4238a0b92382",

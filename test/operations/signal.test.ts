@@ -81,14 +81,85 @@ describe("a signal", () => {
         return batch.getResults();
       });
       expect(run.result).toEqual([0]);
-      expect(aborted.filter((what) => what !== "item 0" && what !== "step 0").toSorted()).toEqual([
-        "item 1",
-        "item 2",
-        "step 1",
-        "step 2",
-      ]);
+      expect(aborted.toSorted()).toEqual(["item 1", "item 2", "step 1", "step 2"]);
     },
   );
+
+  test.each([{}, { nesting: "FLAT" as const }, { batch: 10 }])(
+    "of what has ended is never aborted, however what is around it ends (%j)",
+    async (config) => {
+      const aborted: string[] = [];
+      const run = await runOurs(async (_, context) => {
+        const note = (what: string, signal: AbortSignal) => signal.addEventListener("abort", () => aborted.push(what));
+        const body = async (item: DurableContext, n: number) => {
+          note(`item ${n}`, item.signal);
+          await item.step(async ({ signal }) => note(`step ${n}`, signal));
+          await item.runInChildContext(async (inner) => note(`child ${n}`, inner.signal), { virtualContext: true });
+          const failing = async ({ signal }: { signal: AbortSignal }) => {
+            note(`failed ${n}`, signal);
+            throw new Error("failed");
+          };
+          await item.step(failing, never).catch(() => {});
+          const check = async (state: number, { signal }: { signal: AbortSignal }) => {
+            note(`check ${n}`, signal);
+            return state;
+          };
+          await item.waitForCondition(check, { initialState: 1, waitStrategy: () => ({ shouldContinue: false }) });
+          await item.step(async ({ signal }) => note(`timed ${n}`, signal), { timeout: { seconds: 30 } });
+          if (n === 2) await item.step(() => pause(500));
+        };
+        await context.map([0, 1], body, config);
+        // Ends early: item 2 is left behind, but not what it has done.
+        await context.map([0, 1, 2], body, { ...config, completionConfig: { minSuccessful: 2 } });
+        await context.parallel([(branch) => body(branch, 0)], { nesting: config.nesting ?? "NESTED" });
+      });
+      expect(run.outcome.status).toBe("SUCCEEDED");
+      expect(aborted).toEqual(["item 2"]);
+    },
+  );
+
+  test("of a step that has ended is not aborted shortly before the invocation is cut off", async () => {
+    const aborted: string[] = [];
+    const lambda = withDurableExecution(
+      async (_: unknown, context: DurableContext) => {
+        await context.step("done", async ({ signal }) => {
+          signal.addEventListener("abort", () => aborted.push("done"));
+        });
+        return context.step("long", async ({ signal }) => {
+          signal.addEventListener("abort", () => aborted.push("long"));
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        });
+      },
+      { runtime: FAST },
+    );
+    const { output } = await invokeOver(lambda as never, [], { remainingMs: 2_050 });
+    expect(output.Status).toBe("SUCCEEDED");
+    expect(aborted).toEqual(["long"]);
+  });
+
+  test("is aborted when the context around its step is over before the step", async () => {
+    let reason: unknown;
+    const run = await runOurs(async (_, context) => {
+      await context.runInChildContext(async (inner) => {
+        void inner.step("left behind", async ({ signal }) => {
+          signal.addEventListener("abort", () => {
+            reason = signal.reason;
+          });
+          await pause(1_000);
+        });
+        await inner.step("quick", async () => 1);
+      });
+    });
+    expect(run.outcome.status).toBe("SUCCEEDED");
+    expect(String(reason)).toBe("AbortError: The context around it is over.");
+  });
+
+  test("is the same one each time that it is asked for", async () => {
+    const run = await runOurs(async (_, context) =>
+      context.step(async (given) => new Set([given.signal, given.signal, given.signal]).size),
+    );
+    expect(run.result).toBe(1);
+  });
 
   test("is aborted shortly before the invocation is cut off", async () => {
     const lambda = withDurableExecution(

@@ -32,7 +32,7 @@ const stock = workers<typeof import("./reserve.ts")>(new URL("./reserve.ts", imp
 const retryStrategy = createRetryStrategy({
   maxAttempts: 3,
   initialDelay: { seconds: 1 },
-  retryableErrorTypes: [OutOfStock as never],
+  retryableErrorTypes: [OutOfStock],
 });
 
 export const handler = withDurableExecution(async (_, ctx) => {

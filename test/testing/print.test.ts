@@ -14,7 +14,7 @@ const handler: Handler = async (_event, context: DurableContext) => {
     { retryStrategy: () => ({ shouldRetry: true, delay: { seconds: 90 } }) },
   );
   await context.runInChildContext("group", async (inner: DurableContext) => {
-    await inner.step("a\nname", async () => 1);
+    await inner.step("a  name", async () => 1);
     await inner.wait({ days: 2 });
   });
   await context.createCallback("open");

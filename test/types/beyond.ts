@@ -1,5 +1,12 @@
 // What only this package's types accept. Compiled, never run.
-import { asJson, type DurableContext, type Jsonify, withDurableExecution } from "../../src/index.ts";
+import {
+  asJson,
+  createLinearRetryStrategy,
+  createRetryStrategy,
+  type DurableContext,
+  type Jsonify,
+  withDurableExecution,
+} from "../../src/index.ts";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const holds = <T extends true>(): T => true as T;
@@ -45,6 +52,20 @@ export async function branches(context: DurableContext): Promise<void> {
   // @ts-expect-error a branch is a function or has one
   await context.parallel("name", ["branch"]);
 }
+
+class HttpError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+export const strategies = [
+  createRetryStrategy({ retryableErrorTypes: [HttpError, TypeError] }),
+  createLinearRetryStrategy({ retryableErrorTypes: [HttpError] }),
+  // @ts-expect-error a date is no error
+  createRetryStrategy({ retryableErrorTypes: [Date] }),
+];
 
 class Account {
   id = 1;
