@@ -26,9 +26,16 @@ const runs = Number(values.runs);
 const format = values.format as Format;
 const OFFICIAL = "@aws/durable-execution-sdk-js";
 
+/** The official SDK in an ES module needs a `require`, for the AWS client in it. */
+const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
 /** What is deployed. */
 const SUBJECTS = {
-  official: { entry: "bench/handler.ts", alias: { "durable-fanout": OFFICIAL } },
+  official: {
+    entry: "bench/handler.ts",
+    alias: { "durable-fanout": OFFICIAL },
+    banner: { js: format === "esm" ? REQUIRE : "" },
+  },
   ours: { entry: "bench/handler.ts" },
   "ours, client at the top": { entry: "bench/handler-with-client.ts" },
 } as const;

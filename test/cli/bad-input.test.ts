@@ -287,7 +287,7 @@ describe.concurrent("an execution", () => {
     const cwd = temporaryFolder();
     const result = await runCli(["run", HANDLERS, "--export", "unserializableStep"], { cwd });
     expect(result.exitCode).toBe(1);
-    expect(result.stderr).toMatch(/FAILED.*step "count atoms".*BigInt/);
+    expect(result.stderr).toMatch(/FAILED.*step "count atoms".*BigInt/i);
   });
 
   test("whose result is not serializable fails with the reason", async () => {
