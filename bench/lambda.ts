@@ -26,18 +26,15 @@ const runs = Number(values.runs);
 const format = values.format as Format;
 const OFFICIAL = "@aws/durable-execution-sdk-js";
 
-/** The official SDK in an ES module needs a `require`, for the AWS client in it. */
+/** An AWS client in an ES module needs a `require`, unless this package loads the client. */
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+const banner = { js: format === "esm" ? REQUIRE : "" };
 
 /** What is deployed. */
 const SUBJECTS = {
-  official: {
-    entry: "bench/handler.ts",
-    alias: { "durable-fanout": OFFICIAL },
-    banner: { js: format === "esm" ? REQUIRE : "" },
-  },
+  official: { entry: "bench/handler.ts", alias: { "durable-fanout": OFFICIAL }, banner },
   ours: { entry: "bench/handler.ts" },
-  "ours, client at the top": { entry: "bench/handler-with-client.ts" },
+  "ours, client at the top": { entry: "bench/handler-with-client.ts", banner },
 } as const;
 type Subject = keyof typeof SUBJECTS;
 
