@@ -21,6 +21,8 @@ export interface PageGroup {
   beginsToWait(kept: Kept): void;
   stopsWaiting(kept: Kept): void;
   arm(kept: Kept): ArmedTimer;
+  /** An earlier invocation has begun the batch. */
+  readonly isRestored: boolean;
   /** Calls back when user code may go on with what is recorded. */
   acknowledge(recorded: () => void): void;
   /** Resolves when all that has changed so far is at the service. */
@@ -80,7 +82,7 @@ export class Page implements Ledger {
   peek(key: RecordKey): WireOperation | undefined {
     if (key === this.path) return this.end?.operation ?? (this.#isRestored ? begun(key) : undefined);
     const kept = this.#records?.get(key as OperationPath);
-    if (kept !== undefined || !this.#isRestored) return kept?.operation;
+    if (kept !== undefined || !this.group.isRestored) return kept?.operation;
     // What somebody outside can address has its record there: found here, it tells that the code has changed.
     return this.outside.peek(this.outside.key(key as OperationPath));
   }
@@ -90,8 +92,10 @@ export class Page implements Ledger {
   }
 
   start(update: OperationUpdate, isNew: boolean): void {
-    // An operation that is cut off begins once more, whether its START was kept or not.
-    if (!isNew) this.#apply(update, false);
+    // A context is written with what is inside, so that a change of the code is noticed while the context is open.
+    if (update.Type === "CONTEXT") this.#apply(update, true);
+    // A step that is cut off begins once more, whether its START was kept or not.
+    else if (!isNew) this.#apply(update, false);
   }
 
   record(update: OperationUpdate, recorded?: () => void): void {

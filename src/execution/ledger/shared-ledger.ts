@@ -58,6 +58,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
+  isRestored = false;
   #unwritten = 0;
   #tooLong: ArmedTimer | undefined;
   #rewritten = 0;
@@ -103,6 +104,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
 
   /** Takes over what is recorded of the batch. @throws UnrecoverableExecutionError when that cannot be read */
   restore(record: WireOperation): void {
+    this.isRestored = true;
     for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
       if (isOwn) this.#waiting.forgetTimes();
       for (let index = 0; index < Math.min(outcomes.length, this.count); index++) {
