@@ -240,8 +240,8 @@ export function lambdaSuite(format: Format): void {
         Math.min(...of.map((one) => one[key]));
       expect(new Set(measured.map(({ pid }) => pid)).size).toBe(1);
       expect(least("listeners", late)).toBeLessThanOrEqual(least("listeners", early));
-      // Connections that nobody uses are closed: there may be fewer.
-      expect(least("handles", late)).toBeLessThanOrEqual(least("handles", early));
+      // A client on a busy machine has a few connections more. One handle left by each invocation would be 80.
+      expect(least("handles", late)).toBeLessThanOrEqual(least("handles", early) + 20);
       expect(least("heapUsed", late) - least("heapUsed", early)).toBeLessThan(1_000_000);
     });
 
