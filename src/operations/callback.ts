@@ -8,7 +8,7 @@ import { park } from "../execution/suspension.ts";
 import { checkSerdes, operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
-import { type ClaimedOperation, claim } from "./operation.ts";
+import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts";
 import { deserializeWith } from "./payload.ts";
 
 export interface CreateCallbackConfig<TOutput = string> {
@@ -45,12 +45,12 @@ export async function beginCallback<T>(
   name: string | undefined,
   config: CreateCallbackConfig<T>,
   attention: Attention,
-  shownName?: string,
+  names: Pick<OperationKind, "shownName" | "aloneName"> = {},
 ): Promise<{ readonly result: Promise<T>; readonly id: string }> {
   checkSerdes(() => operationLabel("callback", name), "serdes", config.serdes, ["deserialize"]);
   const options = callbackOptions(name, config);
   const operation = claim(execution, scope, {
-    ...{ type: "CALLBACK", subType: "Callback", name, shownName, isAddressed: true },
+    ...{ type: "CALLBACK", subType: "Callback", name, ...names, isAddressed: true },
   });
   if (operation === undefined) return park();
   const callback = new ExternalOperation(operation, attention);

@@ -15,6 +15,8 @@ export interface OperationKind {
   readonly name: string | undefined;
   /** What plugins know it by, where that is more than its name on the wire. */
   readonly shownName?: string | undefined;
+  /** Its name, if it has none, where the context around it has no operation by which people would find it. */
+  readonly aloneName?: string | undefined;
   /** It has a path and writes nothing, so it is claimed even where nothing new may begin. */
   readonly virtual?: boolean;
   /** Somebody outside must be able to address it. */
@@ -82,13 +84,15 @@ export class ClaimedOperation implements OperationKind {
 export function claim(
   execution: Execution,
   scope: Scope,
-  kind: OperationKind,
+  given: OperationKind,
   place?: Place,
 ): ClaimedOperation | undefined {
   if (execution.isOver) return undefined;
   const path = place?.path ?? scope.nextPath();
   const around = place?.ledger ?? scope.ledger;
-  const ledger = kind.isAddressed ? around.outside : around;
+  const ledger = given.isAddressed ? around.outside : around;
+  const isAlone = given.isAddressed === true && around.addressOf(around.key(path)) === undefined;
+  const kind = isAlone ? { ...given, name: given.name ?? given.aloneName } : given;
   const key = ledger.key(path);
   // A record where an operation of another kind would have kept it tells that the code has changed.
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);

@@ -50,10 +50,10 @@ export async function runWaitForCallback<T>(
     body: async (inner) => {
       const shown = (part: string) => (name === undefined ? undefined : `${name}-${part}`);
       const callback = { ...options, serdes: rawText };
-      const shownName = shown("callback");
+      const names = { shownName: shown("callback"), aloneName: name };
       // Until its id is handed out nobody can complete it: there is work to do before it is waited for.
       const submitted = new Attention();
-      const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, shownName);
+      const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, names);
       const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });
       const retrying = retryStrategy === undefined ? {} : { retryStrategy };
       await runStep(execution, inner, undefined, submit, retrying, attention, shown("submitter"));
