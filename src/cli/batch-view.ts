@@ -1,7 +1,7 @@
 import { createCodec } from "../codec/codec.ts";
-import { inOrder, lastOutcomes, type Outcome, readStoredBatch } from "../codec/outcomes.ts";
-import type { StoredBatch, StoredRecord } from "../codec/stored-batch.ts";
-import { BATCH_SUBTYPE, PART_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
+import { inOrder, lastOutcomes, type Outcome, readLog, readStoredBatch } from "../codec/outcomes.ts";
+import type { StoredRecord } from "../codec/stored-batch.ts";
+import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../core/batch-operation.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../core/wire.ts";
 
 /**
@@ -37,51 +37,28 @@ const codec = createCodec("json");
 
 /** Reads the items of every batch among an execution's operations, by the batch's wire id. */
 export function readBatches(operations: readonly Operation[]): Map<string, BatchView> {
-  const partsByName = new Map<string, Operation>();
-  const batches: Operation[] = [];
-  for (const operation of operations) {
-    if (operation.SubType === BATCH_SUBTYPE) batches.push(operation);
-    else if (operation.SubType === PART_SUBTYPE) partsByName.set(keyOf(operation.ParentId, operation.Name), operation);
-  }
+  const partsOf = partsFinder(operations);
   return new Map(
-    batches.flatMap((operation) => {
-      const { Id: id = "", Name: name, ParentId: parentId } = operation;
-      const range = recordedRange(name);
+    operations.flatMap((operation) => {
+      const { Id: id = "", Name: name, SubType: subType } = operation;
+      const range = subType === BATCH_SUBTYPE ? recordedRange(name) : undefined;
       if (range === undefined) return [];
-      const parts: Operation[] = [];
-      for (let part = 1; ; part++) {
-        const held = partsByName.get(keyOf(parentId, partName(name, part)));
-        if (held === undefined) break;
-        parts.push(held);
-      }
-      return [[id, readBatch(operation, parts, range.first, range.last - range.first + 1)]];
+      return [[id, readBatch(operation, partsOf(operation), range.first, range.last - range.first + 1)]];
     }),
   );
-}
-
-function keyOf(parentId: string | undefined, name: string | undefined): string {
-  return `${parentId} ${name}`;
 }
 
 function readBatch(operation: Operation, parts: readonly Operation[], first: number, count: number): BatchView {
   let outcomes: readonly (Outcome | undefined)[] = [];
   let unreadable: string | undefined;
   try {
-    const read = parts.map(readLog).filter((log) => log !== undefined);
-    outcomes = lastOutcomes(inOrder(readLog(operation), read));
+    const read = parts.map((part) => readLog(part, codec)).filter((log) => log !== undefined);
+    outcomes = lastOutcomes(inOrder(readLog(operation, codec), read));
   } catch (error) {
     unreadable = error instanceof Error ? error.message : String(error);
   }
   const items = Array.from({ length: count }, (_, at) => describe(first + at, outcomes[at], operation.Status));
   return { operation, items, parts, ...(unreadable === undefined ? {} : { unreadable }) };
-}
-
-/** Undefined where nothing is recorded yet. */
-function readLog({ StepDetails: details }: Operation): StoredBatch | undefined {
-  if (!details?.Result) return undefined;
-  const stored = readStoredBatch(codec.decode(details.Result));
-  if (stored === undefined) throw new Error("it is not what a batch writes");
-  return stored;
 }
 
 function describe(index: number, outcome: Outcome | undefined, batchStatus: OperationStatus | undefined): ItemView {

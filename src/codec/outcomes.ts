@@ -1,5 +1,5 @@
 import { PACK_FACTORS } from "../core/settings.ts";
-import type { ErrorObject } from "../core/wire.ts";
+import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import type { Codec } from "./codec.ts";
 import { OWN_PREFIX } from "./format.ts";
 import { isFirstVersion, readFirstVersion } from "./outcomes-first-version.ts";
@@ -24,6 +24,17 @@ export function readStoredBatch(value: unknown): StoredBatch | undefined {
   if (isFirstVersion(value)) return checked(readFirstVersion(value));
   if (typeof value !== "object" || value === null || (value as Partial<StoredBatch>).batch !== 2) return undefined;
   return checked(value as StoredBatch);
+}
+
+/**
+ * What one operation of a batch keeps; undefined when nothing is recorded in it. Throws what the codec throws, and an
+ * `Error` for what no batch writes.
+ */
+export function readLog({ StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
+  if (!details?.Result) return undefined;
+  const stored = readStoredBatch(codec.decode(details.Result));
+  if (stored === undefined) throw new Error("it is not what a batch writes");
+  return stored;
 }
 
 function checked(stored: StoredBatch): StoredBatch | undefined {

@@ -1,6 +1,7 @@
 import { childPath, type OperationPath } from "./ids.ts";
 import { MAX_NAME_LENGTH } from "./limits.ts";
 import { takenName } from "./operation-name.ts";
+import type { Operation } from "./wire.ts";
 
 /** What a batch's operation is called in the history, and each of those that hold what it has no room for. */
 export const BATCH_SUBTYPE = "MapBatch";
@@ -43,4 +44,22 @@ export function recordedRange(name: string | undefined): ItemRange | undefined {
 export function partName(batchName: string | undefined, part: number): string {
   const ending = ` part ${part}`;
   return `${(takenName(batchName) ?? "map").slice(0, MAX_NAME_LENGTH - ending.length)}${ending}`;
+}
+
+/** Finds the parts of a batch among an execution's operations, in order, by their names. */
+export function partsFinder(operations: Iterable<Operation>): (batch: Operation) => Operation[] {
+  const found = new Map<string, Operation>();
+  // The first version recorded names that are not taken any more.
+  const keyOf = (parentId: string | undefined, name: string | undefined) => `${parentId} ${takenName(name)}`;
+  for (const operation of operations) {
+    if (operation.SubType === PART_SUBTYPE) found.set(keyOf(operation.ParentId, operation.Name), operation);
+  }
+  return ({ ParentId: parentId, Name: name }) => {
+    const parts: Operation[] = [];
+    for (;;) {
+      const part = found.get(keyOf(parentId, partName(name, parts.length + 1)));
+      if (part === undefined) return parts;
+      parts.push(part);
+    }
+  };
 }

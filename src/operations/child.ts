@@ -206,13 +206,15 @@ async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: Wir
   await undefined;
   const { format } = plan;
   try {
-    const result = await runBody(operation, plan, inner, record);
-    operation.execution.finish(inner);
+    let result: unknown;
+    try {
+      result = await runBody(operation, plan, inner, record);
+    } finally {
+      operation.execution.finish(inner);
+    }
     return format.readBack?.(result) ?? (await format.encode(operation, result)).value;
   } catch (thrown) {
     throw failure(toRecordedError(thrown), plan);
-  } finally {
-    operation.execution.finish(inner);
   }
 }
 

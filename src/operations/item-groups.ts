@@ -205,8 +205,7 @@ export class ItemGroups {
   /** Tells plugins that a batch's own operation begins, or has ended. */
   notice(ledger: SharedLedger, hook: "onOperationStart" | "onOperationEnd", members: Partial<OperationInfo>): void {
     const { observer } = this.#execution;
-    const { id, first, count } = ledger;
-    const name = rangeName(this.#options.name, first, first + count - 1);
+    const { id, name } = ledger;
     const batch = { id, type: "STEP", subType: BATCH_SUBTYPE, name, scope: this.#scope };
     observer?.tell(hook, () => observer.recordedInfo(batch, members));
   }

@@ -10,10 +10,9 @@ import {
   writtenAgain,
 } from "../codec/outcomes.ts";
 import type { StoredBatch } from "../codec/stored-batch.ts";
-import { BATCH_SUBTYPE, partName, recordedRange } from "../core/batch-operation.ts";
+import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
-import { takenName } from "../core/operation-name.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import type { Operation } from "../core/wire.ts";
 import type { Amendment } from "../local/redrive.ts";
@@ -170,10 +169,8 @@ class Search implements FailedItems {
 
   /** Takes out what failed; a batch is tried again unless all of it succeeded. */
   #batches(operations: readonly Operation[], mapIsOpen: boolean): boolean {
-    const byName = new Map(operations.map((operation) => [takenName(operation.Name), operation]));
-    const batches = operations
-      .filter(({ SubType }) => SubType === BATCH_SUBTYPE)
-      .map((batch) => new RecordedBatch(batch, [...partsOf(batch, byName)]));
+    const partsOf = partsFinder(operations);
+    const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
     const failedCount = batches.reduce((sum, batch) => sum + batch.failedCount, 0);
     if (failedCount === 0 && !mapIsOpen) return false;
     this.failedCount += failedCount;
@@ -220,14 +217,6 @@ const hasEnded = ({ Status: status }: Operation): boolean => ENDS.has(status);
 const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
-
-function* partsOf(batch: Operation, byName: ReadonlyMap<string | undefined, Operation>): Generator<Operation> {
-  for (let number = 1; ; number++) {
-    const part = byName.get(partName(batch.Name, number));
-    if (part === undefined) return;
-    yield part;
-  }
-}
 
 /** What the operations of a batch keep. */
 class RecordedBatch {

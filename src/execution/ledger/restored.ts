@@ -1,5 +1,5 @@
 import type { Codec } from "../../codec/codec.ts";
-import { inOrder, type Outcome, readOutcomes, readStoredBatch } from "../../codec/outcomes.ts";
+import { inOrder, type Outcome, readLog, readOutcomes } from "../../codec/outcomes.ts";
 import type { StoredBatch } from "../../codec/stored-batch.ts";
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import type { WireOperation } from "../../core/wire.ts";
@@ -63,17 +63,12 @@ export function readLogs(
   };
 }
 
-function read({ Name: name, StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
-  if (!details?.Result) return undefined;
-  let value: unknown;
+function read(operation: WireOperation, codec: Codec): StoredBatch | undefined {
   try {
-    value = codec.decode(details.Result);
+    return readLog(operation, codec);
   } catch (error) {
-    throw unreadable(name, error instanceof Error ? error.message : String(error));
+    throw unreadable(operation.Name, error instanceof Error ? error.message : String(error));
   }
-  const stored = readStoredBatch(value);
-  if (stored === undefined) throw unreadable(name, "it is not what a batch writes");
-  return stored;
 }
 
 function unreadable(name: string | undefined, why: string): UnrecoverableExecutionError {

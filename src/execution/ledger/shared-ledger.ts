@@ -83,6 +83,11 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.id;
   }
 
+  /** The name of the batch's own operation. */
+  get name(): string {
+    return this.#options.name;
+  }
+
   /** What the items are, as it was recorded or is to be. */
   get marks(): ItemMarks {
     return this.#log.marks;
