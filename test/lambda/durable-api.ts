@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { refuse, toWire } from "../support/aws-wire.ts";
 
 /** One request as it came over the wire. */
 export interface ApiRequest {
@@ -118,16 +119,4 @@ async function readRequest(incoming: IncomingMessage): Promise<ApiRequest | unde
     body: isJson ? JSON.parse(text) : {},
     caller: /Credential=([^/]+)\//.exec(incoming.headers.authorization ?? "")?.[1],
   };
-}
-
-function refuse(response: ServerResponse, status: number, type: string, message = "no"): void {
-  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": type });
-  response.end(JSON.stringify({ message, Message: message }));
-}
-
-function toWire(value: unknown): string {
-  return JSON.stringify(value, function (this: Record<string, unknown>, key, member) {
-    const original = this[key];
-    return original instanceof Date ? original.getTime() / 1_000 : member;
-  });
 }

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { withDurableExecution } from "../../src/index.ts";
 import { type ExecutionOutcome, failedItems, LocalEngine, type LocalHandler, VirtualClock } from "../../src/testing.ts";
 import { exploring } from "../support/exploration.ts";
-import { type Node, PLAIN_FAN_OUT, type Policy, runNodes, workflow } from "../support/workflow.ts";
+import type { Policy } from "../support/fan-outs.ts";
+import { type Node, PLAIN_FAN_OUT, runNodes, workflow } from "../support/workflow.ts";
 
 const RUNS = 300;
 const PAYLOAD_BYTES = 1_024;

@@ -1,5 +1,6 @@
 import type { OperationUpdate, WireOperation } from "../../src/index.ts";
-import { type ExecutionCounters, type JournalEntry, MemoryJournal } from "../../src/testing.ts";
+import { noCounters } from "../../src/local/journal.ts";
+import { type JournalEntry, MemoryJournal } from "../../src/testing.ts";
 import type { Recording } from "./recording.ts";
 
 /** A journal that holds the recording's execution, of a function `recorded`, as if its last invocation had ended at `atMs`, epoch milliseconds. */
@@ -19,7 +20,7 @@ export function journalOf(recording: Recording, atMs: number): MemoryJournal {
   const startMs = Math.min(atMs, ...operations.map(({ StartTimestamp }) => ms(StartTimestamp) + moveMs));
   const names = { arn, name: "recorded", functionName: "recorded", metadata: {} };
   const header = { ...names, input: JSON.stringify(input), startMs, timeoutSeconds: undefined };
-  journal.create(header, { entries, counters: NOTHING_COUNTED });
+  journal.create(header, { entries, counters: noCounters() });
   return journal;
 }
 
@@ -86,18 +87,6 @@ function entriesOf(operation: WireOperation, moveMs: number): JournalEntry[] {
   }
   return entries;
 }
-
-const NOTHING_COUNTED: ExecutionCounters = {
-  operations: 1,
-  dataBytes: 0,
-  updates: 0,
-  checkpoints: 0,
-  requestBytes: 0,
-  retries: 0,
-  invocations: 0,
-  invocationFailures: 0,
-  stateReads: 0,
-};
 
 /** NaN for none. */
 function ms(timestamp: WireOperation["StartTimestamp"]): number {

@@ -1,8 +1,9 @@
 import type { RuntimeOptions } from "../../src/index.ts";
+import type { Policy } from "../support/fan-outs.ts";
 import type { Case, Surroundings } from "./case.ts";
 import { generateFaults } from "./faults.ts";
 import type { Capabilities, Profile } from "./profiles.ts";
-import { type FanOut, has, mapNodes, type Node, type Policy, type Step } from "./program.ts";
+import { type FanOut, has, mapNodes, type Node, type Step } from "./program.ts";
 import { Random } from "./random.ts";
 import type { Outside } from "./service.ts";
 

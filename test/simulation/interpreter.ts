@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import pLimit from "p-limit";
-import type { BatchResult, CompletionConfig, DurableContext, DurablePromise } from "../../src/index.ts";
+import type { BatchResult, DurableContext, DurablePromise } from "../../src/index.ts";
+import { completionOf, indexesFrom } from "../support/fan-outs.ts";
 import { type Branch, Branches } from "./branches.ts";
 import type { Surroundings } from "./case.ts";
 import type { VirtualClock } from "./clock.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
-import { type FanOut, has, isBatched, type Node, type Policy, type Step } from "./program.ts";
+import { type FanOut, has, isBatched, type Node, type Step } from "./program.ts";
 import { nameOutside, type Outside } from "./service.ts";
 
 /** Where the code runs: the place in the program, as a path, and the branch around it. */
@@ -202,7 +203,12 @@ export class Interpreter {
     };
     const operation = inside.run(site, () =>
       node.kind === "map"
-        ? context.map(site, sourceOf(node) as number[], (inner, _, index) => run(inner, index), mapConfig(node))
+        ? context.map(
+            site,
+            indexesFrom(node.source, node.items.length) as number[],
+            (inner, _, index) => run(inner, index),
+            mapConfig(node),
+          )
         : context.parallel(
             site,
             node.items.map((_, index) => (inner: DurableContext) => run(inner, index)),
@@ -289,32 +295,6 @@ function mapConfig(node: FanOut) {
     ...(batch === undefined ? {} : { batch }),
     ...(collect === "all" ? {} : { collect: collect === "reduced" ? reduced : collect }),
   } as object;
-}
-
-/** Items of a source must be the same whenever it is read. */
-function sourceOf({ items, source }: FanOut): unknown {
-  if (source === "array") return [...items.keys()];
-  function* read() {
-    yield* items.keys();
-  }
-  async function* readLater() {
-    for (const index of items.keys()) yield await Promise.resolve(index);
-  }
-  return source === "iterable" ? read() : readLater();
-}
-
-function completionOf(policy: Policy): CompletionConfig | undefined {
-  switch (policy.by) {
-    case "default":
-      return undefined;
-    case "custom":
-      return {
-        shouldComplete: ({ completedCount }) =>
-          completedCount >= policy.completeAt ? { complete: true, outcome: policy.outcome } : { complete: false },
-      };
-    default:
-      return { [policy.by]: policy.value };
-  }
 }
 
 function describeBatch(batch: BatchResult<unknown>) {

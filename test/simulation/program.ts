@@ -1,3 +1,4 @@
+import type { Policy, SourceKind } from "../support/fan-outs.ts";
 import type { Outside } from "./service.ts";
 
 /** A workflow as data, so that a random one can be run, cut, shrunk and pasted. What fails ends what is around it. */
@@ -47,14 +48,9 @@ export interface FanOut {
   readonly policy: Policy;
   /** Of maps. */
   readonly batch: number | undefined;
-  readonly source: "array" | "iterable" | "async iterable";
+  readonly source: SourceKind;
   readonly collect: "all" | "failures" | "reduced";
 }
-
-export type Policy =
-  | { readonly by: "default" }
-  | { readonly by: "minSuccessful" | "toleratedFailureCount" | "toleratedFailurePercentage"; readonly value: number }
-  | { readonly by: "custom"; readonly completeAt: number; readonly outcome: "SUCCEEDED" | "FAILED" };
 
 /** The nodes directly inside a node. */
 export function inside(node: Node): readonly (readonly Node[])[] {

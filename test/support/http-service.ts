@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import type { DurableExecutionClient } from "../../src/index.ts";
 import { LocalEngine, type LocalHandler, VirtualClock } from "../../src/testing.ts";
+import { refuse, toWire } from "./aws-wire.ts";
 
 /** One request as it came over the wire. */
 export interface SeenRequest {
@@ -115,17 +116,4 @@ export class HttpService {
       MaxItems: Number(MaxItems),
     } as never);
   }
-}
-
-function refuse(response: ServerResponse, status: number, type: string, message = "no"): void {
-  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": type });
-  response.end(JSON.stringify({ message, Message: message }));
-}
-
-/** Dates are epoch seconds on this wire. */
-function toWire(value: unknown): string {
-  return JSON.stringify(value, function (this: Record<string, unknown>, key, member) {
-    const original = this[key];
-    return original instanceof Date ? original.getTime() / 1_000 : member;
-  });
 }

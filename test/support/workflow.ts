@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import type { BatchResult, CompletionConfig, DurableContext } from "../../src/index.ts";
+import type { BatchResult, DurableContext } from "../../src/index.ts";
+import { completionOf, indexesFrom, type Policy, type SourceKind } from "./fan-outs.ts";
 
 /** A workflow as data, so that a random one can be run, cut and run again. */
 export type Node =
@@ -15,14 +16,9 @@ export type Node =
       /** Of maps: items that share an operation. */
       readonly batch: number | undefined;
       /** Of maps: where the items come from, and what the result keeps. */
-      readonly source: "array" | "iterable" | "async iterable";
+      readonly source: SourceKind;
       readonly collect: "all" | "failures" | "reduced";
     };
-
-export type Policy =
-  | { readonly by: "default" }
-  | { readonly by: "minSuccessful" | "toleratedFailureCount" | "toleratedFailurePercentage"; readonly value: number }
-  | { readonly by: "custom"; readonly completeAt: number; readonly outcome: "SUCCEEDED" | "FAILED" };
 
 /** A map or parallel as it is without settings. */
 export const PLAIN_FAN_OUT = {
@@ -112,7 +108,7 @@ async function runNode(context: DurableContext, node: Node, path: string, see: S
       return context
         .map(
           "map",
-          sourceOf(node) as number[],
+          indexesFrom(node.source, node.items.length) as number[],
           async (inner, _, index) =>
             mustSucceed(await runNodes(inner, node.items[index] as Node[], below(path, index), see)),
           { ...fanOutConfig(node), ...batchConfig(node) },
@@ -143,36 +139,10 @@ function fanOutConfig(node: FanOut) {
 
 type FanOut = Extract<Node, { items: unknown }>;
 
-/** Items of a source must be the same whenever it is read, also when the steps no longer fail: their indexes are. */
-function sourceOf({ items, source }: FanOut): unknown {
-  if (source === "array") return [...items.keys()];
-  function* read() {
-    yield* items.keys();
-  }
-  async function* readLater() {
-    for (const index of items.keys()) yield await Promise.resolve(index);
-  }
-  return source === "iterable" ? read() : readLater();
-}
-
 function batchConfig({ batch: items, collect }: FanOut) {
   const batch: number | false = items ?? false;
   if (collect !== "reduced") return { batch, collect };
   return { batch, collect: { reduce: (sum: number, _: unknown, index: number) => sum + 10 ** index, initial: 0 } };
-}
-
-function completionOf(policy: Policy): CompletionConfig | undefined {
-  switch (policy.by) {
-    case "default":
-      return undefined;
-    case "custom":
-      return {
-        shouldComplete: ({ completedCount }) =>
-          completedCount >= policy.completeAt ? { complete: true, outcome: policy.outcome } : { complete: false },
-      };
-    default:
-      return { [policy.by]: policy.value };
-  }
 }
 
 /** An item whose last operation failed fails itself. */
