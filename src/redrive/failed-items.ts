@@ -4,8 +4,8 @@ import {
   lastOutcomes,
   type Outcome,
   packBatch,
+  readLog,
   readOutcomes,
-  readStoredBatch,
   writeBatch,
   writtenAgain,
 } from "../codec/outcomes.ts";
@@ -218,6 +218,17 @@ const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
 
+/** Whoever took what cannot be read for nothing would run items again that have succeeded. */
+function readNamed(operation: Operation): StoredBatch | undefined {
+  try {
+    return readLog(operation, json);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `What is recorded of batch "${operation.Name}" cannot be read: ${why}. No item was run again.`;
+    throw new DurableError("ERR_PAYLOAD_UNREADABLE", message, { cause: error });
+  }
+}
+
 /** What the operations of a batch keep. */
 class RecordedBatch {
   readonly failedCount: number;
@@ -231,9 +242,7 @@ class RecordedBatch {
   /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
   constructor(own: Operation, parts: readonly Operation[]) {
     this.#operations = [own, ...parts];
-    this.#logs = this.#operations.map(({ StepDetails: details }) =>
-      details?.Result ? readStoredBatch(json.decode(details.Result)) : undefined,
-    );
+    this.#logs = this.#operations.map(readNamed);
     const [ownLog, ...partLogs] = this.#logs;
     const outcomes = lastOutcomes(
       inOrder(

@@ -373,6 +373,28 @@ describe("a redrive of failed items", () => {
   });
 });
 
+test.each(['"nonsense"', '{"batch":3}', "~1zKLU"])("a batch that holds %s is refused by its name", (Result) => {
+  const time = { StartTimestamp: undefined, Status: "SUCCEEDED" } as const;
+  const batch = (Id: string, Name: string, payload: string) =>
+    ({
+      ...time,
+      Id,
+      ParentId: "1",
+      Type: "STEP",
+      SubType: "MapBatch",
+      Name,
+      StepDetails: { Result: payload },
+    }) as const;
+  const failed = '{"batch":2,"statuses":"F","results":[],"errors":[{}]}';
+  const operations = [
+    { ...time, Id: "1", Type: "CONTEXT", SubType: "Map", Name: "pay" } as const,
+    batch("2", "pay[0..0]", failed),
+    batch("3", "pay[1..1]", Result),
+  ];
+  const refusal = { code: "ERR_PAYLOAD_UNREADABLE", message: expect.stringContaining('batch "pay[1..1]"') };
+  expect(() => failedItems(operations)).toThrow(expect.objectContaining(refusal));
+});
+
 describe("an item that had not ended when its map did", () => {
   const two = async (
     context: DurableContext,
