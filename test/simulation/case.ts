@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly runtime: RuntimeOptions;
   /** Whether user code changes the objects that operations give it. */
   readonly changesResults: boolean;
+  /** How long the function of each item computes before it first awaits, milliseconds. */
+  readonly computeMs: number;
 }
 
 /** Everything that one simulated execution depends on. */
@@ -37,4 +39,5 @@ export const PLAIN: Surroundings = {
   payloadBytes: 262_144,
   runtime: {},
   changesResults: false,
+  computeMs: 0,
 };

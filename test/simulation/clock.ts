@@ -30,7 +30,8 @@ const realRandom = Math.random;
  * Virtual time for one process: everything that could happen later is an event in one queue, and a driver lets one
  * after the other happen. Between two events the real event loop turns once, so that all microtasks have run.
  *
- * T1  Time stands still while anything can happen at once.
+ * T1  Time stands still while anything can happen at once, unless code computes. What fell due before an immediate was
+ *     asked for comes before it.
  * T2  Whatever an event sets off belongs to that event's owner: there is nothing else that could run meanwhile.
  * T3  An owner that is killed has no further event.
  */
@@ -60,6 +61,11 @@ export class VirtualClock {
   sleep(ms: number): Promise<void> {
     if (ms === 0) return Promise.resolve();
     return new Promise((resolve) => this.#add("sleep", this.current, ms, resolve));
+  }
+
+  /** Time for which user code keeps the thread. */
+  compute(ms: number): void {
+    if (ms > 0) this.nowMs += ms;
   }
 
   /**
@@ -101,7 +107,11 @@ export class VirtualClock {
   }
 
   #next(): Scheduled | undefined {
-    if (this.#cursor < this.#immediates.length) return this.#immediates[this.#cursor]; // T1
+    const immediate = this.#immediates[this.#cursor];
+    if (immediate !== undefined) {
+      const first = this.#first();
+      return first !== undefined && first.dueMs < immediate.dueMs ? first : immediate; // T1
+    }
     this.#immediates = [];
     this.#cursor = 0;
     return this.#first();

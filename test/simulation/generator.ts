@@ -218,9 +218,10 @@ class Generator {
       ...{ batch, source, collect },
     };
     if (this.#mayGate(node, spot)) return this.#gated(node);
-    const hasMemory = has([node], ({ kind }) => kind === "limited" || kind === "pass");
-    // A branch that waits in memory keeps its place: with few places nothing might go on, as the user has written it.
-    if (this.#isOld || hasMemory || !random.chance(0.2)) return node;
+    // A branch that waits in memory keeps its place: who is to open the gate might not begin, as the user has written it.
+    // Who holds the limiter has begun, and has its place back whoever waits for the limiter.
+    const mayStandStill = has([node], ({ kind }) => kind === "pass");
+    if (this.#isOld || mayStandStill || !random.chance(this.#hasLimiter ? 0.4 : 0.2)) return node;
     return { ...node, concurrency: random.int(1, 3) };
   }
 
@@ -280,7 +281,8 @@ class Generator {
 
   #surroundings(seed: number, program: readonly Node[]): Surroundings {
     const random = this.#random;
-    const hasMemory = has(program, ({ kind }) => kind === "limited" || kind === "pass");
+    const hasMemory = has(program, ({ kind }) => kind === "pass" || (kind === "limited" && this.#isOld));
+    const computes = random.chance(0.2);
     const checkpoint = {
       ...(random.chance(0.15) ? { maxUnacknowledged: random.int(0, 10) } : {}),
       ...(random.chance(0.2) ? { elideStarts: true } : {}),
@@ -290,7 +292,7 @@ class Generator {
     const runtime: RuntimeOptions = {
       checkpoint,
       suspension: { graceMs: random.pick([0, 1, 20]) },
-      ...(random.chance(0.2) ? { turnMs: 0 } : {}),
+      ...(computes || random.chance(0.1) ? { turnMs: computes ? random.pick([0, 5]) : 0 } : {}),
       ...(random.chance(0.15) ? { codec: "compact" as const } : {}),
       ...(!hasMemory && random.chance(0.1) ? { concurrency: random.int(1, 3) } : {}),
     };
@@ -310,6 +312,7 @@ class Generator {
       payloadBytes: this.#payloadBytes,
       runtime,
       changesResults: random.chance(0.25),
+      computeMs: computes ? random.pick([1, 10, 50]) : 0,
     };
   }
 }

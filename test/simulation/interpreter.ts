@@ -192,6 +192,7 @@ export class Interpreter {
       const branch = branches.begin();
       this.#watch.itemBegins(this.#by, branches.open);
       if (branches.isOverOpen) this.#watch.note("too-many-open", `${branches.open} of ${site}`);
+      this.#clock.compute(this.#surroundings.computeMs);
       try {
         const nodes = node.items[index] as readonly Node[];
         const at = { site: itemSite, branch, fanOut: site, isInBatch: place.isInBatch || isBatched(node) };
@@ -315,6 +316,8 @@ function describeBatch(batch: BatchResult<unknown>) {
 }
 
 function isUnseen(node: Node): boolean {
+  // Where all stand still, a branch goes on without a place.
+  if (node.kind === "limited") return true;
   return node.kind === "code" || (node.kind === "combine" && (node.how === "race" || node.how === "any"));
 }
 

@@ -78,6 +78,7 @@ export class Invariants {
 
   /** The runtime calls user code. */
   called(by: Invocation, what: string): void {
+    by.idleSinceMs = undefined;
     if (by.answered) this.note("code-after-answer", `${what} in invocation ${by.number}`);
     else if (by.closed) this.note("code-after-close", `${what} in invocation ${by.number}`);
   }
@@ -97,7 +98,8 @@ export class Invariants {
     const recorded = this.#recorded.get(site);
     if (recorded !== undefined && recorded <= by.number)
       this.note("recorded-again", `${name} in invocation ${by.number}`);
-    this.#checkTime(name);
+    // An earlier invocation that is under way still goes by when its own attempt failed.
+    if (!by.superseded) this.#checkTime(name);
     this.#checkRepetition(by, site);
     this.workBegins(by, branch);
   }
