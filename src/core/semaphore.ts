@@ -9,11 +9,14 @@ import pLimit, { type LimitFunction } from "p-limit";
  * S4  Nothing is queued for work that has not been pulled: callers look at `hasRoom` before they acquire.
  */
 export class Semaphore {
+  /** How many may hold a permit at once. */
+  readonly permits: number;
   readonly #limit: LimitFunction;
   readonly #onRoom: () => void;
 
   /** `onRoom` is called after each release, when the place is free again. */
   constructor(permits: number, onRoom: () => void) {
+    this.permits = permits;
     this.#limit = pLimit(permits);
     this.#onRoom = onRoom;
   }
@@ -37,13 +40,13 @@ export class Semaphore {
 
 /** One holder's permit. */
 export class Permit {
-  readonly #semaphore: Semaphore;
+  readonly semaphore: Semaphore;
   #release: (() => void) | undefined;
   #regaining: { readonly promise: Promise<void>; readonly goOn: () => void } | undefined;
   #done = false;
 
   constructor(semaphore: Semaphore, release: () => void) {
-    this.#semaphore = semaphore;
+    this.semaphore = semaphore;
     this.#release = release;
   }
 
@@ -76,7 +79,7 @@ export class Permit {
       goOn = resolve;
     });
     const regaining = { promise, goOn };
-    this.#semaphore.acquire((turn) => {
+    this.semaphore.acquire((turn) => {
       const isWanted = this.#regaining === regaining && !this.#done;
       if (this.#regaining === regaining) this.#regaining = undefined;
       // Its holder went on without it, and works still.
@@ -87,13 +90,17 @@ export class Permit {
     return regaining;
   }
 
-  /** Goes on without a turn: those who hold permits wait for something that only their successors can bring about. */
-  force(): void {
+  /**
+   * Goes on without a turn: those who hold permits wait for something that only their successors can bring about. False
+   * when nobody wants this permit back.
+   */
+  force(): boolean {
     const regaining = this.#regaining;
-    if (regaining === undefined) return;
+    if (regaining === undefined) return false;
     this.#regaining = undefined;
     this.#release = WITHOUT_TURN;
     regaining.goOn();
+    return true;
   }
 
   /**
@@ -102,10 +109,10 @@ export class Permit {
    */
   passOn(): Permit | undefined {
     const release = this.#release;
-    if (release === undefined || this.#semaphore.isWaitedFor) return undefined;
+    if (release === undefined || this.semaphore.isWaitedFor) return undefined;
     this.#release = undefined;
     this.#done = true;
-    return new Permit(this.#semaphore, release);
+    return new Permit(this.semaphore, release);
   }
 
   /** Gives the permit back for good. */

@@ -1,26 +1,34 @@
-import type { Permit } from "../core/semaphore.ts";
+import type { Permit, Semaphore } from "../core/semaphore.ts";
 import type { Scope } from "./scope.ts";
 
 /**
  * The places of branches in the windows of their fan-outs.
  *
- * P1  A branch gives way while nothing below it executes and an operation of it is awaited and waits at the service, or
- *     for a timer. Nothing is released while an acknowledgement is on its way: that counts as executing.
+ * P1  A branch gives way while nothing below it executes or wants a place, and an operation of it is awaited and waits at
+ *     the service, or for a timer. Nothing is released while an acknowledgement is on its way: that counts as executing.
  * P2  A branch has its place again before its code goes on, the outermost one first.
- * P3  Code that waits in memory, for a lock say, keeps its place. When nothing executes any more, those who want theirs
- *     back have them regardless: what the others wait for may be theirs to bring about.
+ * P3  Code that waits in memory, for a lock say, keeps its place. When nothing executes any more, some of those who want
+ *     theirs back have them regardless, so many as the window is wide: what the others wait for may be theirs to bring
+ *     about.
  */
 
 /** Who sees to it that not all stand still. */ // P3
 export interface Wanting {
   /** A branch wants its place back, until the returned function is called. */
-  wants(permit: Permit): () => void;
+  wants(wanted: Wanted): () => void;
+}
+
+/** The outermost place that code in `scope` lacked when it was to go on. */
+export interface Wanted {
+  readonly scope: Scope;
+  readonly permit: Permit;
 }
 
 /** Gives up the places around `scope`; false when there was none to give. */ // P1
 export function giveWay(from: Scope): boolean {
   let gave = false;
-  for (let scope: Scope | undefined = from; scope !== undefined && scope.executing === 0; scope = scope.parent) {
+  for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
+    if (scope.executing > 0 || scope.wanting > 0) break;
     if (!scope.place?.held) continue;
     scope.place.lend();
     gave = true;
@@ -35,11 +43,25 @@ export function regainPlaces(scope: Scope, wanting: Wanting): Promise<void> | un
 }
 
 async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise<void> {
+  scope.countWanting(1);
   for (let lent: Permit | undefined = first; lent !== undefined; lent = outermostLent(scope)) {
     const regained = lent.regain();
-    const stop = wanting.wants(lent);
+    const stop = wanting.wants({ scope, permit: lent });
     await regained;
     stop();
+  }
+  scope.countWanting(-1);
+}
+
+/** Lets branches go on without their places, the outermost first. */ // P3
+export function forcePlaces(wanted: Iterable<Wanted>): void {
+  const all = [...wanted];
+  const outermost = all.filter(({ scope, permit }) => outermostLent(scope) === permit);
+  const forced = new Map<Semaphore, number>();
+  for (const { permit } of outermost.length > 0 ? outermost : all) {
+    const { semaphore } = permit;
+    const count = forced.get(semaphore) ?? 0;
+    if (count < semaphore.permits && permit.force()) forced.set(semaphore, count + 1);
   }
 }
 

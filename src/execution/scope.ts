@@ -25,7 +25,7 @@ interface Follower {
 /**
  * One context's counters: which operation comes next, and what is alive below it.
  *
- * T1  `executing` and `waiting` count the whole subtree, so that the root's counts are the invocation's.
+ * T1  `executing`, `waiting` and `wanting` count the whole subtree, so that the root's counts are the invocation's.
  * T2  A finished scope has left its ancestors' counts: what still runs below it keeps nothing alive, and its
  *     updates are dropped.
  */
@@ -56,6 +56,7 @@ export class Scope {
   #created = 0;
   #executing = 0;
   #waiting = 0;
+  #wanting = 0;
   #finished = false;
 
   constructor(options: ScopeOptions) {
@@ -119,6 +120,18 @@ export class Scope {
     }
   }
 
+  /** Branches that want their places back before their code goes on, in this subtree. */
+  get wanting(): number {
+    return this.#wanting;
+  }
+
+  // T1, T2
+  countWanting(change: number): void {
+    for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
+      scope.#wanting += change;
+    }
+  }
+
   /** Aborted when a context around this one is over before it is, or the invocation nears its end. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -176,6 +189,7 @@ export class Scope {
       this.#abortFollowers(new DOMException("The context around it is over.", "AbortError"));
     this.parent?.countExecuting(-this.#executing);
     this.parent?.countWaiting(-this.#waiting);
+    this.parent?.countWanting(-this.#wanting);
     this.#finished = true;
   }
 

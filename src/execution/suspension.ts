@@ -1,5 +1,5 @@
-import type { Permit } from "../core/semaphore.ts";
 import type { Coalescer } from "./coalescer.ts";
+import { forcePlaces, type Wanted } from "./places.ts";
 import type { Scope } from "./scope.ts";
 import type { Termination } from "./termination.ts";
 
@@ -32,7 +32,7 @@ export class Suspension {
   #stuck: { scope: Scope; error: Error } | undefined;
   readonly #waiting = new Set<Waiting>();
   /** Places that branches want back. */
-  readonly #wanted = new Set<Permit>();
+  readonly #wanted = new Set<Wanted>();
 
   /** `flush` writes what is not recorded yet, and says whether that was anything; `end` ends the invocation. */
   constructor(
@@ -87,10 +87,10 @@ export class Suspension {
   }
 
   /** A branch wants its place back, until the returned function is called. When all stand still, it has the place. */
-  wants(permit: Permit): () => void {
-    this.#wanted.add(permit);
+  wants(wanted: Wanted): () => void {
+    this.#wanted.add(wanted);
     this.check();
-    return () => void this.#wanted.delete(permit);
+    return () => void this.#wanted.delete(wanted);
   }
 
   /** Work was left for the next invocation: this one ends as soon as nothing runs, whether anything waits or not. */
@@ -115,7 +115,7 @@ export class Suspension {
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
-    if (!lent) for (const permit of this.#wanted) permit.force();
+    if (!lent) forcePlaces(this.#wanted);
     return lent;
   }
 

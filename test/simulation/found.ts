@@ -100,6 +100,30 @@ export const FOUND: Readonly<Record<string, Case>> = {
     {},
     [{ kind: "no token", at: 0, ms: 1 }],
   ),
+  "code after a race was cut off while the loser waited, which is as it should be": found([
+    { kind: "combine", how: "race", of: [{ kind: "wait", seconds: 2 }, step()] },
+    { kind: "code", ms: 50 },
+  ]),
+  "branches that wanted a place were let go on all at once": found(
+    [
+      map([
+        [map([[fails()], [fails()], [fails()]])],
+        [fails(), limited(map([]))],
+        [step({ ms: 1_000 }), limited(fails())],
+      ]),
+    ],
+    { runtime: { concurrency: 1 } },
+  ),
+  "a branch that wanted an inner and an outer place gave the one up for the other, for ever": found(
+    [
+      { kind: "begin", slot: 0, node: step({ ms: 1_500 }) },
+      map([
+        [map([[map([[limited({ kind: "wait", seconds: 1 })], [{ kind: "wait", seconds: 60 }]])], [limited()]])],
+        [limited()],
+      ]),
+    ],
+    { runtime: { concurrency: 1 } },
+  ),
   "a batch began again right before the deadline, and PENDING was answered with nothing pending": found(
     [
       map(

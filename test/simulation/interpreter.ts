@@ -142,7 +142,10 @@ export class Interpreter {
         const promises = node.of.map(
           (part, at) => this.#operation(context, part, { ...place, site: `${site}.${at}` }) as DurablePromise<unknown>,
         );
-        return combine(context, node.how, site, promises);
+        const combined = combine(context, node.how, site, promises);
+        // What has lost stays awaited: code after it is cut off where that only waits.
+        for (const promise of promises) void this.#awaited(promise).catch(() => {});
+        return combined;
       }
       case "map":
       case "parallel":
@@ -316,8 +319,8 @@ function describeBatch(batch: BatchResult<unknown>) {
 }
 
 function isUnseen(node: Node): boolean {
-  // Where all stand still, a branch goes on without a place.
-  if (node.kind === "limited") return true;
+  // Where all wait in memory, a branch goes on without a place.
+  if (node.kind === "limited" || node.kind === "await" || node.kind === "pass") return true;
   return node.kind === "code" || (node.kind === "combine" && (node.how === "race" || node.how === "any"));
 }
 
