@@ -48,13 +48,22 @@ export async function loadHandlerModule(path: string, wantedExport: string | und
   };
 }
 
+const SET_TYPE =
+  '. Node reads the file as CommonJS, because the nearest package.json says "type": "commonjs". Run ' +
+  '"npm pkg set type=module", or let the name of the file end in .mts or .mjs.';
+
+function isTakenForCommonJs(error: unknown): boolean {
+  return error instanceof SyntaxError && /import statement outside|Unexpected token 'export'/.test(error.message);
+}
+
 async function importModule(file: string): Promise<Record<string, unknown>> {
   let names: Record<string, unknown>;
   try {
     names = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    throw new DurableError("ERR_HANDLER_IMPORT", `${file} cannot be imported: ${reason}`, { cause: error });
+    const message = `${file} cannot be imported: ${reason}${isTakenForCommonJs(error) ? SET_TYPE : ""}`;
+    throw new DurableError("ERR_HANDLER_IMPORT", message, { cause: error });
   }
   // A CommonJS file whose exports Node could not foresee has them all in its default export only.
   const inner = names["default"];

@@ -66,6 +66,17 @@ describe.concurrent("a handler file", () => {
     );
   });
 
+  test.each([
+    ["imports.ts", 'import { existsSync } from "node:fs"; export const handler = existsSync;'],
+    ["exports.ts", "export const handler = async (event: number) => event;"],
+  ])("that is an ES module where package.json says CommonJS is told how to change that: %s", async (name, source) => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "package.json"), '{ "type": "commonjs" }');
+    writeFileSync(join(cwd, name), source);
+    const result = await runCli(["run", name, "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_IMPORT", /says "type": "commonjs"\. Run "npm pkg set type=module"/);
+  });
+
   test("that exports a plain function is told what is missing, at each try", async () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "plain.mjs"), "export const handler = async () => 42;");
