@@ -1,35 +1,172 @@
-/** One run of one scenario with one SDK, in a process of its own. Sends the sample, or why there is none, to its parent. */
-import type { Mode, Sample, Scenario, SubjectName } from "./scenario.ts";
-import { scenarios } from "./scenarios.ts";
+/**
+ * One execution of one work with one package, measured in this process and no other: `node bench/child.ts <order as
+ * JSON>`. The last line of its output is the sample, as JSON. It loads nothing that the packages could find loaded.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { WireOperation } from "../src/index.ts";
+import { BareService } from "./service.ts";
+import { type Invocation, loadSubject, withoutQuotas } from "./subjects.ts";
+import { type State, type Subject, WARM_ITEMS, type Work, workNamed } from "./works.ts";
 
-export type ChildReport = { readonly sample: Sample } | { readonly error: string };
-
-interface How {
+export interface Order {
+  readonly work: string;
+  readonly subject: Subject;
+  readonly state: State;
   readonly items: number;
-  readonly mode: Mode;
+  /** URL of the folder of our build. */
+  readonly dist: string;
+  /** File with what an execution recorded; of work that replays one. */
+  readonly recorded?: string;
+  /** Whether this process writes that file, and measures nothing. */
+  readonly records?: boolean;
+  /** Whether the sample has a profile in place of exact times. */
+  readonly profiles?: boolean;
 }
 
-async function run(scenario: Scenario, subject: SubjectName, how: How): Promise<Sample> {
-  switch (scenario.on) {
-    case "engine":
-      return (await import("./engine-run.ts")).runOnEngine(scenario, how.items);
-    case "import":
-      return (await import("./import-run.ts")).runImport(scenario, subject);
-    default:
-      return (await import("./bare-run.ts")).runBare(scenario, subject, how);
+/** Of one process. What the service computed is in none of the times. */
+export interface Sample {
+  /** From the event to the answer, over all invocations. */
+  readonly wallMs: number;
+  /** Processor time of the whole process for each item, collection of garbage and compilation included. */
+  readonly cpuMicros: number;
+  /** Highest resident memory during the execution, over that of the moment before. Linux only. */
+  readonly peakMegabytes?: number;
+  /** What the service was sent; of the embedded engine, nothing is counted. Bytes are of request bodies as JSON. */
+  readonly updates?: number;
+  readonly requests?: number;
+  readonly bytes?: number;
+  readonly itemsPerSecond: number;
+  /** Loading of the package, before the execution and not in its times. */
+  readonly loadMs: number;
+}
+
+export interface Report {
+  readonly sample: Sample;
+  /** What the handler returned: the same from both packages. */
+  readonly result: string;
+  /** Microseconds by function, if they were asked for. */
+  readonly profile?: Readonly<Record<string, number>>;
+}
+
+/** What does an execution: one is told how many items it has, and what an earlier one has recorded. */
+interface Runner {
+  readonly run: (
+    items: number,
+    recorded?: readonly WireOperation[],
+  ) => Promise<{ result: string; service?: BareService }>;
+  readonly close?: () => Promise<void>;
+}
+
+async function runnerOnService(work: Work, { subject, dist }: Order): Promise<Runner> {
+  const invoke = (await loadSubject(subject, dist))(work.handler, work.settings);
+  const keep = work.suspends === true || work.replays === true;
+  return {
+    async run(items, recorded = []) {
+      const service = new BareService({ count: items }, { latencyMs: work.latencyMs ?? 0, keep });
+      for (const operation of recorded) service.operations.set(operation.Id as string, operation);
+      return { result: await finish(invoke, service), service };
+    },
+  };
+}
+
+/** Invokes until the execution has succeeded; between two invocations all that it waits for happens. */
+async function finish(invoke: Invocation, service: BareService): Promise<string> {
+  for (let count = 0; count < 20; count++) {
+    const output = await invoke(service);
+    if (output.Status === "SUCCEEDED") return output.Result ?? "";
+    if (output.Status !== "PENDING") throw new Error(`It ended as ${JSON.stringify(output)}.`);
+    service.elapse();
   }
+  throw new Error("It has not ended after 20 invocations.");
 }
 
-async function report(name: string, subject: SubjectName, how: How): Promise<ChildReport> {
-  const scenario = scenarios.find((one) => one.name === name);
-  if (scenario === undefined) return { error: `There is no scenario "${name}".` };
+/** The embedded engine, every checkpoint synced to an SQLite file. Engine and journal are part of what is measured. */
+async function runnerOnEngine(work: Work, { dist }: Order): Promise<Runner> {
+  const { tmpdir } = await import("node:os");
+  const sdk = (await import(`${dist}index.mjs`)) as typeof import("../src/index.ts");
+  const testing = (await import(`${dist}testing.mjs`)) as typeof import("../src/testing.ts");
+  const folder = mkdtempSync(`${tmpdir()}/durable-fanout-bench-`);
+  const journal = new testing.SqliteJournal(`${folder}/journal.db`, { synchronous: "full" });
+  const engine = new testing.LocalEngine({ journal, quotas: { operations: Number.POSITIVE_INFINITY } });
+  const handler = sdk.withDurableExecution(work.handler, { runtime: withoutQuotas(work.settings) });
+  engine.register("bench", handler);
+  return {
+    async run(items) {
+      const started = engine.start({ functionName: "bench", input: JSON.stringify({ count: items }) });
+      const { status, result, error } = await started.result;
+      if (status !== "SUCCEEDED") throw new Error(`It ended as ${status}: ${error?.ErrorMessage}`);
+      return { result: result ?? "" };
+    },
+    async close() {
+      await engine.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function execute(order: Order): Promise<Report> {
+  const work = workNamed(order.work);
+  const { items, state, recorded } = order;
+  const loadingAt = performance.now();
+  const { run, close } = await (work.onEngine ? runnerOnEngine : runnerOnService)(work, order);
+  const loadMs = performance.now() - loadingAt;
+  if (order.records) {
+    const { service } = await run(items);
+    writeFileSync(recorded as string, JSON.stringify(service?.recorded()));
+    return { result: "", sample: {} as Sample };
+  }
+  const before = recorded === undefined ? [] : operationsOf(recorded);
+  if (state === "warm") await run(WARM_ITEMS);
+  const stopProfiling = order.profiles ? await (await import("./profiler.ts")).startProfiling() : undefined;
+  const idleKilobytes = forgetPeak();
+  const cpuBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  const { result, service } = await run(items, before);
+  const endedAt = performance.now();
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const peakKilobytes = statusKilobytes("VmHWM");
+  const profile = await stopProfiling?.();
+  await close?.();
+  const ownMicros = service?.ownMicros ?? 0;
+  const wallMs = endedAt - startedAt - ownMicros / 1_000;
+  return {
+    result,
+    ...(profile === undefined ? {} : { profile }),
+    sample: {
+      wallMs,
+      cpuMicros: (user + system - ownMicros) / items,
+      ...(idleKilobytes === undefined || peakKilobytes === undefined
+        ? {}
+        : { peakMegabytes: (peakKilobytes - idleKilobytes) / 1_024 }),
+      ...(service && { updates: service.updates, requests: service.requests, bytes: service.bytes }),
+      itemsPerSecond: items / (wallMs / 1_000),
+      loadMs,
+    },
+  };
+}
+
+/** Times are Dates, as the AWS client gives them. */
+function operationsOf(file: string): WireOperation[] {
+  return JSON.parse(readFileSync(file, "utf8"), (key, value) => (/Timestamp$/.test(key) ? new Date(value) : value));
+}
+
+/** Lets the kernel count the peak anew (proc(5), `clear_refs`), and returns the memory of now. Linux only. */
+function forgetPeak(): number | undefined {
   try {
-    return { sample: await run(scenario, subject, how) };
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    writeFileSync("/proc/self/clear_refs", "5");
+    return statusKilobytes("VmRSS");
+  } catch {
+    return undefined;
   }
 }
 
-const [name = "", subject = "ours", items = "1", mode = "warm"] = process.argv.slice(2);
-process.send?.(await report(name, subject as SubjectName, { items: Number(items), mode: mode as Mode }));
-process.disconnect?.();
+function statusKilobytes(field: "VmHWM" | "VmRSS"): number | undefined {
+  try {
+    const found = new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync("/proc/self/status", "utf8"));
+    return found === null ? undefined : Number(found[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+console.log(`\n${JSON.stringify(await execute(JSON.parse(process.argv[2] as string) as Order))}`);

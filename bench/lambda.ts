@@ -1,5 +1,6 @@
 /**
- * Cold starts, bundle sizes and wall time as Lambda would see them, beside the official SDK:
+ * Cold starts, bundle sizes and wall time as Lambda would see them, beside the official SDK. A run of everything is
+ * written to bench/results/lambda.json, from which `npm run bench:docs` has it:
  * `npm run bench:lambda -- [--runs 9] [--memory 128,512,1769] [--format esm] [--work hello]
  * [--client <program of a runtime client>] [--json]`. bench/README.md says what is measured.
  */
@@ -9,21 +10,26 @@ import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { LambdaService } from "../test/lambda/lambda-service.ts";
 import { BundlingProject, type Format } from "../test/lambda/project.ts";
+import { lambdaTables } from "./docs.ts";
 import { Limits } from "./lambda/limits.ts";
-import { markdownTable, significant } from "./tables.ts";
+import { LAMBDA_RESULTS, type LambdaResults, type LambdaRow, type LambdaSample, writeResults } from "./results.ts";
 
+const SIZES = "128,512,1769";
+const CLIENT = join(import.meta.dirname, "../test/lambda/bootstrap.mjs");
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "9" },
-    memory: { type: "string", default: "128,512,1769" },
+    memory: { type: "string", default: SIZES },
     format: { type: "string", default: "esm" },
     work: { type: "string", default: "" },
-    client: { type: "string", default: join(import.meta.dirname, "../test/lambda/bootstrap.mjs") },
+    client: { type: "string", default: CLIENT },
     json: { type: "boolean", default: false },
   },
 });
 const runs = Number(values.runs);
 const format = values.format as Format;
+/** What is written down is always measured in the same way. */
+const isWhole = values.memory === SIZES && values.work === "" && format === "esm" && values.client === CLIENT;
 const OFFICIAL = "@aws/durable-execution-sdk-js";
 
 /** An AWS client in an ES module needs a `require`, unless this package loads the client. */
@@ -52,21 +58,6 @@ const WORKS: readonly Work[] = [
   { name: "map of 1,000", handler: "map", count: 1_000, fromMb: 512 },
   { name: "map of 1,000, batch of 100", handler: "batch", count: 1_000, fromMb: 512 },
 ];
-
-/** Milliseconds of one process. */
-interface Sample {
-  /** From its start until it asked for work, with a whole processor. */
-  readonly init: number;
-  readonly firstEvent: number;
-  readonly secondEvent: number;
-}
-
-interface Row {
-  readonly memoryMb: number;
-  readonly work: string;
-  readonly subject: Subject;
-  readonly samples: readonly Sample[];
-}
 
 /** Milliseconds that the service takes to answer, as within a Region. */
 const LATENCY_MS = 10;
@@ -97,7 +88,12 @@ function measureSize(subject: string, folder: string): void {
 }
 
 /** One process: a first invocation and a second one. */
-async function sample(subject: Subject, { handler, count }: Work, memoryMb: number, limits?: Limits): Promise<Sample> {
+async function sample(
+  subject: Subject,
+  { handler, count }: Work,
+  memoryMb: number,
+  limits?: Limits,
+): Promise<LambdaSample> {
   const lambda = await new LambdaService({ node: process.execPath, program: values.client }).start();
   lambda.api.latencyMs = LATENCY_MS;
   let init = 0;
@@ -122,24 +118,27 @@ async function sample(subject: Subject, { handler, count }: Work, memoryMb: numb
   }
 }
 
+let isLimited = true;
+
 /** Undefined, and a word, where this machine lets nobody make control groups. */
 function tryTo(make: () => Limits): Limits | undefined {
   try {
     return make();
   } catch (error) {
+    isLimited = false;
     console.error(`No limits on this machine, so all sizes are alike: ${(error as Error).message}`);
     return undefined;
   }
 }
 
-async function measure(): Promise<Row[]> {
-  const rows: Row[] = [];
+async function measure(): Promise<LambdaRow[]> {
+  const rows: LambdaRow[] = [];
   for (const memoryMb of values.memory.split(",").map(Number)) {
     const limits = tryTo(() => Limits.of(memoryMb));
     for (const work of WORKS.filter(({ name, fromMb }) => memoryMb >= fromMb && name.includes(values.work))) {
       console.error(`${memoryMb} MB: ${work.name}`);
       const subjects = Object.keys(SUBJECTS) as Subject[];
-      const samples = Object.fromEntries(subjects.map((subject) => [subject, [] as Sample[]]));
+      const samples = Object.fromEntries(subjects.map((subject) => [subject, [] as LambdaSample[]]));
       for (let run = 0; run < runs; run++) {
         for (const subject of run % 2 === 0 ? subjects : subjects.toReversed()) {
           samples[subject]?.push(await sample(subject, work, memoryMb, limits));
@@ -156,45 +155,17 @@ async function measure(): Promise<Row[]> {
   return rows;
 }
 
-function spread(numbers: readonly number[]): { median: number; text: string } {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  return { median, text: `${significant(median)} (${significant(sorted[0] ?? 0)}–${significant(sorted.at(-1) ?? 0)})` };
-}
-
-function tableOf(rows: readonly Row[]): string {
-  const lines = rows.map(({ memoryMb, work, subject, samples }) => {
-    const official = rows.find((row) => row.memoryMb === memoryMb && row.work === work && row.subject === "official");
-    const cell = (metric: (sample: Sample) => number): string => {
-      const { median, text } = spread(samples.map(metric));
-      if (official === undefined || subject === "official") return text;
-      return `${text} ${(median / spread(official.samples.map(metric)).median).toFixed(2)}x`;
-    };
-    return [
-      ...[String(memoryMb), work, subject],
-      ...[cell(({ init }) => init), cell(({ firstEvent }) => firstEvent)],
-      ...[cell(({ init, firstEvent }) => init + firstEvent), cell(({ secondEvent }) => secondEvent)],
-    ];
-  });
-  const head = ["MB", "work", "SDK", "init, ms", "first event, ms", "both, ms", "second event, ms"];
-  return markdownTable(head, lines);
-}
-
 const precedence = tryTo(() => Limits.precedence());
 try {
   await bundleAll();
   precedence?.add(process.pid);
   const rows = await measure();
-  if (values.json) console.log(JSON.stringify({ node: process.version, format, runs, sizes, rows }, null, 2));
-  else {
-    const lines = sizes.map(({ subject, kilobytes, gzipped }) => [
-      subject,
-      significant(kilobytes),
-      significant(gzipped),
-    ]);
-    console.log(`Node ${process.versions.node}, ${format}, medians of ${runs} processes (fastest–slowest)\n`);
-    console.log(`${markdownTable(["bundle, minified", "kB", "kB gzipped"], lines)}\n\n${tableOf(rows)}`);
-  }
+  const results: LambdaResults = {
+    date: new Date().toISOString(),
+    ...{ node: process.versions.node, isLimited, sizes, rows },
+  };
+  if (isWhole) writeResults(LAMBDA_RESULTS, results);
+  console.log(values.json ? JSON.stringify(results, null, 2) : lambdaTables(results));
 } finally {
   project.close();
   precedence?.remove();

@@ -1,69 +1,62 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { runInProcess } from "./run-process.ts";
+/**
+ * Where a package spends its time in one work, by functions' own time:
+ * `node bench/profile.ts "map of 10" [--state warm] [--subject official] [--processes 20]`. Only the execution is looked
+ * at, in new processes, whose times are added up. In this repository's build: `npm run build` before.
+ */
+import { parseArgs } from "node:util";
+import { runInProcess, withRecord } from "./process.ts";
+import { DIST } from "./subjects.ts";
+import { STATES, type State, SUBJECTS, type Subject, type Work, workNamed } from "./works.ts";
 
-/** A function and its own share of the processor time of a run. */
-export interface ProfileRow {
-  readonly name: string;
-  /** File and line, or where it belongs to no file. */
-  readonly at: string;
-  readonly percent: number;
-}
+/** A function and its share of the time in which the thread was not idle, percent. */
+export type ProfileRow = readonly [place: string, percent: number];
 
-interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
-  }[];
-  readonly samples: readonly number[];
-  readonly timeDeltas: readonly number[];
-}
-
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
-
-/** Runs a scenario once with our package under V8's sampling profiler: what took longest, idle time left out. */
-export async function profile(scenario: string, items: number, timeoutMs: number): Promise<ProfileRow[]> {
-  const folder = mkdtempSync(join(tmpdir(), "durable-fanout-profile-"));
-  try {
-    const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`];
-    const report = await runInProcess({ name: scenario, subject: "ours", items, mode: "warm", timeoutMs, flags });
-    if ("error" in report) return [];
-    const file = readdirSync(folder).find((name) => name.endsWith(".cpuprofile"));
-    return file === undefined ? [] : ownTimes(JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
+/** Processes of work that is over in milliseconds; others have one. */
+const PROCESSES = 20;
+const SHORT_ITEMS = 1_000;
 const LONGEST = 12;
-/** Loading of modules, which the samples leave out as well. */
-const STARTUP = /^(node:internal\/(bootstrap|modules|deps)|wasm:)/;
+/** The thread that waits, and the profiler's own call. */
+const NOT_WORK = /^(\(idle\)|post node:inspector)/;
 
-function ownTimes({ nodes, samples, timeDeltas }: CpuProfile): ProfileRow[] {
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
-  const times = new Map<string, { name: string; at: string; micros: number }>();
-  let total = 0;
-  for (const [index, id] of samples.entries()) {
-    const frame = frames.get(id);
-    const micros = timeDeltas[index] ?? 0;
-    if (frame === undefined || frame.functionName === "(idle)" || STARTUP.test(frame.url)) continue;
-    total += micros;
-    const at = frame.url === "" ? "" : `${shorten(frame.url)}:${frame.lineNumber + 1}`;
-    const name = frame.functionName === "" ? "(anonymous)" : frame.functionName;
-    const known = times.get(`${name} ${at}`) ?? { name, at, micros: 0 };
-    known.micros += micros;
-    times.set(`${name} ${at}`, known);
-  }
-  return [...times.values()]
-    .sort((a, b) => b.micros - a.micros)
-    .slice(0, LONGEST)
-    .map(({ name, at, micros }) => ({ name, at, percent: (100 * micros) / total }));
+interface ProfileOptions {
+  readonly state: State;
+  readonly subject?: Subject;
+  readonly dist?: string;
+  readonly processes?: number;
 }
 
-function shorten(url: string): string {
-  const path = url.startsWith("file://") ? fileURLToPath(url) : url;
-  const inModules = path.lastIndexOf("node_modules/");
-  return inModules >= 0 ? path.slice(inModules) : path.replace(ROOT, "");
+/** The functions with the largest shares. */
+export function profile(work: Work, options: ProfileOptions): Promise<ProfileRow[]> {
+  const { state, subject = "ours", dist = DIST, processes = work.items <= SHORT_ITEMS ? PROCESSES : 1 } = options;
+  return withRecord({ work: work.name, subject, state, items: work.items, dist }, async (order) => {
+    const times = new Map<string, number>();
+    for (let run = 0; run < processes; run++) {
+      const report = await runInProcess({ ...order, profiles: true });
+      for (const [place, micros] of Object.entries(report.profile ?? {})) {
+        if (!NOT_WORK.test(place)) times.set(place, (times.get(place) ?? 0) + micros);
+      }
+    }
+    const total = [...times.values()].reduce((sum, micros) => sum + micros, 0);
+    const rows = [...times].map(([place, micros]): ProfileRow => [place, (100 * micros) / total]);
+    return rows.sort((a, b) => b[1] - a[1]).slice(0, LONGEST);
+  });
+}
+
+if (import.meta.main) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      state: { type: "string", default: "cold" },
+      subject: { type: "string", default: "ours" },
+      processes: { type: "string" },
+    },
+  });
+  const state = STATES.find((one) => one === values.state);
+  const subject = SUBJECTS.find((one) => one === values.subject);
+  if (state === undefined || subject === undefined)
+    throw new Error("A state is cold or warm, a subject official or ours.");
+  const processes = values.processes === undefined ? {} : { processes: Number(values.processes) };
+  for (const [place, percent] of await profile(workNamed(positionals[0] ?? ""), { state, subject, ...processes })) {
+    console.log(`${percent.toFixed(1).padStart(5)} %  ${place}`);
+  }
 }

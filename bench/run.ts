@@ -1,147 +1,103 @@
 /**
- * Measures this package beside the official SDK: `npm run bench -- [--filter text] [--runs n] [--quick] [--json]`.
- * See bench/README.md for what the numbers mean.
+ * Measures this package beside the official SDK: `npm run bench -- [--only text] [--runs n] [--quick] [--out file]`.
+ * See bench/README.md for what the figures mean.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { resolveSettings } from "../src/core/settings.ts";
-import { measureCodecs } from "./codec.ts";
-import { writeDocuments } from "./docs.ts";
-import { measureMicros } from "./micro.ts";
-import { type ProfileRow, profile } from "./profile.ts";
+import type { Order, Sample } from "./child.ts";
+import { targetTable, writeDocuments } from "./docs.ts";
+import { runInProcess, withRecord } from "./process.ts";
+import { profile } from "./profile.ts";
 import {
-  latestResults,
   loadNow,
   merge,
   packageVersions,
+  RESULTS,
   type Results,
   readResults,
-  type ScenarioResult,
-  summarize,
   thisMachine,
-  type WorkerRow,
+  type WorkResult,
   writeResults,
 } from "./results.ts";
-import { runInProcess } from "./run-process.ts";
-import type { Mode, Sample, Scenario, SubjectName } from "./scenario.ts";
-import { scenarios } from "./scenarios.ts";
-import { consoleTable } from "./tables.ts";
-import { judge } from "./targets.ts";
+import { DIST } from "./subjects.ts";
+import { judge, targets } from "./targets.ts";
+import { STATES, type State, SUBJECTS, type Subject, type Work, works } from "./works.ts";
 
 const { values } = parseArgs({
   options: {
-    filter: { type: "string", multiple: true, default: [] },
+    only: { type: "string", multiple: true, default: [] },
     runs: { type: "string" },
-    out: { type: "string" },
     quick: { type: "boolean", default: false },
-    merge: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
+    out: { type: "string" },
+    dist: { type: "string", default: DIST },
   },
 });
-/** Warm runs of a scenario that has no number of its own. */
-const RUNS = 3;
-const runs = values.quick ? 1 : Number(values.runs ?? RUNS);
-if (!Number.isInteger(runs) || runs < 1) {
-  console.error(`--runs is "${values.runs}"; it takes a whole number from 1.`);
-  process.exit(2);
-}
-
-/** Items of a smoke run. */
+/** Of each package in each state. */
+const RUNS = 5;
 const QUICK_ITEMS = 40;
-const TIMEOUT_MS = 180_000;
+if (!/^[1-9]\d*$/.test(values.runs ?? "1"))
+  throw new Error(`--runs is "${values.runs}"; it takes a whole number from 1.`);
+const { quick, dist, only } = values;
 
-const wanted = (name: string) => values.filter.length === 0 || values.filter.some((part) => name.includes(part));
-
-function itemsFor({ items, official = true }: Scenario, subject: SubjectName): number {
-  const most = subject === "official" && typeof official === "number" ? Math.min(items, official) : items;
-  return values.quick ? Math.min(most, QUICK_ITEMS) : most;
+/** Text may be of the work's name or of the rows that it measures. */
+function isWanted({ name }: { readonly name: string }): boolean {
+  const rows = targets.filter(
+    ({ checks }) => Array.isArray(checks) && checks.some(({ work, from }) => [work, from].includes(name)),
+  );
+  return (
+    only.length === 0 || only.some((text) => [name, ...rows.map(({ row }) => row)].some((one) => one.includes(text)))
+  );
 }
 
-/** As many as the scenario says, or fewer if fewer are asked for. */
-function runsOf(scenario: Scenario): number {
-  const most = scenario.runs ?? runs;
-  return values.quick || values.runs !== undefined ? Math.min(runs, most) : most;
-}
+const itemsOf = ({ items }: Work): number => (quick ? Math.min(items, QUICK_ITEMS) : items);
+const runsOf = (work: Work): number => (quick ? 1 : Number(values.runs ?? work.runs ?? RUNS));
 
-/** Why a scenario cannot run here, or undefined. */
-function obstacle({ settings, on }: Scenario): string | undefined {
-  if (on === "import" && !existsSync(new URL("../dist/index.mjs", import.meta.url))) {
-    return "The package is not built; `npm run build` does that.";
-  }
-  try {
-    resolveSettings(settings, {});
-  } catch (error) {
-    return `This version lacks a setting: ${(error as Error).message}`;
-  }
-  return undefined;
-}
-
-/** Runs every subject in turn, so that a busy moment of the machine meets them alike. */
-async function measure(scenario: Scenario): Promise<ScenarioResult> {
-  const { name, group, why, items, latencyMs, official = true } = scenario;
-  const about = { name, group, why, items, ...(latencyMs === undefined ? {} : { latencyMs }) };
-  const leftOut = obstacle(scenario);
-  if (leftOut !== undefined) return { ...about, subjects: {}, seconds: 0, leftOut };
-  const begin = performance.now();
-  const samples: Record<Mode, Record<SubjectName, Sample[]>> = {
+/** All take turns, so that a busy moment of the machine meets them alike. */
+async function measure(work: Work): Promise<WorkResult> {
+  const samples: Record<State, Record<Subject, Sample[]>> = {
     cold: { official: [], ours: [] },
     warm: { official: [], ours: [] },
   };
-  const errors: Partial<Record<SubjectName, string>> = {};
-  const subjects: SubjectName[] = official === false ? ["ours"] : ["official", "ours"];
-  const warmRuns = Array.from({ length: runsOf(scenario) }, () => "warm" as const);
-  const modes: readonly Mode[] = scenario.on === undefined ? ["cold", ...warmRuns] : warmRuns;
-  for (const [run, mode] of modes.entries()) {
+  const subjects = work.onEngine || work.official === false ? (["ours"] as const) : SUBJECTS;
+  const items = itemsOf(work);
+  const order = (subject: Subject): Order => ({ work: work.name, subject, state: "cold", items, dist });
+  let first: string | undefined;
+  const takeTurns = async (orders: Readonly<Record<Subject, Order>>, run: number, state: State) => {
     for (const subject of run % 2 === 0 ? subjects : subjects.toReversed()) {
-      if (errors[subject] !== undefined) continue;
-      if (subject === "official" && scenario.slow && mode === "warm") continue;
-      const items = itemsFor(scenario, subject);
-      const report = await runInProcess({ name, subject, items, mode, timeoutMs: TIMEOUT_MS });
-      if ("sample" in report) samples[mode][subject].push(report.sample);
-      else errors[subject] = report.error;
+      const { sample, result } = await runInProcess({ ...orders[subject], state });
+      samples[state][subject].push(sample);
+      first ??= result;
+      if (result !== first) throw new Error(`${work.name}: results differ: ${first} and ${result}`.slice(0, 500));
     }
-  }
-  if (scenario.slow) samples.warm.official = samples.cold.official;
-  return {
-    ...about,
-    ...(scenario.slow ? { slow: true } : {}),
-    subjects: Object.fromEntries(
-      subjects
-        .filter((subject) => samples.warm[subject].length > 0)
-        .map((subject) => [
-          subject,
-          summarize(itemsFor(scenario, subject), samples.warm[subject], samples.cold[subject]),
-        ]),
-    ),
-    seconds: Math.round((performance.now() - begin) / 100) / 10,
-    ...(Object.keys(errors).length > 0 ? { errors } : {}),
   };
-}
-
-/** The benchmark of worker threads is a program of its own. */
-function measureWorkers(): WorkerRow[] {
-  const entry = fileURLToPath(new URL("./workers.ts", import.meta.url));
-  if (values.quick || !wanted("workers") || !existsSync(entry)) return [];
-  console.error("workers");
   try {
-    const output = execFileSync(process.execPath, ["--expose-gc", entry, "--json"], { encoding: "utf8" });
-    return JSON.parse(output) as WorkerRow[];
+    await withRecord(order("official"), (official) =>
+      withRecord(order("ours"), async (ours) => {
+        for (let run = 0; run < runsOf(work); run++) {
+          for (const state of STATES) await takeTurns({ official, ours }, run, state);
+        }
+      }),
+    );
   } catch (error) {
-    console.error(`  failed: ${(error as Error).message}`);
-    return [];
+    console.error(`  ${(error as Error).message}`);
+    return { items, ...samples, error: (error as Error).message };
   }
+  return { items, ...samples };
 }
 
-/** Profiles our package in each scenario that missed a target. */
-async function profileMisses(results: Results): Promise<Record<string, ProfileRow[]>> {
-  const profiles: Record<string, ProfileRow[]> = {};
-  if (values.quick) return profiles;
-  const missed = judge(results).filter(({ outcome }) => outcome === "missed");
-  for (const scenario of scenarios.filter(({ name }) => missed.some((verdict) => verdict.scenario === name))) {
-    console.error(`profile of ${scenario.name}`);
-    profiles[scenario.name] = await profile(scenario.name, itemsFor(scenario, "ours"), TIMEOUT_MS);
+/** Ours, in each state in which a work of these missed its target. */
+async function profilesOf(results: Results, measured: readonly Work[]): Promise<Results["profiles"]> {
+  const profiles: Record<string, Results["profiles"][string]> = {};
+  const verdicts = judge(results);
+  for (const work of measured) {
+    const missed = new Set(
+      verdicts.filter((verdict) => verdict.work === work.name).flatMap((verdict) => verdict.missed),
+    );
+    for (const state of missed) {
+      console.error(`profile: ${work.name}, ${state}`);
+      // What has been measured is not lost because it cannot be explained.
+      const rows = await profile(work, { state, dist }).catch((error: Error) => console.error(`  ${error.message}`));
+      if (rows) profiles[work.name] = { ...profiles[work.name], [state]: rows };
+    }
   }
   return profiles;
 }
@@ -149,41 +105,30 @@ async function profileMisses(results: Results): Promise<Record<string, ProfileRo
 const startedAt = performance.now();
 const date = new Date().toISOString();
 const loadBefore = loadNow();
-const measured: ScenarioResult[] = [];
-const chosen = scenarios.filter(({ name, group }) => wanted(name) || wanted(group));
-for (const [at, scenario] of chosen.entries()) {
-  console.error(`${at + 1}/${chosen.length} ${scenario.name}`);
-  const result = await measure(scenario);
-  measured.push(result);
-  if (result.leftOut !== undefined) console.error(`  left out: ${result.leftOut}`);
-  for (const [subject, error] of Object.entries(result.errors ?? {})) console.error(`  ${subject} failed: ${error}`);
+const chosen = works.filter(isWanted);
+const measured: Record<string, WorkResult> = {};
+for (const [at, work] of chosen.entries()) {
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  console.error(`${at + 1}/${chosen.length} ${work.name} (after ${seconds} s)`);
+  measured[work.name] = await measure(work);
 }
-const unexplained: Results = {
+const micro = isWanted({ name: "micro" }) ? await (await import("./micro.ts")).measureMicros(quick) : [];
+const now: Results = {
   date,
-  quick: values.quick,
-  filter: values.filter.join(", "),
-  runs,
-  machine: thisMachine(),
-  packages: packageVersions(),
-  scenarios: measured,
-  micro: wanted("micro") ? await measureMicros(values.quick) : [],
-  codecs: wanted("codec") ? await measureCodecs() : [],
-  workers: measureWorkers(),
-  profiles: {},
-  load: { before: loadBefore, after: loadNow() },
-  seconds: 0,
+  seconds: Math.round((performance.now() - startedAt) / 1_000),
+  ...{ machine: thisMachine(), packages: packageVersions(), load: `${loadBefore} to ${loadNow()}`, again: [] },
+  ...{ works: measured, micro, profiles: {} },
 };
-const profiles = await profileMisses(unexplained);
-const results: Results = { ...unexplained, profiles, seconds: Math.round((performance.now() - startedAt) / 1_000) };
+const before = only.length > 0 && !quick ? readResults<Results>(RESULTS) : undefined;
+const all = before === undefined ? now : merge(before, now);
+const profiles = quick ? {} : await profilesOf(all, chosen);
+const results: Results = { ...all, profiles: { ...all.profiles, ...profiles } };
 
-const latest = latestResults();
-const isWhole = values.filter.length === 0 && !values.quick;
-if (values.merge && latest !== undefined) {
-  const merged = merge(readResults(latest), results);
-  console.error(`\nMerged into ${writeResults(merged, values.out ?? latest)}`);
-  writeDocuments(merged);
-} else if (isWhole || values.out !== undefined) {
-  console.error(`\nWritten to ${writeResults(results, values.out)}`);
-  if (isWhole) writeDocuments(results);
+if (values.out !== undefined) writeResults(values.out, results);
+else if (!quick && (only.length === 0 || before !== undefined)) {
+  writeResults(RESULTS, results);
+  writeDocuments(results);
 }
-console.log(values.json ? JSON.stringify(results, null, 2) : consoleTable(results));
+console.log(targetTable(judge(results)));
+if (quick) console.log("\nA smoke run of few items: these figures say nothing about speed.");
+process.exitCode = Object.values(measured).some(({ error }) => error !== undefined) ? 1 : 0;

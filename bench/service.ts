@@ -24,19 +24,10 @@ export interface ServiceOptions {
  */
 export class BareService implements DurableExecutionClient {
   readonly operations = new Map<string, WireOperation>();
-  invocations = 0;
   requests = 0;
   updates = 0;
-  /** Operations that were begun. */
-  begun = 0;
-  /** Second and later attempts of steps. */
-  retries = 0;
   /** Bytes of all request bodies as JSON. */
   bytes = 0;
-  /** Bytes of payloads and errors, as the quota and the price count them. */
-  dataBytes = 0;
-  /** When the first finished step was acknowledged, as `performance.now()` says it. */
-  firstResultAt: number | undefined;
   /** Microseconds that the service itself computed on the thread that it shares with the SDK. */
   ownMicros = 0;
   readonly #keep: boolean;
@@ -80,35 +71,12 @@ export class BareService implements DurableExecutionClient {
     for (const update of updates) {
       const id = update.Id as string;
       const before = this.operations.get(id);
-      // A START may have been left out, so an operation is new when its first update is seen.
-      if (before === undefined) this.begun++;
-      if (update.Action === "RETRY") this.retries++;
-      this.dataBytes += dataBytes(update);
       const operation = apply(update, before);
       if (this.#keep || !isOver(operation)) this.operations.set(id, operation);
       else this.operations.delete(id);
       changed.set(id, operation);
-      if (operation.Type === "STEP" && operation.Status === "SUCCEEDED") this.firstResultAt ??= performance.now();
     }
     return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: [...changed.values()] } };
-  }
-
-  /**
-   * As if the invocation had died when the first half of a map's items was done: the state that both SDKs then replay
-   * is the same, however each of them gets there.
-   */
-  forgetSecondHalf(): void {
-    const isMap = ({ Type, SubType, ParentId }: WireOperation) =>
-      Type === "CONTEXT" && SubType === "Map" && ParentId === undefined;
-    const map = [...this.operations.values()].find(isMap);
-    if (map === undefined) throw new Error("There is no map whose items could be forgotten.");
-    const { EndTimestamp: _, ...open } = map;
-    this.operations.set(map.Id as string, { ...open, Status: "STARTED", ContextDetails: {} });
-    const items = [...this.operations.values()].filter(({ ParentId }) => ParentId === map.Id);
-    const forgotten = new Set(items.slice(Math.ceil(items.length / 2)).map(({ Id }) => Id));
-    for (const [id, { ParentId }] of this.operations) {
-      if (forgotten.has(id) || forgotten.has(ParentId)) this.operations.delete(id);
-    }
   }
 
   /** Time passes until every wait is over and every retry is due. */
@@ -147,11 +115,6 @@ export class BareService implements DurableExecutionClient {
 
 function isOver({ Status }: WireOperation): boolean {
   return Status === "SUCCEEDED" || Status === "FAILED";
-}
-
-function dataBytes({ Payload, Error: error }: OperationUpdate): number {
-  const errorBytes = error === undefined ? 0 : Buffer.byteLength(JSON.stringify(error));
-  return errorBytes + (Payload === undefined ? 0 : Buffer.byteLength(Payload));
 }
 
 const STATUS = {

@@ -5,8 +5,8 @@ import type {
   DurableExecutionInvocationOutput,
   RuntimeOptions,
 } from "../src/index.ts";
-import type { BenchHandler, SubjectName } from "./scenario.ts";
 import { ARN, type BareService } from "./service.ts";
+import type { BenchHandler, Subject } from "./works.ts";
 
 type Lambda = (event: DurableExecutionInvocationInputWithClient, context: Context) => Promise<unknown>;
 
@@ -22,11 +22,12 @@ interface Sdk {
 /** One invocation of a handler. */
 export type Invocation = (service: BareService) => Promise<DurableExecutionInvocationOutput>;
 
-/** Quotas are lifted: what is compared is work, and the official SDK does not look at them. */
-const UNLIMITED: RuntimeOptions = { quotas: { operations: Number.POSITIVE_INFINITY, onExceed: "off" } };
+/** The build of this package, as it is published. */
+export const DIST = new URL("../dist/", import.meta.url).href;
 
+/** Quotas are lifted: what is compared is work, and the official SDK does not look at them. */
 export function withoutQuotas(settings: RuntimeOptions = {}): RuntimeOptions {
-  return { ...settings, quotas: { ...UNLIMITED.quotas, ...settings.quotas } };
+  return { ...settings, quotas: { operations: Number.POSITIVE_INFINITY, onExceed: "off" } };
 }
 
 const lambdaContext = {
@@ -34,15 +35,12 @@ const lambdaContext = {
   getRemainingTimeInMillis: () => 900_000,
 } as unknown as Context;
 
-/** Loads one SDK and no other, so that its memory is its own. */
-export async function loadSubject(name: SubjectName) {
-  const sdk = (await (name === "ours"
-    ? import("../src/index.ts")
-    : import("@aws/durable-execution-sdk-js"))) as unknown as Sdk;
+/** Loads one package and no other, so that its memory is its own. @param dist URL of the folder of our build */
+export async function loadSubject(name: Subject, dist = DIST) {
+  const sdk: Sdk = await import(name === "ours" ? `${dist}index.mjs` : "@aws/durable-execution-sdk-js");
   return (handler: BenchHandler, settings?: RuntimeOptions): Invocation => {
     const lambda = sdk.withDurableExecution(handler, name === "ours" ? { runtime: withoutQuotas(settings) } : {});
     return async (service) => {
-      service.invocations++;
       const state = { Operations: service.recorded(), NextMarker: "" };
       const input = { DurableExecutionArn: ARN, CheckpointToken: "token-0", InitialExecutionState: state };
       const event = new sdk.DurableExecutionInvocationInputWithClient(

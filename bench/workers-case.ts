@@ -1,11 +1,11 @@
 // One measurement in a process of its own: node bench/workers-case.ts '{"what":"map", …}'. Prints its figures as JSON.
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { closeWorkers, transfer, workerStatistics, workers } from "../src/workers.ts";
-import type { BenchHandler } from "./scenario.ts";
+import { closeWorkers, transfer, workerStatistics, workers } from "durable-fanout/workers";
 import { BareService } from "./service.ts";
 import { loadSubject } from "./subjects.ts";
 import { startBare } from "./workers-bare.ts";
 import { spin } from "./workers-tasks.ts";
+import type { BenchHandler } from "./works.ts";
 
 export type Case =
   | {

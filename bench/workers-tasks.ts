@@ -1,5 +1,5 @@
 import { pbkdf2Sync } from "node:crypto";
-import { transfer } from "../src/workers.ts";
+import { transfer } from "durable-fanout/workers";
 
 /**
  * Computes for so many rounds. Native code, since the same loop in JavaScript is compiled to code of another speed from

@@ -1,11 +1,19 @@
-// Worker threads beside the main thread: node --expose-gc bench/workers.ts [--runs n] [--filter text] [--json]
+// Worker threads beside the main thread: node --expose-gc bench/workers.ts [--runs n] [--filter text]
 import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { median, type WorkerRow } from "./results.ts";
+import { markdownTable, median } from "./table.ts";
 import type { Case, Figures } from "./workers-case.ts";
 import { spin } from "./workers-tasks.ts";
+
+interface WorkerRow {
+  readonly scenario: string;
+  readonly metric: string;
+  readonly unit: string;
+  readonly official?: number;
+  readonly ours: number;
+}
 
 interface Scenario {
   readonly name: string;
@@ -67,21 +75,17 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
       const [, ...ours] = Object.keys(variants);
       const rows = ours.flatMap((variant) => {
         const figures = of(variant);
-        const compared = (metric: string, unit: string, key: string, target?: string): WorkerRow => ({
+        const compared = (metric: string, unit: string, key: string): WorkerRow => ({
           ...{ scenario: `${this.name}, ${variant}`, metric, unit },
           ...{ official: official[key] ?? 0, ours: figures[key] ?? 0 },
-          ...(target === undefined ? {} : { target }),
         });
-        const isTwo = variant.startsWith("2");
-        const p99 = compared("main-thread delay, p99", "ms", "delayP99Ms");
         return [
-          compared("wall", "ms", "wallMs", isTwo ? "<= 0.55" : undefined),
+          compared("wall", "ms", "wallMs"),
           // Of processor time, which other programs on the machine do not change.
-          compared("wall on two free cores, at best", "ms", "idleMs", isTwo ? "<= 0.55" : undefined),
+          compared("wall on two free cores, at best", "ms", "idleMs"),
           compared("processor time of the process", "ms", "cpuMs"),
           compared("processor time of the main thread", "ms", "mainMs"),
-          // A target beside an official figure is that of their ratio; this one is that of the figure.
-          isTwo ? { scenario: p99.scenario, metric: p99.metric, unit: "ms", ours: p99.ours, target: "20 ms" } : p99,
+          compared("main-thread delay, p99", "ms", "delayP99Ms"),
           compared("main-thread delay, longest", "ms", "delayMaxMs"),
         ];
       });
@@ -213,7 +217,6 @@ function measure({ cases, rows, name }: Scenario, runs: number): WorkerRow[] {
 
 const { values } = parseArgs({
   options: {
-    json: { type: "boolean" },
     runs: { type: "string", default: "3" },
     filter: { type: "string", default: "" },
   },
@@ -230,16 +233,12 @@ for (const scenario of scenarios) {
   process.stderr.write(`measuring: ${scenario.name}\n`);
   rows.push(...measure(scenario, Number(values.runs)));
 }
-if (values.json) console.log(JSON.stringify(rows));
-else {
-  const machine = `${availableParallelism()} x ${cpus()[0]?.model.trim()}, Node ${process.version}`;
-  console.log(`${machine}; medians of ${values.runs} interleaved runs, each in a process of its own\n`);
-  console.log("| scenario | figure | official SDK | ours | ratio | target |\n|---|---|---|---|---|---|");
-  const round = (value: number, unit: string): string =>
-    `${value.toFixed(value >= 100 ? 0 : value >= 1 ? 1 : 2)} ${unit}`;
-  for (const { scenario, metric, unit, official, ours, target = "" } of rows) {
-    const ratio = official === undefined ? "" : (ours / official).toFixed(2);
-    const before = official === undefined ? "" : round(official, unit);
-    console.log(`| ${scenario} | ${metric} | ${before} | ${round(ours, unit)} | ${ratio} | ${target} |`);
-  }
-}
+const machine = `${availableParallelism()} x ${cpus()[0]?.model.trim()}, Node ${process.version}`;
+console.log(`${machine}; medians of ${values.runs} interleaved runs, each in a process of its own\n`);
+const round = (value: number, unit: string): string =>
+  `${value.toFixed(value >= 100 ? 0 : value >= 1 ? 1 : 2)} ${unit}`;
+const lines = rows.map(({ scenario, metric, unit, official, ours }) => {
+  const compared = official === undefined ? ["", ""] : [round(official, unit), (ours / official).toFixed(2)];
+  return [scenario, metric, compared[0] ?? "", round(ours, unit), compared[1] ?? ""];
+});
+console.log(markdownTable(["scenario", "figure", "official SDK", "ours", "ratio"], lines));

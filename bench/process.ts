@@ -1,0 +1,39 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Order, Report } from "./child.ts";
+import { workNamed } from "./works.ts";
+
+const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
+const TIMEOUT_MS = 300_000;
+
+/** Carries out an order in a new process. @throws Error with the end of what the process wrote, when it failed */
+export function runInProcess(order: Order): Promise<Report> {
+  const args = ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)];
+  const { work, subject, state } = order;
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { timeout: TIMEOUT_MS, maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
+      const last = stdout.trim().split("\n").at(-1) ?? "";
+      if (error === null) resolve(JSON.parse(last) as Report);
+      else reject(new Error(`${work}, ${subject}, ${state}: ${error.killed ? "no end" : stderr.trim().slice(-500)}`));
+    });
+  });
+}
+
+/**
+ * Lets another process record what a replay starts from, so that the one that replays is as cold as any, and does
+ * `use` with the order that says where that is. Other work needs no record.
+ */
+export async function withRecord<T>(order: Order, use: (order: Order) => Promise<T>): Promise<T> {
+  if (workNamed(order.work).replays !== true) return use(order);
+  const folder = mkdtempSync(join(tmpdir(), "durable-fanout-bench-"));
+  try {
+    const recorded = join(folder, "operations.json");
+    await runInProcess({ ...order, state: "cold", recorded, records: true });
+    return await use({ ...order, recorded });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
