@@ -12,10 +12,10 @@ export function childPath(parent: OperationPath | undefined, index: number): Ope
   return (parent === undefined ? `${index}` : `${parent}-${index}`) as OperationPath;
 }
 
-let hash: typeof import("node:crypto").hash | undefined;
+// Loaded with this module: each execution needs it, and its first answer need not wait for that.
+const { hash } = process.getBuiltinModule("node:crypto");
 
 /** The first 16 hex digits of the path's MD5, as every SDK computes it. */
 export function operationId(path: OperationPath): OperationId {
-  hash ??= process.getBuiltinModule("node:crypto").hash;
   return hash("md5", path, "hex").slice(0, 16) as OperationId;
 }
