@@ -2,10 +2,20 @@ import type { RuntimeOptions } from "../../src/index.ts";
 import type { Fault } from "./faults.ts";
 import type { Node } from "./program.ts";
 
+/** At least and at most, both included. */
+type Range = readonly [number, number];
+
+/** What a branch takes before its first operation, a source for an item, and an attempt besides its own time. */
+export interface Pace {
+  readonly branchMs: Range;
+  readonly readMs: Range;
+  readonly attemptMs: Range;
+}
+
 /** Where and how a program runs. */
 export interface Surroundings {
   /** What an acknowledgement takes at least and at most, milliseconds there and back. */
-  readonly latencyMs: readonly [number, number];
+  readonly latencyMs: Range;
   /** Of the latencies. */
   readonly seed: number;
   /** Milliseconds until an invocation is cut off. */
@@ -21,6 +31,8 @@ export interface Surroundings {
   readonly changesResults: boolean;
   /** How long the function of each item computes before it first awaits, milliseconds. */
   readonly computeMs: number;
+  /** How long things take in addition, drawn anew for each. */
+  readonly pace?: Pace;
 }
 
 /** Everything that one simulated execution depends on. */

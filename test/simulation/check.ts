@@ -33,7 +33,7 @@ export function reference({ program, surroundings }: Case): Case {
   // How large a result is depends on the codec.
   const codec = runtime.codec === undefined ? {} : { codec: runtime.codec };
   return {
-    program: withBatch(program, undefined),
+    program: withBatch(program, false),
     surroundings: { ...PLAIN, payloadBytes, runtime: codec },
     faults: [],
   };

@@ -1,21 +1,36 @@
-import type { Case } from "./case.ts";
-import { type Checked, difference, reference } from "./check.ts";
+import type { Case, Pace } from "./case.ts";
+import { type Checked, check, difference, reference } from "./check.ts";
 import type { Violation } from "./invariants.ts";
 import { isOrderFree, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
 
-const BATCHES = [undefined, 1, 7, 100];
+const BATCHES = [false, 1, 7, 100] as const;
 /** What an acknowledgement takes, from the fastest to the slowest, in milliseconds. */
 const PROMPT = [0, 0] as const;
 const SLOW = [1, 500] as const;
-/** Orders in which acknowledgements of the unbatched map are tried until one gives the outcome in question. */
-const ORDERS = 60;
+/** Orders in which things of the unbatched map happen that are tried until one gives the outcome in question. */
+const ORDERS = 600;
 const SPREADS = [PROMPT, [1, 20], SLOW, [1, 3_000], [1, 12_000]] as const;
+/**
+ * Latencies of requests alone do not give every order in which acknowledgements may come. One request is in flight, so
+ * that who waits for less never overtakes who waits for more: but in a batch an item waits for none, and what began before
+ * the map for all of its own. An attempt that takes longer stands for an acknowledgement that is late for it alone. And
+ * an unbatched map reads a source's items one by one, so that a branch without operations ends before the next item is
+ * read, where a batch reads as many as it holds; no promise says which of the two is faster.
+ */
+const PACES: readonly (Pace | undefined)[] = [
+  undefined,
+  { branchMs: [5, 5], readMs: PROMPT, attemptMs: PROMPT },
+  { branchMs: PROMPT, readMs: [1, 20], attemptMs: PROMPT },
+  { branchMs: [0, 5], readMs: [0, 5], attemptMs: [0, 500] },
+  { branchMs: [0, 2_000], readMs: PROMPT, attemptMs: [0, 3_000] },
+];
 
 /**
  * Runs a program in batches of several sizes and without, with prompt and with slow acknowledgements. All give the same
- * if the outcome depends on no order, and else something that the unbatched program gives for some order.
+ * if the outcome depends on no order, and else something that the unbatched program gives for some order. A map of a
+ * source is unbatched only if it says so.
  */
 export async function checkEquivalence(given: Case): Promise<Checked> {
   const cut = isCut(given);
@@ -33,9 +48,9 @@ export async function checkEquivalence(given: Case): Promise<Checked> {
       const wrong = [...run.violations];
       if (run.error !== undefined) wrong.push({ kind: "failed", detail: JSON.stringify(run.error) });
       else if (run.hasEnded && (!cut || outcomes instanceof OneOutcome)) {
-        wrong.push(...(await outcomes.judge(run)));
+        wrong.push(...(await outcomes.judge(run, batch === false)));
       }
-      const where = `with batch ${batch ?? "none"} and acknowledgements of ${latencyMs.join(" to ")} ms`;
+      const where = `with batch ${batch || "none"} and acknowledgements of ${latencyMs.join(" to ")} ms`;
       violations.push(...wrong.map(({ kind, detail }) => ({ kind, detail: `${detail}, ${where}` })));
     }
   }
@@ -64,20 +79,46 @@ class SomeOutcomes {
   #tried = 0;
 
   constructor(given: Case) {
-    this.#given = { ...given, program: withBatch(given.program, undefined), faults: [] };
+    this.#given = { ...given, program: withBatch(given.program, false), faults: [] };
   }
 
-  async judge(run: Simulated): Promise<Violation[]> {
-    const outcome = JSON.stringify(run.result);
+  /** What an unbatched run gives is one of them. */
+  async judge(run: Simulated, isUnbatched: boolean): Promise<Violation[]> {
+    if (isUnbatched) this.#know(run.result);
+    // Which branches have begun and not ended depends on when the last invocation began: it begins them anew, in turn.
+    const outcome = JSON.stringify(run.tally.invocations > 1 ? ended(run.result) : run.result);
     while (!this.#known.has(outcome)) {
       if (this.#tried >= ORDERS) {
         return [{ kind: "unseen-outcome", detail: `no order that was tried gives ${outcome?.slice(0, 200)}` }];
       }
       const latencyMs = SPREADS[this.#tried % SPREADS.length] as (typeof SPREADS)[number];
-      const surroundings = { ...this.#given.surroundings, latencyMs, seed: ++this.#tried };
-      const { hasEnded, result } = await simulate({ ...this.#given, surroundings });
-      if (hasEnded) this.#known.add(JSON.stringify(result));
+      const pace = PACES[Math.floor(this.#tried / SPREADS.length) % PACES.length];
+      const seed = ++this.#tried;
+      const surroundings = { ...this.#given.surroundings, latencyMs, seed, ...(pace && { pace }) };
+      // What ended before a suspension counts in the next invocation from its beginning in a batch, and else in its turn.
+      const { runtime } = surroundings;
+      const patient = { ...surroundings, runtime: { ...runtime, suspension: { graceMs: 10_000 } } };
+      const isPatient = Math.floor(seed / (SPREADS.length * PACES.length)) % 2 === 1;
+      const { hasEnded, result } = await simulate({ ...this.#given, surroundings: isPatient ? patient : surroundings });
+      if (hasEnded) this.#know(result);
     }
     return [];
   }
+
+  #know(result: unknown): void {
+    this.#known.add(JSON.stringify(result)).add(JSON.stringify(ended(result)));
+  }
+}
+
+/** A result without the branches that have begun and not ended, and without their number. */
+function ended(result: unknown): unknown {
+  return JSON.parse(JSON.stringify(result), (name, value) => {
+    if (name === "items") return value.filter(({ status }: { status: string }) => status !== "STARTED");
+    return name === "counts" ? value.slice(0, 2) : value;
+  });
+}
+
+/** What is asked of the cases of a profile. */
+export function judgeOf(profile: string): (given: Case) => Promise<Checked> {
+  return profile === "equivalence" ? checkEquivalence : check;
 }

@@ -14,6 +14,8 @@ const map = (items: readonly (readonly Node[])[], members: Partial<FanOut> = {})
 });
 
 const fails = (members: Partial<Step> = {}): Step => step({ failures: 1, ...members });
+const failing = (members: Partial<Step>): Step => step({ failures: 2, attempts: 2, ...members });
+const until = (minSuccessful: number): Partial<FanOut> => ({ policy: { by: "minSuccessful", value: minSuccessful } });
 const limited = (...body: Node[]): Node => ({ kind: "limited", body });
 
 function found(
@@ -136,5 +138,30 @@ export const FOUND: Readonly<Record<string, Case>> = {
       ),
     ],
     { latencyMs: [5, 5], invocationMs: 39_426, skewMs: [-56, -72] },
+  ),
+};
+
+/** Programs of which it was said that batches change the outcome. */
+export const EQUIVALENT: Readonly<Record<string, Case>> = {
+  "an item of a source ends before the next one is read, or after": found([
+    map([[], []], { ...until(0), source: "async iterable" }),
+  ]),
+  "many items of a source end before the next one is read, or after": found([
+    map(
+      Array.from({ length: 9 }, () => [{ kind: "code", ms: 0 }] as const),
+      { ...until(3), source: "iterable" },
+    ),
+  ]),
+  "a branch that was under way at a suspension begins anew in its turn, or the map is over before that": found(
+    [map([[failing({})], [], [{ kind: "code", ms: 3 }]], { concurrency: 1 })],
+    { runtime: { suspension: { graceMs: 1 } } },
+  ),
+  "what needs no acknowledgement overtakes what began before the map and needs several": found(
+    [
+      { kind: "begin", slot: 0, node: { kind: "child", body: [failing({ atMostOnce: true })], virtual: false } },
+      map([[{ kind: "await", slot: 0 }], [step({ ms: 138 }), failing({ ms: 204 })]], { nesting: "FLAT" }),
+      { kind: "await", slot: 0 },
+    ],
+    { seed: 17 },
   ),
 };

@@ -104,7 +104,7 @@ class Generator {
     const alone = spot.isInBatch && this.#isOld ? 0 : 1;
     // What others must be able to address has no place in a batch.
     const outside = !spot.isInBatch ? 1 : this.#isOld ? 0 : 0.3;
-    const limited = this.#hasLimiter && !spot.isLimited && spot.depth > 0 ? 5 : 0;
+    const limited = this.#hasLimiter && !spot.isLimited && spot.depth > 0 ? 8 : 0;
     return random.weighted<() => Node>([
       [10, () => this.#step(spot)],
       [2, () => ({ kind: "code", ms: random.pick([0, 1, 30, 200]) })],

@@ -8,6 +8,7 @@ import type { VirtualClock } from "./clock.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
 import { type FanOut, has, isBatched, type Node, type Step } from "./program.ts";
+import { Random } from "./random.ts";
 import { nameOutside, type Outside } from "./service.ts";
 
 /** Where the code runs: the place in the program, as a path, and the branch around it. */
@@ -32,6 +33,7 @@ export class Interpreter {
   readonly #surroundings: Surroundings;
   readonly #submit: (callbackId: string, outside: Outside) => void;
   readonly #limiter = pLimit(1);
+  readonly #random: Random;
   readonly #begun = new Map<number, PromiseLike<unknown>>();
   readonly #gates = new Map<string, { readonly opened: Promise<void>; readonly open: () => void }>();
 
@@ -48,6 +50,7 @@ export class Interpreter {
     this.#watch = watch;
     this.#clock = clock;
     this.#surroundings = surroundings;
+    this.#random = new Random(surroundings.seed);
   }
 
   /** The whole program: a failure of one node is what that node gives. */
@@ -121,7 +124,7 @@ export class Interpreter {
       case "condition": {
         const check = async (state: { polls: number }, { attempt }: { attempt: number }) => {
           this.#watch.attemptBegins(this.#by, site, attempt, false, place.branch);
-          await this.#clock.sleep(node.ms);
+          await this.#attempt(node.ms);
           const retry = { delayMs: node.delay * 1_000, isAwaited: true };
           this.#watch.attemptEnds(this.#by, site, attempt, place.branch, attempt < node.polls ? retry : undefined);
           return { polls: state.polls + 1 };
@@ -159,7 +162,7 @@ export class Interpreter {
     const { site } = place;
     const body = async ({ attempt }: { attempt: number }) => {
       this.#watch.attemptBegins(this.#by, site, attempt, node.atMostOnce, place.branch);
-      await this.#clock.sleep(node.ms);
+      await this.#attempt(node.ms);
       const fails = attempt <= node.failures;
       const retry = { delayMs: node.delay * 1_000, isAwaited: place.isUnawaited !== true };
       const isLast = !fails || attempt >= node.attempts;
@@ -195,8 +198,10 @@ export class Interpreter {
       const branch = branches.begin();
       this.#watch.itemBegins(this.#by, branches.open);
       if (branches.isOverOpen) this.#watch.note("too-many-open", `${branches.open} of ${site}`);
-      this.#clock.compute(this.#surroundings.computeMs);
+      const { computeMs, pace } = this.#surroundings;
+      this.#clock.compute(computeMs);
       try {
+        if (pace !== undefined) await this.#clock.sleep(this.#random.int(...pace.branchMs));
         const nodes = node.items[index] as readonly Node[];
         const at = { site: itemSite, branch, fanOut: site, isInBatch: place.isInBatch || isBatched(node) };
         return await inside.run(itemSite, () => this.#sequence(inner, nodes, at));
@@ -207,12 +212,7 @@ export class Interpreter {
     };
     const operation = inside.run(site, () =>
       node.kind === "map"
-        ? context.map(
-            site,
-            indexesFrom(node.source, node.items.length) as number[],
-            (inner, _, index) => run(inner, index),
-            mapConfig(node),
-          )
+        ? context.map(site, this.#indexes(node) as number[], (inner, _, index) => run(inner, index), mapConfig(node))
         : context.parallel(
             site,
             node.items.map((_, index) => (inner: DurableContext) => run(inner, index)),
@@ -229,6 +229,24 @@ export class Interpreter {
           })
           .then(onFulfilled, onRejected),
     };
+  }
+
+  #attempt(ms: number): Promise<void> {
+    const { pace } = this.#surroundings;
+    return this.#clock.sleep(pace === undefined ? ms : ms + this.#random.int(...pace.attemptMs));
+  }
+
+  #indexes({ source, items }: FanOut): unknown {
+    const { pace } = this.#surroundings;
+    if (source === "array" || pace === undefined) return indexesFrom(source, items.length);
+    const wait = () => this.#clock.sleep(this.#random.int(...pace.readMs));
+    async function* read() {
+      for (const index of items.keys()) {
+        await wait();
+        yield index;
+      }
+    }
+    return read();
   }
 
   /** Code beside an operation that is awaited is not seen by the runtime: it does not count as work of its branch. */

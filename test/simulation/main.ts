@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Case } from "./case.ts";
 import { check } from "./check.ts";
-import { checkEquivalence } from "./equivalence.ts";
+import { judgeOf } from "./equivalence.ts";
 import { generateCase } from "./generator.ts";
 import type { Kind, Violation } from "./invariants.ts";
 import { type Capabilities, PROFILES, type ProfileName } from "./profiles.ts";
@@ -37,7 +37,7 @@ const { values } = parseArgs({
   },
 });
 
-const judge = values.profile === "equivalence" ? checkEquivalence : check;
+const judge = judgeOf(values.profile);
 
 async function main(): Promise<number> {
   const profile = PROFILES[values.profile as ProfileName];
@@ -58,7 +58,7 @@ async function main(): Promise<number> {
     !ignored.has(violation.kind) && (only === undefined || only.has(violation.kind));
   const tally = new Tally();
   const contents = new Contents();
-  const found = new Map<Kind, { seeds: number; first: number }>();
+  const found = new Map<Kind, number[]>();
   const beginMs = performance.now();
   let done = 0;
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
@@ -70,20 +70,20 @@ async function main(): Promise<number> {
     const violations = checked.violations.filter(counts);
     const kinds = kindsOf(violations);
     const fresh = kinds.filter((kind) => !found.has(kind));
-    for (const kind of kinds)
-      found.set(kind, { seeds: (found.get(kind)?.seeds ?? 0) + 1, first: found.get(kind)?.first ?? seed });
+    for (const kind of kinds) found.set(kind, [...(found.get(kind) ?? []), seed]);
     for (const kind of values.kinds ? fresh : fresh.slice(0, 1)) await show(seed, given, violations, kind);
     if (kinds.length > 0 && !values.kinds) break;
   }
   console.log(table(done, tally, contents, performance.now() - beginMs));
-  for (const [kind, { seeds, first }] of found) console.log(`FOUND ${kind}: ${seeds} seeds, first ${first}`);
+  for (const [kind, seeds] of found)
+    console.log(`FOUND ${kind}: ${seeds.length} seeds: ${seeds.slice(0, 20).join(" ")}`);
   return found.size === 0 ? 0 : 1;
 }
 
 async function show(seed: number, given: Case, violations: readonly Violation[], kind: Kind): Promise<void> {
   if (values["no-shrink"]) return console.log(failure(seed, violations, given));
   const small = await shrink(given, async (candidate) =>
-    (await check(candidate)).violations.some((one) => one.kind === kind),
+    (await judge(candidate)).violations.some((one) => one.kind === kind),
   );
   const again = (await judge(small)).violations.filter((one) => one.kind === kind);
   console.log(`${failure(seed, again, small)}\n`);

@@ -15,7 +15,7 @@ export interface Profile {
   readonly deadlines: number;
   /** That acknowledgements take time. */
   readonly latency: number;
-  /** That items share a limiter. */
+  /** That items may share a limiter; a third of such programs has early ends instead, and some use it nowhere. */
   readonly limiters: number;
   /** That a step fails once or more. */
   readonly failures: number;
@@ -30,7 +30,7 @@ const MIXED: Profile = {
   limits: 0.2,
   deadlines: 0.15,
   latency: 0.6,
-  limiters: 0.15,
+  limiters: 0.38,
   failures: 0.3,
 };
 
@@ -38,14 +38,14 @@ export const PROFILES = {
   mixed: MIXED,
   /** Nothing goes wrong. */
   plain: { ...MIXED, faults: 0, deadlines: 0 },
-  batches: { ...MIXED, batch: 0.95, limiters: 0.25, failures: 0.4 },
+  batches: { ...MIXED, batch: 0.95, failures: 0.4 },
   faults: { ...MIXED, faults: 1, mostFaults: 8, deadlines: 0.3 },
   early: { ...MIXED, early: 1, batch: 0.7 },
   limits: { ...MIXED, limits: 1, batch: 0.7 },
   /** Every item has operations of its own. */
   unbatched: { ...MIXED, batch: 0, streams: 0 },
   /** Each program in batches of 1, 7 and 100 and without, with prompt and with slow acknowledgements. */
-  equivalence: { ...MIXED, batch: 1, faults: 0.3, limiters: 0.3, failures: 0.4 },
+  equivalence: { ...MIXED, batch: 1, faults: 0.3, failures: 0.4 },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;

@@ -46,8 +46,8 @@ export interface FanOut {
   /** Branches at work. */
   readonly concurrency: number | undefined;
   readonly policy: Policy;
-  /** Of maps. */
-  readonly batch: number | undefined;
+  /** Of maps. Those with a source or a collector share operations unless it is false. */
+  readonly batch: number | false | undefined;
   readonly source: SourceKind;
   readonly collect: "all" | "failures" | "reduced";
 }
@@ -87,8 +87,8 @@ export function has(nodes: readonly Node[], what: (node: Node, around: readonly 
   return false;
 }
 
-/** The program with every map's batch replaced. */
-export function withBatch(nodes: readonly Node[], batch: number | undefined): Node[] {
+/** The program with every map's batch replaced; false for operations of their own. */
+export function withBatch(nodes: readonly Node[], batch: number | false): Node[] {
   return mapNodes(nodes, (node) => (node.kind === "map" ? { ...node, batch } : node));
 }
 
@@ -115,7 +115,7 @@ export function mapNodes(nodes: readonly Node[], change: (node: Node) => Node): 
 /** Whether its items share operations. A `batch` inside of a batch has no meaning of its own. */
 export function isBatched(node: FanOut): boolean {
   const isMany = node.source !== "array" || node.collect !== "all";
-  return node.kind === "map" && (node.batch !== undefined || isMany);
+  return node.kind === "map" && node.batch !== false && (node.batch !== undefined || isMany);
 }
 
 /** Whether the outcome is the same whichever branch comes first. `isCut`: attempts may be interrupted. */

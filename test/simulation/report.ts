@@ -22,7 +22,7 @@ export class Contents {
     note("with more items than permits", has(program, isCrowded));
     note(
       "with a shared limiter",
-      has(program, ({ kind }, around) => kind === "limited" && around.length > 0),
+      has(program, ({ kind }, around) => kind === "limited" && around.some(({ items }) => items.length > 1)),
     );
     note(
       "with items that await what began before",
