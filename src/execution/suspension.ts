@@ -115,13 +115,17 @@ export class Suspension {
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
-    if (!lent) forcePlaces(this.#wanted);
+    if (!lent) forcePlaces([...this.#wanted].filter(({ scope }) => !scope.isOver));
     return lent;
   }
 
   #next(): Exclude<Termination, { end: "reject" }> | Standstill | undefined {
     if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
-    if (this.#wanted.size > 0) return STANDSTILL;
+    // Nobody awaits what an ended map has left behind: it has to wait for its turn.
+    for (const wanted of this.#wanted) {
+      if (!wanted.scope.isOver) return STANDSTILL;
+      this.#wanted.delete(wanted);
+    }
     if (this.#root.waiting > 0 || this.#endsSoon) return { end: "suspend" };
     if (this.#stuck === undefined || this.#stuck.scope.isOver) return undefined;
     return { end: "fail", error: this.#stuck.error };

@@ -139,6 +139,24 @@ export const FOUND: Readonly<Record<string, Case>> = {
     ],
     { latencyMs: [5, 5], invocationMs: 39_426, skewMs: [-56, -72] },
   ),
+  "what an ended map had left behind went on without places, more at once than concurrency": found(
+    [
+      map(
+        [
+          [],
+          [step()],
+          [
+            map([[{ kind: "wait", seconds: 1 }, step({ ms: 1 })], [{ kind: "wait", seconds: 1 }, step()], []], {
+              concurrency: 1,
+            }),
+          ],
+        ],
+        until(2),
+      ),
+      map([[], [step({ ms: 989 }), { kind: "wait", seconds: 1 }]]),
+    ],
+    { runtime: { suspension: { graceMs: 1 }, turnMs: 5 }, computeMs: 10 },
+  ),
 };
 
 /** Programs of which it was said that batches change the outcome. */
