@@ -1,23 +1,23 @@
 import { DurableError } from "./errors.ts";
 
-/** A setting that is a whole number. */
-export interface NumberRule {
+export interface SettingNames {
   /** What an error calls it: `runtime.concurrency`. */
   readonly path: string;
   /** The environment variable that overrides it. */
   readonly variable: string;
-  readonly fallback: number;
+}
+
+/** A setting that is a whole number. */
+export interface NumberRule extends SettingNames {
   readonly min: number;
   readonly max: number;
   /** Infinity, or the word "unlimited", is allowed too. */
-  readonly unlimited?: true;
+  readonly unlimited?: boolean;
 }
 
-/** A setting that is one of several words. */
-export interface WordRule<Word extends string> {
-  readonly path: string;
-  readonly variable: string;
-  readonly words: readonly Word[];
+/** A setting that is one of several values; the environment has their texts. */
+export interface ValueRule<T> extends SettingNames {
+  readonly values: readonly T[];
 }
 
 /** The error of a value that is not allowed. `where` names the setting or the variable. */
@@ -26,43 +26,44 @@ export function invalidSetting(where: string, value: unknown, allowed: string): 
   return new DurableError("ERR_SETTING_INVALID", `${where} is ${shown}; allowed: ${allowed}.`);
 }
 
+/** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` unless the value has only these members, or is absent */
+export function checkMembers(value: unknown, where: string, known: readonly string[]): void {
+  if (value === undefined) return;
+  if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${unknown}"; it has ${known.join(", ")}.`);
+}
+
+/** What is said of a setting: in its environment variable, unless that is empty, or else in the options. */
+export function said({ path, variable }: SettingNames, given: unknown, environment: NodeJS.ProcessEnv) {
+  const text = environment[variable];
+  if (text) return { where: `Environment variable ${variable}`, raw: text, isText: true };
+  return { where: path, raw: given, isText: false };
+}
+
 /** Unlike `Number`, takes blank text for no number. */
 export function parseNumber(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
 }
 
-/** @throws DurableError `ERR_SETTING_INVALID` */
-export function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.ProcessEnv): number {
-  const allowed = `a whole number from ${rule.min} to ${rule.max}${rule.unlimited ? ', or Infinity ("unlimited")' : ""}`;
-  const text = environment[rule.variable];
-  const fromEnvironment = text !== undefined && text !== "";
-  if (!fromEnvironment && given === undefined) return rule.fallback;
-  const where = fromEnvironment ? `Environment variable ${rule.variable}` : rule.path;
-  const raw = fromEnvironment ? text : given;
-  if (rule.unlimited && (raw === "unlimited" || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
-  const value = fromEnvironment ? parseNumber(text) : raw;
-  if (typeof value !== "number" || !Number.isInteger(value) || value < rule.min || value > rule.max) {
-    throw invalidSetting(where, raw, allowed);
-  }
-  return value;
-}
-
-/** As `readNumber`, for a rule whose fallback is NaN: undefined when nothing is said. */
-export function readNumberIfAny(rule: NumberRule, given: unknown, environment: NodeJS.ProcessEnv): number | undefined {
-  const value = readNumber(rule, given, environment);
-  return Number.isNaN(value) ? undefined : value;
-}
-
-/** @throws DurableError `ERR_SETTING_INVALID` */
-export function readWord<Word extends string>(
-  { path, variable, words }: WordRule<Word>,
-  given: unknown,
-  environment: NodeJS.ProcessEnv,
-): Word | undefined {
-  const text = environment[variable];
-  const raw = text || given;
+/** Undefined when nothing is said. @throws DurableError `ERR_SETTING_INVALID` */
+export function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.ProcessEnv): number | undefined {
+  const { where, raw, isText } = said(rule, given, environment);
   if (raw === undefined) return undefined;
-  const word = words.find((known) => known === raw);
-  if (word !== undefined) return word;
-  throw invalidSetting(text ? `Environment variable ${variable}` : path, raw, words.join(", "));
+  const { min, max, unlimited } = rule;
+  if (unlimited && (raw === "unlimited" || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
+  const value = isText ? parseNumber(raw as string) : raw;
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
+  const allowed = `a whole number from ${min} to ${max}${unlimited ? ', or Infinity ("unlimited")' : ""}`;
+  throw invalidSetting(where, raw, allowed);
+}
+
+/** Undefined when nothing is said. @throws DurableError `ERR_SETTING_INVALID` */
+export function readOneOf<T>(rule: ValueRule<T>, given: unknown, environment: NodeJS.ProcessEnv): T | undefined {
+  const { where, raw, isText } = said(rule, given, environment);
+  if (raw === undefined) return undefined;
+  const found = rule.values.find((value) => (isText ? String(value) : value) === raw);
+  if (found !== undefined) return found;
+  throw invalidSetting(where, raw, rule.values.join(", "));
 }

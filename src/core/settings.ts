@@ -1,15 +1,6 @@
 import { type BatchSize, readBatchSize } from "./batch-size.ts";
-import { DurableError } from "./errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
-import {
-  invalidSetting,
-  type NumberRule,
-  parseNumber,
-  readNumber,
-  readNumberIfAny,
-  readWord,
-  type WordRule,
-} from "./setting.ts";
+import { checkMembers, parseNumber, readNumber, readOneOf, type SettingNames, said } from "./setting.ts";
 
 /**
  * How payloads are written; all of them are always read.
@@ -117,36 +108,6 @@ export interface RuntimeOptions {
   };
 }
 
-/** The settings of one handler, complete and valid. */
-export interface Settings {
-  readonly concurrency: number;
-  readonly batch: BatchSize | undefined;
-  readonly turnMs: number;
-  readonly checkpoint: {
-    readonly maxBytes: number;
-    readonly maxUpdates: number;
-    readonly maxUnacknowledged: number;
-    readonly maxUnrecordedMs: number;
-    readonly elideStarts: boolean;
-    readonly maxDelayMs: number;
-  };
-  readonly codec: CodecName;
-  readonly packFromBytes: number;
-  readonly quotas: {
-    readonly payloadBytes: number;
-    readonly operations: number;
-    readonly dataBytes: number;
-    readonly onExceed: QuotaReaction;
-  };
-  readonly logUsage: boolean;
-  /** `reserveMs` undefined: a share of the invocation's time. */
-  readonly suspension: { readonly graceMs: number; readonly reserveMs: number | undefined };
-}
-
-const CODECS: readonly CodecName[] = ["json", "compact", "typed"];
-const QUOTA_REACTIONS: readonly QuotaReaction[] = ["error", "warn", "off"];
-const LARGEST_BYTES = 6 * 1024 * 1024;
-
 /** Default of `packFromBytes`. */
 export const PACK_FROM_BYTES = 4_096;
 
@@ -161,199 +122,92 @@ export const PACK_FACTORS = {
   fanOut: 16,
 } as const;
 
-const NUMBER_RULES = {
-  concurrency: {
-    path: "runtime.concurrency",
-    variable: "DURABLE_FANOUT_CONCURRENCY",
-    fallback: 256,
-    min: 1,
-    max: 1_000_000,
-    unlimited: true,
-  },
-  turnMs: {
-    path: "runtime.turnMs",
-    variable: "DURABLE_FANOUT_TURN_MS",
-    // Turns stay below 50 ms with the piece that exceeds it, and requests are not many more than without.
-    fallback: 32,
-    min: 0,
-    max: 60_000,
-    unlimited: true,
-  },
-  maxBytes: {
-    path: "runtime.checkpoint.maxBytes",
-    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_BYTES",
-    fallback: MAX_REQUEST_BYTES,
-    min: 1_024,
-    max: LARGEST_BYTES,
-  },
-  maxUpdates: {
-    path: "runtime.checkpoint.maxUpdates",
-    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES",
-    fallback: MAX_REQUEST_UPDATES,
-    min: 1,
-    max: 1_000,
-  },
-  maxUnacknowledged: {
-    path: "runtime.checkpoint.maxUnacknowledged",
-    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED",
-    fallback: 500,
-    min: 0,
-    max: 100_000,
-  },
-  maxUnrecordedMs: {
-    path: "runtime.checkpoint.maxUnrecordedMs",
-    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_UNRECORDED_MS",
-    fallback: 30_000,
-    min: 0,
-    max: 900_000,
-  },
-  maxDelayMs: {
-    path: "runtime.checkpoint.maxDelayMs",
-    variable: "DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS",
-    fallback: 0,
-    min: 0,
-    max: 10_000,
-  },
-  packFromBytes: {
-    path: "runtime.packFromBytes",
-    variable: "DURABLE_FANOUT_PACK_FROM_BYTES",
-    fallback: PACK_FROM_BYTES,
-    min: 0,
-    max: LARGEST_BYTES,
-    unlimited: true,
-  },
-  payloadBytes: {
-    path: "runtime.quotas.payloadBytes",
-    variable: "DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES",
-    fallback: MAX_PAYLOAD_BYTES,
-    min: 1_024,
-    max: LARGEST_BYTES,
-  },
-  quotaOperations: {
-    path: "runtime.quotas.operations",
-    variable: "DURABLE_FANOUT_QUOTA_OPERATIONS",
-    fallback: MAX_OPERATIONS,
-    min: 1,
-    max: 1_000_000_000,
-    unlimited: true,
-  },
-  quotaDataBytes: {
-    path: "runtime.quotas.dataBytes",
-    variable: "DURABLE_FANOUT_QUOTA_DATA_BYTES",
-    fallback: MAX_DATA_BYTES,
-    min: 1,
-    max: 1_000_000_000_000,
-    unlimited: true,
-  },
-  graceMs: {
-    path: "runtime.suspension.graceMs",
-    variable: "DURABLE_FANOUT_SUSPENSION_GRACE_MS",
-    fallback: 20,
-    min: 0,
-    max: 10_000,
-  },
-  reserveMs: {
-    path: "runtime.suspension.reserveMs",
-    variable: "DURABLE_FANOUT_SUSPENSION_RESERVE_MS",
-    fallback: Number.NaN,
-    min: 0,
-    max: 900_000,
-  },
-} satisfies Record<string, NumberRule>;
+const LARGEST_BYTES = 6 * 1024 * 1024;
 
-const WORD_RULES = {
-  codec: { path: "runtime.codec", variable: "DURABLE_FANOUT_CODEC", words: CODECS },
-  onExceed: { path: "runtime.quotas.onExceed", variable: "DURABLE_FANOUT_QUOTA_ON_EXCEED", words: QUOTA_REACTIONS },
+/** Reads one setting from the options or the environment, or takes its default. */
+type Reader<T> = (names: SettingNames, given: unknown, environment: NodeJS.ProcessEnv) => T;
+
+function whole<T>(fallback: T, min: number, max: number, unlimited = false): Reader<number | T> {
+  return (names, given, environment) => readNumber({ ...names, min, max, unlimited }, given, environment) ?? fallback;
+}
+
+function oneOf<T>(fallback: T, values: readonly T[]): Reader<T> {
+  return (names, given, environment) => readOneOf({ ...names, values }, given, environment) ?? fallback;
+}
+
+const readBatch: Reader<BatchSize | undefined> = (names, given, environment) => {
+  const { where, raw, isText } = said(names, given, environment);
+  return readBatchSize(where, isText ? raw !== "false" && parseNumber(raw as string) : raw);
 };
 
-const SWITCH_WORDS = ["true", "false"] as const;
-const SWITCH_RULES = {
-  logUsage: { path: "runtime.logUsage", variable: "DURABLE_FANOUT_LOG_USAGE", words: SWITCH_WORDS },
-  elideStarts: {
-    path: "runtime.checkpoint.elideStarts",
-    variable: "DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS",
-    words: SWITCH_WORDS,
+const READERS = {
+  concurrency: whole(256, 1, 1_000_000, true),
+  batch: readBatch,
+  // Turns stay below 50 ms with the piece that exceeds it, and requests are not many more than without.
+  turnMs: whole(32, 0, 60_000, true),
+  checkpoint: {
+    maxBytes: whole(MAX_REQUEST_BYTES, 1_024, LARGEST_BYTES),
+    maxUpdates: whole(MAX_REQUEST_UPDATES, 1, 1_000),
+    maxUnacknowledged: whole(500, 0, 100_000),
+    maxUnrecordedMs: whole(30_000, 0, 900_000),
+    elideStarts: oneOf(false, [true, false]),
+    maxDelayMs: whole(0, 0, 10_000),
+  },
+  codec: oneOf<CodecName>("compact", ["json", "compact", "typed"]),
+  packFromBytes: whole(PACK_FROM_BYTES, 0, LARGEST_BYTES, true),
+  quotas: {
+    payloadBytes: whole(MAX_PAYLOAD_BYTES, 1_024, LARGEST_BYTES),
+    operations: whole(MAX_OPERATIONS, 1, 1_000_000_000, true),
+    dataBytes: whole(MAX_DATA_BYTES, 1, 1_000_000_000_000, true),
+    onExceed: oneOf<QuotaReaction>("warn", ["error", "warn", "off"]),
+  },
+  logUsage: oneOf(false, [true, false]),
+  suspension: {
+    graceMs: whole(20, 0, 10_000),
+    // Undefined: a share of the invocation's time.
+    reserveMs: whole(undefined, 0, 900_000),
   },
 };
 
-const BATCH = { path: "runtime.batch", variable: "DURABLE_FANOUT_BATCH" };
+type Readers = { readonly [key: string]: Reader<unknown> | Readers };
+
+type SettingsOf<Group> = {
+  readonly [Key in keyof Group]: Group[Key] extends Reader<infer Value> ? Value : SettingsOf<Group[Key]>;
+};
+
+/** The settings of one handler, complete and valid. */
+export type Settings = SettingsOf<typeof READERS>;
+
+/** `checkpoint.maxBytes` is overridden by `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. */
+function variableOf(path: string): string {
+  const words = path.replace("quotas", "quota").replaceAll(/[A-Z]/g, "_$&").replace(".", "_");
+  return `DURABLE_FANOUT_${words.toUpperCase()}`;
+}
 
 /** The environment variables that override settings, by the settings' paths in `runtime`: `checkpoint.maxBytes`. */
-export function settingVariables(): ReadonlyMap<string, string> {
-  const rules = [NUMBER_RULES, WORD_RULES, { batch: BATCH }, SWITCH_RULES].flatMap((group) => Object.values(group));
-  return new Map(rules.map(({ path, variable }) => [path.slice("runtime.".length), variable]));
+export function settingVariables(group: Readers = READERS, around = ""): ReadonlyMap<string, string> {
+  const variables = Object.entries(group).flatMap(([key, reader]): [string, string][] => {
+    const path = around + key;
+    return typeof reader === "function" ? [[path, variableOf(path)]] : [...settingVariables(reader, `${path}.`)];
+  });
+  return new Map(variables);
 }
 
-const KNOWN: Record<string, readonly string[]> = {
-  "": ["concurrency", "batch", "turnMs", "checkpoint", "codec", "packFromBytes", "quotas", "logUsage", "suspension"],
-  checkpoint: ["maxBytes", "maxUpdates", "maxUnacknowledged", "maxUnrecordedMs", "elideStarts", "maxDelayMs"],
-  quotas: ["payloadBytes", "operations", "dataBytes", "onExceed"],
-  suspension: ["graceMs", "reserveMs"],
-};
-
-function readSwitch(
-  rule: WordRule<(typeof SWITCH_WORDS)[number]>,
-  given: unknown,
-  environment: NodeJS.ProcessEnv,
-): boolean {
-  if (given !== undefined && typeof given !== "boolean" && !environment[rule.variable]) {
-    throw invalidSetting(rule.path, given, rule.words.join(", "));
-  }
-  const word = given === undefined ? undefined : String(given);
-  return readWord(rule, word, environment) === "true";
-}
-
-function readBatch(given: unknown, environment: NodeJS.ProcessEnv): BatchSize | undefined {
-  const text = environment[BATCH.variable];
-  if (text === undefined || text === "") return readBatchSize(BATCH.path, given);
-  return readBatchSize(`Environment variable ${BATCH.variable}`, text === "false" ? false : parseNumber(text));
-}
-
-function checkMembers(value: unknown, path: string): void {
-  if (value === undefined) return;
-  const where = path === "" ? "runtime" : `runtime.${path}`;
-  if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
-  for (const key of Object.keys(value)) {
-    if (!KNOWN[path]?.includes(key)) {
-      const known = KNOWN[path]?.join(", ");
-      throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${key}"; it has ${known}.`);
-    }
-  }
+function readGroup(group: Readers, given: unknown, around: string, environment: NodeJS.ProcessEnv): object {
+  checkMembers(given, `runtime.${around}`.slice(0, -1), Object.keys(group));
+  const members = (given ?? {}) as Record<string, unknown>;
+  const read = Object.entries(group).map(([key, reader]) => {
+    const path = around + key;
+    if (typeof reader !== "function") return [key, readGroup(reader, members[key], `${path}.`, environment)];
+    return [key, reader({ path: `runtime.${path}`, variable: variableOf(path) }, members[key], environment)];
+  });
+  return Object.fromEntries(read);
 }
 
 /**
  * Completes the options with the environment and the defaults.
  * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, naming the setting and what it allows.
  */
-export function resolveSettings(options: RuntimeOptions = {}, environment: NodeJS.ProcessEnv = process.env): Settings {
-  checkMembers(options, "");
-  checkMembers(options.checkpoint, "checkpoint");
-  checkMembers(options.quotas, "quotas");
-  checkMembers(options.suspension, "suspension");
-  return {
-    concurrency: readNumber(NUMBER_RULES.concurrency, options.concurrency, environment),
-    batch: readBatch(options.batch, environment),
-    turnMs: readNumber(NUMBER_RULES.turnMs, options.turnMs, environment),
-    checkpoint: {
-      maxBytes: readNumber(NUMBER_RULES.maxBytes, options.checkpoint?.maxBytes, environment),
-      maxUpdates: readNumber(NUMBER_RULES.maxUpdates, options.checkpoint?.maxUpdates, environment),
-      maxUnacknowledged: readNumber(NUMBER_RULES.maxUnacknowledged, options.checkpoint?.maxUnacknowledged, environment),
-      maxUnrecordedMs: readNumber(NUMBER_RULES.maxUnrecordedMs, options.checkpoint?.maxUnrecordedMs, environment),
-      elideStarts: readSwitch(SWITCH_RULES.elideStarts, options.checkpoint?.elideStarts, environment),
-      maxDelayMs: readNumber(NUMBER_RULES.maxDelayMs, options.checkpoint?.maxDelayMs, environment),
-    },
-    codec: readWord(WORD_RULES.codec, options.codec, environment) ?? "compact",
-    packFromBytes: readNumber(NUMBER_RULES.packFromBytes, options.packFromBytes, environment),
-    quotas: {
-      payloadBytes: readNumber(NUMBER_RULES.payloadBytes, options.quotas?.payloadBytes, environment),
-      operations: readNumber(NUMBER_RULES.quotaOperations, options.quotas?.operations, environment),
-      dataBytes: readNumber(NUMBER_RULES.quotaDataBytes, options.quotas?.dataBytes, environment),
-      onExceed: readWord(WORD_RULES.onExceed, options.quotas?.onExceed, environment) ?? "warn",
-    },
-    logUsage: readSwitch(SWITCH_RULES.logUsage, options.logUsage, environment),
-    suspension: {
-      graceMs: readNumber(NUMBER_RULES.graceMs, options.suspension?.graceMs, environment),
-      reserveMs: readNumberIfAny(NUMBER_RULES.reserveMs, options.suspension?.reserveMs, environment),
-    },
-  };
+export function resolveSettings(options?: RuntimeOptions, environment: NodeJS.ProcessEnv = process.env): Settings {
+  return readGroup(READERS, options, "", environment) as Settings;
 }

@@ -1,7 +1,6 @@
-import { DurableError } from "../core/errors.ts";
 import { isLambda } from "../core/lambda-environment.ts";
 import type { RetryStrategy } from "../core/retry.ts";
-import { invalidSetting, type NumberRule, readNumber, readNumberIfAny, readWord } from "../core/setting.ts";
+import { checkMembers, invalidSetting, type NumberRule, readNumber, readOneOf } from "../core/setting.ts";
 import { checkedMs, type Duration, MAX_TIMER_MS } from "../core/time.ts";
 import type { ErrorClass } from "./thrown.ts";
 import { availableVcpus } from "./vcpus.ts";
@@ -112,9 +111,9 @@ const NUMBER_RULES = {
     min: 8,
     max: 1_000_000,
   },
-} satisfies Record<string, Omit<NumberRule, "fallback">>;
+} satisfies Record<string, NumberRule>;
 
-const MODE_RULE = { path: "workers.mode", variable: "DURABLE_FANOUT_WORKERS_MODE", words: MODES };
+const MODE_RULE = { path: "workers.mode", variable: "DURABLE_FANOUT_WORKERS_MODE", values: MODES };
 
 const KNOWN = [
   ...["mode", "threads", "idleMs", "graceMs", "minTaskMicros", "resourceLimits", "errors"],
@@ -138,12 +137,12 @@ export function resolveWorkerSettings(
 ): WorkerSettings {
   checkMembers(options, "workers", KNOWN);
   const vcpus = availableVcpus(environment);
-  const read = (rule: Omit<NumberRule, "fallback">, given: unknown, fallback: number): number =>
-    readNumber({ ...rule, fallback }, given, environment);
+  const read = (rule: NumberRule, given: unknown, fallback: number): number =>
+    readNumber(rule, given, environment) ?? fallback;
   const { signal, retryStrategy, errors = [], resourceLimits } = options;
   checkSignal("workers.signal", signal);
   return {
-    mode: readWord(MODE_RULE, options.mode, environment) ?? "auto",
+    mode: readOneOf(MODE_RULE, options.mode, environment) ?? "auto",
     pool: {
       threads: read(NUMBER_RULES.threads, options.threads, Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus)))),
       idleMs: read(NUMBER_RULES.idleMs, options.idleMs, isLambda(environment) ? Number.POSITIVE_INFINITY : 30_000),
@@ -169,7 +168,7 @@ export function withCallOptions(settings: WorkerSettings, options: WorkerCallOpt
 }
 
 function readTimeout(given: Duration | undefined, environment: NodeJS.ProcessEnv): number | undefined {
-  const fromEnvironment = readNumberIfAny({ ...NUMBER_RULES.timeoutMs, fallback: Number.NaN }, undefined, environment);
+  const fromEnvironment = readNumber(NUMBER_RULES.timeoutMs, undefined, environment);
   return fromEnvironment ?? (given === undefined ? undefined : timeoutMs(given));
 }
 
@@ -185,19 +184,10 @@ function readLimits(given: WorkerResourceLimits | undefined, environment: NodeJS
       throw invalidSetting(`workers.resourceLimits.${name}`, value, `a number of megabytes from ${least} on`);
     }
   }
-  const rule = { ...NUMBER_RULES.heapMb, fallback: Number.NaN };
-  const heap = readNumberIfAny(rule, undefined, environment);
+  const heap = readNumber(NUMBER_RULES.heapMb, undefined, environment);
   return heap === undefined ? given : { ...given, maxOldGenerationSizeMb: heap };
 }
 
 function checkSignal(where: string, signal: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidSetting(where, signal, "an AbortSignal");
-}
-
-function checkMembers(value: unknown, where: string, known: readonly string[]): void {
-  if (value === undefined) return;
-  if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${unknown}"; it has ${known.join(", ")}.`);
 }
