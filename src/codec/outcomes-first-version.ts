@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
@@ -49,11 +50,9 @@ export function readFirstVersion({ statuses, results, errors, kept, parts, finge
     batch: 2,
     statuses,
     results,
-    ...(errors === undefined ? {} : { errors }),
-    ...(kept === undefined ? {} : { kept: kept.map((steps) => steps.map(recordOf)) }),
+    ...defined({ errors, kept: kept?.map((steps) => steps.map(recordOf)) }),
     ...(due.length === 0 ? {} : { due }),
-    ...(parts === undefined ? {} : { parts }),
-    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...defined({ parts, fingerprint }),
   };
 }
 
@@ -61,5 +60,5 @@ function recordOf({ step: path, result, error, attempts }: FirstStep): StoredRec
   const common = { path, isFirstVersion: true } as const;
   if (attempts !== undefined) return { ...common, status: "PENDING", attempts };
   if (error !== undefined) return { ...common, status: "FAILED", error };
-  return { ...common, status: "SUCCEEDED", ...(result === undefined ? {} : { result }) };
+  return { ...common, status: "SUCCEEDED", ...defined({ result }) };
 }

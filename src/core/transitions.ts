@@ -1,3 +1,4 @@
+import { defined } from "./defined.ts";
 import type { Operation, OperationStatus, OperationUpdate } from "./wire.ts";
 
 /**
@@ -11,32 +12,25 @@ export function applyUpdate(
   callbackId?: string,
 ): Operation {
   const base: Operation = known ?? begin(update, now);
+  if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
   switch (update.Type) {
     case "STEP":
       return applyToStep(base, update, now);
     case "CONTEXT": {
       if (update.Action === "START") return { ...base, Status: "STARTED", ContextDetails: {} };
       const details = {
-        ...(update.Payload === undefined ? {} : { Result: update.Payload }),
-        ...(update.Error === undefined ? {} : { Error: update.Error }),
+        ...outcomeOf(update),
         ...(update.ContextOptions?.ReplayChildren ? { ReplayChildren: true } : {}),
       };
       return { ...base, Status: ended(update), EndTimestamp: now, ContextDetails: details };
     }
     case "WAIT": {
-      if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
       const due = new Date(now.getTime() + (update.WaitOptions?.WaitSeconds ?? 0) * 1_000);
       return { ...base, Status: "STARTED", WaitDetails: { ScheduledEndTimestamp: due } };
     }
     case "CALLBACK":
-      if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
-      return {
-        ...base,
-        Status: "STARTED",
-        CallbackDetails: callbackId === undefined ? {} : { CallbackId: callbackId },
-      };
+      return { ...base, Status: "STARTED", CallbackDetails: defined({ CallbackId: callbackId }) };
     case "CHAINED_INVOKE":
-      if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
       return { ...base, Status: "STARTED", ChainedInvokeDetails: {} };
     default:
       return { ...base, Status: ended(update), EndTimestamp: now };
@@ -58,30 +52,23 @@ function ended(update: OperationUpdate): OperationStatus {
 function applyToStep(base: Operation, update: OperationUpdate, now: Date): Operation {
   const attempts = base.StepDetails?.Attempt ?? 0;
   switch (update.Action) {
-    case "START": {
-      const details = { ...base.StepDetails };
-      if (attempts === 0) return { ...base, Status: "STARTED", StepDetails: details };
-      return { ...base, Status: "STARTED", StepDetails: { ...details, Attempt: attempts } };
-    }
+    case "START":
+      return { ...base, Status: "STARTED", StepDetails: base.StepDetails ?? {} };
     case "RETRY": {
       const delayMs = (update.StepOptions?.NextAttemptDelaySeconds ?? 0) * 1_000;
-      const details = {
-        Attempt: attempts + 1,
-        NextAttemptTimestamp: new Date(now.getTime() + delayMs),
-        ...(update.Error === undefined ? {} : { Error: update.Error }),
-        ...(update.Payload === undefined ? {} : { Result: update.Payload }),
-      };
+      const NextAttemptTimestamp = new Date(now.getTime() + delayMs);
+      const details = { Attempt: attempts + 1, NextAttemptTimestamp, ...outcomeOf(update) };
       return { ...base, Status: "PENDING", StepDetails: details };
     }
     default: {
-      const details = {
-        Attempt: attempts + 1,
-        ...(update.Error === undefined ? {} : { Error: update.Error }),
-        ...(update.Payload === undefined ? {} : { Result: update.Payload }),
-      };
+      const details = { Attempt: attempts + 1, ...outcomeOf(update) };
       return { ...base, Status: ended(update), EndTimestamp: now, StepDetails: details };
     }
   }
+}
+
+function outcomeOf({ Payload: Result, Error: error }: OperationUpdate) {
+  return defined({ Error: error, Result });
 }
 
 /** What the service itself does to a wait or a step when its time has come. */

@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import { readTimestamp } from "../core/time.ts";
 import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
 import { workerStatistics } from "../core/worker-pools.ts";
@@ -34,10 +35,9 @@ export class InvocationReport {
   ) {
     this.#observer = observer;
     this.#state = state;
-    const executionStartTimestamp = readTimestamp(state.execution?.StartTimestamp);
     this.#about = {
       ...{ requestId, executionArn, executionInput, isFirstInvocation: !state.isReplay },
-      ...(executionStartTimestamp === undefined ? {} : { executionStartTimestamp }),
+      ...defined({ executionStartTimestamp: readTimestamp(state.execution?.StartTimestamp) }),
     };
   }
 
@@ -53,7 +53,7 @@ export class InvocationReport {
   };
 
   end({ output, result, error }: InvocationEnd): InvocationEndInfo {
-    const base = { ...this.#about, status: output.Status, ...workers() };
+    const base = { ...this.#about, status: output.Status, ...defined({ workers: workerStatistics() }) };
     const operations = this.#observer.snapshot();
     switch (output.Status) {
       case "PENDING":
@@ -67,13 +67,12 @@ export class InvocationReport {
 
   /** The invocation rejects, and the service will invoke again. */
   rejected(error: unknown): InvocationEndInfo {
-    const info = { ...this.#about, status: "RETRYING" as const, executionError: errorShown(error), ...workers() };
+    const info = {
+      ...this.#about,
+      status: "RETRYING" as const,
+      executionError: errorShown(error),
+      ...defined({ workers: workerStatistics() }),
+    };
     return withLazy(info, "operations", this.#observer.snapshot());
   }
-}
-
-/** What threads have done in this process so far, if there are any. */
-function workers(): Pick<InvocationEndInfo, "workers"> {
-  const statistics = workerStatistics();
-  return statistics === undefined ? {} : { workers: statistics };
 }

@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import type { OperationId } from "../core/ids.ts";
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
@@ -123,15 +124,7 @@ export class Observer {
   info(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
     const { id, type, subType, scope } = operation;
     const name = operation.shownName ?? operation.name;
-    return {
-      id,
-      ...(name === undefined ? {} : { name }),
-      type,
-      subType,
-      ...(scope.parentId === undefined ? {} : { parentId: scope.parentId }),
-      isReplay: false,
-      ...members,
-    };
+    return { ...defined({ id, name, type, subType, parentId: scope.parentId }), isReplay: false, ...members };
   }
 
   /** When the operation began, if that is known. */

@@ -1,6 +1,7 @@
 import type { DurableExecutionClient } from "../client/client.ts";
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { durableCost } from "../core/cost.ts";
+import { defined } from "../core/defined.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
@@ -148,14 +149,13 @@ export class UsageCounter {
   snapshot(): Usage {
     const { operations, dataBytes, isExact } = this;
     const retries = this.#before.retries + this.#invocation.retries;
-    const workers = workerStatistics();
     const { totalUsd: dollars } = durableCost(1 + operations + retries, dataBytes);
     return {
       executionArn: this.#arn,
       requestId: this.#requestId,
       invocation: { ...this.#invocation },
       execution: { operations, retries, dataBytes, dollars, isExact },
-      ...(workers === undefined ? {} : { workers }),
+      ...defined({ workers: workerStatistics() }),
     };
   }
 

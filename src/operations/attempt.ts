@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import type { WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
@@ -143,8 +144,7 @@ async function recordRetry(
 ): Promise<AttemptOutcome> {
   const { execution, key: Id, type: Type } = operation;
   const retry = update(operation, "RETRY", {
-    ...(error === undefined ? {} : { Error: error }),
-    ...(payload === undefined ? {} : { Payload: payload }),
+    ...defined({ Error: error, Payload: payload }),
     StepOptions: { NextAttemptDelaySeconds: afterSeconds },
   });
   const recorded = await execution.recordedAs(operation, retry);

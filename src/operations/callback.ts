@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import { CallbackError, CallbackExternalError, CallbackTimeoutError, recordedCause } from "../core/errors.ts";
 import type { AnySerdesDeserializer, Serdes } from "../core/serdes.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
@@ -77,14 +78,12 @@ async function settle<T>(
 
 // 0 is "none" to the service.
 function callbackOptions(name: string | undefined, config: CreateCallbackConfig<unknown>): CallbackOptions {
-  const { timeout, heartbeatTimeout } = config;
   const of = name === undefined ? "of a callback" : `of callback "${name}"`;
-  return {
-    ...(timeout === undefined ? {} : { TimeoutSeconds: checkedSeconds(`timeout ${of}`, timeout, 0) }),
-    ...(heartbeatTimeout === undefined
-      ? {}
-      : { HeartbeatTimeoutSeconds: checkedSeconds(`heartbeatTimeout ${of}`, heartbeatTimeout, 0) }),
+  const seconds = (field: "timeout" | "heartbeatTimeout"): number | undefined => {
+    const duration = config[field];
+    return duration === undefined ? undefined : checkedSeconds(`${field} ${of}`, duration, 0);
   };
+  return defined({ TimeoutSeconds: seconds("timeout"), HeartbeatTimeoutSeconds: seconds("heartbeatTimeout") });
 }
 
 function callbackFailure(ended: WireOperation): CallbackError {

@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import { InvokeError } from "../core/errors.ts";
 import { type AnySerdes, defaultSerdes, type Serdes } from "../core/serdes.ts";
 import type { WireOperation } from "../core/wire.ts";
@@ -48,13 +49,8 @@ export function beginInvoke<I, O>(
       }
     }
     const invoke = new ExternalOperation(operation, attention);
-    const started = await invoke.start(() => ({
-      ...(payload === undefined ? {} : { Payload: payload }),
-      ChainedInvokeOptions: {
-        FunctionName: functionName,
-        ...(tenantId === undefined ? {} : { TenantId: tenantId }),
-      },
-    }));
+    const options = defined({ FunctionName: functionName, TenantId: tenantId });
+    const started = await invoke.start(() => defined({ Payload: payload, ChainedInvokeOptions: options }));
     const ended = await invoke.ended(started);
     if (ended.Status !== "SUCCEEDED") throw invokeError(ended);
     const reader = chooseSerdes(resultSerdes, scope);

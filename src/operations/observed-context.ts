@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import { DurableOperationError } from "../core/errors.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
@@ -31,11 +32,10 @@ export function contextEnds(
   failure?: ErrorObject,
 ): Promise<void> | undefined {
   const told = observer.emit("onOperationEnd", () => {
-    const startTimestamp = observer.startOf(operation);
+    const error = failure && DurableOperationError.fromErrorObject(failure);
     return observer.info(operation, {
       status: failure === undefined ? "SUCCEEDED" : "FAILED",
-      ...(startTimestamp === undefined ? {} : { startTimestamp }),
-      ...(failure === undefined ? {} : { error: DurableOperationError.fromErrorObject(failure) }),
+      ...defined({ startTimestamp: observer.startOf(operation), error }),
       isReplay: isVirtual,
     });
   });

@@ -186,11 +186,7 @@ export class BatchLog {
       outcomes[index] = { mark: "-" };
     }
     const { fingerprint, names } = this.marks;
-    const text = writeBatch(outcomes, {
-      ...members,
-      ...(fingerprint === undefined ? {} : { fingerprint }),
-      ...(names === undefined ? {} : { names }),
-    });
+    const text = writeBatch(outcomes, { ...members, fingerprint, names });
     return packBatch(this.#all.host.codec, text);
   }
 

@@ -1,5 +1,6 @@
 import { succeededWith, type WrittenOutcome, type WrittenRecord } from "../../codec/outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
+import { defined } from "../../core/defined.ts";
 import type { OperationPath } from "../../core/ids.ts";
 import { timerDueMs } from "../../core/transitions.ts";
 import type { Operation, WireOperation } from "../../core/wire.ts";
@@ -110,10 +111,7 @@ export function operationOf(
 ): Operation {
   const type = stored ?? "STEP";
   const payload = text ?? ("result" in rest ? payloadOf(rest.result) : undefined);
-  const outcome = {
-    ...(payload === undefined ? {} : { Result: payload }),
-    ...(error === undefined ? {} : { Error: error }),
-  };
+  const outcome = defined({ Result: payload, Error: error });
   const operation: WireOperation = { Id: undefined, Type: type, StartTimestamp: undefined, Status: status };
   operation.SubType = subType ?? (PLAIN_SUBTYPES[type] as string);
   if (name !== undefined) operation.Name = name;

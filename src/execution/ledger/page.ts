@@ -1,5 +1,6 @@
 import type { Outcome } from "../../codec/outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
+import { defined } from "../../core/defined.ts";
 import { childPath, type OperationId, type OperationPath } from "../../core/ids.ts";
 import { applyUpdate, completeTimer } from "../../core/transitions.ts";
 import type { Operation, OperationUpdate, WireOperation } from "../../core/wire.ts";
@@ -166,7 +167,7 @@ export class Page implements Ledger {
     if (this.end !== undefined) this.group.forget(this.end);
     const payload = mark === "T" ? (result as string) : mark === "S" ? payloadOf(result) : undefined;
     const details = {
-      ...(payload === undefined ? {} : { Result: payload }),
+      ...defined({ Result: payload }),
       ...(mark === "F" ? { Error: error ?? {} } : {}),
       ...(mark === "R" ? { ReplayChildren: true } : {}),
     };
