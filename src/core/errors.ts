@@ -41,7 +41,7 @@ export abstract class DurableOperationError extends Error {
   /** Rebuilds the error that an operation recorded; a type that is not one of ours becomes a `StepError`. */
   static fromErrorObject(errorObject: ErrorObject): DurableOperationError {
     const cause = recordedCause(errorObject);
-    const Rebuilt = rebuildable.get(errorObject.ErrorType ?? "");
+    const Rebuilt = rebuildable.find(({ name }) => name === errorObject.ErrorType);
     if (Rebuilt !== undefined) return new Rebuilt(errorObject.ErrorMessage, cause, errorObject.ErrorData);
     return new StepError(errorObject.ErrorMessage || "Unknown error", cause, errorObject.ErrorData);
   }
@@ -174,17 +174,10 @@ export class BatchCompletionError extends DurableOperationError {
 
 type Rebuildable = new (message?: string, cause?: Error, errorData?: string) => DurableOperationError;
 
-const rebuildable = new Map<string, Rebuildable>([
-  ["StepError", StepError],
-  ["CallbackError", CallbackError],
-  ["CallbackExternalError", CallbackExternalError],
-  ["CallbackTimeoutError", CallbackTimeoutError],
-  ["CallbackSubmitterError", CallbackSubmitterError],
-  ["InvokeError", InvokeError],
-  ["ChildContextError", ChildContextError],
-  ["PromiseCombinatorError", PromiseCombinatorError],
-  ["WaitForConditionError", WaitForConditionError],
-]);
+const rebuildable: readonly Rebuildable[] = [
+  ...[StepError, CallbackError, CallbackExternalError, CallbackTimeoutError, CallbackSubmitterError],
+  ...[InvokeError, ChildContextError, PromiseCombinatorError, WaitForConditionError],
+];
 
 /** Anything thrown, as it goes on the wire. */
 export function toErrorObject(thrown: unknown): ErrorObject {

@@ -87,17 +87,15 @@ export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}
   return strategy(config, config.maxAttempts ?? 6, baseSeconds, config.jitter ?? JitterStrategy.FULL);
 }
 
+/** What a step without a strategy does. */
+export const defaultRetryStrategy = createRetryStrategy({ maxAttempts: 6, maxDelay: { seconds: 60 } });
+
+// Marked, so that bundles of handlers that name none of them go without.
 export const retryPresets = {
   /** What a step without a strategy does: 6 attempts, 5 s doubling up to 60 s, full jitter. */
-  default: createRetryStrategy({
-    maxAttempts: 6,
-    initialDelay: { seconds: 5 },
-    maxDelay: { seconds: 60 },
-    backoffRate: 2,
-    jitter: JitterStrategy.FULL,
-  }),
+  default: defaultRetryStrategy,
   /** 6 attempts, 1 s more each time, no jitter. */
-  linear: createLinearRetryStrategy({ jitter: JitterStrategy.NONE }),
+  linear: /* @__PURE__ */ createLinearRetryStrategy({ jitter: JitterStrategy.NONE }),
   /** One attempt. */
-  noRetry: createRetryStrategy({ maxAttempts: 1 }),
+  noRetry: /* @__PURE__ */ createRetryStrategy({ maxAttempts: 1 }),
 };

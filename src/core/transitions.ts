@@ -1,5 +1,5 @@
 import { defined } from "./defined.ts";
-import type { Operation, OperationStatus, OperationUpdate } from "./wire.ts";
+import type { Operation, OperationStatus, OperationUpdate, WireOperation } from "./wire.ts";
 
 /**
  * The operation after a valid update that comes in at `now`; `callbackId` is what a callback that starts is given.
@@ -69,6 +69,11 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date): Opera
 
 function outcomeOf({ Payload: Result, Error: error }: OperationUpdate) {
   return defined({ Error: error, Result });
+}
+
+/** Whether a step or a context has ended. */
+export function isFinished({ Status }: Pick<WireOperation, "Status">): boolean {
+  return Status === "SUCCEEDED" || Status === "FAILED";
 }
 
 /** What the service itself does to a wait or a step when its time has come. */

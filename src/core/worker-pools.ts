@@ -31,10 +31,12 @@ export interface WorkerPoolPort {
 
 interface WorkerPools {
   readonly pools: Set<WorkerPoolPort>;
+  statistics(): WorkerStatistics | undefined;
   /** Where threads write what they write to standard output; undefined for standard output. */
   standardOutput?: NodeJS.WritableStream | undefined;
 }
 
+const holder = globalThis as { [key: symbol]: WorkerPools | undefined };
 const KEY = Symbol.for("durable-fanout.worker-pools");
 
 /**
@@ -42,14 +44,17 @@ const KEY = Symbol.for("durable-fanout.worker-pools");
  * package (ESM and CommonJS) each have a copy of it.
  */
 export function workerPools(): WorkerPools {
-  const holder = globalThis as { [KEY]?: WorkerPools };
-  holder[KEY] ??= { pools: new Set() };
+  const pools = new Set<WorkerPoolPort>();
+  holder[KEY] ??= { pools, statistics: () => sumOf(pools) };
   return holder[KEY];
 }
 
-/** Of all pools together; undefined when there has been none. */
+/** Of all pools together; undefined when there has been none. Bundles of handlers without threads have no more of them. */
 export function workerStatistics(): WorkerStatistics | undefined {
-  const { pools } = workerPools();
+  return holder[KEY]?.statistics();
+}
+
+function sumOf(pools: ReadonlySet<WorkerPoolPort>): WorkerStatistics | undefined {
   if (pools.size === 0) return undefined;
   const sum: WorkerStatistics = {
     ...{ threads: 0, maxThreads: 0, tasks: 0, tasksInPlace: 0, failures: 0, messages: 0 },

@@ -2,6 +2,7 @@ import type { DurableExecutionClient } from "../client/client.ts";
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { durableCost } from "../core/cost.ts";
 import { defined } from "../core/defined.ts";
+import { isFinished } from "../core/transitions.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
@@ -60,7 +61,7 @@ export class RecordedUsage {
   readonly open = new Set<string>();
 
   add(operation: WireOperation): void {
-    const { Id, Type, Status, ExecutionDetails, StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails } =
+    const { Id, Type, ExecutionDetails, StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails } =
       operation;
     if (Type === "EXECUTION") {
       this.dataBytes += byteLength(ExecutionDetails?.InputPayload);
@@ -69,7 +70,7 @@ export class RecordedUsage {
     this.operations++;
     const details = StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails;
     this.dataBytes += dataBytesOf(details?.Result, details?.Error);
-    const hasEnded = Status === "SUCCEEDED" || Status === "FAILED";
+    const hasEnded = isFinished(operation);
     if (!hasEnded && (Type === "STEP" || Type === "CONTEXT")) this.open.add(Id as string);
     const attempts = StepDetails?.Attempt ?? 0;
     const retries = Math.max(0, hasEnded ? attempts - 1 : attempts);

@@ -2,6 +2,7 @@ import { UnrecoverableExecutionError } from "../core/errors.ts";
 import { childPath, type OperationId, type OperationPath, operationId } from "../core/ids.ts";
 import { MAX_NAME_LENGTH } from "../core/limits.ts";
 import { takenName } from "../core/operation-name.ts";
+import { isFinished } from "../core/transitions.ts";
 import type { OperationAction, OperationSubType, OperationType, OperationUpdate, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
@@ -155,10 +156,6 @@ export function openMode(ledger: Ledger, path: OperationPath): ReplayMode {
 
 export function isRecorded(ledger: Ledger, path: OperationPath): boolean {
   return ledger.has(ledger.key(path));
-}
-
-export function isFinished(record: WireOperation): boolean {
-  return record.Status === "SUCCEEDED" || record.Status === "FAILED";
 }
 
 interface Mismatch {

@@ -2,6 +2,7 @@ import type { Outcome } from "../codec/outcomes.ts";
 import { ChildContextError, DurableOperationError } from "../core/errors.ts";
 import { childPath } from "../core/ids.ts";
 import type { AnySerdes } from "../core/serdes.ts";
+import { isFinished } from "../core/transitions.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger } from "../execution/ledger/ledger.ts";
@@ -10,7 +11,7 @@ import type { Scope } from "../execution/scope.ts";
 import { type ChildPlan, recallChild } from "./child.ts";
 import type { EndedItem } from "./collector.ts";
 import { BatchItemStatus } from "./completion.ts";
-import { isFinished, isRecorded } from "./operation.ts";
+import { isRecorded } from "./operation.ts";
 import { deserializeWith } from "./payload.ts";
 
 interface RecordedItemsOptions {

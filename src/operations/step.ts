@@ -1,6 +1,6 @@
 import { asError, DurableOperationError, StepInterruptedError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
-import { type RetryStrategy, retryPresets } from "../core/retry.ts";
+import { defaultRetryStrategy, type RetryStrategy } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
@@ -155,7 +155,7 @@ function decideFailure(
 ): Exclude<AttemptEnd, { end: "succeed" }> {
   try {
     const error = asError(thrown);
-    const decision = strategy?.(error, attempt) ?? retryPresets.default(error, attempt);
+    const decision = strategy?.(error, attempt) ?? defaultRetryStrategy(error, attempt);
     if (!decision.shouldRetry) return { end: "fail", error: toRecordedError(thrown), thrown };
     const { delay } = decision;
     const afterSeconds = delay === undefined ? 1 : checkedSeconds("delay that the retry strategy asks for", delay, 0);

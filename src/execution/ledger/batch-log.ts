@@ -1,6 +1,7 @@
 import { type BatchMembers, packBatch, type WrittenOutcome, writeBatch } from "../../codec/outcomes.ts";
 import { BATCH_SUBTYPE, firstVersionPartPath, PART_SUBTYPE, partName, partPath } from "../../core/batch-operation.ts";
 import { type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
+import { isFinished } from "../../core/transitions.ts";
 import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
 import { dueMs } from "../pending-operation.ts";
 import type { Scope } from "../scope.ts";
@@ -69,7 +70,7 @@ export class BatchLog {
     this.#parts = recorded.parts;
     this.#begunPart = recorded.begunPart;
     this.marks = recorded;
-    if (recorded.isLast || record.Status === "SUCCEEDED" || record.Status === "FAILED") this.state = "ended";
+    if (recorded.isLast || isFinished(record)) this.state = "ended";
     else if (record.Status === "PENDING") this.#isPending(record);
     else {
       this.state = "started";

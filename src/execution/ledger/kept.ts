@@ -2,7 +2,7 @@ import { succeededWith, type WrittenOutcome, type WrittenRecord } from "../../co
 import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { defined } from "../../core/defined.ts";
 import type { OperationPath } from "../../core/ids.ts";
-import { timerDueMs } from "../../core/transitions.ts";
+import { isFinished, timerDueMs } from "../../core/transitions.ts";
 import type { Operation, WireOperation } from "../../core/wire.ts";
 
 /** The page that a record is on. */
@@ -95,7 +95,7 @@ export function writtenRecord({ path, operation, page }: Kept): WrittenRecord {
   if (name !== undefined) written.name = name;
   const attempts = operation.StepDetails?.Attempt ?? 0;
   // Of an operation that has ended nobody asks how often it was tried, unless more than once.
-  const hasEnded = status === "SUCCEEDED" || status === "FAILED";
+  const hasEnded = isFinished(operation);
   if (attempts > (hasEnded ? 1 : 0)) written.attempts = attempts;
   if (details?.Result !== undefined) written.payload = details.Result;
   // That of an attempt that is followed by another one is not asked for.
@@ -117,7 +117,7 @@ export function operationOf(
   if (name !== undefined) operation.Name = name;
   if (type === "STEP")
     operation.StepDetails = {
-      Attempt: attempts ?? (status === "SUCCEEDED" || status === "FAILED" ? 1 : 0),
+      Attempt: attempts ?? (isFinished(operation) ? 1 : 0),
       ...outcome,
     };
   else if (type === "CONTEXT")

@@ -2,7 +2,7 @@ import type { Outcome } from "../../codec/outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { defined } from "../../core/defined.ts";
 import { childPath, type OperationId, type OperationPath } from "../../core/ids.ts";
-import { applyUpdate, completeTimer } from "../../core/transitions.ts";
+import { applyUpdate, completeTimer, isFinished } from "../../core/transitions.ts";
 import type { Operation, OperationUpdate, WireOperation } from "../../core/wire.ts";
 import type { ArmedTimer } from "../timers.ts";
 import { Kept, operationOf } from "./kept.ts";
@@ -275,8 +275,8 @@ function parentOf(path: string): string {
 }
 
 /** A context that has ended, and keeps its result itself. */
-function endsWhole({ Type: type, Status: status, ContextDetails: details }: Operation): boolean {
-  return type === "CONTEXT" && (status === "SUCCEEDED" || status === "FAILED") && details?.ReplayChildren !== true;
+function endsWhole(operation: Operation): boolean {
+  return operation.Type === "CONTEXT" && isFinished(operation) && operation.ContextDetails?.ReplayChildren !== true;
 }
 
 /** Of an item that has begun nothing else is known. */
