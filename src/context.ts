@@ -228,7 +228,7 @@ class ScopeContext {
     isArray: boolean,
     { batch: given, collect }: MapConfig<unknown, unknown>,
   ): BatchSize | undefined {
-    const ofMap = name === undefined ? "of a map" : `of map "${name}"`;
+    const ofMap = `of ${operationLabel("map", name)}`;
     checkCollect(`\`collect\` ${ofMap}`, collect);
     if (given !== undefined) return readBatchSize(`\`batch\` ${ofMap}`, given);
     const { batch } = this.#parts.execution.settings;
@@ -340,7 +340,7 @@ export function makeContext(parts: InvocationParts, scope: Scope): DurableContex
 function childFault(name: string | undefined, config: ChildConfig<unknown>): Error | undefined {
   const label = () => operationLabel("child context", name);
   try {
-    checkSerdes(label, "serdes", config.serdes, ["serialize", "deserialize"]);
+    checkSerdes(label, "serdes", config.serdes);
     checkFunction(label, "errorMapper", config.errorMapper);
     checkFunction(label, "summaryGenerator", config.summaryGenerator);
     return undefined;

@@ -95,7 +95,7 @@ export const retryPresets = {
   /** What a step without a strategy does: 6 attempts, 5 s doubling up to 60 s, full jitter. */
   default: defaultRetryStrategy,
   /** 6 attempts, 1 s more each time, no jitter. */
-  linear: /* @__PURE__ */ createLinearRetryStrategy({ jitter: JitterStrategy.NONE }),
+  linear: /* @__PURE__ */ createLinearRetryStrategy({ jitter: "NONE" }),
   /** One attempt. */
   noRetry: /* @__PURE__ */ createRetryStrategy({ maxAttempts: 1 }),
 };

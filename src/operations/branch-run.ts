@@ -8,6 +8,7 @@ import { park } from "../execution/suspension.ts";
 import type { BatchSummary } from "./batch-format.ts";
 import type { Batch } from "./batch-result.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
+import { operationLabel } from "./checks.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
@@ -390,10 +391,9 @@ export class BranchRun<T> {
 }
 
 function itemTooLarge(map: string | undefined, index: number, bytes: number, maxBytes: number): DurableError {
-  const of = map === undefined ? "a map" : `map "${map}"`;
   return new DurableError(
     "ERR_ITEM_TOO_LARGE",
-    `Item ${index} of ${of} keeps ${bytes} characters of results while it is under way; an item that shares an operation ` +
+    `Item ${index} of ${operationLabel("map", map)} keeps ${bytes} characters of results while it is under way; an item that shares an operation ` +
       `may keep ${maxBytes}. Return less from its steps, or give the item operations of its own with "batch: false".`,
   );
 }

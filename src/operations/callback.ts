@@ -78,10 +78,11 @@ async function settle<T>(
 
 // 0 is "none" to the service.
 function callbackOptions(name: string | undefined, config: CreateCallbackConfig<unknown>): CallbackOptions {
-  const of = name === undefined ? "of a callback" : `of callback "${name}"`;
   const seconds = (field: "timeout" | "heartbeatTimeout"): number | undefined => {
     const duration = config[field];
-    return duration === undefined ? undefined : checkedSeconds(`${field} ${of}`, duration, 0);
+    return duration === undefined
+      ? undefined
+      : checkedSeconds(`${field} of ${operationLabel("callback", name)}`, duration, 0);
   };
   return defined({ TimeoutSeconds: seconds("timeout"), HeartbeatTimeoutSeconds: seconds("heartbeatTimeout") });
 }

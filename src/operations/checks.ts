@@ -32,7 +32,7 @@ export function checkSerdes(
   operation: () => string,
   field: string,
   serdes: Serializer | undefined,
-  methods: readonly ("serialize" | "deserialize")[],
+  methods: readonly ("serialize" | "deserialize")[] = ["serialize", "deserialize"],
 ): void {
   if (serdes === undefined || serdes === null) return;
   for (const method of methods) {

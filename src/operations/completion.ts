@@ -130,30 +130,16 @@ export class Completion {
     return this.#failed;
   }
 
-  /** No further item may start. */
-  get stopsStarting(): boolean {
-    return this.#custom.complete || (this.#config.shouldComplete === undefined && this.#toleranceExceeded);
-  }
-
-  /** Nothing more is waited for. */
+  /** Nothing more is started, or waited for. */
   get isOver(): boolean {
-    const { minSuccessful } = this.#config;
+    const { minSuccessful, shouldComplete } = this.#config;
     return (
       (this.#isTotalKnown && this.#succeeded + this.#failed === this.#total) ||
-      this.stopsStarting ||
+      this.#custom.complete ||
+      (shouldComplete === undefined && this.#toleranceExceeded) ||
       // Asked after an item ended: a threshold of 0 lets the first one start.
       (minSuccessful !== undefined && this.#succeeded + this.#failed > 0 && this.#succeeded >= minSuccessful)
     );
-  }
-
-  /**
-   * Whether the batch would go on for certain if of so many items that are open, `failing` failed and the others
-   * succeeded. A custom policy is not asked.
-   */
-  goesOnAfter(open: number, failing: number): boolean {
-    const { minSuccessful, shouldComplete } = this.#config;
-    if (shouldComplete !== undefined || this.#toleranceExceededBy(failing)) return false;
-    return minSuccessful === undefined || this.#succeeded + open < minSuccessful;
   }
 
   get reason(): CompletionReason {
@@ -171,11 +157,7 @@ export class Completion {
   }
 
   get #toleranceExceeded(): boolean {
-    return this.#toleranceExceededBy(0);
-  }
-
-  #toleranceExceededBy(more: number): boolean {
-    const failed = this.#failed + more;
+    const failed = this.#failed;
     const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = this.#config;
     if (toleratedFailureCount === undefined && toleratedFailurePercentage === undefined) {
       return minSuccessful === undefined && failed > 0;

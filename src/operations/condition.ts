@@ -41,7 +41,7 @@ export async function runCondition<T>(
   const label = () => operationLabel("condition", name);
   if (typeof check !== "function") throw new TypeError(`${label()} requires a function to check its state`);
   checkFunction(label, "waitStrategy", config.waitStrategy);
-  checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined, ["serialize", "deserialize"]);
+  checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   const operation = claim(execution, scope, { type: "STEP", subType: "WaitForCondition", name });
   if (operation === undefined) return park();
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);

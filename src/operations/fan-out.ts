@@ -30,8 +30,8 @@ export async function runFanOut<T>(
   checkCompletion(label, config.completionConfig);
   checkCount(label, "concurrency", config.concurrency, 1);
   checkOneOf(label, "nesting", config.nesting, Object.values(NestingType));
-  checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined, ["serialize", "deserialize"]);
-  checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined, ["serialize", "deserialize"]);
+  checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
+  checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
   const sizes = { itemBytes: 0 };
   let run: BranchRun<T> | undefined;

@@ -6,6 +6,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Demand } from "../execution/quota-watch.ts";
 import type { Scope } from "../execution/scope.ts";
 import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
+import { operationLabel } from "./checks.ts";
 import type { CompletionConfig } from "./completion.ts";
 import { isRecorded } from "./operation.ts";
 
@@ -82,8 +83,8 @@ function describeWays(size: FanOutSize, left: number, would: "would need" | "nee
 }
 
 function describe({ kind, name }: FanOutSize): string {
-  const what = kind === "map" ? "Map" : "Parallel";
-  return name === undefined ? `A ${kind}` : `${what} "${name}"`;
+  const label = operationLabel(kind, name);
+  return label.charAt(0).toUpperCase() + label.slice(1);
 }
 
 function items({ kind, total = 0, batchItems }: FanOutSize): string {

@@ -1,4 +1,5 @@
 import { UnrecoverableExecutionError } from "../core/errors.ts";
+import { operationLabel } from "./checks.ts";
 
 /** Items that are read once, in order: a generator, a file's lines, a paged interface. */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;
@@ -92,10 +93,9 @@ export function isStream(value: unknown): value is ItemStream<unknown> {
 
 /** The items are not those of which something is recorded. */
 export function sourceChanged(mapName: string | undefined, what: string): UnrecoverableExecutionError {
-  const map = mapName === undefined ? "a map" : `map "${mapName}"`;
   return new UnrecoverableExecutionError(
     "NonDeterministicExecutionError",
-    `The items of ${map} have changed since the execution began: ${what}. ` +
+    `The items of ${operationLabel("map", mapName)} have changed since the execution began: ${what}. ` +
       "Items must come in the same order and with the same content whenever the handler runs.",
   );
 }

@@ -5,6 +5,7 @@ import { give } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
+import { operationLabel } from "./checks.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
 /** What a step's function is given. `attempt` counts from 1. */
@@ -22,7 +23,7 @@ export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (context
 
 /** A step's time-out in milliseconds. @throws DurableError `ERR_DURATION_INVALID` */
 export function checkedTimeout(name: string | undefined, timeout: Duration): number {
-  return checkedMs(name === undefined ? "timeout of a step" : `timeout of step "${name}"`, timeout);
+  return checkedMs(`timeout of ${operationLabel("step", name)}`, timeout);
 }
 
 /** Runs a step's function, bounded by its time-out. */

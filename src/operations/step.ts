@@ -112,7 +112,7 @@ function checkConfig<T>(name: string | undefined, { retryStrategy, semantics, se
   const operation = () => operationLabel("step", name);
   checkFunction(operation, "retryStrategy", retryStrategy);
   checkOneOf(operation, "semantics", semantics, Object.values(StepSemantics));
-  checkSerdes(operation, "serdes", serdes, ["serialize", "deserialize"]);
+  checkSerdes(operation, "serdes", serdes);
   if (timeout !== undefined) checkedTimeout(name, timeout);
 }
 

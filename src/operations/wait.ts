@@ -2,6 +2,7 @@ import { checkedSeconds, type Duration, durationToSeconds } from "../core/time.t
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
@@ -18,7 +19,7 @@ export function beginWait(
     const operation = claim(execution, scope, { type: "WAIT", subType: "Wait", name });
     if (operation === undefined) return park();
     const wait = new ExternalOperation(operation, attention);
-    const what = name === undefined ? "duration of a wait" : `duration of wait "${name}"`;
+    const what = `duration of ${operationLabel("wait", name)}`;
     // A wait that is recorded already was good enough for the service.
     const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
     // A cancelled wait is over like one that ran its time.
