@@ -16,8 +16,8 @@ export function isName(value: unknown): value is string | undefined {
 }
 
 /** `(name, fn, config)` or `(fn, config)`: the first argument is a name if it is a string or undefined. */
-export function splitName(args: readonly unknown[]): [string | undefined, unknown, unknown] {
-  return isName(args[0]) ? [args[0], args[1], args[2]] : [undefined, args[0], args[1]];
+export function splitName([first, ...rest]: readonly unknown[]): [string | undefined, ...unknown[]] {
+  return isName(first) ? [first, ...rest] : [undefined, first, ...rest];
 }
 
 export function parked(): DurablePromise<never> {

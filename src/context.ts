@@ -31,6 +31,8 @@ import {
   type WaitForCallbackSubmitterFunc,
 } from "./operations/wait-for-callback.ts";
 
+type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
+
 /** The context of one scope: sorts out argument forms and hands them to an operation. */
 class ScopeContext {
   readonly [SELF] = this;
@@ -132,7 +134,7 @@ class ScopeContext {
   createCallback(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("createCallback")) return parked();
-    const [name, config] = isName(args[0]) ? [args[0], args[1]] : [undefined, args[0]];
+    const [name, config] = splitName(args);
     const { execution } = self.#parts;
     const running = createCallback(execution, self.#scope, name, config as CreateCallbackConfig<unknown>);
     return underWay(running);
@@ -163,26 +165,20 @@ class ScopeContext {
   get promise(): DurableContext["promise"] {
     const self = this[SELF];
     return {
-      all: (...args: unknown[]) => self.#combine(args, "promise.all", (promises) => Promise.all(promises)),
-      allSettled: (...args: unknown[]) =>
-        self.#combine(args, "promise.allSettled", (promises) => Promise.allSettled(promises), settledFormat()),
-      any: (...args: unknown[]) => self.#combine(args, "promise.any", (promises) => Promise.any(promises)),
-      race: (...args: unknown[]) => self.#combine(args, "promise.race", (promises) => Promise.race(promises)),
+      all: (...args: unknown[]) => self.#combine("all", args),
+      allSettled: (...args: unknown[]) => self.#combine("allSettled", args, settledFormat()),
+      any: (...args: unknown[]) => self.#combine("any", args),
+      race: (...args: unknown[]) => self.#combine("race", args),
     } as DurableContext["promise"];
   }
 
   /** Begins, and claims its id, only when it is awaited. */
-  #combine(
-    args: readonly unknown[],
-    method: string,
-    combine: (promises: DurablePromise<unknown>[]) => Promise<unknown>,
-    format?: ResultFormat,
-  ): DurablePromise<unknown> {
-    const [name, promises] = isName(args[0]) ? [args[0], args[1]] : [undefined, args[0]];
+  #combine(method: keyof Combinators, args: readonly unknown[], format?: ResultFormat): DurablePromise<unknown> {
+    const [name, promises] = splitName(args);
     return new DurablePromise(() => {
-      if (!this.#isCurrent(method)) return park();
+      if (!this.#isCurrent(`promise.${method}`)) return park();
       const { execution } = this.#parts;
-      const combined = () => combine(promises as DurablePromise<unknown>[]);
+      const combined = () => (Promise as Combinators)[method](promises as DurablePromise<unknown>[]);
       return runCombinator(execution, this.#scope, name, combined, format);
     });
   }
@@ -190,8 +186,8 @@ class ScopeContext {
   map(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("map")) return parked();
-    const [name, items, body, config = {}] = isName(args[0]) ? args : [undefined, ...args];
-    const running = self.#runMap(name as string | undefined, items, body, config as MapConfig<unknown, unknown>);
+    const [name, items, body, config = {}] = splitName(args);
+    const running = self.#runMap(name, items, body, config as MapConfig<unknown, unknown>);
     return underWay(running);
   }
 
@@ -239,10 +235,10 @@ class ScopeContext {
   parallel(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("parallel")) return parked();
-    const [name, branches, config = {}] = isName(args[0]) ? args : [undefined, ...args];
+    const [name, branches, config = {}] = splitName(args);
     const running = isRecord(branches)
-      ? self.#runNamed(name as string | undefined, branches, config as ParallelConfig<unknown>)
-      : self.#runParallel(name as string | undefined, branches, config as ParallelConfig<unknown>);
+      ? self.#runNamed(name, branches, config as ParallelConfig<unknown>)
+      : self.#runParallel(name, branches, config as ParallelConfig<unknown>);
     return underWay(running);
   }
 

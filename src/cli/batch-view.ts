@@ -2,6 +2,7 @@ import { createCodec } from "../codec/codec.ts";
 import { inOrder, lastOutcomes, type Outcome, readLog, readStoredBatch } from "../codec/outcomes.ts";
 import type { StoredRecord } from "../codec/stored-batch.ts";
 import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../core/batch-operation.ts";
+import { messageOf } from "../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../core/wire.ts";
 
 /**
@@ -55,7 +56,7 @@ function readBatch(operation: Operation, parts: readonly Operation[], first: num
     const read = parts.map((part) => readLog(part, codec)).filter((log) => log !== undefined);
     outcomes = lastOutcomes(inOrder(readLog(operation, codec), read));
   } catch (error) {
-    unreadable = error instanceof Error ? error.message : String(error);
+    unreadable = messageOf(error);
   }
   const items = Array.from({ length: count }, (_, at) => describe(first + at, outcomes[at], operation.Status));
   return { operation, items, parts, ...(unreadable === undefined ? {} : { unreadable }) };

@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import { isDurableError } from "../core/errors.ts";
+import { isDurableError, messageOf } from "../core/errors.ts";
 import type { LocalEngine } from "../local/engine.ts";
 import type { OpenCallback } from "../local/open-callbacks.ts";
 import { applyCallbackRequest, type CallbackRequest } from "./callback-request.ts";
@@ -61,8 +61,7 @@ export class CallbackWatch {
       applyCallbackRequest(this.#engine, request);
       return {};
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return { error: { code: isDurableError(error) ? error.code : "ERR_INTERNAL", message } };
+      return { error: { code: isDurableError(error) ? error.code : "ERR_INTERNAL", message: messageOf(error) } };
     }
   }
 

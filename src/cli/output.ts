@@ -1,4 +1,4 @@
-import { isDurableError } from "../core/errors.ts";
+import { isDurableError, messageOf } from "../core/errors.ts";
 
 /**
  * Where words go. Standard output has what was asked for and nothing else: the result or the listing, or with `--json`
@@ -30,7 +30,7 @@ export class Output {
 
   /** The error that ends the command, for people and with `--json` for programs as well. */
   fail(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const code = isDurableError(error) ? error.code : "ERR_INTERNAL";
     if (this.json) this.printJson({ error: { code, message } });
     this.say(`error: ${message}`);

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import { DurableError } from "../core/errors.ts";
+import { DurableError, messageOf } from "../core/errors.ts";
 
 /** Text that an option gives, and where it comes from, for messages. */
 export interface GivenText {
@@ -31,5 +31,5 @@ function reasonOf(error: unknown): string {
   if (code === "ENOENT") return "there is no such file";
   if (code === "EACCES") return "permission denied";
   if (code === "EISDIR") return "it is a directory";
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -127,15 +127,9 @@ function builtInName(error: Error): string {
 }
 
 /** The error classes of the language. */
-export const BUILT_IN_ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map([
-  ["Error", Error],
-  ["EvalError", EvalError],
-  ["RangeError", RangeError],
-  ["ReferenceError", ReferenceError],
-  ["SyntaxError", SyntaxError],
-  ["TypeError", TypeError],
-  ["URIError", URIError],
-]);
+export const BUILT_IN_ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map(
+  [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((Class) => [Class.name, Class]),
+);
 
 /** Thrown when a typed value nests too deep; JSON would have the same trouble some thousands of levels later. */
 export function tooDeep(maxDepth: number): DurableError {

@@ -26,13 +26,15 @@ export function isDurableError(error: unknown): error is DurableError {
 
 /** An error of a durable operation, as user code sees it: live and on replay it is the same. */
 export abstract class DurableOperationError extends Error {
+  /** What it says where nobody says anything. */
+  protected static readonly fallback: string | undefined;
   abstract readonly errorType: string;
   override cause?: Error;
   errorData?: string | undefined;
   stackTrace?: string[];
 
-  constructor(message: string, cause?: Error, errorData?: string) {
-    super(message);
+  constructor(message?: string, cause?: Error, errorData?: string) {
+    super(message ?? new.target.fallback);
     this.name = new.target.name;
     if (cause !== undefined) this.cause = cause;
     this.errorData = errorData;
@@ -78,19 +80,15 @@ function findErrorData(from: unknown): string | undefined {
 /** A step (or a condition's check) failed for good; `cause` carries the original name and message. */
 export class StepError extends DurableOperationError {
   static override readonly name: string = "StepError";
+  protected static override readonly fallback: string = "Step failed";
   readonly errorType = "StepError";
-  constructor(message = "Step failed", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** A callback failed. */
 export class CallbackError extends DurableOperationError {
   static override readonly name: string = "CallbackError";
+  protected static override readonly fallback: string = "Callback failed";
   readonly errorType: string = "CallbackError";
-  constructor(message = "Callback failed", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** Whoever completes the callback reported a failure. */
@@ -102,55 +100,43 @@ export class CallbackExternalError extends CallbackError {
 /** The callback, or its heartbeat, timed out. */
 export class CallbackTimeoutError extends CallbackError {
   static override readonly name: string = "CallbackTimeoutError";
+  protected static override readonly fallback: string = "Callback timed out";
   override readonly errorType = "CallbackTimeoutError";
-  constructor(message = "Callback timed out", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** The function that hands out a callback id failed. */
 export class CallbackSubmitterError extends CallbackError {
   static override readonly name: string = "CallbackSubmitterError";
+  protected static override readonly fallback: string = "Callback submitter failed";
   override readonly errorType = "CallbackSubmitterError";
-  constructor(message = "Callback submitter failed", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** A chained function failed, timed out or was stopped. */
 export class InvokeError extends DurableOperationError {
   static override readonly name: string = "InvokeError";
+  protected static override readonly fallback: string = "Invoke failed";
   readonly errorType = "InvokeError";
-  constructor(message = "Invoke failed", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** A child context, or an item of a batch, failed. */
 export class ChildContextError extends DurableOperationError {
   static override readonly name: string = "ChildContextError";
+  protected static override readonly fallback: string = "Child context failed";
   readonly errorType = "ChildContextError";
-  constructor(message = "Child context failed", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** `promise.all` and its relatives failed. */
 export class PromiseCombinatorError extends DurableOperationError {
   static override readonly name: string = "PromiseCombinatorError";
+  protected static override readonly fallback: string = "Promise combinator failed";
   readonly errorType = "PromiseCombinatorError";
-  constructor(message = "Promise combinator failed", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** A recorded condition failed without saying why. */
 export class WaitForConditionError extends DurableOperationError {
   static override readonly name: string = "WaitForConditionError";
+  protected static override readonly fallback: string = "Wait for condition failed";
   readonly errorType = "WaitForConditionError";
-  constructor(message = "Wait for condition failed", cause?: Error, errorData?: string) {
-    super(message, cause, errorData);
-  }
 }
 
 /** Why a batch ended. */
@@ -200,6 +186,11 @@ export function isError(value: unknown): value is Error {
 
 function isErrorLike(thrown: unknown): thrown is Pick<Error, "name" | "message"> {
   return typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown;
+}
+
+/** Why something failed, for a message about it. */
+export function messageOf(thrown: unknown): string {
+  return isError(thrown) ? thrown.message : String(thrown);
 }
 
 /** What somebody said who threw no error: a text itself, or the JSON of an object. */

@@ -1,3 +1,4 @@
+import { defined } from "./defined.ts";
 import { ChildContextError, DurableOperationError, isError } from "./errors.ts";
 import type { ErrorObject } from "./wire.ts";
 
@@ -6,20 +7,16 @@ export interface StoredError {
   ErrorType?: string | undefined;
   ErrorMessage?: string | undefined;
   ErrorData?: string | undefined;
-  Cause?: StoredError;
+  Cause?: StoredError | undefined;
 }
 
 export function storeError(error: Error): StoredError {
-  const stored: StoredError = {};
-  const named: ErrorObject =
+  const { ErrorType, ErrorMessage, ErrorData }: ErrorObject =
     error instanceof DurableOperationError
       ? error.toErrorObject()
       : { ErrorType: error.name, ErrorMessage: error.message };
-  stored.ErrorType = named.ErrorType;
-  stored.ErrorMessage = named.ErrorMessage;
-  if (named.ErrorData !== undefined) stored.ErrorData = named.ErrorData;
-  if (isError(error.cause)) stored.Cause = storeError(error.cause);
-  return stored;
+  const Cause = isError(error.cause) ? storeError(error.cause) : undefined;
+  return { ErrorType, ErrorMessage, ...defined({ ErrorData, Cause }) };
 }
 
 function restoreError(stored: StoredError): Error {

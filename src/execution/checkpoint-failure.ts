@@ -1,6 +1,7 @@
 import {
   isDurableExecutionClientError,
   isError,
+  messageOf,
   UnrecoverableExecutionError,
   UnrecoverableInvocationError,
 } from "../core/errors.ts";
@@ -20,7 +21,7 @@ export function isKeyError(error: unknown): boolean {
 
 /** What a failed checkpoint ends. The first rule that applies decides. */
 export function classifyCheckpointFailure(error: unknown): Termination {
-  const message = `Checkpoint failed: ${isError(error) ? error.message : String(error)}`;
+  const message = `Checkpoint failed: ${messageOf(error)}`;
   if (endsExecution(error)) {
     const name = "CheckpointUnrecoverableExecutionError";
     return { end: "fail", error: new UnrecoverableExecutionError(name, message, error) };

@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import { asError, DurableOperationError } from "../core/errors.ts";
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
@@ -8,19 +9,17 @@ export function infoOf(operation: WireOperation): OperationInfo {
   const { Id, Name, Type, SubType, ParentId, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
   const details =
     StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails ?? operation.ChainedInvokeDetails;
-  const info: OperationInfo = { id: Id as string, type: Type as string, isReplay: false };
-  if (Name != null) info.name = Name;
-  if (SubType != null) info.subType = SubType;
-  if (ParentId != null) info.parentId = ParentId;
-  if (Status !== undefined) info.status = Status as PluginOperationStatus;
-  const start = readTimestamp(StartTimestamp);
-  if (start !== undefined) info.startTimestamp = start;
-  const end = readTimestamp(EndTimestamp);
-  if (end !== undefined) info.endTimestamp = end;
-  if (details?.Result !== undefined) info.result = details.Result;
-  if (details?.Error !== undefined) info.error = DurableOperationError.fromErrorObject(details.Error);
-  if (StepDetails?.Attempt !== undefined) info.attempt = StepDetails.Attempt;
-  return info;
+  return defined({
+    ...{ id: Id as string, type: Type as string, isReplay: false },
+    // A transport may deliver what is absent as null.
+    ...{ name: Name ?? undefined, subType: SubType ?? undefined, parentId: ParentId ?? undefined },
+    status: Status as PluginOperationStatus | undefined,
+    startTimestamp: readTimestamp(StartTimestamp),
+    endTimestamp: readTimestamp(EndTimestamp),
+    result: details?.Result,
+    error: details?.Error && DurableOperationError.fromErrorObject(details.Error),
+    attempt: StepDetails?.Attempt,
+  }) as OperationInfo;
 }
 
 /** The infos of operations, by wire id; of several states of one operation the last. */

@@ -1,4 +1,4 @@
-import { DurableError, isDurableError } from "../core/errors.ts";
+import { DurableError, isDurableError, messageOf } from "../core/errors.ts";
 
 /** What went wrong, by SQLite's primary result codes (sqlite.org/rescode.html). */
 type Failure = "access" | "busy" | "corrupt" | "disk-full" | "io";
@@ -43,9 +43,8 @@ export function journalError(path: string, error: unknown): unknown {
   if (isDurableError(error)) return error;
   const failure = failureOf(error);
   if (failure === undefined) return error;
-  const reason = error instanceof Error ? error.message : String(error);
   const [code, advice] = ADVICE[failure];
-  return new DurableError(code, advice(path, reason), { cause: error });
+  return new DurableError(code, advice(path, messageOf(error)), { cause: error });
 }
 
 const ADVICE: Record<Failure, readonly [code: string, advice: (path: string, reason: string) => string]> = {

@@ -1,4 +1,4 @@
-import { DurableError, UnrecoverableInvocationError } from "../core/errors.ts";
+import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { describeUnwritable } from "../core/unwritable.ts";
 import { park } from "../execution/suspension.ts";
@@ -106,8 +106,7 @@ function serdesContext(owner: PayloadOwner) {
 
 function serdesFailed(operation: PayloadOwner, action: string, error: unknown): Promise<never> {
   const name = operation.name === undefined ? "" : `"${operation.name}" `;
-  const reason = error instanceof Error ? error.message : String(error);
-  const message = `${action} failed for step ${name}(${operation.path}): ${reason}`;
+  const message = `${action} failed for step ${name}(${operation.path}): ${messageOf(error)}`;
   const fault = new UnrecoverableInvocationError("SerdesFailedError", message, error);
   operation.execution.terminate({ end: "reject", error: fault });
   return park();

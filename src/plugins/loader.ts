@@ -1,3 +1,4 @@
+import { messageOf } from "../core/errors.ts";
 import {
   DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION,
   type DurableInstrumentationPlugin,
@@ -148,8 +149,4 @@ function createPlugin(specifier: string, provider: DurableInstrumentationPluginP
 function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   return (value as object).constructor?.name ?? typeof value;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { DurableError } from "../core/errors.ts";
+import { DurableError, messageOf } from "../core/errors.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { LocalFunction, RegisteredFunction } from "../local/function-registry.ts";
@@ -249,7 +249,7 @@ function serialized(payload: unknown): string {
     if (text !== undefined) return text;
   } catch (error) {
     cause = error;
-    reason = error instanceof Error ? error.message : String(error);
+    reason = messageOf(error);
   }
   const message = `The payload of run() cannot be written as JSON: ${reason}. Pass what a caller of the function could send.`;
   throw new DurableError("ERR_PAYLOAD_NOT_SERIALIZABLE", message, { cause });

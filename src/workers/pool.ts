@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import type { Piscina } from "piscina";
-import { DurableError, isDurableError } from "../core/errors.ts";
+import { DurableError, isDurableError, messageOf } from "../core/errors.ts";
 import { type WorkerPoolPort, type WorkerStatistics, workerPools } from "../core/worker-pools.ts";
 import { POST, type WorkerPost, type WorkerReply } from "./protocol.ts";
 import type { PoolSettings } from "./settings.ts";
@@ -230,8 +230,6 @@ export class WorkerPool implements WorkerPoolPort {
 
 function cannotStart(error: unknown): DurableError {
   if (isDurableError(error)) return error;
-  const message =
-    `No worker thread can be started: ${error instanceof Error ? error.message : String(error)}. ` +
-    "If its memory is too small, raise resourceLimits.";
+  const message = `No worker thread can be started: ${messageOf(error)}. If its memory is too small, raise resourceLimits.`;
   return new DurableError("ERR_WORKER_START", message, { cause: error });
 }

@@ -1,7 +1,7 @@
 import type { Codec } from "../../codec/codec.ts";
 import { inOrder, type Outcome, readLog, readOutcomes } from "../../codec/outcomes.ts";
 import type { StoredBatch } from "../../codec/stored-batch.ts";
-import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import { messageOf, UnrecoverableExecutionError } from "../../core/errors.ts";
 import type { WireOperation } from "../../core/wire.ts";
 
 /** What one payload of a batch says. */
@@ -67,7 +67,7 @@ function read(operation: WireOperation, codec: Codec): StoredBatch | undefined {
   try {
     return readLog(operation, codec);
   } catch (error) {
-    throw unreadable(operation.Name, error instanceof Error ? error.message : String(error));
+    throw unreadable(operation.Name, messageOf(error));
   }
 }
 
