@@ -16,8 +16,8 @@ export function isName(value: unknown): value is string | undefined {
 }
 
 /** `(name, fn, config)` or `(fn, config)`: the first argument is a name if it is a string or undefined. */
-export function splitName([first, ...rest]: readonly unknown[]): [string | undefined, ...unknown[]] {
-  return isName(first) ? [first, ...rest] : [undefined, first, ...rest];
+export function splitName(args: readonly unknown[]): readonly [string | undefined, ...unknown[]] {
+  return (isName(args[0]) ? args : [undefined, ...args]) as [string | undefined, ...unknown[]];
 }
 
 export function parked(): DurablePromise<never> {

@@ -68,32 +68,30 @@ export class DurableExecutionApiClient implements DurableExecutionClient {
     params: GetDurableExecutionStateRequest,
     logger?: ErrorLog,
   ): Promise<GetDurableExecutionStateResponse> {
-    return this.#logged("Failed to get durable execution state", logger, async (aws) => {
-      const command = new aws.GetDurableExecutionStateCommand(params as never);
-      return (await this.#lambda(aws).send(command)) as GetDurableExecutionStateResponse;
-    });
+    const make = (aws: AwsModule) => new aws.GetDurableExecutionStateCommand(params as never);
+    return this.#send("Failed to get durable execution state", logger, make);
   }
 
   checkpoint(
     params: CheckpointDurableExecutionRequest,
     logger?: ErrorLog,
   ): Promise<CheckpointDurableExecutionResponse> {
-    return this.#logged("Failed to checkpoint durable execution", logger, async (aws) => {
-      const command = new aws.CheckpointDurableExecutionCommand(params as never);
-      return (await this.#lambda(aws).send(command)) as CheckpointDurableExecutionResponse;
-    });
+    const make = (aws: AwsModule) => new aws.CheckpointDurableExecutionCommand(params as never);
+    return this.#send("Failed to checkpoint durable execution", logger, make);
   }
 
-  async #logged<T>(failure: string, logger: ErrorLog | undefined, call: (aws: AwsModule) => Promise<T>): Promise<T> {
+  async #send<Response>(
+    failure: string,
+    logger: ErrorLog | undefined,
+    make: (aws: AwsModule) => object,
+  ): Promise<Response> {
     try {
-      return await call(await loadAws());
+      const aws = await loadAws();
+      const client = this.#client ?? sharedClient(aws);
+      return (await client.send(make(aws) as never)) as Response;
     } catch (error) {
       logger?.error(failure, error);
       throw error;
     }
-  }
-
-  #lambda(aws: AwsModule): LambdaClient {
-    return this.#client ?? sharedClient(aws);
   }
 }

@@ -132,16 +132,8 @@ export class Execution {
       maxPayloadBytes: this.settings.quotas.payloadBytes,
       elidesStarts: this.settings.checkpoint.elideStarts,
     });
-    this.root = new Scope({
-      path: undefined,
-      parent: undefined,
-      parentId: undefined,
-      mode: options.state.isReplay ? "replay" : "execution",
-      ledger,
-      defaultSerdes: undefined,
-      defaultCallbackDeserializer: undefined,
-      logger: options.logger,
-    });
+    const mode = options.state.isReplay ? "replay" : "execution";
+    this.root = new Scope({ mode, ledger, logger: options.logger });
     this.root.onSignal = () => this.#timers.before(DEADLINE_RESERVE_MS, () => this.root.abort(nearDeadline()));
     this.root.keptLevels = (options.childOperationsDepth ?? 0) + 1;
     const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;

@@ -53,26 +53,23 @@ export class InvocationReport {
   };
 
   end({ output, result, error }: InvocationEnd): InvocationEndInfo {
-    const base = { ...this.#about, status: output.Status, ...defined({ workers: workerStatistics() }) };
-    const operations = this.#observer.snapshot();
     switch (output.Status) {
       case "PENDING":
-        return withLazy(base, "operations", operations);
+        return this.#ended({ status: output.Status });
       case "FAILED":
-        return withLazy({ ...base, executionError: errorShown(error) }, "operations", operations);
+        return this.#ended({ status: output.Status, executionError: errorShown(error) });
       case "SUCCEEDED":
-        return withLazy({ ...base, executionResult: result }, "operations", operations);
+        return this.#ended({ status: output.Status, executionResult: result });
     }
   }
 
   /** The invocation rejects, and the service will invoke again. */
   rejected(error: unknown): InvocationEndInfo {
-    const info = {
-      ...this.#about,
-      status: "RETRYING" as const,
-      executionError: errorShown(error),
-      ...defined({ workers: workerStatistics() }),
-    };
+    return this.#ended({ status: "RETRYING", executionError: errorShown(error) });
+  }
+
+  #ended<Outcome>(outcome: Outcome) {
+    const info = { ...this.#about, ...outcome, ...defined({ workers: workerStatistics() }) };
     return withLazy(info, "operations", this.#observer.snapshot());
   }
 }

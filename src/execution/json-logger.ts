@@ -1,5 +1,5 @@
 import { isError } from "../core/errors.ts";
-import type { DurableLogger, DurableLoggingContext, DurableLogLevel } from "./logger.ts";
+import type { DurableLogData, DurableLogger, DurableLoggingContext, DurableLogLevel } from "./logger.ts";
 
 const SEVERITY: Record<DurableLogLevel, number> = { DEBUG: 0, INFO: 1, WARN: 2, ERROR: 3 };
 
@@ -25,35 +25,27 @@ export class JsonLogger implements DurableLogger {
     this.#context = context;
   }
 
-  log(level: DurableLogLevel, ...params: unknown[]): void {
-    this.#write(level, params);
-  }
-
   error(...params: unknown[]): void {
-    this.#write("ERROR", params);
+    this.log("ERROR", ...params);
   }
 
   warn(...params: unknown[]): void {
-    this.#write("WARN", params);
+    this.log("WARN", ...params);
   }
 
   info(...params: unknown[]): void {
-    this.#write("INFO", params);
+    this.log("INFO", ...params);
   }
 
   debug(...params: unknown[]): void {
-    this.#write("DEBUG", params);
+    this.log("DEBUG", ...params);
   }
 
-  #write(level: DurableLogLevel, params: readonly unknown[]): void {
+  log(level: DurableLogLevel, ...params: unknown[]): void {
     if (SEVERITY[level] < this.#least) return;
-    const { requestId, executionArn, ...rest } = this.#context?.getDurableLogData() ?? {
-      requestId: undefined,
-      executionArn: undefined,
-    };
+    const { requestId, executionArn, ...rest }: Partial<DurableLogData> = this.#context?.getDurableLogData() ?? {};
     const known = { requestId, timestamp: new Date().toISOString(), level, executionArn, ...rest };
-    const line = this.#extraMembers === undefined ? known : { ...known, ...this.#extraMembers() };
-    const text = toLine(line, params);
+    const text = toLine({ ...known, ...this.#extraMembers?.() }, params);
     output ??= new (process.getBuiltinModule("node:console").Console)(process.stdout, process.stderr);
     if (level === "WARN" || level === "ERROR") output.error(text);
     else output.log(text);

@@ -6,14 +6,12 @@ import type { LoggerSetup } from "./logger.ts";
 import type { ReplayMode } from "./replay-mode.ts";
 
 interface ScopeOptions {
-  readonly path: OperationPath | undefined;
-  readonly parent: Scope | undefined;
+  readonly path?: OperationPath;
+  readonly parent?: Scope;
   /** The wire id that operations in this context name as their parent. */
-  readonly parentId: OperationId | undefined;
+  readonly parentId?: OperationId | undefined;
   readonly mode: ReplayMode;
   readonly ledger: Ledger;
-  readonly defaultSerdes: AnySerdes | undefined;
-  readonly defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   readonly logger: LoggerSetup;
 }
 
@@ -66,23 +64,14 @@ export class Scope {
     this.ledger = options.ledger;
     this.mode = options.mode;
     this.sealed = options.mode === "replay-succeeded" || (options.parent?.sealed ?? false);
-    this.defaultSerdes = options.defaultSerdes;
-    this.defaultCallbackDeserializer = options.defaultCallbackDeserializer;
+    this.defaultSerdes = options.parent?.defaultSerdes;
+    this.defaultCallbackDeserializer = options.parent?.defaultCallbackDeserializer;
     this.logger = options.logger;
   }
 
   /** A context inside this one. */
   child(path: OperationPath, parentId: OperationId | undefined, mode: ReplayMode, ledger = this.ledger): Scope {
-    return new Scope({
-      path,
-      parent: this,
-      parentId,
-      mode,
-      ledger,
-      defaultSerdes: this.defaultSerdes,
-      defaultCallbackDeserializer: this.defaultCallbackDeserializer,
-      logger: this.logger,
-    });
+    return new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
   }
 
   /** The path of the next operation, which is used up. */

@@ -142,6 +142,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   if (plan.virtual) inner.settle();
   else execution.finish(inner);
   let encoded: EncodedResult | Promise<EncodedResult>;
+  let rest: Partial<OperationUpdate> | undefined;
   try {
     encoded = plan.format.encode(operation, result);
     if (encoded instanceof Promise) {
@@ -153,34 +154,29 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
         execution.countExecuting(scope, -1);
       }
     }
+    if (!plan.virtual) rest = keptOf(operation, plan, inner, encoded);
   } catch (thrown) {
     return failLive(operation, plan, inner, thrown);
   }
-  const { payload, value, oversized } = encoded;
-  if (plan.virtual) {
-    const told = observer && contextEnds(observer, operation, plan.virtual);
-    if (told !== undefined) await told;
-    return value;
-  }
-  let rest: Partial<OperationUpdate> | undefined;
-  const { maxPayloadBytes } = operation.ledger;
-  if (oversized || isTooLarge(payload, maxPayloadBytes)) {
-    let summary: string;
-    try {
-      summary = plan.format.summarize(value);
-    } catch (thrown) {
-      return failLive(operation, plan, inner, thrown);
-    }
-    if (isTooLarge(summary, maxPayloadBytes)) {
-      return failLive(operation, plan, inner, payloadTooLarge(operation, "summary of the result", summary));
-    }
-    rest = { Payload: summary, ContextOptions: { ReplayChildren: true } };
-  } else if (payload !== undefined) rest = { Payload: payload };
-  if (inner.keptLevels >= 1) rest = { ...rest, ContextOptions: { ReplayChildren: true } };
-  execution.record(operation, update(operation, "SUCCEED", rest));
+  if (!plan.virtual) execution.record(operation, update(operation, "SUCCEED", rest));
   const told = observer && contextEnds(observer, operation, plan.virtual);
   if (told !== undefined) await told;
-  return value;
+  return encoded.value;
+}
+
+/** What is recorded of a result: a summary, where it is over the limit. Throws where that is, and what making it throws. */
+function keptOf(
+  operation: ClaimedOperation,
+  { format }: ChildPlan,
+  inner: Scope,
+  { payload, value, oversized }: EncodedResult,
+): Partial<OperationUpdate> | undefined {
+  const { maxPayloadBytes } = operation.ledger;
+  const isSummed = oversized || isTooLarge(payload, maxPayloadBytes);
+  const text = isSummed ? format.summarize(value) : payload;
+  if (isSummed && isTooLarge(text, maxPayloadBytes)) throw payloadTooLarge(operation, "summary of the result", text);
+  const rest = text === undefined ? undefined : { Payload: text };
+  return isSummed || inner.keptLevels >= 1 ? { ...rest, ContextOptions: { ReplayChildren: true } } : rest;
 }
 
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {

@@ -106,9 +106,9 @@ export function claim(
       return undefined;
     }
   } else {
-    const mismatch = ledger.isFirstVersion ? undefined : findMismatch(kind, record);
-    if (mismatch !== undefined) {
-      execution.terminate({ end: "fail", error: nonDeterminism(path, mismatch) });
+    const error = ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
+    if (error !== undefined) {
+      execution.terminate({ end: "fail", error });
       return undefined;
     }
     if (!isFinished(record)) {
@@ -158,38 +158,32 @@ export function isRecorded(ledger: Ledger, path: OperationPath): boolean {
   return ledger.has(ledger.key(path));
 }
 
-interface Mismatch {
-  readonly what: "type" | "name" | "subtype";
-  readonly recorded: string | undefined;
-  readonly current: string | undefined;
-}
-
-function findMismatch(kind: OperationKind, record: WireOperation): Mismatch | undefined {
+function findMismatch(kind: OperationKind, record: WireOperation, path: OperationPath): Error | undefined {
   if (record.Type === undefined) return undefined;
-  if (record.Type !== kind.type) return { what: "type", recorded: record.Type, current: kind.type };
+  if (record.Type !== kind.type) return mismatch("type", path, record.Type, kind.type);
   // A transport may deliver an absent name as null.
   const name = record.Name ?? undefined;
-  if (name !== kind.name && takenName(name) !== takenName(kind.name))
-    return { what: "name", recorded: name, current: kind.name };
+  if (name !== kind.name && takenName(name) !== takenName(kind.name)) return mismatch("name", path, name, kind.name);
   const subType = record.SubType ?? undefined;
-  if (subType !== kind.subType) return { what: "subtype", recorded: subType, current: kind.subType };
-  return undefined;
+  return subType === kind.subType ? undefined : mismatch("subtype", path, subType, kind.subType);
 }
 
-function nonDeterminism(path: OperationPath, { what, recorded, current }: Mismatch): Error {
-  return new UnrecoverableExecutionError(
-    "NonDeterministicExecutionError",
-    `Non-deterministic execution detected: Operation ${what} mismatch for step "${path}". ` +
-      `Expected ${what} "${recorded}", but got "${current}". ` +
-      "This indicates non-deterministic control flow in your workflow code.",
+function mismatch(what: string, path: OperationPath, recorded: string | undefined, current: string | undefined): Error {
+  return nonDeterminism(
+    `Operation ${what} mismatch for step "${path}". Expected ${what} "${recorded}", but got "${current}".`,
   );
 }
 
 function unrecorded(path: OperationPath): Error {
+  return nonDeterminism(
+    `Operation "${path}" did not finish when the context around it did, and now that context waits for it.`,
+  );
+}
+
+function nonDeterminism(what: string): Error {
   return new UnrecoverableExecutionError(
     "NonDeterministicExecutionError",
-    `Non-deterministic execution detected: Operation "${path}" did not finish when the context around it did, and ` +
-      "now that context waits for it. This indicates non-deterministic control flow in your workflow code.",
+    `Non-deterministic execution detected: ${what} This indicates non-deterministic control flow in your workflow code.`,
   );
 }
 

@@ -103,18 +103,10 @@ export function announceFanOut(
   progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts">,
 ): () => void {
   const { kind, name, nesting, batchItems } = size;
-  const announcement: BatchAnnouncement = {
-    executionArn: execution.arn,
-    operationId: operationId(scope.path as OperationPath),
+  const announcement: BatchAnnouncement = Object.assign(progress, {
+    ...{ executionArn: execution.arn, operationId: operationId(scope.path as OperationPath) },
     ...{ kind, name, nesting, batchItems },
-    get total() {
-      return progress.total;
-    },
-    get isTotalKnown() {
-      return progress.isTotalKnown;
-    },
-    counts: () => progress.counts(),
-  };
+  });
   announceBatch(announcement);
   return execution.quotas.enter(demandOf(execution, size, announcement));
 }
@@ -128,9 +120,7 @@ function demandOf(execution: Execution, size: FanOutSize, announcement: BatchAnn
       return { total: announcement.total, begun: succeeded + failed + running, ended: succeeded + failed };
     },
     describeNeed(operationsPerItem) {
-      const { total } = announcement;
-      const { succeeded, failed, running } = announcement.counts();
-      const begun = succeeded + failed + running;
+      const { total, begun } = this.progress();
       const whole = { ...size, total };
       const toCome = Math.max(0, itemsNeeded(whole) - begun);
       const least = operationsOf(toCome, size);
