@@ -11,11 +11,7 @@ import { toRecordedError } from "./core/recorded-error.ts";
 import { type RuntimeOptions, resolveSettings, type Settings } from "./core/settings.ts";
 import { warnOfUnknownVariables } from "./core/unknown-variables.ts";
 import { logVerbose } from "./core/verbose.ts";
-import {
-  type DurableExecutionInvocationInput,
-  type DurableExecutionInvocationOutput,
-  InvocationStatus,
-} from "./core/wire.ts";
+import type { DurableExecutionInvocationInput, DurableExecutionInvocationOutput } from "./core/wire.ts";
 import type { DurableContext } from "./durable-context.ts";
 import { active } from "./execution/active.ts";
 import { isKeyError } from "./execution/checkpoint-failure.ts";
@@ -262,7 +258,7 @@ class Invocation {
       const outcome = await Promise.race([running, execution.terminated]);
       await execution.drain();
       const end = await respond(execution, outcome);
-      if (end.output.Status !== InvocationStatus.PENDING) execution.usage.ended(end.output);
+      if (end.output.Status !== "PENDING") execution.usage.ended(end.output);
       logVerbose(() => `the invocation ends as ${end.output.Status}`);
       return end;
     } finally {
@@ -302,7 +298,7 @@ async function respond(execution: Execution, outcome: Outcome): Promise<Invocati
   const final = execution.lost ?? outcome;
   switch (final.end) {
     case "suspend":
-      return { output: { Status: InvocationStatus.PENDING } };
+      return { output: { Status: "PENDING" } };
     case "reject":
       throw final.error;
     case "fail":
@@ -320,16 +316,16 @@ async function succeed(execution: Execution, result: unknown): Promise<Invocatio
   } catch (error) {
     return { output: failed(error), error };
   }
-  if (json === undefined) return { output: { Status: InvocationStatus.SUCCEEDED }, result };
+  if (json === undefined) return { output: { Status: "SUCCEEDED" }, result };
   if (Buffer.byteLength(json) <= MAX_RESPONSE_BYTES) {
-    return { output: { Status: InvocationStatus.SUCCEEDED, Result: json }, result };
+    return { output: { Status: "SUCCEEDED", Result: json }, result };
   }
   const id = operationId(`execution-result-${Date.now()}` as OperationPath);
   await execution.sendLast({ Type: "EXECUTION", Action: "SUCCEED", Id: id, Payload: json });
   if (execution.lost !== undefined) return respond(execution, execution.lost);
-  return { output: { Status: InvocationStatus.SUCCEEDED, Result: "" }, result };
+  return { output: { Status: "SUCCEEDED", Result: "" }, result };
 }
 
 function failed(error: unknown): DurableExecutionInvocationOutput {
-  return { Status: InvocationStatus.FAILED, Error: toRecordedError(error, MAX_RESPONSE_BYTES) };
+  return { Status: "FAILED", Error: toRecordedError(error, MAX_RESPONSE_BYTES) };
 }

@@ -1,5 +1,5 @@
 import { writeNumberBlock } from "./number-block.ts";
-import { TAG, tagged } from "./tree-tags.ts";
+import * as TAG from "./tree-tags.ts";
 
 /** Numbers of full precision from which a block is worth its tag. */
 const MIN_BLOCK = 16;
@@ -24,12 +24,12 @@ export function writeNumberList(items: readonly number[]): unknown {
   if (items.length < 2) return undefined;
   const digits = digitsOf(items);
   if (digits === undefined) {
-    return items.length < MIN_BLOCK ? undefined : tagged(TAG.numbers, writeNumberBlock(items));
+    return items.length < MIN_BLOCK ? undefined : TAG.tagged(TAG.numbers, writeNumberBlock(items));
   }
   if (digits === 0) return writeDeltas(items);
   const scale = 10 ** digits;
   const integers = items.map((item) => Math.round(item * scale));
-  return tagged(TAG.decimals, [digits, writeDeltas(integers) ?? integers]);
+  return TAG.tagged(TAG.decimals, [digits, writeDeltas(integers) ?? integers]);
 }
 
 /** The decimals that write all items exactly; undefined beyond `MAX_DIGITS`. Reading divides, and so does this test. */
@@ -61,7 +61,7 @@ function writeDeltas(integers: readonly number[]): unknown {
     if (i > 0) deltaSize += Math.abs(delta);
     previous = integer;
   }
-  return deltaSize * MIN_DELTA_GAIN < size ? tagged(TAG.deltas, deltas) : undefined;
+  return deltaSize * MIN_DELTA_GAIN < size ? TAG.tagged(TAG.deltas, deltas) : undefined;
 }
 
 /** Turns differences into numbers, in place; undefined if one is no number. */

@@ -1,4 +1,4 @@
-import { PACK_FACTORS } from "../core/settings.ts";
+import { BATCH_PACK_FACTOR } from "../core/settings.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import type { Codec } from "./codec.ts";
 import { OWN_PREFIX } from "./format.ts";
@@ -81,7 +81,7 @@ function isDue(value: unknown): boolean {
 
 /** The payload for the JSON of a batch. */
 export function packBatch(codec: Codec, json: string): string {
-  return codec.pack(json, codec.packFromBytes * PACK_FACTORS.batch);
+  return codec.pack(json, codec.packFromBytes * BATCH_PACK_FACTOR);
 }
 
 /** A record as it is written: its payload is JSON, or a format of the codec's own. */

@@ -1,7 +1,7 @@
 import { unreadable } from "./format.ts";
 import { readNumberBlock } from "./number-block.ts";
 import { readDecimals, readDeltas } from "./number-list.ts";
-import { MAX_TREE_DEPTH, TAG } from "./tree-tags.ts";
+import * as TAG from "./tree-tags.ts";
 import { isPlain, setMember } from "./tree-writer.ts";
 import { BUILT_IN_ERRORS } from "./typed-writer.ts";
 
@@ -16,7 +16,7 @@ export class TreeReader {
   read(node: unknown, depth: number): unknown {
     if (typeof node === "function" || typeof node === "symbol") throw unreadable("it holds what is no data");
     if (typeof node !== "object" || node === null) return node;
-    if (depth > MAX_TREE_DEPTH + 2) throw unreadable(`it nests more than ${MAX_TREE_DEPTH} levels deep`);
+    if (depth > TAG.MAX_TREE_DEPTH + 2) throw unreadable(`it nests more than ${TAG.MAX_TREE_DEPTH} levels deep`);
     if (Array.isArray(node)) return this.#readItems(node, depth);
     if (isPlain(node)) {
       for (const key of Object.keys(node)) {

@@ -1,6 +1,7 @@
 import { isPackableKey, isPackableText } from "./msgpack.ts";
 import { writeNumberList } from "./number-list.ts";
-import { MAX_TREE_DEPTH, TAG, tagged } from "./tree-tags.ts";
+import * as TAG from "./tree-tags.ts";
+import { MAX_TREE_DEPTH, tagged } from "./tree-tags.ts";
 
 /** What msgpackr packs, see `tree-tags.ts`. */
 export type TreeNode = unknown;

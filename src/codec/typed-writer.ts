@@ -1,5 +1,5 @@
 import { DurableError } from "../core/errors.ts";
-import { TAG, type Tag, tagged } from "./tree-tags.ts";
+import * as TAG from "./tree-tags.ts";
 import { type Dialect, isSimple, type TreeNode, type TreeWriter } from "./tree-writer.ts";
 
 const { types } = process.getBuiltinModule("node:util");
@@ -37,8 +37,8 @@ export class TypedDialect implements Dialect {
     return node;
   }
 
-  #tagged(tag: Tag, body: unknown): TreeNode {
-    return this.#exotic(tagged(tag, body));
+  #tagged(tag: number, body: unknown): TreeNode {
+    return this.#exotic(TAG.tagged(tag, body));
   }
 
   #writeObject(value: object, writer: TreeWriter, depth: number): TreeNode {

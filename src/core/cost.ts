@@ -1,4 +1,4 @@
-import { PRICES } from "./limits.ts";
+import { USD_PER_GIGABYTE_MONTH_KEPT, USD_PER_GIGABYTE_WRITTEN, USD_PER_MILLION_OPERATIONS } from "./limits.ts";
 
 const BYTES_PER_GIGABYTE = 1_000_000_000;
 
@@ -14,8 +14,8 @@ export interface DurableCost {
 /** @param meteredOperations the execution itself, its operations, and each retry */
 export function durableCost(meteredOperations: number, dataBytes: number): DurableCost {
   const gigabytes = dataBytes / BYTES_PER_GIGABYTE;
-  const operationsUsd = (meteredOperations / 1_000_000) * PRICES.perMillionOperations;
-  const dataWrittenUsd = gigabytes * PRICES.perGigabyteWritten;
-  const keptPerMonthUsd = gigabytes * PRICES.perGigabyteMonthKept;
+  const operationsUsd = (meteredOperations / 1_000_000) * USD_PER_MILLION_OPERATIONS;
+  const dataWrittenUsd = gigabytes * USD_PER_GIGABYTE_WRITTEN;
+  const keptPerMonthUsd = gigabytes * USD_PER_GIGABYTE_MONTH_KEPT;
   return { operationsUsd, dataWrittenUsd, totalUsd: operationsUsd + dataWrittenUsd, keptPerMonthUsd };
 }

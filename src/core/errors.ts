@@ -242,7 +242,7 @@ export class DurableExecutionClientError extends Error {
   constructor(message: string, options: DurableExecutionClientErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "DurableExecutionClientError";
-    this.scope = options.scope ?? DurableExecutionClientErrorScope.INVOCATION;
+    this.scope = options.scope ?? "INVOCATION";
   }
 }
 

@@ -39,9 +39,7 @@ export const MAX_INVOCATION_MS = 900_000;
 /** Items in one page of execution state (API model: default 100, maximum 1,000). */
 export const MAX_STATE_PAGE_ITEMS = 1_000;
 
-/** US dollars, AWS Lambda pricing page for durable functions, us-east-1, 2026. */
-export const PRICES = {
-  perMillionOperations: 8,
-  perGigabyteWritten: 0.25,
-  perGigabyteMonthKept: 0.15,
-} as const;
+// AWS Lambda pricing page for durable functions, us-east-1, 2026.
+export const USD_PER_MILLION_OPERATIONS = 8;
+export const USD_PER_GIGABYTE_WRITTEN = 0.25;
+export const USD_PER_GIGABYTE_MONTH_KEPT = 0.15;

@@ -75,7 +75,7 @@ export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStra
   const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
   const rate = config.backoffRate ?? 2;
   const baseSeconds = (attempt: number) => Math.min(initialSeconds * rate ** (attempt - 1), maxSeconds);
-  return strategy(config, config.maxAttempts ?? 3, baseSeconds, config.jitter ?? JitterStrategy.FULL);
+  return strategy(config, config.maxAttempts ?? 3, baseSeconds, config.jitter ?? "FULL");
 }
 
 /** Linear back-off. Defaults: 6 attempts, 1 s, 1 s more each time, at most 300 s, full jitter. */
@@ -84,7 +84,7 @@ export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}
   const incrementSeconds = durationToSeconds(config.increment ?? { seconds: 1 });
   const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
   const baseSeconds = (attempt: number) => Math.min(initialSeconds + incrementSeconds * (attempt - 1), maxSeconds);
-  return strategy(config, config.maxAttempts ?? 6, baseSeconds, config.jitter ?? JitterStrategy.FULL);
+  return strategy(config, config.maxAttempts ?? 6, baseSeconds, config.jitter ?? "FULL");
 }
 
 /** What a step without a strategy does. */

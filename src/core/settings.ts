@@ -111,16 +111,14 @@ export interface RuntimeOptions {
 /** Default of `packFromBytes`. */
 export const PACK_FROM_BYTES = 4_096;
 
-/** What `packFromBytes` is multiplied by. */
-export const PACK_FACTORS = {
-  /** Nobody else reads the payload of a batch, and it holds what many items add up to. */
-  batch: 1 / 4,
-  /**
-   * The result of a map or parallel is one payload beside those of all its items, so that little is to be gained; and a
-   * hundred small results are not to make a cold process load what packs them.
-   */
-  fanOut: 16,
-} as const;
+/** `packFromBytes` is multiplied by it. Nobody else reads the payload of a batch, and it holds what many items add up to. */
+export const BATCH_PACK_FACTOR = 1 / 4;
+
+/**
+ * As above. The result of a map or parallel is one payload beside those of all its items, so that little is to be gained;
+ * and a hundred small results are not to make a cold process load what packs them.
+ */
+export const FAN_OUT_PACK_FACTOR = 16;
 
 const LARGEST_BYTES = 6 * 1024 * 1024;
 

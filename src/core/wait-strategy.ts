@@ -1,4 +1,4 @@
-import { JitterStrategy, jitteredSeconds } from "./retry.ts";
+import { type JitterStrategy, jitteredSeconds } from "./retry.ts";
 import { type Duration, durationToSeconds } from "./time.ts";
 
 /** Whether a condition is checked again and, if so, after how long. */
@@ -46,7 +46,7 @@ export function createWaitStrategy<T>(config: WaitStrategyConfig<T>): WaitForCon
   const initialSeconds = durationToSeconds(settings.initialDelay ?? { seconds: 5 });
   const maxSeconds = durationToSeconds(settings.maxDelay ?? { minutes: 5 });
   const rate = settings.backoffRate ?? 1.5;
-  const jitter = settings.jitter ?? JitterStrategy.FULL;
+  const jitter = settings.jitter ?? "FULL";
   return (result, attemptsMade) => {
     // Asked before the attempts are counted: a state that is reached by the very last check is a success.
     if (!settings.shouldContinuePolling(result)) return { shouldContinue: false };

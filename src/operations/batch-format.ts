@@ -1,6 +1,6 @@
 import { ChildContextError, isError } from "../core/errors.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
-import { PACK_FACTORS } from "../core/settings.ts";
+import { FAN_OUT_PACK_FACTOR } from "../core/settings.ts";
 import { readBackError, restoreItemError, type StoredError, storeError } from "../core/stored-error.ts";
 import type { Execution } from "../execution/execution.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
@@ -77,7 +77,7 @@ async function encodeStored<T>(
   { hasItemSerdes, itemBytes }: BatchFormatOptions<T>,
 ): Promise<EncodedResult> {
   const { codec, settings } = operation.execution;
-  const encode = () => encodeResult(operation, storeBatch(batch), undefined, codec.packFromBytes * PACK_FACTORS.fanOut);
+  const encode = () => encodeResult(operation, storeBatch(batch), undefined, codec.packFromBytes * FAN_OUT_PACK_FACTOR);
   if (hasItemSerdes || batch.uncollected !== undefined) {
     const { payload, value } = await encode();
     return { payload, value: restore(value as StoredBatch) };

@@ -1,5 +1,5 @@
 import { BatchCompletionError, type ChildContextError } from "../core/errors.ts";
-import { BatchItemStatus, type CompletionReason } from "./completion.ts";
+import type { BatchItemStatus, CompletionReason } from "./completion.ts";
 
 /** One started item of a batch. */
 export interface BatchItem<TResult> {
@@ -16,8 +16,8 @@ export interface BatchResult<TResult> {
   succeeded(): Array<BatchItem<TResult> & { result: TResult }>;
   failed(): Array<BatchItem<TResult> & { error: ChildContextError }>;
   /** Items that had not ended when the batch did. */
-  started(): Array<BatchItem<TResult> & { status: typeof BatchItemStatus.STARTED }>;
-  status: typeof BatchItemStatus.SUCCEEDED | typeof BatchItemStatus.FAILED;
+  started(): Array<BatchItem<TResult> & { status: "STARTED" }>;
+  status: "SUCCEEDED" | "FAILED";
   completionReason: CompletionReason;
   hasFailure: boolean;
   /** Throws the first failed item's error, or a `BatchCompletionError` when a custom policy failed the batch. */
@@ -60,38 +60,35 @@ export class Batch<TResult> implements BatchResult<TResult> {
   succeeded(): (BatchItem<TResult> & { result: TResult })[] {
     return this.all.filter(
       (item): item is BatchItem<TResult> & { result: TResult } =>
-        item.status === BatchItemStatus.SUCCEEDED && item.result !== undefined,
+        item.status === "SUCCEEDED" && item.result !== undefined,
     );
   }
 
   failed(): (BatchItem<TResult> & { error: ChildContextError })[] {
     return this.all.filter(
       (item): item is BatchItem<TResult> & { error: ChildContextError } =>
-        item.status === BatchItemStatus.FAILED && item.error !== undefined,
+        item.status === "FAILED" && item.error !== undefined,
     );
   }
 
-  started(): (BatchItem<TResult> & { status: typeof BatchItemStatus.STARTED })[] {
-    return this.all.filter(
-      (item): item is BatchItem<TResult> & { status: typeof BatchItemStatus.STARTED } =>
-        item.status === BatchItemStatus.STARTED,
-    );
+  started(): (BatchItem<TResult> & { status: "STARTED" })[] {
+    return this.all.filter((item): item is BatchItem<TResult> & { status: "STARTED" } => item.status === "STARTED");
   }
 
-  get status(): typeof BatchItemStatus.SUCCEEDED | typeof BatchItemStatus.FAILED {
-    if (this.completionReason === "CUSTOM_COMPLETION_FAILED") return BatchItemStatus.FAILED;
-    if (this.completionReason === "CUSTOM_COMPLETION_SUCCEEDED") return BatchItemStatus.SUCCEEDED;
-    return this.hasFailure ? BatchItemStatus.FAILED : BatchItemStatus.SUCCEEDED;
+  get status(): "SUCCEEDED" | "FAILED" {
+    if (this.completionReason === "CUSTOM_COMPLETION_FAILED") return "FAILED";
+    if (this.completionReason === "CUSTOM_COMPLETION_SUCCEEDED") return "SUCCEEDED";
+    return this.hasFailure ? "FAILED" : "SUCCEEDED";
   }
 
   get hasFailure(): boolean {
-    return this.all.some((item) => item.status === BatchItemStatus.FAILED);
+    return this.all.some((item) => item.status === "FAILED");
   }
 
   throwIfError(): void {
-    const failed = this.all.find((item) => item.status === BatchItemStatus.FAILED && item.error !== undefined);
+    const failed = this.all.find((item) => item.status === "FAILED" && item.error !== undefined);
     if (failed?.error !== undefined) throw failed.error;
-    if (this.status === BatchItemStatus.FAILED) throw new BatchCompletionError(this.completionReason);
+    if (this.status === "FAILED") throw new BatchCompletionError(this.completionReason);
   }
 
   getResults(): TResult[] {
@@ -103,15 +100,15 @@ export class Batch<TResult> implements BatchResult<TResult> {
   }
 
   get successCount(): number {
-    return count(this, BatchItemStatus.SUCCEEDED) + (this.uncollected ?? 0);
+    return count(this, "SUCCEEDED") + (this.uncollected ?? 0);
   }
 
   get failureCount(): number {
-    return count(this, BatchItemStatus.FAILED);
+    return count(this, "FAILED");
   }
 
   get startedCount(): number {
-    return count(this, BatchItemStatus.STARTED);
+    return count(this, "STARTED");
   }
 
   get totalCount(): number {

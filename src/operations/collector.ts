@@ -1,6 +1,6 @@
 import { DurableError } from "../core/errors.ts";
 import { Batch, type BatchItem } from "./batch-result.ts";
-import { BatchItemStatus, type CompletionReason } from "./completion.ts";
+import type { CompletionReason } from "./completion.ts";
 
 /** An item that has ended. */
 export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
@@ -52,7 +52,7 @@ export class Collector<T> {
 
   started(index: number): void {
     this.#started.add(index);
-    if (this.#collect === "all") this.#kept[index] = { index, status: BatchItemStatus.STARTED };
+    if (this.#collect === "all") this.#kept[index] = { index, status: "STARTED" };
   }
 
   /** Throws what the user's `reduce` throws. */
@@ -82,7 +82,7 @@ export class Collector<T> {
       return new Batch(kept, reason);
     }
     for (const index of [...this.#early.keys()].sort(ascending)) this.#reduceNext(index);
-    const open = [...this.#started].map((index): BatchItem<T> => ({ index, status: BatchItemStatus.STARTED }));
+    const open = [...this.#started].map((index): BatchItem<T> => ({ index, status: "STARTED" }));
     const kept = [...this.#kept.filter((item) => item !== undefined), ...open].sort((a, b) => a.index - b.index);
     return new Batch(kept, reason, { uncollected: this.#succeeded, reduced: this.#reduced });
   }

@@ -16,7 +16,7 @@ export type CompletionDecision = { complete: false } | { complete: true; outcome
 export const continueBatch = (): CompletionDecision => ({ complete: false });
 
 /** A custom policy's answer: end the batch. */
-export const completeBatch = (outcome: CompletionOutcome = CompletionOutcome.SUCCEEDED): CompletionDecision => ({
+export const completeBatch = (outcome: CompletionOutcome = "SUCCEEDED"): CompletionDecision => ({
   complete: true,
   outcome,
 });
@@ -110,7 +110,7 @@ export class Completion {
   }
 
   started(index: number): void {
-    if (this.#config.shouldComplete !== undefined) this.#setStatus(index, BatchItemStatus.STARTED);
+    if (this.#config.shouldComplete !== undefined) this.#setStatus(index, "STARTED");
   }
 
   /** Throws what a custom policy throws. */
@@ -146,9 +146,7 @@ export class Completion {
     const { minSuccessful, shouldComplete } = this.#config;
     if (shouldComplete !== undefined) {
       if (!this.#custom.complete) return "ALL_COMPLETED";
-      return this.#custom.outcome === CompletionOutcome.FAILED
-        ? "CUSTOM_COMPLETION_FAILED"
-        : "CUSTOM_COMPLETION_SUCCEEDED";
+      return this.#custom.outcome === "FAILED" ? "CUSTOM_COMPLETION_FAILED" : "CUSTOM_COMPLETION_SUCCEEDED";
     }
     if (this.#toleranceExceeded) return "FAILURE_TOLERANCE_EXCEEDED";
     if (this.#succeeded + this.#failed === this.#total) return "ALL_COMPLETED";

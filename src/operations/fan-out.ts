@@ -6,7 +6,7 @@ import { park } from "../execution/suspension.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import type { BatchResult } from "./batch-result.ts";
 import { BranchRun } from "./branch-run.ts";
-import { type Branches, type FanOutConfig, NestingType } from "./branches.ts";
+import type { Branches, FanOutConfig } from "./branches.ts";
 import { checkCompletion, checkCount, checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
 import { runChild } from "./child.ts";
 import { completionConfigFault } from "./completion.ts";
@@ -29,7 +29,7 @@ export async function runFanOut<T>(
   const label = () => operationLabel(branches.kind, name);
   checkCompletion(label, config.completionConfig);
   checkCount(label, "concurrency", config.concurrency, 1);
-  checkOneOf(label, "nesting", config.nesting, Object.values(NestingType));
+  checkOneOf(label, "nesting", config.nesting, ["NESTED", "FLAT"]);
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
@@ -62,7 +62,7 @@ export async function runFanOut<T>(
 function sizeOf<T>(
   name: string | undefined,
   { kind, source, batch }: Branches,
-  { nesting = NestingType.NESTED, completionConfig }: FanOutConfig<T>,
+  { nesting = "NESTED", completionConfig }: FanOutConfig<T>,
 ): FanOutSize {
   const batchItems = batch === undefined ? undefined : (batch.maxItems ?? DEFAULT_BATCH_ITEMS);
   return { kind, name, total: source.total, nesting, batchItems, completionConfig };

@@ -10,7 +10,6 @@ import type { SharedLedger } from "../execution/ledger/shared-ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { type ChildPlan, recallChild } from "./child.ts";
 import type { EndedItem } from "./collector.ts";
-import { BatchItemStatus } from "./completion.ts";
 import { isRecorded } from "./operation.ts";
 import { deserializeWith } from "./payload.ts";
 
@@ -103,12 +102,12 @@ export class RecordedItems<T> {
 
 // Members in the order in which a payload has them, so that live and recorded items look the same as JSON.
 export function succeeded<T>(index: number, value: T): EndedItem<T> {
-  if (value === undefined) return { index, status: BatchItemStatus.SUCCEEDED };
-  return { result: value, index, status: BatchItemStatus.SUCCEEDED };
+  if (value === undefined) return { index, status: "SUCCEEDED" };
+  return { result: value, index, status: "SUCCEEDED" };
 }
 
 export function failed<T>(index: number, error: unknown): EndedItem<T> {
-  return { error: error as ChildContextError, index, status: BatchItemStatus.FAILED };
+  return { error: error as ChildContextError, index, status: "FAILED" };
 }
 
 function childError(recorded: ErrorObject): ChildContextError {

@@ -54,9 +54,7 @@ export function decideStep(record: WireOperation | undefined, semantics: StepSem
     case "PENDING":
       return { do: "wait", record };
     case "STARTED":
-      return semantics === StepSemantics.AtMostOncePerRetry
-        ? { do: "give up attempt" }
-        : { do: "run", announce: false };
+      return semantics === "AT_MOST_ONCE_PER_RETRY" ? { do: "give up attempt" } : { do: "run", announce: false };
     default:
       return { do: "run", announce: true };
   }
@@ -75,8 +73,8 @@ export async function runStep<T>(
   if (config !== NO_CONFIG) checkConfig(name, config);
   const operation = claim(execution, scope, { type: "STEP", subType: "Step", name, shownName });
   if (operation === undefined) return park();
-  const semantics = config.semantics ?? StepSemantics.AtLeastOncePerRetry;
-  const announcement = semantics === StepSemantics.AtMostOncePerRetry ? "awaited" : "queued";
+  const semantics = config.semantics ?? "AT_LEAST_ONCE_PER_RETRY";
+  const announcement = semantics === "AT_MOST_ONCE_PER_RETRY" ? "awaited" : "queued";
   for (let record = operation.record; ; ) {
     const decision = decideStep(record, semantics);
     const attempt = nextAttempt(record);
@@ -111,7 +109,7 @@ const NO_CONFIG = {};
 function checkConfig<T>(name: string | undefined, { retryStrategy, semantics, serdes, timeout }: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
   checkFunction(operation, "retryStrategy", retryStrategy);
-  checkOneOf(operation, "semantics", semantics, Object.values(StepSemantics));
+  checkOneOf(operation, "semantics", semantics, ["AT_MOST_ONCE_PER_RETRY", "AT_LEAST_ONCE_PER_RETRY"]);
   checkSerdes(operation, "serdes", serdes);
   if (timeout !== undefined) checkedTimeout(name, timeout);
 }
