@@ -28,7 +28,7 @@ export function mistaken(method: string, name: string | undefined, what: string)
   return refused(new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`));
 }
 
-export function refused(error: Error): DurablePromise<never> {
+export function refused(error: unknown): DurablePromise<never> {
   return new DurablePromise(() => Promise.reject(error));
 }
 

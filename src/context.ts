@@ -82,8 +82,11 @@ class ScopeContext {
     const [name, body, given] = splitName(args);
     if (typeof body !== "function") return mistaken("runInChildContext", name, "requires a function to run");
     const config = (given ?? {}) as ChildConfig<unknown>;
-    const fault = childFault(name, config);
-    if (fault !== undefined) return refused(fault);
+    try {
+      checkChild(name, config);
+    } catch (error) {
+      return refused(error);
+    }
     const running = runChild(self.#parts.execution, self.#scope, {
       name,
       subType: config.subType ?? "RunInChildContext",
@@ -146,8 +149,7 @@ class ScopeContext {
     const [name, submitter, config] = splitName(args);
     if (typeof submitter !== "function") {
       const when = isName(args[0]) ? " when name is provided" : "";
-      const mistake = new Error(`waitForCallback requires a submitter function${when}`);
-      return new DurablePromise(() => Promise.reject(mistake));
+      return refused(new Error(`waitForCallback requires a submitter function${when}`));
     }
     const attention = new Attention();
     const running = runWaitForCallback(
@@ -333,16 +335,11 @@ export function makeContext(parts: InvocationParts, scope: Scope): DurableContex
   return new ScopeContext(parts, scope) as unknown as DurableContext;
 }
 
-function childFault(name: string | undefined, config: ChildConfig<unknown>): Error | undefined {
+function checkChild(name: string | undefined, config: ChildConfig<unknown>): void {
   const label = () => operationLabel("child context", name);
-  try {
-    checkSerdes(label, "serdes", config.serdes);
-    checkFunction(label, "errorMapper", config.errorMapper);
-    checkFunction(label, "summaryGenerator", config.summaryGenerator);
-    return undefined;
-  } catch (error) {
-    return error as Error;
-  }
+  checkSerdes(label, "serdes", config.serdes);
+  checkFunction(label, "errorMapper", config.errorMapper);
+  checkFunction(label, "summaryGenerator", config.summaryGenerator);
 }
 
 /** Whether branches are given by name. */

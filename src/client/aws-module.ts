@@ -30,7 +30,7 @@ async function importAws(): Promise<AwsModule> {
   if (missing === undefined) return aws;
   throw new DurableExecutionClientError(
     `The @aws-sdk/client-lambda that this function finds is from before durable functions: it has no ${missing}. Deploy ` +
-      `version ${SINCE} or later with the function, in its bundle or its node_modules, or use a runtime that brings it.`,
+      `version ${SINCE} or later with the function, or use a runtime that brings it.`,
     { scope: "EXECUTION" },
   );
 }

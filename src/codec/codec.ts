@@ -1,4 +1,3 @@
-import { DurableError } from "../core/errors.ts";
 import { type CodecName, PACK_FROM_BYTES } from "../core/settings.ts";
 import { packJson, packTree, readPayload } from "./payload.ts";
 import { MAX_TREE_DEPTH } from "./tree-tags.ts";
@@ -35,18 +34,9 @@ export interface Codec {
   roundTrip(value: unknown, packFromBytes?: number): Written;
 }
 
-/** A codec by its name; `packFromBytes` as in the settings of the runtime. @throws DurableError `ERR_UNKNOWN_CODEC` */
+/** A codec by its name; `packFromBytes` as in the settings of the runtime. */
 export function createCodec(name: CodecName, packFromBytes = PACK_FROM_BYTES): Codec {
-  switch (name) {
-    case "json":
-      return new JsonCodec(name, Number.POSITIVE_INFINITY);
-    case "compact":
-      return new JsonCodec(name, packFromBytes);
-    case "typed":
-      return new TypedCodec(name, packFromBytes);
-    default:
-      throw new DurableError("ERR_UNKNOWN_CODEC", `The codec is "${name}"; use "json", "compact" or "typed".`);
-  }
+  return new (name === "typed" ? TypedCodec : JsonCodec)(name, packFromBytes);
 }
 
 function decode(payload: string | undefined): unknown {

@@ -26,9 +26,7 @@ export function infoOf(operation: WireOperation): OperationInfo {
 export function infosOf(operations: Iterable<WireOperation>): Record<string, OperationInfo> {
   const latest = new Map<string, WireOperation>();
   for (const operation of operations) if (operation.Id !== undefined) latest.set(operation.Id, operation);
-  const infos: Record<string, OperationInfo> = {};
-  for (const [id, operation] of latest) infos[id] = infoOf(operation);
-  return infos;
+  return Object.fromEntries([...latest].map(([id, operation]) => [id, infoOf(operation)]));
 }
 
 /** Anything thrown, as plugins see it. */

@@ -138,7 +138,7 @@ export function readOperations(where: string, given: unknown): readonly WireOper
 }
 
 function unexpected(what: string): Error {
-  return new Error(`${what} Whatever invokes this function does not speak as the service for durable executions does.`);
+  return new Error(`${what} What invokes this function is not the service for durable executions.`);
 }
 
 function shown(value: unknown): string {

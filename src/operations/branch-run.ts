@@ -393,7 +393,7 @@ export class BranchRun<T> {
 function itemTooLarge(map: string | undefined, index: number, bytes: number, maxBytes: number): DurableError {
   return new DurableError(
     "ERR_ITEM_TOO_LARGE",
-    `Item ${index} of ${operationLabel("map", map)} keeps ${bytes} characters of results while it is under way; an item that shares an operation ` +
-      `may keep ${maxBytes}. Return less from its steps, or give the item operations of its own with "batch: false".`,
+    `Item ${index} of ${operationLabel("map", map)} keeps ${bytes} characters of results while it is under way, of ` +
+      `${maxBytes} for an item of a batch. Return less from its steps, or set "batch: false" for the map.`,
   );
 }

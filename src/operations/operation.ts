@@ -130,7 +130,7 @@ function nameFor(execution: Execution, given: string | undefined): string | unde
       "names",
       `The service takes no operation named ${JSON.stringify(given).slice(0, 300)}, which is recorded ` +
         `${name === undefined ? "without a name" : `as ${JSON.stringify(name)}`}. A name has 1 to ${MAX_NAME_LENGTH} ` +
-        "characters from the space to ~; others are made so, the same way each time.",
+        "characters from the space to ~.",
     );
   }
   return name;

@@ -1,3 +1,4 @@
+import { isLongerThan } from "../core/byte-length.ts";
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { describeUnwritable } from "../core/unwritable.ts";
@@ -135,8 +136,7 @@ function labelOf({ subType, name, path }: ClaimedOperation): string {
 
 /** Whether the payload is over the service's limit for one operation. */
 export function isTooLarge(payload: string | undefined, maxBytes: number): payload is string {
-  // A UTF-16 unit is at most three bytes, so most payloads need no count.
-  return payload !== undefined && payload.length * 3 > maxBytes && Buffer.byteLength(payload) > maxBytes;
+  return payload !== undefined && isLongerThan(payload, maxBytes);
 }
 
 /** The error of an operation whose result the service would refuse. */

@@ -67,8 +67,8 @@ function describeExcess(size: FanOutSize, needed: number, left: number, quota: n
   const ways = describeWays(size, left, "would need");
   return (
     `${describe(size)} has ${items(size)}: ${least} ${counted(needed, "operation")}, and this execution has ` +
-    `${formatCount(left)} of ${formatCount(quota)} left; ${ways}. The setting quotas.operations is the quota that this ` +
-    "goes by, quotas.onExceed says what is to happen."
+    `${formatCount(left)} of ${formatCount(quota)} left; ${ways}. Settings: quotas.operations and ` +
+    "quotas.onExceed."
   );
 }
 

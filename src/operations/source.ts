@@ -96,6 +96,6 @@ export function sourceChanged(mapName: string | undefined, what: string): Unreco
   return new UnrecoverableExecutionError(
     "NonDeterministicExecutionError",
     `The items of ${operationLabel("map", mapName)} have changed since the execution began: ${what}. ` +
-      "Items must come in the same order and with the same content whenever the handler runs.",
+      "Items must be the same, in the same order, whenever the handler runs.",
   );
 }

@@ -1,5 +1,6 @@
 import { type BatchMembers, packBatch, type WrittenOutcome, writeBatch } from "../../codec/outcomes.ts";
 import { BATCH_SUBTYPE, firstVersionPartPath, PART_SUBTYPE, partName, partPath } from "../../core/batch-operation.ts";
+import { isLongerThan } from "../../core/byte-length.ts";
 import { type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
 import { isFinished } from "../../core/transitions.ts";
 import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
@@ -106,8 +107,7 @@ export class BatchLog {
   }
 
   fits(payload: string): boolean {
-    const { maxBytes } = this.#options;
-    return payload.length * 3 <= maxBytes || Buffer.byteLength(payload) <= maxBytes;
+    return !isLongerThan(payload, this.#options.maxBytes);
   }
 
   /** The own operation waits, with a payload that tells of `ends` items that have ended since the last one. */

@@ -1,4 +1,5 @@
 import { latest, type Outcome } from "../../codec/outcomes.ts";
+import { isLongerThan } from "../../core/byte-length.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
 import type { WireOperation } from "../../core/wire.ts";
 import type { Scope } from "../scope.ts";
@@ -251,9 +252,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   packIfLarge(payload: string): string {
-    return payload.length * 3 > this.maxPayloadBytes && Buffer.byteLength(payload) > this.maxPayloadBytes
-      ? this.#host.codec.pack(payload)
-      : payload;
+    return isLongerThan(payload, this.maxPayloadBytes) ? this.#host.codec.pack(payload) : payload;
   }
 
   decode(payload: string | undefined): unknown {
