@@ -18,12 +18,8 @@ const MIN_BYTES = 1024;
 const MAX_ZSTD_WINDOW_LOG = 24;
 
 type Zlib = typeof import("node:zlib");
-let loaded: Zlib | undefined;
 
-function loadZlib(): Zlib {
-  loaded ??= process.getBuiltinModule("node:zlib");
-  return loaded;
-}
+const loadZlib = (): Zlib => process.getBuiltinModule("node:zlib");
 
 /** Whether this Node has zstd (22.15 and 23.8 brought it). */
 function hasZstd(zlib: Zlib): boolean {

@@ -30,8 +30,7 @@ export interface ItemRange {
 
 /** The name of a batch: `score[200..299]`. */
 export function rangeName(mapName: string | undefined, first: number, last: number): string {
-  const range = `[${first}..${last}]`;
-  return `${(takenName(mapName) ?? "map").slice(0, MAX_NAME_LENGTH - range.length)}${range}`;
+  return named(mapName, `[${first}..${last}]`);
 }
 
 /** Reads the range of a batch back from its recorded name. */
@@ -42,8 +41,11 @@ export function recordedRange(name: string | undefined): ItemRange | undefined {
 
 /** The name of an operation that holds what the batch has no room for, counted from 1: `score[200..299] part 2`. */
 export function partName(batchName: string | undefined, part: number): string {
-  const ending = ` part ${part}`;
-  return `${(takenName(batchName) ?? "map").slice(0, MAX_NAME_LENGTH - ending.length)}${ending}`;
+  return named(batchName, ` part ${part}`);
+}
+
+function named(name: string | undefined, ending: string): string {
+  return (takenName(name) ?? "map").slice(0, MAX_NAME_LENGTH - ending.length) + ending;
 }
 
 /** Finds the parts of a batch among an execution's operations, in order, by their names. */

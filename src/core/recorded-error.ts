@@ -1,5 +1,6 @@
 import { toErrorObject } from "./errors.ts";
 import { MAX_ERROR_BYTES } from "./limits.ts";
+import { formatCount } from "./quantity.ts";
 import type { ErrorObject } from "./wire.ts";
 
 /** A character of a text takes so many bytes in JSON at most: an escape. */
@@ -26,7 +27,7 @@ function cut({ ErrorType, ErrorMessage = "", ErrorData }: ErrorObject, maxBytes:
   const type = ErrorType?.slice(0, MAX_TYPE_CHARS);
   // Data that is cut means nothing; where it leaves the message some room it is kept whole.
   const kept = ErrorData !== undefined && jsonBytes(ErrorData) < maxBytes / 2 ? { ErrorData } : {};
-  const note = ` … (${ErrorMessage.length.toLocaleString("en")} characters, cut)`;
+  const note = ` … (${formatCount(ErrorMessage.length)} characters, cut)`;
   const room = maxBytes - jsonBytes({ ErrorMessage: note, ErrorType: type, ...kept }) - 1;
   const message = `${startOf(ErrorMessage, Math.max(0, room))}${note}`;
   return { ErrorMessage: message, ErrorType: type, ...kept };

@@ -7,16 +7,11 @@ import {
 } from "../core/errors.ts";
 import type { Termination } from "./termination.ts";
 
-const KMS_ERRORS = new Set([
-  "KMSAccessDeniedException",
-  "KMSDisabledException",
-  "KMSInvalidStateException",
-  "KMSNotFoundException",
-]);
+const KEY_ERROR = /^KMS(AccessDenied|Disabled|InvalidState|NotFound)Exception$/;
 
 /** Whether the error says that the customer's key cannot be used: no retry will help. */
 export function isKeyError(error: unknown): boolean {
-  return isError(error) && KMS_ERRORS.has(error.name);
+  return isError(error) && KEY_ERROR.test(error.name);
 }
 
 /** What a failed checkpoint ends. The first rule that applies decides. */
@@ -41,8 +36,7 @@ function endsExecution(error: unknown): boolean {
 }
 
 function httpStatus(error: unknown): number | undefined {
-  if (typeof error !== "object" || error === null || !("$metadata" in error)) return undefined;
-  const metadata = error.$metadata;
-  if (typeof metadata !== "object" || metadata === null || !("httpStatusCode" in metadata)) return undefined;
-  return typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
+  const { $metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: unknown } | null };
+  const status = $metadata?.httpStatusCode;
+  return typeof status === "number" ? status : undefined;
 }

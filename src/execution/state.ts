@@ -99,7 +99,7 @@ export class RecordedState {
   /** Hands out the record and forgets it. */ // R1
   take(id: OperationId): WireOperation | undefined {
     const record = this.#records.get(id);
-    if (record !== undefined) this.#records.delete(id);
+    this.#records.delete(id);
     return record;
   }
 
