@@ -45,6 +45,12 @@ export class Scope {
   place: Permit | undefined;
   /** Called when the first signal of the invocation is asked for. */
   onSignal: (() => void) | undefined;
+  /** In this subtree: operations whose code runs. To be changed by `count`, as those below. */
+  executing = 0;
+  /** Awaited operations that wait for a timer or for somebody outside. */
+  waiting = 0;
+  /** Branches that want their places back before their code goes on. */
+  wanting = 0;
   #controller: AbortController | undefined;
   /** Contexts and steps inside this one, under way, whose signal somebody has. */
   #followers: Set<Follower> | undefined;
@@ -52,9 +58,6 @@ export class Scope {
   #settled = false;
   #abortReason: Error | undefined;
   #created = 0;
-  #executing = 0;
-  #waiting = 0;
-  #wanting = 0;
   #finished = false;
 
   constructor(options: ScopeOptions) {
@@ -85,39 +88,10 @@ export class Scope {
     return childPath(this.path, this.#created + 1);
   }
 
-  /** Operations whose code runs, in this subtree. */
-  get executing(): number {
-    return this.#executing;
-  }
-
-  /** Awaited operations that wait for a timer or for somebody outside, in this subtree. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   // T1, T2
-  countExecuting(change: number): void {
+  count(what: "executing" | "waiting" | "wanting", change: number): void {
     for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
-      scope.#executing += change;
-    }
-  }
-
-  // T1, T2
-  countWaiting(change: number): void {
-    for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
-      scope.#waiting += change;
-    }
-  }
-
-  /** Branches that want their places back before their code goes on, in this subtree. */
-  get wanting(): number {
-    return this.#wanting;
-  }
-
-  // T1, T2
-  countWanting(change: number): void {
-    for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
-      scope.#wanting += change;
+      scope[what] += change;
     }
   }
 
@@ -176,9 +150,7 @@ export class Scope {
     this.parent?.unfollow(this);
     if (this.#followers !== undefined)
       this.#abortFollowers(new DOMException("The context around it is over.", "AbortError"));
-    this.parent?.countExecuting(-this.#executing);
-    this.parent?.countWaiting(-this.#waiting);
-    this.parent?.countWanting(-this.#wanting);
+    for (const what of ["executing", "waiting", "wanting"] as const) this.parent?.count(what, -this[what]);
     this.#finished = true;
   }
 
