@@ -13,7 +13,7 @@ import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
 import type { Batch } from "./operations/batch-result.ts";
 import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
-import { checkFunction, checkSerdes, operationLabel } from "./operations/checks.ts";
+import { checkFunction, checkSerdes, operationLabel, required } from "./operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
 import { checkCollect } from "./operations/collector.ts";
 import { runCombinator, settledFormat } from "./operations/combinators.ts";
@@ -188,8 +188,8 @@ class ScopeContext {
   map(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("map")) return parked();
-    const [name, items, body, config = {}] = splitName(args);
-    const running = self.#runMap(name, items, body, config as MapConfig<unknown, unknown>);
+    const [name, items, body, config] = splitName(args);
+    const running = self.#runMap(name, items, body, (config ?? {}) as MapConfig<unknown, unknown>);
     return underWay(running);
   }
 
@@ -200,10 +200,16 @@ class ScopeContext {
     config: MapConfig<unknown, unknown>,
   ): Promise<unknown> {
     const isArray = Array.isArray(items);
-    if (!isArray && !isStream(items)) throw new Error("Map operation requires an array of items");
-    if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
+    const label = () => operationLabel("map", name);
+    if (!isArray && !isStream(items)) {
+      const allowed = "an array, or an iterable or async iterable object";
+      throw required("Map operation requires an array of items", label, "list", items, allowed);
+    }
+    if (typeof body !== "function") {
+      throw required("Map operation requires a function to process items", label, "function", body, "a function");
+    }
     const { itemNamer, collect } = config;
-    checkFunction(() => operationLabel("map", name), "itemNamer", itemNamer);
+    checkFunction(label, "itemNamer", itemNamer);
     // All names of an array are made before anything is written, so that a namer that throws loses nothing.
     const names = itemNamer && isArray ? items.map((item, index) => itemNamer(item, index)) : undefined;
     const branches = {
@@ -214,7 +220,7 @@ class ScopeContext {
         ((index: number, value: unknown) => (names === undefined ? itemNamer(value, index) : names[index])),
       run: (index: number, value: unknown, inner: Scope) =>
         (body as MapFunc<unknown, unknown>)(this.#child(inner), value, index, items as unknown[]),
-      batch: this.#batchOf(name, isArray, config),
+      batch: this.#batchOf(label, isArray, config),
       collect,
     } as const;
     return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
@@ -222,14 +228,15 @@ class ScopeContext {
 
   /** How many items share an operation; undefined where each has its own. */
   #batchOf(
-    name: string | undefined,
+    label: () => string,
     isArray: boolean,
     { batch: given, collect }: MapConfig<unknown, unknown>,
   ): BatchSize | undefined {
-    const ofMap = `of ${operationLabel("map", name)}`;
-    checkCollect(`\`collect\` ${ofMap}`, collect);
-    if (given !== undefined) return readBatchSize(`\`batch\` ${ofMap}`, given);
-    const { batch } = this.#parts.execution.settings;
+    checkCollect(label, collect);
+    const { batch, quotas } = this.#parts.execution.settings;
+    if (given !== undefined) {
+      return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
+    }
     // Who reads items one after the other, or keeps less than all, has many.
     return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
   }
@@ -237,10 +244,11 @@ class ScopeContext {
   parallel(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("parallel")) return parked();
-    const [name, branches, config = {}] = splitName(args);
+    const [name, branches, given] = splitName(args);
+    const config = (given ?? {}) as ParallelConfig<unknown>;
     const running = isRecord(branches)
-      ? self.#runNamed(name, branches, config as ParallelConfig<unknown>)
-      : self.#runParallel(name, branches, config as ParallelConfig<unknown>);
+      ? self.#runNamed(name, branches, config)
+      : self.#runParallel(name, branches, config);
     return underWay(running);
   }
 
@@ -268,10 +276,17 @@ class ScopeContext {
   }
 
   async #runParallel(name: string | undefined, given: unknown, config: ParallelConfig<unknown>): Promise<unknown> {
-    if (!Array.isArray(given)) throw new Error("Parallel operation requires an array of branch functions");
-    const functions = given.map((branch) => {
+    const label = () => operationLabel("parallel", name);
+    if (!Array.isArray(given)) {
+      const allowed = "an array of functions, or an object of them";
+      throw required("Parallel operation requires an array of branch functions", label, "list", given, allowed);
+    }
+    const functions = given.map((branch, index) => {
       const func: unknown = typeof branch === "function" ? branch : branch?.func;
-      if (typeof func !== "function") throw new Error("All branches must be functions or NamedParallelBranch objects");
+      if (typeof func !== "function") {
+        const what = "All branches must be functions or NamedParallelBranch objects";
+        throw required(what, label, `branch ${index}`, branch, "a function or { name, func }");
+      }
       return func as ParallelFunc<unknown>;
     });
     const branches = {

@@ -1,4 +1,6 @@
 import { DurableError } from "./errors.ts";
+import { MAX_EXECUTION_PAYLOAD_BYTES } from "./limits.ts";
+import { describeValue } from "./setting.ts";
 
 /** How much of a map shares one operation. */
 export interface BatchSize {
@@ -17,36 +19,36 @@ const MIN_BATCH_BYTES = 1_024;
 
 /**
  * Reads a `batch` option: a number of items, both limits, or false for an operation (at least) for each item.
- * @param where names the map, or the setting, in the error
+ * @param where names the option, or a member of it (`.maxItems`), in the error
+ * @param payloadBytes what one operation may hold
  * @throws DurableError `ERR_BATCH_INVALID`
  */
-export function readBatchSize(where: string, given: unknown): BatchSize | undefined {
+export function readBatchSize(
+  where: (member: string) => string,
+  given: unknown,
+  payloadBytes = MAX_EXECUTION_PAYLOAD_BYTES,
+): BatchSize | undefined {
   if (given === undefined || given === false) return undefined;
-  const size = typeof given === "number" ? { maxItems: given } : given;
-  if (typeof size !== "object" || size === null) throw invalid(where, given);
-  const { maxItems, maxBytes, ...rest } = size as BatchSize;
+  const check = (member: string, value: unknown, min: number, max: number, allowed: string): void => {
+    if (value === undefined || (Number.isInteger(value) && (value as number) >= min && (value as number) <= max))
+      return;
+    throw invalid(`${where(member)} is ${describeValue(value)}; it must be a whole number of ${allowed}.`);
+  };
+  const items = `items from 1 to ${MAX_BATCH_ITEMS}`;
+  if (Object.prototype.toString.call(given) !== "[object Object]") {
+    const allowed = `${items}, such as 100, { maxItems, maxBytes }, or false for no batches`;
+    check("", given, 1, MAX_BATCH_ITEMS, allowed);
+    return { maxItems: given as number };
+  }
+  const { maxItems, maxBytes, ...rest } = given as BatchSize;
   const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) {
-    throw new DurableError("ERR_BATCH_INVALID", `${where} has no member "${unknown}"; it has maxItems and maxBytes.`);
-  }
-  if (maxItems !== undefined && !isWhole(maxItems, 1, MAX_BATCH_ITEMS)) throw invalid(`${where}.maxItems`, maxItems);
-  if (maxBytes !== undefined && !isWhole(maxBytes, MIN_BATCH_BYTES, Number.MAX_SAFE_INTEGER)) {
-    throw new DurableError(
-      "ERR_BATCH_INVALID",
-      `${where}.maxBytes is ${String(maxBytes)}; it must be a whole number of bytes from ${MIN_BATCH_BYTES} on.`,
-    );
-  }
+  if (unknown !== undefined) throw invalid(`${where("")} has no member "${unknown}"; it has maxItems and maxBytes.`);
+  check(".maxItems", maxItems, 1, MAX_BATCH_ITEMS, items);
+  const bytes = `bytes from ${MIN_BATCH_BYTES} to ${payloadBytes}, which is quotas.payloadBytes`;
+  check(".maxBytes", maxBytes, MIN_BATCH_BYTES, payloadBytes, bytes);
   return { maxItems, maxBytes };
 }
 
-function isWhole(value: unknown, min: number, max: number): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
-}
-
-function invalid(where: string, value: unknown): DurableError {
-  return new DurableError(
-    "ERR_BATCH_INVALID",
-    `${where} is ${typeof value === "string" ? JSON.stringify(value) : String(value)}; it must be a whole number of ` +
-      `items from 1 to ${MAX_BATCH_ITEMS}, such as 100, { maxItems, maxBytes }, or false for no batches.`,
-  );
+function invalid(message: string): DurableError {
+  return new DurableError("ERR_BATCH_INVALID", message);
 }

@@ -37,6 +37,7 @@ export abstract class DurableOperationError extends Error {
     super(message ?? new.target.fallback);
     this.name = new.target.name;
     if (cause !== undefined) this.cause = cause;
+    if (isDurableError(cause)) markMistake(this, cause.code);
     this.errorData = errorData;
   }
 
@@ -59,10 +60,24 @@ export abstract class DurableOperationError extends Error {
   }
 }
 
+/** Mistakes that are recorded by a name, and not by their code. */
+const CODES: Readonly<Record<string, string>> = {
+  PayloadTooLargeError: "ERR_PAYLOAD_TOO_LARGE",
+  PayloadUnwritableError: "ERR_PAYLOAD_UNWRITABLE",
+};
+
+/** Makes an error one that `isDurableError` recognises: what came of a mistake has its code, live and on replay. */
+function markMistake(error: Error, code: string): void {
+  Object.assign(error, { code, isDurableError: true });
+}
+
 /** What was thrown, as far as it was recorded. */
 export function recordedCause(errorObject: ErrorObject): Error {
   const cause = new Error(errorObject.ErrorMessage);
-  cause.name = errorObject.ErrorType || "Error";
+  const type = errorObject.ErrorType || "Error";
+  cause.name = type;
+  const code = type.startsWith("ERR_") ? type : CODES[type];
+  if (code !== undefined) markMistake(cause, code);
   if (errorObject.StackTrace !== undefined) cause.stack = errorObject.StackTrace.join("\n");
   return cause;
 }
@@ -168,7 +183,10 @@ const rebuildable: readonly Rebuildable[] = [
 /** Anything thrown, as it goes on the wire. */
 export function toErrorObject(thrown: unknown): ErrorObject {
   if (thrown instanceof DurableOperationError) return thrown.toErrorObject();
-  if (isErrorLike(thrown)) return { ErrorMessage: String(thrown.message), ErrorType: String(thrown.name) };
+  if (isErrorLike(thrown)) {
+    const type = isDurableError(thrown) && thrown.name === "DurableError" ? thrown.code : thrown.name;
+    return { ErrorMessage: String(thrown.message), ErrorType: String(type) };
+  }
   return { ErrorMessage: thrownText(thrown) };
 }
 

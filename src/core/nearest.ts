@@ -1,5 +1,15 @@
+const warned = new Set<string>();
+
+/** Warns of a name that nothing reads, of each once in a process, and names the nearest that is read. */
+export function warnOfUnknown(what: string, name: string, known: readonly string[], code: string): void {
+  const text = `Nothing reads the ${what} ${name}.`;
+  if (known.includes(name) || warned.has(text)) return;
+  warned.add(text);
+  process.emitWarning(`${text} The nearest name that is read is ${nearest(name, known)}.`, { code });
+}
+
 /** The one of `words` that takes the fewest letters to be changed, put in or left out to be `word`; the first of several. */
-export function nearest(word: string, words: readonly string[]): string | undefined {
+function nearest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of words) {

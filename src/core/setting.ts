@@ -22,8 +22,17 @@ export interface ValueRule<T> extends SettingNames {
 
 /** The error of a value that is not allowed. `where` names the setting or the variable. */
 export function invalidSetting(where: string, value: unknown, allowed: string): DurableError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new DurableError("ERR_SETTING_INVALID", `${where} is ${shown}; allowed: ${allowed}.`);
+  return new DurableError("ERR_SETTING_INVALID", `${where} is ${describeValue(value)}; allowed: ${allowed}.`);
+}
+
+/** A value that somebody gave, for a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
+export function describeValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value).slice(0, 100);
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return "an array";
+  const type = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  return type === "Object" ? `an object with ${Object.keys(value).join(", ") || "nothing in it"}` : `a ${type}`;
 }
 
 /** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` unless the value has only these members, or is absent */

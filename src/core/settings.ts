@@ -135,7 +135,7 @@ function oneOf<T>(fallback: T, values: readonly T[]): Reader<T> {
 
 const readBatch: Reader<BatchSize | undefined> = (names, given, environment) => {
   const { where, raw, isText } = said(names, given, environment);
-  return readBatchSize(where, isText ? raw !== "false" && parseNumber(raw as string) : raw);
+  return readBatchSize((member) => where + member, isText ? raw !== "false" && parseNumber(raw as string) : raw);
 };
 
 const READERS = {
@@ -207,5 +207,7 @@ function readGroup(group: Readers, given: unknown, around: string, environment: 
  * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, naming the setting and what it allows.
  */
 export function resolveSettings(options?: RuntimeOptions, environment: NodeJS.ProcessEnv = process.env): Settings {
-  return readGroup(READERS, options, "", environment) as Settings;
+  const settings = readGroup(READERS, options, "", environment) as Settings;
+  readBatchSize((member) => `runtime.batch${member}`, settings.batch, settings.quotas.payloadBytes);
+  return settings;
 }

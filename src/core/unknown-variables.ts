@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { warnOfUnknown } from "./nearest.ts";
 import { settingVariables } from "./settings.ts";
 
 const PREFIX = "DURABLE_FANOUT_";
@@ -14,18 +14,11 @@ export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_TIMEOUT_MS",
 ];
 
-const warned = new Set<string>();
-
 /** Warns of variables with our prefix that nothing reads, of each once in a process, and names the nearest that is read. */
 export function warnOfUnknownVariables(environment: NodeJS.ProcessEnv = process.env): void {
   for (const name of Object.keys(environment)) {
-    if (!name.startsWith(PREFIX) || warned.has(name)) continue;
+    if (!name.startsWith(PREFIX)) continue;
     const known = [...settingVariables().values(), ...WORKER_VARIABLES];
-    if (known.includes(name)) continue;
-    warned.add(name);
-    process.emitWarning(
-      `Nothing reads the environment variable ${name}. The nearest name that is read is ${nearest(name, known)}.`,
-      { code: "DURABLE_FANOUT_UNKNOWN_VARIABLE" },
-    );
+    warnOfUnknown("environment variable", name, known, "DURABLE_FANOUT_UNKNOWN_VARIABLE");
   }
 }

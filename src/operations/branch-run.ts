@@ -8,7 +8,6 @@ import { park } from "../execution/suspension.ts";
 import type { BatchSummary } from "./batch-format.ts";
 import type { Batch } from "./batch-result.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
-import { operationLabel } from "./checks.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
@@ -23,6 +22,7 @@ export interface BranchRunOptions<T> {
   readonly config: FanOutConfig<T>;
   /** Adds up what the items' own payloads take. */
   readonly sizes: { itemBytes: number };
+  readonly label: () => string;
 }
 
 /**
@@ -64,15 +64,15 @@ export class BranchRun<T> {
     this.#execution = execution;
     this.#scope = scope;
     this.#options = options;
-    const { branches, config, size, sizes } = options;
+    const { branches, config, size, sizes, label } = options;
     const { source, nameOf, batch } = branches;
     this.#groups = new ItemGroups(execution, scope, {
       ...{ name: size.name, source, batch },
       nameOf: nameOf && ((index, value) => nameOf(index, value) ?? ""),
-      onOverfull: (index, bytes, maxBytes) => this.#fail(itemTooLarge(size.name, index, bytes, maxBytes)),
+      onOverfull: (index, bytes, maxBytes) => this.#fail(itemTooLarge(label(), index, bytes, maxBytes)),
     });
-    this.#collector = new Collector(branches.collect);
-    this.#completion = new Completion(source.total, config.completionConfig, (index) => this.#nameOf(index, undefined));
+    this.#collector = new Collector(label, branches.collect);
+    this.#completion = new Completion(label, source.total, config.completionConfig, (at) => this.#nameOf(at));
     const maxConcurrency = Number(config.maxConcurrency);
     const bound = config.maxConcurrency != null && maxConcurrency > 0 ? Math.ceil(maxConcurrency) : undefined;
     // F2
@@ -373,7 +373,7 @@ export class BranchRun<T> {
     this.#groups.notice(ledger, "onOperationEnd", { status: "SUCCEEDED" });
   }
 
-  #nameOf(index: number, value: unknown): string {
+  #nameOf(index: number, value?: unknown): string {
     const { kind, nameOf } = this.#options.branches;
     return nameOf?.(index, value) || `${kind === "map" ? "map-item" : "parallel-branch"}-${index}`;
   }
@@ -390,10 +390,10 @@ export class BranchRun<T> {
   }
 }
 
-function itemTooLarge(map: string | undefined, index: number, bytes: number, maxBytes: number): DurableError {
+function itemTooLarge(map: string, index: number, bytes: number, maxBytes: number): DurableError {
   return new DurableError(
     "ERR_ITEM_TOO_LARGE",
-    `Item ${index} of ${operationLabel("map", map)} keeps ${bytes} characters of results while it is under way, of ` +
+    `Item ${index} of ${map} keeps ${bytes} characters of results while it is under way, of ` +
       `${maxBytes} for an item of a batch. Return less from its steps, or set "batch: false" for the map.`,
   );
 }

@@ -19,7 +19,7 @@ export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 export interface FanOutConfig<TResult> {
   /**
    * Branches that are open at once: from the call of a branch's function until that settles, whatever it waits for. Size
-   * pools and locks by it. Default: no bound but `concurrency`.
+   * pools and locks by it. A fraction is rounded up. Default: no bound but `concurrency`.
    */
   maxConcurrency?: number;
   /**

@@ -1,6 +1,7 @@
 import { DurableError } from "../core/errors.ts";
+import { warnOfUnknown } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
-import type { CompletionConfig } from "./completion.ts";
+import { describeValue } from "../core/setting.ts";
 
 /**
  * What is wrong with the settings of an operation is said before the operation is recorded. Values that the official
@@ -41,22 +42,27 @@ export function checkSerdes(
   }
 }
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` for counts that are no counts, and shares outside of 0 to 100 */
-export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
-  if (config === undefined || config === null) return;
-  const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage: share, shouldComplete } = config;
-  checkCount(operation, "completionConfig.minSuccessful", minSuccessful);
-  checkCount(operation, "completionConfig.toleratedFailureCount", toleratedFailureCount);
-  checkFunction(operation, "completionConfig.shouldComplete", shouldComplete);
-  if (share === undefined || share === null || (share >= 0 && share <= 100)) return;
-  throw invalid(operation, "completionConfig.toleratedFailurePercentage", share, "a number from 0 to 100");
-}
-
 /** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a whole number from `min` on, Infinity, or absent */
 export function checkCount(operation: () => string, field: string, value: number | undefined, min = 0): void {
   if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
   if (Number.isInteger(value) && value >= min) return;
   throw invalid(operation, field, value, `a whole number from ${min} on`);
+}
+
+/**
+ * Any number above 0 (rounded up), its text, or NaN for no bound, as the official SDK takes them.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for what would let nothing begin there
+ */
+export function checkMaxConcurrency(operation: () => string, value: unknown): void {
+  if (value === undefined || value === null || typeof value === "number" || Number(value) > 0) return;
+  throw invalid(operation, "maxConcurrency", value, "a number above 0");
+}
+
+/** Warns once in a process of options that nothing reads: the official SDK takes no notice of them. */
+export function warnOfOptions(what: string, config: object, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(config)) {
+    if (value !== undefined) warnOfUnknown(`${what} option`, name, known, "DURABLE_FANOUT_UNKNOWN_OPTION");
+  }
 }
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text with something in it */
@@ -65,12 +71,22 @@ export function checkText(operation: () => string, field: string, value: unknown
   throw invalid(operation, field, value, "a text that is not empty");
 }
 
-function invalid(operation: () => string, field: string, value: unknown, allowed: string): DurableError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : describe(value);
-  return new DurableError("ERR_ARGUMENT_INVALID", `The ${field} of ${operation()} is ${shown}; it must be ${allowed}.`);
+export function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
-function describe(value: unknown): string {
-  if (typeof value !== "object" || value === null) return String(value);
-  return Array.isArray(value) ? "an array" : `an object with ${Object.keys(value).join(", ") || "nothing in it"}`;
+/** The error of a value that is not allowed, after what the official SDK says of it. */
+export function required(what: string, operation: () => string, field: string, value: unknown, allowed: string): Error {
+  return new Error(`${what}: ${invalid(operation, field, value, allowed).message}`);
+}
+
+/** The error of a value that is not allowed. */
+export function invalid(
+  operation: () => string,
+  field: string,
+  value: unknown,
+  allowed: string,
+  code = "ERR_ARGUMENT_INVALID",
+): DurableError {
+  return new DurableError(code, `The ${field} of ${operation()} is ${describeValue(value)}; it must be ${allowed}.`);
 }

@@ -1,6 +1,9 @@
 import { DurableError } from "../core/errors.ts";
 import { Batch, type BatchItem } from "./batch-result.ts";
+import { invalid, isThenable } from "./checks.ts";
 import type { CompletionReason } from "./completion.ts";
+
+const INVALID = "ERR_COLLECT_INVALID";
 
 /** An item that has ended. */
 export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
@@ -20,21 +23,20 @@ export interface ReduceCollect<TResult, TReduced> {
  */
 export type Collect<TResult = unknown, TReduced = unknown> = "all" | "failures" | ReduceCollect<TResult, TReduced>;
 
-/** Throws `ERR_COLLECT_INVALID` unless `collect` is one of the three forms. */
-export function checkCollect(where: string, collect: unknown): void {
+/** @throws DurableError `ERR_COLLECT_INVALID` unless `collect` is one of the three forms */
+export function checkCollect(operation: () => string, collect: unknown): void {
   if (collect === undefined || collect === "all" || collect === "failures") return;
   if (typeof collect === "object" && collect !== null) {
     const { reduce } = collect as Partial<ReduceCollect<unknown, unknown>>;
     if (typeof reduce === "function" && "initial" in collect) return;
   }
-  throw new DurableError(
-    "ERR_COLLECT_INVALID",
-    `${where} must be "all", "failures" or { reduce, initial } with a function and a first value.`,
-  );
+  const allowed = '"all", "failures" or { reduce, initial } with a function and a first value';
+  throw invalid(operation, "collect", collect, allowed, INVALID);
 }
 
 /** Gathers what a map's result holds, and drops the rest at once. */
 export class Collector<T> {
+  readonly #operation: () => string;
   readonly #collect: Collect;
   readonly #kept: (BatchItem<T> | undefined)[] = [];
   /** With `all` every item has its place; otherwise these are the ones that have started and not ended. */
@@ -45,7 +47,8 @@ export class Collector<T> {
   #reduced: unknown;
   #succeeded = 0;
 
-  constructor(collect: Collect = "all") {
+  constructor(operation: () => string, collect: Collect = "all") {
+    this.#operation = operation;
     this.#collect = collect;
     if (typeof collect === "object") this.#reduced = collect.initial;
   }
@@ -71,7 +74,12 @@ export class Collector<T> {
     const result = this.#early.get(index);
     this.#early.delete(index);
     if (result !== undefined && typeof this.#collect === "object") {
-      this.#reduced = this.#collect.reduce(this.#reduced, result.value, index);
+      const reduced = this.#collect.reduce(this.#reduced, result.value, index);
+      if (isThenable(reduced)) {
+        const message = `The reduce of ${this.#operation()} gave a promise for item ${index}, and nothing waits for it. `;
+        throw new DurableError(INVALID, `${message}It must be synchronous: await in the function of the items.`);
+      }
+      this.#reduced = reduced;
     }
   }
 

@@ -1,4 +1,5 @@
 import type { CompletionReason } from "../core/errors.ts";
+import { checkCount, checkFunction, invalid, isThenable, warnOfOptions } from "./checks.ts";
 
 export type { CompletionReason };
 
@@ -58,6 +59,23 @@ export interface CustomCompletionConfig {
 /** When a batch ends early. Without any member the first failure ends it. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
+const COMPLETION = ["minSuccessful", "toleratedFailureCount", "toleratedFailurePercentage", "shouldComplete"];
+
+/** @throws DurableError `ERR_ARGUMENT_INVALID` for counts that are no counts, and shares outside of 0 to 100 */
+export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
+  if (config === undefined || config === null) return;
+  if (typeof config !== "object" || Array.isArray(config)) {
+    throw invalid(operation, "completionConfig", config, `an object with ${COMPLETION.join(", ")}`);
+  }
+  warnOfOptions("completionConfig", config, COMPLETION);
+  const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage: share, shouldComplete } = config;
+  checkCount(operation, "completionConfig.minSuccessful", minSuccessful);
+  checkCount(operation, "completionConfig.toleratedFailureCount", toleratedFailureCount);
+  checkFunction(operation, "completionConfig.shouldComplete", shouldComplete);
+  if (share === undefined || share === null || (share >= 0 && share <= 100)) return;
+  throw invalid(operation, "completionConfig.toleratedFailurePercentage", share, "a number from 0 to 100");
+}
+
 /** What is wrong with the config: the two families of settings cannot be combined. */
 export function completionConfigFault(config: CompletionConfig | undefined): Error | undefined {
   if (config?.shouldComplete === undefined) return undefined;
@@ -76,6 +94,7 @@ export function completionConfigFault(config: CompletionConfig | undefined): Err
 export class Completion {
   #total: number;
   #isTotalKnown = true;
+  readonly #operation: () => string;
   readonly #config: CompletionConfig;
   readonly #names: ((index: number) => string) | undefined;
   #items: CompletionItemStatus[] | undefined;
@@ -87,7 +106,13 @@ export class Completion {
    * `total` is undefined while nobody knows it: then `grow` says how many items there are so far. `names` is asked only
    * for a custom policy, which sees all items.
    */
-  constructor(total: number | undefined, config: CompletionConfig | undefined, names?: (index: number) => string) {
+  constructor(
+    operation: () => string,
+    total: number | undefined,
+    config: CompletionConfig | undefined,
+    names?: (index: number) => string,
+  ) {
+    this.#operation = operation;
     this.#total = total ?? 0;
     this.#isTotalKnown = total !== undefined;
     this.#config = config ?? {};
@@ -169,13 +194,17 @@ export class Completion {
   #ask(): void {
     const { shouldComplete } = this.#config;
     if (shouldComplete === undefined) return;
-    this.#custom = shouldComplete({
+    const decision: unknown = shouldComplete({
       successCount: this.#succeeded,
       failureCount: this.#failed,
       completedCount: this.#succeeded + this.#failed,
       totalCount: this.#total,
       items: this.#allItems(),
     });
+    if (typeof decision !== "object" || decision === null || isThenable(decision)) {
+      throw invalid(this.#operation, "answer of completionConfig.shouldComplete", decision, "{ complete, outcome }");
+    }
+    this.#custom = decision as CompletionDecision;
   }
 
   #setStatus(index: number, status: BatchItemStatus): void {

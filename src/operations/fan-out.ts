@@ -7,10 +7,29 @@ import { batchFormat, readSummary } from "./batch-format.ts";
 import type { BatchResult } from "./batch-result.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
-import { checkCompletion, checkCount, checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
+import {
+  checkCount,
+  checkFunction,
+  checkMaxConcurrency,
+  checkOneOf,
+  checkSerdes,
+  operationLabel,
+  warnOfOptions,
+} from "./checks.ts";
 import { runChild } from "./child.ts";
-import { completionConfigFault } from "./completion.ts";
+import { checkCompletion, completionConfigFault } from "./completion.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
+
+const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
+  "maxConcurrency",
+  "concurrency",
+  "serdes",
+  "itemSerdes",
+  "completionConfig",
+  "summaryGenerator",
+  "nesting",
+];
+const MAP_OPTIONS = ["itemNamer", "batch", "collect"];
 
 /** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
 export async function runFanOut<T>(
@@ -21,18 +40,19 @@ export async function runFanOut<T>(
   config: FanOutConfig<T> = {},
 ): Promise<BatchResult<T>> {
   const size = sizeOf(name, branches, config);
-  const fault = findFault(config) ?? checkQuota(execution, scope, size);
-  if (fault !== undefined) {
-    execution.terminate({ end: "fail", error: fault });
-    return park();
-  }
+  const fault = findFault(config);
+  if (fault !== undefined) return fail(execution, fault);
   const label = () => operationLabel(branches.kind, name);
   checkCompletion(label, config.completionConfig);
+  checkMaxConcurrency(label, config.maxConcurrency);
   checkCount(label, "concurrency", config.concurrency, 1);
   checkOneOf(label, "nesting", config.nesting, ["NESTED", "FLAT"]);
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
+  warnOfOptions(branches.kind, config, branches.kind === "map" ? [...OPTIONS, ...MAP_OPTIONS] : OPTIONS);
+  const excess = checkQuota(execution, scope, size);
+  if (excess !== undefined) return fail(execution, excess);
   const sizes = { itemBytes: 0 };
   let run: BranchRun<T> | undefined;
   const format = batchFormat<T>({
@@ -51,7 +71,7 @@ export async function runFanOut<T>(
     hasOwnCode: false,
     format,
     body: (inner, recorded) => {
-      run = new BranchRun<T>(execution, inner, { size, branches, config, sizes });
+      run = new BranchRun<T>(execution, inner, { size, branches, config, sizes, label });
       if (recorded === undefined) return run.run();
       return run.rebuild(readSummary(execution, recorded.ContextDetails?.Result));
     },
@@ -68,9 +88,14 @@ function sizeOf<T>(
   return { kind, name, total: source.total, nesting, batchItems, completionConfig };
 }
 
+function fail(execution: Execution, error: Error): Promise<never> {
+  execution.terminate({ end: "fail", error });
+  return park();
+}
+
 function findFault<T>(config: FanOutConfig<T>): Error | undefined {
   const { maxConcurrency } = config;
-  if (typeof maxConcurrency === "number" && maxConcurrency <= 0) {
+  if (maxConcurrency != null && maxConcurrency <= 0) {
     return new Error(
       `Invalid maxConcurrency: ${maxConcurrency}. Must be a positive number or undefined for unlimited concurrency.`,
     );

@@ -141,11 +141,12 @@ export function isTooLarge(payload: string | undefined, maxBytes: number): paylo
 
 /** The error of an operation whose result the service would refuse. */
 export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
-  const limit = operation.ledger.maxPayloadBytes;
+  // In a batch what it shares an operation with takes room too.
+  const limit = operation.ledger.outside.maxPayloadBytes;
   const error = new DurableError(
     "ERR_PAYLOAD_TOO_LARGE",
-    `The ${what} of ${labelOf(operation)} is ${Buffer.byteLength(payload)} bytes; the service takes ${limit}. ` +
-      "Store the data elsewhere and return a reference to it, or return less.",
+    `The ${what} of ${labelOf(operation)} is ${Buffer.byteLength(payload)} bytes; the service takes ${limit}` +
+      `${what === "input" ? "" : ", less in a batch"}. Store the data elsewhere and return a reference to it, or return less.`,
   );
   error.name = "PayloadTooLargeError";
   return error;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type DurableContext, isDurableError, withDurableExecution } from "../../src/index.ts";
-import { runOurs } from "../support/service.ts";
+import { type Handler, runOfficial, runOurs } from "../support/service.ts";
 
 const work = async () => 1;
 const nothing = {} as never;
@@ -117,6 +117,46 @@ const mistakes: Mistake[] = [
     (c) => c.parallel("p", [5] as never),
     "All branches must be functions or NamedParallelBranch objects",
   ],
+  [
+    "items that are a text",
+    (c) => c.map("m", "abc" as never, work, { batch: 2 }),
+    'array of items: The list of map "m" is "abc"; it must be an array, or an iterable or async iterable object.',
+  ],
+  ["items that nobody has awaited", (c) => c.map("m", Promise.resolve([1]) as never, work), "is a Promise; it must be"],
+  ["a map's function that is a text", (c) => c.map("m", [1], "f" as never), 'The function of map "m" is "f"'],
+  ["a branch that is a number", (c) => c.parallel("p", [work, 5] as never), 'The branch 1 of parallel "p" is 5'],
+  ...["many", {}, [1, 2], () => 1].map(
+    (value): Mistake => [
+      `maxConcurrency ${JSON.stringify(value)}`,
+      (c) => map(c, { maxConcurrency: value, batch: 2 }),
+      /^The maxConcurrency of map "score" is ("many"|an object with nothing in it|an array|a function); it must be a number above 0\.$/,
+    ],
+  ),
+  ...["4", 1.5, 0, []].map(
+    (value): Mistake => [
+      `concurrency ${JSON.stringify(value)}`,
+      (c) => map(c, { concurrency: value, batch: 2 }),
+      /^The concurrency of map "score" is .*; it must be a whole number from 1 on\.$/,
+    ],
+  ),
+  ...["all", 5, []].map(
+    (value): Mistake => [
+      `a completion config ${JSON.stringify(value)}`,
+      (c) => map(c, { completionConfig: value }),
+      /^The completionConfig of map "score" is .*; it must be an object with minSuccessful, /,
+    ],
+  ),
+  [
+    "a batch that is a list",
+    (c) => map(c, { batch: [] }),
+    'The batch of map "score" is an array; it must be a whole number of items from 1 to 10000, such as 100,',
+  ],
+  [
+    "a batch with room for more than an operation",
+    (c) => map(c, { batch: { maxBytes: 300_000 } }),
+    'The batch.maxBytes of map "score" is 300000; it must be a whole number of bytes from 1024 to 262144, which is quotas.payloadBytes.',
+  ],
+  ["a way to collect", (c) => map(c, { collect: "none" }), 'The collect of map "score" is "none"; it must be "all",'],
   ["an item namer that is none", (c) => map(c, { itemNamer: "x" }), 'The itemNamer of map "score" is "x"'],
   [
     "a nesting that does not exist",
@@ -167,6 +207,93 @@ describe("a mistake is named before anything is written, can be caught, and lose
 
 const escaped = (text: string) => new RegExp(text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
 
+/** Runs two items, one of which gets as far as to be counted, and gives what the handler catches. */
+async function caughtLiveAndAgain(config: object) {
+  const seen: unknown[] = [];
+  const run = await runOurs(async (_, context) => {
+    const error = await map(context, { maxConcurrency: 1, ...config }).then(
+      () => "not refused",
+      (thrown: Error & { code?: string }) => thrown,
+    );
+    seen.push(error instanceof Error ? [error.message, isDurableError(error) && error.code] : error);
+    await context.wait({ seconds: 1 });
+  });
+  expect(run.outcome.status).toBe("SUCCEEDED");
+  expect(seen).toHaveLength(2);
+  expect(seen[1]).toEqual(seen[0]);
+  return seen[0];
+}
+
+describe.each([[{}], [{ batch: 2 }]])("of a map with %j", (batching) => {
+  test.each([
+    [true, "true"],
+    [undefined, "undefined"],
+    [Promise.resolve({ complete: true }), "a Promise"],
+  ])("a predicate that answers %s is named before an item runs", async (answer, shown) => {
+    const config = { ...batching, completionConfig: { shouldComplete: () => answer } };
+    expect(await caughtLiveAndAgain(config)).toEqual([
+      `The answer of completionConfig.shouldComplete of map "score" is ${shown}; it must be { complete, outcome }.`,
+      "ERR_ARGUMENT_INVALID",
+    ]);
+  });
+
+  test("a reduction that gives a promise is named", async () => {
+    const collect = { reduce: async (sum: number) => sum, initial: 0 };
+    expect(await caughtLiveAndAgain({ ...batching, collect })).toEqual([
+      'The reduce of map "score" gave a promise for item 0, and nothing waits for it. It must be synchronous: await in ' +
+        "the function of the items.",
+      "ERR_COLLECT_INVALID",
+    ]);
+  });
+});
+
+test.each([
+  [0.5, 1],
+  ["2", 2],
+  [2.5, 3],
+  [Number.NaN, 4],
+])("maxConcurrency %j lets %i branches be open, as the official SDK does", async (maxConcurrency, most) => {
+  let open = 0;
+  let seen = 0;
+  const handler: Handler = async (_, context) => {
+    const body = async () => {
+      seen = Math.max(seen, ++open);
+      await new Promise((resolve) => setImmediate(resolve));
+      open--;
+    };
+    await context.map([1, 2, 3, 4], body, { maxConcurrency } as never);
+  };
+  for (const run of [runOurs, runOfficial]) {
+    seen = 0;
+    await run(handler);
+    expect(seen).toBe(most);
+  }
+});
+
+test("options that nothing reads are warned of once, with the nearest, and change nothing", async () => {
+  const warnings: string[] = [];
+  const listen = (warning: Error & { code?: string }) => {
+    if (warning.code === "DURABLE_FANOUT_UNKNOWN_OPTION") warnings.push(warning.message);
+  };
+  process.on("warning", listen);
+  const { result } = await runOurs(async (_, context) => {
+    const typo = { maxConcurency: 1, completionConfig: { minSuccesful: 1 } };
+    for (const name of ["a", "b"]) await context.map(name, [1], work, typo as never);
+    await context.parallel([work], { batch: 2, nesting: undefined } as never);
+    return (await context.map([1], work, null as never)).getResults();
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", listen);
+  expect(result).toEqual([1]);
+  const text = (what: string, name: string, near: string) =>
+    `Nothing reads the ${what} option ${name}. The nearest name that is read is ${near}.`;
+  expect(warnings).toEqual([
+    text("completionConfig", "minSuccesful", "minSuccessful"),
+    text("map", "maxConcurency", "maxConcurrency"),
+    text("parallel", "batch", "serdes"),
+  ]);
+});
+
 describe("what cannot be caught ends the execution, and writes nothing:", () => {
   test.each([
     [
@@ -174,6 +301,7 @@ describe("what cannot be caught ends the execution, and writes nothing:", () => 
       { maxConcurrency: 0 },
       "Invalid maxConcurrency: 0. Must be a positive number or undefined for unlimited concurrency.",
     ],
+    ["a maxConcurrency of no text", { maxConcurrency: "", batch: 2 }, "Invalid maxConcurrency: ."],
     ["a negative maxConcurrency", { maxConcurrency: -3 }, "Invalid maxConcurrency: -3."],
     [
       "thresholds beside a predicate",

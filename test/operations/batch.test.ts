@@ -458,14 +458,18 @@ test.each([
   [10_001, "is 10001"],
   ["100", 'is "100"'],
   [null, "is null"],
-  [{ maxItems: 0 }, ".maxItems is 0"],
-  [{ maxBytes: 10 }, ".maxBytes is 10"],
+  [[], "is an array"],
+  [new Map(), "is a Map"],
+  [true, "is true"],
+  [{ maxItems: 0 }, 'The batch.maxItems of map "score" is 0'],
+  [{ maxBytes: 10 }, 'The batch.maxBytes of map "score" is 10; it must be a whole number of bytes from 1024 to 262144'],
+  [{ maxBytes: 262_145 }, 'batch.maxBytes of map "score" is 262145'],
   [{ items: 10 }, 'has no member "items"'],
 ])("a batch of %j is refused before anything is written", async (batch, message) => {
   const run = await runOurs(async (_, context) => {
     await context.map("score", [1], async () => 1, { batch } as never);
   });
   expect(run.outcome.error?.ErrorMessage).toContain(message);
-  expect(run.outcome.error?.ErrorMessage).toContain('`batch` of map "score"');
+  expect(run.outcome.error?.ErrorMessage).toContain("The batch");
   expect(run.updates).toEqual([]);
 });

@@ -11,12 +11,14 @@ import {
   DurableExecutionClientErrorScope,
   DurableOperationError,
   InvokeError,
+  isDurableError,
   isDurableExecutionClientError,
   PromiseCombinatorError,
   StepError,
   StepInterruptedError,
   WaitForConditionError,
 } from "../../src/index.ts";
+import { never, noise } from "../support/batching.ts";
 import { type Handler, replay, runOurs } from "../support/service.ts";
 
 const classes = [
@@ -199,5 +201,48 @@ describe("an error that no operation has room for fails its item alone, live and
       false,
     ]);
     expect((await replay(handler, run)).output).toMatchObject({ Status: "SUCCEEDED", Result: run.outcome.result });
+  });
+});
+
+describe("the code of a mistake is on what a handler catches, live and on replay:", () => {
+  const codesOf = async (make: (context: DurableContext) => PromiseLike<unknown>, config?: object) => {
+    const codes: unknown[] = [];
+    const body = async (context: DurableContext) => {
+      const error = await Promise.resolve(make(context)).catch((thrown: unknown) => thrown);
+      codes.push([isDurableError(error) && error.code, (error as Error).message]);
+      await context.wait({ seconds: 1 });
+    };
+    const run = await runOurs((_, c) => (config === undefined ? body(c) : c.map([1], body, config)));
+    expect(run.outcome.status).toBe("SUCCEEDED");
+    expect(codes).toHaveLength(2);
+    expect(codes[1]).toEqual(codes[0]);
+    return codes[0];
+  };
+  const large = (item: DurableContext) => item.step("s", async () => noise(200_000));
+
+  test("an item of a batch that keeps too much", async () => {
+    const keeps = async (item: DurableContext) => {
+      for (let step = 0; step < 6; step++) await large(item);
+    };
+    expect(await codesOf((c) => c.map("score", [1, 2], keeps, { batch: 2 }))).toEqual([
+      "ERR_ITEM_TOO_LARGE",
+      expect.stringMatching(/^Item \d of map "score" keeps \d+ characters/),
+    ]);
+  });
+
+  test.each([
+    [{}, 262_145],
+    [{ batch: 1 }, 261_700],
+  ])("a result that is too large, with what is true of the limit, of a map with %j", async (batching, size) => {
+    expect(await codesOf((item) => item.step("s", async () => noise(size - 2), never), batching)).toEqual([
+      "ERR_PAYLOAD_TOO_LARGE",
+      `The result of Step "s" (1-1-1) is ${size} bytes; the service takes 262144, less in a batch. Store the data ` +
+        "elsewhere and return a reference to it, or return less.",
+    ]);
+  });
+
+  test("a mistake inside a context", async () => {
+    const make = (c: DurableContext) => c.runInChildContext((inner) => inner.wait({ seconds: -1 }));
+    expect(await codesOf(make)).toEqual(["ERR_DURATION_INVALID", expect.stringContaining("-1 seconds")]);
   });
 });

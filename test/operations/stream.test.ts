@@ -328,8 +328,8 @@ describe("what a map collects", () => {
   });
 
   test.each([
-    [{ collect: "everything" }, '`collect` of map "m" must be'],
-    [{ collect: { reduce: 1, initial: 0 } }, '`collect` of map "m" must be'],
+    [{ collect: "everything" }, 'The collect of map "m" is'],
+    [{ collect: { reduce: 1, initial: 0 } }, 'The collect of map "m" is'],
   ])("%j is refused before anything is written", async (config, message) => {
     const run = await runOurs(async (_, context) => {
       await context.map("m", [1], async () => 1, config as never);
@@ -371,6 +371,9 @@ describe("what a map collects", () => {
     const run = await runOurs(async (_, context) => {
       await context.map("m", "text" as never, async () => 1);
     });
-    expect(run.outcome.error?.ErrorMessage).toBe("Map operation requires an array of items");
+    expect(run.outcome.error?.ErrorMessage).toBe(
+      'Map operation requires an array of items: The list of map "m" is "text"; it must be an array, or an iterable or ' +
+        "async iterable object.",
+    );
   });
 });
