@@ -151,6 +151,7 @@ export class Execution {
       turn: this.turn,
       settings: this.settings,
       isOver: () => this.#over,
+      isObserved: this.observer?.followsAttempts === true,
       continueAt: (dueMs) => this.#continueAt(dueMs),
     });
     this.#suspension = new Suspension(

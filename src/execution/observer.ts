@@ -6,6 +6,7 @@ import type { OperationInfo } from "../plugins/plugin.ts";
 import type { Hook, InfoOf, PluginRunner, Wrapper } from "../plugins/runner.ts";
 import { infoOf, infosOf, withLazy } from "./operation-info.ts";
 import { OperationLog } from "./operation-log.ts";
+import type { Scope } from "./scope.ts";
 
 /** What an operation is called and where it stands. */
 export interface ObservedOperation {
@@ -15,7 +16,7 @@ export interface ObservedOperation {
   readonly name: string | undefined;
   /** What plugins know it by, where that is more than its name on the wire. */
   readonly shownName?: string | undefined;
-  readonly scope: { readonly parentId: OperationId | undefined };
+  readonly scope: Pick<Scope, "owner">;
   /** Its record, where the service does not send that back. */
   readonly kept?: WireOperation | undefined;
 }
@@ -124,7 +125,7 @@ export class Observer {
   info(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
     const { id, type, subType, scope } = operation;
     const name = operation.shownName ?? operation.name;
-    return { ...defined({ id, name, type, subType, parentId: scope.parentId }), isReplay: false, ...members };
+    return { ...defined({ id, name, type, subType, parentId: scope.owner?.id }), isReplay: false, ...members };
   }
 
   /** When the operation began, if that is known. */

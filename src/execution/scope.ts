@@ -41,6 +41,8 @@ export class Scope {
   logger: LoggerSetup;
   /** Levels of contexts, from this one on, whose operations stay with the service when they are finished. */
   keptLevels = 0;
+  /** The innermost context around its operations that plugins know, whether that has an operation at the service or not. */
+  owner: { readonly id: OperationId } | undefined;
   /** The branch's place in the window of its map or parallel, where it gives way while it only waits. */
   place: Permit | undefined;
   /** Called when the first signal of the invocation is asked for. */
@@ -74,7 +76,9 @@ export class Scope {
 
   /** A context inside this one. */
   child(path: OperationPath, parentId: OperationId | undefined, mode: ReplayMode, ledger = this.ledger): Scope {
-    return new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
+    const scope = new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
+    scope.owner = this.owner;
+    return scope;
   }
 
   /** The path of the next operation, which is used up. */

@@ -220,6 +220,7 @@ function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): 
   const inner = scope.child(path, parentId, mode, ledger);
   inner.keptLevels = scope.keptLevels - (plan.virtual ? 0 : 1);
   inner.place = plan.permit;
+  if (!plan.virtual) inner.owner = operation;
   return inner;
 }
 

@@ -26,7 +26,7 @@ export class ExternalOperation {
         const told =
           record.Status === "STARTED"
             ? this.#notice(observer, "onOperationStart", true)
-            : this.#notice(observer, "onOperationEnd", !observer.wasUpdated(id));
+            : this.#notice(observer, "onOperationEnd", !observer.wasUpdated(id) && !endedHere(this.#operation));
         if (told !== undefined) await told;
       }
       return record;
@@ -62,4 +62,9 @@ export class ExternalOperation {
     const told = observer.emit(hook, () => observer.recordedInfo(this.#operation, { isReplay }));
     return told && execution.keepAwake(scope, told);
   }
+}
+
+/** Whether the time of an operation in a batch was over in this invocation: of what ended earlier no time is kept. */
+function endedHere({ kept }: ClaimedOperation): boolean {
+  return kept?.EndTimestamp !== undefined;
 }

@@ -1,8 +1,9 @@
+import { batchPath } from "../core/batch-operation.ts";
 import { defined } from "../core/defined.ts";
 import { DurableOperationError } from "../core/errors.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
-import { type ClaimedOperation, openMode } from "./operation.ts";
+import { type ClaimedOperation, isRecorded, openMode } from "./operation.ts";
 
 /** A context's function is about to run, and not only to rebuild a result; undefined when nobody is told. */
 export function contextStarts(
@@ -19,8 +20,11 @@ export function contextStarts(
 
 /** Runs a context's function inside the plugins' wrappers. */
 export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, run: () => Promise<T>): Promise<T> {
+  const { ledger, path } = operation;
   const info = () =>
-    observer.info(operation, { isReplayingChildren: openMode(operation.ledger, operation.path) === "replay" });
+    observer.info(operation, {
+      isReplayingChildren: openMode(ledger, path) === "replay" || isRecorded(ledger, batchPath(path, 1)),
+    });
   return observer.wrap("wrapChildContextFn", info, run);
 }
 

@@ -78,6 +78,7 @@ function openPage(invocation: Invocation): Opened {
     ...{ service, codec, timers, settings },
     turn: new Turn(Number.POSITIVE_INFINITY, () => {}),
     isOver: () => false,
+    isObserved: false,
     continueAt: () => false,
   });
   const scope = new Scope({

@@ -178,7 +178,7 @@ export class BatchLog {
         const end = writtenEnd(kept.operation);
         outcomes[index] = before?.records === undefined ? end : { ...end, records: before.records };
       } else {
-        const records = [...(before?.records ?? []), writtenRecord(kept)];
+        const records = [...(before?.records ?? []), writtenRecord(kept, this.#all.host.isObserved)];
         outcomes[index] = { ...(before ?? { mark: "K" }), records };
       }
     }

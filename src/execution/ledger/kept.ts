@@ -80,8 +80,8 @@ export function writtenEnd({ Status: status, ContextDetails: details }: Operatio
 
 const PLAIN_SUBTYPES: Record<string, string> = { STEP: "Step", CONTEXT: "RunInChildContext", WAIT: "Wait" };
 
-/** What is written of a record inside an item. */
-export function writtenRecord({ path, operation, page }: Kept): WrittenRecord {
+/** What is written of a record inside an item; with `isObserved` also what plugins alone are told of it. */
+export function writtenRecord({ path, operation, page }: Kept, isObserved: boolean): WrittenRecord {
   const { Type: type = "STEP", SubType: subType, Name: name, Status: status } = operation;
   const details = operation.StepDetails ?? operation.ContextDetails;
   const written: WrittenRecord = {
@@ -98,8 +98,8 @@ export function writtenRecord({ path, operation, page }: Kept): WrittenRecord {
   const hasEnded = isFinished(operation);
   if (attempts > (hasEnded ? 1 : 0)) written.attempts = attempts;
   if (details?.Result !== undefined) written.payload = details.Result;
-  // That of an attempt that is followed by another one is not asked for.
-  if (details?.Error !== undefined && hasEnded) written.error = details.Error;
+  // That of an attempt that is followed by another one is not asked for otherwise.
+  if (details?.Error !== undefined && (hasEnded || isObserved)) written.error = details.Error;
   if (operation.ContextDetails?.ReplayChildren) written.replayChildren = true;
   return written;
 }

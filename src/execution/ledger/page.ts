@@ -92,15 +92,14 @@ export class Page implements Ledger {
     return this.peek(key);
   }
 
-  start(update: OperationUpdate, isNew: boolean): void {
-    // A context is written with what is inside, so that a change of the code is noticed while the context is open.
-    if (update.Type === "CONTEXT") this.#apply(update, true);
-    // A step that is cut off begins once more, whether its START was kept or not.
-    else if (!isNew) this.#apply(update, false);
+  start(update: OperationUpdate): void {
+    // A context is written with what is inside, so that a change of the code is noticed while the context is open. A step
+    // that is cut off begins once more, whether its START was kept or not.
+    if (update.Type === "CONTEXT") this.#apply(update);
   }
 
   record(update: OperationUpdate, recorded?: () => void): void {
-    this.#apply(update, true);
+    this.#apply(update);
     if (recorded !== undefined) this.group.acknowledge(recorded);
   }
 
@@ -196,7 +195,7 @@ export class Page implements Ledger {
     this.#watchers = undefined;
   }
 
-  #apply(update: OperationUpdate, isKept: boolean): void {
+  #apply(update: OperationUpdate): void {
     const path = update.Id as OperationPath;
     const now = new Date();
     if (path === this.path) {
@@ -218,7 +217,7 @@ export class Page implements Ledger {
       kept.beginWaiting(now.getTime());
       this.group.beginsToWait(kept);
     }
-    if (isKept) this.group.changed(kept);
+    this.group.changed(kept);
     this.#watchers?.get(path)?.(operation);
     if (this.#bytes > MAX_PAGE_BYTES) this.group.isOverfull(this, this.#bytes, MAX_PAGE_BYTES);
   }

@@ -12,6 +12,8 @@ export interface SharedLedgersHost {
   readonly turn: Turn;
   readonly settings: Settings;
   readonly isOver: () => boolean;
+  /** Plugins are told of attempts. */
+  readonly isObserved: boolean;
   /** Makes the service begin the next invocation by then (epoch milliseconds); whether an update was needed for that. */
   readonly continueAt: (dueMs: number) => boolean;
 }
