@@ -78,7 +78,8 @@ function describe(index: number, outcome: Outcome | undefined, batchStatus: Oper
     default:
   }
   // While a batch is under way nothing is recorded of which of its items have begun.
-  if (batchStatus === "STARTED") return { index, status: "STARTED" };
+  const isOpen = batchStatus === "PENDING" || batchStatus === "READY";
+  if (batchStatus === "STARTED" || (outcome?.mark === "K" && !isOpen)) return { index, status: "STARTED" };
   if (outcome?.mark === "K") return { index, status: "PENDING", operations: outcome.records ?? [] };
   return { index, status: "NOT_STARTED" };
 }

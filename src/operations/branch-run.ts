@@ -160,7 +160,7 @@ export class BranchRun<T> {
   /** Counts what earlier invocations recorded of batches. */ // F3
   async #takeOver(): Promise<void> {
     const { source } = this.#options.branches;
-    for (const ledger of this.#groups.restore()) {
+    for (const ledger of this.#groups.restore(this.#over ? undefined : source.total)) {
       const { first, count } = ledger;
       if (source.total === undefined) this.#completion.grow(first + count, false);
       for (let at = 0; at < count; at++) {

@@ -98,8 +98,8 @@ export class ItemGroups {
     return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
   }
 
-  /** Takes over the batches of which something is recorded. @throws UnrecoverableExecutionError */
-  restore(): readonly SharedLedger[] {
+  /** Takes over the batches of which something is recorded; `total` items are there. @throws UnrecoverableExecutionError */
+  restore(total = Number.POSITIVE_INFINITY): readonly SharedLedger[] {
     if (!this.isBatched) return [];
     let first = 0;
     for (;;) {
@@ -110,6 +110,7 @@ export class ItemGroups {
         throw this.#changed(`batch [${range.first}..${range.last}] does not begin at item ${first}`);
       }
       first = range.last + 1;
+      if (first > total) throw this.#changed(`it ends after ${total} items, and ${first} are recorded`);
       const restored = this.#ledger(path, record.Name as string, range.first, first - range.first);
       this.#recorded.push(restored);
       const { ledger } = this.#scope;

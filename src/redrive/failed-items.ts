@@ -1,21 +1,12 @@
 import { createCodec } from "../codec/codec.ts";
-import {
-  inOrder,
-  lastOutcomes,
-  type Outcome,
-  packBatch,
-  readLog,
-  readOutcomes,
-  writeBatch,
-  writtenAgain,
-} from "../codec/outcomes.ts";
-import type { StoredBatch } from "../codec/stored-batch.ts";
-import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../core/batch-operation.ts";
+import { BATCH_SUBTYPE, partsFinder } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import type { Operation } from "../core/wire.ts";
 import type { Amendment } from "../local/redrive.ts";
+import { ExternalsFinder } from "./externals.ts";
+import { RecordedBatch } from "./recorded-batch.ts";
 
 /** What a redrive of failed items changes, and how many items that are. */
 export interface FailedItems extends Amendment {
@@ -32,7 +23,7 @@ export interface FailedItems extends Amendment {
  * A3  What stands after the map in the code, and after each context around it, has not begun: it may depend on the result.
  * A4  Items that succeeded stay as they are, and so does what stands before the map.
  * A5  An item that had not ended goes on where it was. What failed for good in it has not begun, nor has what stands behind
- *     that: otherwise its record would make the item fail at once.
+ *     that: otherwise its record would make the item fail at once. In a batch what was recorded of it counts.
  *
  * @throws DurableError `ERR_NOTHING_FAILED` when no map has a failed item
  */
@@ -84,7 +75,7 @@ class Search implements FailedItems {
 
   #fanOut(operation: Operation): boolean {
     const children = this.#children(operation.Id);
-    if (children.some(isBatch)) return this.#batches(children, !hasEnded(operation));
+    if (children.some(isBatch)) return this.#batches(operation, children);
     if (!children.some(isItem)) return this.#flatItems(operation, children);
     let runsAgain = false;
     for (const item of children) if (this.#nestedItem(item)) runsAgain = true;
@@ -168,14 +159,17 @@ class Search implements FailedItems {
   }
 
   /** Takes out what failed; a batch is tried again unless all of it succeeded. */
-  #batches(operations: readonly Operation[], mapIsOpen: boolean): boolean {
+  #batches(map: Operation, operations: readonly Operation[]): boolean {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
     const failedCount = batches.reduce((sum, batch) => sum + batch.failedCount, 0);
-    if (failedCount === 0 && !mapIsOpen) return false;
+    if (failedCount === 0 && hasEnded(map)) return false;
     this.failedCount += failedCount;
-    for (const batch of batches) {
-      if (batch.isComplete) continue;
+    const finder = new ExternalsFinder(this.#paths.get(map.Id ?? ""), operations.filter(isExternal));
+    const toAmend = batches.filter(({ isComplete }) => !isComplete);
+    const found = finder.find(toAmend.flatMap(({ indexes }) => indexes));
+    for (const batch of toAmend) {
+      for (const external of batch.amend(found)) this.#remove(external);
       const [own, ...parts] = batch.payloads();
       if (own !== undefined) this.retried.set(own.id, own.payload);
       for (const { id, payload } of parts) this.payloads.set(id, payload);
@@ -207,6 +201,7 @@ const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
 const isFanOut = ({ SubType: subType }: Operation): boolean => subType === "Map" || subType === "Parallel";
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
+const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" || type === "CHAINED_INVOKE";
 const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
 const isOpen = ({ Status: status }: Operation): boolean =>
   status === "STARTED" || status === "PENDING" || status === "READY";
@@ -215,78 +210,6 @@ const hasEnded = ({ Status: status }: Operation): boolean => ENDS.has(status);
 
 // It reads every format.
 const json = createCodec("json");
-const compact = createCodec("compact");
-const typed = createCodec("typed");
-
-/** Whoever took what cannot be read for nothing would run items again that have succeeded. */
-function readNamed(operation: Operation): StoredBatch | undefined {
-  try {
-    return readLog(operation, json);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `What is recorded of batch "${operation.Name}" cannot be read: ${why}. No item was run again.`;
-    throw new DurableError("ERR_PAYLOAD_UNREADABLE", message, { cause: error });
-  }
-}
-
-/** What the operations of a batch keep. */
-class RecordedBatch {
-  readonly failedCount: number;
-  /** Whether all items have succeeded. */
-  readonly isComplete: boolean;
-  readonly #operations: readonly Operation[];
-  readonly #logs: readonly (StoredBatch | undefined)[];
-  /** Items that keep what is recorded of them: all that have succeeded, and those under way in which nothing failed. */
-  readonly #keeps: readonly boolean[];
-
-  /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
-  constructor(own: Operation, parts: readonly Operation[]) {
-    this.#operations = [own, ...parts];
-    this.#logs = this.#operations.map(readNamed);
-    const [ownLog, ...partLogs] = this.#logs;
-    const outcomes = lastOutcomes(
-      inOrder(
-        ownLog,
-        partLogs.filter((log) => log !== undefined),
-      ),
-    );
-    this.failedCount = outcomes.filter((outcome) => outcome?.mark === "F").length;
-    const succeeded = outcomes.map((outcome) => outcome !== undefined && "STUR".includes(outcome.mark));
-    this.#keeps = outcomes.map((outcome, index) => succeeded[index] === true || isUnderWay(outcome));
-    const range = recordedRange(own.Name);
-    this.isComplete = range !== undefined && succeeded.filter(Boolean).length > range.last - range.first;
-  }
-
-  /** What is left of each operation's payload without the items that begin anew. */
-  payloads(): { id: string; payload: string }[] {
-    return this.#operations.map(({ Id: id }, at) => {
-      const log = this.#logs[at];
-      const { parts, fingerprint, names, due, atMs } = log ?? {};
-      const outcomes = log === undefined ? [] : readOutcomes(log);
-      const kept = outcomes.map((outcome, index) =>
-        outcome !== undefined && this.#keeps[index] ? writtenAgain(outcome, payloadOf) : undefined,
-      );
-      const waiting = due?.filter(([index]) => this.#keeps[index]) ?? [];
-      const members = {
-        ...(waiting.length === 0 ? {} : { due: waiting, ...(atMs === undefined ? {} : { atMs }) }),
-        ...(parts === undefined ? {} : { parts }),
-        ...(fingerprint === undefined ? {} : { fingerprint }),
-        ...(names === undefined ? {} : { names }),
-      };
-      return { id: id as string, payload: packBatch(compact, writeBatch(kept, members)) };
-    });
-  }
-}
-
-/** The first form kept what the `typed` codec keeps as it is: only that codec writes it again. */
-function payloadOf(value: unknown): string | undefined {
-  return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
-}
-
-/** Whether an item has records, and none that would make it fail at once. */
-function isUnderWay(outcome: Outcome | undefined): boolean {
-  return outcome?.mark === "K" && !outcome.records?.some(({ status }) => status === "FAILED");
-}
 
 /** How items ended, by what is kept of the result; undefined where nobody but the user's serdes can read it. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {

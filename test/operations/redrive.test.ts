@@ -432,7 +432,7 @@ describe("an item that had not ended when its map did", () => {
     },
   );
 
-  test("keeps what has succeeded in it, without batches", async () => {
+  test.each(forms)("keeps what has succeeded in it: %s", async (_name, config, runtime = {}) => {
     const body: Body = async (context, work) => {
       const batch = await context.map(
         "map",
@@ -441,15 +441,133 @@ describe("an item that had not ended when its map did", () => {
           if (n > 0) await work(item, `first of ${n}`);
           return work(item, `second of ${n}`);
         },
-        { completionConfig: { toleratedFailureCount: 0 } },
+        { ...config, completionConfig: { toleratedFailureCount: 0 } },
       );
       return batch.successCount;
     };
-    const { after } = await redriven(body, ["second of 0", "second of 1", "second of 2"]);
+    const { after } = await redriven(body, ["second of 0", "second of 1", "second of 2"], { runtime });
     expect(after.result).toBe(3);
     expect(after.ran.filter((what: string) => what.startsWith("second"))).toEqual(
       indexes(3).map((n) => `second of ${n}`),
     );
     expect(after.ran.filter((what: string) => what.startsWith("first"))).toEqual([]);
+  });
+});
+
+const batchings: [string, MapConfig<number, unknown>][] = [
+  ["without batches", {}],
+  ["in a batch", { batch: 100 }],
+  ["in batches of one", { batch: 1 }],
+];
+
+/** Runs a handler that makes callbacks and invokes, then redrives it; those with an id in `answers` are answered. */
+async function withExternals(
+  body: (context: DurableContext, submit: (what: string) => (id: string) => Promise<void>) => Promise<unknown>,
+  answers: Record<string, (engine: LocalEngine, id: string) => void>,
+) {
+  const engine = new LocalEngine({ clock: new VirtualClock() });
+  const did: string[] = [];
+  const submit = (what: string) => async (id: string) => {
+    did.push(what);
+    answers[what]?.(engine, id);
+  };
+  const handler = withDurableExecution((_, context) => body(context, submit), {
+    runtime: { suspension: { graceMs: 1 } },
+  });
+  let isBroken = true;
+  const target = withDurableExecution(async (n: number) => {
+    did.push(`target ${n}`);
+    if (isBroken) throw new Error("target is broken");
+    return n;
+  });
+  engine.register("f", handler as unknown as LocalHandler);
+  engine.register("target", target as unknown as LocalHandler);
+  const before = await engine.start({ functionName: "f", name: "first" }).result;
+  did.length = 0;
+  isBroken = false;
+  for (const what of Object.keys(answers)) answers[what] = (e, id) => e.completeCallback(id, `answer to ${what}`);
+  const after = await engine.redrive("first", { amend: failedItems }).result;
+  return { before, after, result: JSON.parse(after.result ?? "null"), did: did.toSorted() };
+}
+
+describe.each(batchings)("what others had to answer in an item, %s,", (_name, config) => {
+  const places: [
+    string,
+    (item: DurableContext, ask: (where: DurableContext) => Promise<unknown>) => Promise<unknown>,
+  ][] = [
+    ["at once", (item, ask) => ask(item)],
+    [
+      "after steps and in a context",
+      async (item, ask) => {
+        for (let n = 0; n < 7; n++) await item.step(async () => n);
+        return item.runInChildContext((inner) => inner.runInChildContext(ask));
+      },
+    ],
+    [
+      "in the 30th item of a map inside",
+      async (item, ask) => {
+        const inner = await item.map(indexes(30), async (one, n) => (n === 29 ? ask(one) : n));
+        inner.throwIfError();
+        return inner.getResults().at(-1);
+      },
+    ],
+  ];
+
+  test.each(places)("runs anew when the item failed because of it: %s", async (_where, place) => {
+    const { result, did } = await withExternals(
+      async (context, submit) => {
+        const batch = await context.map(
+          "map",
+          indexes(4),
+          (item, n) =>
+            place(item, async (where) => {
+              if (n === 1) return where.invoke("target", n);
+              return n === 0 ? "none" : where.waitForCallback(`ask ${n}`, submit(`${n}`));
+            }),
+          { ...config, ...tolerant },
+        );
+        return [batch.getResults(), batch.failureCount];
+      },
+      {
+        2: (engine, id) => engine.failCallback(id, { ErrorType: "No", ErrorMessage: "refused" }),
+        3: (engine, id) => engine.completeCallback(id, "first answer"),
+      },
+    );
+    expect(result).toEqual([["none", 1, "answer to 2", "first answer"], 0]);
+    expect(did).toEqual(["2", "target 1"]);
+  });
+
+  test("is handed out anew where the item had not ended, and the steps before it do not run again", async () => {
+    let runs = 0;
+    let isBroken = true;
+    const { before, result, did } = await withExternals(
+      async (context, submit) => {
+        const both = await context.parallel([
+          async (branch) => {
+            const batch = await branch.map(
+              "map",
+              indexes(2),
+              async (item, n) => {
+                await item.step(async () => void runs++);
+                return item.waitForCallback(submit(`${n}`));
+              },
+              config,
+            );
+            return batch.getResults();
+          },
+          async (branch) => {
+            await branch.wait({ seconds: 1 });
+            if (isBroken) throw new Error("broken");
+            return "sent";
+          },
+        ]);
+        isBroken = false;
+        return both.getResults();
+      },
+      { 0: () => {}, 1: () => {} },
+    );
+    expect(before.status).toBe("SUCCEEDED");
+    expect(result).toEqual([["answer to 0", "answer to 1"], "sent"]);
+    expect([did, runs]).toEqual([["0", "1"], 2]);
   });
 });

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createRetryStrategy, DurableExecutionClientError, type MapConfig } from "../../src/index.ts";
+import { createRetryStrategy, type DurableContext, DurableExecutionClientError, type MapConfig } from "../../src/index.ts";
 import { type CheckpointCall, type Handler, replay, runOurs } from "../support/service.ts";
 
 function* numbers(count: number): Generator<number> {
@@ -151,6 +151,37 @@ describe("items that are read one after the other", () => {
     expect(run.outcome.error).toMatchObject({ ErrorType: "NonDeterministicExecutionError" });
     expect(run.outcome.error?.ErrorMessage).toContain(`The items of map "map" have changed`);
     expect(run.outcome.error?.ErrorMessage).toContain(message);
+  });
+
+  test.each([10, 15])("an array of 20 that comes back with %i items ends the execution", async (count) => {
+    let invocations = 0;
+    const run = await runOurs(
+      async (_, context) => {
+        const items = [...numbers(invocations++ > 0 ? count : 20)];
+        const wait = (item: DurableContext, n: number) => item.wait({ seconds: n + 1 });
+        return (await context.map("map", items, wait, { batch: 10 })).successCount;
+      },
+      { engine },
+    );
+    expect(run.outcome.status).toBe("FAILED");
+    expect(run.outcome.error).toMatchObject({
+      ErrorType: "NonDeterministicExecutionError",
+      ErrorMessage: expect.stringContaining(`it ends after ${count} items, and 20 are recorded`),
+    });
+  });
+
+  test("an array that comes back shorter when its map has ended changes nothing", async () => {
+    let invocations = 0;
+    const run = await runOurs(
+      async (_, context) => {
+        const items = [...numbers(invocations++ > 0 ? 10 : 20)];
+        const batch = await context.map("map", items, async (_item, n) => "x".repeat(n), { batch: 10 });
+        await context.wait({ seconds: 1 });
+        return batch.successCount;
+      },
+      { engine, runtime: { quotas: { payloadBytes: 1_024 } } },
+    );
+    expect([run.result, run.invocations.length]).toEqual([20, 2]);
   });
 
   test("a source that throws fails the map with its error", async () => {

@@ -125,7 +125,7 @@ export class BatchLog {
   }
 
   /**
-   * Writes entries to parts, as many as it takes. The last one says that `begun` items were left behind, and with `isLast`
+   * Writes entries to parts, as many as it takes. The last one says which `begun` items were left behind, and with `isLast`
    * that nothing more comes.
    */ // H2
   append(entries: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
@@ -184,7 +184,7 @@ export class BatchLog {
     }
     for (const index of begun) {
       at(index);
-      outcomes[index] = { mark: "-" };
+      outcomes[index] ??= { mark: "-" };
     }
     const { fingerprint, names } = this.marks;
     const text = writeBatch(outcomes, { ...members, fingerprint, names });

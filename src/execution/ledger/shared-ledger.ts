@@ -39,7 +39,8 @@ export interface SharedLedgerOptions {
  * L1  A flush writes RETRY if something waits for a known time or work is left, and a part if something has changed and
  *     nothing waits for a time, or if the own operation is pending. Nothing of it keeps an item from going on.
  * L2  What is in the own operation's payload alone is written again when that is replaced.
- * L3  When the map is over, what the map has counted is recorded, and a mark for what had begun.
+ * L3  When the map is over, what the map has counted is recorded, and what had ended in items that are left behind: if the
+ *     execution is redriven, they go on there.
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
@@ -353,8 +354,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (this.isClosed) return;
     // In this invocation, or in an earlier one.
     const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
-    const entries = [...this.#inOwn, ...this.#dirty].filter(
-      ({ page, isEnd }) => this.#counted.has(page.index) && (isEnd || page.end !== undefined),
+    const entries = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
+      this.#counted.has(page.index) ? isEnd || page.end !== undefined : !waits && page.end === undefined,
     );
     const isComplete = this.#counted.size === this.count;
     if (this.#log.state === "pending") {

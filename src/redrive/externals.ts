@@ -1,0 +1,59 @@
+import { childPath, type OperationPath, operationId } from "../core/ids.ts";
+import type { Operation } from "../core/wire.ts";
+
+/** Contexts one inside the other, with the operation itself. */
+const MAX_DEPTH = 6;
+/** Paths that are tried for all items together, about. */
+const MAX_TRIED = 500_000;
+
+/** A callback or chained invoke, and its path inside its item: `2`, `3-1`. */
+export interface FoundExternal {
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+/**
+ * Finds which items of batches the callbacks and chained invokes of a map stand in. Nothing of a batch that has ended says
+ * so, and ids are made from paths by a hash: so paths are tried, those with small numbers first. What stands at a path with
+ * large ones is not found when many items are asked for.
+ */
+export class ExternalsFinder {
+  readonly #map: OperationPath | undefined;
+  readonly #missing: Map<string, Operation>;
+
+  constructor(map: OperationPath | undefined, externals: readonly Operation[]) {
+    this.#map = map;
+    this.#missing = new Map(externals.map((operation) => [operation.Id as string, operation]));
+  }
+
+  /** Those of these items, by the item's index. */
+  find(indexes: readonly number[]): ReadonlyMap<number, readonly FoundExternal[]> {
+    const found = new Map<number, FoundExternal[]>();
+    if (this.#map === undefined) return found;
+    for (let tried = 0, reach = 8; tried < MAX_TRIED && this.#missing.size > 0 && reach <= MAX_TRIED; reach *= 4) {
+      const paths = [...pathsUpTo(reach)];
+      for (const index of indexes) {
+        if (this.#missing.size === 0) break;
+        const item = childPath(this.#map, index + 1);
+        tried += paths.length;
+        for (const path of paths) {
+          const id = operationId(`${item}-${path}` as OperationPath);
+          const operation = this.#missing.get(id);
+          if (operation === undefined) continue;
+          this.#missing.delete(id);
+          found.set(index, [...(found.get(index) ?? []), { path, operation }]);
+        }
+      }
+    }
+    return found;
+  }
+}
+
+/** Paths whose numbers multiplied are at most `product`. */
+function* pathsUpTo(product: number, depth = MAX_DEPTH): Generator<string> {
+  for (let index = 1; index <= product; index++) {
+    yield `${index}`;
+    if (depth === 1) continue;
+    for (const inner of pathsUpTo(Math.floor(product / index), depth - 1)) yield `${index}-${inner}`;
+  }
+}

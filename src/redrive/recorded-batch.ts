@@ -1,0 +1,155 @@
+import { createCodec } from "../codec/codec.ts";
+import {
+  inOrder,
+  lastOutcomes,
+  type Outcome,
+  packBatch,
+  readLog,
+  readOutcomes,
+  writeBatch,
+  writtenAgain,
+} from "../codec/outcomes.ts";
+import type { StoredBatch, StoredRecord } from "../codec/stored-batch.ts";
+import { recordedRange } from "../core/batch-operation.ts";
+import { MAX_BATCH_ITEMS } from "../core/batch-size.ts";
+import { DurableError } from "../core/errors.ts";
+import type { Operation } from "../core/wire.ts";
+import type { FoundExternal } from "./externals.ts";
+
+// It reads every format.
+const json = createCodec("json");
+const compact = createCodec("compact");
+const typed = createCodec("typed");
+
+/** What the operations of a batch keep, and what of that an execution that takes over keeps. */
+export class RecordedBatch {
+  readonly failedCount: number;
+  /** Whether all items have succeeded. */
+  readonly isComplete: boolean;
+  /** Where the items are in the batch that have not succeeded, by their index in the map. */
+  readonly #open = new Map<number, number>();
+  readonly #operations: readonly Operation[];
+  readonly #logs: readonly (StoredBatch | undefined)[];
+  readonly #outcomes: readonly (Outcome | undefined)[];
+  /** Of items under way: the paths of the records that they keep. */
+  readonly #kept = new Map<number, ReadonlySet<string>>();
+
+  /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
+  constructor(own: Operation, parts: readonly Operation[]) {
+    this.#operations = [own, ...parts];
+    this.#logs = this.#operations.map(readNamed);
+    const [ownLog, ...partLogs] = this.#logs;
+    this.#outcomes = lastOutcomes(
+      inOrder(
+        ownLog,
+        partLogs.filter((log) => log !== undefined),
+      ),
+    );
+    this.failedCount = this.#outcomes.filter((outcome) => outcome?.mark === "F").length;
+    const { first, last } = recordedRange(own.Name) ?? { first: 0, last: Number.POSITIVE_INFINITY };
+    this.isComplete = this.#outcomes.filter(hasSucceeded).length > last - first;
+    const count = Math.min(last - first + 1, MAX_BATCH_ITEMS);
+    for (let at = 0; at < count; at++) if (!hasSucceeded(this.#outcomes[at])) this.#open.set(first + at, at);
+  }
+
+  /** The items that have not succeeded, by their index in the map. */
+  get indexes(): readonly number[] {
+    return [...this.#open.keys()];
+  }
+
+  /** Settles what items that have not succeeded keep; gives the callbacks and invokes that are to begin anew. */
+  amend(externals: ReadonlyMap<number, readonly FoundExternal[]>): Operation[] {
+    return [...this.#open].flatMap(([index, at]) => {
+      const outcome = this.#outcomes[at];
+      const found = externals.get(index) ?? [];
+      const records = outcome?.mark === "K" ? (outcome.records ?? []) : [];
+      const kept = outcome?.mark === "F" ? new Set<string>() : goingOn(records, found);
+      this.#kept.set(at, kept);
+      return found.filter(({ path }) => !kept.has(path)).map(({ operation }) => operation);
+    });
+  }
+
+  /** What is left of each operation's payload without what begins anew. */
+  payloads(): { id: string; payload: string }[] {
+    return this.#operations.map(({ Id: id }, at) => {
+      const log = this.#logs[at];
+      const { parts, fingerprint, names, due, atMs } = log ?? {};
+      const outcomes = log === undefined ? [] : readOutcomes(log);
+      const kept = outcomes.map((outcome, index) => {
+        const left = this.#leftOf(outcome, this.#kept.get(index));
+        return left && writtenAgain(left, payloadOf);
+      });
+      const waiting = due?.filter(([index, path]) => this.#kept.get(index)?.has(path) !== false) ?? [];
+      const members = {
+        ...(waiting.length === 0 ? {} : { due: waiting, ...(atMs === undefined ? {} : { atMs }) }),
+        ...(parts === undefined ? {} : { parts }),
+        ...(fingerprint === undefined ? {} : { fingerprint }),
+        ...(names === undefined ? {} : { names }),
+      };
+      return { id: id as string, payload: packBatch(compact, writeBatch(kept, members)) };
+    });
+  }
+
+  #leftOf(outcome: Outcome | undefined, kept: ReadonlySet<string> | undefined): Outcome | undefined {
+    if (outcome === undefined || kept === undefined) return outcome;
+    const records = outcome.records?.filter(({ path }) => kept.has(path)) ?? [];
+    return records.length === 0 ? undefined : { ...outcome, records };
+  }
+}
+
+/**
+ * The paths of what an item under way keeps: not what failed for good in it and what stands behind that, nor what is in a
+ * `waitForCallback` that waits: its callback belongs to the old execution, so that its submitter has to hand out another.
+ */
+function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
+  const all = [
+    ...records,
+    ...externals.map(({ path, operation: { Status: status } }) => ({
+      path,
+      status: status === "SUCCEEDED" || status === "STARTED" ? status : "FAILED",
+      subType: undefined,
+    })),
+  ];
+  const dropped: ((path: string) => boolean)[] = [];
+  for (const { path, status, subType } of all) {
+    if (subType === "WaitForCallback" && status === "STARTED") dropped.push((other) => isInside(other, path));
+    // A context that succeeded nevertheless has its result.
+    if (status !== "FAILED" || all.some((other) => other.status === "SUCCEEDED" && isInside(path, other.path)))
+      continue;
+    const isItem = subType === "MapIteration" || subType === "ParallelBranch";
+    dropped.push((other) => other === path || isInside(other, path) || (!isItem && standsBehind(other, path)));
+  }
+  return new Set(all.map(({ path }) => path).filter((path) => !dropped.some((drops) => drops(path))));
+}
+
+const isInside = (path: string, context: string): boolean => path.startsWith(`${context}-`);
+
+/** Whether it comes later in the same context, or inside of something that does. */
+function standsBehind(path: string, earlier: string): boolean {
+  const at = earlier.lastIndexOf("-") + 1;
+  return path.startsWith(earlier.slice(0, at)) && Number.parseInt(path.slice(at), 10) > Number(earlier.slice(at));
+}
+
+function hasSucceeded(outcome: Outcome | undefined): boolean {
+  return outcome !== undefined && "STUR".includes(outcome.mark);
+}
+
+/**
+ * What an operation of a batch keeps, but for which items were left behind: these go on. Whoever took what cannot be read
+ * for nothing would run items again that have succeeded.
+ */
+function readNamed(operation: Operation): StoredBatch | undefined {
+  try {
+    const log = readLog(operation, json);
+    return log && { ...log, statuses: log.statuses.replaceAll("-", ".") };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `What is recorded of batch "${operation.Name}" cannot be read: ${why}. No item was run again.`;
+    throw new DurableError("ERR_PAYLOAD_UNREADABLE", message, { cause: error });
+  }
+}
+
+/** The first form kept what the `typed` codec keeps as it is: only that codec writes it again. */
+function payloadOf(value: unknown): string | undefined {
+  return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
+}
