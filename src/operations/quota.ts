@@ -46,29 +46,30 @@ function fittingBatch(items: number, operationsLeft: number): number | undefined
 export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
   const { onExceed, operations: quota } = execution.settings.quotas;
   const left = execution.quotas.operationsLeft;
-  const needed = 1 + operationsOf(itemsNeeded(size), size);
-  if (onExceed === "off" || needed <= left) return undefined;
+  const count = itemsNeeded(size);
+  const own = operationsOf(count, size);
+  const isShared = size.batchItems !== undefined;
+  // Nobody knows whether items make operations: those of a batch cost nothing, of others each makes one most likely.
+  const least = 1 + (size.nesting === "FLAT" && !isShared ? 0 : own);
+  const likely = isShared ? least : least + count;
+  if (onExceed === "off" || likely <= left) return undefined;
   if (!scope.ledger.countsOperations || isRecorded(scope.ledger, scope.peekPath())) return undefined;
-  const message = describeExcess(size, needed, left, quota);
-  // Nobody knows whether FLAT items make operations at all.
-  if (onExceed === "error" && (size.nesting === "NESTED" || size.batchItems !== undefined)) {
-    return new DurableError("ERR_QUOTA_OPERATIONS", message);
-  }
+  const need =
+    least > left
+      ? `it needs at least ${counted(least, "operation")}`
+      : `if each of them makes one operation it needs ${counted(likely, "operation")}`;
+  const has = `${execution.usage.isExact ? "" : "at most "}${formatCount(left)} of ${formatCount(quota)}`;
+  const message = describeExcess(size, need, has, left);
+  if (onExceed === "error" && least > left) return new DurableError("ERR_QUOTA_OPERATIONS", message);
   execution.quotas.warnOnce(`${size.kind} ${size.name}`, message);
   return undefined;
 }
 
-function describeExcess(size: FanOutSize, needed: number, left: number, quota: number): string {
-  const { nesting, batchItems } = size;
-  const least =
-    nesting === "FLAT" && batchItems === undefined
-      ? "if each of them makes one operation it needs"
-      : "it needs at least";
+function describeExcess(size: FanOutSize, need: string, has: string, left: number): string {
   const ways = describeWays(size, left, "would need");
   return (
-    `${describe(size)} has ${items(size)}: ${least} ${counted(needed, "operation")}, and this execution has ` +
-    `${formatCount(left)} of ${formatCount(quota)} left; ${ways}. Settings: quotas.operations and ` +
-    "quotas.onExceed."
+    `${describe(size)} has ${items(size)}: ${need}, and this execution has ${has} left; ${ways}. Settings: ` +
+    "quotas.operations and quotas.onExceed."
   );
 }
 

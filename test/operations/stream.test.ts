@@ -3,7 +3,12 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createRetryStrategy, type DurableContext, DurableExecutionClientError, type MapConfig } from "../../src/index.ts";
+import {
+  createRetryStrategy,
+  type DurableContext,
+  DurableExecutionClientError,
+  type MapConfig,
+} from "../../src/index.ts";
 import { type CheckpointCall, type Handler, replay, runOurs } from "../support/service.ts";
 
 function* numbers(count: number): Generator<number> {
@@ -197,6 +202,24 @@ describe("items that are read one after the other", () => {
       return [error?.name, error?.message, (error?.cause as Error | undefined)?.cause?.toString()];
     });
     expect(run.result).toEqual(["ChildContextError", "page 2 is gone", "RangeError: page 2 is gone"]);
+  });
+
+  test.each([
+    [{ batch: 100 }, []],
+    [{ batch: 2 }, [0, 1]],
+    [{ batch: false as const }, [0, 1, 2]],
+  ])("of the batch that a source throws in nothing runs, with %j", async (config, expected) => {
+    const began: number[] = [];
+    async function* broken(): AsyncGenerator<number> {
+      yield* numbers(3);
+      throw new RangeError("page 2 is gone");
+    }
+    const run = await runOurs(async (_, context) =>
+      context
+        .map("map", broken(), async (_item, n) => void began.push(n), config)
+        .catch((error: Error) => error.message),
+    );
+    expect([run.result, began]).toEqual(["page 2 is gone", expected]);
   });
 
   test("policies: a share of failures is judged at the end, a predicate sees what has been read", async () => {

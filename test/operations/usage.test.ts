@@ -145,7 +145,7 @@ describe("an execution that comes near a quota is warned", () => {
       async (_, context) => {
         await context.map("score", indexes(60), (item, n) => item.step(async () => n), { maxConcurrency: 1 });
       },
-      { operations: 100 },
+      { operations: 100, onExceed: "off" },
     );
     expect(messages).toHaveLength(1);
     expect(messages[0]).toBe(
@@ -255,6 +255,39 @@ describe("a map that cannot fit into the quota", () => {
     expect(run.outcome.status).toBe("FAILED");
     expect(run.outcome.error?.ErrorMessage).toContain("and this execution has 2,999 of 3,000 left");
     expect(run.updates).toHaveLength(2);
+  });
+
+  test.each(["warn", "error"] as const)(
+    "only if its items make operations is warned of and begins (%s)",
+    async (onExceed) => {
+      const [message, ...further] = await warningsOf(
+        async (_, context) => {
+          await context.map("score", indexes(60), async (_item, n) => n);
+          await context.map("small", indexes(10), (item, n) => item.step(async () => n));
+        },
+        { operations: 100, onExceed },
+      );
+      expect(message).toContain(
+        'Map "score" has 60 items: if each of them makes one operation it needs 121 operations, and this execution has ' +
+          "100 of 100 left; { batch: 1 } would need 61.",
+      );
+      expect(further).toEqual([expect.stringContaining("This execution uses")]);
+    },
+  );
+
+  test("in a later invocation is told what is left at most, since that is not told what ended maps took", async () => {
+    const messages = await warningsOf(
+      async (_, context) => {
+        await context.map("before", indexes(40), (item, n) => item.step(async () => n));
+        await context.wait({ seconds: 1 });
+        await context.map("score", indexes(70), (item, n) => item.step(async () => n));
+      },
+      { operations: 100 },
+    );
+    // 40 more have been used: those inside the items of the map before.
+    expect(messages.find((message) => message.includes('"score" has 70 items: it needs at least 71'))).toContain(
+      "and this execution has at most 58 of 100 left",
+    );
   });
 
   test("is let through by what it really needs: few successes, a policy of its own, items without operations", async () => {
