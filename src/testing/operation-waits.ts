@@ -17,6 +17,8 @@ export type WaitingOperationStatus = (typeof WaitingOperationStatus)[keyof typeo
 export interface WatchedExecution {
   find(selector: OperationSelector): Operation | undefined;
   childrenOf(operation: Operation): Operation[];
+  /** Whether it is a callback in an item of a batch whose submitter has ended, as far as that is recorded. */
+  isSubmittedInBatch(operation: Operation): boolean;
   /** Keeps virtual time from timing a callback out, until the returned function is called. */
   hold(callbackId: string): () => void;
 }
@@ -95,7 +97,9 @@ export class OperationWaits {
 
   #hasReached(operation: Operation, status: WaitingOperationStatus): boolean {
     if (isOver(operation)) return true;
-    if (operation.SubType !== "WaitForCallback") return status === "STARTED";
+    if (operation.SubType !== "WaitForCallback") {
+      return status === "STARTED" || (status === "SUBMITTED" && this.#execution.isSubmittedInBatch(operation));
+    }
     const children = this.#execution.childrenOf(operation);
     switch (status) {
       case "STARTED":

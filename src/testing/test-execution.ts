@@ -8,6 +8,7 @@ import type { RegisteredFunction } from "../local/function-registry.ts";
 import type { HistoryEvent } from "../local/history.ts";
 import type { ExecutionEvent, LocalHandler } from "../local/local-execution.ts";
 import type { LocalSettingsOptions } from "../local/settings.ts";
+import { isSubmittedInBatch } from "./batched-submitters.ts";
 import { OperationIndex, type OperationSelector } from "./operation-index.ts";
 import { OperationWaits, type WaitingOperationStatus } from "./operation-waits.ts";
 import { StandstillWarning } from "./standstill.ts";
@@ -57,6 +58,7 @@ export class TestExecution {
     this.#waits = new OperationWaits({
       find: (selector) => this.find(selector),
       childrenOf: (operation) => this.childrenOf(operation),
+      isSubmittedInBatch: (operation) => isSubmittedInBatch(operation, this.operations()),
       hold: (callbackId) => this.#engine.holdCallback(callbackId),
     });
     this.#standstill = new StandstillWarning(skipTime ? warnAfterMs : Number.POSITIVE_INFINITY, () => ({
