@@ -13,7 +13,7 @@ import type { Scope } from "./execution/scope.ts";
 import { park } from "./execution/suspension.ts";
 import type { Batch } from "./operations/batch-result.ts";
 import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
-import { checkFunction, checkSerdes, operationLabel, required } from "./operations/checks.ts";
+import { checkFunction, checkSerdes, invalid, operationLabel } from "./operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
 import { checkCollect } from "./operations/collector.ts";
 import { runCombinator, settledFormat } from "./operations/combinators.ts";
@@ -203,11 +203,9 @@ class ScopeContext {
     const label = () => operationLabel("map", name);
     if (!isArray && !isStream(items)) {
       const allowed = "an array, or an iterable or async iterable object";
-      throw required("Map operation requires an array of items", label, "list", items, allowed);
+      throw new Error(`Map operation requires an array of items. ${invalid(label, "list", items, allowed).message}`);
     }
-    if (typeof body !== "function") {
-      throw required("Map operation requires a function to process items", label, "function", body, "a function");
-    }
+    if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
     const { itemNamer, collect } = config;
     checkFunction(label, "itemNamer", itemNamer);
     // All names of an array are made before anything is written, so that a namer that throws loses nothing.
@@ -276,17 +274,10 @@ class ScopeContext {
   }
 
   async #runParallel(name: string | undefined, given: unknown, config: ParallelConfig<unknown>): Promise<unknown> {
-    const label = () => operationLabel("parallel", name);
-    if (!Array.isArray(given)) {
-      const allowed = "an array of functions, or an object of them";
-      throw required("Parallel operation requires an array of branch functions", label, "list", given, allowed);
-    }
-    const functions = given.map((branch, index) => {
+    if (!Array.isArray(given)) throw new Error("Parallel operation requires an array of branch functions");
+    const functions = given.map((branch) => {
       const func: unknown = typeof branch === "function" ? branch : branch?.func;
-      if (typeof func !== "function") {
-        const what = "All branches must be functions or NamedParallelBranch objects";
-        throw required(what, label, `branch ${index}`, branch, "a function or { name, func }");
-      }
+      if (typeof func !== "function") throw new Error("All branches must be functions or NamedParallelBranch objects");
       return func as ParallelFunc<unknown>;
     });
     const branches = {

@@ -36,8 +36,7 @@ export function readBatchSize(
   };
   const items = `items from 1 to ${MAX_BATCH_ITEMS}`;
   if (Object.prototype.toString.call(given) !== "[object Object]") {
-    const allowed = `${items}, such as 100, { maxItems, maxBytes }, or false for no batches`;
-    check("", given, 1, MAX_BATCH_ITEMS, allowed);
+    check("", given, 1, MAX_BATCH_ITEMS, `${items}, { maxItems, maxBytes }, or false for no batches`);
     return { maxItems: given as number };
   }
   const { maxItems, maxBytes, ...rest } = given as BatchSize;

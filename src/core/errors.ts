@@ -37,7 +37,7 @@ export abstract class DurableOperationError extends Error {
     super(message ?? new.target.fallback);
     this.name = new.target.name;
     if (cause !== undefined) this.cause = cause;
-    if (isDurableError(cause)) markMistake(this, cause.code);
+    markMistake(this, isDurableError(cause) ? cause.code : undefined);
     this.errorData = errorData;
   }
 
@@ -67,8 +67,8 @@ const CODES: Readonly<Record<string, string>> = {
 };
 
 /** Makes an error one that `isDurableError` recognises: what came of a mistake has its code, live and on replay. */
-function markMistake(error: Error, code: string): void {
-  Object.assign(error, { code, isDurableError: true });
+function markMistake(error: Error, code: string | undefined): void {
+  if (code !== undefined) Object.assign(error, { code, isDurableError: true });
 }
 
 /** What was thrown, as far as it was recorded. */
@@ -76,8 +76,7 @@ export function recordedCause(errorObject: ErrorObject): Error {
   const cause = new Error(errorObject.ErrorMessage);
   const type = errorObject.ErrorType || "Error";
   cause.name = type;
-  const code = type.startsWith("ERR_") ? type : CODES[type];
-  if (code !== undefined) markMistake(cause, code);
+  markMistake(cause, type.startsWith("ERR_") ? type : CODES[type]);
   if (errorObject.StackTrace !== undefined) cause.stack = errorObject.StackTrace.join("\n");
   return cause;
 }

@@ -75,11 +75,6 @@ export function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
-/** The error of a value that is not allowed, after what the official SDK says of it. */
-export function required(what: string, operation: () => string, field: string, value: unknown, allowed: string): Error {
-  return new Error(`${what}: ${invalid(operation, field, value, allowed).message}`);
-}
-
 /** The error of a value that is not allowed. */
 export function invalid(
   operation: () => string,

@@ -1,4 +1,3 @@
-import { DurableError } from "../core/errors.ts";
 import { Batch, type BatchItem } from "./batch-result.ts";
 import { invalid, isThenable } from "./checks.ts";
 import type { CompletionReason } from "./completion.ts";
@@ -76,8 +75,7 @@ export class Collector<T> {
     if (result !== undefined && typeof this.#collect === "object") {
       const reduced = this.#collect.reduce(this.#reduced, result.value, index);
       if (isThenable(reduced)) {
-        const message = `The reduce of ${this.#operation()} gave a promise for item ${index}, and nothing waits for it. `;
-        throw new DurableError(INVALID, `${message}It must be synchronous: await in the function of the items.`);
+        throw invalid(this.#operation, "answer of collect.reduce", reduced, "a value, not a promise", INVALID);
       }
       this.#reduced = reduced;
     }

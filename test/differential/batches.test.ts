@@ -346,7 +346,6 @@ const cases: Case[] = [
         .catch(() => "caught"),
   },
   ...[
-    ["items that are no array", (context: DurableContext) => context.map("m", { length: 1 } as never, stepOf)],
     ["no function", (context: DurableContext) => context.map("m", [1], undefined as never)],
     ["branches that are no array", (context: DurableContext) => context.parallel("p", "branches" as never)],
     ["a branch that is no function", (context: DurableContext) => context.parallel("p", [5 as never])],

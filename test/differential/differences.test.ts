@@ -65,6 +65,16 @@ const differences: Difference[] = [
     ours: "StepError",
   },
   {
+    name: "items that are no list",
+    why: "Ours takes what can be iterated, but no text; what it does not take is named.",
+    make: () => async (_, context) =>
+      context.map("m", "abc" as never, async () => 1).catch((error) => (error as Error).message),
+    official: "Map operation requires an array of items",
+    ours:
+      'Map operation requires an array of items. The list of map "m" is "abc"; it must be an array, or an iterable or ' +
+      "async iterable object.",
+  },
+  {
     name: "a step result over 256 KiB",
     why: "The service refuses it, which ends the execution; ours fails the step with an error that can be caught.",
     make: () => async (_, context) =>

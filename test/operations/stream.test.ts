@@ -426,7 +426,7 @@ describe("what a map collects", () => {
       await context.map("m", "text" as never, async () => 1);
     });
     expect(run.outcome.error?.ErrorMessage).toBe(
-      'Map operation requires an array of items: The list of map "m" is "text"; it must be an array, or an iterable or ' +
+      'Map operation requires an array of items. The list of map "m" is "text"; it must be an array, or an iterable or ' +
         "async iterable object.",
     );
   });
