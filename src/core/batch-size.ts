@@ -29,22 +29,23 @@ export function readBatchSize(
   payloadBytes = MAX_EXECUTION_PAYLOAD_BYTES,
 ): BatchSize | undefined {
   if (given === undefined || given === false) return undefined;
-  const check = (member: string, value: unknown, min: number, max: number, allowed: string): void => {
+  const check = (member: string, value: unknown, min: number, max: number, of: string, more = ""): void => {
     if (value === undefined || (Number.isInteger(value) && (value as number) >= min && (value as number) <= max))
       return;
-    throw invalid(`${where(member)} is ${describeValue(value)}; it must be a whole number of ${allowed}.`);
+    const allowed = `a whole number of ${of} from ${min} to ${max}${more}`;
+    throw invalid(`${where(member)} is ${describeValue(value)}; it must be ${allowed}.`);
   };
-  const items = `items from 1 to ${MAX_BATCH_ITEMS}`;
+  const items = (member: string, value: unknown, more?: string) =>
+    check(member, value, 1, MAX_BATCH_ITEMS, "items", more);
   if (Object.prototype.toString.call(given) !== "[object Object]") {
-    check("", given, 1, MAX_BATCH_ITEMS, `${items}, { maxItems, maxBytes }, or false for no batches`);
+    items("", given, ", { maxItems, maxBytes }, or false for no batches");
     return { maxItems: given as number };
   }
   const { maxItems, maxBytes, ...rest } = given as BatchSize;
   const unknown = Object.keys(rest)[0];
   if (unknown !== undefined) throw invalid(`${where("")} has no member "${unknown}"; it has maxItems and maxBytes.`);
-  check(".maxItems", maxItems, 1, MAX_BATCH_ITEMS, items);
-  const bytes = `bytes from ${MIN_BATCH_BYTES} to ${payloadBytes}, which is quotas.payloadBytes`;
-  check(".maxBytes", maxBytes, MIN_BATCH_BYTES, payloadBytes, bytes);
+  items(".maxItems", maxItems);
+  check(".maxBytes", maxBytes, MIN_BATCH_BYTES, payloadBytes, "bytes", " (quotas.payloadBytes)");
   return { maxItems, maxBytes };
 }
 

@@ -69,6 +69,7 @@ export class Scope {
     this.ledger = options.ledger;
     this.mode = options.mode;
     this.sealed = options.mode === "replay-succeeded" || (options.parent?.sealed ?? false);
+    this.owner = options.parent?.owner;
     this.defaultSerdes = options.parent?.defaultSerdes;
     this.defaultCallbackDeserializer = options.parent?.defaultCallbackDeserializer;
     this.logger = options.logger;
@@ -76,9 +77,7 @@ export class Scope {
 
   /** A context inside this one. */
   child(path: OperationPath, parentId: OperationId | undefined, mode: ReplayMode, ledger = this.ledger): Scope {
-    const scope = new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
-    scope.owner = this.owner;
-    return scope;
+    return new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
   }
 
   /** The path of the next operation, which is used up. */

@@ -59,15 +59,15 @@ export interface CustomCompletionConfig {
 /** When a batch ends early. Without any member the first failure ends it. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
-const COMPLETION = ["minSuccessful", "toleratedFailureCount", "toleratedFailurePercentage", "shouldComplete"];
+const OPTIONS = ["minSuccessful", "toleratedFailureCount", "toleratedFailurePercentage", "shouldComplete"];
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID` for counts that are no counts, and shares outside of 0 to 100 */
 export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
   if (config === undefined || config === null) return;
   if (typeof config !== "object" || Array.isArray(config)) {
-    throw invalid(operation, "completionConfig", config, `an object with ${COMPLETION.join(", ")}`);
+    throw invalid(operation, "completionConfig", config, "an object");
   }
-  warnOfOptions("completionConfig", config, COMPLETION);
+  warnOfOptions("completionConfig", config, OPTIONS);
   const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage: share, shouldComplete } = config;
   checkCount(operation, "completionConfig.minSuccessful", minSuccessful);
   checkCount(operation, "completionConfig.toleratedFailureCount", toleratedFailureCount);

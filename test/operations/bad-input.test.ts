@@ -141,7 +141,7 @@ const mistakes: Mistake[] = [
     (value): Mistake => [
       `a completion config ${JSON.stringify(value)}`,
       (c) => map(c, { completionConfig: value }),
-      /^The completionConfig of map "score" is .*; it must be an object with minSuccessful, /,
+      /^The completionConfig of map "score" is .*; it must be an object\.$/,
     ],
   ),
   [
@@ -152,7 +152,7 @@ const mistakes: Mistake[] = [
   [
     "a batch with room for more than an operation",
     (c) => map(c, { batch: { maxBytes: 300_000 } }),
-    'The batch.maxBytes of map "score" is 300000; it must be a whole number of bytes from 1024 to 262144, which is quotas.payloadBytes.',
+    'The batch.maxBytes of map "score" is 300000; it must be a whole number of bytes from 1024 to 262144 (quotas.payloadBytes).',
   ],
   ["a way to collect", (c) => map(c, { collect: "none" }), 'The collect of map "score" is "none"; it must be "all",'],
   ["an item namer that is none", (c) => map(c, { itemNamer: "x" }), 'The itemNamer of map "score" is "x"'],
