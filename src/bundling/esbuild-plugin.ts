@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withClassNames } from "./class-names.ts";
-import { rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
+import { moduleUrlsForWorkers, rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
 import { realWorkers } from "./workers-in-bundles.ts";
 
 /** What is used of esbuild's own types (0.17 and later), so that this package does not need it installed. */
@@ -29,15 +29,21 @@ interface BuildResult {
   metafile?: { outputs: Record<string, { inputs: Record<string, unknown>; imports: { path: string }[] }> } | undefined;
 }
 
+type Loader = "js" | "jsx" | "ts" | "tsx";
+
 interface LoadResult {
   contents: string;
-  loader: "js" | "jsx" | "ts" | "tsx";
+  loader: Loader;
   resolveDir: string;
+  errors?: { text: string }[];
 }
 
 interface PluginBuild {
   initialOptions: BuildOptions;
-  esbuild: { build(options: never): Promise<BuildResult> };
+  esbuild: {
+    build(options: never): Promise<BuildResult>;
+    transform(source: string, options: never): Promise<{ code: string }>;
+  };
   onResolve(
     options: { filter: RegExp },
     callback: (args: {
@@ -119,14 +125,16 @@ class Bundling {
       DURABLE_FANOUT_THREAD_FILE: JSON.stringify(`./${FOLDER}/${THREAD}${this.#extension}`),
     };
     this.#build.onResolve({ filter: /^piscina$/ }, () => ({ path: `./${FOLDER}/${PISCINA}`, external: true }));
-    this.#build.onLoad({ filter: SCRIPT }, ({ path }) =>
-      this.#load(path, (source) => this.#withModuleUrls(path, source)),
-    );
+    this.#build.onLoad({ filter: SCRIPT }, ({ path }) => this.#loadForMain(path));
     this.#build.onEnd((result) => this.#emit(result));
   }
 
   get #extension(): string {
     return this.#isEsm ? ".mjs" : ".cjs";
+  }
+
+  get #workingDir(): string {
+    return this.#build.initialOptions.absWorkingDir ?? process.cwd();
   }
 
   /** In CommonJS there is no `import.meta`. */
@@ -143,20 +151,52 @@ class Bundling {
     return contents === source ? undefined : { contents, ...loaded };
   }
 
+  async #loadForMain(path: string): Promise<LoadResult | undefined> {
+    const loaded = await this.#load(path, (source) => this.#withModuleUrls(path, source));
+    const errors = await this.#faultsIn(path);
+    return errors.length === 0 ? loaded : { contents: "", loader: "js", resolveDir: dirname(path), errors };
+  }
+
+  /** What stands in comments is no fault, nor is what the source does itself with the URL of a script. */
+  async #faultsIn(path: string): Promise<{ text: string }[]> {
+    if (!this.#namedBy.has(path) || dirname(path) === ownFolder) return [];
+    const code = await this.#withoutComments(await readFile(path, "utf8"), loaderFor(path));
+    const place = relative(this.#workingDir, path);
+    return moduleUrlsForWorkers(code).flatMap(({ path: module, isCommonJs }) => {
+      if (isCommonJs && this.#isEsm) {
+        const other = `give new URL("${module}", import.meta.url), or bundle with format: "cjs"`;
+        return [{ text: `workers() in ${place} is given a URL by __filename, which no ES module has: ${other}.` }];
+      }
+      if (findSource(resolve(dirname(path), module)) !== undefined) return [];
+      return [{ text: `workers() in ${place} is given ${module}: there is no such file.` }];
+    });
+  }
+
+  async #withoutComments(source: string, loader: Loader): Promise<string> {
+    const options = { loader, minifyWhitespace: true, legalComments: "none", logLevel: "silent" };
+    try {
+      return (await this.#build.esbuild.transform(source, options as never)).code;
+    } catch {
+      // Of its syntax the build will tell.
+      return "";
+    }
+  }
+
   #withModuleUrls(path: string, source: string): string {
     const isOurs = dirname(path) === ownFolder;
     if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return source;
     const named: string[] = [];
     this.#namedBy.set(path, named);
-    const rewritten = rewriteModuleUrls(source, (relative) => {
-      const module = findSource(resolve(dirname(path), relative));
-      if (module === undefined) return undefined;
-      const name = bundleName(module);
+    // That of a comma is no code here, but what a message recommends.
+    if (isOurs) return source.replaceAll(/(?<!, )import\.meta\.url/g, this.#bundleUrl);
+    return rewriteModuleUrls(source, ({ path: relativePath, isCommonJs }) => {
+      const module = findSource(resolve(dirname(path), relativePath));
+      if (module === undefined || (isCommonJs && this.#isEsm)) return undefined;
+      const name = bundleName(module, this.#workingDir);
       this.#modules.set(name, module);
       named.push(name);
       return `new URL("./${FOLDER}/${name}${this.#extension}", ${this.#bundleUrl})`;
     });
-    return isOurs ? rewritten.replaceAll("import.meta.url", this.#bundleUrl) : rewritten;
   }
 
   #withClassNames(path: string, source: string): string {
@@ -166,11 +206,10 @@ class Bundling {
   /** Writes what threads need beside each bundle that has the pool in it. */
   async #emit({ errors, metafile }: BuildResult): Promise<void> {
     if (errors.length > 0 || metafile === undefined) return;
-    const { absWorkingDir = process.cwd() } = this.#build.initialOptions;
     const wanted = new Map<string, Set<string>>();
     for (const [output, { inputs, imports }] of Object.entries(metafile.outputs)) {
-      const folder = join(dirname(resolve(absWorkingDir, output)), FOLDER);
-      const names = Object.keys(inputs).flatMap((input) => this.#namedBy.get(resolve(absWorkingDir, input)) ?? []);
+      const folder = join(dirname(resolve(this.#workingDir, output)), FOLDER);
+      const names = Object.keys(inputs).flatMap((input) => this.#namedBy.get(resolve(this.#workingDir, input)) ?? []);
       const hasPool = imports.some(({ path }) => path === `./${FOLDER}/${PISCINA}`);
       if (names.length === 0 && !hasPool) continue;
       const modules = wanted.get(folder) ?? new Set();
@@ -240,13 +279,14 @@ function findSource(path: string): string | undefined {
   return [path, typescript].find(existsSync);
 }
 
-/** Its own name, and of its path what tells it from another of the same name. */
-function bundleName(module: string): string {
-  const digest = createHash("sha256").update(module).digest("hex").slice(0, 8);
+/** Its own name, and of its path what tells it from another of the same name; the same in each checkout. */
+function bundleName(module: string, workingDir: string): string {
+  const path = relative(workingDir, module).replaceAll(sep, "/");
+  const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
   return `${basename(module, extname(module))}-${digest}`;
 }
 
-function loaderFor(path: string): LoadResult["loader"] {
+function loaderFor(path: string): Loader {
   const extension = extname(path);
   if (extension === ".tsx") return "tsx";
   if (extension === ".jsx") return "jsx";

@@ -1,18 +1,54 @@
+/** `import.meta.url`, and the same in CommonJS: `pathToFileURL(__filename)`, however it is imported, as URL or as text. */
+const IMPORT_META = String.raw`import\.meta\.url`;
+const PATH_TO_FILE_URL = String.raw`(?:require\(\s*["'](?:node:)?url["']\s*\)\.|[\w$]+\.|\(0,\s*[\w$]+\.)?pathToFileURL\)?`;
+const BASE = String.raw`(${IMPORT_META}|${PATH_TO_FILE_URL}\(\s*__filename\s*\)(?:\.href|\.toString\(\))?)`;
+
 /** `new URL("./score.ts", import.meta.url)`, with any quotes and white space. */
-const MODULE_URL = /\bnew\s+URL\(\s*(["'`])(\.{1,2}\/[^"'`$]+\.[cm]?[jt]s)\1\s*,\s*import\.meta\.url\s*,?\s*\)/g;
+const MODULE_URL = String.raw`\bnew\s+URL\(\s*(?<quote>["'\x60])(\.{1,2}\/[^"'\x60$]+\.[cm]?[jt]s)\k<quote>\s*,\s*${BASE}\s*,?\s*\)`;
 
 /** The specifiers of this package's sub-path, under its own name and under the official one. */
 const USES_WORKERS = /["'](?:durable-fanout|@aws\/durable-execution-sdk-js)\/workers["']/;
 
 /** Whether a source may name modules for worker threads. */
 export function usesWorkers(source: string): boolean {
-  return USES_WORKERS.test(source) && source.includes("import.meta.url");
+  return USES_WORKERS.test(source) && /import\.meta\.url|\b__filename\b/.test(source);
+}
+
+/** The URL of a module, as a source has it. */
+export interface ModuleUrl {
+  /** Relative to the source. */
+  readonly path: string;
+  /** Whether it is told from `__filename`. */
+  readonly isCommonJs: boolean;
 }
 
 /**
  * Rewrites the URLs of modules in a source.
- * @param place gives what stands for a URL that names such a relative path; undefined leaves it
+ * @param place gives what stands for such a URL; undefined leaves it
  */
-export function rewriteModuleUrls(source: string, place: (path: string) => string | undefined): string {
-  return source.replaceAll(MODULE_URL, (whole, _quote: string, path: string) => place(path) ?? whole);
+export function rewriteModuleUrls(source: string, place: (url: ModuleUrl) => string | undefined): string {
+  return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, _quote: string, path: string, base: string) => {
+    return place({ path, isCommonJs: base.includes("__filename") }) ?? whole;
+  });
+}
+
+/**
+ * The URLs that are given to `workers`, at once or by way of a variable of the same source.
+ * @param code JavaScript without comments
+ */
+export function moduleUrlsForWorkers(code: string): ModuleUrl[] {
+  const [, alias = "workers"] = /\bworkers\s+as\s+([\w$]+)/.exec(code) ?? [];
+  const call = String.raw`(?<![\w$])(?:workers|${escaped(alias)})\)?\(\s*`;
+  const variable = String.raw`(?<![\w$])([\w$]+)\s*=\s*`;
+  const given: ModuleUrl[] = [];
+  const note = ({ path, isCommonJs }: ModuleUrl): undefined => void given.push({ path, isCommonJs });
+  for (const [whole] of code.matchAll(new RegExp(call + MODULE_URL, "g"))) rewriteModuleUrls(whole, note);
+  for (const [whole, name = ""] of code.matchAll(new RegExp(variable + MODULE_URL, "g"))) {
+    if (new RegExp(`${call + escaped(name)}(?![\\w$])`).test(code)) rewriteModuleUrls(whole, note);
+  }
+  return given;
+}
+
+function escaped(name: string): string {
+  return name.replaceAll("$", String.raw`\$`);
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { DurableError } from "../core/errors.ts";
-import { BUNDLING } from "./thread-file.ts";
+import { bundlingAdvice, exampleUrl } from "./thread-file.ts";
 
 /** What a compiler may have made of a TypeScript file beside which it stands. */
 const BUILT: Readonly<Record<string, readonly string[]>> = {
@@ -27,8 +27,8 @@ export function findModule(given: URL | string): string {
   if (built !== undefined) return pathToFileURL(built).href;
   const why = exists
     ? `This Node (${process.version}) cannot load ${url.href}: TypeScript needs Node 22.18 or later. Build it first.`
-    : `There is no file ${url.href} for worker threads. Give its URL as in new URL("./score.ts", import.meta.url); ` +
-      `in a bundle it must be a file of its own. ${BUNDLING}`;
+    : `There is no file ${url.href} for worker threads. Give its URL as in ${exampleUrl()}; ` +
+      `in a bundle it must be a file of its own. ${bundlingAdvice()}`;
   throw new DurableError("ERR_WORKER_MODULE_MISSING", why);
 }
 
@@ -41,7 +41,6 @@ function parseUrl(given: URL | string): URL {
   }
   throw new DurableError(
     "ERR_WORKER_MODULE_URL",
-    `The module for worker threads is ${String(given)}; it must be the URL of a file, as in ` +
-      'new URL("./score.ts", import.meta.url).',
+    `The module for worker threads is ${String(given)}; it must be the URL of a file, as in ${exampleUrl()}.`,
   );
 }

@@ -15,14 +15,29 @@ export function threadFile(): URL {
   if (file !== undefined && existsSync(file)) return file;
   throw new DurableError(
     "ERR_WORKER_BUNDLE",
-    `The file that worker threads run is missing${file === undefined ? "" : `: ${file.href}`}. ${BUNDLING}`,
+    `The file that worker threads run is missing${file === undefined ? "" : `: ${file.href}`}. ${bundlingAdvice()}`,
   );
 }
 
-/** What to do about a bundle in which threads find nothing to run. */
-export const BUNDLING =
-  "Bundle with esbuild and plugins: [durableFanout()] from durable-fanout/esbuild, which puts what threads run beside the " +
-  "bundle; or keep durable-fanout out of the bundle.";
+/** What to do where threads find nothing to run. */
+export function bundlingAdvice(): string {
+  if (typeof DURABLE_FANOUT_THREAD_FILE === "string") {
+    const [folder] = /[^/]+(?=\/[^/]+$)/.exec(DURABLE_FANOUT_THREAD_FILE) ?? [];
+    return `Deploy the folder ${folder}, which the build has put beside the bundle, together with it.`;
+  }
+  return (
+    "Bundle with esbuild and plugins: [durableFanout()] from durable-fanout/esbuild, which puts what threads run beside the " +
+    "bundle; or keep durable-fanout out of the bundle."
+  );
+}
+
+/** How a source names a module beside it, in the format in which this package has been loaded. */
+export function exampleUrl(): string {
+  const here = import.meta.url as string | undefined;
+  return here === undefined || relativeFile(here).endsWith(".cjs")
+    ? 'new URL("./score.js", require("node:url").pathToFileURL(__filename))'
+    : 'new URL("./score.ts", import.meta.url)';
+}
 
 function relativeFile(here: string): string {
   if (typeof DURABLE_FANOUT_THREAD_FILE === "string") return DURABLE_FANOUT_THREAD_FILE;

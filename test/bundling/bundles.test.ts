@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -46,7 +46,12 @@ async function bundled(bundler: Bundler, entry: string, format: BundleFormat, ex
 async function bundledWithPlugin(entry: string, format: BundleFormat, options: BuildOptions = {}): Promise<string> {
   const { durableFanout } = createRequire(join(project, "x.cjs"))("durable-fanout/esbuild");
   await build({
-    ...{ entryPoints: { handler: join(project, entry) }, outdir: folder, outExtension: { ".js": extension(format) } },
+    ...{
+      absWorkingDir: project,
+      entryPoints: { handler: join(project, entry) },
+      outdir: folder,
+      outExtension: { ".js": extension(format) },
+    },
     ...{ bundle: true, minify: true, platform: "node", format, logLevel: "silent", plugins: [durableFanout()] },
     ...options,
   });
@@ -88,6 +93,92 @@ describe("a minified bundle with functions on threads retries by an error class 
   test("esbuild with the plugin, esm, split", async () => {
     await expectSuccess(await bundledWithPlugin("stock.ts", "esm", { splitting: true }), STOCK_RESULT);
   });
+});
+
+describe("the plugin finds the module that a CommonJS source names:", () => {
+  const urls = {
+    "by require": 'require("node:url").pathToFileURL(__filename).href',
+    "by a name of its own": "pathToFileURL(__filename)",
+    "by the module": "url.pathToFileURL( __filename )",
+    "as a compiler writes it": "(0, url.pathToFileURL)(__filename).toString()",
+  };
+  test.each(Object.entries(urls))("%s", async (_how, base) => {
+    const source = `const { withDurableExecution } = require("durable-fanout");
+      const { workers } = require("durable-fanout/workers");
+      const url = require("url"), { pathToFileURL } = url;
+      const stock = workers(new URL("./reserve.mjs", ${base}), { mode: "threads" });
+      exports.handler = withDurableExecution(async (_, ctx) => ctx.step("reserve", () => stock.reserve("chair")));`;
+    await writeFile(join(project, "stock.cjs"), source);
+    await expectSuccess(await bundledWithPlugin("stock.cjs", "cjs"), '"chair"');
+    await expect(bundledWithPlugin("stock.cjs", "esm")).rejects.toThrow(
+      'workers() in stock.cjs is given a URL by __filename, which no ES module has: give new URL("./reserve.mjs", import.meta.url), or bundle with format: "cjs"',
+    );
+  });
+});
+
+describe("the build stops with the name of a module for threads that does not exist:", () => {
+  const sources = {
+    "given at once": 'workers<object>(new URL("./heavi.ts", import.meta.url))',
+    "by way of a variable": "const $url = new URL('./heavi.ts', import.meta.url); workers($url)",
+    "under another name of workers": "other(\nnew URL(`./heavi.ts`, import.meta.url,), { threads: 2 })",
+  };
+  test.each(Object.entries(sources))("%s", async (how, code) => {
+    const name = how.startsWith("under") ? "workers as other" : "workers";
+    await writeFile(join(project, "wrong.ts"), `import { ${name} } from "durable-fanout/workers"; ${code};`);
+    await expect(bundledWithPlugin("wrong.ts", "esm")).rejects.toThrow(
+      "workers() in wrong.ts is given ./heavi.ts: there is no such file.",
+    );
+  });
+
+  test("not for what stands in a comment, or is no module for threads", async () => {
+    const source = `import { workers } from "durable-fanout/workers";
+      // workers(new URL("./heavi.ts", import.meta.url))
+      export const made = [workers(/* workers(new URL("./heavi.ts", import.meta.url)) */ new URL("./reserve.mjs", import.meta.url))];
+      export const later = new URL("./made-later.js", import.meta.url);`;
+    await writeFile(join(project, "right.ts"), source);
+    await bundledWithPlugin("right.ts", "esm");
+  });
+});
+
+test("another checkout gives the same bundles, byte for byte", async () => {
+  const bundles = await Promise.all(
+    ["one", "two"].map(async (name) => {
+      const checkout = await realpath(await mkdtemp(join(tmpdir(), `durable-fanout-${name}-`)));
+      folders.push(checkout);
+      await writeBundleSources(checkout);
+      await symlink(join(project, "node_modules"), join(checkout, "node_modules"));
+      const outdir = join(checkout, "dist");
+      const paths = { absWorkingDir: checkout, entryPoints: [join(checkout, "stock.ts")], outdir, minify: false };
+      await bundledWithPlugin("stock.ts", "cjs", paths);
+      const files = (await readdir(outdir, { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
+      const content = files.map(async ({ parentPath, name }) => [name, await readFile(join(parentPath, name), "utf8")]);
+      return Object.fromEntries(await Promise.all(content));
+    }),
+  );
+  expect(Object.keys(bundles[0])).toContainEqual(expect.stringMatching(/^reserve-[0-9a-f]{8}\.cjs$/));
+  expect(bundles[1]).toEqual(bundles[0]);
+});
+
+describe("where the folder beside the bundle was not deployed, it is named:", () => {
+  test.each(FORMATS)("%s", async (format) => {
+    const file = await bundledWithPlugin("stock.ts", format);
+    await rm(join(folder, "durable-fanout"), { recursive: true });
+    const { stderr } = spawnSync(process.execPath, [file], { cwd: folder, encoding: "utf8" });
+    const [message] = /^DurableError: .*/m.exec(stderr) ?? [];
+    const example = {
+      esm: '"./score.ts", import.meta.url',
+      cjs: '"./score.js", require("node:url").pathToFileURL(__filename)',
+    };
+    expect(message).toContain(`Give its URL as in new URL(${example[format]});`);
+    expect(message).toContain("Deploy the folder durable-fanout, which the build has put beside the bundle");
+    expect(message).not.toContain("durableFanout()");
+  });
+});
+
+test("CommonJS that is not bundled is told how to name a module there", () => {
+  const program = 'require("durable-fanout/workers").workers("score.js")';
+  const { stderr } = spawnSync(process.execPath, ["--eval", program], { cwd: project, encoding: "utf8" });
+  expect(stderr).toContain('as in new URL("./score.js", require("node:url").pathToFileURL(__filename)).');
 });
 
 describe("functions on threads are refused when the bundle is built, with the name of the plugin:", () => {
