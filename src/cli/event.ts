@@ -15,7 +15,8 @@ export async function readEvent(source: string): Promise<string> {
   try {
     JSON.parse(trimmed);
   } catch (error) {
-    const message = `${from} is not JSON: ${describeMistake(trimmed)}. Quote it for the shell, or use --event @file.json.`;
+    const advice = /^(?:@|-$)/.test(source) ? "" : " Quote it for the shell, or use --event @file.json.";
+    const message = `${from} is not JSON: ${describeMistake(trimmed)}.${advice}`;
     throw new DurableError("ERR_EVENT_INVALID", message, { cause: error });
   }
   return trimmed;

@@ -1,7 +1,8 @@
 import { DurableError } from "../core/errors.ts";
 import type { LocalEngine } from "../local/engine.ts";
 import type { LocalFunction } from "../local/function-registry.ts";
-import { loadHandlerModule } from "./handler-module.ts";
+import { type HandlerModule, loadHandlerModule } from "./handler-module.ts";
+import { wrappedHandler } from "./unwrapped-handler.ts";
 
 /** A function that the handler may invoke, as the command line names it. */
 export interface FunctionOption {
@@ -34,8 +35,9 @@ export function mergeFunctions(
 export async function loadFunctions(functions: readonly FunctionOption[]): Promise<LoadedFunction[]> {
   const loaded: LoadedFunction[] = [];
   for (const option of functions) {
-    const { file, exportName, handler } = await loadHandlerModule(option.file, option.exportName);
-    loaded.push({ ...option, file, exportName, register: (engine) => register(engine, option, handler) });
+    const module = await loadHandlerModule(option.file, option.exportName);
+    const { file, exportName } = module;
+    loaded.push({ ...option, file, exportName, register: (engine) => register(engine, option, module) });
   }
   return loaded;
 }
@@ -44,9 +46,9 @@ export interface LoadedFunction extends FunctionOption {
   readonly register: (engine: LocalEngine) => void;
 }
 
-function register(engine: LocalEngine, { name, kind }: FunctionOption, run: (...args: never[]) => unknown): void {
-  if (kind === "plain") engine.registerFunction(name, run as LocalFunction);
-  else engine.register(name, run as Parameters<LocalEngine["register"]>[1]);
+function register(engine: LocalEngine, { name, kind }: FunctionOption, module: HandlerModule): void {
+  if (kind === "plain") engine.registerFunction(name, module.handler as LocalFunction);
+  else engine.register(name, wrappedHandler(module));
 }
 
 /** Says how to name functions on the command line where the engine says that it lacks one. */

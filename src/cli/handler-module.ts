@@ -56,13 +56,20 @@ function isTakenForCommonJs(error: unknown): boolean {
   return error instanceof SyntaxError && /import statement outside|Unexpected token 'export'/.test(error.message);
 }
 
+/** What to do about a file that this Node does not import; nothing for other errors. */
+function adviceFor(error: unknown): string {
+  if (isTakenForCommonJs(error)) return SET_TYPE;
+  if ((error as { code?: unknown } | null)?.code !== "ERR_UNKNOWN_FILE_EXTENSION") return "";
+  return `. Node loads TypeScript from 22.18 on (.ts, .mts, .cts); this is ${process.version}. Or give JavaScript built from it.`;
+}
+
 async function importModule(file: string): Promise<Record<string, unknown>> {
   let names: Record<string, unknown>;
   try {
     names = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const message = `${file} cannot be imported: ${reason}${isTakenForCommonJs(error) ? SET_TYPE : ""}`;
+    const message = `${file} cannot be imported: ${reason}${adviceFor(error)}`;
     throw new DurableError("ERR_HANDLER_IMPORT", message, { cause: error });
   }
   // A CommonJS file whose exports Node could not foresee has them all in its default export only.

@@ -1,5 +1,8 @@
 import { isDurableError, messageOf } from "../core/errors.ts";
 
+/** Taken before a handler is loaded, whose own output goes elsewhere from then on. */
+const write = process.stdout.write.bind(process.stdout);
+
 /**
  * Where words go. Standard output has what was asked for and nothing else: the result or the listing, or with `--json`
  * one JSON document a line. Everything said along the way goes to standard error.
@@ -15,12 +18,12 @@ export class Output {
 
   /** What was asked for, as text. */
   print(text: string): void {
-    process.stdout.write(`${text}\n`);
+    write(`${text}\n`);
   }
 
   /** What was asked for, with `--json`. */
   printJson(document: object): void {
-    process.stdout.write(`${JSON.stringify(document, sayable)}\n`);
+    write(`${JSON.stringify(document, sayable)}\n`);
   }
 
   /** Said along the way. */
@@ -44,7 +47,7 @@ export class Output {
 
   /** Settles when standard output has taken everything: leaving earlier would cut off a pipe. */
   async flush(): Promise<void> {
-    await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+    await new Promise<void>((resolve) => write("", () => resolve()));
   }
 }
 

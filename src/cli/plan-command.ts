@@ -13,6 +13,7 @@ import { type FanOutNode, fanOutsIn, readPlanTree } from "./plan-tree.ts";
 import { formatDuration } from "./quantity.ts";
 import { liftQuotas, quietStandardOutput } from "./surroundings.ts";
 import { runTrial, type Trial, TrialInterrupted } from "./trial.ts";
+import { wrappedHandler } from "./unwrapped-handler.ts";
 
 export interface PlanOptions {
   event: string;
@@ -43,7 +44,8 @@ export async function planCommand(output: Output, handlerFile: string, options: 
   await confirmSideEffects(output, warning, options.yes === true);
   let trial: Trial;
   try {
-    trial = await runTrial({ module, input, latencyMs, sampleItems });
+    const handler = wrappedHandler(module);
+    trial = await runTrial({ module: { ...module, handler }, input, latencyMs, sampleItems });
   } catch (error) {
     if (error instanceof TrialInterrupted) return error.interruption.exitCode;
     throw error;

@@ -16,6 +16,7 @@ import { openJournal } from "./journal-file.ts";
 import type { Output } from "./output.ts";
 import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
 import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
+import { wrappedHandler } from "./unwrapped-handler.ts";
 
 interface EngineOptions {
   db: string;
@@ -56,7 +57,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
     const name = options.name !== undefined && options.fresh === true ? freeName(engine, options.name) : options.name;
     const earlier = name === undefined ? undefined : findByName(engine, name);
     if (earlier !== undefined) refuseOtherHandler(earlier, module);
-    engine.register(module.functionName, module.handler);
+    engine.register(module.functionName, wrappedHandler(module));
     for (const { register } of functions) register(engine);
     const begin = (): LocalExecution =>
       withFunctionHint(() =>
@@ -120,7 +121,7 @@ export async function withEarlier(
       functions,
     };
     engine = createEngine(journal, settings);
-    engine.register(earlier.functionName, module.handler);
+    engine.register(earlier.functionName, wrappedHandler(module));
     for (const { register } of functions) register(engine);
     return await goOn({ engine, earlier, module, settings });
   } finally {

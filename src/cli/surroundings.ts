@@ -1,7 +1,12 @@
 import { workerPools } from "../core/worker-pools.ts";
 
-/** A handler's own console output is said along the way, that of its threads too: standard output is for the result. */
+/**
+ * What a handler writes to standard output by any way is said along the way, that of its threads too: its console, the
+ * loggers of contexts, the usage line. Standard output is for the result; `Output` has kept its own way there.
+ */
 export function quietStandardOutput(): void {
+  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
+  // The stream decides about colours.
   const { error } = console;
   console.log = error;
   console.info = error;

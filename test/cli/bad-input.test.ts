@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { type CliResult, documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { packedPackage } from "../support/packed-package.ts";
 
 function expectRefusal(result: CliResult, exitCode: number, code: string, message: RegExp): void {
   expect({ exitCode: result.exitCode, stderr: result.stderr }).toEqual({
@@ -77,14 +78,36 @@ describe.concurrent("a handler file", () => {
     expectRefusal(result, 3, "ERR_HANDLER_IMPORT", /says "type": "commonjs"\. Run "npm pkg set type=module"/);
   });
 
-  test("that exports a plain function is told what is missing, at each try", async () => {
+  test.each([
+    ["answers with no status", "export const handler = async () => 42;"],
+    ["wants steps", "export const handler = async (_, ctx) => ctx.step('a', async () => 1);"],
+    ["wants a logger", "export const handler = async (_, ctx) => { ctx.logger.info('begun'); return 1; };"],
+    ["is not asynchronous", "export const handler = (_, context) => context.map([1], async () => 1);"],
+  ])("that is a plain function is told once to wrap it: one that %s", async (_what, source) => {
     const cwd = temporaryFolder();
-    writeFileSync(join(cwd, "plain.mjs"), "export const handler = async () => 42;");
+    writeFileSync(join(cwd, "plain.mjs"), source);
     const result = await runCli(["run", "plain.mjs", "--json"], { cwd });
     expect(result.exitCode).toBe(1);
-    expect(result.stderr).toMatch(/An invocation failed: .*withDurableExecution/);
-    expect(documentsOf(result).filter(({ type }) => type === "invocation-failed")).toHaveLength(5);
-    expect(result.stderr).toMatch(/✖ FAILED .*withDurableExecution/);
+    expect(result.stderr).toMatch(
+      /✖ FAILED .*"handler" of .*plain\.mjs is a plain function: wrap it in withDurableExecution/,
+    );
+    expect(documentsOf(result).filter(({ type }) => type === "invocation-failed")).toEqual([]);
+    const plan = await runCli(["plan", "plain.mjs", "--event", "{}", "--yes"], { cwd });
+    expect(plan.stdout + plan.stderr).toContain("wrap it in withDurableExecution");
+  });
+
+  test("in TypeScript, on a Node that cannot load it, is told which can", async () => {
+    const { project } = await packedPackage();
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "typed.ts"), "export const handler = async () => 42;");
+    const command = [join(project, "node_modules/durable-fanout/dist/cli.mjs"), "run", "typed.ts"];
+    const { stderr } = spawnSync(process.execPath, ["--no-experimental-strip-types", ...command], {
+      cwd,
+      encoding: "utf8",
+    });
+    expect(stderr).toMatch(
+      /typed\.ts cannot be imported: .*Node loads TypeScript from 22\.18 on .* or give JavaScript built/is,
+    );
   });
 
   test("may be CommonJS", async () => {
@@ -127,6 +150,19 @@ describe.concurrent("an event", () => {
     const result = await runCli(["run", HANDLERS, "--event", event, "--json"], { cwd });
     expectRefusal(result, 2, "ERR_EVENT_INVALID", message);
     expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
+  });
+
+  test("that is not JSON is told to be quoted only where a shell has read it", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "bad.json"), "{count: 1}");
+    const ofFile = await runCli(["run", HANDLERS, "--event", "@bad.json"], { cwd });
+    expect(ofFile.stderr).toMatch(
+      /^error: The event file bad\.json is not JSON: unexpected "c" at line 1, column 2\.$/m,
+    );
+    const ofInput = await runCli(["run", HANDLERS, "--event", "-"], { cwd, stdin: "{count: 1}" });
+    expect(ofInput.stderr).not.toContain("Quote it");
+    const ofShell = await runCli(["run", HANDLERS, "--event", "{count: 1}"], { cwd });
+    expect(ofShell.stderr).toContain("Quote it for the shell, or use --event @file.json.");
   });
 
   test("in a missing file is named", async () => {

@@ -45,13 +45,20 @@ describe.concurrent("the run command", () => {
     expect(JSON.parse(fromStdin.stdout)).toEqual({ sum: 1 });
   });
 
-  test("lets the module print its own result, and keeps its console off standard output", async () => {
+  test("lets the module print its own result, and keeps what it says itself off standard output", async () => {
     const cwd = temporaryFolder();
     const formatted = await runCli(["run", HANDLERS, "--export", "formatted"], { cwd });
     expect(formatted.stdout).toBe("formatted: plain\n");
     const talkative = await runCli(["run", HANDLERS, "--export", "talkative"], { cwd });
     expect(talkative.stdout).toBe('"quiet result"\n');
-    expect(talkative.stderr).toContain("said by the handler");
+    for (const said of [
+      ...["said by the handler", "logged by the handler", "written by the handler", "said on a console of its own"],
+      '"type":"durable-fanout usage"',
+    ]) {
+      expect(talkative.stderr).toContain(said);
+    }
+    const documents = documentsOf(await runCli(["run", HANDLERS, "--export", "talkative", "--json"], { cwd }));
+    expect(documents.map(({ type }) => type)).toEqual(["started", "finished"]);
   });
 
   test("called again with the same name and input it shows the answer, with --fresh it runs anew", async () => {

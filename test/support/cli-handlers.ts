@@ -79,10 +79,16 @@ export const child = withDurableExecution(async ({ n }: { n: number }, ctx) => {
   return n + Number(await more);
 });
 
-export const talkative = withDurableExecution(async () => {
-  console.log("said by the handler");
-  return "quiet result";
-});
+export const talkative = withDurableExecution(
+  async (_event: unknown, ctx) => {
+    console.log("said by the handler");
+    ctx.logger.info("logged by the handler");
+    process.stdout.write("written by the handler\n");
+    new console.Console(process.stdout).log("said on a console of its own");
+    return "quiet result";
+  },
+  { runtime: { logUsage: true } },
+);
 
 export const large = withDurableExecution(async (_event: unknown, ctx) =>
   ctx.step("export rows", async () => noise("rows", 300_000), { retryStrategy: retryAfterASecond }),
