@@ -113,6 +113,11 @@ test.skipIf(!hasCfnLint)("the templates pass cfn-lint, where Python has it", () 
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 });
 
+test("the log has the memory that each invocation took, which Lambda writes at the level INFO", () => {
+  const [[, properties] = []] = functionsOf(read("template.yaml"));
+  expect(properties?.LoggingConfig).toMatchObject({ LogFormat: "JSON", SystemLogLevel: "INFO" });
+});
+
 test("what fails for good is seen: alarms on the service's metrics, and a dead-letter queue", () => {
   const template = read("template.yaml");
   const watched = Object.values(template.Resources).map(({ Properties }) => Properties?.MetricName);
@@ -144,25 +149,27 @@ describe("in a process of its own", () => {
     expect(lambda.output).toContain("operations");
   });
 
-  test("the questions about the service are answered by one command", async () => {
-    const args = [
-      "verify/verify.ts",
-      "--stack",
-      "verify",
-      "--endpoint",
-      lambda.api.endpoint,
-      "--poll-ms",
-      "50",
-      "--json",
-    ];
-    const { stdout } = await promisify(execFile)(process.execPath, args, {
+  async function verify(...options: string[]): Promise<{ id: string; verdict: string; answer: string }[]> {
+    const args = ["--stack", "verify", "--endpoint", lambda.api.endpoint, "--poll-ms", "50", "--json", ...options];
+    const { stdout } = await promisify(execFile)(process.execPath, ["verify/verify.ts", ...args], {
       cwd: folder,
       env: { ...process.env, AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "me", AWS_SECRET_ACCESS_KEY: "secret" },
     });
-    const results = stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { id: string; verdict: string; answer: string });
+    const lines = stdout.trim().split("\n");
+    return lines.map((line) => JSON.parse(line));
+  }
+
+  test("its executions are found by the alias, where an Invoke does not tell which it began", async () => {
+    lambda.tellsArn = false;
+    try {
+      expect(await verify("--only", "event")).toMatchObject([{ id: "event", verdict: "as assumed" }]);
+    } finally {
+      lambda.tellsArn = true;
+    }
+  });
+
+  test("the questions about the service are answered by one command", async () => {
+    const results = await verify();
     expect(results.map(({ id }) => id)).toEqual(facts.map(({ id }) => id));
     expect(results.filter(({ verdict }) => verdict === "no answer")).toEqual([]);
     // What this project's own engine takes for granted.

@@ -58,6 +58,9 @@ export class LambdaService {
     this.engine.register(name, async (event, { awsRequestId }) => this.#invoke(settings, event, awsRequestId));
   }
 
+  /** Whether the answer to an Invoke names its execution. */
+  tellsArn = true;
+
   /** Starts an execution and waits for its end. */
   async run(functionName: string, input: unknown = {}): Promise<ExecutionOutcome> {
     return this.engine.start({ functionName, input: JSON.stringify(input) }).result;
@@ -157,15 +160,14 @@ export class LambdaService {
       case "POST durable-executions stop":
         this.engine.stop(this.#find(id).arn, body);
         return { body: { StopTimestamp: new Date() } };
-      case "GET functions durable-executions":
-        return {
-          body: {
-            DurableExecutions: this.engine
-              .list()
-              .filter((one) => one.functionName === id)
-              .map(describe),
-          },
-        };
+      case "GET functions durable-executions": {
+        // All executions here began on an alias, and the service lists those of $LATEST without a qualifier.
+        const wantedName = query.get("DurableExecutionName");
+        const isWanted = ({ functionName, name }: ExecutionSummary) =>
+          functionName === id && (wantedName === null || name === wantedName);
+        const listed = query.has("Qualifier") ? this.engine.list().filter(isWanted) : [];
+        return { body: { DurableExecutions: listed.map(describe) } };
+      }
       case "POST functions invocations":
         return this.#start(id, request);
       case "POST durable-execution-callbacks succeed":
@@ -213,7 +215,10 @@ export class LambdaService {
     } catch (error) {
       throw new ApiError("DurableExecutionAlreadyStartedException", 409, (error as Error).message);
     }
-    const answer = { "x-amz-durable-execution-arn": execution.arn, "x-amz-executed-version": "1" };
+    const answer = {
+      ...(this.tellsArn ? { "x-amz-durable-execution-arn": execution.arn } : {}),
+      "x-amz-executed-version": "1",
+    };
     if (headers["x-amz-invocation-type"] === "Event") return { status: 202, headers: answer, body: "" };
     const { status, result, error } = await execution.result;
     if (status === "SUCCEEDED") return { headers: answer, body: result ?? "null" };

@@ -4,6 +4,8 @@ import type { Said, Trial } from "./probe.ts";
 export interface Laboratory {
   /** `function`: which of the stack's functions runs it. Default: the one that may do everything. */
   run<T = Said>(trial: Trial, functionName?: "probe" | "no-state" | "no-checkpoint"): Promise<T>;
+  /** How many executions of that function a list has, at most a page; all of them began on the alias `live`. */
+  countListed(qualifier: string | undefined): Promise<number>;
   /** The qualified name of the function that may do everything. */
   readonly target: string;
 }
@@ -218,6 +220,19 @@ export const facts: readonly Fact[] = [
       const time = new Date(seen.start as string).getTime();
       const isRecent = Math.abs(Date.now() - time) < 3_600_000;
       return { answer: `${seen.startType} ${seen.start}; ${seen.members.join(", ")}`, isAsAssumed: isRecent };
+    },
+  },
+  {
+    id: "listing",
+    question: "Which executions does ListDurableExecutionsByFunction have?",
+    assumed: "by the alias those that began on it; by the bare name those of $LATEST only",
+    ask: async ({ run, countListed }) => {
+      await run({ trial: "event" });
+      const [byAlias, byName] = [await countListed("live"), await countListed(undefined)];
+      return {
+        answer: `${byAlias} by the alias, ${byName} by the bare name`,
+        isAsAssumed: byAlias > 0 && byName === 0,
+      };
     },
   },
 ];

@@ -32,10 +32,16 @@ const PATIENCE_MS = 300_000;
 
 const { endpoint } = values;
 const client = new LambdaClient({ maxAttempts: 8, ...(endpoint === undefined ? {} : { endpoint }) });
-const qualified = (functionName: string) => `${values.stack}-${functionName}:live`;
+const ALIAS = "live";
+const named = (functionName: string) => `${values.stack}-${functionName}`;
+const qualified = (functionName: string) => `${named(functionName)}:${ALIAS}`;
 
 const laboratory: Laboratory = {
   target: qualified("probe"),
+  countListed: async (Qualifier) => {
+    const command = new ListDurableExecutionsByFunctionCommand({ FunctionName: named("probe"), Qualifier });
+    return (await client.send(command)).DurableExecutions?.length ?? 0;
+  },
   run: async (trial, functionName = "probe") => {
     const DurableExecutionName = `verify-${randomUUID()}`;
     const FunctionName = qualified(functionName);
@@ -78,10 +84,11 @@ async function countOperations(DurableExecutionArn: string | undefined): Promise
 
 /** For a service that answers an asynchronous Invoke without the ARN. */
 async function findArn(functionName: string, DurableExecutionName: string): Promise<string | undefined> {
-  const FunctionName = `${values.stack}-${functionName}`;
+  const FunctionName = named(functionName);
   for (let attempt = 0; attempt < 10; attempt++) {
-    const command = new ListDurableExecutionsByFunctionCommand({ FunctionName, DurableExecutionName });
-    const { DurableExecutions: [found] = [] } = await client.send(command);
+    // Without a qualifier the list is of $LATEST.
+    const request = { FunctionName, Qualifier: ALIAS, DurableExecutionName };
+    const { DurableExecutions: [found] = [] } = await client.send(new ListDurableExecutionsByFunctionCommand(request));
     if (found !== undefined) return found.DurableExecutionArn;
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
