@@ -145,8 +145,20 @@ function checkEvent(event: unknown): void {
   if (DurableExecutionArn && CheckpointToken) return;
   throw new Error(
     "Unexpected payload provided to start the durable execution.\n" +
-      "Check your resource configurations to confirm the durability is set.",
+      "Check your resource configurations to confirm the durability is set. DurableConfig can only be set when a " +
+      "function is created. Locally: npx durable-fanout run.",
   );
+}
+
+/** The service invokes again, as it does for the official SDK, whose error is of this class too. */
+function readInput(payload: string | undefined): unknown {
+  try {
+    return JSON.parse(payload ?? "{}");
+  } catch (cause) {
+    throw new SyntaxError(`The execution's input is not JSON: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }
 
 /** One invocation: what belongs to it, from its event to its answer. */
@@ -183,7 +195,7 @@ class Invocation {
       throw error;
     }
     logVerbose(() => `invoked for ${this.#event.DurableExecutionArn}, ${state.isReplay ? "with" : "without"} records`);
-    const input: unknown = JSON.parse(state.inputPayload ?? "{}");
+    const input = readInput(state.inputPayload);
     if (plugins !== undefined) return this.#watched(client, state, input, plugins, depth);
     const fault = depthFault(depth);
     return fault === undefined ? (await this.#execute(client, state, input, undefined, depth)).output : failed(fault);

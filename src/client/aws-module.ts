@@ -22,16 +22,24 @@ export function loadAws(): Promise<AwsModule> {
 
 async function importAws(): Promise<AwsModule> {
   completeRequire();
-  const module = await import("@aws-sdk/client-lambda");
+  const module = await import("@aws-sdk/client-lambda").catch((error) => {
+    // Other errors stay as they are: another attempt may go better.
+    throw error?.code?.endsWith("MODULE_NOT_FOUND") ? unusable("is not there, or not all of it", error) : error;
+  });
   // Where a bundler splits, a CommonJS package is the default export of its chunk and shows no other.
   const { default: whole = module } = module as { default?: AwsModule };
   const aws = "LambdaClient" in module ? module : whole;
   const missing = NEEDED.find((name) => typeof aws[name] !== "function");
   if (missing === undefined) return aws;
-  throw new DurableExecutionClientError(
-    `The @aws-sdk/client-lambda that this function finds is from before durable functions: it has no ${missing}. Deploy ` +
-      `version ${SINCE} or later with the function, or use a runtime that brings it.`,
-    { scope: "EXECUTION" },
+  throw unusable(`is from before durable functions: it has no ${missing}`);
+}
+
+/** Invoking again finds the same: the execution ends. */
+function unusable(what: string, cause?: unknown): DurableExecutionClientError {
+  return new DurableExecutionClientError(
+    `The @aws-sdk/client-lambda of this function ${what}. Deploy version ${SINCE} or later in its bundle or its ` +
+      "node_modules, or use a runtime that brings it.",
+    { scope: "EXECUTION", cause },
   );
 }
 

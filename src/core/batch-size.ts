@@ -38,7 +38,7 @@ export function readBatchSize(
   const items = (member: string, value: unknown, more?: string) =>
     check(member, value, 1, MAX_BATCH_ITEMS, "items", more);
   if (Object.prototype.toString.call(given) !== "[object Object]") {
-    items("", given, ", { maxItems, maxBytes }, or false for no batches");
+    items("", given, ', {"maxItems":100}, or false for no batches');
     return { maxItems: given as number };
   }
   const { maxItems, maxBytes, ...rest } = given as BatchSize;

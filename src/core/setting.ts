@@ -52,7 +52,7 @@ export function said({ path, variable }: SettingNames, given: unknown, environme
 }
 
 /** Unlike `Number`, takes blank text for no number. */
-export function parseNumber(text: string): number {
+function parseNumber(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
 }
 

@@ -1,6 +1,6 @@
 import { type BatchSize, readBatchSize } from "./batch-size.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
-import { checkMembers, parseNumber, readNumber, readOneOf, type SettingNames, said } from "./setting.ts";
+import { checkMembers, readNumber, readOneOf, type SettingNames, said } from "./setting.ts";
 
 /**
  * How payloads are written; all of them are always read.
@@ -22,7 +22,7 @@ export interface RuntimeOptions {
   concurrency?: number;
   /**
    * How many items of a `map` share one operation, unless the call says otherwise with its own `batch`: 1 to 10,000,
-   * or `{ maxItems, maxBytes }`. Default: none, each item has its own operations. `DURABLE_FANOUT_BATCH` (a number)
+   * or `{ maxItems, maxBytes }`. Default: none, each item has its own operations. `DURABLE_FANOUT_BATCH` (a number, or JSON)
    */
   batch?: number | false | BatchSize;
   /**
@@ -135,8 +135,17 @@ function oneOf<T>(fallback: T, values: readonly T[]): Reader<T> {
 
 const readBatch: Reader<BatchSize | undefined> = (names, given, environment) => {
   const { where, raw, isText } = said(names, given, environment);
-  return readBatchSize((member) => where + member, isText ? raw !== "false" && parseNumber(raw as string) : raw);
+  return readBatchSize((member) => where + member, isText ? jsonOrText(raw as string) : raw);
 };
+
+/** Text that is no JSON stays as it is, for the error to show. */
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
 
 const READERS = {
   concurrency: whole(256, 1, 1_000_000, true),

@@ -222,18 +222,31 @@ describe("with the AWS client outside of the bundle", () => {
     await expectSuccess(await bundled(BUNDLERS.esbuild, "handler.mjs", format, AWS), PLAIN_RESULT);
   });
 
-  test.each(FORMATS)("one from before durable functions ends the execution and says what to do, %s", async (format) => {
-    await runtime(async (at) => {
-      await mkdir(at);
-      await writeFile(join(at, "package.json"), '{"name":"@aws-sdk/client-lambda","version":"3.600.0"}');
-      await writeFile(join(at, "index.js"), "exports.LambdaClient = class LambdaClient {};");
-    });
+  const unusable = {
+    "one from before durable functions":
+      /is from before durable functions: it has no CheckpointDurableExecutionCommand\./,
+    "an absent one": /The @aws-sdk\/client-lambda of this function is not there, or not all of it\./,
+    "half of one": /The @aws-sdk\/client-lambda of this function is not there, or not all of it\./,
+  };
+  const all = Object.entries(unusable).flatMap(([what, says]) =>
+    FORMATS.map((format) => [what, format, says] as const),
+  );
+  test.each(all)("%s ends the execution and says what to do, %s", async (what, format, says) => {
+    if (what !== "an absent one") {
+      await runtime(async (at) => {
+        await mkdir(at);
+        await writeFile(join(at, "package.json"), '{"name":"@aws-sdk/client-lambda","version":"3.600.0"}');
+        const source = what.startsWith("half") ? 'require("@smithy/absent");' : "exports.LambdaClient = class {};";
+        await writeFile(join(at, "index.js"), source);
+      });
+    }
     const file = await bundled(BUNDLERS.esbuild, "handler.mjs", format, AWS);
     const { outcome, errors } = await runDeployed(folder, file, service);
     expect(errors).toEqual([]);
     expect(outcome.status).toBe("FAILED");
-    expect(outcome.error?.ErrorMessage).toMatch(
-      /from before durable functions: it has no CheckpointDurableExecutionCommand\. Deploy version 3\.943\.0 or later/,
+    expect(outcome.error?.ErrorMessage).toMatch(says);
+    expect(outcome.error?.ErrorMessage).toContain(
+      "Deploy version 3.943.0 or later in its bundle or its node_modules, or use a runtime that brings it.",
     );
   });
 });

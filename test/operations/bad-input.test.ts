@@ -147,7 +147,7 @@ const mistakes: Mistake[] = [
   [
     "a batch that is a list",
     (c) => map(c, { batch: [] }),
-    'The batch of map "score" is an array; it must be a whole number of items from 1 to 10000, { maxItems,',
+    'The batch of map "score" is an array; it must be a whole number of items from 1 to 10000, {"maxItems":100}',
   ],
   [
     "a batch with room for more than an operation",

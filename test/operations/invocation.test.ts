@@ -74,9 +74,26 @@ describe("an event", () => {
     const lambda = withDurableExecution(async () => 1);
     await expect(lambda(given as never, lambdaContext())).rejects.toThrow(
       "Unexpected payload provided to start the durable execution.\n" +
-        "Check your resource configurations to confirm the durability is set.",
+        "Check your resource configurations to confirm the durability is set. DurableConfig can only be set when a " +
+        "function is created. Locally: npx durable-fanout run.",
     );
   });
+
+  test.each(["", "{orders: 1}"])(
+    "whose input is no JSON (%j) is named, and fails the invocation as on the official SDK",
+    async (InputPayload) => {
+      const given = event([{ ...execution, ExecutionDetails: { InputPayload } }]);
+      const client = new FakeClient();
+      await expect(invoke(async () => 1, client, given)).rejects.toThrow(
+        expect.objectContaining({
+          name: "SyntaxError",
+          message: expect.stringMatching(/^The execution's input is not JSON: .*JSON/),
+        }),
+      );
+      const theirs = official.withDurableExecution(async () => 1, { durableExecutionClient: client } as never);
+      await expect(theirs(given as never, lambdaContext() as never)).rejects.toThrow(SyntaxError);
+    },
+  );
 
   test("brings the handler's input; without one it is an empty object", async () => {
     const echo: Handler = async (input) => input;

@@ -196,6 +196,28 @@ test("a blank environment variable is refused, even where 0 is allowed", () => {
   expect(refusal(undefined).code).toBe("ERR_SETTING_INVALID");
 });
 
+test("DURABLE_FANOUT_BATCH is a number, JSON of both limits, or false; what is refused is shown as it was given", () => {
+  for (const text of ["10", '{"maxItems":10}', '{ "maxItems": 10, "maxBytes": 65536 }', "false"]) {
+    vi.stubEnv("DURABLE_FANOUT_BATCH", text);
+    expect(() => withDurableExecution(async () => 1)).not.toThrow();
+  }
+  for (const [text, shown] of [
+    ["abc", '"abc"'],
+    ["{ maxItems: 10 }", '"{ maxItems: 10 }"'],
+    ["0.5", "0.5"],
+    [" ", '" "'],
+  ] as const) {
+    vi.stubEnv("DURABLE_FANOUT_BATCH", text);
+    expect(refusal(undefined)).toEqual({
+      code: "ERR_BATCH_INVALID",
+      message: expect.stringMatching(
+        /^Environment variable DURABLE_FANOUT_BATCH(\.maxItems)? is (.*); it must be .*, \{"maxItems":100\}, or false/,
+      ),
+    });
+    expect(refusal(undefined).message).toContain(` is ${shown}; `);
+  }
+});
+
 test.each([
   [
     { concurency: 5 },
