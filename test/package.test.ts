@@ -1,6 +1,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import {
   copyFileSync,
+  existsSync,
   globSync,
   mkdtempSync,
   readdirSync,
@@ -171,11 +172,20 @@ test.each(["esm", "cjs"] as const)("a bundle packs payloads in a folder without 
   expect(await runAside(process.execPath, [file], bare)).toBe("200 true\n");
 });
 
-test("the package brings its build, README and licenses, and no sources or tests", () => {
+test("the package brings its build, README, docs, the deployment kit and licenses, and no sources or tests", () => {
   const folder = join(project, "node_modules/durable-fanout");
-  expect(readdirSync(folder).sort()).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
+  expect(readdirSync(folder).sort()).toEqual(["LICENSE", "README.md", "dist", "docs", "examples", "package.json"]);
+  expect(readdirSync(join(folder, "examples"))).toEqual(["deploy"]);
+  const kit = ["build.mjs", "event.json", "package.json", "src", "template.yaml", "verify"];
+  expect(readdirSync(join(folder, "examples/deploy")).sort()).toEqual(kit);
   const licenses = readFileSync(join(folder, "dist/THIRD-PARTY-LICENSES.txt"), "utf8");
   for (const name of ["msgpackr", "p-limit", "yocto-queue"]) expect(licenses).toContain(`${name}\n\nMIT License`);
+});
+
+test.each(["deploying.md", "workers.md", "architecture.md"])("what docs/%s links to comes along", (page) => {
+  const docs = join(project, "node_modules/durable-fanout/docs");
+  const links = readFileSync(join(docs, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g);
+  expect(Array.from(links, ([, path = ""]) => path).filter((path) => !existsSync(join(docs, path)))).toEqual([]);
 });
 
 test("what is in the build is not installed beside it, and nothing runs when it is installed", () => {

@@ -50,10 +50,28 @@ test("the handler runs on this machine first", () => {
   expect(shell(commands[0] as string)).toContain(String(SUM));
 });
 
+test("the plan of the page runs", () => {
+  const [command = ""] = /npx durable-fanout plan [^`]+/.exec(page) ?? [];
+  expect(shell(`${command} --json`)).toContain('"type":"plan"');
+});
+
+test("commands say what the AWS CLI needs", () => {
+  const commands = Array.from(page.matchAll(/aws lambda (?:[^`\n]|\\\n)+/g), ([command]) => command);
+  expect(commands.length).toBeGreaterThan(8);
+  for (const command of commands) {
+    if (command.includes("list-durable-executions")) expect(command).toContain("--qualifier ");
+    if (/--(payload|result) /.test(command)) expect(command).toContain("--cli-binary-format raw-in-base64-out");
+    // It truncates the file to which the command's own output goes.
+    expect(command).not.toContain("/dev/stdout");
+  }
+});
+
 test("its bundle runs where Lambda would, with nothing beside it", async () => {
   const [, build, deploy] = commands as [string, string, string];
   expect(deploy).toMatch(/^sam deploy /);
   shell(build);
+  // Where it lies package.json says that JavaScript is ES modules.
+  expect(shell("node --print \"Object.keys(require('./dist/handler.cjs'))\"")).toContain("handler");
   renameSync(join(folder, "dist"), deployed);
   const program = process.env["LAMBDA_RUNTIME_CLIENT"] ?? join(import.meta.dirname, "bootstrap.mjs");
   const lambda = await new LambdaService({ node: process.execPath, program }).start();

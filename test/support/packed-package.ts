@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,10 @@ const root = join(import.meta.dirname, "../..");
 const cache = join(tmpdir(), `durable-fanout-packed-${createHash("sha256").update(root).digest("hex").slice(0, 8)}`);
 
 /** What the package is made of. */
-const SOURCES = ["src/**/*.ts", "workers/**/*.ts", "package.json", ".tsdown.config.ts", "README.md", "LICENSE"];
+const SOURCES = [
+  ...["src/**/*.ts", "workers/**/*.ts", "docs/**/*.*", "examples/deploy/{,src/,verify/}*.*"],
+  ...["package.json", ".tsdown.config.ts", "README.md", "LICENSE"],
+];
 
 /** A lock that is older was left behind by a process that is gone. */
 const STALE_LOCK_MS = 120_000;
@@ -75,7 +78,8 @@ async function pack(folder: string): Promise<void> {
   for (const entry of others) await rm(join(cache, entry), { recursive: true, force: true });
   const stage = `${folder}.stage`;
   await mkdir(stage);
-  for (const file of ["package.json", "README.md", "LICENSE"]) await copyFile(join(root, file), join(stage, file));
+  for (const file of ["package.json", "README.md", "LICENSE", "docs", "examples/deploy"])
+    await cp(join(root, file), join(stage, file), { recursive: true });
   const tsdown = join(root, "node_modules/tsdown/dist/run.mjs");
   const config = ["--config", join(root, ".tsdown.config.ts"), "--out-dir", join(stage, "dist")];
   await run(process.execPath, [tsdown, ...config], { cwd: root });
