@@ -1,5 +1,6 @@
 import type { RuntimeOptions } from "../../src/index.ts";
 import type { Fault } from "./faults.ts";
+import type { Hints } from "./hints.ts";
 import type { Node } from "./program.ts";
 
 /** At least and at most, both included. */
@@ -33,6 +34,8 @@ export interface Surroundings {
   readonly computeMs: number;
   /** How long things take in addition, drawn anew for each. */
   readonly pace?: Pace;
+  /** How much longer the outside takes where it is to be late, and in some cases branches and attempts. */
+  readonly late?: { readonly ms: number; readonly isOutsideOnly: boolean; readonly hints: Hints };
 }
 
 /** Everything that one simulated execution depends on. */

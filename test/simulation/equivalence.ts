@@ -1,5 +1,6 @@
 import type { Case, Pace } from "./case.ts";
 import { type Checked, check, difference, reference } from "./check.ts";
+import { hintsOf } from "./hints.ts";
 import type { Violation } from "./invariants.ts";
 import { isOrderFree, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
@@ -26,6 +27,8 @@ const PACES: readonly (Pace | undefined)[] = [
   { branchMs: [0, 5], readMs: [0, 5], attemptMs: [0, 500] },
   { branchMs: [0, 2_000], readMs: PROMPT, attemptMs: [0, 3_000] },
 ];
+/** So late is what the outcome in question shows as late, where it is looked for: by chance alone it would rarely be. */
+const LATE_MS = [300, 2_000, 9_000] as const;
 
 /**
  * Runs a program in batches of several sizes and without, with prompt and with slow acknowledgements. All give the same
@@ -87,14 +90,17 @@ class SomeOutcomes {
     if (isUnbatched) this.#know(run.result);
     // Which branches have begun and not ended depends on when the last invocation began: it begins them anew, in turn.
     const outcome = JSON.stringify(run.tally.invocations > 1 ? ended(run.result) : run.result);
+    const hints = hintsOf(run.result);
     while (!this.#known.has(outcome)) {
       if (this.#tried >= ORDERS) {
         return [{ kind: "unseen-outcome", detail: `no order that was tried gives ${outcome?.slice(0, 200)}` }];
       }
-      const latencyMs = SPREADS[this.#tried % SPREADS.length] as (typeof SPREADS)[number];
-      const pace = PACES[Math.floor(this.#tried / SPREADS.length) % PACES.length];
       const seed = ++this.#tried;
+      const late = { ms: nth(LATE_MS, seed), isOutsideOnly: seed % 4 === 2, hints };
+      const latencyMs = nth(SPREADS, seed);
+      const pace = nth(PACES, seed / SPREADS.length);
       const surroundings = { ...this.#given.surroundings, latencyMs, seed, ...(pace && { pace }) };
+      if (seed % 2 === 0) Object.assign(surroundings, { late });
       // What ended before a suspension counts in the next invocation from its beginning in a batch, and else in its turn.
       const { runtime } = surroundings;
       const patient = { ...surroundings, runtime: { ...runtime, suspension: { graceMs: 10_000 } } };
@@ -108,6 +114,11 @@ class SomeOutcomes {
   #know(result: unknown): void {
     this.#known.add(JSON.stringify(result)).add(JSON.stringify(ended(result)));
   }
+}
+
+/** One after the other, over and over. */
+function nth<T>(values: readonly T[], number: number): T {
+  return values[Math.floor(number) % values.length] as T;
 }
 
 /** A result without the branches that have begun and not ended, and without their number. */

@@ -5,6 +5,7 @@ import { completionOf, indexesFrom } from "../support/fan-outs.ts";
 import { type Branch, Branches } from "./branches.ts";
 import type { Surroundings } from "./case.ts";
 import type { VirtualClock } from "./clock.ts";
+import { isLate } from "./hints.ts";
 import { CHANGED, type Invariants } from "./invariants.ts";
 import type { Invocation } from "./invocation.ts";
 import { type FanOut, has, isBatched, type Node, type Step } from "./program.ts";
@@ -92,7 +93,7 @@ export class Interpreter {
         return undefined;
       case "callback": {
         const config = node.timeout > 0 ? { timeout: { seconds: node.timeout } } : {};
-        const creating = context.createCallback(nameOutside(place.site, node), config);
+        const creating = context.createCallback(nameOutside(place.site, this.#outside(node, place.site)), config);
         const [promise] = await this.#awaited(creating);
         return this.#seen(promise, place.site);
       }
@@ -124,7 +125,7 @@ export class Interpreter {
       case "condition": {
         const check = async (state: { polls: number }, { attempt }: { attempt: number }) => {
           this.#watch.attemptBegins(this.#by, site, attempt, false, place.branch);
-          await this.#attempt(node.ms);
+          await this.#attempt(node.ms, site);
           const retry = { delayMs: node.delay * 1_000, isAwaited: true };
           this.#watch.attemptEnds(this.#by, site, attempt, place.branch, attempt < node.polls ? retry : undefined);
           return { polls: state.polls + 1 };
@@ -137,10 +138,10 @@ export class Interpreter {
       }
       case "waitForCallback": {
         const config = node.timeout > 0 ? { timeout: { seconds: node.timeout } } : {};
-        return context.waitForCallback(site, async (id) => this.#submit(id, node), config);
+        return context.waitForCallback(site, async (id) => this.#submit(id, this.#outside(node, site)), config);
       }
       case "invoke":
-        return context.invoke(nameOutside(site, node), "other", { from: site });
+        return context.invoke(nameOutside(site, this.#outside(node, site)), "other", { from: site });
       case "combine": {
         const promises = node.of.map(
           (part, at) => this.#operation(context, part, { ...place, site: `${site}.${at}` }) as DurablePromise<unknown>,
@@ -162,7 +163,7 @@ export class Interpreter {
     const { site } = place;
     const body = async ({ attempt }: { attempt: number }) => {
       this.#watch.attemptBegins(this.#by, site, attempt, node.atMostOnce, place.branch);
-      await this.#attempt(node.ms);
+      await this.#attempt(node.ms, site);
       const fails = attempt <= node.failures;
       const retry = { delayMs: node.delay * 1_000, isAwaited: place.isUnawaited !== true };
       const isLast = !fails || attempt >= node.attempts;
@@ -202,6 +203,7 @@ export class Interpreter {
       this.#clock.compute(computeMs);
       try {
         if (pace !== undefined) await this.#clock.sleep(this.#random.int(...pace.branchMs));
+        await this.#clock.sleep(this.#lateMs(itemSite, false));
         const nodes = node.items[index] as readonly Node[];
         const at = { site: itemSite, branch, fanOut: site, isInBatch: place.isInBatch || isBatched(node) };
         return await inside.run(itemSite, () => this.#sequence(inner, nodes, at));
@@ -231,9 +233,20 @@ export class Interpreter {
     };
   }
 
-  #attempt(ms: number): Promise<void> {
+  #attempt(ms: number, site: string): Promise<void> {
     const { pace } = this.#surroundings;
-    return this.#clock.sleep(pace === undefined ? ms : ms + this.#random.int(...pace.attemptMs));
+    const extraMs = pace === undefined ? 0 : this.#random.int(...pace.attemptMs);
+    return this.#clock.sleep(ms + extraMs + this.#lateMs(site, false));
+  }
+
+  #outside(outside: Outside, site: string): Outside {
+    return { ...outside, afterMs: outside.afterMs + this.#lateMs(site, true) };
+  }
+
+  #lateMs(site: string, isOutside: boolean): number {
+    const { late } = this.#surroundings;
+    if (late === undefined || (late.isOutsideOnly && !isOutside)) return 0;
+    return (isLate(late.hints, site) ?? isOutside) ? late.ms : 0;
   }
 
   #indexes({ source, items }: FanOut): unknown {
