@@ -31,7 +31,8 @@ export interface BranchRunOptions<T> {
  * F1  Branches start in the order of their index, and only when there is room: what waits costs nothing.
  * F2  `maxConcurrency` bounds branches that are open, `concurrency` those at work: there one that only waits gives way.
  * F3  Once the policy is satisfied nothing starts, and what still runs is left behind. What earlier invocations recorded
- *     counts before anything starts, in the order of the index.
+ *     counts before anything starts, in the order of the index; without batches only in a window that is smaller than the
+ *     number of items, and where an item's end is recorded with its result.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
  * F5  Near the deadline, and after the invocation has ended, nothing starts.
  */
@@ -126,7 +127,7 @@ export class BranchRun<T> {
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
       completion.begin();
-      await this.#takeOver();
+      await (this.isBatched ? this.#takeOver() : this.#takeOverOwn());
       if (!completion.isOver) {
         await new Promise<void>((resolve, reject) => {
           this.#settle = { resolve, reject };
@@ -176,6 +177,25 @@ export class BranchRun<T> {
     }
   }
 
+  /** Counts ended items with operations of their own: in a small window one that begins before them might end the map. */ // F3
+  async #takeOverOwn(): Promise<void> {
+    const { config, branches } = this.#options;
+    const total = branches.source.total ?? 0;
+    if (this.#scope.mode === "execution" || !this.#givesWay || config.nesting === "FLAT") return;
+    const { permits } = this.#semaphore;
+    if (total <= permits) return;
+    // Who has begun without a record holds a place, so that behind so many nobody has.
+    for (let index = 0, unknown = 0; index < total && unknown <= permits; index++) {
+      const status = this.#recalled.statusOf(index);
+      unknown = status === undefined ? unknown + 1 : 0;
+      if (status !== undefined) this.#started(index);
+      // A function that runs again may wait for others to begin.
+      if (status !== "S") continue;
+      const item = this.#recalled.ofOperation(index, await this.#groups.valueOf(index));
+      this.#count(item instanceof Promise ? await item : item);
+    }
+  }
+
   /** Collects items that have operations of their own; `known` says what became of each, where that was kept. */
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
@@ -185,7 +205,7 @@ export class BranchRun<T> {
       const { values } = slice instanceof Promise ? await slice : slice;
       for (const value of values) {
         const status = known === undefined ? this.#recalled.statusOf(index) : known[index];
-        if (status === "S" || status === "F") {
+        if (status === "S" || status === "R" || status === "F") {
           const item = this.#recalled.ofOperation(index, value);
           this.#started(index);
           this.#count(item instanceof Promise ? await item : item);

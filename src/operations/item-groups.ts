@@ -26,6 +26,8 @@ export interface ItemGroup {
   cursor: number;
   /** Indexes inside the group that have begun and not ended. */
   readonly running: Set<number>;
+  /** Indexes inside the group that do not begin, since they count already; a ledger knows its own. */
+  readonly ended: Set<number>;
   /** The context that its items are in. */
   readonly scope: Scope;
   /** Where the items share an operation. */
@@ -34,7 +36,7 @@ export interface ItemGroup {
 
 /** The index inside the group of the item that begins next. */
 export function takeNext(group: ItemGroup): number {
-  while (group.ledger?.hasEnded(group.cursor)) group.cursor++;
+  while (group.ledger?.hasEnded(group.cursor) || group.ended.has(group.cursor)) group.cursor++;
   group.left--;
   return group.cursor++;
 }
@@ -138,11 +140,14 @@ export class ItemGroups {
     return early;
   }
 
-  /** An item before its turn: recorded batches are read as far as that. */
+  /** An item that has ended, which takes its turn away; what was recorded is read as far as that. */
   async valueOf(index: number): Promise<unknown> {
     while (this.#nextIndex <= index) this.#early.push(await this.#read());
     const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
-    return group?.values[index - group.first];
+    if (group === undefined) return undefined;
+    group.ended.add(index - group.first);
+    group.left--;
+    return group.values[index - group.first];
   }
 
   #read(): ItemGroup | Promise<ItemGroup> {
@@ -165,7 +170,7 @@ export class ItemGroups {
     }
     this.#nextIndex += count;
     const scope = this.#scope;
-    const group = { first, values, left: count, cursor: 0, running: new Set<number>() };
+    const group = { first, values, left: count, cursor: 0, running: new Set<number>(), ended: new Set<number>() };
     if (!this.isBatched || count === 0) return { ...group, scope, ledger: undefined };
     this.#batches++;
     const name = rangeName(this.#options.name, first, first + count - 1);

@@ -82,14 +82,15 @@ export class RecordedItems<T> {
     );
   }
 
-  /** Whether an item has ended (`S`) or begun (`-`), by its own operations. */
-  statusOf(index: number): "S" | "-" | undefined {
+  /** Whether an item has ended (`S`; `R`: its result is made again) or begun (`-`), by its own operations. */
+  statusOf(index: number): "S" | "R" | "-" | undefined {
     const path = childPath(this.#scope.path, index + 1);
     const { ledger } = this.#scope;
     if (!this.#options.isFlat) {
       const record = ledger.peek(ledger.key(path));
       if (record === undefined) return undefined;
-      return isFinished(record) ? "S" : "-";
+      if (!isFinished(record)) return "-";
+      return record.ContextDetails?.ReplayChildren === true ? "R" : "S";
     }
     for (let inner = 1; ; inner++) {
       const at = childPath(path, inner);

@@ -4,7 +4,7 @@ import type { DurableContext, MapConfig, RuntimeOptions } from "../../src/index.
 import type { LocalEngine } from "../../src/testing.ts";
 import { indexes, later } from "../support/batching.ts";
 import { type Gauge, Gauges, pause } from "../support/gauge.ts";
-import { type CheckpointCall, type Handler, type Run, runOfficial, runOurs } from "../support/service.ts";
+import { type CheckpointCall, type Handler, type Run, replay, runOfficial, runOurs } from "../support/service.ts";
 
 type Work = (item: DurableContext, n: number, engine: () => LocalEngine, atWork: Gauge) => Promise<unknown>;
 
@@ -166,6 +166,50 @@ describe("concurrency bounds branches at work:", () => {
     const { most, mostAtWork } = await gauged(12, { ...config, maxConcurrency: 4, concurrency: 2 }, work);
     expect(most).toBe(4);
     expect(mostAtWork).toBe(2);
+  });
+
+  // What an earlier invocation ended needs no place.
+  test.each([
+    ["with operations of their own", {}],
+    ["in batches", { batch: 2 }],
+  ])("items that have ended count before others begin, %s", async (_, config) => {
+    const handler: Handler = async (_input, context) => {
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) await item.wait({ seconds: 1 });
+        await item.step(async () => n);
+        if (n === 0) throw new Error("late");
+        return n;
+      };
+      const map = await context.map(indexes(4), body, { concurrency: 1, ...config });
+      const branches = indexes(4).map((n) => (branch: DurableContext) => body(branch, n));
+      const parallel = await context.parallel(branches, { concurrency: 1 });
+      return [map, parallel].map(({ all }) => all.map(({ status, result }) => result ?? status));
+    };
+    const run = await runOurs(handler);
+    const items = ["FAILED", 1, 2, 3];
+    const Result = JSON.stringify([items, items]);
+    expect(run.invocations.length).toBe(3);
+    expect(run.outcome).toEqual({ status: "SUCCEEDED", result: Result });
+    expect(await replay(handler, run)).toMatchObject({ output: { Status: "SUCCEEDED", Result }, requests: [] });
+  });
+
+  test("an item whose large result is made again may wait for one that begins before it", async () => {
+    const run = await runOurs(async (_input, context) => {
+      let open = () => {};
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) open();
+        else await opened;
+        if (n === 0) await item.wait({ seconds: 1 });
+        const texts = await Promise.all(indexes(5).map(() => item.step(async () => "x".repeat(60_000))));
+        return texts.join("");
+      };
+      const { all } = await context.map(indexes(2), body, { concurrency: 1 });
+      return all.map(({ result }) => result?.length);
+    });
+    expect(run.outcome).toEqual({ status: "SUCCEEDED", result: "[300000,300000]" });
   });
 
   test.each(["map", "parallel"] as const)("of a %s is a whole number from 1, or infinite", async (kind) => {
