@@ -16,6 +16,7 @@ const map = (items: readonly (readonly Node[])[], members: Partial<FanOut> = {})
 const fails = (members: Partial<Step> = {}): Step => step({ failures: 1, ...members });
 const failing = (members: Partial<Step>): Step => step({ failures: 2, attempts: 2, ...members });
 const until = (minSuccessful: number): Partial<FanOut> => ({ policy: { by: "minSuccessful", value: minSuccessful } });
+const answered: Node = { kind: "waitForCallback", afterMs: 0, end: "succeed", twice: false, timeout: 0 };
 const limited = (...body: Node[]): Node => ({ kind: "limited", body });
 
 function found(
@@ -182,4 +183,30 @@ export const EQUIVALENT: Readonly<Record<string, Case>> = {
     ],
     { seed: 17 },
   ),
+  "an answer from outside comes with the next request, or later where no request is due": found(
+    [
+      map([[{ kind: "wait", seconds: 2 }], [answered], [step({ ms: 112 })], [step(), step({ ms: 241 })]], {
+        ...{ ...until(2), maxConcurrency: 3 },
+      }),
+    ],
+    { runtime: { concurrency: 1 } },
+  ),
+  "answers from outside lose in each of several maps, which hardly happens by chance": found([
+    map(Array(4).fill([map([[answered], [step({ ms: 112 })], [step(), step({ ms: 241 })]], until(2))])),
+  ]),
+  "two of many items are the first to end": found([
+    map(
+      [
+        ...[[step({ ms: 1 })], [answered, step()], [{ kind: "code", ms: 30 }], [fails({ ms: 43, failures: 2 })]],
+        ...[[{ kind: "code", ms: 1 }], [step({ ms: 6_000 })], [{ kind: "code", ms: 0 }, fails({ ms: 40 })]],
+        ...[[step(), { kind: "code", ms: 0 }], [step({ ms: 45 })]],
+      ] as Node[][],
+      { ...until(2), source: "iterable" },
+    ),
+  ]),
+  "a chained invoke in a race begins later in a batch than its rival": found([
+    map([
+      [{ kind: "combine", how: "race", of: [fails(), { kind: "invoke", afterMs: 300, end: "succeed", twice: false }] }],
+    ]),
+  ]),
 };
