@@ -1,4 +1,4 @@
-import { DurableError, UnrecoverableExecutionError } from "../core/errors.ts";
+import { UnrecoverableExecutionError } from "../core/errors.ts";
 import { type Permit, Semaphore } from "../core/semaphore.ts";
 import type { AnySerdes } from "../core/serdes.ts";
 import { callerContext } from "../execution/active.ts";
@@ -11,7 +11,7 @@ import type { Branches, FanOutConfig } from "./branches.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
-import { type ItemGroup, ItemGroups, placeOf, takeNext } from "./item-groups.ts";
+import { type ItemGroup, ItemGroups, itemTooLarge, placeOf, takeNext } from "./item-groups.ts";
 import type { EncodedResult } from "./payload.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
 import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
@@ -31,8 +31,7 @@ export interface BranchRunOptions<T> {
  * F1  Branches start in the order of their index, and only when there is room: what waits costs nothing.
  * F2  `maxConcurrency` bounds branches that are open, `concurrency` those at work: there one that only waits gives way.
  * F3  Once the policy is satisfied nothing starts, and what still runs is left behind. What earlier invocations recorded
- *     counts before anything starts, in the order of the index; without batches only in a window that is smaller than the
- *     number of items, and where an item's end is recorded with its result.
+ *     counts before anything starts, in the order of the index; without batches only in a window with less room than items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
  * F5  Near the deadline, and after the invocation has ended, nothing starts.
  */
@@ -76,8 +75,7 @@ export class BranchRun<T> {
     this.#completion = new Completion(label, source.total, config.completionConfig, (at) => this.#nameOf(at));
     const maxConcurrency = Number(config.maxConcurrency);
     const bound = config.maxConcurrency != null && maxConcurrency > 0 ? Math.ceil(maxConcurrency) : undefined;
-    // F2
-    this.#maxOpen = bound ?? Number.POSITIVE_INFINITY;
+    this.#maxOpen = bound ?? Number.POSITIVE_INFINITY; // F2
     this.#givesWay = bound === undefined || config.concurrency != null;
     const permits = config.concurrency ?? bound ?? execution.settings.concurrency;
     this.#semaphore = new Semaphore(permits, () => this.#pull());
@@ -179,18 +177,11 @@ export class BranchRun<T> {
 
   /** Counts ended items with operations of their own: in a small window one that begins before them might end the map. */ // F3
   async #takeOverOwn(): Promise<void> {
-    const { config, branches } = this.#options;
-    const total = branches.source.total ?? 0;
-    if (this.#scope.mode === "execution" || !this.#givesWay || config.nesting === "FLAT") return;
-    const { permits } = this.#semaphore;
-    if (total <= permits) return;
-    // Who has begun without a record holds a place, so that behind so many nobody has.
-    for (let index = 0, unknown = 0; index < total && unknown <= permits; index++) {
-      const status = this.#recalled.statusOf(index);
-      unknown = status === undefined ? unknown + 1 : 0;
-      if (status !== undefined) this.#started(index);
-      // A function that runs again may wait for others to begin.
-      if (status !== "S") continue;
+    const { total = 0 } = this.#options.branches.source;
+    const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
+    for (const [index, status] of this.#recalled.begun(total, most)) {
+      this.#started(index);
+      if (status !== "S") continue; // A function that runs again may wait for others to begin.
       const item = this.#recalled.ofOperation(index, await this.#groups.valueOf(index));
       this.#count(item instanceof Promise ? await item : item);
     }
@@ -298,10 +289,7 @@ export class BranchRun<T> {
   #begin(permit: Permit): void {
     this.#acquiring--;
     const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
-    if (group === undefined) {
-      permit.done();
-      return;
-    }
+    if (group === undefined) return permit.done();
     const at = takeNext(group);
     const index = group.first + at;
     this.#startable--;
@@ -408,12 +396,4 @@ export class BranchRun<T> {
       body: (inner) => run(index, value, inner),
     };
   }
-}
-
-function itemTooLarge(map: string, index: number, bytes: number, maxBytes: number): DurableError {
-  return new DurableError(
-    "ERR_ITEM_TOO_LARGE",
-    `Item ${index} of ${map} keeps ${bytes} characters of results while it is under way, of ` +
-      `${maxBytes} for an item of a batch. Return less from its steps, or set "batch: false" for the map.`,
-  );
 }

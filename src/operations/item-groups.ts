@@ -7,6 +7,7 @@ import {
   recordedRange,
 } from "../core/batch-operation.ts";
 import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../core/batch-size.ts";
+import { DurableError } from "../core/errors.ts";
 import { childPath, type OperationPath } from "../core/ids.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
@@ -220,4 +221,12 @@ export class ItemGroups {
   close(): void {
     this.#options.source.close();
   }
+}
+
+export function itemTooLarge(map: string, index: number, bytes: number, maxBytes: number): DurableError {
+  return new DurableError(
+    "ERR_ITEM_TOO_LARGE",
+    `Item ${index} of ${map} keeps ${bytes} characters of results while it is under way, of ` +
+      `${maxBytes} for an item of a batch. Return less from its steps, or set "batch: false" for the map.`,
+  );
 }

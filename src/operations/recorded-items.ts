@@ -82,6 +82,17 @@ export class RecordedItems<T> {
     );
   }
 
+  /** Items that have begun, where fewer of `total`, `most`, may be at work; none where their ends are not recorded. */
+  *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
+    if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
+    // Who has begun without a record holds a place, so that behind so many nobody has.
+    for (let index = 0, unknown = 0; index < total && unknown <= most; index++) {
+      const status = this.statusOf(index);
+      unknown = status === undefined ? unknown + 1 : 0;
+      if (status !== undefined) yield [index, status];
+    }
+  }
+
   /** Whether an item has ended (`S`; `R`: its result is made again) or begun (`-`), by its own operations. */
   statusOf(index: number): "S" | "R" | "-" | undefined {
     const path = childPath(this.#scope.path, index + 1);
