@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { DurableExecutionClientError } from "../../src/index.ts";
+import { type DurableContext, DurableExecutionClientError, StepSemantics } from "../../src/index.ts";
 import { type Handler, replay, runOurs } from "../support/service.ts";
 
 const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
@@ -53,3 +53,50 @@ test.each(indexes(12).map((n) => n + 1))(
     expect((await replay(handler, run, options)).output).toEqual({ Status: "SUCCEEDED", Result: run.outcome.result });
   },
 );
+
+type Work = (item: DurableContext, large: (length?: number) => string) => Promise<unknown>;
+
+test.each<[string, Work]>([
+  ["a step", async (item, large) => void (await item.step(async () => large()))],
+  [
+    "an at-most-once step",
+    async (item, large) => void (await item.step(async () => large(), { semantics: StepSemantics.AtMostOncePerRetry })),
+  ],
+  [
+    "a condition",
+    async (item, large) => {
+      const waitStrategy = () => ({ shouldContinue: false }) as const;
+      await item.waitForCondition(async () => large(), { initialState: "", waitStrategy });
+    },
+  ],
+  [
+    "a child context, before a wait",
+    async (item, large) => {
+      await item.runInChildContext(async () => large());
+      await item.wait({ seconds: 1 });
+    },
+  ],
+  [
+    "a map inside, before a wait",
+    async (item, large) => {
+      await item.map(indexes(4), async () => large(900));
+      await item.wait({ seconds: 1 });
+    },
+  ],
+])("a result larger than maxBytes has an operation for itself: %s", async (_what, work) => {
+  const outcomes = [];
+  for (const batch of [false, { maxItems: 3, maxBytes: 1_024 }] as const) {
+    let runs = 0;
+    const large = (length = 3_000) => {
+      runs++;
+      return "x".repeat(length);
+    };
+    const { result } = await runOurs(async (_, context) => {
+      const { all } = await context.map("m", indexes(3), (item) => work(item, large), { batch });
+      return all.map(({ status }) => status);
+    });
+    outcomes.push({ result, runs });
+  }
+  expect(outcomes[1]).toMatchObject({ result: ["SUCCEEDED", "SUCCEEDED", "SUCCEEDED"] });
+  expect(outcomes[0]).toEqual(outcomes[1]);
+});

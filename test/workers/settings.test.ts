@@ -69,7 +69,7 @@ test.each([
   [{ minTaskMicros: "a" }, 'workers.minTaskMicros is "a"'],
   [{ timeout: { seconds: 0 } }, "timeout of a worker function is"],
   [{ timeout: 5 }, "timeout of a worker function is 5"],
-  [{ signal: {} }, "workers.signal is [object Object]; allowed: an AbortSignal."],
+  [{ signal: {} }, "workers.signal is an object with nothing in it; allowed: an AbortSignal."],
   [
     { resourceLimits: { maxOldGenerationSizeMb: 2 } },
     "maxOldGenerationSizeMb is 2; allowed: a number of megabytes from 8 on.",

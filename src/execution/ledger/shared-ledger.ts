@@ -27,7 +27,7 @@ export interface SharedLedgerOptions {
   /** Index of its first item, and how many it has. */
   readonly first: number;
   readonly count: number;
-  /** Bytes that one operation may hold. */
+  /** Bytes that one operation is to hold; a record that is larger has an operation for itself. */
   readonly maxBytes: number;
   /** An item keeps more than is allowed: the map has to end. */
   readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
@@ -77,7 +77,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     const { scope, path, name, maxBytes } = options;
     this.#waiting = new WaitingRecords(this.#host.timers);
     this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#waiting.release(Date.now()) });
-    this.maxPayloadBytes = Math.max(maxBytes / 2, maxBytes - options.count - FRAME_BYTES);
+    const { maxPayloadBytes } = this.service;
+    this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
   }
 
   /** The id of the batch's own operation. */
