@@ -1,5 +1,5 @@
 import { defined } from "./defined.ts";
-import type { Operation, OperationStatus, OperationUpdate, WireOperation } from "./wire.ts";
+import type { ErrorObject, Operation, OperationStatus, OperationUpdate, WireOperation } from "./wire.ts";
 
 /**
  * The operation after a valid update that comes in at `now`; `callbackId` is what a callback that starts is given.
@@ -67,8 +67,10 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date): Opera
   }
 }
 
-function outcomeOf({ Payload: Result, Error: error }: OperationUpdate) {
-  return defined({ Error: error, Result });
+/** Written out, since each step of each batched item comes here. */
+function outcomeOf({ Payload: Result, Error: error }: OperationUpdate): { Result?: string; Error?: ErrorObject } {
+  if (error !== undefined) return Result === undefined ? { Error: error } : { Error: error, Result };
+  return Result === undefined ? {} : { Result };
 }
 
 /** Whether a step or a context has ended. */

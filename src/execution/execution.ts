@@ -141,7 +141,7 @@ export class Execution {
     if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
     this.turn = new Turn(options.settings.turnMs, (change) => {
       // Code that is about to run keeps the invocation awake, but nothing has begun with it.
-      this.root.count("executing", change);
+      this.root.countExecuting(change);
       if (change === -1) this.#suspension.check();
     });
     this.batches = new SharedLedgers({
@@ -300,14 +300,14 @@ export class Execution {
 
   /** An operation's own code begins (1), or has ended and is recorded (-1). */
   countExecuting(scope: Scope, change: 1 | -1): void {
-    scope.count("executing", change);
+    scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;
     else this.#suspension.check();
   }
 
   /** Resolves when `running`, which never rejects, has settled; until then nothing is suspended. */
   async keepAwake(scope: Scope, running: Promise<unknown>): Promise<void> {
-    scope.count("executing", 1);
+    scope.countExecuting(1);
     await running;
     this.countExecuting(scope, -1);
   }

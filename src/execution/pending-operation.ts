@@ -64,7 +64,7 @@ export class PendingOperation {
     this.#awaited = true;
     this.arm();
     const { scope } = this.#operation;
-    scope.count("waiting", 1);
+    scope.countWaiting(1);
     this.#suspension.addWaiting(this);
     giveWay(scope);
     this.#suspension.check();
@@ -76,7 +76,7 @@ export class PendingOperation {
     if (!this.#awaited) return;
     const { scope } = this.#operation;
     this.#suspension.removeWaiting(this);
-    scope.count("waiting", -1);
+    scope.countWaiting(-1);
   }
 
   /** Whether a branch that has come to only wait gave up a place. */

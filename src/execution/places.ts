@@ -43,14 +43,14 @@ export function regainPlaces(scope: Scope, wanting: Wanting): Promise<void> | un
 }
 
 async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise<void> {
-  scope.count("wanting", 1);
+  scope.countWanting(1);
   for (let lent: Permit | undefined = first; lent !== undefined; lent = outermostLent(scope)) {
     const regained = lent.regain();
     const stop = wanting.wants({ scope, permit: lent });
     await regained;
     stop();
   }
-  scope.count("wanting", -1);
+  scope.countWanting(-1);
 }
 
 /** Lets branches go on without their places, the outermost first. */ // P3

@@ -47,7 +47,7 @@ export class Scope {
   place: Permit | undefined;
   /** Called when the first signal of the invocation is asked for. */
   onSignal: (() => void) | undefined;
-  /** In this subtree: operations whose code runs. To be changed by `count`, as those below. */
+  /** In this subtree: operations whose code runs. To be changed by `countExecuting`; the same goes for those below. */
   executing = 0;
   /** Awaited operations that wait for a timer or for somebody outside. */
   waiting = 0;
@@ -91,10 +91,22 @@ export class Scope {
     return childPath(this.path, this.#created + 1);
   }
 
-  // T1, T2
-  count(what: "executing" | "waiting" | "wanting", change: number): void {
+  // T1, T2; each is written out, since a member whose name varies is slow, and each operation comes here.
+  countExecuting(change: number): void {
     for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
-      scope[what] += change;
+      scope.executing += change;
+    }
+  }
+
+  countWaiting(change: number): void {
+    for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
+      scope.waiting += change;
+    }
+  }
+
+  countWanting(change: number): void {
+    for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
+      scope.wanting += change;
     }
   }
 
@@ -153,7 +165,9 @@ export class Scope {
     this.parent?.unfollow(this);
     if (this.#followers !== undefined)
       this.#abortFollowers(new DOMException("The context around it is over.", "AbortError"));
-    for (const what of ["executing", "waiting", "wanting"] as const) this.parent?.count(what, -this[what]);
+    if (this.executing !== 0) this.parent?.countExecuting(-this.executing);
+    if (this.waiting !== 0) this.parent?.countWaiting(-this.waiting);
+    if (this.wanting !== 0) this.parent?.countWanting(-this.wanting);
     this.#finished = true;
   }
 

@@ -147,7 +147,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     encoded = plan.format.encode(operation, result);
     if (encoded instanceof Promise) {
       // A serdes of the user's may take its time, and nothing else says that this context goes on.
-      scope.count("executing", 1);
+      scope.countExecuting(1);
       try {
         encoded = await encoded;
       } finally {
