@@ -58,7 +58,8 @@ export class BranchRun<T> {
   #running = 0;
   #isReading = false;
   #over = false;
-  #settle!: { resolve: () => void; reject: (error: unknown) => void };
+  /** There once what is recorded has been counted: nothing starts before. */ // F3
+  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
     this.#execution = execution;
@@ -215,7 +216,7 @@ export class BranchRun<T> {
 
   // F1, F2, F5
   #pull(): void {
-    while (!this.#over && !this.#execution.isOver) {
+    while (this.#settle !== undefined && !this.#over && !this.#execution.isOver) {
       this.#read();
       if (this.#startable <= this.#acquiring) return;
       if (this.#execution.isClosing) {
@@ -355,13 +356,13 @@ export class BranchRun<T> {
 
   #settleWell(): void {
     this.#over = true;
-    this.#settle.resolve();
+    this.#settle?.resolve();
   }
 
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.#settle.reject(error);
+    this.#settle?.reject(error);
   }
 
   // F3

@@ -127,6 +127,23 @@ export const FOUND: Readonly<Record<string, Case>> = {
     ],
     { runtime: { concurrency: 1 } },
   ),
+  "an item began while the large result of another one was made again": found(
+    [
+      {
+        ...map([
+          [{ kind: "wait", seconds: 2 }, limited(step({ ms: 500 }))],
+          [
+            map([[step({ size: 2_400 }), step({ size: 2_400 }), limited()], [{ kind: "wait", seconds: 2 }]], {
+              ...{ batch: 3, maxConcurrency: 1 },
+            }),
+          ],
+          [{ kind: "wait", seconds: 2 }, map([[step({ ms: 10 })]], { batch: 1 }), { kind: "wait", seconds: 1 }],
+        ]),
+        kind: "parallel",
+      },
+    ],
+    { payloadBytes: 4_096 },
+  ),
   "a batch began again right before the deadline, and PENDING was answered with nothing pending": found(
     [
       map(
