@@ -165,6 +165,8 @@ export class Invariants {
 
   /** What an operation gave to user code. */
   saw(by: Invocation, site: string, value: unknown): void {
+    // What happens in an earlier invocation beside a newer one is recorded nowhere.
+    if (by.superseded) return;
     const text = JSON.stringify(value) ?? "undefined";
     const before = this.#firm.get(site);
     if (before === undefined) by.seen.set(site, text);
