@@ -238,13 +238,14 @@ describe("the window of a map without maxConcurrency", () => {
     // The service's clock is far behind the runtime's, so that the runtime asks for news at once.
     const clock = new VirtualClock(0);
     let working = 0;
+    let ended = 0;
     let most = 0;
     const run = await runOurs(
       async (_, context) => {
         const alive = context.step("keeps the invocation alive", async () => {
           await pause(20);
           clock.advance(5_000);
-          await pause(1_500);
+          while (ended < 12) await pause(5);
         });
         const batch = await context.map("m", upTo(12), async (inner) => {
           await inner.wait({ seconds: 5 });
@@ -252,6 +253,7 @@ describe("the window of a map without maxConcurrency", () => {
             most = Math.max(most, ++working);
             await pause(2);
             working--;
+            ended++;
           });
         });
         await alive;
