@@ -58,8 +58,7 @@ export class BranchRun<T> {
   #running = 0;
   #isReading = false;
   #over = false;
-  /** There once what is recorded has been counted: nothing starts before. */ // F3
-  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined; // F3: what is recorded is counted
 
   constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
     this.#execution = execution;
