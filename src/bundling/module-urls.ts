@@ -1,10 +1,10 @@
 /** `import.meta.url`, and the same in CommonJS: `pathToFileURL(__filename)`, however it is imported, as URL or as text. */
 const IMPORT_META = String.raw`import\.meta\.url`;
 const PATH_TO_FILE_URL = String.raw`(?:require\(\s*["'](?:node:)?url["']\s*\)\.|[\w$]+\.|\(0,\s*[\w$]+\.)?pathToFileURL\)?`;
-const BASE = String.raw`(${IMPORT_META}|${PATH_TO_FILE_URL}\(\s*__filename\s*\)(?:\.href|\.toString\(\))?)`;
+const BASE = String.raw`(?<base>${IMPORT_META}|${PATH_TO_FILE_URL}\(\s*__filename\s*\)(?:\.href|\.toString\(\))?)`;
 
 /** `new URL("./score.ts", import.meta.url)`, with any quotes and white space. */
-const MODULE_URL = String.raw`\bnew\s+URL\(\s*(?<quote>["'\x60])(\.{1,2}\/[^"'\x60$]+\.[cm]?[jt]s)\k<quote>\s*,\s*${BASE}\s*,?\s*\)`;
+const MODULE_URL = String.raw`\bnew\s+URL\(\s*(?<quote>["'\x60])(?<path>\.{1,2}\/[^"'\x60$]+\.[cm]?[jt]s)\k<quote>\s*,\s*${BASE}\s*,?\s*\)`;
 
 /** The specifiers of this package's sub-path, under its own name and under the official one. */
 const USES_WORKERS = /["'](?:durable-fanout|@aws\/durable-execution-sdk-js)\/workers["']/;
@@ -27,9 +27,7 @@ export interface ModuleUrl {
  * @param place gives what stands for such a URL; undefined leaves it
  */
 export function rewriteModuleUrls(source: string, place: (url: ModuleUrl) => string | undefined): string {
-  return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, _quote: string, path: string, base: string) => {
-    return place({ path, isCommonJs: base.includes("__filename") }) ?? whole;
-  });
+  return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => place(moduleUrl(rest.at(-1))) ?? whole);
 }
 
 /**
@@ -40,13 +38,15 @@ export function moduleUrlsForWorkers(code: string): ModuleUrl[] {
   const [, alias = "workers"] = /\bworkers\s+as\s+([\w$]+)/.exec(code) ?? [];
   const call = String.raw`(?<![\w$])(?:workers|${escaped(alias)})\)?\(\s*`;
   const variable = String.raw`(?<![\w$])([\w$]+)\s*=\s*`;
-  const given: ModuleUrl[] = [];
-  const note = ({ path, isCommonJs }: ModuleUrl): undefined => void given.push({ path, isCommonJs });
-  for (const [whole] of code.matchAll(new RegExp(call + MODULE_URL, "g"))) rewriteModuleUrls(whole, note);
-  for (const [whole, name = ""] of code.matchAll(new RegExp(variable + MODULE_URL, "g"))) {
-    if (new RegExp(`${call + escaped(name)}(?![\\w$])`).test(code)) rewriteModuleUrls(whole, note);
-  }
-  return given;
+  const atOnce = [...code.matchAll(new RegExp(call + MODULE_URL, "g"))];
+  const held = [...code.matchAll(new RegExp(variable + MODULE_URL, "g"))].filter(([, name = ""]) =>
+    new RegExp(`${call + escaped(name)}(?![\\w$])`).test(code),
+  );
+  return [...atOnce, ...held].map(({ groups }) => moduleUrl(groups));
+}
+
+function moduleUrl({ path = "", base = "" }: { [group: string]: string | undefined } = {}): ModuleUrl {
+  return { path, isCommonJs: base.includes("__filename") };
 }
 
 function escaped(name: string): string {

@@ -2,6 +2,7 @@ import { createCodec } from "../codec/codec.ts";
 import type { Outcome } from "../codec/outcomes.ts";
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../core/operation-paths.ts";
+import { isFinished } from "../core/transitions.ts";
 import type { Operation } from "../core/wire.ts";
 import { type ItemView, readBatches } from "./batch-view.ts";
 import type { FanOutCounts, OperationTally, Trial } from "./trial.ts";
@@ -121,10 +122,10 @@ class TreeReader {
   }
 
   #fanOut(operation: Operation): FanOutNode {
-    const { Id: id = "", Name: name, SubType: subType, Status: status } = operation;
+    const { Id: id = "", Name: name, SubType: subType } = operation;
     const kind = subType === "Parallel" ? "parallel" : "map";
     const children = this.#childrenOf.get(id) ?? [];
-    const hasEnded = status === "SUCCEEDED" || status === "FAILED";
+    const hasEnded = isFinished(operation);
     const counts = this.#trial.fanOuts.get(id);
     const base = { id, name: name ?? kind, kind, hasEnded, isTotalKnown: counts?.isTotalKnown ?? true } as const;
     if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(base, children, counts);
@@ -142,7 +143,7 @@ class TreeReader {
       own: this.#useOf(context),
       children: this.children(context.Id),
       outcome: outcomeOf(context),
-      hasEnded: context.Status === "SUCCEEDED" || context.Status === "FAILED",
+      hasEnded: isFinished(context),
     }));
   }
 
@@ -164,7 +165,7 @@ class TreeReader {
       own: nothing(),
       children: group.map((operation) => this.#node(operation)),
       outcome: outcomeOf(group.at(-1) as Operation),
-      hasEnded: group.every(({ Status }) => Status === "SUCCEEDED" || Status === "FAILED"),
+      hasEnded: group.every(isFinished),
     }));
   }
 

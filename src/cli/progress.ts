@@ -1,4 +1,5 @@
 import { BATCH_SUBTYPE, PART_SUBTYPE } from "../core/batch-operation.ts";
+import { isFinished } from "../core/transitions.ts";
 import type { Operation, OperationUpdate } from "../core/wire.ts";
 import { tallyOutcomes } from "./batch-view.ts";
 
@@ -145,7 +146,7 @@ export class Progress {
       if (Id === undefined) continue;
       if (isBatch(SubType)) {
         const batch = this.#begin(Id, Name ?? SubType);
-        if (Status === "SUCCEEDED" || Status === "FAILED") batch.end();
+        if (isFinished({ Status })) batch.end();
         continue;
       }
       const batch = this.#batchOf(ParentId, Type);

@@ -2,8 +2,9 @@ const warned = new Set<string>();
 
 /** Warns of a name that nothing reads, of each once in a process, and names the nearest that is read. */
 export function warnOfUnknown(what: string, name: string, known: readonly string[], code: string): void {
+  if (known.includes(name)) return;
   const text = `Nothing reads the ${what} ${name}.`;
-  if (known.includes(name) || warned.has(text)) return;
+  if (warned.has(text)) return;
   warned.add(text);
   process.emitWarning(`${text} The nearest name that is read is ${nearest(name, known)}.`, { code });
 }

@@ -53,9 +53,9 @@ async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise
   scope.countWanting(-1);
 }
 
-/** Lets branches go on without their places, the outermost first. */ // P3
+/** Lets branches go on without their places, the outermost first, but none that an ended map has left behind. */ // P3
 export function forcePlaces(wanted: Iterable<Wanted>): void {
-  const all = [...wanted];
+  const all = [...wanted].filter(({ scope }) => !scope.isOver);
   const outermost = all.filter(({ scope, permit }) => outermostLent(scope) === permit);
   const forced = new Map<Semaphore, number>();
   for (const { permit } of outermost.length > 0 ? outermost : all) {

@@ -115,7 +115,7 @@ export class Suspension {
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
-    if (!lent) forcePlaces([...this.#wanted].filter(({ scope }) => !scope.isOver));
+    if (!lent) forcePlaces(this.#wanted);
     return lent;
   }
 

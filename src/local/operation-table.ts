@@ -1,5 +1,5 @@
 import { DeadlineHeap } from "../core/deadline-heap.ts";
-import { applyUpdate, completeTimer, timerDueMs } from "../core/transitions.ts";
+import { applyUpdate, completeTimer, isFinished, timerDueMs } from "../core/transitions.ts";
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import { CallbackTimer } from "./callback-timer.ts";
 import { type InvokeRequest, invokeRequest } from "./invoke-request.ts";
@@ -60,8 +60,8 @@ export class OperationTable {
       const known = pruned.get(id);
       if (known !== undefined) return known;
       const parent = this.#operations.get(id);
-      const isOver = parent?.Status === "SUCCEEDED" || parent?.Status === "FAILED";
-      const answer = (isOver && parent?.ContextDetails?.ReplayChildren !== true) || isPruned(parent?.ParentId);
+      const isOver = parent !== undefined && isFinished(parent);
+      const answer = (isOver && parent.ContextDetails?.ReplayChildren !== true) || isPruned(parent?.ParentId);
       pruned.set(id, answer);
       return answer;
     };

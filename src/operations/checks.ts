@@ -61,7 +61,7 @@ export function checkMaxConcurrency(operation: () => string, value: unknown): vo
 /** Warns once in a process of options that nothing reads: the official SDK takes no notice of them. */
 export function warnOfOptions(what: string, config: object, known: readonly string[]): void {
   for (const [name, value] of Object.entries(config)) {
-    if (value !== undefined) warnOfUnknown(`${what} option`, name, known, "DURABLE_FANOUT_UNKNOWN_OPTION");
+    if (value !== undefined) warnOfUnknown(what, name, known, "DURABLE_FANOUT_UNKNOWN_OPTION");
   }
 }
 

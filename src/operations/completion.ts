@@ -67,7 +67,7 @@ export function checkCompletion(operation: () => string, config: CompletionConfi
   if (typeof config !== "object" || Array.isArray(config)) {
     throw invalid(operation, "completionConfig", config, "an object");
   }
-  warnOfOptions("completionConfig", config, OPTIONS);
+  warnOfOptions("completionConfig option", config, OPTIONS);
   const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage: share, shouldComplete } = config;
   checkCount(operation, "completionConfig.minSuccessful", minSuccessful);
   checkCount(operation, "completionConfig.toleratedFailureCount", toleratedFailureCount);

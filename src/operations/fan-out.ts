@@ -29,7 +29,7 @@ const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
   "summaryGenerator",
   "nesting",
 ];
-const MAP_OPTIONS = ["itemNamer", "batch", "collect"];
+const KNOWN = { parallel: OPTIONS, map: [...OPTIONS, "itemNamer", "batch", "collect"] };
 
 /** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
 export async function runFanOut<T>(
@@ -50,7 +50,7 @@ export async function runFanOut<T>(
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
-  warnOfOptions(branches.kind, config, branches.kind === "map" ? [...OPTIONS, ...MAP_OPTIONS] : OPTIONS);
+  warnOfOptions(`${branches.kind} option`, config, KNOWN[branches.kind]);
   const excess = checkQuota(execution, scope, size);
   if (excess !== undefined) return fail(execution, excess);
   const sizes = { itemBytes: 0 };

@@ -3,6 +3,7 @@ import { BATCH_SUBTYPE, partsFinder } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
+import { isFinished } from "../core/transitions.ts";
 import type { Operation } from "../core/wire.ts";
 import type { Amendment } from "../local/redrive.ts";
 import { ExternalsFinder } from "./externals.ts";
@@ -55,7 +56,7 @@ class Search implements FailedItems {
     }
     for (const operation of operations) {
       // Its callback belongs to the old execution, so that its submitter has to hand out another one.
-      if (operation.SubType === "WaitForCallback" && !hasEnded(operation)) this.#remove(operation);
+      if (operation.SubType === "WaitForCallback" && !isFinished(operation)) this.#remove(operation);
     }
     for (const siblings of this.#childrenOf.values()) siblings.sort((a, b) => this.#compare(a, b));
     this.#visit(this.#children(undefined));
@@ -79,8 +80,8 @@ class Search implements FailedItems {
     if (!children.some(isItem)) return this.#flatItems(operation, children);
     let runsAgain = false;
     for (const item of children) if (this.#nestedItem(item)) runsAgain = true;
-    if (runsAgain || !hasEnded(operation)) {
-      for (const item of children) if (!hasEnded(item)) this.#clear(this.#children(item.Id)); // A5
+    if (runsAgain || !isFinished(operation)) {
+      for (const item of children) if (!isFinished(item)) this.#clear(this.#children(item.Id)); // A5
     }
     return runsAgain;
   }
@@ -163,7 +164,7 @@ class Search implements FailedItems {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
     const failedCount = batches.reduce((sum, batch) => sum + batch.failedCount, 0);
-    if (failedCount === 0 && hasEnded(map)) return false;
+    if (failedCount === 0 && isFinished(map)) return false;
     this.failedCount += failedCount;
     const finder = new ExternalsFinder(this.#paths.get(map.Id ?? ""), operations.filter(isExternal));
     const toAmend = batches.filter(({ isComplete }) => !isComplete);
@@ -178,7 +179,7 @@ class Search implements FailedItems {
   }
 
   #reopen(operation: Operation): void {
-    if (hasEnded(operation)) this.reopened.add(operation.Id as string);
+    if (isFinished(operation)) this.reopened.add(operation.Id as string);
   }
 
   #remove(operation: Operation): void {
@@ -206,7 +207,6 @@ const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIte
 const isOpen = ({ Status: status }: Operation): boolean =>
   status === "STARTED" || status === "PENDING" || status === "READY";
 const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
-const hasEnded = ({ Status: status }: Operation): boolean => ENDS.has(status);
 
 // It reads every format.
 const json = createCodec("json");

@@ -12,7 +12,7 @@ import {
 import type { StoredBatch, StoredRecord } from "../codec/stored-batch.ts";
 import { recordedRange } from "../core/batch-operation.ts";
 import { MAX_BATCH_ITEMS } from "../core/batch-size.ts";
-import { DurableError } from "../core/errors.ts";
+import { DurableError, messageOf } from "../core/errors.ts";
 import type { Operation } from "../core/wire.ts";
 import type { FoundExternal } from "./externals.ts";
 
@@ -143,8 +143,7 @@ function readNamed(operation: Operation): StoredBatch | undefined {
     const log = readLog(operation, json);
     return log && { ...log, statuses: log.statuses.replaceAll("-", ".") };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `What is recorded of batch "${operation.Name}" cannot be read: ${why}. No item was run again.`;
+    const message = `What is recorded of batch "${operation.Name}" cannot be read: ${messageOf(error)}. No item was run again.`;
     throw new DurableError("ERR_PAYLOAD_UNREADABLE", message, { cause: error });
   }
 }
