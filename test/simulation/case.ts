@@ -35,7 +35,13 @@ export interface Surroundings {
   /** How long things take in addition, drawn anew for each. */
   readonly pace?: Pace;
   /** How much longer the outside takes where it is to be late, and in some cases branches and attempts. */
-  readonly late?: { readonly ms: number; readonly isOutsideOnly: boolean; readonly hints: Hints };
+  readonly late?: {
+    readonly ms: number;
+    readonly isOutsideOnly: boolean;
+    /** Some of what is late is late by a tenth of that, or not at all, each time anew. */
+    readonly isUneven: boolean;
+    readonly hints: Hints;
+  };
 }
 
 /** Everything that one simulated execution depends on. */

@@ -11,7 +11,7 @@ const BATCHES = [false, 1, 7, 100] as const;
 const PROMPT = [0, 0] as const;
 const SLOW = [1, 500] as const;
 /** Orders in which things of the unbatched map happen that are tried until one gives the outcome in question. */
-const ORDERS = 600;
+const ORDERS = 3_000;
 const SPREADS = [PROMPT, [1, 20], SLOW, [1, 3_000], [1, 12_000]] as const;
 /**
  * Latencies of requests alone do not give every order in which acknowledgements may come. One request is in flight, so
@@ -96,7 +96,8 @@ class SomeOutcomes {
         return [{ kind: "unseen-outcome", detail: `no order that was tried gives ${outcome?.slice(0, 200)}` }];
       }
       const seed = ++this.#tried;
-      const late = { ms: nth(LATE_MS, seed), isOutsideOnly: seed % 4 === 2, hints };
+      const isUneven = Math.floor(seed / 8) % 2 === 1;
+      const late = { ms: nth(LATE_MS, seed), isOutsideOnly: seed % 4 === 2, isUneven, hints };
       const latencyMs = nth(SPREADS, seed);
       const pace = nth(PACES, seed / SPREADS.length);
       const surroundings = { ...this.#given.surroundings, latencyMs, seed, ...(pace && { pace }) };

@@ -246,7 +246,8 @@ export class Interpreter {
   #lateMs(site: string, isOutside: boolean): number {
     const { late } = this.#surroundings;
     if (late === undefined || (late.isOutsideOnly && !isOutside)) return 0;
-    return (isLate(late.hints, site) ?? isOutside) ? late.ms : 0;
+    if (!(isLate(late.hints, site) ?? isOutside)) return 0;
+    return late.ms * (late.isUneven ? this.#random.pick([0, 0.1, 1]) : 1);
   }
 
   #indexes({ source, items }: FanOut): unknown {
