@@ -1,7 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import {
   copyFileSync,
-  existsSync,
   globSync,
   mkdtempSync,
   readdirSync,
@@ -180,12 +179,6 @@ test("the package brings its build, README, docs, the deployment kit and license
   expect(readdirSync(join(folder, "examples/deploy")).sort()).toEqual(kit);
   const licenses = readFileSync(join(folder, "dist/THIRD-PARTY-LICENSES.txt"), "utf8");
   for (const name of ["msgpackr", "p-limit", "yocto-queue"]) expect(licenses).toContain(`${name}\n\nMIT License`);
-});
-
-test.each(["deploying.md", "workers.md", "architecture.md"])("what docs/%s links to comes along", (page) => {
-  const docs = join(project, "node_modules/durable-fanout/docs");
-  const links = readFileSync(join(docs, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g);
-  expect(Array.from(links, ([, path = ""]) => path).filter((path) => !existsSync(join(docs, path)))).toEqual([]);
 });
 
 test("what is in the build is not installed beside it, and nothing runs when it is installed", () => {
