@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startCli } from "../support/cli.ts";
-import { blocksIn, inlineCode, PAGES, readPage } from "./pages.ts";
+import { blocksIn, inlineCode, PAGES, ROOT, readPage } from "./pages.ts";
 
 /** A command of the command line, as its help tells. */
 interface Known {
@@ -111,6 +113,16 @@ test("a wrong command is noticed", () => {
   expect(mistakesIn("run --event '{}'", true)).toEqual(["run needs an argument"]);
   expect(mistakesIn("start", true)).toEqual(['there is no command "start"']);
   expect(mistakesIn("run handler.ts --name", true)).toEqual(["--name of run has no value"]);
+});
+
+test("every script of the documentation is one of the project, or of the folder to deploy", () => {
+  const scriptsOf = (file: string) => Object.keys(JSON.parse(readFileSync(join(ROOT, file), "utf8")).scripts);
+  const scripts = new Set([...scriptsOf("package.json"), ...scriptsOf("examples/deploy/package.json")]);
+  const named = PAGES.flatMap((page) =>
+    Array.from(readPage(page).matchAll(/npm run ([\w:]+)/g), ([, name]) => name as string),
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !scripts.has(name))).toEqual([]);
 });
 
 describe("the page of the command line", () => {

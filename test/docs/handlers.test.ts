@@ -88,15 +88,22 @@ test("the program with an engine of its own prints what came of its execution", 
   expect(await run(["engine.ts"], folderOf("docs/testing.md"))).toBe("SUCCEEDED [1,4,9]\n");
 });
 
-test("the bundle with worker threads runs where nothing else lies", async () => {
-  const page = folderOf("docs/getting-started.md");
-  await run(["build.mjs"], page);
+test.each([
+  ["docs/getting-started.md", "primes", { limits: [10, 100] }, [4, 25]],
+  ["docs/workers.md", "handler", { home: { name: "Rome", latitude: 41.9 }, cities: [] }, ["ZRH", []]],
+])("the build script of %s makes a bundle that runs where nothing else lies", async (page, name, event, result) => {
+  await run(["build.mjs"], folderOf(page));
   const bare = mkdtempSync(join(tmpdir(), "durable-fanout-docs-bundle-"));
   try {
-    renameSync(join(page, "dist"), join(bare, "dist"));
-    const args = ["dist/primes.cjs", "--event", '{"limits":[10,100]}', "--json", "--db", "journal.db"];
-    expect(await run([main, "run", ...args], bare)).toContain('"result":[4,25]');
+    renameSync(join(folderOf(page), "dist"), join(bare, "dist"));
+    const args = [`dist/${name}.cjs`, "--event", JSON.stringify(event), "--json", "--db", "journal.db"];
+    expect(await run([main, "run", ...args], bare)).toContain(`"result":${JSON.stringify(result)}`);
   } finally {
     rmSync(bare, { recursive: true, force: true });
   }
+});
+
+test("every build script of the documentation is run by a test", () => {
+  const scripts = blocksIn("js").map(nameOf);
+  expect(scripts).toEqual(["docs/getting-started.md build.mjs", "docs/workers.md build.mjs"]);
 });
