@@ -3,7 +3,7 @@ import { DurableError } from "../core/errors.ts";
 import { formatDuration } from "../core/quantity.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import { LocalEngine } from "../local/engine.ts";
-import type { OpenCallback } from "../local/open-callbacks.ts";
+import type { OpenCallback } from "../service/open-callbacks.ts";
 import { deliver } from "./callback-delivery.ts";
 import type { CallbackRequest } from "./callback-request.ts";
 import { commandHint } from "./command-hint.ts";

@@ -1,7 +1,7 @@
 import pc from "picocolors";
 import { isDurableError, messageOf } from "../core/errors.ts";
 import type { LocalEngine } from "../local/engine.ts";
-import type { OpenCallback } from "../local/open-callbacks.ts";
+import type { OpenCallback } from "../service/open-callbacks.ts";
 import { applyCallbackRequest, type CallbackRequest } from "./callback-request.ts";
 import { commandHint } from "./command-hint.ts";
 import type { Output } from "./output.ts";

@@ -1,10 +1,10 @@
 import { DurableError } from "../core/errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
 import { closeWorkers } from "../core/worker-pools.ts";
+import type { Journal } from "../journal/journal.ts";
 import { systemClock, VirtualClock } from "../local/clock.ts";
 import { LocalEngine } from "../local/engine.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
-import type { Journal } from "../local/journal.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
 import { drive } from "./drive.ts";
 import { readEvent } from "./event.ts";

@@ -1,9 +1,9 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../core/quantity.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
-import type { ExecutionOutcome } from "../local/execution-outcome.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 import type { LocalExecution } from "../local/local-execution.ts";
+import type { ExecutionOutcome } from "../service/execution-outcome.ts";
 import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "./cost.ts";
 import { ExitCode, exitCodeOf } from "./exit-code.ts";
 import type { HandlerModule } from "./handler-module.ts";

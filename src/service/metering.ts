@@ -1,6 +1,5 @@
 import type { OperationUpdate } from "../core/wire.ts";
-import type { ExecutionCounters } from "./journal.ts";
-import { dataBytes } from "./operation-table.ts";
+import type { ExecutionCounters } from "../journal/journal.ts";
 import { invalidParameter, type ServiceRefusal } from "./refusal.ts";
 import type { LocalQuotas } from "./settings.ts";
 
@@ -47,4 +46,11 @@ function quotaExceeded(what: string, value: number, limit: number): ServiceRefus
     `The execution would have ${value} ${what}; the quota is ${limit}. Write less in one execution, or split the work ` +
       "over several; the embedded engine's quotas can be moved.",
   );
+}
+
+/** What AWS counts as data: payloads and errors. */
+export function dataBytes(update: Pick<OperationUpdate, "Payload" | "Error">): number {
+  let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
+  if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));
+  return bytes;
 }

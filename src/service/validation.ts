@@ -1,3 +1,4 @@
+import { DurableError } from "../core/errors.ts";
 import { MAX_NAME_LENGTH } from "../core/limits.ts";
 import { isTakenName } from "../core/operation-name.ts";
 import type { Operation, OperationAction, OperationType, OperationUpdate } from "../core/wire.ts";
@@ -168,5 +169,28 @@ function checkIdentity(update: OperationUpdate, known: Operation): void {
     if (update[member] !== known[member]) {
       throw invalidParameter(`Cannot change the ${member} of operation ${update.Id}.`);
     }
+  }
+}
+
+/** @throws DurableError `ERR_INPUT_TOO_LARGE` or `ERR_INPUT_INVALID` */
+export function checkInput(input: string | undefined, maxBytes: number): void {
+  if (input === undefined) return;
+  const bytes = Buffer.byteLength(input);
+  if (bytes > maxBytes) {
+    throw new DurableError("ERR_INPUT_TOO_LARGE", `The input is ${bytes} bytes; an execution takes ${maxBytes}.`);
+  }
+  try {
+    JSON.parse(input);
+  } catch (error) {
+    throw new DurableError("ERR_INPUT_INVALID", `The input is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,5 +1,5 @@
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
-import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "./journal.ts";
+import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journal/journal.ts";
 import { OperationTable } from "./operation-table.ts";
 
 /** One event, in the service's format: the details stand in a member named after the event's type. */

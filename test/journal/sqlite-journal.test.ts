@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { noCounters } from "../../src/local/journal.ts";
+import { noCounters } from "../../src/journal/journal.ts";
 import { SqliteJournal, type SqliteJournalOptions } from "../../src/testing.ts";
 import { checkpointEntry, executionHeader } from "../support/journal-entries.ts";
 

@@ -1,10 +1,9 @@
 import { DeadlineHeap } from "../core/deadline-heap.ts";
 import { applyUpdate, completeTimer, isFinished, timerDueMs } from "../core/transitions.ts";
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
+import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journal/journal.ts";
 import { CallbackTimer } from "./callback-timer.ts";
 import { type InvokeRequest, invokeRequest } from "./invoke-request.ts";
-import type { ExecutionHeader, JournalEntry } from "./journal.ts";
-import { completeFromOutside } from "./outside-completion.ts";
 
 /** What the service will do to an operation by itself. */
 export interface TableTimer {
@@ -178,6 +177,22 @@ export class OperationTable {
   }
 }
 
+/** A callback or a chained invoke that somebody outside has completed, or whose time is over. */
+function completeFromOutside(
+  operation: Operation,
+  { status, result, error }: ExternalCompletion,
+  nowMs: number,
+): Operation {
+  const outcome = {
+    ...(result === undefined ? {} : { Result: result }),
+    ...(error === undefined ? {} : { Error: error }),
+  };
+  const ended: Operation = { ...operation, Status: status, EndTimestamp: new Date(nowMs) };
+  if (operation.Type === "CALLBACK") ended.CallbackDetails = { ...operation.CallbackDetails, ...outcome };
+  else ended.ChainedInvokeDetails = outcome;
+  return ended;
+}
+
 function isPending({ Type: type, Status: status }: Operation): boolean {
   if (type === "STEP") return status === "PENDING";
   return status === "STARTED" && (type === "WAIT" || type === "CALLBACK" || type === "CHAINED_INVOKE");
@@ -207,11 +222,4 @@ export function copyUpdate(update: OperationUpdate): OperationUpdate {
 function copyError({ Error: error }: { readonly Error?: ErrorObject | undefined }): { Error?: ErrorObject } {
   if (error === undefined) return {};
   return { Error: error.StackTrace === undefined ? { ...error } : { ...error, StackTrace: [...error.StackTrace] } };
-}
-
-/** What AWS counts as data: payloads and errors. */
-export function dataBytes(update: Pick<OperationUpdate, "Payload" | "Error">): number {
-  let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
-  if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));
-  return bytes;
 }

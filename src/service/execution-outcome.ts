@@ -1,5 +1,5 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
-import type { ExecutionStatus } from "./journal.ts";
+import type { ExecutionStatus } from "../journal/journal.ts";
 
 /** How an execution ended. */
 export interface ExecutionOutcome {

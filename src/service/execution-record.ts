@@ -1,10 +1,4 @@
 import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
-import { newCallbackId } from "./callback-id.ts";
-import type { CallbackTimer } from "./callback-timer.ts";
-import { charge } from "./charge.ts";
-import { executionIdOf } from "./execution-arn.ts";
-import { announcedEnd, type ExecutionOutcome, outcomeOf } from "./execution-outcome.ts";
-import type { InvokeRequest } from "./invoke-request.ts";
 import {
   type ExecutionCounters,
   type ExecutionHeader,
@@ -13,9 +7,15 @@ import {
   type Journal,
   type JournalEntry,
   noCounters,
-} from "./journal.ts";
+} from "../journal/journal.ts";
+import { newCallbackId } from "./callback-id.ts";
+import type { CallbackTimer } from "./callback-timer.ts";
+import { executionIdOf } from "./execution-arn.ts";
+import { announcedEnd, type ExecutionOutcome, outcomeOf } from "./execution-outcome.ts";
+import type { InvokeRequest } from "./invoke-request.ts";
+import { charge, dataBytes } from "./metering.ts";
 import { describeOpenCallback, type OpenCallback } from "./open-callbacks.ts";
-import { copyOperation, copyUpdate, dataBytes, OperationTable, type TableTimer } from "./operation-table.ts";
+import { copyOperation, copyUpdate, OperationTable, type TableTimer } from "./operation-table.ts";
 import { RecentAnswers } from "./recent-answers.ts";
 import { invalidParameter } from "./refusal.ts";
 import type { LocalQuotas } from "./settings.ts";

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
 import type { Operation, OperationUpdate } from "../core/wire.ts";
-import { charge } from "./charge.ts";
-import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
 import {
   type ExecutionHeader,
   type Journal,
@@ -10,8 +8,10 @@ import {
   type JournalExecution,
   type JournalSeed,
   noCounters,
-} from "./journal.ts";
-import { dataBytes, OperationTable } from "./operation-table.ts";
+} from "../journal/journal.ts";
+import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
+import { charge, dataBytes } from "./metering.ts";
+import { OperationTable } from "./operation-table.ts";
 import type { LocalQuotas } from "./settings.ts";
 
 /** What is to be otherwise in an execution that takes over from one that has ended. */
