@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { DurableError } from "../core/errors.ts";
+import { DurableError } from "../../core/errors.ts";
 import type { Prediction } from "./plan-model.ts";
 import type { FanOutSummary } from "./plan-report.ts";
 import { environmentOf, nameOverrides, type Overrides } from "./tune-sweep.ts";

@@ -1,22 +1,21 @@
-import { DurableError } from "../core/errors.ts";
-import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
-import { closeWorkers } from "../core/worker-pools.ts";
-import type { Journal } from "../journal/journal.ts";
-import { systemClock, VirtualClock } from "../local/clock.ts";
-import { LocalEngine } from "../local/engine.ts";
-import type { ExecutionSummary } from "../local/executions.ts";
-import type { LocalExecution } from "../local/local-execution.ts";
+import { DurableError } from "../../core/errors.ts";
+import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../../core/limits.ts";
+import { closeWorkers } from "../../core/worker-pools.ts";
+import type { Journal } from "../../journal/journal.ts";
+import { systemClock, VirtualClock } from "../../local/clock.ts";
+import { LocalEngine } from "../../local/engine.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import type { LocalExecution } from "../../local/local-execution.ts";
+import { readEvent } from "../event.ts";
+import type { ExitCode } from "../exit-code.ts";
+import { findExecution } from "../find-execution.ts";
+import { openJournal } from "../journal-file.ts";
+import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
-import { readEvent } from "./event.ts";
-import type { ExitCode } from "./exit-code.ts";
-import { findExecution } from "./find-execution.ts";
 import { type FunctionOption, loadFunctions, mergeFunctions, withFunctionHint } from "./function-option.ts";
-import { type HandlerModule, loadHandlerModule } from "./handler-module.ts";
-import { openJournal } from "./journal-file.ts";
-import type { Output } from "./output.ts";
+import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
 import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
 import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
-import { wrappedHandler } from "./unwrapped-handler.ts";
 
 interface EngineOptions {
   db: string;

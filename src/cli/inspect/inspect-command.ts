@@ -1,15 +1,15 @@
 import pc from "picocolors";
-import { counted, formatBytes, formatCount } from "../core/quantity.ts";
-import { LocalEngine } from "../local/engine.ts";
-import type { ExecutionSummary } from "../local/executions.ts";
+import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { LocalEngine } from "../../local/engine.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import { quotaOperations } from "../cost.ts";
+import { ExitCode } from "../exit-code.ts";
+import { findExecution } from "../find-execution.ts";
+import { openJournalToRead } from "../journal-file.ts";
+import type { Output } from "../output.ts";
+import { formatDuration, shorten } from "../quantity.ts";
 import { type BatchView, readBatches } from "./batch-view.ts";
-import { quotaOperations } from "./cost.ts";
-import { ExitCode } from "./exit-code.ts";
-import { findExecution } from "./find-execution.ts";
-import { openJournalToRead } from "./journal-file.ts";
 import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./operation-tree.ts";
-import type { Output } from "./output.ts";
-import { formatDuration, shorten } from "./quantity.ts";
 
 interface InspectOptions {
   db: string;

@@ -1,13 +1,13 @@
-import { DurableError } from "../core/errors.ts";
-import { counted } from "../core/quantity.ts";
-import type { LocalEngine } from "../local/engine.ts";
-import type { ExecutionSummary } from "../local/executions.ts";
-import { type FailedItems, failedItems } from "../redrive/failed-items.ts";
-import { commandHint } from "./command-hint.ts";
+import { DurableError } from "../../core/errors.ts";
+import { counted } from "../../core/quantity.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import { type FailedItems, failedItems } from "../../redrive/failed-items.ts";
+import { commandHint } from "../command-hint.ts";
+import type { ExitCode } from "../exit-code.ts";
+import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
-import type { ExitCode } from "./exit-code.ts";
 import { withFunctionHint } from "./function-option.ts";
-import type { Output } from "./output.ts";
 import { type ResumeOptions, withEarlier } from "./run-command.ts";
 import { toMetadata } from "./run-settings.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DurableError, isDurableError } from "../core/errors.ts";
-import { SqliteJournal } from "../journal/sqlite-journal.ts";
-import { LocalEngine } from "../local/engine.ts";
+import { DurableError, isDurableError } from "../../core/errors.ts";
+import { SqliteJournal } from "../../journal/sqlite-journal.ts";
+import { LocalEngine } from "../../local/engine.ts";
 import { applyCallbackRequest, type CallbackRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 

@@ -1,19 +1,18 @@
 import { createInterface } from "node:readline/promises";
-import { DurableError } from "../core/errors.ts";
-import { MAX_OPERATIONS } from "../core/limits.ts";
-import { counted, formatCount } from "../core/quantity.ts";
-import { closeWorkers } from "../core/worker-pools.ts";
-import { readEvent } from "./event.ts";
-import { ExitCode } from "./exit-code.ts";
-import { loadHandlerModule } from "./handler-module.ts";
-import type { Output } from "./output.ts";
+import { DurableError } from "../../core/errors.ts";
+import { MAX_OPERATIONS } from "../../core/limits.ts";
+import { counted, formatCount } from "../../core/quantity.ts";
+import { closeWorkers } from "../../core/worker-pools.ts";
+import { readEvent } from "../event.ts";
+import { ExitCode } from "../exit-code.ts";
+import type { Output } from "../output.ts";
+import { formatDuration } from "../quantity.ts";
+import { loadHandlerModule, wrappedHandler } from "../run/handler-module.ts";
+import { liftQuotas, quietStandardOutput } from "../run/surroundings.ts";
 import { PlanModel, type Variant } from "./plan-model.ts";
 import { type PlanReport, printPlan, summariseFanOuts } from "./plan-report.ts";
 import { type FanOutNode, fanOutsIn, readPlanTree } from "./plan-tree.ts";
-import { formatDuration } from "./quantity.ts";
-import { liftQuotas, quietStandardOutput } from "./surroundings.ts";
 import { runTrial, type Trial, TrialInterrupted } from "./trial.ts";
-import { wrappedHandler } from "./unwrapped-handler.ts";
 
 export interface PlanOptions {
   event: string;

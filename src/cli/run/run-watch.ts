@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import pc from "picocolors";
-import type { ErrorObject, Operation } from "../core/wire.ts";
-import { type ExecutionCounters, noCounters } from "../journal/journal.ts";
-import type { LocalEngine } from "../local/engine.ts";
-import { quotaOperations } from "./cost.ts";
-import type { Output } from "./output.ts";
+import type { ErrorObject, Operation } from "../../core/wire.ts";
+import { type ExecutionCounters, noCounters } from "../../journal/journal.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import { quotaOperations } from "../cost.ts";
+import type { Output } from "../output.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
 import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
 

@@ -1,7 +1,7 @@
-import { BATCH_SUBTYPE, PART_SUBTYPE } from "../core/batch-operation.ts";
-import { isFinished } from "../core/transitions.ts";
-import type { Operation, OperationUpdate } from "../core/wire.ts";
-import { tallyOutcomes } from "./batch-view.ts";
+import { BATCH_SUBTYPE, PART_SUBTYPE } from "../../core/batch-operation.ts";
+import { isFinished } from "../../core/transitions.ts";
+import type { Operation, OperationUpdate } from "../../core/wire.ts";
+import { tallyOutcomes } from "../inspect/batch-view.ts";
 
 /** How far one map or parallel is. */
 export interface BatchProgress {

@@ -1,7 +1,7 @@
-import { DurableError } from "../core/errors.ts";
-import type { ErrorObject } from "../core/wire.ts";
-import type { LocalEngine } from "../local/engine.ts";
-import { ServiceRefusal } from "../service/refusal.ts";
+import { DurableError } from "../../core/errors.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import { ServiceRefusal } from "../../service/refusal.ts";
 
 /** What a command does to a callback. */
 export type CallbackRequest =

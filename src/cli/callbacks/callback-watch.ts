@@ -1,10 +1,10 @@
 import pc from "picocolors";
-import { isDurableError, messageOf } from "../core/errors.ts";
-import type { LocalEngine } from "../local/engine.ts";
-import type { OpenCallback } from "../service/open-callbacks.ts";
+import { isDurableError, messageOf } from "../../core/errors.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import type { OpenCallback } from "../../service/open-callbacks.ts";
+import { commandHint } from "../command-hint.ts";
+import type { Output } from "../output.ts";
 import { applyCallbackRequest, type CallbackRequest } from "./callback-request.ts";
-import { commandHint } from "./command-hint.ts";
-import type { Output } from "./output.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
 const POLL_MS = 200;

@@ -1,9 +1,9 @@
-import { createCodec } from "../codec/codec.ts";
-import { inOrder, lastOutcomes, type Outcome, readLog, readStoredBatch } from "../codec/outcomes.ts";
-import type { StoredRecord } from "../codec/stored-batch.ts";
-import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../core/batch-operation.ts";
-import { messageOf } from "../core/errors.ts";
-import type { ErrorObject, Operation, OperationStatus } from "../core/wire.ts";
+import { createCodec } from "../../codec/codec.ts";
+import { inOrder, lastOutcomes, type Outcome, readLog, readStoredBatch } from "../../codec/outcomes.ts";
+import type { StoredRecord } from "../../codec/stored-batch.ts";
+import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../../core/batch-operation.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { ErrorObject, Operation, OperationStatus } from "../../core/wire.ts";
 
 /**
  * What became of an item that shares an operation: as an operation of its own would have it. `STARTED` runs, or was left

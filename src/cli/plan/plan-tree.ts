@@ -1,10 +1,10 @@
-import { createCodec } from "../codec/codec.ts";
-import type { Outcome } from "../codec/outcomes.ts";
-import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
-import { findPaths, itemIndex } from "../core/operation-paths.ts";
-import { isFinished } from "../core/transitions.ts";
-import type { Operation } from "../core/wire.ts";
-import { type ItemView, readBatches } from "./batch-view.ts";
+import { createCodec } from "../../codec/codec.ts";
+import type { Outcome } from "../../codec/outcomes.ts";
+import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
+import { findPaths, itemIndex } from "../../core/operation-paths.ts";
+import { isFinished } from "../../core/transitions.ts";
+import type { Operation } from "../../core/wire.ts";
+import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import type { FanOutCounts, OperationTally, Trial } from "./trial.ts";
 
 /** What something takes of an execution. */

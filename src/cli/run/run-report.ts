@@ -1,15 +1,15 @@
 import pc from "picocolors";
-import { counted, formatBytes, formatCount } from "../core/quantity.ts";
-import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
-import type { ExecutionSummary } from "../local/executions.ts";
-import type { LocalExecution } from "../local/local-execution.ts";
-import type { ExecutionOutcome } from "../service/execution-outcome.ts";
-import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "./cost.ts";
-import { ExitCode, exitCodeOf } from "./exit-code.ts";
+import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { type WorkerStatistics, workerStatistics } from "../../core/worker-pools.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import type { LocalExecution } from "../../local/local-execution.ts";
+import type { ExecutionOutcome } from "../../service/execution-outcome.ts";
+import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "../cost.ts";
+import { ExitCode, exitCodeOf } from "../exit-code.ts";
+import type { Output } from "../output.ts";
+import { formatDollars, formatDuration } from "../quantity.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
-import type { Output } from "./output.ts";
-import { formatDollars, formatDuration } from "./quantity.ts";
 import type { RunTotals } from "./run-watch.ts";
 
 interface End {

@@ -1,5 +1,5 @@
-import { DurableError } from "../core/errors.ts";
-import { settingVariables } from "../core/settings.ts";
+import { DurableError } from "../../core/errors.ts";
+import { settingVariables } from "../../core/settings.ts";
 
 /** Settings of `runtime` by their paths, as text: those that a run overrides by the environment. */
 export type Overrides = ReadonlyMap<string, string>;

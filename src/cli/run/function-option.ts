@@ -1,8 +1,7 @@
-import { DurableError } from "../core/errors.ts";
-import type { LocalEngine } from "../local/engine.ts";
-import type { LocalFunction } from "../local/function-registry.ts";
-import { type HandlerModule, loadHandlerModule } from "./handler-module.ts";
-import { wrappedHandler } from "./unwrapped-handler.ts";
+import { DurableError } from "../../core/errors.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import type { LocalFunction } from "../../local/function-registry.ts";
+import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
 
 /** A function that the handler may invoke, as the command line names it. */
 export interface FunctionOption {

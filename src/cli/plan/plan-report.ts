@@ -1,12 +1,12 @@
 import pc from "picocolors";
-import { MAX_DATA_BYTES, MAX_INVOCATION_MS, MAX_OPERATIONS } from "../core/limits.ts";
-import { counted, formatBytes, formatCount } from "../core/quantity.ts";
-import type { ErrorObject } from "../core/wire.ts";
-import type { Output } from "./output.ts";
+import { MAX_DATA_BYTES, MAX_INVOCATION_MS, MAX_OPERATIONS } from "../../core/limits.ts";
+import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import type { Output } from "../output.ts";
+import { formatDollars, formatDuration } from "../quantity.ts";
+import { renderTable } from "../table.ts";
 import { canShare, type Prediction } from "./plan-model.ts";
 import type { FanOutNode } from "./plan-tree.ts";
-import { formatDollars, formatDuration } from "./quantity.ts";
-import { renderTable } from "./table.ts";
 
 /** A setting is comfortable while it leaves this share of the quotas. */
 const COMFORTABLE = 0.8;

@@ -1,5 +1,5 @@
-import { DurableError, isDurableError } from "../core/errors.ts";
-import { ExitCode } from "./exit-code.ts";
+import { DurableError, isDurableError } from "../../core/errors.ts";
+import { ExitCode } from "../exit-code.ts";
 
 /** Why a run ends before its execution does. */
 export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };

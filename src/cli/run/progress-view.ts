@@ -1,7 +1,7 @@
 import pc from "picocolors";
-import { counted, formatBytes, formatCount } from "../core/quantity.ts";
+import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { formatDuration } from "../quantity.ts";
 import type { BatchProgress } from "./progress.ts";
-import { formatDuration } from "./quantity.ts";
 
 /** All that a moment of a running execution has to show. */
 export interface Moment {

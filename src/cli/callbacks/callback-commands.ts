@@ -1,17 +1,17 @@
 import pc from "picocolors";
-import { DurableError } from "../core/errors.ts";
-import { formatDuration } from "../core/quantity.ts";
-import type { ErrorObject } from "../core/wire.ts";
-import { LocalEngine } from "../local/engine.ts";
-import type { OpenCallback } from "../service/open-callbacks.ts";
+import { DurableError } from "../../core/errors.ts";
+import { formatDuration } from "../../core/quantity.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import { LocalEngine } from "../../local/engine.ts";
+import type { OpenCallback } from "../../service/open-callbacks.ts";
+import { commandHint } from "../command-hint.ts";
+import { ExitCode } from "../exit-code.ts";
+import { findExecution } from "../find-execution.ts";
+import { openJournalToRead } from "../journal-file.ts";
+import type { Output } from "../output.ts";
+import { readTextSource } from "../text-source.ts";
 import { deliver } from "./callback-delivery.ts";
 import type { CallbackRequest } from "./callback-request.ts";
-import { commandHint } from "./command-hint.ts";
-import { ExitCode } from "./exit-code.ts";
-import { findExecution } from "./find-execution.ts";
-import { openJournalToRead } from "./journal-file.ts";
-import type { Output } from "./output.ts";
-import { readTextSource } from "./text-source.ts";
 
 interface CallbackOptions {
   db: string;

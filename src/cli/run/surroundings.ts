@@ -1,4 +1,4 @@
-import { workerPools } from "../core/worker-pools.ts";
+import { workerPools } from "../../core/worker-pools.ts";
 
 /**
  * What a handler writes to standard output by any way is said along the way, that of its threads too: its console, the

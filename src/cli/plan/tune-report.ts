@@ -1,8 +1,8 @@
 import pc from "picocolors";
-import { formatBytes, formatCount } from "../core/quantity.ts";
-import type { Output } from "./output.ts";
-import { formatDollars, formatDuration, shorten } from "./quantity.ts";
-import { renderTable } from "./table.ts";
+import { formatBytes, formatCount } from "../../core/quantity.ts";
+import type { Output } from "../output.ts";
+import { formatDollars, formatDuration, shorten } from "../quantity.ts";
+import { renderTable } from "../table.ts";
 import { environmentOf, type Overrides, runtimeOf } from "./tune-sweep.ts";
 import type { Tried } from "./tune-trial.ts";
 

@@ -1,8 +1,8 @@
 import pc from "picocolors";
-import { counted, formatCount } from "../core/quantity.ts";
-import type { ErrorObject, Operation } from "../core/wire.ts";
+import { counted, formatCount } from "../../core/quantity.ts";
+import type { ErrorObject, Operation } from "../../core/wire.ts";
+import { formatDuration, shorten } from "../quantity.ts";
 import { type BatchView, countItems, readBatches, wordFor } from "./batch-view.ts";
-import { formatDuration, shorten } from "./quantity.ts";
 
 /** How many of an operation's children are shown unless asked otherwise. */
 export const DEFAULT_CHILDREN_SHOWN = 12;

@@ -1,14 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { basename, extname } from "node:path";
 import pc from "picocolors";
-import { DurableError, isDurableError } from "../core/errors.ts";
-import { counted } from "../core/quantity.ts";
-import { readEvent } from "./event.ts";
-import { ExitCode } from "./exit-code.ts";
-import type { Output } from "./output.ts";
+import { DurableError, isDurableError } from "../../core/errors.ts";
+import { counted } from "../../core/quantity.ts";
+import { readEvent } from "../event.ts";
+import { ExitCode } from "../exit-code.ts";
+import type { Output } from "../output.ts";
+import { formatDuration } from "../quantity.ts";
 import { confirmSideEffects, type PlanOptions } from "./plan-command.ts";
 import type { FanOutSummary } from "./plan-report.ts";
-import { formatDuration } from "./quantity.ts";
 import { drawTuning, printTuning, recommendTried, type TuneReport } from "./tune-report.ts";
 import {
   combinations,

@@ -1,4 +1,4 @@
-import type { ExecutionSummary } from "../local/executions.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
 import type { FunctionOption } from "./function-option.ts";
 
 /** What the journal keeps of the command line, so that `resume` needs none of it. */

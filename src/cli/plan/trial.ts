@@ -1,14 +1,14 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "../client/client.ts";
-import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
-import type { ExecutionCounters } from "../journal/journal.ts";
-import { VirtualClock } from "../local/clock.ts";
-import { LocalEngine } from "../local/engine.ts";
-import type { ExecutionOutcome } from "../service/execution-outcome.ts";
-import { dataBytes } from "../service/metering.ts";
-import type { HandlerModule } from "./handler-module.ts";
-import { type Interruption, InterruptionWatch } from "./interruption.ts";
-import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
+import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "../../client/client.ts";
+import type { ErrorObject, Operation, OperationUpdate } from "../../core/wire.ts";
+import type { ExecutionCounters } from "../../journal/journal.ts";
+import { VirtualClock } from "../../local/clock.ts";
+import { LocalEngine } from "../../local/engine.ts";
+import type { ExecutionOutcome } from "../../service/execution-outcome.ts";
+import { dataBytes } from "../../service/metering.ts";
+import type { HandlerModule } from "../run/handler-module.ts";
+import { type Interruption, InterruptionWatch } from "../run/interruption.ts";
+import { BATCH_CHANNEL, type BatchAnnouncement } from "../run/progress.ts";
 
 export interface TrialOptions {
   readonly module: Pick<HandlerModule, "functionName" | "handler">;
