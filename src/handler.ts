@@ -2,7 +2,8 @@ import type { LambdaClient } from "@aws-sdk/client-lambda";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
 import { DurableExecutionApiClient, prepareSharedClient } from "./client/lambda.ts";
 import { createCodec } from "./codec/codec.ts";
-import { makeContext } from "./context.ts";
+import { makeContext } from "./context/context.ts";
+import type { DurableContext } from "./context/durable-context.ts";
 import { DurableError, isDurableExecutionClientError, UnrecoverableInvocationError } from "./core/errors.ts";
 import { type OperationPath, operationId } from "./core/ids.ts";
 import type { LambdaContext } from "./core/lambda-context.ts";
@@ -12,7 +13,6 @@ import { type RuntimeOptions, resolveSettings, type Settings } from "./core/sett
 import { warnOfUnknownVariables } from "./core/unknown-variables.ts";
 import { logVerbose } from "./core/verbose.ts";
 import type { DurableExecutionInvocationInput, DurableExecutionInvocationOutput } from "./core/wire.ts";
-import type { DurableContext } from "./durable-context.ts";
 import { active } from "./execution/active.ts";
 import { isKeyError } from "./execution/checkpoint-failure.ts";
 import { Execution } from "./execution/execution.ts";

@@ -1,15 +1,24 @@
 export { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
 export { DurableExecutionApiClient } from "./client/lambda.ts";
-export {
-  createFileSystemSerdes,
-  FileSystemPathEncoding,
-  type FileSystemSerdesConfig,
-  FileSystemSerdesMode,
-} from "./codec/file-system-serdes.ts";
 export { asJson, type Jsonify } from "./codec/jsonify.ts";
-export { buildPreview, FieldMatchMode, type PreviewConfig, type PreviewField, PreviewMode } from "./codec/preview.ts";
+export type {
+  ChildFunc,
+  ConcurrencyConfig,
+  ConcurrentExecutionItem,
+  ConcurrentExecutor,
+  DurableContext,
+  MapConfig,
+  MapFunc,
+  NamedBatchResult,
+  NamedParallelBranch,
+  ParallelConfig,
+  ParallelFunc,
+  ReducingMapConfig,
+  StreamMapFunc,
+  TupleBatchResult,
+} from "./context/durable-context.ts";
+export { type RetryableFunc, type WithRetryConfig, withRetry } from "./context/with-retry.ts";
 export type { BatchSize } from "./core/batch-size.ts";
-export { createClassSerdes, createClassSerdesWithDates } from "./core/class-serdes.ts";
 export {
   BatchCompletionError,
   CallbackError,
@@ -92,22 +101,6 @@ export {
 } from "./core/wire.ts";
 export type { WorkerStatistics } from "./core/worker-pools.ts";
 export type {
-  ChildFunc,
-  ConcurrencyConfig,
-  ConcurrentExecutionItem,
-  ConcurrentExecutor,
-  DurableContext,
-  MapConfig,
-  MapFunc,
-  NamedBatchResult,
-  NamedParallelBranch,
-  ParallelConfig,
-  ParallelFunc,
-  ReducingMapConfig,
-  StreamMapFunc,
-  TupleBatchResult,
-} from "./durable-context.ts";
-export type {
   DurableContextLogger,
   DurableLogData,
   DurableLogger,
@@ -163,4 +156,11 @@ export {
   PluginInvocationStatus,
   PluginOperationStatus,
 } from "./plugins/plugin.ts";
-export { type RetryableFunc, type WithRetryConfig, withRetry } from "./with-retry.ts";
+export { createClassSerdes, createClassSerdesWithDates } from "./serdes/class-serdes.ts";
+export {
+  createFileSystemSerdes,
+  FileSystemPathEncoding,
+  type FileSystemSerdesConfig,
+  FileSystemSerdesMode,
+} from "./serdes/file-system-serdes.ts";
+export { buildPreview, FieldMatchMode, type PreviewConfig, type PreviewField, PreviewMode } from "./serdes/preview.ts";

@@ -1,20 +1,20 @@
-import type { BatchSize } from "./core/batch-size.ts";
-import type { LambdaContext } from "./core/lambda-context.ts";
-import type { SerdesConfig } from "./core/serdes.ts";
-import type { Duration } from "./core/time.ts";
-import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
-import type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
-import type { FanOutConfig } from "./operations/branches.ts";
-import type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
-import type { ChildConfig } from "./operations/child.ts";
-import type { Collect, ReduceCollect } from "./operations/collector.ts";
-import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
-import type { DurablePromise } from "./operations/durable-promise.ts";
-import type { InvokeConfig } from "./operations/invoke.ts";
-import type { ItemStream } from "./operations/source.ts";
-import type { StepConfig } from "./operations/step.ts";
-import type { StepFunc } from "./operations/step-run.ts";
-import type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
+import type { BatchSize } from "../core/batch-size.ts";
+import type { LambdaContext } from "../core/lambda-context.ts";
+import type { SerdesConfig } from "../core/serdes.ts";
+import type { Duration } from "../core/time.ts";
+import type { DurableContextLogger, DurableLogger, LoggerConfig } from "../execution/logger.ts";
+import type { BatchItem, BatchResult, ReducedBatchResult } from "../operations/batch-result.ts";
+import type { FanOutConfig } from "../operations/branches.ts";
+import type { CreateCallbackConfig, CreateCallbackResult } from "../operations/callback.ts";
+import type { ChildConfig } from "../operations/child.ts";
+import type { Collect, ReduceCollect } from "../operations/collector.ts";
+import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "../operations/condition.ts";
+import type { DurablePromise } from "../operations/durable-promise.ts";
+import type { InvokeConfig } from "../operations/invoke.ts";
+import type { ItemStream } from "../operations/source.ts";
+import type { StepConfig } from "../operations/step.ts";
+import type { StepFunc } from "../operations/step-run.ts";
+import type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "../operations/wait-for-callback.ts";
 
 export type ChildFunc<T, Logger extends DurableLogger = DurableLogger> = (
   context: DurableContext<Logger>,

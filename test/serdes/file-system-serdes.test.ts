@@ -9,8 +9,8 @@ import {
   FileSystemPathEncoding,
   type FileSystemSerdesConfig,
   FileSystemSerdesMode,
-} from "../../src/codec/file-system-serdes.ts";
-import { buildPreview } from "../../src/codec/preview.ts";
+} from "../../src/serdes/file-system-serdes.ts";
+import { buildPreview } from "../../src/serdes/preview.ts";
 import { exploring } from "../support/exploration.ts";
 
 const ARN =

@@ -1,7 +1,7 @@
 import * as official from "@aws/durable-execution-sdk-js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createClassSerdes, createClassSerdesWithDates } from "../../src/core/class-serdes.ts";
+import { createClassSerdes, createClassSerdesWithDates } from "../../src/serdes/class-serdes.ts";
 import { exploring } from "../support/exploration.ts";
 
 const context = { entityId: "1", durableExecutionArn: "arn:aws:lambda:eu-west-1:123456789012:function:f" };

@@ -1,8 +1,8 @@
-import type { LambdaContext } from "./core/lambda-context.ts";
-import type { Execution } from "./execution/execution.ts";
-import type { DurableLoggingContext } from "./execution/logger.ts";
-import { park } from "./execution/suspension.ts";
-import { DurablePromise } from "./operations/durable-promise.ts";
+import type { LambdaContext } from "../core/lambda-context.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { DurableLoggingContext } from "../execution/logger.ts";
+import { park } from "../execution/suspension.ts";
+import { DurablePromise } from "../operations/durable-promise.ts";
 
 /** What all contexts of one invocation share. */
 export interface InvocationParts {

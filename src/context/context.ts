@@ -1,35 +1,35 @@
-import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
-import { type BatchSize, readBatchSize } from "./core/batch-size.ts";
-import type { LambdaContext } from "./core/lambda-context.ts";
-import { SELF } from "./core/self.ts";
-import type { SerdesConfig } from "./core/serdes.ts";
-import type { Duration } from "./core/time.ts";
-import { SHARED_BATCH } from "./core/worker-function.ts";
-import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
-import { active, give } from "./execution/active.ts";
-import { contextLogger } from "./execution/context-logger.ts";
-import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./execution/logger.ts";
-import type { Scope } from "./execution/scope.ts";
-import { park } from "./execution/suspension.ts";
-import type { Batch } from "./operations/batch-result.ts";
-import { type CreateCallbackConfig, createCallback } from "./operations/callback.ts";
-import { checkFunction, checkSerdes, invalid, operationLabel } from "./operations/checks.ts";
-import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "./operations/child.ts";
-import { checkCollect } from "./operations/collector.ts";
-import { runCombinator, settledFormat } from "./operations/combinators.ts";
-import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "./operations/condition.ts";
-import { Attention, DurablePromise, underWay } from "./operations/durable-promise.ts";
-import { runFanOut } from "./operations/fan-out.ts";
-import { beginInvoke, type InvokeConfig } from "./operations/invoke.ts";
-import { ArraySource, isStream, StreamSource } from "./operations/source.ts";
-import { runStep, type StepConfig } from "./operations/step.ts";
-import type { StepFunc } from "./operations/step-run.ts";
-import { beginWait } from "./operations/wait.ts";
+import { type BatchSize, readBatchSize } from "../core/batch-size.ts";
+import type { LambdaContext } from "../core/lambda-context.ts";
+import { SELF } from "../core/self.ts";
+import type { SerdesConfig } from "../core/serdes.ts";
+import type { Duration } from "../core/time.ts";
+import { SHARED_BATCH } from "../core/worker-function.ts";
+import { active, give } from "../execution/active.ts";
+import { contextLogger } from "../execution/context-logger.ts";
+import type { DurableContextLogger, DurableLogger, LoggerConfig } from "../execution/logger.ts";
+import type { Scope } from "../execution/scope.ts";
+import { park } from "../execution/suspension.ts";
+import type { Batch } from "../operations/batch-result.ts";
+import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
+import { checkFunction, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
+import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "../operations/child.ts";
+import { checkCollect } from "../operations/collector.ts";
+import { runCombinator, settledFormat } from "../operations/combinators.ts";
+import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
+import { Attention, DurablePromise, underWay } from "../operations/durable-promise.ts";
+import { runFanOut } from "../operations/fan-out.ts";
+import { beginInvoke, type InvokeConfig } from "../operations/invoke.ts";
+import { ArraySource, isStream, StreamSource } from "../operations/source.ts";
+import { runStep, type StepConfig } from "../operations/step.ts";
+import type { StepFunc } from "../operations/step-run.ts";
+import { beginWait } from "../operations/wait.ts";
 import {
   runWaitForCallback,
   type WaitForCallbackConfig,
   type WaitForCallbackSubmitterFunc,
-} from "./operations/wait-for-callback.ts";
+} from "../operations/wait-for-callback.ts";
+import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
+import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
 
 type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
 

@@ -7,7 +7,7 @@ import {
   type PreviewConfig,
   type PreviewField,
   PreviewMode,
-} from "../../src/codec/preview.ts";
+} from "../../src/serdes/preview.ts";
 import { exploring } from "../support/exploration.ts";
 
 const order = {

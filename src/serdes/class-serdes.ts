@@ -1,4 +1,4 @@
-import type { Serdes } from "./serdes.ts";
+import type { Serdes } from "../core/serdes.ts";
 
 /**
  * Keeps the class of a value: what is read back is a `new cls()` with the recorded members assigned to it.

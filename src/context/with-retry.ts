@@ -1,6 +1,6 @@
-import type { RetryStrategy } from "./core/retry.ts";
+import type { RetryStrategy } from "../core/retry.ts";
+import type { ChildConfig } from "../operations/child.ts";
 import type { DurableContext } from "./durable-context.ts";
-import type { ChildConfig } from "./operations/child.ts";
 
 export interface WithRetryConfig<T> {
   retryStrategy: RetryStrategy;
