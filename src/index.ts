@@ -114,11 +114,13 @@ export {
   type DurableLambdaHandler,
   withDurableExecution,
 } from "./handler.ts";
-export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
-export { NestingType } from "./operations/branches.ts";
 export type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 export type { ChildConfig } from "./operations/child.ts";
-export type { Collect, ReduceCollect } from "./operations/collector.ts";
+export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
+export { DurablePromise } from "./operations/durable-promise.ts";
+export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/fan-out/batch-result.ts";
+export { NestingType } from "./operations/fan-out/branches.ts";
+export type { Collect, ReduceCollect } from "./operations/fan-out/collector.ts";
 export {
   BatchItemStatus,
   type CompletionConfig,
@@ -131,11 +133,9 @@ export {
   completeBatch,
   continueBatch,
   type ThresholdCompletionConfig,
-} from "./operations/completion.ts";
-export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
-export { DurablePromise } from "./operations/durable-promise.ts";
+} from "./operations/fan-out/completion.ts";
+export type { ItemStream } from "./operations/fan-out/source.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";
-export type { ItemStream } from "./operations/source.ts";
 export { type StepConfig, StepSemantics } from "./operations/step.ts";
 export type { StepContext, StepFunc } from "./operations/step-run.ts";
 export type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";

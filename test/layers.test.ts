@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "core",
     "client/client.ts",
     "codec/codec.ts",
-    "codec/outcomes.ts",
+    "codec/batch-outcomes.ts",
     "codec/stored-batch.ts",
     "plugins",
     "execution",
@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   journal: ["core", "journal"],
   service: ["core", "journal/journal.ts", "service"],
   local: ["core", "client/client.ts", "journal/journal.ts", "journal/memory-journal.ts", "service", "local"],
-  operations: ["core", "codec/outcomes.ts", "codec/stored-batch.ts", "plugins", "execution", "operations"],
+  operations: ["core", "codec/batch-outcomes.ts", "codec/stored-batch.ts", "plugins", "execution", "operations"],
   context: ["core", "execution", "operations", "context"],
   serdes: ["core", "serdes"],
   "handler.ts": [
@@ -97,7 +97,11 @@ test("the runtime never imports the pool: only users of the sub-path load it", (
 });
 
 /** Who makes ledgers, and reads back what shared ones have kept; all others take the ledger that their scope has. */
-const MAY_NAME_LEDGERS = ["execution/execution.ts", "operations/item-groups.ts", "operations/recorded-items.ts"];
+const MAY_NAME_LEDGERS = [
+  "execution/execution.ts",
+  "operations/fan-out/item-groups.ts",
+  "operations/fan-out/recorded-items.ts",
+];
 
 test("no file asks which ledger it has", () => {
   const others = files.filter((file) => !file.startsWith("execution/ledger/"));

@@ -1,4 +1,4 @@
-import type { Coalescer } from "./coalescer.ts";
+import type { Coalescer } from "./checkpoint-coalescer.ts";
 import { forcePlaces, type Wanted } from "./places.ts";
 import type { Scope } from "./scope.ts";
 import type { Termination } from "./termination.ts";

@@ -1,5 +1,5 @@
+import { inOrder, lastOutcomes, type Outcome, readLog, readStoredBatch } from "../../codec/batch-outcomes.ts";
 import { createCodec } from "../../codec/codec.ts";
-import { inOrder, lastOutcomes, type Outcome, readLog, readStoredBatch } from "../../codec/outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../../core/batch-operation.ts";
 import { messageOf } from "../../core/errors.ts";

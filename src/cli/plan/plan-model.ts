@@ -1,7 +1,7 @@
+import { packBatch, writeBatch, writtenAgain } from "../../codec/batch-outcomes.ts";
 import { createCodec } from "../../codec/codec.ts";
-import { packBatch, writeBatch, writtenAgain } from "../../codec/outcomes.ts";
-import { durableCost } from "../../core/cost.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "../../core/limits.ts";
+import { durableCost } from "../../core/prices.ts";
 import { refusals } from "../cost.ts";
 import { add, type FanOutNode, type ItemNode, nothing, type PlanNode, type Use } from "./plan-tree.ts";
 import type { Pace, Trial } from "./trial.ts";

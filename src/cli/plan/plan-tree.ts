@@ -1,5 +1,5 @@
+import type { Outcome } from "../../codec/batch-outcomes.ts";
 import { createCodec } from "../../codec/codec.ts";
-import type { Outcome } from "../../codec/outcomes.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";

@@ -1,4 +1,4 @@
-import { succeededWith, type WrittenOutcome, type WrittenRecord } from "../../codec/outcomes.ts";
+import { succeededWith, type WrittenOutcome, type WrittenRecord } from "../../codec/batch-outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { defined } from "../../core/defined.ts";
 import type { OperationPath } from "../../core/ids.ts";

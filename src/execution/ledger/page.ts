@@ -1,4 +1,4 @@
-import type { Outcome } from "../../codec/outcomes.ts";
+import type { Outcome } from "../../codec/batch-outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { defined } from "../../core/defined.ts";
 import { childPath, type OperationId, type OperationPath } from "../../core/ids.ts";

@@ -1,4 +1,4 @@
-import { latest, type Outcome } from "../../codec/outcomes.ts";
+import { latest, type Outcome } from "../../codec/batch-outcomes.ts";
 import { isLongerThan } from "../../core/byte-length.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
 import type { WireOperation } from "../../core/wire.ts";

@@ -1,4 +1,4 @@
-import { BatchCompletionError, type ChildContextError } from "../core/errors.ts";
+import { BatchCompletionError, type ChildContextError } from "../../core/errors.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
 
 /** One started item of a batch. */

@@ -1,5 +1,5 @@
+import { invalid, isThenable } from "../checks.ts";
 import { Batch, type BatchItem } from "./batch-result.ts";
-import { invalid, isThenable } from "./checks.ts";
 import type { CompletionReason } from "./completion.ts";
 
 const INVALID = "ERR_COLLECT_INVALID";

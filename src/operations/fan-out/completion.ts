@@ -1,5 +1,5 @@
-import type { CompletionReason } from "../core/errors.ts";
-import { checkCount, checkFunction, invalid, isThenable, warnOfOptions } from "./checks.ts";
+import type { CompletionReason } from "../../core/errors.ts";
+import { checkCount, checkFunction, invalid, isThenable, warnOfOptions } from "../checks.ts";
 
 export type { CompletionReason };
 

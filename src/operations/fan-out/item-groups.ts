@@ -5,16 +5,16 @@ import {
   type ItemRange,
   rangeName,
   recordedRange,
-} from "../core/batch-operation.ts";
-import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../core/batch-size.ts";
-import { DurableError } from "../core/errors.ts";
-import { childPath, type OperationPath } from "../core/ids.ts";
-import type { WireOperation } from "../core/wire.ts";
-import type { Execution } from "../execution/execution.ts";
-import { SharedLedger } from "../execution/ledger/shared-ledger.ts";
-import type { Scope } from "../execution/scope.ts";
-import type { OperationInfo } from "../plugins/plugin.ts";
-import { isRecorded, type Place } from "./operation.ts";
+} from "../../core/batch-operation.ts";
+import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../../core/batch-size.ts";
+import { DurableError } from "../../core/errors.ts";
+import { childPath, type OperationPath } from "../../core/ids.ts";
+import type { WireOperation } from "../../core/wire.ts";
+import type { Execution } from "../../execution/execution.ts";
+import { SharedLedger } from "../../execution/ledger/shared-ledger.ts";
+import type { Scope } from "../../execution/scope.ts";
+import type { OperationInfo } from "../../plugins/plugin.ts";
+import { isRecorded, type Place } from "../operation.ts";
 import { digestOf, type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
 
 /** Items that were read together, and where their records are kept. */

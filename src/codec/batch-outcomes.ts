@@ -1,8 +1,8 @@
 import { BATCH_PACK_FACTOR } from "../core/settings.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
+import { isFirstVersion, readFirstVersion } from "./batch-outcomes-first-version.ts";
 import type { Codec } from "./codec.ts";
 import { OWN_PREFIX } from "./format.ts";
-import { isFirstVersion, readFirstVersion } from "./outcomes-first-version.ts";
 import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /** What is said of one item. */

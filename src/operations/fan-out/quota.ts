@@ -1,14 +1,14 @@
-import { MAX_BATCH_ITEMS } from "../core/batch-size.ts";
-import { DurableError } from "../core/errors.ts";
-import { type OperationPath, operationId } from "../core/ids.ts";
-import { counted, formatCount } from "../core/quantity.ts";
-import type { Execution } from "../execution/execution.ts";
-import type { Demand } from "../execution/quota-watch.ts";
-import type { Scope } from "../execution/scope.ts";
+import { MAX_BATCH_ITEMS } from "../../core/batch-size.ts";
+import { DurableError } from "../../core/errors.ts";
+import { type OperationPath, operationId } from "../../core/ids.ts";
+import { counted, formatCount } from "../../core/quantity.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Demand } from "../../execution/quota-watch.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { operationLabel } from "../checks.ts";
+import { isRecorded } from "../operation.ts";
 import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
-import { operationLabel } from "./checks.ts";
 import type { CompletionConfig } from "./completion.ts";
-import { isRecorded } from "./operation.ts";
 
 /** What a map or parallel is, as far as its operations go. */
 export interface FanOutSize {

@@ -1,4 +1,7 @@
-import { USD_PER_GIGABYTE_MONTH_KEPT, USD_PER_GIGABYTE_WRITTEN, USD_PER_MILLION_OPERATIONS } from "./limits.ts";
+// AWS Lambda pricing page for durable functions, us-east-1, 2026.
+const USD_PER_MILLION_OPERATIONS = 8;
+const USD_PER_GIGABYTE_WRITTEN = 0.25;
+const USD_PER_GIGABYTE_MONTH_KEPT = 0.15;
 
 const BYTES_PER_GIGABYTE = 1_000_000_000;
 

@@ -1,17 +1,17 @@
-import type { Outcome } from "../codec/outcomes.ts";
-import { ChildContextError, DurableOperationError } from "../core/errors.ts";
-import { childPath } from "../core/ids.ts";
-import type { AnySerdes } from "../core/serdes.ts";
-import { isFinished } from "../core/transitions.ts";
-import type { ErrorObject } from "../core/wire.ts";
-import type { Execution } from "../execution/execution.ts";
-import type { Ledger } from "../execution/ledger/ledger.ts";
-import type { SharedLedger } from "../execution/ledger/shared-ledger.ts";
-import type { Scope } from "../execution/scope.ts";
-import { type ChildPlan, recallChild } from "./child.ts";
+import type { Outcome } from "../../codec/batch-outcomes.ts";
+import { ChildContextError, DurableOperationError } from "../../core/errors.ts";
+import { childPath } from "../../core/ids.ts";
+import type { AnySerdes } from "../../core/serdes.ts";
+import { isFinished } from "../../core/transitions.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Ledger } from "../../execution/ledger/ledger.ts";
+import type { SharedLedger } from "../../execution/ledger/shared-ledger.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { type ChildPlan, recallChild } from "../child.ts";
+import { isRecorded } from "../operation.ts";
+import { deserializeWith } from "../payload.ts";
 import type { EndedItem } from "./collector.ts";
-import { isRecorded } from "./operation.ts";
-import { deserializeWith } from "./payload.ts";
 
 interface RecordedItemsOptions {
   readonly itemSerdes: AnySerdes | undefined;

@@ -1,5 +1,5 @@
-import { UnrecoverableExecutionError } from "../core/errors.ts";
-import { operationLabel } from "./checks.ts";
+import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import { operationLabel } from "../checks.ts";
 
 /** Items that are read once, in order: a generator, a file's lines, a paged interface. */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;

@@ -1,12 +1,8 @@
-import { DEFAULT_BATCH_ITEMS } from "../core/batch-size.ts";
-import type { AnySerdes } from "../core/serdes.ts";
-import type { Execution } from "../execution/execution.ts";
-import type { Scope } from "../execution/scope.ts";
-import { park } from "../execution/suspension.ts";
-import { batchFormat, readSummary } from "./batch-format.ts";
-import type { BatchResult } from "./batch-result.ts";
-import { BranchRun } from "./branch-run.ts";
-import type { Branches, FanOutConfig } from "./branches.ts";
+import { DEFAULT_BATCH_ITEMS } from "../../core/batch-size.ts";
+import type { AnySerdes } from "../../core/serdes.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { park } from "../../execution/suspension.ts";
 import {
   checkCount,
   checkFunction,
@@ -15,8 +11,12 @@ import {
   checkSerdes,
   operationLabel,
   warnOfOptions,
-} from "./checks.ts";
-import { runChild } from "./child.ts";
+} from "../checks.ts";
+import { runChild } from "../child.ts";
+import { batchFormat, readSummary } from "./batch-format.ts";
+import type { BatchResult } from "./batch-result.ts";
+import { BranchRun } from "./branch-run.ts";
+import type { Branches, FanOutConfig } from "./branches.ts";
 import { checkCompletion, completionConfigFault } from "./completion.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 

@@ -1,6 +1,6 @@
-import { defined } from "./defined.ts";
-import { ChildContextError, DurableOperationError, isError } from "./errors.ts";
-import type { ErrorObject } from "./wire.ts";
+import { defined } from "../../core/defined.ts";
+import { ChildContextError, DurableOperationError, isError } from "../../core/errors.ts";
+import type { ErrorObject } from "../../core/wire.ts";
 
 /** An error inside a payload: unlike an ErrorObject it keeps its causes. */
 export interface StoredError {

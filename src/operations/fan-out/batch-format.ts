@@ -1,13 +1,13 @@
-import { ChildContextError, isError } from "../core/errors.ts";
-import type { AnySerdes, Serdes } from "../core/serdes.ts";
-import { FAN_OUT_PACK_FACTOR } from "../core/settings.ts";
-import { readBackError, restoreItemError, type StoredError, storeError } from "../core/stored-error.ts";
-import type { Execution } from "../execution/execution.ts";
+import { ChildContextError, isError } from "../../core/errors.ts";
+import type { AnySerdes, Serdes } from "../../core/serdes.ts";
+import { FAN_OUT_PACK_FACTOR } from "../../core/settings.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { ResultFormat } from "../child.ts";
+import type { ClaimedOperation } from "../operation.ts";
+import { decodeResult, type EncodedResult, encodeResult } from "../payload.ts";
 import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
-import type { ResultFormat } from "./child.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
-import type { ClaimedOperation } from "./operation.ts";
-import { decodeResult, type EncodedResult, encodeResult } from "./payload.ts";
+import { readBackError, restoreItemError, type StoredError, storeError } from "./stored-error.ts";
 
 interface StoredItem {
   result?: unknown;

@@ -1,18 +1,18 @@
-import { UnrecoverableExecutionError } from "../core/errors.ts";
-import { type Permit, Semaphore } from "../core/semaphore.ts";
-import type { AnySerdes } from "../core/serdes.ts";
-import { callerContext } from "../execution/active.ts";
-import type { Execution } from "../execution/execution.ts";
-import type { Scope } from "../execution/scope.ts";
-import { park } from "../execution/suspension.ts";
+import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import { type Permit, Semaphore } from "../../core/semaphore.ts";
+import type { AnySerdes } from "../../core/serdes.ts";
+import { callerContext } from "../../execution/active.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { park } from "../../execution/suspension.ts";
+import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "../child.ts";
+import type { EncodedResult } from "../payload.ts";
 import type { BatchSummary } from "./batch-format.ts";
 import type { Batch } from "./batch-result.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
-import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "./child.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
 import { type ItemGroup, ItemGroups, itemTooLarge, placeOf, takeNext } from "./item-groups.ts";
-import type { EncodedResult } from "./payload.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
 import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
 

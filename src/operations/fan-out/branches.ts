@@ -1,6 +1,6 @@
-import type { BatchSize } from "../core/batch-size.ts";
-import type { Serdes } from "../core/serdes.ts";
-import type { Scope } from "../execution/scope.ts";
+import type { BatchSize } from "../../core/batch-size.ts";
+import type { Serdes } from "../../core/serdes.ts";
+import type { Scope } from "../../execution/scope.ts";
 import type { BatchResult } from "./batch-result.ts";
 import type { Collect } from "./collector.ts";
 import type { CompletionConfig } from "./completion.ts";
