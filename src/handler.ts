@@ -21,7 +21,7 @@ import { JsonLogger } from "./execution/json-logger.ts";
 import { type DurableLogger, loggingContext } from "./execution/logger.ts";
 import { Observer } from "./execution/observer.ts";
 import { RecordedState } from "./execution/state.ts";
-import type { Termination } from "./execution/termination.ts";
+import type { Termination } from "./execution/suspension.ts";
 import { publishUsage } from "./execution/usage.ts";
 import { loadPlugins, namesPlugins } from "./plugins/loader.ts";
 import type { DurableInstrumentationPlugin, InvocationEndInfo } from "./plugins/plugin.ts";

@@ -60,7 +60,6 @@ export {
 export type { CodecName, QuotaReaction, RuntimeOptions } from "./core/settings.ts";
 export type { Duration } from "./core/time.ts";
 export { refreshLogConfig } from "./core/verbose.ts";
-export { SDK_VERSION } from "./core/version.ts";
 export {
   createWaitStrategy,
   type WaitForConditionDecision,
@@ -90,6 +89,7 @@ export {
   OperationSubType,
   OperationType,
   type OperationUpdate,
+  SDK_VERSION,
   type StepDetails,
   type StepOptions,
   type WaitDetails,

@@ -1,5 +1,4 @@
-import { defined } from "../core/defined.ts";
-import type { ErrorObject } from "../core/wire.ts";
+import { defined, type ErrorObject } from "../core/wire.ts";
 import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /*

@@ -1,10 +1,9 @@
 import { type BatchSize, readBatchSize } from "../core/batch-size.ts";
 import type { LambdaContext } from "../core/lambda-context.ts";
-import { SELF } from "../core/self.ts";
 import type { SerdesConfig } from "../core/serdes.ts";
 import type { Duration } from "../core/time.ts";
 import { SHARED_BATCH } from "../core/worker-function.ts";
-import { active, give } from "../execution/active.ts";
+import { active, give, SELF } from "../execution/active.ts";
 import { contextLogger } from "../execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";

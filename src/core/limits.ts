@@ -38,3 +38,9 @@ export const MAX_INVOCATION_MS = 900_000;
 
 /** Items in one page of execution state (API model: default 100, maximum 1,000). */
 export const MAX_STATE_PAGE_ITEMS = 1_000;
+
+/** Whether a text takes more bytes than this as UTF-8. */
+export function isLongerThan(text: string, maxBytes: number): boolean {
+  // A UTF-16 unit is at most three bytes, so most texts need no count.
+  return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
+}

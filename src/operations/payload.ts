@@ -1,5 +1,5 @@
-import { isLongerThan } from "../core/byte-length.ts";
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
+import { isLongerThan } from "../core/limits.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";

@@ -1,6 +1,5 @@
-import { defined } from "../../core/defined.ts";
 import { ChildContextError, DurableOperationError, isError } from "../../core/errors.ts";
-import type { ErrorObject } from "../../core/wire.ts";
+import { defined, type ErrorObject } from "../../core/wire.ts";
 
 /** An error inside a payload: unlike an ErrorObject it keeps its causes. */
 export interface StoredError {
