@@ -1,11 +1,11 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
 import { isServingLambda } from "../core/lambda-environment.ts";
-import { SDK_VERSION } from "../core/version.ts";
-import type {
-  CheckpointDurableExecutionRequest,
-  CheckpointDurableExecutionResponse,
-  GetDurableExecutionStateRequest,
-  GetDurableExecutionStateResponse,
+import {
+  type CheckpointDurableExecutionRequest,
+  type CheckpointDurableExecutionResponse,
+  type GetDurableExecutionStateRequest,
+  type GetDurableExecutionStateResponse,
+  SDK_VERSION,
 } from "../core/wire.ts";
 import { type AwsModule, loadAws } from "./aws-module.ts";
 import type { DurableExecutionClient } from "./client.ts";
