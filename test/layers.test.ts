@@ -120,6 +120,16 @@ test("no file asks which ledger it has", () => {
   expect(asking).toEqual([]);
 });
 
+test("one file reads the process's environment", () => {
+  const threads = globSync("../workers/**/*.ts", { cwd: root });
+  const reading = [...files, ...threads].filter((file) =>
+    /\bprocess\s*\??\.\s*env\b|\bprocess\[|\{[^{}]*\benv\b[^{}]*\}\s*=\s*process\b|"(?:node:)?process"/.test(
+      readFileSync(join(root, file), "utf8").replaceAll(/\/\*\*.*?\*\//gs, ""),
+    ),
+  );
+  expect(reading).toEqual(["core/environment.ts"]);
+});
+
 test("no imports go in a circle", () => {
   const done = new Set<string>();
   const cycles: string[] = [];

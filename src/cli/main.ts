@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { environment } from "../core/environment.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
 import { Output } from "./output.ts";
 import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
@@ -273,7 +274,7 @@ function describeExitCode([code, meaning]: readonly [ExitCode, string]): string 
 }
 
 function isVerbose(option: true | undefined): boolean {
-  return option === true || (process.env["DEBUG"] ?? "") !== "";
+  return option === true || (environment().DEBUG ?? "") !== "";
 }
 
 /** The journal is SQLite's, which Node has from 22.13 on without a flag. */

@@ -1,5 +1,5 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
-import { isServingLambda } from "../core/lambda-environment.ts";
+import { environment, isServingLambda } from "../core/environment.ts";
 import {
   type CheckpointDurableExecutionRequest,
   type CheckpointDurableExecutionResponse,
@@ -34,7 +34,7 @@ function sharedClient(aws: AwsModule): LambdaClient {
       // The service knows its SDKs by this name; who we are comes after it.
       customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
       requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
-      ...(process.env["AWS_MAX_ATTEMPTS"] ? {} : { maxAttempts: MAX_ATTEMPTS }),
+      ...(environment().AWS_MAX_ATTEMPTS ? {} : { maxAttempts: MAX_ATTEMPTS }),
     });
     endSilence(shared.config.requestHandler as Transport);
   }

@@ -24,7 +24,7 @@ import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-
 export interface LocalEngineOptions extends LocalSettingsOptions {
   /** Where executions are kept. Default: in memory. */
   readonly journal?: Journal;
-  /** Default: the system's time. */
+  /** What the engine takes time from. Default: the system. */
   readonly clock?: SkippingClock;
   /**
    * Whether virtual time may go on until a callback has waited for too long. It does so only when nothing runs and

@@ -1,4 +1,3 @@
-import { DurableError } from "../core/errors.ts";
 import {
   MAX_DATA_BYTES,
   MAX_ERROR_BYTES,
@@ -7,41 +6,45 @@ import {
   MAX_OPERATIONS,
   MAX_PAYLOAD_BYTES,
 } from "../core/limits.ts";
+import { invalidSetting, type OwnRow, readTable } from "../core/setting.ts";
 import { MAX_PAGE_BYTES } from "./state-pages.ts";
 
 /** What the service allows; each can be moved, and `Infinity` lifts it. */
 export interface LocalQuotas {
-  /** Operations of one execution, the execution itself not counted. Default 3,000. */
+  /** Operations of one execution, the execution itself not counted. 0 or more, or Infinity. Default 3,000. */
   readonly operations: number;
-  /** Bytes written by one execution: payloads, errors and the input. Default 100 MB. */
+  /** Bytes written by one execution: payloads, errors and the input. 0 or more, or Infinity. Default 104,857,600. */
   readonly dataBytes: number;
-  /** Bytes of one payload. Default 262,144. */
+  /** Bytes of one payload. 0 or more, or Infinity. Default 262,144. */
   readonly payloadBytes: number;
-  /** Bytes of one error object. Default 32,768. */
+  /** Bytes of one error object. 0 or more, or Infinity. Default 32,768. */
   readonly errorBytes: number;
-  /** Bytes of an execution's input, and of its result. Default 6 MB. */
+  /** Bytes of an execution's input, and of its result. 0 or more, or Infinity. Default 6,291,456. */
   readonly inputBytes: number;
 }
 
 export interface LocalInvocationSettings {
-  /** Milliseconds until an invocation is cut off. Default 900,000. */
+  /** Milliseconds until an invocation is cut off. 0 or more, or Infinity. Default 900,000. */
   readonly timeoutMs: number;
-  /** Failed invocations in a row that end the execution. Default 5. */
+  /** Failed invocations in a row that end the execution. 0 or more, or Infinity. Default 5. */
   readonly maxFailures: number;
-  /** Milliseconds between a failed invocation and the next one. Default 5,000. */
+  /** Milliseconds between a failed invocation and the next one. 0 or more, or Infinity. Default 5,000. */
   readonly retryPauseMs: number;
 }
 
-/** Milliseconds added to each answer, as a network would. Default 0. */
+/** What is added to each answer, as a network would. */
 export interface LocalLatency {
+  /** Milliseconds added to the answer to each checkpoint. 0 or more, or Infinity. Default 0. */
   readonly checkpoint: number;
+  /** Milliseconds added to each page of recorded operations. 0 or more, or Infinity. Default 0. */
   readonly getState: number;
 }
 
+/** What an invocation's event has of the recorded operations; the handler asks for the others. */
 export interface LocalStatePage {
-  /** Operations in the event. Default: no limit. */
+  /** Operations in the event. 0 or more, or Infinity. Default Infinity. */
   readonly maxItems: number;
-  /** Bytes of a page. Default 5 MiB. */
+  /** Bytes of a page. 0 or more, or Infinity. Default 5,242,880. */
   readonly maxBytes: number;
 }
 
@@ -55,32 +58,38 @@ export interface LocalSettings {
 /** The same, each member optional. */
 export type LocalSettingsOptions = { readonly [Group in keyof LocalSettings]?: Partial<LocalSettings[Group]> };
 
-const DEFAULTS: LocalSettings = {
+function amount(fallback: number): OwnRow<number> {
+  const allowed = "0 or more, or Infinity";
+  const read = (raw: unknown, where: string): number => {
+    if (typeof raw === "number" && raw >= 0) return raw;
+    throw invalidSetting(where, raw, allowed);
+  };
+  return { fallback, variable: "", allowed, read };
+}
+
+/** The settings of the engine; `LocalSettings` says what they mean. No variable overrides them. */
+export const ENGINE_TABLE = {
   quotas: {
-    operations: MAX_OPERATIONS,
-    dataBytes: MAX_DATA_BYTES,
-    payloadBytes: MAX_PAYLOAD_BYTES,
-    errorBytes: MAX_ERROR_BYTES,
-    inputBytes: MAX_EXECUTION_PAYLOAD_BYTES,
+    operations: amount(MAX_OPERATIONS),
+    dataBytes: amount(MAX_DATA_BYTES),
+    payloadBytes: amount(MAX_PAYLOAD_BYTES),
+    errorBytes: amount(MAX_ERROR_BYTES),
+    inputBytes: amount(MAX_EXECUTION_PAYLOAD_BYTES),
   },
-  invocation: { timeoutMs: MAX_INVOCATION_MS, maxFailures: 5, retryPauseMs: 5_000 },
-  latencyMs: { checkpoint: 0, getState: 0 },
-  statePage: { maxItems: Number.POSITIVE_INFINITY, maxBytes: MAX_PAGE_BYTES },
+  invocation: { timeoutMs: amount(MAX_INVOCATION_MS), maxFailures: amount(5), retryPauseMs: amount(5_000) },
+  latencyMs: { checkpoint: amount(0), getState: amount(0) },
+  statePage: { maxItems: amount(Number.POSITIVE_INFINITY), maxBytes: amount(MAX_PAGE_BYTES) },
 };
 
-/** @throws DurableError `ERR_SETTING_INVALID`, naming the setting. */
+/**
+ * Completes the options with the defaults. Members that the table lacks are ignored.
+ * @throws DurableError `ERR_SETTING_INVALID`, naming the setting.
+ */
 export function resolveLocalSettings(options: LocalSettingsOptions): LocalSettings {
-  const groups = Object.entries(DEFAULTS).map(([group, defaults]) => {
-    const given = options[group as keyof LocalSettings] ?? {};
-    const chosen = {
-      ...defaults,
-      ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-    };
-    for (const [name, value] of Object.entries(chosen)) {
-      if (typeof value === "number" && value >= 0) continue;
-      throw new DurableError("ERR_SETTING_INVALID", `${group}.${name} is ${value}; allowed: 0 or more, or Infinity.`);
-    }
-    return [group, chosen];
+  const groups = Object.entries(ENGINE_TABLE).map(([name, table]) => {
+    const given: Record<string, unknown> = { ...options[name as keyof LocalSettings] };
+    const known = Object.fromEntries(Object.keys(table).map((key) => [key, given[key]]));
+    return [name, readTable(table, name, known, {})];
   });
-  return Object.fromEntries(groups) as LocalSettings;
+  return Object.fromEntries(groups);
 }

@@ -70,7 +70,10 @@ test("an input over the limit is refused at the start, and so is one that is no 
 test.for<[LocalSettingsOptions, RegExp]>([
   [{ quotas: { operations: -1 } }, /quotas\.operations is -1/],
   [{ latencyMs: { checkpoint: Number.NaN } }, /latencyMs\.checkpoint is NaN/],
-  [{ invocation: { maxFailures: "5" as unknown as number } }, /invocation\.maxFailures is 5/],
+  [
+    { invocation: { maxFailures: "5" as unknown as number } },
+    /invocation\.maxFailures is "5"; allowed: 0 or more, or Infinity\./,
+  ],
 ])("the setting %j is refused by name", ([options, message]) => {
   expect(() => new LocalEngine(options)).toThrow(expect.objectContaining({ code: "ERR_SETTING_INVALID" }));
   expect(() => new LocalEngine(options)).toThrow(message);

@@ -1,5 +1,6 @@
 import { packBatch, writeBatch, writtenAgain } from "../../codec/batch-outcomes.ts";
 import { createCodec } from "../../codec/codec.ts";
+import { environment } from "../../core/environment.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "../../core/limits.ts";
 import { durableCost } from "../../core/prices.ts";
 import { refusals } from "../cost.ts";
@@ -29,7 +30,7 @@ export function nameOf(variant: Variant): string {
   return variant.way === "batch" ? `batch: ${variant.items}` : variant.way;
 }
 
-const codec = createCodec(process.env["DURABLE_FANOUT_CODEC"] === "json" ? "json" : "compact");
+const codec = createCodec(environment().DURABLE_FANOUT_CODEC === "json" ? "json" : "compact");
 /** Bytes of a summary that is kept instead of a result over the limit, besides a character an item. */
 const SUMMARY_BYTES = 150;
 /** A request's frame around an update, about. */

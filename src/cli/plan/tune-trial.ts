@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { environment } from "../../core/environment.ts";
 import { DurableError } from "../../core/errors.ts";
 import type { Prediction } from "./plan-model.ts";
 import type { FanOutSummary } from "./plan-report.ts";
@@ -85,7 +86,7 @@ export function hasSameBatches({ name, form, batchItems }: FanOutSummary, other:
 function callSelf(args: readonly string[], input: string, env: Record<string, string>): Promise<PlanDocument> {
   const entry = process.argv[1] ?? "";
   const child = spawn(process.execPath, [...process.execArgv, entry, ...args], {
-    env: { ...process.env, ...env },
+    env: { ...environment(), ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
   let stdout = "";

@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { environment } from "../../core/environment.ts";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
 import { formatDuration } from "../quantity.ts";
 import type { BatchProgress } from "./progress.ts";
@@ -30,7 +31,7 @@ const LINE_EVERY_MS = 5_000;
 
 /** A bar for each batch on a terminal, plain lines elsewhere. */
 export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
-  return stream.isTTY && process.env["TERM"] !== "dumb" ? new BarView(stream) : new LineView(stream);
+  return stream.isTTY && environment().TERM !== "dumb" ? new BarView(stream) : new LineView(stream);
 }
 
 /** `cities: 8,123/25,000 steps done, 3 failed, 250 running, 12 waiting` */

@@ -1,3 +1,4 @@
+import { environment } from "../../core/environment.ts";
 import { workerPools } from "../../core/worker-pools.ts";
 
 /**
@@ -19,8 +20,8 @@ const LARGEST_QUOTA = 1_000_000_000;
 
 /** Lets the runtime warn by the limits of this run, not by those that were lifted; a variable that is set stays. */
 export function tellQuotas(maxOperations: number | undefined, maxDataBytes: number | undefined): void {
-  const set = (variable: string, limit: number | undefined): void => {
-    if (limit !== undefined) process.env[variable] ||= limit <= LARGEST_QUOTA ? String(limit) : "unlimited";
+  const set = (variable: `DURABLE_FANOUT_${string}`, limit: number | undefined): void => {
+    if (limit !== undefined) environment()[variable] ||= limit <= LARGEST_QUOTA ? String(limit) : "unlimited";
   };
   set("DURABLE_FANOUT_QUOTA_OPERATIONS", maxOperations);
   set("DURABLE_FANOUT_QUOTA_DATA_BYTES", maxDataBytes);
@@ -28,6 +29,6 @@ export function tellQuotas(maxOperations: number | undefined, maxDataBytes: numb
 
 /** For a run that is to find out what would be too much. */
 export function liftQuotas(): void {
-  process.env["DURABLE_FANOUT_QUOTA_OPERATIONS"] = "unlimited";
-  process.env["DURABLE_FANOUT_QUOTA_DATA_BYTES"] = "unlimited";
+  environment().DURABLE_FANOUT_QUOTA_OPERATIONS = "unlimited";
+  environment().DURABLE_FANOUT_QUOTA_DATA_BYTES = "unlimited";
 }
