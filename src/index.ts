@@ -1,15 +1,24 @@
 export { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "./client/client.ts";
 export { DurableExecutionApiClient } from "./client/lambda.ts";
-export {
-  createFileSystemSerdes,
-  FileSystemPathEncoding,
-  type FileSystemSerdesConfig,
-  FileSystemSerdesMode,
-} from "./codec/file-system-serdes.ts";
 export { asJson, type Jsonify } from "./codec/jsonify.ts";
-export { buildPreview, FieldMatchMode, type PreviewConfig, type PreviewField, PreviewMode } from "./codec/preview.ts";
+export type {
+  ChildFunc,
+  ConcurrencyConfig,
+  ConcurrentExecutionItem,
+  ConcurrentExecutor,
+  DurableContext,
+  MapConfig,
+  MapFunc,
+  NamedBatchResult,
+  NamedParallelBranch,
+  ParallelConfig,
+  ParallelFunc,
+  ReducingMapConfig,
+  StreamMapFunc,
+  TupleBatchResult,
+} from "./context/durable-context.ts";
+export { type RetryableFunc, type WithRetryConfig, withRetry } from "./context/with-retry.ts";
 export type { BatchSize } from "./core/batch-size.ts";
-export { createClassSerdes, createClassSerdesWithDates } from "./core/class-serdes.ts";
 export {
   BatchCompletionError,
   CallbackError,
@@ -51,7 +60,6 @@ export {
 export type { CodecName, QuotaReaction, RuntimeOptions } from "./core/settings.ts";
 export type { Duration } from "./core/time.ts";
 export { refreshLogConfig } from "./core/verbose.ts";
-export { SDK_VERSION } from "./core/version.ts";
 export {
   createWaitStrategy,
   type WaitForConditionDecision,
@@ -81,6 +89,7 @@ export {
   OperationSubType,
   OperationType,
   type OperationUpdate,
+  SDK_VERSION,
   type StepDetails,
   type StepOptions,
   type WaitDetails,
@@ -91,22 +100,6 @@ export {
   type WireWaitDetails,
 } from "./core/wire.ts";
 export type { WorkerStatistics } from "./core/worker-pools.ts";
-export type {
-  ChildFunc,
-  ConcurrencyConfig,
-  ConcurrentExecutionItem,
-  ConcurrentExecutor,
-  DurableContext,
-  MapConfig,
-  MapFunc,
-  NamedBatchResult,
-  NamedParallelBranch,
-  ParallelConfig,
-  ParallelFunc,
-  ReducingMapConfig,
-  StreamMapFunc,
-  TupleBatchResult,
-} from "./durable-context.ts";
 export type {
   DurableContextLogger,
   DurableLogData,
@@ -121,11 +114,13 @@ export {
   type DurableLambdaHandler,
   withDurableExecution,
 } from "./handler.ts";
-export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/batch-result.ts";
-export { NestingType } from "./operations/branches.ts";
 export type { CreateCallbackConfig, CreateCallbackResult } from "./operations/callback.ts";
 export type { ChildConfig } from "./operations/child.ts";
-export type { Collect, ReduceCollect } from "./operations/collector.ts";
+export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
+export { DurablePromise } from "./operations/durable-promise.ts";
+export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/fan-out/batch-result.ts";
+export { NestingType } from "./operations/fan-out/branches.ts";
+export type { Collect, ReduceCollect } from "./operations/fan-out/collector.ts";
 export {
   BatchItemStatus,
   type CompletionConfig,
@@ -138,11 +133,9 @@ export {
   completeBatch,
   continueBatch,
   type ThresholdCompletionConfig,
-} from "./operations/completion.ts";
-export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
-export { DurablePromise } from "./operations/durable-promise.ts";
+} from "./operations/fan-out/completion.ts";
+export type { ItemStream } from "./operations/fan-out/source.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";
-export type { ItemStream } from "./operations/source.ts";
 export { type StepConfig, StepSemantics } from "./operations/step.ts";
 export type { StepContext, StepFunc } from "./operations/step-run.ts";
 export type { WaitForCallbackConfig, WaitForCallbackSubmitterFunc } from "./operations/wait-for-callback.ts";
@@ -163,4 +156,11 @@ export {
   PluginInvocationStatus,
   PluginOperationStatus,
 } from "./plugins/plugin.ts";
-export { type RetryableFunc, type WithRetryConfig, withRetry } from "./with-retry.ts";
+export { createClassSerdes, createClassSerdesWithDates } from "./serdes/class-serdes.ts";
+export {
+  createFileSystemSerdes,
+  FileSystemPathEncoding,
+  type FileSystemSerdesConfig,
+  FileSystemSerdesMode,
+} from "./serdes/file-system-serdes.ts";
+export { buildPreview, FieldMatchMode, type PreviewConfig, type PreviewField, PreviewMode } from "./serdes/preview.ts";

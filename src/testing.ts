@@ -1,10 +1,4 @@
 export { type Operation, OperationStatus, OperationType, type WireOperation } from "./core/wire.ts";
-export { systemClock, VirtualClock } from "./local/clock.ts";
-export { LocalEngine, type LocalEngineOptions, type StartRequest } from "./local/engine.ts";
-export type { ExecutionOutcome } from "./local/execution-outcome.ts";
-export type { ExecutionSummary } from "./local/executions.ts";
-export type { LocalFunction } from "./local/function-registry.ts";
-export type { HistoryEvent, HistoryOptions } from "./local/history.ts";
 export {
   type ExecutionCounters,
   type ExecutionHeader,
@@ -15,17 +9,23 @@ export {
   type JournalEntry,
   type JournalExecution,
   type JournalSeed,
-  MemoryJournal,
   type ParentOperation,
-} from "./local/journal.ts";
+} from "./journal/journal.ts";
+export { MemoryJournal } from "./journal/memory-journal.ts";
+export { SqliteJournal, type SqliteJournalOptions } from "./journal/sqlite-journal.ts";
+export { systemClock, VirtualClock } from "./local/clock.ts";
+export { LocalEngine, type LocalEngineOptions, type StartRequest } from "./local/engine.ts";
+export type { ExecutionSummary } from "./local/executions.ts";
+export type { LocalFunction } from "./local/function-registry.ts";
 export type { LambdaContextLike } from "./local/lambda-context.ts";
 export type { ExecutionEvent, LocalExecution, LocalHandler } from "./local/local-execution.ts";
-export type { OpenCallback } from "./local/open-callbacks.ts";
-export type { Amendment, RedriveRequest } from "./local/redrive.ts";
-export { ServiceRefusal } from "./local/refusal.ts";
-export type { LocalSettingsOptions } from "./local/settings.ts";
-export { SqliteJournal, type SqliteJournalOptions } from "./local/sqlite-journal.ts";
 export { type FailedItems, failedItems } from "./redrive/failed-items.ts";
+export type { ExecutionOutcome } from "./service/execution-outcome.ts";
+export type { HistoryEvent, HistoryOptions } from "./service/history.ts";
+export type { OpenCallback } from "./service/open-callbacks.ts";
+export type { Amendment, RedriveRequest } from "./service/redrive.ts";
+export { ServiceRefusal } from "./service/refusal.ts";
+export type { LocalSettingsOptions } from "./service/settings.ts";
 export type {
   CallbackDetails,
   ChainedInvokeDetails,

@@ -12,37 +12,47 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "core",
     "client/client.ts",
     "codec/codec.ts",
-    "codec/outcomes.ts",
+    "codec/batch-outcomes.ts",
     "codec/stored-batch.ts",
     "plugins",
     "execution",
   ],
-  local: ["core", "client/client.ts", "local"],
-  operations: ["core", "codec/outcomes.ts", "codec/stored-batch.ts", "plugins", "execution", "operations"],
-  "durable-context.ts": ["core", "execution", "operations"],
-  "with-retry.ts": ["core", "operations", "durable-context.ts"],
-  "context-parts.ts": ["core", "execution", "operations"],
-  "context.ts": ["core", "execution", "operations", "durable-context.ts", "context-parts.ts"],
-  "handler.ts": ["core", "codec", "client", "plugins", "execution", "operations", "durable-context.ts", "context.ts"],
-  "index.ts": [
+  journal: ["core", "journal"],
+  service: ["core", "journal/journal.ts", "service"],
+  local: ["core", "client/client.ts", "journal/journal.ts", "journal/memory-journal.ts", "service", "local"],
+  operations: ["core", "codec/batch-outcomes.ts", "codec/stored-batch.ts", "plugins", "execution", "operations"],
+  context: ["core", "execution", "operations", "context"],
+  serdes: ["core", "serdes"],
+  "handler.ts": [
     "core",
     "codec",
     "client",
     "plugins",
     "execution",
     "operations",
-    "durable-context.ts",
-    "with-retry.ts",
+    "context/durable-context.ts",
+    "context/context.ts",
+  ],
+  "index.ts": [
+    "core",
+    "codec",
+    "serdes",
+    "client",
+    "plugins",
+    "execution",
+    "operations",
+    "context/durable-context.ts",
+    "context/with-retry.ts",
     "handler.ts",
   ],
-  redrive: ["core", "codec", "local/redrive.ts", "redrive"],
+  redrive: ["core", "codec", "service/redrive.ts", "redrive"],
   workers: ["core", "execution/active.ts", "workers"],
   "workers.ts": ["core", "workers"],
   bundling: ["bundling"],
   "esbuild.ts": ["bundling"],
-  testing: ["core", "codec", "local", "testing"],
-  "testing.ts": ["core", "client", "local", "redrive", "testing"],
-  cli: ["core", "codec", "client", "local", "redrive", "cli"],
+  testing: ["core", "codec", "journal/journal.ts", "service", "local", "testing"],
+  "testing.ts": ["core", "client", "journal", "service", "local", "redrive", "testing"],
+  cli: ["core", "codec", "client", "journal", "service", "local", "redrive", "cli"],
 };
 
 const root = join(import.meta.dirname, "../src");
@@ -87,7 +97,11 @@ test("the runtime never imports the pool: only users of the sub-path load it", (
 });
 
 /** Who makes ledgers, and reads back what shared ones have kept; all others take the ledger that their scope has. */
-const MAY_NAME_LEDGERS = ["execution/execution.ts", "operations/item-groups.ts", "operations/recorded-items.ts"];
+const MAY_NAME_LEDGERS = [
+  "execution/execution.ts",
+  "operations/fan-out/item-groups.ts",
+  "operations/fan-out/recorded-items.ts",
+];
 
 test("no file asks which ledger it has", () => {
   const others = files.filter((file) => !file.startsWith("execution/ledger/"));
@@ -104,6 +118,16 @@ test("no file asks which ledger it has", () => {
     return compared.test(source);
   });
   expect(asking).toEqual([]);
+});
+
+test("one file reads the process's environment", () => {
+  const threads = globSync("../workers/**/*.ts", { cwd: root });
+  const reading = [...files, ...threads].filter((file) =>
+    /\bprocess\s*\??\.\s*env\b|\bprocess\[|\{[^{}]*\benv\b[^{}]*\}\s*=\s*process\b|"(?:node:)?process"/.test(
+      readFileSync(join(root, file), "utf8").replaceAll(/\/\*\*.*?\*\//gs, ""),
+    ),
+  );
+  expect(reading).toEqual(["core/environment.ts"]);
 });
 
 test("no imports go in a circle", () => {

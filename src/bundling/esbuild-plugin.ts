@@ -6,7 +6,6 @@ import { basename, dirname, extname, join, relative, resolve, sep } from "node:p
 import { fileURLToPath } from "node:url";
 import { withClassNames } from "./class-names.ts";
 import { moduleUrlsForWorkers, rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
-import { realWorkers } from "./workers-in-bundles.ts";
 
 /** What is used of esbuild's own types (0.17 and later), so that this package does not need it installed. */
 interface BuildOptions {
@@ -291,4 +290,13 @@ function loaderFor(path: string): Loader {
   if (extension === ".tsx") return "tsx";
   if (extension === ".jsx") return "jsx";
   return extension.endsWith("ts") ? "ts" : "js";
+}
+
+/** What bundlers find in this package for its worker functions; see `.tsdown.config.ts`. */
+const IN_BUNDLES = "workers-in-bundles.mjs";
+const REAL = "./workers.mjs";
+
+/** The content that stands for the real worker functions, if a path is that of the file which refuses them. */
+function realWorkers(path: string): string | undefined {
+  return basename(path) === IN_BUNDLES ? `export * from ${JSON.stringify(REAL)};` : undefined;
 }

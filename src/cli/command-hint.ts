@@ -1,11 +1,12 @@
 import { basename, relative } from "node:path";
+import { type Environment, environment } from "../core/environment.ts";
 
 /**
  * The command that continues an execution, as this process can be called again: `npm start` when that runs it by name,
  * else the way in which this process was started.
  */
 export function resumeHint(execution: { name: string; named: boolean; db: string }): string {
-  const npm = execution.named ? npmScript(process.env) : undefined;
+  const npm = execution.named ? npmScript(environment()) : undefined;
   if (npm !== undefined) return npm;
   return commandHint(["resume", execution.name], execution.db);
 }
@@ -17,9 +18,9 @@ export function commandHint(args: readonly string[], db: string): string {
   return parts.join(" ");
 }
 
-function npmScript(environment: NodeJS.ProcessEnv): string | undefined {
-  const script = environment["npm_lifecycle_event"];
-  switch (environment["npm_command"]) {
+function npmScript(variables: Environment): string | undefined {
+  const script = variables.npm_lifecycle_event;
+  switch (variables.npm_command) {
     case "start":
       return "npm start";
     case "run":

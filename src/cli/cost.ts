@@ -1,7 +1,7 @@
-import { type DurableCost, durableCost } from "../core/cost.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../core/limits.ts";
+import { type DurableCost, durableCost } from "../core/prices.ts";
 import { formatBytes, formatCount } from "../core/quantity.ts";
-import type { ExecutionCounters } from "../local/journal.ts";
+import type { ExecutionCounters } from "../journal/journal.ts";
 
 /** US dollars for the durable part of an execution. */
 export interface Cost extends DurableCost {

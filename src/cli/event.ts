@@ -1,5 +1,4 @@
 import { DurableError } from "../core/errors.ts";
-import { findJsonMistake } from "./json-mistake.ts";
 import { readTextSource } from "./text-source.ts";
 
 /**
@@ -26,4 +25,81 @@ function describeMistake(json: string): string {
   const { line, column, found } = findJsonMistake(json);
   const what = found === undefined ? "it ends too early" : `unexpected ${JSON.stringify(found)}`;
   return `${what} at line ${line}, column ${column}`;
+}
+
+/** Where JSON text goes wrong. V8's own messages name the position for some mistakes only. */
+interface JsonMistake {
+  /** Both count from 1. */
+  line: number;
+  column: number;
+  /** The character found there; undefined where the text ends too early. */
+  found: string | undefined;
+}
+
+const SPACE = /[ \t\r\n]*/y;
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const LITERAL = /true|false|null/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows no control character inside a string.
+const STRING_BODY = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
+
+/** Finds the first mistake in text that `JSON.parse` has refused. */
+function findJsonMistake(text: string): JsonMistake {
+  const at = new JsonScanner(text).firstMistake();
+  const before = text.slice(0, at).split("\n");
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, found: text[at] };
+}
+
+class JsonScanner {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  firstMistake(): number {
+    if (this.#value()) this.#skip(SPACE);
+    return this.#at;
+  }
+
+  /** Moves over one value; false, standing on the mistake, when there is none. */
+  #value(): boolean {
+    this.#skip(SPACE);
+    if (this.#take("{")) return this.#list("}", () => this.#string() && this.#expect(":") && this.#value());
+    if (this.#take("[")) return this.#list("]", () => this.#value());
+    if (this.#text[this.#at] === '"') return this.#string();
+    return this.#skip(LITERAL) || this.#skip(NUMBER);
+  }
+
+  #list(end: string, member: () => boolean): boolean {
+    if (this.#expect(end)) return true;
+    do {
+      if (!member()) return false;
+    } while (this.#expect(","));
+    return this.#expect(end);
+  }
+
+  #string(): boolean {
+    this.#skip(SPACE);
+    return this.#skip(STRING_BODY) && this.#take('"');
+  }
+
+  #expect(character: string): boolean {
+    this.#skip(SPACE);
+    return this.#take(character);
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
+    return true;
+  }
+
+  #skip(pattern: RegExp): boolean {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text);
+    if (found === null) return false;
+    this.#at = pattern.lastIndex;
+    return found[0] !== "";
+  }
 }

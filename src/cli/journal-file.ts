@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DurableError } from "../core/errors.ts";
-import { SqliteJournal } from "../local/sqlite-journal.ts";
+import { SqliteJournal } from "../journal/sqlite-journal.ts";
 
 /**
  * Opens the journal to run on it, and creates file and folder if they are missing.

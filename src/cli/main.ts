@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { environment } from "../core/environment.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
-import { type FunctionOption, parseFunctionOption } from "./function-option.ts";
 import { Output } from "./output.ts";
+import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
 
 // The commands are imported when they are called: --help and mistakes in the arguments answer at once.
 
@@ -150,7 +151,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
         .option("--fresh", "run anew if the name is taken, as <name>-2, <name>-3 and so on"),
     ),
-  ).action(perform(async () => (await import("./run-command.ts")).runCommand));
+  ).action(perform(async () => (await import("./run/run-command.ts")).runCommand));
 
   withEngineOptions(
     withCommonOptions(
@@ -161,7 +162,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         .option("--handler <file>", "the handler file, if it has moved")
         .option("--export <name>", "the handler's export, if it has another name now"),
     ),
-  ).action(perform(async () => (await import("./run-command.ts")).resumeCommand));
+  ).action(perform(async () => (await import("./run/run-command.ts")).resumeCommand));
 
   withEngineOptions(
     withCommonOptions(
@@ -179,7 +180,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         .option("--handler <file>", "the handler file, if it has moved")
         .option("--export <name>", "the handler's export, if it has another name now"),
     ),
-  ).action(perform(async () => (await import("./retry-command.ts")).retryCommand));
+  ).action(perform(async () => (await import("./run/retry-command.ts")).retryCommand));
 
   withTrialOptions(
     program
@@ -188,7 +189,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         "predict operations, requests, data, time and cost of the whole input, from a sample that really runs",
       )
       .argument("<handler file>", "a file that exports the handler"),
-  ).action(perform(async () => (await import("./plan-command.ts")).planCommand));
+  ).action(perform(async () => (await import("./plan/plan-command.ts")).planCommand));
 
   withTrialOptions(
     program
@@ -202,11 +203,11 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]),
       )
       .option("--svg <file>", "write the chart as a picture"),
-  ).action(perform(async () => (await import("./tune-command.ts")).tuneCommand));
+  ).action(perform(async () => (await import("./plan/tune-command.ts")).tuneCommand));
 
   withCommonOptions(program.command("list").description("list the executions of the journal, newest first")).action(
     (options: CommonOptions & { db: string }) =>
-      perform(async () => (await import("./inspect-command.ts")).listCommand)("", options),
+      perform(async () => (await import("./inspect/inspect-command.ts")).listCommand)("", options),
   );
 
   withCommonOptions(
@@ -215,7 +216,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .description("show an execution: its operations as a tree, with durations and attempts")
       .argument("[id|name|last]", "which one", "last")
       .option("--all", "every operation, however long a list is"),
-  ).action(perform(async () => (await import("./inspect-command.ts")).showCommand));
+  ).action(perform(async () => (await import("./inspect/inspect-command.ts")).showCommand));
 
   withCommonOptions(
     program
@@ -223,14 +224,14 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .description("print the events of an execution in the service's format and order")
       .argument("[id|name|last]", "which one", "last")
       .option("--data", "with inputs, results and errors"),
-  ).action(perform(async () => (await import("./inspect-command.ts")).historyCommand));
+  ).action(perform(async () => (await import("./inspect/inspect-command.ts")).historyCommand));
 
   withCommonOptions(
     program
       .command("callbacks")
       .description("list the callbacks that executions wait for: names, ids, time-outs")
       .argument("[id|name|last]", "of which execution (default: of all that have not ended)"),
-  ).action(perform(async () => (await import("./callback-commands.ts")).callbacksCommand));
+  ).action(perform(async () => (await import("./callbacks/callback-commands.ts")).callbacksCommand));
 
   withCommonOptions(
     program
@@ -238,7 +239,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .description("complete a callback, of an execution that runs or of one that is to be resumed")
       .argument("<callback>", "its id, or its name if no other open callback has it")
       .option("--result <text|@file|->", "what the handler gets, JSON or not (default: nothing)"),
-  ).action(perform(async () => (await import("./callback-commands.ts")).completeCommand));
+  ).action(perform(async () => (await import("./callbacks/callback-commands.ts")).completeCommand));
 
   withCommonOptions(
     program
@@ -246,14 +247,14 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .description("fail a callback")
       .argument("<callback>", "its id, or its name if no other open callback has it")
       .option("--error <message|json|@file|->", "what it fails with: a message, or an error object as JSON"),
-  ).action(perform(async () => (await import("./callback-commands.ts")).failCommand));
+  ).action(perform(async () => (await import("./callbacks/callback-commands.ts")).failCommand));
 
   withCommonOptions(
     program
       .command("heartbeat")
       .description("say that a callback is still worked on: its heartbeat time-out begins anew")
       .argument("<callback>", "its id, or its name if no other open callback has it"),
-  ).action(perform(async () => (await import("./callback-commands.ts")).heartbeatCommand));
+  ).action(perform(async () => (await import("./callbacks/callback-commands.ts")).heartbeatCommand));
 
   for (const command of [program, ...program.commands]) command.exitOverride();
   return program;
@@ -273,7 +274,7 @@ function describeExitCode([code, meaning]: readonly [ExitCode, string]): string 
 }
 
 function isVerbose(option: true | undefined): boolean {
-  return option === true || (process.env["DEBUG"] ?? "") !== "";
+  return option === true || (environment().DEBUG ?? "") !== "";
 }
 
 /** The journal is SQLite's, which Node has from 22.13 on without a flag. */

@@ -1,11 +1,11 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
-import { isServingLambda } from "../core/lambda-environment.ts";
-import { SDK_VERSION } from "../core/version.ts";
-import type {
-  CheckpointDurableExecutionRequest,
-  CheckpointDurableExecutionResponse,
-  GetDurableExecutionStateRequest,
-  GetDurableExecutionStateResponse,
+import { environment, isServingLambda } from "../core/environment.ts";
+import {
+  type CheckpointDurableExecutionRequest,
+  type CheckpointDurableExecutionResponse,
+  type GetDurableExecutionStateRequest,
+  type GetDurableExecutionStateResponse,
+  SDK_VERSION,
 } from "../core/wire.ts";
 import { type AwsModule, loadAws } from "./aws-module.ts";
 import type { DurableExecutionClient } from "./client.ts";
@@ -34,7 +34,7 @@ function sharedClient(aws: AwsModule): LambdaClient {
       // The service knows its SDKs by this name; who we are comes after it.
       customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
       requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
-      ...(process.env["AWS_MAX_ATTEMPTS"] ? {} : { maxAttempts: MAX_ATTEMPTS }),
+      ...(environment().AWS_MAX_ATTEMPTS ? {} : { maxAttempts: MAX_ATTEMPTS }),
     });
     endSilence(shared.config.requestHandler as Transport);
   }

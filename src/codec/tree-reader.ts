@@ -1,6 +1,5 @@
 import { unreadable } from "./format.ts";
-import { readNumberBlock } from "./number-block.ts";
-import { readDecimals, readDeltas } from "./number-list.ts";
+import { readDecimals, readDeltas, readNumberBlock } from "./number-list.ts";
 import * as TAG from "./tree-tags.ts";
 import { isPlain, setMember } from "./tree-writer.ts";
 import { BUILT_IN_ERRORS } from "./typed-writer.ts";

@@ -7,7 +7,7 @@
 
 /** `[keys, ...columns]`: an array of objects with the same keys; keys and each column are arrays. */
 export const table = 1;
-/** Bytes: an array of numbers, see `number-block.ts`. */
+/** Bytes: an array of numbers, see `number-list.ts`. */
 export const numbers = 2;
 /** `[first, ...differences]`: an array of integers, see `number-list.ts`. */
 export const deltas = 3;

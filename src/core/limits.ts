@@ -1,5 +1,5 @@
 /**
- * The service's limits and prices, as data. Each is a default that a setting can change,
+ * The service's limits, as data. Each is a default that a setting can change,
  * since the published numbers have moved before.
  */
 
@@ -39,7 +39,8 @@ export const MAX_INVOCATION_MS = 900_000;
 /** Items in one page of execution state (API model: default 100, maximum 1,000). */
 export const MAX_STATE_PAGE_ITEMS = 1_000;
 
-// AWS Lambda pricing page for durable functions, us-east-1, 2026.
-export const USD_PER_MILLION_OPERATIONS = 8;
-export const USD_PER_GIGABYTE_WRITTEN = 0.25;
-export const USD_PER_GIGABYTE_MONTH_KEPT = 0.15;
+/** Whether a text takes more bytes than this as UTF-8. */
+export function isLongerThan(text: string, maxBytes: number): boolean {
+  // A UTF-16 unit is at most three bytes, so most texts need no count.
+  return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
+}

@@ -1,23 +1,124 @@
+import type { Environment } from "./environment.ts";
 import { DurableError } from "./errors.ts";
 
-export interface SettingNames {
-  /** What an error calls it: `runtime.concurrency`. */
-  readonly path: string;
-  /** The environment variable that overrides it. */
-  readonly variable: string;
+/**
+ * A setting: one row of a table. Its place in the table is its path in the options. What it means is the docstring of the
+ * option; `docs/settings.ts` makes the page of settings from both, and holds that they say the same.
+ */
+export type Row<T> = NumberRow<T> | ValueRow<T> | OwnRow<T>;
+
+interface AnyRow<T> {
+  /** What the setting is when nothing is said of it. Undefined: the code that uses the setting decides. */
+  readonly fallback: T;
+  /** What the variable that overrides the option is called, without the prefix; "" for none. Default: as the path. */
+  readonly variable?: string;
 }
 
 /** A setting that is a whole number. */
-export interface NumberRule extends SettingNames {
-  readonly min: number;
-  readonly max: number;
+export interface NumberRow<T> extends AnyRow<T> {
+  readonly least: number;
+  readonly most: number;
   /** Infinity, or the word "unlimited", is allowed too. */
   readonly unlimited?: boolean;
 }
 
 /** A setting that is one of several values; the environment has their texts. */
-export interface ValueRule<T> extends SettingNames {
+export interface ValueRow<T> extends AnyRow<T> {
   readonly values: readonly T[];
+}
+
+/** A setting of another kind. */
+export interface OwnRow<T> extends AnyRow<T> {
+  /**
+   * Gives what is meant by what was said, or throws. `where` names the option or the variable, and `isText` says that
+   * it was the variable.
+   */
+  readonly read: (raw: unknown, where: string, isText: boolean) => T;
+  /** What is allowed, as errors and the page say it. Default on the page: the option's type. */
+  readonly allowed?: string;
+}
+
+/** A table of settings, in groups as the options are. */
+export type Table = { readonly [key: string]: Row<unknown> | Table };
+
+/** What is read with a table. */
+export type SettingsOf<Group> = {
+  readonly [Key in keyof Group]: Group[Key] extends { readonly fallback: infer Value } ? Value : SettingsOf<Group[Key]>;
+};
+
+export const PREFIX = "DURABLE_FANOUT_";
+
+export function whole<T>(fallback: T, least: number, most: number, unlimited?: boolean): NumberRow<number | T> {
+  return { fallback, least, most, unlimited };
+}
+
+export function oneOf<T>(fallback: T, values: readonly T[]): ValueRow<T> {
+  return { fallback, values };
+}
+
+const isRow = (row: Row<unknown> | Table): row is Row<unknown> => "fallback" in row;
+
+/** The rows of a table with their paths, such as `runtime.checkpoint.maxBytes` when the table's own is `runtime`. */
+export function rowsOf(table: Table, path: string): (readonly [path: string, row: Row<unknown>])[] {
+  return Object.entries(table).flatMap(([key, row]) => {
+    const inner = `${path}.${key}`;
+    return isRow(row) ? [[inner, row] as const] : rowsOf(row, inner);
+  });
+}
+
+/** `runtime.checkpoint.maxBytes` is overridden by `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. */
+export function variableOf(path: string, { variable }: Row<unknown>): `${typeof PREFIX}${string}` | undefined {
+  if (variable === "") return undefined;
+  const words = path.replace("runtime.", "").replace("quotas", "quota").replaceAll(/[A-Z]/g, "_$&").replace(".", "_");
+  return `${PREFIX}${variable ?? words.toUpperCase()}`;
+}
+
+/**
+ * Reads the settings of a table: each from its variable unless that is empty, or else from the options.
+ * @param path what errors call the table
+ * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, naming the setting and what it allows; or what the
+ * reader of an own row throws
+ */
+export function readTable<T extends Table>(
+  table: T,
+  path: string,
+  given: unknown,
+  variables: Environment,
+): SettingsOf<T> {
+  checkMembers(given, path, Object.keys(table));
+  const read = Object.entries(table).map(([key, row]) => {
+    const inner = `${path}.${key}`;
+    const member = (given as Record<string, unknown> | undefined)?.[key];
+    return [key, isRow(row) ? readRow(row, inner, member, variables) : readTable(row, inner, member, variables)];
+  });
+  return Object.fromEntries(read);
+}
+
+function readRow(row: Row<unknown>, path: string, given: unknown, variables: Environment): unknown {
+  const variable = variableOf(path, row);
+  const text = variable && variables[variable];
+  const raw = text || given;
+  if (raw === undefined) return row.fallback;
+  return readValue(row, raw, text ? `Environment variable ${variable}` : path, Boolean(text));
+}
+
+/** Reads what was said of a setting. `where` names the option or the variable; `isText` says that it was the variable. */
+export function readValue<T>(row: Row<T>, raw: unknown, where: string, isText: boolean): T {
+  if ("read" in row) return row.read(raw, where, isText);
+  if ("values" in row) {
+    const found = row.values.find((value) => (isText ? String(value) : value) === raw);
+    if (found !== undefined) return found;
+    throw invalidSetting(where, raw, row.values.join(", "));
+  }
+  const { least, most, unlimited } = row;
+  if (unlimited && (raw === "unlimited" || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY as T;
+  const value = isText ? parseNumber(raw as string) : raw;
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as T;
+  throw invalidSetting(
+    where,
+    raw,
+    `a whole number from ${least} to ${most}${unlimited ? ', or Infinity ("unlimited")' : ""}`,
+  );
 }
 
 /** The error of a value that is not allowed. `where` names the setting or the variable. */
@@ -44,35 +145,7 @@ export function checkMembers(value: unknown, where: string, known: readonly stri
   throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${unknown}"; it has ${known.join(", ")}.`);
 }
 
-/** What is said of a setting: in its environment variable, unless that is empty, or else in the options. */
-export function said({ path, variable }: SettingNames, given: unknown, environment: NodeJS.ProcessEnv) {
-  const text = environment[variable];
-  if (text) return { where: `Environment variable ${variable}`, raw: text, isText: true };
-  return { where: path, raw: given, isText: false };
-}
-
 /** Unlike `Number`, takes blank text for no number. */
 function parseNumber(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
-}
-
-/** Undefined when nothing is said. @throws DurableError `ERR_SETTING_INVALID` */
-export function readNumber(rule: NumberRule, given: unknown, environment: NodeJS.ProcessEnv): number | undefined {
-  const { where, raw, isText } = said(rule, given, environment);
-  if (raw === undefined) return undefined;
-  const { min, max, unlimited } = rule;
-  if (unlimited && (raw === "unlimited" || raw === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
-  const value = isText ? parseNumber(raw as string) : raw;
-  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
-  const allowed = `a whole number from ${min} to ${max}${unlimited ? ', or Infinity ("unlimited")' : ""}`;
-  throw invalidSetting(where, raw, allowed);
-}
-
-/** Undefined when nothing is said. @throws DurableError `ERR_SETTING_INVALID` */
-export function readOneOf<T>(rule: ValueRule<T>, given: unknown, environment: NodeJS.ProcessEnv): T | undefined {
-  const { where, raw, isText } = said(rule, given, environment);
-  if (raw === undefined) return undefined;
-  const found = rule.values.find((value) => (isText ? String(value) : value) === raw);
-  if (found !== undefined) return found;
-  throw invalidSetting(where, raw, rule.values.join(", "));
 }

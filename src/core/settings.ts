@@ -1,6 +1,7 @@
 import { type BatchSize, readBatchSize } from "./batch-size.ts";
+import { environment } from "./environment.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "./limits.ts";
-import { checkMembers, readNumber, readOneOf, type SettingNames, said } from "./setting.ts";
+import { type OwnRow, oneOf, readTable, rowsOf, type SettingsOf, variableOf, whole } from "./setting.ts";
 
 /**
  * How payloads are written; all of them are always read.
@@ -17,24 +18,25 @@ export type QuotaReaction = "error" | "warn" | "off";
 export interface RuntimeOptions {
   /**
    * Branches of one `map` or `parallel` that execute at once when the call has no `maxConcurrency`; a branch that
-   * only waits does not count. 1 or more, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
+   * only waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
    */
   concurrency?: number;
   /**
    * How many items of a `map` share one operation, unless the call says otherwise with its own `batch`: 1 to 10,000,
-   * or `{ maxItems, maxBytes }`. Default: none, each item has its own operations. `DURABLE_FANOUT_BATCH` (a number, or JSON)
+   * `{ maxItems, maxBytes }`, or false for none; in the environment a number, or JSON. Default: none, each item has its
+   * own operations. `DURABLE_FANOUT_BATCH`
    */
   batch?: number | false | BatchSize;
   /**
    * Milliseconds for which the functions of items and steps may compute in a row; then further ones wait until requests
-   * have left and timers have fired. 0 (each function waits so) to 60,000, or Infinity ("unlimited"). Default 32.
-   * `DURABLE_FANOUT_TURN_MS`
+   * have left and timers have fired. With 0 each function waits so; none is ever interrupted. 0 to 60,000, or Infinity
+   * ("unlimited"). Default 32. `DURABLE_FANOUT_TURN_MS`
    */
   turnMs?: number;
   checkpoint?: {
-    /** Bytes of one checkpoint request, 1,024 to 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` */
+    /** Bytes of one checkpoint request. 1,024 to 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` */
     maxBytes?: number;
-    /** Updates in one checkpoint request, 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
+    /** Updates in one checkpoint request. 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
     maxUpdates?: number;
     /**
      * Items of batches that have ended and are not recorded: what runs again after a crash, beside the items under way.
@@ -48,9 +50,10 @@ export interface RuntimeOptions {
      */
     maxUnrecordedMs?: number;
     /**
-     * Leave out the START of a step, condition or context that ends before anything inside it is sent: fewer updates and
-     * requests. An operation that runs is then not in the history until it ends, or something inside it is recorded.
-     * At-most-once steps and later attempts always send theirs. Default false. `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
+     * Leave out the START of a step, condition or context that ends before anything inside it is sent: half the updates of
+     * a flat map, and fewer requests. An operation that runs is then not in the history until it ends, or something inside
+     * it is recorded. At-most-once steps and later attempts always send theirs. Default false.
+     * `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
      */
     elideStarts?: boolean;
     /**
@@ -60,33 +63,37 @@ export interface RuntimeOptions {
      */
     maxDelayMs?: number;
   };
-  /** How payloads are written: `json`, `compact` or `typed`. Default `compact`. `DURABLE_FANOUT_CODEC` */
+  /**
+   * How payloads are written; all of them are always read. `json`, `compact` or `typed`. Default `compact`.
+   * `DURABLE_FANOUT_CODEC`
+   */
   codec?: CodecName;
   /**
    * Bytes of JSON from which on `compact` and `typed` pack a payload; what is shorter is JSON, and can be read in
    * consoles. The payload of a batch is packed from a quarter of it on, the result of a map or parallel from 16 times as
-   * much. 0 to 6,291,456, or Infinity ("unlimited") for never. Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
+   * much; with Infinity nothing is packed. 0 to 6,291,456, or Infinity ("unlimited"). Default 4,096.
+   * `DURABLE_FANOUT_PACK_FROM_BYTES`
    */
   packFromBytes?: number;
   quotas?: {
     /**
-     * Bytes of one operation's payload, 1,024 to 6,291,456. A step's larger result fails the step; a larger result of
-     * a context is rebuilt from its children. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
+     * Bytes of one operation's payload. A step's larger result fails the step; a larger result of a context is rebuilt
+     * from its children. 1,024 to 6,291,456. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
      */
     payloadBytes?: number;
     /**
-     * Operations that the service takes in one execution: what warnings and checks go by, 1 to 1,000,000,000, or
-     * Infinity ("unlimited") for none. Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
+     * Operations that the service takes in one execution: what warnings and checks go by. 1 to 1,000,000,000, or Infinity
+     * ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
      */
     operations?: number;
     /**
-     * Bytes of data that one execution may write: what warnings go by, 1 to 1,000,000,000,000, or Infinity
-     * ("unlimited") for none. Default 104,857,600 (100 MB). `DURABLE_FANOUT_QUOTA_DATA_BYTES`
+     * Bytes of data that one execution may write: what warnings go by. 1 to 1,000,000,000,000, or Infinity ("unlimited").
+     * Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
      */
     dataBytes?: number;
     /**
      * When a map or parallel begins that needs more operations than are left: `warn` logs it, and goes on; `error` fails
-     * the execution before anything of the map is written; `off` does nothing. Default `warn`.
+     * the execution before anything of the map is written; `off` does nothing. `error`, `warn` or `off`. Default `warn`.
      * `DURABLE_FANOUT_QUOTA_ON_EXCEED`
      */
     onExceed?: QuotaReaction;
@@ -101,8 +108,8 @@ export interface RuntimeOptions {
     graceMs?: number;
     /**
      * Milliseconds before the platform's deadline from which on nothing new begins: what runs finishes and is recorded,
-     * the rest goes on in the next invocation. 0 (never) to 900,000. Default: a tenth of the invocation's time, 1,000
-     * to 30,000. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
+     * the rest goes on in the next invocation. With 0 that never happens. 0 to 900,000. Default: a tenth of the
+     * invocation's time, 1,000 to 30,000. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
      */
     reserveMs?: number;
   };
@@ -122,20 +129,9 @@ export const FAN_OUT_PACK_FACTOR = 16;
 
 const LARGEST_BYTES = 6 * 1024 * 1024;
 
-/** Reads one setting from the options or the environment, or takes its default. */
-type Reader<T> = (names: SettingNames, given: unknown, environment: NodeJS.ProcessEnv) => T;
-
-function whole<T>(fallback: T, min: number, max: number, unlimited = false): Reader<number | T> {
-  return (names, given, environment) => readNumber({ ...names, min, max, unlimited }, given, environment) ?? fallback;
-}
-
-function oneOf<T>(fallback: T, values: readonly T[]): Reader<T> {
-  return (names, given, environment) => readOneOf({ ...names, values }, given, environment) ?? fallback;
-}
-
-const readBatch: Reader<BatchSize | undefined> = (names, given, environment) => {
-  const { where, raw, isText } = said(names, given, environment);
-  return readBatchSize((member) => where + member, isText ? jsonOrText(raw as string) : raw);
+const BATCH: OwnRow<BatchSize | undefined> = {
+  fallback: undefined,
+  read: (raw, where, isText) => readBatchSize((member) => where + member, isText ? jsonOrText(raw as string) : raw),
 };
 
 /** Text that is no JSON stays as it is, for the error to show. */
@@ -147,9 +143,10 @@ function jsonOrText(text: string): unknown {
   }
 }
 
-const READERS = {
+/** The settings of `runtime`; `RuntimeOptions` says what they mean. */
+export const RUNTIME_TABLE = {
   concurrency: whole(256, 1, 1_000_000, true),
-  batch: readBatch,
+  batch: BATCH,
   // Turns stay below 50 ms with the piece that exceeds it, and requests are not many more than without.
   turnMs: whole(32, 0, 60_000, true),
   checkpoint: {
@@ -176,47 +173,22 @@ const READERS = {
   },
 };
 
-type Readers = { readonly [key: string]: Reader<unknown> | Readers };
-
-type SettingsOf<Group> = {
-  readonly [Key in keyof Group]: Group[Key] extends Reader<infer Value> ? Value : SettingsOf<Group[Key]>;
-};
-
 /** The settings of one handler, complete and valid. */
-export type Settings = SettingsOf<typeof READERS>;
-
-/** `checkpoint.maxBytes` is overridden by `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. */
-function variableOf(path: string): string {
-  const words = path.replace("quotas", "quota").replaceAll(/[A-Z]/g, "_$&").replace(".", "_");
-  return `DURABLE_FANOUT_${words.toUpperCase()}`;
-}
+export type Settings = SettingsOf<typeof RUNTIME_TABLE>;
 
 /** The environment variables that override settings, by the settings' paths in `runtime`: `checkpoint.maxBytes`. */
-export function settingVariables(group: Readers = READERS, around = ""): ReadonlyMap<string, string> {
-  const variables = Object.entries(group).flatMap(([key, reader]): [string, string][] => {
-    const path = around + key;
-    return typeof reader === "function" ? [[path, variableOf(path)]] : [...settingVariables(reader, `${path}.`)];
-  });
-  return new Map(variables);
-}
-
-function readGroup(group: Readers, given: unknown, around: string, environment: NodeJS.ProcessEnv): object {
-  checkMembers(given, `runtime.${around}`.slice(0, -1), Object.keys(group));
-  const members = (given ?? {}) as Record<string, unknown>;
-  const read = Object.entries(group).map(([key, reader]) => {
-    const path = around + key;
-    if (typeof reader !== "function") return [key, readGroup(reader, members[key], `${path}.`, environment)];
-    return [key, reader({ path: `runtime.${path}`, variable: variableOf(path) }, members[key], environment)];
-  });
-  return Object.fromEntries(read);
+export function settingVariables(): ReadonlyMap<string, string> {
+  const rows = rowsOf(RUNTIME_TABLE, "runtime");
+  return new Map(rows.map(([path, row]) => [path.slice("runtime.".length), variableOf(path, row) as string]));
 }
 
 /**
  * Completes the options with the environment and the defaults.
- * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, naming the setting and what it allows.
+ * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_BATCH_INVALID`, naming the setting and what it
+ * allows.
  */
-export function resolveSettings(options?: RuntimeOptions, environment: NodeJS.ProcessEnv = process.env): Settings {
-  const settings = readGroup(READERS, options, "", environment) as Settings;
+export function resolveSettings(options?: RuntimeOptions, variables = environment()): Settings {
+  const settings = readTable(RUNTIME_TABLE, "runtime", options, variables);
   readBatchSize((member) => `runtime.batch${member}`, settings.batch, settings.quotas.payloadBytes);
   return settings;
 }

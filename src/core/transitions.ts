@@ -1,5 +1,11 @@
-import { defined } from "./defined.ts";
-import type { ErrorObject, Operation, OperationStatus, OperationUpdate, WireOperation } from "./wire.ts";
+import {
+  defined,
+  type ErrorObject,
+  type Operation,
+  type OperationStatus,
+  type OperationUpdate,
+  type WireOperation,
+} from "./wire.ts";
 
 /**
  * The operation after a valid update that comes in at `now`; `callbackId` is what a callback that starts is given.

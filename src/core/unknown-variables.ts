@@ -1,9 +1,9 @@
+import { environment } from "./environment.ts";
 import { warnOfUnknown } from "./nearest.ts";
+import { PREFIX } from "./setting.ts";
 import { settingVariables } from "./settings.ts";
 
-const PREFIX = "DURABLE_FANOUT_";
-
-/** Those of `workers`, which may be in another bundle. */
+/** Those of `workers`, whose table may be in another bundle. A test holds that it has the same names. */
 export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_GRACE_MS",
   "DURABLE_FANOUT_WORKERS_HEAP_MB",
@@ -15,8 +15,8 @@ export const WORKER_VARIABLES: readonly string[] = [
 ];
 
 /** Warns of variables with our prefix that nothing reads, of each once in a process, and names the nearest that is read. */
-export function warnOfUnknownVariables(environment: NodeJS.ProcessEnv = process.env): void {
-  for (const name of Object.keys(environment)) {
+export function warnOfUnknownVariables(): void {
+  for (const name of Object.keys(environment())) {
     if (!name.startsWith(PREFIX)) continue;
     const known = [...settingVariables().values(), ...WORKER_VARIABLES];
     warnOfUnknown("environment variable", name, known, "DURABLE_FANOUT_UNKNOWN_VARIABLE");

@@ -1,4 +1,6 @@
-const readSetting = (): boolean => process.env["DURABLE_VERBOSE_MODE"] === "true";
+import { environment } from "./environment.ts";
+
+const readSetting = (): boolean => environment().DURABLE_VERBOSE_MODE === "true";
 
 let isVerbose = readSetting();
 

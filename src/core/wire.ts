@@ -1,7 +1,10 @@
 /**
  * The words of the service's API (version 2025-12-01), spelled as the service spells them.
- * Nothing here has behaviour; `undefined` members are left out of requests.
+ * `undefined` members are left out of requests.
  */
+
+/** The version of the official SDK whose API and wire protocol this package has. */
+export const SDK_VERSION = "2.4.0";
 
 export const OperationType = {
   CALLBACK: "CALLBACK",
@@ -240,3 +243,10 @@ export type DurableExecutionInvocationOutput =
   | DurableExecutionInvocationOutputSucceeded
   | DurableExecutionInvocationOutputFailed
   | DurableExecutionInvocationOutputPending;
+
+/** The members that are not undefined: those that JSON keeps. */
+export function defined<Members extends object>(members: Members): Members {
+  const kept: Partial<Members> = {};
+  for (const key in members) if (members[key] !== undefined) kept[key] = members[key];
+  return kept as Members;
+}

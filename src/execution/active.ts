@@ -1,5 +1,10 @@
 import type { OperationId } from "../core/ids.ts";
-import type { ReplayMode } from "./replay-mode.ts";
+
+/**
+ * Whether a context replays: drives logging, and what may still begin in it.
+ * `replay-succeeded` is a finished context whose function runs again only to rebuild a result too large to keep.
+ */
+export type ReplayMode = "execution" | "replay" | "replay-succeeded";
 
 /** What the code now running belongs to: a context's function, or a step's. */
 export interface ActiveOperation {
@@ -63,3 +68,9 @@ export function runAs<T>(current: ActiveOperation, code: () => Promise<T>): Prom
 async function settle<T>(promise: PromiseLike<T>): Promise<T> {
   return await promise;
 }
+
+/**
+ * The member by which an object that user code is given finds itself. People wrap such objects, in a `Proxy` or by
+ * `Object.create`, and a method that is called on the wrapper does not find the private members there.
+ */
+export const SELF = Symbol("self");

@@ -5,7 +5,7 @@ import {
   UnrecoverableExecutionError,
   UnrecoverableInvocationError,
 } from "../core/errors.ts";
-import type { Termination } from "./termination.ts";
+import type { Termination } from "./suspension.ts";
 
 const KEY_ERROR = /^KMS(AccessDenied|Disabled|InvalidState|NotFound)Exception$/;
 

@@ -1,6 +1,5 @@
-import { defined } from "../core/defined.ts";
 import { readTimestamp } from "../core/time.ts";
-import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
+import { type DurableExecutionInvocationOutput, defined } from "../core/wire.ts";
 import { workerStatistics } from "../core/worker-pools.ts";
 import type { InvocationEndInfo, InvocationInfo } from "../plugins/plugin.ts";
 import type { Observer } from "./observer.ts";

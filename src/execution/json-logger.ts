@@ -1,3 +1,4 @@
+import { environment } from "../core/environment.ts";
 import { isError } from "../core/errors.ts";
 import type { DurableLogData, DurableLogger, DurableLoggingContext, DurableLogLevel } from "./logger.ts";
 
@@ -17,7 +18,7 @@ export class JsonLogger implements DurableLogger {
   /** `extraMembers` is asked for each line that is written; what it gives stands before the message. */
   constructor(extraMembers?: () => object | undefined) {
     this.#extraMembers = extraMembers;
-    const level = process.env["AWS_LAMBDA_LOG_LEVEL"]?.toUpperCase() ?? "DEBUG";
+    const level = environment().AWS_LAMBDA_LOG_LEVEL?.toUpperCase() ?? "DEBUG";
     this.#least = SEVERITY[level as DurableLogLevel] ?? SEVERITY.DEBUG;
   }
 

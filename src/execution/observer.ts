@@ -1,7 +1,6 @@
-import { defined } from "../core/defined.ts";
 import type { OperationId } from "../core/ids.ts";
 import { readTimestamp } from "../core/time.ts";
-import type { WireOperation } from "../core/wire.ts";
+import { defined, type WireOperation } from "../core/wire.ts";
 import type { OperationInfo } from "../plugins/plugin.ts";
 import type { Hook, InfoOf, PluginRunner, Wrapper } from "../plugins/runner.ts";
 import { infoOf, infosOf, withLazy } from "./operation-info.ts";

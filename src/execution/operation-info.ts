@@ -1,7 +1,6 @@
-import { defined } from "../core/defined.ts";
 import { asError, DurableOperationError } from "../core/errors.ts";
 import { readTimestamp } from "../core/time.ts";
-import type { WireOperation } from "../core/wire.ts";
+import { defined, type WireOperation } from "../core/wire.ts";
 import type { OperationInfo, PluginOperationStatus } from "../plugins/plugin.ts";
 
 /** What is recorded of an operation, as plugins see it. */

@@ -1,9 +1,9 @@
 import { childPath, type OperationId, type OperationPath } from "../core/ids.ts";
 import type { Permit } from "../core/semaphore.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
+import type { ReplayMode } from "./active.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { LoggerSetup } from "./logger.ts";
-import type { ReplayMode } from "./replay-mode.ts";
 
 interface ScopeOptions {
   readonly path?: OperationPath;

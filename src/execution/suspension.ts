@@ -1,7 +1,15 @@
-import type { Coalescer } from "./coalescer.ts";
+import type { Coalescer } from "./checkpoint-coalescer.ts";
 import { forcePlaces, type Wanted } from "./places.ts";
 import type { Scope } from "./scope.ts";
-import type { Termination } from "./termination.ts";
+
+/** Why an invocation ends before its handler does. */
+export type Termination =
+  /** Everything waits: answer PENDING. */
+  | { readonly end: "suspend" }
+  /** The execution cannot go on: answer FAILED. */
+  | { readonly end: "fail"; readonly error: unknown }
+  /** The invocation cannot go on: reject, and the service invokes again. */
+  | { readonly end: "reject"; readonly error: unknown };
 
 /** An awaited operation; `giveWay` gives up the places it waits in, and says whether there were any. */
 interface Waiting {

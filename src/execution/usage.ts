@@ -1,9 +1,8 @@
 import type { DurableExecutionClient } from "../client/client.ts";
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
-import { durableCost } from "../core/cost.ts";
-import { defined } from "../core/defined.ts";
+import { durableCost } from "../core/prices.ts";
 import { isFinished } from "../core/transitions.ts";
-import type { OperationUpdate, WireOperation } from "../core/wire.ts";
+import { defined, type OperationUpdate, type WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
 /** What one invocation has used. */

@@ -1,4 +1,4 @@
-import { type CallbackAddress, readCallbackId } from "./callback-id.ts";
+import { type CallbackAddress, readCallbackId } from "../service/callback-id.ts";
 import type { Executions } from "./executions.ts";
 
 /** Callbacks that virtual time is not to time out: somebody is about to complete them. */

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
 import type { OperationUpdate } from "../core/wire.ts";
+import type { ExecutionHeader, ExternalCompletion, JournalExecution, ParentOperation } from "../journal/journal.ts";
+import { newExecutionArn } from "../service/execution-arn.ts";
+import type { ExecutionOutcome } from "../service/execution-outcome.ts";
+import type { ExecutionRecord } from "../service/execution-record.ts";
+import type { InvokeRequest } from "../service/invoke-request.ts";
+import { isJson } from "../service/validation.ts";
 import { withPatience } from "./deadline.ts";
-import { newExecutionArn } from "./execution-arn.ts";
-import type { ExecutionOutcome } from "./execution-outcome.ts";
-import type { ExecutionRecord } from "./execution-record.ts";
 import type { FunctionRegistry } from "./function-registry.ts";
-import { isJson } from "./input.ts";
-import type { InvokeRequest } from "./invoke-request.ts";
-import type { ExecutionHeader, ExternalCompletion, JournalExecution, ParentOperation } from "./journal.ts";
 import { completionOf, invokeFailure, PlainFunctions, type PlainFunctionsHost } from "./plain-functions.ts";
 
 export interface ChainedInvokesHost extends PlainFunctionsHost {

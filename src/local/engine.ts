@@ -1,35 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
+import type { ExecutionHeader, ExternalCompletion, Journal, JournalExecution } from "../journal/journal.ts";
+import { MemoryJournal } from "../journal/memory-journal.ts";
+import { Callbacks } from "../service/callbacks.ts";
+import { executionIdOf, newExecutionArn } from "../service/execution-arn.ts";
+import type { ExecutionOutcome } from "../service/execution-outcome.ts";
+import { ExecutionRecord, type RecordHost } from "../service/execution-record.ts";
+import { type HistoryEvent, type HistoryOptions, readHistory } from "../service/history.ts";
+import type { OpenCallback } from "../service/open-callbacks.ts";
+import { copyOperation } from "../service/operation-table.ts";
+import { createRedriven, type RedriveRequest } from "../service/redrive.ts";
+import { type LocalSettings, type LocalSettingsOptions, resolveLocalSettings } from "../service/settings.ts";
+import { checkInput } from "../service/validation.ts";
 import { CallbackHolds } from "./callback-holds.ts";
-import { Callbacks } from "./callbacks.ts";
 import { ChainedInvokes } from "./chained-invokes.ts";
 import { systemClock } from "./clock.ts";
-import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
-import type { ExecutionOutcome } from "./execution-outcome.ts";
-import { ExecutionRecord, type RecordHost } from "./execution-record.ts";
 import { type ExecutionSummary, Executions } from "./executions.ts";
 import { FunctionRegistry, type LocalFunction } from "./function-registry.ts";
-import { type HistoryEvent, type HistoryOptions, readHistory } from "./history.ts";
 import { IdleTime, type SkippingClock } from "./idle-time.ts";
-import { checkInput } from "./input.ts";
-import {
-  type ExecutionHeader,
-  type ExternalCompletion,
-  type Journal,
-  type JournalExecution,
-  MemoryJournal,
-} from "./journal.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
-import type { OpenCallback } from "./open-callbacks.ts";
-import { copyOperation } from "./operation-table.ts";
-import { createRedriven, type RedriveRequest } from "./redrive.ts";
-import { type LocalSettings, type LocalSettingsOptions, resolveLocalSettings } from "./settings.ts";
 
 export interface LocalEngineOptions extends LocalSettingsOptions {
   /** Where executions are kept. Default: in memory. */
   readonly journal?: Journal;
-  /** Default: the system's time. */
+  /** What the engine takes time from. Default: the system. */
   readonly clock?: SkippingClock;
   /**
    * Whether virtual time may go on until a callback has waited for too long. It does so only when nothing runs and

@@ -7,11 +7,11 @@ import type {
   Operation,
   OperationUpdate,
 } from "../core/wire.ts";
-import type { ExecutionRecord } from "./execution-record.ts";
+import type { ExecutionRecord } from "../service/execution-record.ts";
+import { ServiceRefusal } from "../service/refusal.ts";
+import type { LocalLatency } from "../service/settings.ts";
+import type { StatePages } from "../service/state-pages.ts";
 import { warnOfLoss } from "./lossy-results.ts";
-import { ServiceRefusal } from "./refusal.ts";
-import type { LocalLatency } from "./settings.ts";
-import type { StatePages } from "./state-pages.ts";
 
 export interface ExecutionClientHost {
   readonly record: ExecutionRecord;

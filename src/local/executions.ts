@@ -1,7 +1,13 @@
 import { DurableError } from "../core/errors.ts";
 import type { ErrorObject } from "../core/wire.ts";
-import { ExecutionRecord, type RecordHost } from "./execution-record.ts";
-import type { ExecutionCounters, ExecutionStatus, Journal, JournalExecution, ParentOperation } from "./journal.ts";
+import type {
+  ExecutionCounters,
+  ExecutionStatus,
+  Journal,
+  JournalExecution,
+  ParentOperation,
+} from "../journal/journal.ts";
+import { ExecutionRecord, type RecordHost } from "../service/execution-record.ts";
 import type { LocalExecution } from "./local-execution.ts";
 
 /** An execution as the journal has it. */

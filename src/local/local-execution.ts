@@ -3,18 +3,18 @@ import { DurableExecutionInvocationInputWithClient } from "../client/client.ts";
 import { DurableError } from "../core/errors.ts";
 import type { Clock, Timer } from "../core/time.ts";
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
+import { functionArn } from "../service/execution-arn.ts";
+import type { ExecutionOutcome } from "../service/execution-outcome.ts";
+import type { ExecutionRecord } from "../service/execution-record.ts";
+import { readOutput } from "../service/invocation-answer.ts";
+import type { InvokeRequest } from "../service/invoke-request.ts";
+import { invalidParameter, ServiceRefusal } from "../service/refusal.ts";
+import type { LocalSettings } from "../service/settings.ts";
+import { StatePages } from "../service/state-pages.ts";
 import { withDeadline, withPatience } from "./deadline.ts";
-import { functionArn } from "./execution-arn.ts";
 import { ExecutionClient } from "./execution-client.ts";
-import type { ExecutionOutcome } from "./execution-outcome.ts";
-import type { ExecutionRecord } from "./execution-record.ts";
-import type { InvokeRequest } from "./invoke-request.ts";
 import { lambdaContext } from "./lambda-context.ts";
-import { readOutput } from "./output.ts";
-import { invalidParameter, ServiceRefusal } from "./refusal.ts";
-import type { LocalSettings } from "./settings.ts";
 import { Sleeper } from "./sleeper.ts";
-import { StatePages } from "./state-pages.ts";
 
 /** A durable handler, of this package or of the official one. */
 // biome-ignore lint/suspicious/noExplicitAny: the Lambda context's type belongs to whoever wrote the handler.

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../core/time.ts";
 import type { ErrorObject } from "../core/wire.ts";
+import type { ExternalCompletion } from "../journal/journal.ts";
+import { functionArn } from "../service/execution-arn.ts";
+import type { ExecutionOutcome } from "../service/execution-outcome.ts";
+import type { InvokeRequest } from "../service/invoke-request.ts";
+import type { LocalSettings } from "../service/settings.ts";
 import { TIMED_OUT, withDeadline } from "./deadline.ts";
-import { functionArn } from "./execution-arn.ts";
-import type { ExecutionOutcome } from "./execution-outcome.ts";
 import type { LocalFunction } from "./function-registry.ts";
-import type { InvokeRequest } from "./invoke-request.ts";
-import type { ExternalCompletion } from "./journal.ts";
 import { type LambdaContextLike, lambdaContext } from "./lambda-context.ts";
-import type { LocalSettings } from "./settings.ts";
 
 export interface PlainFunctionsHost {
   readonly clock: Clock;

@@ -1,5 +1,4 @@
-import { defined } from "../core/defined.ts";
-import type { WireOperation } from "../core/wire.ts";
+import { defined, type WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
 import { dueMs } from "../execution/pending-operation.ts";
 import { park } from "../execution/suspension.ts";

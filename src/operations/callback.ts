@@ -1,8 +1,7 @@
-import { defined } from "../core/defined.ts";
 import { CallbackError, CallbackExternalError, CallbackTimeoutError, recordedCause } from "../core/errors.ts";
 import type { AnySerdesDeserializer, Serdes } from "../core/serdes.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
-import type { CallbackOptions, WireOperation } from "../core/wire.ts";
+import { type CallbackOptions, defined, type WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";

@@ -1,7 +1,6 @@
-import { defined } from "../core/defined.ts";
 import { InvokeError } from "../core/errors.ts";
 import { type AnySerdes, defaultSerdes, type Serdes } from "../core/serdes.ts";
-import type { WireOperation } from "../core/wire.ts";
+import { defined, type WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";

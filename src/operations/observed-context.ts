@@ -1,7 +1,6 @@
 import { batchPath } from "../core/batch-operation.ts";
-import { defined } from "../core/defined.ts";
 import { DurableOperationError } from "../core/errors.ts";
-import type { ErrorObject } from "../core/wire.ts";
+import { defined, type ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
 import { type ClaimedOperation, isRecorded, openMode } from "./operation.ts";
 

@@ -4,9 +4,9 @@ import { MAX_NAME_LENGTH } from "../core/limits.ts";
 import { takenName } from "../core/operation-name.ts";
 import { isFinished } from "../core/transitions.ts";
 import type { OperationAction, OperationSubType, OperationType, OperationUpdate, WireOperation } from "../core/wire.ts";
+import type { ReplayMode } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
-import type { ReplayMode } from "../execution/replay-mode.ts";
 import type { Scope } from "../execution/scope.ts";
 
 /** What an operation is, before it has an id. */

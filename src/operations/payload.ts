@@ -1,9 +1,9 @@
-import { isLongerThan } from "../core/byte-length.ts";
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
+import { isLongerThan } from "../core/limits.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
-import { describeUnwritable } from "../core/unwritable.ts";
 import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
+import { describeUnwritable } from "./unwritable.ts";
 
 /** What an operation records of its result, and the result as a replay will give it. */
 export interface EncodedResult {

@@ -1,7 +1,6 @@
 import { StepTimeoutError } from "../core/errors.ts";
-import { SELF } from "../core/self.ts";
 import { checkedMs, type Duration } from "../core/time.ts";
-import { give } from "../execution/active.ts";
+import { give, SELF } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";

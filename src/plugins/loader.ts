@@ -1,3 +1,4 @@
+import { environment } from "../core/environment.ts";
 import { messageOf } from "../core/errors.ts";
 import {
   DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION,
@@ -20,19 +21,17 @@ export class PluginLoadError extends Error {
 }
 
 /** Whether the environment names plugin modules. */
-export function namesPlugins(environment: NodeJS.ProcessEnv = process.env): boolean {
-  return (environment[VARIABLE] ?? "").trim() !== "";
+export function namesPlugins(): boolean {
+  return (environment()[VARIABLE] ?? "").trim() !== "";
 }
 
 /**
  * Makes the plugins of the modules that the environment names, in its order.
  * @throws PluginLoadError
  */
-export async function loadPlugins(
-  environment: NodeJS.ProcessEnv = process.env,
-): Promise<readonly DurableInstrumentationPlugin[]> {
-  const specifiers = readSpecifiers(environment[VARIABLE] ?? "");
-  const root = environment["LAMBDA_TASK_ROOT"] || process.cwd();
+export async function loadPlugins(): Promise<readonly DurableInstrumentationPlugin[]> {
+  const specifiers = readSpecifiers(environment()[VARIABLE] ?? "");
+  const root = environment().LAMBDA_TASK_ROOT || process.cwd();
   const plugins: DurableInstrumentationPlugin[] = [];
   for (const specifier of specifiers) {
     const provider = checkProvider(specifier, findProvider(specifier, await importModule(specifier, root)));

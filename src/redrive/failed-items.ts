@@ -5,7 +5,7 @@ import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import { isFinished } from "../core/transitions.ts";
 import type { Operation } from "../core/wire.ts";
-import type { Amendment } from "../local/redrive.ts";
+import type { Amendment } from "../service/redrive.ts";
 import { ExternalsFinder } from "./externals.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
 

@@ -1,4 +1,3 @@
-import { createCodec } from "../codec/codec.ts";
 import {
   inOrder,
   lastOutcomes,
@@ -8,7 +7,8 @@ import {
   readOutcomes,
   writeBatch,
   writtenAgain,
-} from "../codec/outcomes.ts";
+} from "../codec/batch-outcomes.ts";
+import { createCodec } from "../codec/codec.ts";
 import type { StoredBatch, StoredRecord } from "../codec/stored-batch.ts";
 import { recordedRange } from "../core/batch-operation.ts";
 import { MAX_BATCH_ITEMS } from "../core/batch-size.ts";

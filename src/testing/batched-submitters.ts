@@ -1,5 +1,5 @@
+import { inOrder, lastOutcomes, readLog } from "../codec/batch-outcomes.ts";
 import { createCodec } from "../codec/codec.ts";
-import { inOrder, lastOutcomes, readLog } from "../codec/outcomes.ts";
 import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../core/batch-operation.ts";
 import { type OperationPath, operationId } from "../core/ids.ts";
 import { findPaths } from "../core/operation-paths.ts";

@@ -1,7 +1,7 @@
 import type { Event } from "@aws-sdk/client-lambda";
 import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus, OperationType } from "../core/wire.ts";
-import { ServiceRefusal } from "../local/refusal.ts";
+import { ServiceRefusal } from "../service/refusal.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 import { callbackOf, isOver, WaitingOperationStatus } from "./operation-waits.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";

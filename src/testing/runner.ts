@@ -3,7 +3,7 @@ import { checkedSeconds, type Duration } from "../core/time.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { LocalFunction, RegisteredFunction } from "../local/function-registry.ts";
 import type { LocalHandler } from "../local/local-execution.ts";
-import type { LocalSettingsOptions } from "../local/settings.ts";
+import type { LocalSettingsOptions } from "../service/settings.ts";
 import { DurableOperation } from "./durable-operation.ts";
 import type { OperationSelector } from "./operation-index.ts";
 import { TestExecution, type TestExecutionOptions } from "./test-execution.ts";

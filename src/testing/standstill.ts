@@ -1,4 +1,4 @@
-import type { OpenCallback } from "../local/open-callbacks.ts";
+import type { OpenCallback } from "../service/open-callbacks.ts";
 
 /** What a test that hangs needs to know: which callbacks nobody completes. */
 export interface Standstill {

@@ -1,9 +1,9 @@
 import type { Event } from "@aws-sdk/client-lambda";
 import { DurableError, recordedCause } from "../core/errors.ts";
 import type { ErrorObject, OperationStatus } from "../core/wire.ts";
-import type { ExecutionOutcome } from "../local/execution-outcome.ts";
-import type { HistoryEvent } from "../local/history.ts";
-import type { ExecutionStatus } from "../local/journal.ts";
+import type { ExecutionStatus } from "../journal/journal.ts";
+import type { ExecutionOutcome } from "../service/execution-outcome.ts";
+import type { HistoryEvent } from "../service/history.ts";
 import { type DurableOperation, operationOf } from "./durable-operation.ts";
 import { formatOperations, type PrintConfig } from "./operation-table.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";

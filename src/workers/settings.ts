@@ -1,6 +1,6 @@
-import { isLambda } from "../core/lambda-environment.ts";
+import { environment, isLambda } from "../core/environment.ts";
 import type { RetryStrategy } from "../core/retry.ts";
-import { checkMembers, invalidSetting, type NumberRule, readNumber, readOneOf } from "../core/setting.ts";
+import { invalidSetting, type OwnRow, oneOf, readTable, readValue, whole } from "../core/setting.ts";
 import { checkedMs, type Duration, MAX_TIMER_MS } from "../core/time.ts";
 import type { ErrorClass } from "./thrown.ts";
 import { availableVcpus } from "./vcpus.ts";
@@ -15,42 +15,51 @@ export type WorkerMode = "auto" | "threads" | "inline";
 
 /** Limits of each thread, in megabytes, as of `new Worker` of Node. */
 export interface WorkerResourceLimits {
+  /**
+   * Megabytes of the heap of each thread; in the environment a whole number, at most 1,000,000. A number of megabytes from
+   * 8 on. Default: that of Node. `DURABLE_FANOUT_WORKERS_HEAP_MB`
+   */
   maxOldGenerationSizeMb?: number;
+  /** Megabytes for young objects of the heap. A number of megabytes from 1 on. Default: that of Node. */
   maxYoungGenerationSizeMb?: number;
+  /** Megabytes for code that is compiled. A number of megabytes from 1 on. Default: that of Node. */
   codeRangeSizeMb?: number;
+  /** Megabytes of the stack. A number of megabytes from 0.25 on. Default: that of Node. */
   stackSizeMb?: number;
 }
 
 /** What may be said of a single call as well. */
 export interface WorkerCallOptions {
-  /** Ends what runs, and forgets what waits. Beside it the signal of the step around the call counts always. */
+  /** Ends what runs, and forgets what waits. Beside it the signal of the step around the call counts always. Default: none. */
   signal?: AbortSignal;
   /**
    * How long one call may run, counted from when it begins on its thread (the step's own `timeout` counts from the
-   * call). Then it fails with a `WorkerTimeoutError`. Default: no limit. `DURABLE_FANOUT_WORKERS_TIMEOUT_MS`
+   * call). Then it fails with a `WorkerTimeoutError`. In the environment milliseconds, 1 to 2,147,483,647. Default: no limit.
+   * `DURABLE_FANOUT_WORKERS_TIMEOUT_MS`
    */
   timeout?: Duration;
-  /** Of the step that each item is, where the function is a map's. Default: that of every step. */
+  /** The retry strategy of the step that each item is, where the function is a map's. Default: that of every step. */
   retryStrategy?: RetryStrategy;
 }
 
 /** All optional; each that has an environment variable beside it is overridden by it. */
 export interface WorkerOptions extends WorkerCallOptions {
-  /** Where calls run. Default `auto`. `DURABLE_FANOUT_WORKERS_MODE` */
+  /** Where calls run. `auto`, `threads` or `inline`. Default `auto`. `DURABLE_FANOUT_WORKERS_MODE` */
   mode?: WorkerMode;
   /**
-   * Threads, 1 to 64. Default: one for each core; in Lambda one for each 1,769 MB of memory, rounded.
-   * `DURABLE_FANOUT_WORKERS_THREADS`
+   * How many threads there are at most. 1 to 64. Default: one for each core; in Lambda one for each 1,769 MB of memory,
+   * rounded. `DURABLE_FANOUT_WORKERS_THREADS`
    */
   threads?: number;
   /**
-   * Milliseconds after which a thread without work is ended, 0 and up, or Infinity ("unlimited"). Default 30,000; in
-   * Lambda never, since a process that stands still between invocations costs nothing. `DURABLE_FANOUT_WORKERS_IDLE_MS`
+   * Milliseconds after which a thread without work is ended. In Lambda that is never by default, since a process that
+   * stands still between invocations costs nothing. 0 to 2,147,483,647, or Infinity ("unlimited"). Default 30,000; in
+   * Lambda Infinity. `DURABLE_FANOUT_WORKERS_IDLE_MS`
    */
   idleMs?: number;
   /**
-   * Milliseconds that a call which is not wanted any more has to heed its signal before its thread is ended, 0 to
-   * 60,000. Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
+   * Milliseconds that a call which is not wanted any more has to heed its signal before its thread is ended. 0 to 60,000.
+   * Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
    */
   graceMs?: number;
   /**
@@ -58,9 +67,12 @@ export interface WorkerOptions extends WorkerCallOptions {
    * Default 150. `DURABLE_FANOUT_WORKERS_MIN_TASK_MICROS`
    */
   minTaskMicros?: number;
-  /** Of each thread. The heap: `DURABLE_FANOUT_WORKERS_HEAP_MB` */
+  /** Limits of each thread. Default: those of Node. */
   resourceLimits?: WorkerResourceLimits;
-  /** Classes of which errors are to be instances again that a thread throws, for `retryableErrorTypes` and `instanceof`. */
+  /**
+   * Classes of which errors are to be instances again that a thread throws, for `retryableErrorTypes` and `instanceof`.
+   * Default: none.
+   */
   errors?: readonly ErrorClass[];
 }
 
@@ -84,110 +96,103 @@ export interface WorkerSettings {
   readonly errors: readonly ErrorClass[];
 }
 
-const MODES: readonly WorkerMode[] = ["auto", "threads", "inline"];
 /** More processors than any Lambda has, and than a laptop has. */
 const MAX_THREADS = 64;
 
-const NUMBER_RULES = {
-  threads: { path: "workers.threads", variable: "DURABLE_FANOUT_WORKERS_THREADS", min: 1, max: MAX_THREADS },
-  idleMs: {
-    path: "workers.idleMs",
-    variable: "DURABLE_FANOUT_WORKERS_IDLE_MS",
-    min: 0,
-    max: MAX_TIMER_MS,
-    unlimited: true,
-  },
-  graceMs: { path: "workers.graceMs", variable: "DURABLE_FANOUT_WORKERS_GRACE_MS", min: 0, max: 60_000 },
-  minTaskMicros: {
-    path: "workers.minTaskMicros",
-    variable: "DURABLE_FANOUT_WORKERS_MIN_TASK_MICROS",
-    min: 0,
-    max: 1_000_000,
-  },
-  timeoutMs: { path: "workers.timeout", variable: "DURABLE_FANOUT_WORKERS_TIMEOUT_MS", min: 1, max: MAX_TIMER_MS },
-  heapMb: {
-    path: "workers.resourceLimits.maxOldGenerationSizeMb",
-    variable: "DURABLE_FANOUT_WORKERS_HEAP_MB",
-    min: 8,
-    max: 1_000_000,
-  },
-} satisfies Record<string, NumberRule>;
+/** Megabytes. With less than the least, V8 ends the whole process instead of the thread (Node 22 to 24). */
+function megabytes(least: number, variable = ""): OwnRow<number | undefined> {
+  const allowed = `a number of megabytes from ${least} on`;
+  const read = (raw: unknown, where: string, isText: boolean): number => {
+    if (isText) return readValue(whole(least, least, 1_000_000), raw, where, isText);
+    if (typeof raw === "number" && raw >= least) return raw;
+    throw invalidSetting(where, raw, allowed);
+  };
+  return { fallback: undefined, variable, allowed, read };
+}
 
-const MODE_RULE = { path: "workers.mode", variable: "DURABLE_FANOUT_WORKERS_MODE", values: MODES };
+const asItIs = (raw: unknown) => raw as never;
 
-const KNOWN = [
-  ...["mode", "threads", "idleMs", "graceMs", "minTaskMicros", "resourceLimits", "errors"],
-  ...["signal", "timeout", "retryStrategy"],
-];
-/** The least megabytes of each. With less, V8 ends the whole process instead of the thread (Node 22 to 24). */
-const LEAST_LIMITS: Readonly<Record<string, number>> = {
-  maxOldGenerationSizeMb: 8,
-  maxYoungGenerationSizeMb: 1,
-  codeRangeSizeMb: 1,
-  stackSizeMb: 0.25,
+// Rows that are made without calls: a bundler cannot leave a call out, and modules on threads read no settings.
+const SIGNAL: OwnRow<AbortSignal | undefined> = {
+  fallback: undefined,
+  variable: "",
+  read: (raw, where) => {
+    if (raw instanceof AbortSignal) return raw;
+    throw invalidSetting(where, raw, "an AbortSignal");
+  },
 };
+
+const TIMEOUT: OwnRow<number | undefined> = {
+  fallback: undefined,
+  variable: "WORKERS_TIMEOUT_MS",
+  read: (raw, where, isText) =>
+    isText
+      ? readValue(whole(1, 1, MAX_TIMER_MS), raw, where, isText)
+      : checkedMs("timeout of a worker function", raw as Duration),
+};
+
+const RETRY_STRATEGY: OwnRow<RetryStrategy | undefined> = { fallback: undefined, variable: "", read: asItIs };
+
+const ERRORS: OwnRow<readonly ErrorClass[]> = { fallback: [], variable: "", read: asItIs };
+
+const CALL_TABLE = { signal: SIGNAL, timeout: TIMEOUT, retryStrategy: RETRY_STRATEGY };
+
+/** The settings of `workers`; `WorkerOptions` says what they mean. */
+export function workersTable(isInLambda: boolean) {
+  return {
+    mode: oneOf<WorkerMode>("auto", ["auto", "threads", "inline"]),
+    // Undefined: what the processors of this machine are enough for.
+    threads: whole(undefined, 1, MAX_THREADS),
+    idleMs: whole(isInLambda ? Number.POSITIVE_INFINITY : 30_000, 0, MAX_TIMER_MS, true),
+    graceMs: whole(50, 0, 60_000),
+    minTaskMicros: whole(150, 0, 1_000_000),
+    resourceLimits: {
+      maxOldGenerationSizeMb: megabytes(8, "WORKERS_HEAP_MB"),
+      maxYoungGenerationSizeMb: megabytes(1),
+      codeRangeSizeMb: megabytes(1),
+      stackSizeMb: megabytes(0.25),
+    },
+    errors: ERRORS,
+    ...CALL_TABLE,
+  };
+}
 
 /**
  * Completes the options with the environment and the defaults.
  * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
  */
-export function resolveWorkerSettings(
-  options: WorkerOptions = {},
-  environment: NodeJS.ProcessEnv = process.env,
-): WorkerSettings {
-  checkMembers(options, "workers", KNOWN);
-  const vcpus = availableVcpus(environment);
-  const read = (rule: NumberRule, given: unknown, fallback: number): number =>
-    readNumber(rule, given, environment) ?? fallback;
-  const { signal, retryStrategy, errors = [], resourceLimits } = options;
-  checkSignal("workers.signal", signal);
+export function resolveWorkerSettings(options: WorkerOptions = {}, variables = environment()): WorkerSettings {
+  const table = workersTable(isLambda(variables));
+  const { threads, idleMs, resourceLimits, timeout, ...rest } = readTable(table, "workers", options, variables);
+  const vcpus = availableVcpus(variables);
   return {
-    mode: readOneOf(MODE_RULE, options.mode, environment) ?? "auto",
+    ...rest,
     pool: {
-      threads: read(NUMBER_RULES.threads, options.threads, Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus)))),
-      idleMs: read(NUMBER_RULES.idleMs, options.idleMs, isLambda(environment) ? Number.POSITIVE_INFINITY : 30_000),
-      resourceLimits: readLimits(resourceLimits, environment),
+      threads: threads ?? Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus))),
+      idleMs,
+      resourceLimits: limitsSaid(resourceLimits),
     },
-    timeoutMs: readTimeout(options.timeout, environment),
-    graceMs: read(NUMBER_RULES.graceMs, options.graceMs, 50),
-    minTaskMicros: read(NUMBER_RULES.minTaskMicros, options.minTaskMicros, 150),
-    ...{ vcpus, signal, retryStrategy, errors },
+    timeoutMs: timeout,
+    vcpus,
   };
 }
 
 /** The settings with what is said of some calls. */
 export function withCallOptions(settings: WorkerSettings, options: WorkerCallOptions): WorkerSettings {
-  checkMembers(options, "with", ["signal", "timeout", "retryStrategy"]);
-  checkSignal("with.signal", options.signal);
+  // No environment: what it says has been read with the other options, and calls may say otherwise.
+  const { signal, timeout, retryStrategy } = readTable(CALL_TABLE, "with", options, {});
   return {
     ...settings,
-    signal: options.signal ?? settings.signal,
-    retryStrategy: options.retryStrategy ?? settings.retryStrategy,
-    timeoutMs: options.timeout === undefined ? settings.timeoutMs : timeoutMs(options.timeout),
+    signal: signal ?? settings.signal,
+    retryStrategy: retryStrategy ?? settings.retryStrategy,
+    timeoutMs: timeout ?? settings.timeoutMs,
   };
 }
 
-function readTimeout(given: Duration | undefined, environment: NodeJS.ProcessEnv): number | undefined {
-  const fromEnvironment = readNumber(NUMBER_RULES.timeoutMs, undefined, environment);
-  return fromEnvironment ?? (given === undefined ? undefined : timeoutMs(given));
-}
-
-function timeoutMs(timeout: Duration): number {
-  return checkedMs("timeout of a worker function", timeout);
-}
-
-function readLimits(given: WorkerResourceLimits | undefined, environment: NodeJS.ProcessEnv) {
-  checkMembers(given, "workers.resourceLimits", Object.keys(LEAST_LIMITS));
-  for (const [name, value] of Object.entries(given ?? {})) {
-    const least = LEAST_LIMITS[name] as number;
-    if (typeof value !== "number" || !(value >= least)) {
-      throw invalidSetting(`workers.resourceLimits.${name}`, value, `a number of megabytes from ${least} on`);
-    }
-  }
-  const heap = readNumber(NUMBER_RULES.heapMb, undefined, environment);
-  return heap === undefined ? given : { ...given, maxOldGenerationSizeMb: heap };
-}
-
-function checkSignal(where: string, signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidSetting(where, signal, "an AbortSignal");
+/** The limits of which something is said. Undefined if there are none. */
+function limitsSaid(
+  read: { readonly [Key in keyof WorkerResourceLimits]: number | undefined },
+): WorkerResourceLimits | undefined {
+  const said = Object.entries(read).filter(([, value]) => value !== undefined);
+  return said.length === 0 ? undefined : Object.fromEntries(said);
 }

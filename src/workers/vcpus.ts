@@ -1,9 +1,10 @@
 import { availableParallelism } from "node:os";
+import { environment } from "../core/environment.ts";
 import { LAMBDA_MEGABYTES_PER_VCPU } from "../core/limits.ts";
 
 /** The processors that this process may use: in Lambda what its memory buys, a fraction included. */
-export function availableVcpus(environment: NodeJS.ProcessEnv = process.env): number {
+export function availableVcpus(variables = environment()): number {
   const cores = availableParallelism();
-  const megabytes = Number(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]);
+  const megabytes = Number(variables.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);
   return megabytes > 0 ? Math.min(cores, megabytes / LAMBDA_MEGABYTES_PER_VCPU) : cores;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readBatches } from "../../src/cli/batch-view.ts";
+import { readBatches } from "../../src/cli/inspect/batch-view.ts";
 import type { Operation } from "../../src/core/wire.ts";
 
 /** An operation of a batch, as an execution has it. */

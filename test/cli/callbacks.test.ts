@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { deliver } from "../../src/cli/callback-delivery.ts";
-import { RequestBox } from "../../src/cli/request-box.ts";
+import { deliver } from "../../src/cli/callbacks/callback-delivery.ts";
+import { RequestBox } from "../../src/cli/callbacks/request-box.ts";
 import { LocalEngine, type OpenCallback, SqliteJournal } from "../../src/testing.ts";
 import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
 import { PENDING, RawInvocation } from "../support/raw-invocation.ts";

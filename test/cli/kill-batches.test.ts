@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { readBatches } from "../../src/cli/batch-view.ts";
+import { readBatches } from "../../src/cli/inspect/batch-view.ts";
 import { LocalEngine, SqliteJournal } from "../../src/testing.ts";
 import { Random } from "../simulation/random.ts";
 import { documentsOf, runCli, startCli, temporaryFolder } from "../support/cli.ts";

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { planFrom } from "../../src/cli/plan-command.ts";
-import type { Prediction } from "../../src/cli/plan-model.ts";
-import { recommend } from "../../src/cli/plan-report.ts";
-import { runTrial } from "../../src/cli/trial.ts";
+import { planFrom } from "../../src/cli/plan/plan-command.ts";
+import type { Prediction } from "../../src/cli/plan/plan-model.ts";
+import { recommend } from "../../src/cli/plan/plan-report.ts";
+import { runTrial } from "../../src/cli/plan/trial.ts";
 import { type RuntimeOptions, withDurableExecution } from "../../src/index.ts";
 import { LocalEngine, type LocalHandler, VirtualClock } from "../../src/testing.ts";
 import { documentsOf, runCli, temporaryFolder } from "../support/cli.ts";

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type BatchProgress, Progress } from "../../src/cli/progress.ts";
-import { createProgressView, describeBatch, type Moment } from "../../src/cli/progress-view.ts";
+import { type BatchProgress, Progress } from "../../src/cli/run/progress.ts";
+import { createProgressView, describeBatch, type Moment } from "../../src/cli/run/progress-view.ts";
 import type { OperationAction, OperationStatus, OperationUpdate } from "../../src/core/wire.ts";
 
 const MAP: OperationUpdate = { Id: "m", Type: "CONTEXT", SubType: "Map", Name: "cities", Action: "START" };

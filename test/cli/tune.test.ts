@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { drawTuning, recommendTried } from "../../src/cli/tune-report.ts";
-import { combinations, environmentOf, nameOverrides, parseVariation, runtimeOf } from "../../src/cli/tune-sweep.ts";
-import { type Tried, withoutNewFailures } from "../../src/cli/tune-trial.ts";
+import { drawTuning, recommendTried } from "../../src/cli/plan/tune-report.ts";
+import {
+  combinations,
+  environmentOf,
+  nameOverrides,
+  parseVariation,
+  runtimeOf,
+} from "../../src/cli/plan/tune-sweep.ts";
+import { type Tried, withoutNewFailures } from "../../src/cli/plan/tune-trial.ts";
 import { documentsOf, runCli, temporaryFolder } from "../support/cli.ts";
 
 const HANDLERS = resolve(import.meta.dirname, "../support/plan-handlers.ts");

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { createCodec } from "../../src/codec/codec.ts";
 import {
   lastOutcomes,
   type Outcome,
@@ -7,7 +6,8 @@ import {
   readStoredBatch,
   type WrittenOutcome,
   writeBatch,
-} from "../../src/codec/outcomes.ts";
+} from "../../src/codec/batch-outcomes.ts";
+import { createCodec } from "../../src/codec/codec.ts";
 import type { StoredBatch } from "../../src/codec/stored-batch.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { readOutcomes, readStoredBatch } from "../../src/codec/batch-outcomes.ts";
 import { createCodec } from "../../src/codec/codec.ts";
-import { readOutcomes, readStoredBatch } from "../../src/codec/outcomes.ts";
 
 /**
  * Payloads as releases have written them. None may ever be changed or removed: executions that wrote them go on.

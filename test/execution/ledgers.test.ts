@@ -2,7 +2,7 @@ import { createCodec } from "../../src/codec/codec.ts";
 import { batchPath } from "../../src/core/batch-operation.ts";
 import { childPath, type OperationPath, operationId } from "../../src/core/ids.ts";
 import { resolveSettings } from "../../src/core/settings.ts";
-import { Coalescer } from "../../src/execution/coalescer.ts";
+import { Coalescer } from "../../src/execution/checkpoint-coalescer.ts";
 import { ServiceLedger } from "../../src/execution/ledger/service-ledger.ts";
 import { SharedLedger } from "../../src/execution/ledger/shared-ledger.ts";
 import { SharedLedgers } from "../../src/execution/ledger/shared-ledgers.ts";

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { rowsOf, variableOf } from "../../src/core/setting.ts";
 import { settingVariables } from "../../src/core/settings.ts";
 import { WORKER_VARIABLES } from "../../src/core/unknown-variables.ts";
 import { withDurableExecution } from "../../src/index.ts";
+import { workersTable } from "../../src/workers/settings.ts";
 
 let warnings: string[] = [];
 const listen = (warning: Error & { code?: string }) => {
@@ -41,6 +43,11 @@ test("variables that are read, and those of others, are not warned of", async ()
     vi.stubEnv(name, "");
   vi.stubEnv("DURABLE_EXECUTION_PLUGIN", "");
   expect(await load()).toEqual([]);
+});
+
+test("the variables of workers that a handler knows without loading them are those of their table", () => {
+  const read = rowsOf(workersTable(false), "workers").flatMap(([path, row]) => variableOf(path, row) ?? []);
+  expect([...WORKER_VARIABLES].sort()).toEqual(read.sort());
 });
 
 test("each variable that the sources name is known", () => {

@@ -2,8 +2,8 @@ import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
+import { packBatch, succeededWith, type WrittenOutcome, writeBatch } from "../../src/codec/batch-outcomes.ts";
 import { createCodec } from "../../src/codec/codec.ts";
-import { packBatch, succeededWith, type WrittenOutcome, writeBatch } from "../../src/codec/outcomes.ts";
 import { isDurableError } from "../../src/core/errors.ts";
 import { exploring } from "../support/exploration.ts";
 

@@ -1,5 +1,5 @@
 import type { OperationUpdate, WireOperation } from "../../src/index.ts";
-import { noCounters } from "../../src/local/journal.ts";
+import { noCounters } from "../../src/journal/journal.ts";
 import { type JournalEntry, MemoryJournal } from "../../src/testing.ts";
 import type { Recording } from "./recording.ts";
 

@@ -41,6 +41,8 @@ export interface Surroundings {
     /** Some of what is late is late by a tenth of that, or not at all, each time anew. */
     readonly isUneven: boolean;
     readonly hints: Hints;
+    /** By site, in place of what the hints say. */
+    readonly sites?: Readonly<Record<string, number>>;
   };
 }
 

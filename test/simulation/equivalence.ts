@@ -1,8 +1,9 @@
-import type { Case, Pace } from "./case.ts";
+import type { Case, Pace, Surroundings } from "./case.ts";
 import { type Checked, check, difference, reference } from "./check.ts";
-import { hintsOf } from "./hints.ts";
+import { Climb } from "./climb.ts";
+import { type Hints, hintsOf } from "./hints.ts";
 import type { Violation } from "./invariants.ts";
-import { isOrderFree, withBatch } from "./program.ts";
+import { isOrderFree, judgesAtTheEnd, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
 
@@ -11,7 +12,9 @@ const BATCHES = [false, 1, 7, 100] as const;
 const PROMPT = [0, 0] as const;
 const SLOW = [1, 500] as const;
 /** Orders in which things of the unbatched map happen that are tried until one gives the outcome in question. */
-const ORDERS = 3_000;
+const ORDERS = 600;
+/** Orders that are tried after that, each of them a small change of what came closest. */
+const STEPS = 4_000;
 const SPREADS = [PROMPT, [1, 20], SLOW, [1, 3_000], [1, 12_000]] as const;
 /**
  * Latencies of requests alone do not give every order in which acknowledgements may come. One request is in flight, so
@@ -39,6 +42,7 @@ export async function checkEquivalence(given: Case): Promise<Checked> {
   const cut = isCut(given);
   const tally = new Tally();
   const violations: Violation[] = [];
+  const isComparable = !cut && !judgesAtTheEnd(given.program);
   const outcomes = isOrderFree(given.program, cut, given.surroundings.payloadBytes)
     ? new OneOutcome(await simulate(reference(given)), cut)
     : new SomeOutcomes(given);
@@ -50,7 +54,7 @@ export async function checkEquivalence(given: Case): Promise<Checked> {
       tally.add(run.tally);
       const wrong = [...run.violations];
       if (run.error !== undefined) wrong.push({ kind: "failed", detail: JSON.stringify(run.error) });
-      else if (run.hasEnded && (!cut || outcomes instanceof OneOutcome)) {
+      else if (run.hasEnded && (outcomes instanceof OneOutcome || isComparable)) {
         wrong.push(...(await outcomes.judge(run, batch === false)));
       }
       const where = `with batch ${batch || "none"} and acknowledgements of ${latencyMs.join(" to ")} ms`;
@@ -89,27 +93,35 @@ class SomeOutcomes {
   async judge(run: Simulated, isUnbatched: boolean): Promise<Violation[]> {
     if (isUnbatched) this.#know(run.result);
     // Which branches have begun and not ended depends on when the last invocation began: it begins them anew, in turn.
-    const outcome = JSON.stringify(run.tally.invocations > 1 ? ended(run.result) : run.result);
+    const wanted = run.tally.invocations > 1 ? ended(run.result) : run.result;
+    const outcome = JSON.stringify(wanted);
     const hints = hintsOf(run.result);
-    while (!this.#known.has(outcome)) {
-      if (this.#tried >= ORDERS) {
+    const climb = new Climb(wanted, [...Object.keys(hints), ...run.runs.keys()]);
+    for (let tried = 0; !this.#known.has(outcome); tried++) {
+      if (tried >= ORDERS + STEPS) {
         return [{ kind: "unseen-outcome", detail: `no order that was tried gives ${outcome?.slice(0, 200)}` }];
       }
-      const seed = ++this.#tried;
-      const isUneven = Math.floor(seed / 8) % 2 === 1;
-      const late = { ms: nth(LATE_MS, seed), isOutsideOnly: seed % 4 === 2, isUneven, hints };
-      const latencyMs = nth(SPREADS, seed);
-      const pace = nth(PACES, seed / SPREADS.length);
-      const surroundings = { ...this.#given.surroundings, latencyMs, seed, ...(pace && { pace }) };
-      if (seed % 2 === 0) Object.assign(surroundings, { late });
-      // What ended before a suspension counts in the next invocation from its beginning in a batch, and else in its turn.
-      const { runtime } = surroundings;
-      const patient = { ...surroundings, runtime: { ...runtime, suspension: { graceMs: 10_000 } } };
-      const isPatient = Math.floor(seed / (SPREADS.length * PACES.length)) % 2 === 1;
-      const { hasEnded, result } = await simulate({ ...this.#given, surroundings: isPatient ? patient : surroundings });
-      if (hasEnded) this.#know(result);
+      const surroundings = tried < ORDERS ? this.#sample(++this.#tried, hints) : climb.next();
+      const tryout = await simulate({ ...this.#given, surroundings });
+      if (!tryout.hasEnded || tryout.error !== undefined) continue;
+      this.#know(tryout.result);
+      climb.learn(surroundings, tryout);
     }
     return [];
+  }
+
+  #sample(seed: number, hints: Hints): Surroundings {
+    const isUneven = Math.floor(seed / 8) % 2 === 1;
+    const late = { ms: nth(LATE_MS, seed), isOutsideOnly: seed % 4 === 2, isUneven, hints };
+    const latencyMs = nth(SPREADS, seed);
+    const pace = nth(PACES, seed / SPREADS.length);
+    const surroundings = { ...this.#given.surroundings, latencyMs, seed, ...(pace && { pace }) };
+    if (seed % 2 === 0) Object.assign(surroundings, { late });
+    // What ended before a suspension counts in the next invocation from its beginning in a batch, and else in its turn.
+    const { runtime } = surroundings;
+    const patient = { ...surroundings, runtime: { ...runtime, suspension: { graceMs: 10_000 } } };
+    const isPatient = Math.floor(seed / (SPREADS.length * PACES.length)) % 2 === 1;
+    return isPatient ? patient : surroundings;
   }
 
   #know(result: unknown): void {

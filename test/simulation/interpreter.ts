@@ -245,6 +245,8 @@ export class Interpreter {
 
   #lateMs(site: string, isOutside: boolean): number {
     const { late } = this.#surroundings;
+    const chosenMs = late?.sites?.[site];
+    if (chosenMs !== undefined) return chosenMs;
     if (late === undefined || (late.isOutsideOnly && !isOutside)) return 0;
     if (!(isLate(late.hints, site) ?? isOutside)) return 0;
     return late.ms * (late.isUneven ? this.#random.pick([0, 0.1, 1]) : 1);

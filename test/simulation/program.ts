@@ -92,6 +92,18 @@ export function withBatch(nodes: readonly Node[], batch: number | false): Node[]
   return mapNodes(nodes, (node) => (node.kind === "map" ? { ...node, batch } : node));
 }
 
+/**
+ * Whether a result may depend on how far a source is read ahead, which batches do: the share of a stream's items is judged
+ * once its end is known.
+ */
+export function judgesAtTheEnd(nodes: readonly Node[]): boolean {
+  return has(nodes, (node) => node.kind === "map" && node.source !== "array" && isShare(node));
+}
+
+function isShare({ policy }: FanOut): boolean {
+  return policy.by === "toleratedFailurePercentage" && policy.value < 100;
+}
+
 export function mapNodes(nodes: readonly Node[], change: (node: Node) => Node): Node[] {
   return nodes.map((node) => {
     const changed = change(node);

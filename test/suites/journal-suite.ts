@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { type Journal, type JournalEntry, noCounters } from "../../src/local/journal.ts";
+import { type Journal, type JournalEntry, noCounters } from "../../src/journal/journal.ts";
 import { checkpointEntry, executionHeader } from "../support/journal-entries.ts";
 
 /** What the engine relies on, for every implementation of the port. */

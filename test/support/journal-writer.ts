@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { isDurableError } from "../../src/core/errors.ts";
-import { noCounters } from "../../src/local/journal.ts";
+import { noCounters } from "../../src/journal/journal.ts";
 import { SqliteJournal } from "../../src/testing.ts";
 import { checkpointEntry, executionHeader } from "./journal-entries.ts";
 

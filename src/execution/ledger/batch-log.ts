@@ -1,7 +1,7 @@
-import { type BatchMembers, packBatch, type WrittenOutcome, writeBatch } from "../../codec/outcomes.ts";
+import { type BatchMembers, packBatch, type WrittenOutcome, writeBatch } from "../../codec/batch-outcomes.ts";
 import { BATCH_SUBTYPE, firstVersionPartPath, PART_SUBTYPE, partName, partPath } from "../../core/batch-operation.ts";
-import { isLongerThan } from "../../core/byte-length.ts";
 import { type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
+import { isLongerThan } from "../../core/limits.ts";
 import { isFinished } from "../../core/transitions.ts";
 import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
 import { dueMs } from "../pending-operation.ts";

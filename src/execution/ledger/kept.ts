@@ -1,9 +1,8 @@
-import { succeededWith, type WrittenOutcome, type WrittenRecord } from "../../codec/outcomes.ts";
+import { succeededWith, type WrittenOutcome, type WrittenRecord } from "../../codec/batch-outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
-import { defined } from "../../core/defined.ts";
 import type { OperationPath } from "../../core/ids.ts";
 import { isFinished, timerDueMs } from "../../core/transitions.ts";
-import type { Operation, WireOperation } from "../../core/wire.ts";
+import { defined, type Operation, type WireOperation } from "../../core/wire.ts";
 
 /** The page that a record is on. */
 export interface KeptOn {

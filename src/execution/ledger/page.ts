@@ -1,9 +1,8 @@
-import type { Outcome } from "../../codec/outcomes.ts";
+import type { Outcome } from "../../codec/batch-outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
-import { defined } from "../../core/defined.ts";
 import { childPath, type OperationId, type OperationPath } from "../../core/ids.ts";
 import { applyUpdate, completeTimer, isFinished } from "../../core/transitions.ts";
-import type { Operation, OperationUpdate, WireOperation } from "../../core/wire.ts";
+import { defined, type Operation, type OperationUpdate, type WireOperation } from "../../core/wire.ts";
 import type { ArmedTimer } from "../timers.ts";
 import { Kept, operationOf } from "./kept.ts";
 import type { Ledger, RecordKey } from "./ledger.ts";

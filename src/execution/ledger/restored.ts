@@ -1,5 +1,5 @@
+import { inOrder, type Outcome, readLog, readOutcomes } from "../../codec/batch-outcomes.ts";
 import type { Codec } from "../../codec/codec.ts";
-import { inOrder, type Outcome, readLog, readOutcomes } from "../../codec/outcomes.ts";
 import type { StoredBatch } from "../../codec/stored-batch.ts";
 import { messageOf, UnrecoverableExecutionError } from "../../core/errors.ts";
 import type { WireOperation } from "../../core/wire.ts";

@@ -1,7 +1,7 @@
 import type { Codec } from "../../codec/codec.ts";
 import { type OperationId, operationId } from "../../core/ids.ts";
 import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
-import type { Coalescer } from "../coalescer.ts";
+import type { Coalescer } from "../checkpoint-coalescer.ts";
 import type { RecordedState } from "../state.ts";
 import type { ArmedTimer, Timers } from "../timers.ts";
 import type { Ledger, RecordKey } from "./ledger.ts";

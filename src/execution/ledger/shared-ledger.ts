@@ -1,6 +1,6 @@
-import { latest, type Outcome } from "../../codec/outcomes.ts";
-import { isLongerThan } from "../../core/byte-length.ts";
+import { latest, type Outcome } from "../../codec/batch-outcomes.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
+import { isLongerThan } from "../../core/limits.ts";
 import type { WireOperation } from "../../core/wire.ts";
 import type { Scope } from "../scope.ts";
 import type { ArmedTimer } from "../timers.ts";

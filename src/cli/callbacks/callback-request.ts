@@ -1,0 +1,32 @@
+import { DurableError } from "../../core/errors.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import { ServiceRefusal } from "../../service/refusal.ts";
+
+/** What a command does to a callback. */
+export type CallbackRequest =
+  | { readonly action: "complete"; readonly callbackId: string; readonly result?: string | undefined }
+  | { readonly action: "fail"; readonly callbackId: string; readonly error: ErrorObject }
+  | { readonly action: "heartbeat"; readonly callbackId: string };
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  CallbackTimeoutException: "ERR_CALLBACK_CLOSED",
+  ResourceNotFoundException: "ERR_CALLBACK_UNKNOWN",
+};
+
+/** @throws DurableError `ERR_CALLBACK_CLOSED`, `ERR_CALLBACK_UNKNOWN`, `ERR_CALLBACK_REFUSED`, or the journal's */
+export function applyCallbackRequest(engine: LocalEngine, request: CallbackRequest): void {
+  try {
+    switch (request.action) {
+      case "complete":
+        return engine.completeCallback(request.callbackId, request.result);
+      case "fail":
+        return engine.failCallback(request.callbackId, request.error);
+      case "heartbeat":
+        return engine.heartbeatCallback(request.callbackId);
+    }
+  } catch (error) {
+    if (!(error instanceof ServiceRefusal)) throw error;
+    throw new DurableError(REFUSALS[error.name] ?? "ERR_CALLBACK_REFUSED", error.message, { cause: error });
+  }
+}

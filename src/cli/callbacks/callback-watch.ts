@@ -1,0 +1,91 @@
+import pc from "picocolors";
+import { isDurableError, messageOf } from "../../core/errors.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import type { OpenCallback } from "../../service/open-callbacks.ts";
+import { commandHint } from "../command-hint.ts";
+import type { Output } from "../output.ts";
+import { applyCallbackRequest, type CallbackRequest } from "./callback-request.ts";
+import { type RequestAnswer, RequestBox } from "./request-box.ts";
+
+const POLL_MS = 200;
+/** Callbacks told of at once. */
+const MAX_TOLD = 3;
+
+/** Tells which callbacks a run waits for, and does to them what other processes ask for. */
+export class CallbackWatch {
+  readonly #output: Output;
+  readonly #engine: LocalEngine;
+  readonly #db: string;
+  readonly #virtualTime: boolean;
+  readonly #told = new Set<string>();
+  /** Executions that have suspended since the last look. */
+  readonly #suspended = new Set<string>();
+  #box: RequestBox | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #unsubscribe: () => void = () => {};
+
+  constructor(options: { output: Output; engine: LocalEngine; db: string; virtualTime: boolean }) {
+    this.#output = options.output;
+    this.#engine = options.engine;
+    this.#db = options.db;
+    this.#virtualTime = options.virtualTime;
+  }
+
+  start(): void {
+    const box = new RequestBox(this.#db);
+    this.#box = box;
+    this.#poll = setInterval(() => {
+      this.#serve(box);
+      this.#look();
+    }, POLL_MS).unref();
+    this.#unsubscribe = this.#engine.subscribe((event) => {
+      if (event.type !== "invocation-ended" || event.error !== undefined) return;
+      this.#suspended.add(event.arn);
+      this.#poll?.ref();
+    });
+  }
+
+  /** Stopping twice is allowed. */
+  stop(): void {
+    clearInterval(this.#poll);
+    this.#unsubscribe();
+    this.#box?.tidy();
+  }
+
+  #serve(box: RequestBox): void {
+    for (const { id, request } of box.takeRequests(Date.now())) box.answer(id, this.#apply(request));
+  }
+
+  #apply(request: CallbackRequest): RequestAnswer {
+    try {
+      applyCallbackRequest(this.#engine, request);
+      return {};
+    } catch (error) {
+      return { error: { code: isDurableError(error) ? error.code : "ERR_INTERNAL", message: messageOf(error) } };
+    }
+  }
+
+  #look(): void {
+    if (this.#suspended.size === 0) return;
+    const open = Array.from(this.#suspended, (arn) => this.#engine.openCallbacks(arn)).flat();
+    this.#suspended.clear();
+    // In virtual time nothing else would keep the process alive for somebody to complete them.
+    if (open.length === 0) this.#poll?.unref();
+    const fresh = open.filter((callback) => !this.#told.has(callback.callbackId) && this.#mayBeCompleted(callback));
+    if (fresh.length === 0) return;
+    for (const { callbackId } of fresh) this.#told.add(callbackId);
+    if (this.#output.json) return this.#output.printJson({ type: "waiting", callbacks: fresh });
+    for (const { callbackId, name } of fresh.slice(0, MAX_TOLD)) {
+      const isUnique = name !== undefined && open.filter((other) => other.name === name).length === 1;
+      const command = commandHint(["complete", isUnique ? name : callbackId], this.#db);
+      this.#output.say(`Waits for callback ${name ?? pc.dim("(unnamed)")}: ${pc.cyan(`${command} --result …`)}`);
+    }
+    const more = fresh.length - MAX_TOLD;
+    if (more > 0) this.#output.say(`… and for ${more} more: ${pc.cyan(commandHint(["callbacks"], this.#db))}`);
+  }
+
+  /** Virtual time goes on to a time-out at once. */
+  #mayBeCompleted({ timeoutTimestamp, heartbeatTimestamp }: OpenCallback): boolean {
+    return !this.#virtualTime || (timeoutTimestamp === undefined && heartbeatTimestamp === undefined);
+  }
+}

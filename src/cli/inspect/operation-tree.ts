@@ -1,0 +1,174 @@
+import pc from "picocolors";
+import { counted, formatCount } from "../../core/quantity.ts";
+import type { ErrorObject, Operation } from "../../core/wire.ts";
+import { formatDuration, shorten } from "../quantity.ts";
+import { type BatchView, countItems, readBatches, wordFor } from "./batch-view.ts";
+
+/** How many of an operation's children are shown unless asked otherwise. */
+export const DEFAULT_CHILDREN_SHOWN = 12;
+/** How many of a batch's failed items. */
+const FAILED_ITEMS_SHOWN = 5;
+
+const MARKS: Readonly<Record<string, string>> = {
+  SUCCEEDED: pc.green("✔"),
+  FAILED: pc.red("✖"),
+  TIMED_OUT: pc.red("✖"),
+  STOPPED: pc.red("✖"),
+  CANCELLED: pc.dim("○"),
+  STARTED: pc.yellow("▶"),
+  PENDING: pc.yellow("…"),
+  READY: pc.yellow("…"),
+};
+const MAX_MESSAGE_LENGTH = 100;
+
+/**
+ * An execution's operations as a tree, a line each: mark, name, kind, duration, attempts, error. Of long lists only
+ * `maxChildren` are shown, those that failed or go on before the others, in the order in which they began. A batch says
+ * what became of its items, and names those that failed; the operations that hold what it has no room for are part of it.
+ */
+export function renderOperationTree(operations: readonly Operation[], nowMs: number, maxChildren: number): string[] {
+  return new TreeRenderer(operations, nowMs, maxChildren).lines;
+}
+
+class TreeRenderer {
+  readonly lines: string[] = [];
+  readonly #childrenOf = new Map<string | undefined, Operation[]>();
+  readonly #batches: ReadonlyMap<string, BatchView>;
+  readonly #nowMs: number;
+  readonly #maxChildren: number;
+
+  constructor(operations: readonly Operation[], nowMs: number, maxChildren: number) {
+    this.#nowMs = nowMs;
+    this.#maxChildren = maxChildren;
+    this.#batches = readBatches(operations);
+    const folded = new Set([...this.#batches.values()].flatMap((batch) => batch.parts));
+    const ids = new Set(operations.map((operation) => operation.Id));
+    for (const operation of operations) {
+      if (operation.Type === "EXECUTION" || folded.has(operation)) continue;
+      // A parent that is not listed leaves its children at the top rather than out of sight.
+      const parent = ids.has(operation.ParentId) ? operation.ParentId : undefined;
+      const siblings = this.#childrenOf.get(parent);
+      if (siblings === undefined) this.#childrenOf.set(parent, [operation]);
+      else siblings.push(operation);
+    }
+    this.#addChildren(undefined, "");
+  }
+
+  #addChildren(parent: string | undefined, indent: string): void {
+    const all = this.#childrenOf.get(parent) ?? [];
+    const shown = this.#choose(all);
+    for (const [index, operation] of shown.entries()) {
+      const last = index === shown.length - 1 && shown.length === all.length;
+      this.lines.push(`${pc.dim(`${indent}${last ? "└─" : "├─"}`)} ${this.#describe(operation)}`);
+      const inner = `${indent}${last ? "   " : "│  "}`;
+      const batch = this.#batchOf(operation);
+      if (batch !== undefined) this.#addFailedItems(batch, inner);
+      this.#addChildren(operation.Id, inner);
+    }
+    if (shown.length < all.length) this.lines.push(pc.dim(`${indent}└─ … ${this.#describeHidden(all, shown)}`));
+  }
+
+  #batchOf(operation: Operation): BatchView | undefined {
+    return this.#batches.get(operation.Id ?? "");
+  }
+
+  #choose(children: readonly Operation[]): readonly Operation[] {
+    if (children.length <= this.#maxChildren) return children;
+    const notable = children.filter((operation) => this.#isNotable(operation)).slice(0, this.#maxChildren);
+    const chosen = new Set(notable);
+    for (const operation of children) {
+      if (chosen.size >= this.#maxChildren) break;
+      chosen.add(operation);
+    }
+    return children.filter((operation) => chosen.has(operation));
+  }
+
+  #isNotable(operation: Operation): boolean {
+    if (operation.Status !== "SUCCEEDED") return true;
+    return this.#batchOf(operation)?.items.some(({ status }) => status !== "SUCCEEDED") ?? false;
+  }
+
+  /** `19,950 more: 19,948 succeeded, 2 started` */
+  #describeHidden(all: readonly Operation[], shown: readonly Operation[]): string {
+    const chosen = new Set(shown);
+    const hidden = all.filter((operation) => !chosen.has(operation));
+    const batches = hidden.flatMap((operation) => this.#batchOf(operation) ?? []);
+    if (batches.length === hidden.length) return `${counted(hidden.length, "more batch")}: ${describeItems(batches)}`;
+    const counts = new Map<string, number>();
+    for (const { Status = "" } of hidden) counts.set(Status, (counts.get(Status) ?? 0) + 1);
+    const words = [...counts].map(
+      ([status, count]) => `${formatCount(count)} ${status.toLowerCase().replace("_", " ")}`,
+    );
+    return `${formatCount(hidden.length)} more: ${words.join(", ")}`;
+  }
+
+  #describe(operation: Operation): string {
+    const { Id, Name, Type, SubType, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
+    const parts = [`${MARKS[Status ?? ""] ?? "?"} ${Name ?? pc.dim(Id ?? "?")}`, pc.dim(SubType ?? Type ?? "")];
+    parts.push(...this.#describeContent(operation));
+    if (StartTimestamp !== undefined) {
+      const endMs = EndTimestamp?.getTime() ?? this.#nowMs;
+      parts.push(formatDuration(Math.max(0, endMs - StartTimestamp.getTime())));
+    }
+    const attempts = (StepDetails?.Attempt ?? 0) + (Status === "STARTED" || Status === "READY" ? 1 : 0);
+    if (attempts > 1) parts.push(pc.yellow(`attempt ${attempts}`));
+    if (Status === "PENDING" && StepDetails?.NextAttemptTimestamp !== undefined) {
+      const inMs = Math.max(0, StepDetails.NextAttemptTimestamp.getTime() - this.#nowMs);
+      parts.push(pc.yellow(`attempt ${attempts + 1} in ${formatDuration(inMs)}`));
+    }
+    const error = errorOf(operation);
+    if (error !== undefined && Status !== "SUCCEEDED") parts.push(describeError(error));
+    return parts.join("  ");
+  }
+
+  /** What became of the items of a batch, or of a map in batches. */
+  #describeContent(operation: Operation): string[] {
+    const batch = this.#batchOf(operation);
+    if (batch === undefined) {
+      const children = (this.#childrenOf.get(operation.Id) ?? []).flatMap((child) => this.#batchOf(child) ?? []);
+      if (children.length === 0) return [];
+      return [`${describeItems(children)} in ${counted(children.length, "batch")}`];
+    }
+    const words = [describeItems([batch])];
+    if (batch.parts.length > 0) words.push(pc.dim(`in ${counted(1 + batch.parts.length, "operation")}`));
+    if (batch.unreadable !== undefined) words.push(pc.red(`what is recorded cannot be read: ${batch.unreadable}`));
+    return words;
+  }
+
+  #addFailedItems(batch: BatchView, indent: string): void {
+    const failed = batch.items.filter(({ status }) => status === "FAILED");
+    const shown = Number.isFinite(this.#maxChildren) ? failed.slice(0, FAILED_ITEMS_SHOWN) : failed;
+    for (const [at, { index, error }] of shown.entries()) {
+      const last = at === failed.length - 1;
+      this.lines.push(
+        `${pc.dim(`${indent}${last ? "└─" : "├─"}`)} ${MARKS["FAILED"]} item ${index}  ${describeError(error ?? {})}`,
+      );
+    }
+    if (shown.length < failed.length) {
+      this.lines.push(pc.dim(`${indent}└─ … ${formatCount(failed.length - shown.length)} more failed`));
+    }
+  }
+}
+
+/** `98 succeeded, 1 failed, 1 running` */
+function describeItems(batches: readonly BatchView[]): string {
+  const ended = batches.every(({ operation }) => operation.Status === "SUCCEEDED") ? "SUCCEEDED" : undefined;
+  const words = [...countItems(batches)].map(([status, count]) => {
+    const text = `${formatCount(count)} ${wordFor(status, ended)}`;
+    return status === "FAILED" ? pc.red(text) : text;
+  });
+  return words.join(", ");
+}
+
+function describeError(error: ErrorObject): string {
+  return pc.red(shorten(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`, MAX_MESSAGE_LENGTH));
+}
+
+function errorOf(operation: Operation): ErrorObject | undefined {
+  return (
+    operation.StepDetails?.Error ??
+    operation.ContextDetails?.Error ??
+    operation.CallbackDetails?.Error ??
+    operation.ChainedInvokeDetails?.Error
+  );
+}

@@ -1,0 +1,93 @@
+import pc from "picocolors";
+import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../../core/limits.ts";
+import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import type { LocalExecution } from "../../local/local-execution.ts";
+import { CallbackWatch } from "../callbacks/callback-watch.ts";
+import { resumeHint } from "../command-hint.ts";
+import { quotaOperations } from "../cost.ts";
+import type { ExitCode } from "../exit-code.ts";
+import { findExecution } from "../find-execution.ts";
+import type { Output } from "../output.ts";
+import type { HandlerModule } from "./handler-module.ts";
+import { type Interruption, InterruptionWatch } from "./interruption.ts";
+import { reportEnd, reportInterruption } from "./run-report.ts";
+import type { RunSettings } from "./run-settings.ts";
+import { RunWatch } from "./run-watch.ts";
+
+/** An execution about to be driven to its end. */
+export interface Drive {
+  output: Output;
+  engine: LocalEngine;
+  module: HandlerModule;
+  settings: RunSettings;
+  db: string;
+  /** The execution as an earlier process left it. */
+  earlier: ExecutionSummary | undefined;
+  named: boolean;
+  begin: () => LocalExecution;
+}
+
+/** Begins or continues the execution, shows how it goes, and reports how it ended or why it stops here. */
+export async function drive({ output, engine, module, settings, db, earlier, named, begin }: Drive): Promise<ExitCode> {
+  const interruption = new InterruptionWatch();
+  const watch = new RunWatch({ output, engine, maxOperations: settings.maxOperations });
+  const callbacks = new CallbackWatch({ output, engine, db, virtualTime: settings.virtualTime });
+  try {
+    callbacks.start();
+    const execution = begin();
+    const hint = resumeHint({ name: execution.name, named, db });
+    const ended = earlier !== undefined && earlier.status !== "RUNNING";
+    announce(output, execution, { earlier, hint, settings });
+    if (!ended) watch.start(execution.arn, earlier === undefined ? [] : engine.operations(execution.arn));
+    const first = await Promise.race([execution.result.catch(asInterruption), interruption.interrupted]);
+    watch.stop();
+    callbacks.stop();
+    if ("status" in first) {
+      const record = findExecution(engine, execution.arn);
+      return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
+    }
+    if ("signal" in first) output.say("Stopping; another signal ends it at once.");
+    // The engine answers what is in flight before the journal is closed: what was acknowledged stays.
+    await engine.close();
+    return reportInterruption(output, first, { execution, hint });
+  } finally {
+    watch.stop();
+    callbacks.stop();
+    interruption.stop();
+  }
+}
+
+/** The journal could not be written: what is in it stays, and the rest can be done once that is mended. */
+function asInterruption(error: unknown): Interruption {
+  return { error };
+}
+
+function announce(
+  output: Output,
+  execution: LocalExecution,
+  { earlier, hint, settings }: { earlier: ExecutionSummary | undefined; hint: string; settings: RunSettings },
+): void {
+  const continued = earlier?.status === "RUNNING";
+  if (output.json) {
+    const { arn, name } = execution;
+    output.printJson({ type: "started", execution: { arn, name }, continued, resume: hint });
+  }
+  output.say(`${pc.bold(execution.name)}  ${pc.dim(execution.arn)}`);
+  if (earlier === undefined || continued) output.say(`To continue after an interruption: ${pc.cyan(hint)}`);
+  if (continued) {
+    const { dataBytes } = earlier.counters;
+    const operations = quotaOperations(earlier.counters);
+    output.say(`Continuing: ${counted(operations, "operation")} and ${formatBytes(dataBytes)} are recorded already.`);
+  }
+  if (earlier !== undefined && !continued) return;
+  if (settings.maxOperations > MAX_OPERATIONS) {
+    const limit = formatCount(MAX_OPERATIONS);
+    output.say(pc.yellow(`The limit of operations is lifted here: AWS would refuse this beyond ${limit} operations.`));
+  }
+  if (settings.maxDataBytes > MAX_DATA_BYTES) {
+    const limit = formatBytes(MAX_DATA_BYTES);
+    output.say(pc.yellow(`The limit of data is lifted here: AWS would refuse this beyond ${limit} written.`));
+  }
+}

@@ -1,0 +1,62 @@
+import { DurableError } from "../../core/errors.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import type { LocalFunction } from "../../local/function-registry.ts";
+import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
+
+/** A function that the handler may invoke, as the command line names it. */
+export interface FunctionOption {
+  readonly name: string;
+  readonly file: string;
+  readonly exportName: string | undefined;
+  readonly kind: "durable" | "plain";
+}
+
+/** Reads `name=file` or `name=file#export`; undefined when it is neither. */
+export function parseFunctionOption(text: string, kind: FunctionOption["kind"]): FunctionOption | undefined {
+  const [, name, file, exportName] = /^([^=]+)=(.+?)(?:#([^#]+))?$/.exec(text) ?? [];
+  return name === undefined || file === undefined ? undefined : { name, file, exportName, kind };
+}
+
+/** Those of the command line, and those of the first run that it does not name again. */
+export function mergeFunctions(
+  given: readonly FunctionOption[],
+  kept: readonly FunctionOption[],
+): readonly FunctionOption[] {
+  const named = new Set(given.map(({ name }) => name));
+  return [...given, ...kept.filter(({ name }) => !named.has(name))];
+}
+
+/**
+ * Imports the files and makes their functions known to the engine.
+ * @returns the same functions, their files as absolute paths
+ * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_IMPORT` or `ERR_HANDLER_EXPORT`
+ */
+export async function loadFunctions(functions: readonly FunctionOption[]): Promise<LoadedFunction[]> {
+  const loaded: LoadedFunction[] = [];
+  for (const option of functions) {
+    const module = await loadHandlerModule(option.file, option.exportName);
+    const { file, exportName } = module;
+    loaded.push({ ...option, file, exportName, register: (engine) => register(engine, option, module) });
+  }
+  return loaded;
+}
+
+export interface LoadedFunction extends FunctionOption {
+  readonly register: (engine: LocalEngine) => void;
+}
+
+function register(engine: LocalEngine, { name, kind }: FunctionOption, module: HandlerModule): void {
+  if (kind === "plain") engine.registerFunction(name, module.handler as LocalFunction);
+  else engine.register(name, wrappedHandler(module));
+}
+
+/** Says how to name functions on the command line where the engine says that it lacks one. */
+export function withFunctionHint<T>(begin: () => T): T {
+  try {
+    return begin();
+  } catch (error) {
+    if (!(error instanceof DurableError) || error.code !== "ERR_FUNCTION_UNKNOWN") throw error;
+    const hint = "On the command line: --function <name>=<file>#<export>, or --plain-function if it is not durable.";
+    throw new DurableError(error.code, `${error.message} ${hint}`, { cause: error });
+  }
+}

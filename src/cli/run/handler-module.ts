@@ -1,0 +1,101 @@
+import { existsSync, statSync } from "node:fs";
+import { basename, extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { DurableError } from "../../core/errors.ts";
+import type { LocalHandler } from "../../local/local-execution.ts";
+
+/** A user's module with a durable handler. */
+export interface HandlerModule {
+  /** Absolute path of the file. */
+  file: string;
+  exportName: string;
+  /** The file's name without its ending: what the embedded service calls the function. */
+  functionName: string;
+  handler: LocalHandler;
+  /** The module's own way to print a result, its export `formatResult`; without it a result is printed as JSON. */
+  formatResult?: (result: unknown) => unknown;
+}
+
+/**
+ * Imports the file and finds its handler: the named export, or else `handler`, or else the default export.
+ * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_IMPORT` or `ERR_HANDLER_EXPORT`.
+ */
+export async function loadHandlerModule(path: string, wantedExport: string | undefined): Promise<HandlerModule> {
+  const file = resolve(path);
+  if (!existsSync(file)) throw new DurableError("ERR_HANDLER_MISSING", `There is no handler file ${file}.`);
+  if (statSync(file).isDirectory()) {
+    throw new DurableError("ERR_HANDLER_MISSING", `${file} is a directory; give the file that exports the handler.`);
+  }
+  const names = await importModule(file);
+  const exportName = wantedExport ?? ["handler", "default"].find((name) => names[name] !== undefined) ?? "handler";
+  const handler = names[exportName];
+  if (typeof handler !== "function") {
+    const functions = Object.keys(names).filter((name) => typeof names[name] === "function");
+    const others = functions.length === 0 ? "It exports no function." : `It exports ${functions.join(", ")}.`;
+    const problem = handler === undefined ? `has no export "${exportName}"` : `exports "${exportName}", no function`;
+    throw new DurableError(
+      "ERR_HANDLER_EXPORT",
+      `${file} ${problem}. ${others} Name the one made by withDurableExecution with --export.`,
+    );
+  }
+  const { formatResult } = names;
+  return {
+    file,
+    exportName,
+    functionName: basename(file, extname(file)),
+    handler: handler as LocalHandler,
+    ...(typeof formatResult === "function" && { formatResult: formatResult as (result: unknown) => unknown }),
+  };
+}
+
+const SET_TYPE =
+  '. Node reads the file as CommonJS, because the nearest package.json says "type": "commonjs". Run ' +
+  '"npm pkg set type=module", or let the name of the file end in .mts or .mjs.';
+
+function isTakenForCommonJs(error: unknown): boolean {
+  return error instanceof SyntaxError && /import statement outside|Unexpected token 'export'/.test(error.message);
+}
+
+/** What to do about a file that this Node does not import; nothing for other errors. */
+function adviceFor(error: unknown): string {
+  if (isTakenForCommonJs(error)) return SET_TYPE;
+  if ((error as { code?: unknown } | null)?.code !== "ERR_UNKNOWN_FILE_EXTENSION") return "";
+  return `. Node loads TypeScript from 22.18 on (.ts, .mts, .cts); this is ${process.version}. Or give JavaScript built from it.`;
+}
+
+async function importModule(file: string): Promise<Record<string, unknown>> {
+  let names: Record<string, unknown>;
+  try {
+    names = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (error) {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const message = `${file} cannot be imported: ${reason}${adviceFor(error)}`;
+    throw new DurableError("ERR_HANDLER_IMPORT", message, { cause: error });
+  }
+  // A CommonJS file whose exports Node could not foresee has them all in its default export only.
+  const inner = names["default"];
+  if (names["module.exports"] === undefined || typeof inner !== "object" || inner === null) return names;
+  return { ...(inner as Record<string, unknown>), ...names };
+}
+
+/** What a function says that was given Lambda's context and takes it for a durable one. */
+const LACKS =
+  /\b(?:step|map|parallel|wait|invoke|runInChildContext|createCallback|waitForCallback|waitForCondition|configureLogger) is not a function|\(reading '(?:info|warn|error|debug|all|allSettled|any|race)'\)/;
+
+/**
+ * A module's handler, whose execution ends at once where nothing makes a durable one of it: the service would try it
+ * again. A function that gives a durable function's answers itself is one, whatever made it.
+ */
+export function wrappedHandler({ file, exportName, handler }: Omit<HandlerModule, "functionName">): LocalHandler {
+  const advice = `The export "${exportName}" of ${file} is a plain function: wrap it in withDurableExecution.`;
+  const refusal = { Status: "FAILED", Error: { ErrorType: "Error", ErrorMessage: advice } };
+  return async (event, context) => {
+    try {
+      const answer = await handler(event, context);
+      return typeof answer === "object" && answer !== null && "Status" in answer ? answer : refusal;
+    } catch (error) {
+      if (error instanceof TypeError && LACKS.test(error.message)) return refusal;
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,59 @@
+import { DurableError, isDurableError } from "../../core/errors.ts";
+import { ExitCode } from "../exit-code.ts";
+
+/** Why a run ends before its execution does. */
+export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };
+
+/** Under npm one Ctrl-C arrives twice, from the terminal and from npm, which passes it on. */
+const SAME_SIGNAL_MS = 300;
+
+/**
+ * Watches for what can end a run early: Ctrl-C and SIGTERM, an error that the handler lets escape, and a handler that
+ * waits for something that no longer can come. A second signal ends the process at once.
+ */
+export class InterruptionWatch {
+  readonly interrupted: Promise<Interruption>;
+  readonly #undo: (() => void)[] = [];
+
+  constructor() {
+    let resolve: (interruption: Interruption) => void = () => {};
+    this.interrupted = new Promise((settle) => {
+      resolve = settle;
+    });
+    let firstAtMs: number | undefined;
+    const onSignal = (signal: "SIGINT" | "SIGTERM", exitCode: ExitCode) => (): void => {
+      firstAtMs ??= performance.now();
+      if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(exitCode);
+      resolve({ signal, exitCode });
+    };
+    const onCrash = (cause: unknown): void => {
+      if (isDurableError(cause)) {
+        resolve({ error: cause });
+        return;
+      }
+      const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+      const message = `An error escaped from the handler, outside of what it awaits: ${reason}. Nothing recorded is lost.`;
+      resolve({ error: new DurableError("ERR_HANDLER_CRASHED", message, { cause }) });
+    };
+    const onIdle = (): void => {
+      const message =
+        "The handler waits for a promise that nothing can settle any more: no step, timer or request is left. " +
+        "Nothing recorded is lost.";
+      resolve({ error: new DurableError("ERR_HANDLER_STUCK", message) });
+    };
+    this.#on("SIGINT", onSignal("SIGINT", ExitCode.INTERRUPTED));
+    this.#on("SIGTERM", onSignal("SIGTERM", ExitCode.TERMINATED));
+    this.#on("uncaughtException", onCrash);
+    this.#on("unhandledRejection", onCrash);
+    this.#on("beforeExit", onIdle);
+  }
+
+  stop(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+
+  #on(event: string, listener: (...args: never[]) => void): void {
+    process.on(event, listener as () => void);
+    this.#undo.push(() => process.off(event, listener as () => void));
+  }
+}

@@ -1,0 +1,167 @@
+import { DurableError } from "../../core/errors.ts";
+import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../../core/limits.ts";
+import { closeWorkers } from "../../core/worker-pools.ts";
+import type { Journal } from "../../journal/journal.ts";
+import { systemClock, VirtualClock } from "../../local/clock.ts";
+import { LocalEngine } from "../../local/engine.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import type { LocalExecution } from "../../local/local-execution.ts";
+import { readEvent } from "../event.ts";
+import type { ExitCode } from "../exit-code.ts";
+import { findExecution } from "../find-execution.ts";
+import { openJournal } from "../journal-file.ts";
+import type { Output } from "../output.ts";
+import { drive } from "./drive.ts";
+import { type FunctionOption, loadFunctions, mergeFunctions, withFunctionHint } from "./function-option.ts";
+import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
+import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
+import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
+
+interface EngineOptions {
+  db: string;
+  export?: string;
+  virtualTime?: true;
+  maxOperations?: number;
+  maxData?: number;
+  function?: FunctionOption[];
+  plainFunction?: FunctionOption[];
+}
+
+export interface RunOptions extends EngineOptions {
+  event: string;
+  name?: string;
+  fresh?: true;
+}
+
+export interface ResumeOptions extends EngineOptions {
+  handler?: string;
+}
+
+export async function runCommand(output: Output, handlerFile: string, options: RunOptions): Promise<ExitCode> {
+  quietStandardOutput();
+  const input = await readEvent(options.event);
+  tellQuotas(options.maxOperations, options.maxData);
+  const module = await loadHandlerModule(handlerFile, options.export);
+  const functions = await loadFunctions(givenFunctions(options));
+  const settings: RunSettings = {
+    handlerFile: module.file,
+    handlerExport: module.exportName,
+    maxOperations: options.maxOperations ?? MAX_OPERATIONS,
+    maxDataBytes: options.maxData ?? MAX_DATA_BYTES,
+    virtualTime: options.virtualTime === true,
+    functions,
+  };
+  const engine = createEngine(openJournal(options.db), settings);
+  try {
+    const name = options.name !== undefined && options.fresh === true ? freeName(engine, options.name) : options.name;
+    const earlier = name === undefined ? undefined : findByName(engine, name);
+    if (earlier !== undefined) refuseOtherHandler(earlier, module);
+    engine.register(module.functionName, wrappedHandler(module));
+    for (const { register } of functions) register(engine);
+    const begin = (): LocalExecution =>
+      withFunctionHint(() =>
+        engine.start({
+          functionName: module.functionName,
+          input,
+          metadata: toMetadata(settings),
+          ...(name !== undefined && { name }),
+        }),
+      );
+    const named = options.name !== undefined && options.fresh !== true;
+    return await drive({ output, engine, module, settings, db: options.db, earlier, named, begin });
+  } finally {
+    await engine.close();
+    await closeWorkers();
+  }
+}
+
+export function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
+  return withEarlier(target, options, ({ engine, earlier, module, settings }) => {
+    const begin = (): LocalExecution => withFunctionHint(() => engine.resume(earlier.arn));
+    return drive({ output, engine, module, settings, db: options.db, earlier, named: false, begin });
+  });
+}
+
+/** An execution of the journal, and an engine on which its handler is known. */
+export interface Earlier {
+  readonly engine: LocalEngine;
+  readonly earlier: ExecutionSummary;
+  readonly module: HandlerModule;
+  readonly settings: RunSettings;
+}
+
+/** Opens the journal, with the handler and the settings that it has for the execution unless the options tell others. */
+export async function withEarlier(
+  target: string,
+  options: ResumeOptions,
+  goOn: (found: Earlier) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  quietStandardOutput();
+  // The journal says which handler and which settings; the engine that runs is made from them.
+  const journal = openJournal(options.db);
+  let engine = new LocalEngine({ journal });
+  try {
+    const earlier = findExecution(engine, target);
+    const kept = readSettings(earlier);
+    const handlerFile = options.handler ?? kept.handlerFile;
+    if (handlerFile === undefined) {
+      const message = `The journal does not say which handler ${earlier.name} belongs to. Name its file with --handler.`;
+      throw new DurableError("ERR_HANDLER_UNKNOWN", message);
+    }
+    tellQuotas(options.maxOperations ?? kept.maxOperations, options.maxData ?? kept.maxDataBytes);
+    const module = await loadHandlerModule(handlerFile, options.export ?? kept.handlerExport);
+    const functions = await loadFunctions(mergeFunctions(givenFunctions(options), kept.functions ?? []));
+    const settings: RunSettings = {
+      handlerFile: module.file,
+      handlerExport: module.exportName,
+      maxOperations: options.maxOperations ?? kept.maxOperations ?? MAX_OPERATIONS,
+      maxDataBytes: options.maxData ?? kept.maxDataBytes ?? MAX_DATA_BYTES,
+      virtualTime: options.virtualTime ?? kept.virtualTime ?? false,
+      functions,
+    };
+    engine = createEngine(journal, settings);
+    engine.register(earlier.functionName, wrappedHandler(module));
+    for (const { register } of functions) register(engine);
+    return await goOn({ engine, earlier, module, settings });
+  } finally {
+    await engine.close();
+    await closeWorkers();
+  }
+}
+
+function givenFunctions(options: EngineOptions): FunctionOption[] {
+  return [...(options.function ?? []), ...(options.plainFunction ?? [])];
+}
+
+/** Between a failed invocation and the next one; the service's longer pause helps nobody who is watching. */
+const RETRY_PAUSE_MS = 1_000;
+
+function createEngine(journal: Journal, settings: RunSettings): LocalEngine {
+  return new LocalEngine({
+    journal,
+    clock: settings.virtualTime ? new VirtualClock() : systemClock,
+    quotas: { operations: settings.maxOperations, dataBytes: settings.maxDataBytes },
+    invocation: { retryPauseMs: RETRY_PAUSE_MS },
+  });
+}
+
+function findByName(engine: LocalEngine, name: string): ExecutionSummary | undefined {
+  const found = engine.find(name);
+  return found?.name === name ? found : undefined;
+}
+
+function freeName(engine: LocalEngine, name: string): string {
+  if (findByName(engine, name) === undefined) return name;
+  let number = 2;
+  while (findByName(engine, `${name}-${number}`) !== undefined) number++;
+  return `${name}-${number}`;
+}
+
+function refuseOtherHandler(earlier: ExecutionSummary, module: HandlerModule): void {
+  const { handlerExport = module.exportName } = readSettings(earlier);
+  if (earlier.functionName === module.functionName && handlerExport === module.exportName) return;
+  throw new DurableError(
+    "ERR_EXECUTION_NAME_TAKEN",
+    `The name "${earlier.name}" belongs to an execution of ${earlier.functionName} (export ${handlerExport}). Choose another --name.`,
+  );
+}

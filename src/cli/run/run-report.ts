@@ -1,0 +1,166 @@
+import pc from "picocolors";
+import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { type WorkerStatistics, workerStatistics } from "../../core/worker-pools.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import type { LocalExecution } from "../../local/local-execution.ts";
+import type { ExecutionOutcome } from "../../service/execution-outcome.ts";
+import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "../cost.ts";
+import { ExitCode, exitCodeOf } from "../exit-code.ts";
+import type { Output } from "../output.ts";
+import { formatDollars, formatDuration } from "../quantity.ts";
+import type { HandlerModule } from "./handler-module.ts";
+import type { Interruption } from "./interruption.ts";
+import type { RunTotals } from "./run-watch.ts";
+
+interface End {
+  record: ExecutionSummary;
+  outcome: ExecutionOutcome;
+  module: HandlerModule;
+  /** Undefined when the execution had ended before this process began. */
+  run: RunTotals | undefined;
+}
+
+/** Prints the summary and the result of an execution that has ended. */
+export function reportEnd(output: Output, end: End): ExitCode {
+  const { record, outcome, module, run } = end;
+  const { counters } = record;
+  const metered = meteredOperations(counters);
+  const cost = estimateCost(counters);
+  const refusals = refusalsOnAws(counters);
+  const exitCode = outcome.status === "SUCCEEDED" ? ExitCode.OK : ExitCode.EXECUTION_FAILED;
+  if (output.json) {
+    output.printJson({
+      type: "finished",
+      ...describeEnd(end),
+      meteredOperations: metered,
+      cost,
+      refusedByAws: refusals,
+    });
+  }
+  if (run === undefined) {
+    const when = new Date(record.endTimestamp ?? record.startTimestamp).toISOString();
+    output.say(`This execution ended on ${when}. ${pc.cyan("--fresh")} with a --name runs it anew.`);
+  }
+  output.say(headline(outcome, run));
+  for (const [label, text] of summaryRows(record, run, metered, cost)) output.say(`  ${label.padEnd(12)} ${text}`);
+  if (refusals.length > 0) {
+    output.say(pc.yellow(`  AWS would refuse this execution: ${refusals.join("; ")}.`));
+  }
+  if (!output.json && outcome.status === "SUCCEEDED") printResult(output, outcome.result, module);
+  return exitCode;
+}
+
+/** Says how to go on after Ctrl-C or a crash of the handler. */
+export function reportInterruption(
+  output: Output,
+  interruption: Interruption,
+  { execution, hint }: { execution: LocalExecution; hint: string },
+): ExitCode {
+  if ("error" in interruption) {
+    output.fail(interruption.error);
+    output.say(`To continue: ${pc.cyan(hint)}`);
+    return exitCodeOf(interruption.error);
+  }
+  const { signal, exitCode } = interruption;
+  const { arn, name } = execution;
+  if (output.json) output.printJson({ type: "interrupted", execution: { arn, name }, signal, resume: hint });
+  output.say(`Interrupted; everything acknowledged is in the journal. To continue: ${pc.cyan(hint)}`);
+  return exitCode;
+}
+
+function headline(outcome: ExecutionOutcome, run: RunTotals | undefined): string {
+  const { status, error } = outcome;
+  const time = run === undefined ? "" : ` after ${formatDuration(run.wallMs)}`;
+  if (status === "SUCCEEDED") return pc.green(`✔ SUCCEEDED${time}`);
+  const reason = error === undefined ? "" : `: ${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`;
+  return pc.red(`✖ ${status}${time}${reason}`);
+}
+
+function summaryRows(
+  record: ExecutionSummary,
+  run: RunTotals | undefined,
+  metered: number,
+  cost: Cost,
+): [label: string, text: string][] {
+  const { counters } = record;
+  const rows: [string, string][] = [];
+  if (run !== undefined && run.endedHere > 0) {
+    const perSecond = Math.round(run.endedHere / (run.wallMs / 1_000));
+    rows.push(["items", `${formatCount(run.endedHere)} in this run, ${formatCount(perSecond)} a second`]);
+  }
+  const workers = workerStatistics();
+  if (workers !== undefined && run !== undefined) rows.push(["threads", describeWorkers(workers)]);
+  const failures = counters.invocationFailures;
+  rows.push(
+    ["operations", formatCount(quotaOperations(counters))],
+    ["updates", `${formatCount(counters.updates)} in ${counted(counters.checkpoints, "request")}`],
+    ["written", `${formatBytes(counters.dataBytes)} of data, ${formatBytes(counters.requestBytes)} of requests`],
+    ["invocations", `${counters.invocations}${failures > 0 ? `, of which ${failures} failed` : ""}`],
+    [
+      "cost on AWS",
+      `${formatDollars(cost.totalUsd)}: ${formatDollars(cost.operationsUsd)} for ${counted(metered, "metered operation")}, ` +
+        `${formatDollars(cost.dataWrittenUsd)} for data written`,
+    ],
+    ["", `not included: ${cost.notIncluded.join(", ")} (${formatDollars(cost.keptPerMonthUsd)} a month)`],
+  );
+  return rows;
+}
+
+function describeWorkers(workers: WorkerStatistics): string {
+  const { maxThreads, utilisation, tasks, messages, tasksInPlace, restarts } = workers;
+  return [
+    `${counted(tasks, "task")} in ${counted(messages, "message")} on ${counted(maxThreads, "thread")}`,
+    `${Math.round(100 * utilisation)} % busy`,
+    ...(tasksInPlace > 0 ? [`${formatCount(tasksInPlace)} in place`] : []),
+    ...(restarts > 0 ? [`${formatCount(restarts)} restarted`] : []),
+  ].join(", ");
+}
+
+function describeEnd({ record, outcome, run }: End): object {
+  const { arn, name, functionName, counters } = record;
+  const { status, error } = outcome;
+  return {
+    execution: { arn, name, functionName, status },
+    ...(run !== undefined && {
+      wallMs: Math.round(run.wallMs),
+      items: run.endedHere,
+      itemsPerSecond: Math.round(run.endedHere / (run.wallMs / 1_000)),
+      batches: run.batches,
+    }),
+    counters,
+    ...(run !== undefined && { workers: workerStatistics() }),
+    ...(status === "SUCCEEDED" && { result: parseResult(outcome.result) }),
+    ...(status !== "SUCCEEDED" && {
+      error: {
+        code: "ERR_EXECUTION_FAILED",
+        message: error?.ErrorMessage ?? `The execution ended as ${status}.`,
+        type: error?.ErrorType,
+        data: error?.ErrorData,
+        stack: error?.StackTrace,
+      },
+    }),
+  };
+}
+
+function printResult(output: Output, result: string | undefined, module: HandlerModule): void {
+  const value = parseResult(result);
+  if (value === undefined) return;
+  if (module.formatResult !== undefined) {
+    try {
+      output.print(String(module.formatResult(value)));
+      return;
+    } catch (error) {
+      output.say(pc.yellow(`formatResult of ${module.file} failed (${(error as Error).message}); this is the result:`));
+    }
+  }
+  output.print(JSON.stringify(value, undefined, 2));
+}
+
+function parseResult(result: string | undefined): unknown {
+  if (result === undefined || result === "") return undefined;
+  try {
+    return JSON.parse(result);
+  } catch {
+    return result;
+  }
+}

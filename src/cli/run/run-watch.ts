@@ -1,0 +1,119 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import pc from "picocolors";
+import type { ErrorObject, Operation } from "../../core/wire.ts";
+import { type ExecutionCounters, noCounters } from "../../journal/journal.ts";
+import type { LocalEngine } from "../../local/engine.ts";
+import { quotaOperations } from "../cost.ts";
+import type { Output } from "../output.ts";
+import { BATCH_CHANNEL, type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
+import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
+
+const JSON_EVERY_MS = 1_000;
+
+/** What this process did for the execution, apart from what earlier ones had done. */
+export interface RunTotals {
+  wallMs: number;
+  batches: BatchProgress[];
+  /** Items that ended in this run. */
+  endedHere: number;
+}
+
+/** Follows an execution from `start` to `stop` and shows how far it is. */
+export class RunWatch {
+  readonly #output: Output;
+  readonly #engine: LocalEngine;
+  readonly #maxOperations: number;
+  readonly #view: ProgressView;
+  readonly #progress = new Progress();
+  #startedAtMs = performance.now();
+  #endedAtMs: number | undefined;
+  #unsubscribe: () => void = () => {};
+  #counters: Pick<ExecutionCounters, "operations" | "retries" | "dataBytes" | "checkpoints"> = noCounters();
+
+  constructor(options: { output: Output; engine: LocalEngine; maxOperations: number }) {
+    this.#output = options.output;
+    this.#engine = options.engine;
+    this.#maxOperations = options.maxOperations;
+    this.#view = options.output.json ? new JsonView(options.output) : createProgressView(process.stderr);
+  }
+
+  /** @param recorded what earlier runs have recorded */
+  start(arn: string, recorded: readonly Operation[]): void {
+    this.#startedAtMs = performance.now();
+    this.#progress.recall(recorded);
+    const onBatch = (message: unknown): void => {
+      const announcement = message as BatchAnnouncement;
+      if (announcement.executionArn === arn) this.#progress.announce(announcement);
+    };
+    subscribe(BATCH_CHANNEL, onBatch);
+    const stopListening = this.#engine.subscribe((event) => {
+      if (event.arn !== arn) return;
+      if (event.type === "checkpoint") {
+        this.#progress.apply(event.updates);
+        this.#counters = event.counters;
+      } else if (event.type === "invocation-ended" && event.error !== undefined) {
+        this.#reportFailure(event.error);
+      }
+    });
+    this.#unsubscribe = () => {
+      stopListening();
+      unsubscribe(BATCH_CHANNEL, onBatch);
+    };
+    this.#counters = this.#engine.find(arn)?.counters ?? this.#counters;
+    this.#view.start(() => this.#moment());
+  }
+
+  /** Stopping twice is allowed. */
+  stop(): void {
+    this.#endedAtMs ??= performance.now();
+    this.#unsubscribe();
+    this.#view.stop();
+  }
+
+  totals(): RunTotals {
+    const wallMs = (this.#endedAtMs ?? performance.now()) - this.#startedAtMs;
+    return { wallMs, batches: this.#progress.batches(), endedHere: this.#progress.endedHere };
+  }
+
+  /** A failed invocation is tried again, and nothing else would tell why a run makes no progress. */
+  #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
+    if (this.#output.json) this.#output.printJson({ type: "invocation-failed", error: { type, message } });
+    this.#output.say(pc.yellow(`An invocation failed: ${type}: ${message}`));
+  }
+
+  #moment(): Moment {
+    const { dataBytes, checkpoints } = this.#counters;
+    return {
+      elapsedMs: performance.now() - this.#startedAtMs,
+      batches: this.#progress.batches(),
+      endedHere: this.#progress.endedHere,
+      operations: quotaOperations(this.#counters),
+      maxOperations: this.#maxOperations,
+      dataBytes,
+      requests: checkpoints,
+    };
+  }
+}
+
+/** `{"type":"progress",…}` once a second. */
+class JsonView implements ProgressView {
+  readonly #output: Output;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  start(read: () => Moment): void {
+    const print = (): void => {
+      const { maxOperations, ...moment } = read();
+      const limit = Number.isFinite(maxOperations) ? maxOperations : null;
+      this.#output.printJson({ type: "progress", ...moment, maxOperations: limit });
+    };
+    this.#timer = setInterval(print, JSON_EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

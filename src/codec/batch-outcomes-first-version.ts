@@ -1,0 +1,63 @@
+import { defined, type ErrorObject } from "../core/wire.ts";
+import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
+
+/*
+ * The form in which version 2.0.0 kept the outcomes of a batch. Executions that were under way then still have it. It
+ * knew no names and no operations but steps.
+ */
+
+/** `S`, `U`, `F`, `K`, `-` and `.` as in the newest form. */
+interface FirstVersion {
+  batch: 1;
+  statuses: string;
+  /** With a serdes for items the texts that it made. */
+  results: unknown[];
+  errors?: ErrorObject[];
+  kept?: FirstStep[][];
+  parts?: number;
+  fingerprint?: string;
+}
+
+interface FirstStep {
+  step: string;
+  result?: unknown;
+  error?: ErrorObject;
+  /** Failed attempts, when another one follows. */
+  attempts?: number;
+  /** Milliseconds until that one may begin, once the batch itself may. */
+  leftMs?: number;
+}
+
+export function isFirstVersion(value: unknown): value is FirstVersion {
+  if (typeof value !== "object" || value === null) return false;
+  const { batch, statuses, results, kept = [] } = value as Partial<FirstVersion>;
+  if (batch !== 1 || typeof statuses !== "string" || !Array.isArray(results) || !Array.isArray(kept)) return false;
+  return kept.every(
+    (steps) => Array.isArray(steps) && steps.every((step) => typeof step === "object" && step !== null),
+  );
+}
+
+/** The same in the newest form. */
+export function readFirstVersion({ statuses, results, errors, kept, parts, fingerprint }: FirstVersion): StoredBatch {
+  const items = [...statuses.matchAll(/K/g)].map(({ index }) => index);
+  const due = (kept ?? []).flatMap((steps, at) =>
+    steps.flatMap(({ step, attempts, leftMs = 0 }): [number, string, number][] =>
+      attempts === undefined ? [] : [[items[at] ?? 0, step, leftMs]],
+    ),
+  );
+  return {
+    batch: 2,
+    statuses,
+    results,
+    ...defined({ errors, kept: kept?.map((steps) => steps.map(recordOf)) }),
+    ...(due.length === 0 ? {} : { due }),
+    ...defined({ parts, fingerprint }),
+  };
+}
+
+function recordOf({ step: path, result, error, attempts }: FirstStep): StoredRecord {
+  const common = { path, isFirstVersion: true } as const;
+  if (attempts !== undefined) return { ...common, status: "PENDING", attempts };
+  if (error !== undefined) return { ...common, status: "FAILED", error };
+  return { ...common, status: "SUCCEEDED", ...defined({ result }) };
+}

@@ -1,0 +1,42 @@
+import type { LambdaContext } from "../core/lambda-context.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { DurableLoggingContext } from "../execution/logger.ts";
+import { park } from "../execution/suspension.ts";
+import { DurablePromise } from "../operations/durable-promise.ts";
+
+/** What all contexts of one invocation share. */
+export interface InvocationParts {
+  readonly execution: Execution;
+  readonly lambdaContext: LambdaContext;
+  readonly loggingContext: DurableLoggingContext;
+}
+
+export function isName(value: unknown): value is string | undefined {
+  return typeof value === "string" || value === undefined;
+}
+
+/** `(name, fn, config)` or `(fn, config)`: the first argument is a name if it is a string or undefined. */
+export function splitName(args: readonly unknown[]): readonly [string | undefined, ...unknown[]] {
+  return (isName(args[0]) ? args : [undefined, ...args]) as [string | undefined, ...unknown[]];
+}
+
+export function parked(): DurablePromise<never> {
+  return new DurablePromise(park);
+}
+
+export function mistaken(method: string, name: string | undefined, what: string): DurablePromise<never> {
+  return refused(new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`));
+}
+
+export function refused(error: unknown): DurablePromise<never> {
+  return new DurablePromise(() => Promise.reject(error));
+}
+
+/** A context is used outside of its own function. */
+export function usageError(method: string, active: string, own: string | undefined): Error {
+  return new Error(
+    `Context usage error in "${method}": You are using a parent or sibling context instead of the current child ` +
+      `context. Expected context ID: "${active}", but got: "${own}". When inside runInChildContext(), you must use ` +
+      "the child context parameter, not the parent context.",
+  );
+}

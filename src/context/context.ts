@@ -1,0 +1,358 @@
+import { type BatchSize, readBatchSize } from "../core/batch-size.ts";
+import type { LambdaContext } from "../core/lambda-context.ts";
+import type { SerdesConfig } from "../core/serdes.ts";
+import type { Duration } from "../core/time.ts";
+import { SHARED_BATCH } from "../core/worker-function.ts";
+import { active, give, SELF } from "../execution/active.ts";
+import { contextLogger } from "../execution/context-logger.ts";
+import type { DurableContextLogger, DurableLogger, LoggerConfig } from "../execution/logger.ts";
+import type { Scope } from "../execution/scope.ts";
+import { park } from "../execution/suspension.ts";
+import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
+import { checkFunction, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
+import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "../operations/child.ts";
+import { runCombinator, settledFormat } from "../operations/combinators.ts";
+import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
+import { Attention, DurablePromise, underWay } from "../operations/durable-promise.ts";
+import type { Batch } from "../operations/fan-out/batch-result.ts";
+import { checkCollect } from "../operations/fan-out/collector.ts";
+import { runFanOut } from "../operations/fan-out/fan-out.ts";
+import { ArraySource, isStream, StreamSource } from "../operations/fan-out/source.ts";
+import { beginInvoke, type InvokeConfig } from "../operations/invoke.ts";
+import { runStep, type StepConfig } from "../operations/step.ts";
+import type { StepFunc } from "../operations/step-run.ts";
+import { beginWait } from "../operations/wait.ts";
+import {
+  runWaitForCallback,
+  type WaitForCallbackConfig,
+  type WaitForCallbackSubmitterFunc,
+} from "../operations/wait-for-callback.ts";
+import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
+import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
+
+type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
+
+/** The context of one scope: sorts out argument forms and hands them to an operation. */
+class ScopeContext {
+  readonly [SELF] = this;
+  readonly lambdaContext: LambdaContext;
+  readonly executionContext: { readonly durableExecutionArn: string };
+  readonly #parts: InvocationParts;
+  readonly #scope: Scope;
+  #logger: DurableContextLogger<DurableLogger> | undefined;
+
+  constructor(parts: InvocationParts, scope: Scope) {
+    this.#parts = parts;
+    this.#scope = scope;
+    this.lambdaContext = parts.lambdaContext;
+    this.executionContext = { durableExecutionArn: parts.execution.arn };
+  }
+
+  // Most contexts of a large map never log.
+  get logger(): DurableContextLogger<DurableLogger> {
+    const self = this[SELF];
+    self.#logger ??= contextLogger(self.#scope);
+    return self.#logger;
+  }
+
+  // The official context has a plain member, and middleware replaces it: on a wrapper that inherits, on the wrapper alone.
+  set logger(value: DurableContextLogger<DurableLogger>) {
+    Object.defineProperty(this, "logger", { value, writable: true, enumerable: true, configurable: true });
+  }
+
+  get signal(): AbortSignal {
+    return this[SELF].#scope.signal;
+  }
+
+  step(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("step")) return parked();
+    const [name, body, config] = splitName(args);
+    if (typeof body !== "function") return mistaken("step", name, "requires a function to run");
+    const { execution } = self.#parts;
+    const attention = new Attention();
+    const run = body as StepFunc<unknown>;
+    return underWay(runStep(execution, self.#scope, name, run, config as StepConfig<unknown>, attention), attention);
+  }
+
+  runInChildContext(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("runInChildContext")) return parked();
+    const [name, body, given] = splitName(args);
+    if (typeof body !== "function") return mistaken("runInChildContext", name, "requires a function to run");
+    const config = (given ?? {}) as ChildConfig<unknown>;
+    try {
+      checkChild(name, config);
+    } catch (error) {
+      return refused(error);
+    }
+    const running = runChild(self.#parts.execution, self.#scope, {
+      name,
+      subType: config.subType ?? "RunInChildContext",
+      virtual: config.virtualContext === true,
+      errorMapper: config.errorMapper,
+      format: childResultFormat(config),
+      body: (inner) => (body as ChildFunc<unknown>)(self.#child(inner)),
+    });
+    return underWay(running);
+  }
+
+  wait(...args: unknown[]): DurablePromise<void> {
+    const self = this[SELF];
+    if (!self.#isCurrent("wait")) return parked();
+    const [name, duration] = typeof args[0] === "string" ? args : [undefined, args[0]];
+    return beginWait(self.#parts.execution, self.#scope, name as string | undefined, duration as Duration);
+  }
+
+  invoke(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("invoke")) return parked();
+    // A text in second place is the function: an unnamed invoke cannot have a text as its input.
+    const [name, target, input, config] = typeof args[1] === "string" ? args : [undefined, ...args];
+    return beginInvoke(
+      self.#parts.execution,
+      self.#scope,
+      name as string | undefined,
+      target as string,
+      input,
+      config as InvokeConfig<unknown, unknown>,
+    );
+  }
+
+  waitForCondition(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("waitForCondition")) return parked();
+    const [name, check, given] = splitName(args);
+    const config = given as WaitForConditionConfig<unknown> | undefined;
+    if (config?.waitStrategy === undefined || config.initialState === undefined) {
+      throw new Error("waitForCondition requires config with waitStrategy and initialState");
+    }
+    const { execution } = self.#parts;
+    const attention = new Attention();
+    const checkFunc = check as WaitForConditionCheckFunc<unknown>;
+    return underWay(runCondition(execution, self.#scope, name, checkFunc, config, attention), attention);
+  }
+
+  createCallback(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("createCallback")) return parked();
+    const [name, config] = splitName(args);
+    const { execution } = self.#parts;
+    const running = createCallback(execution, self.#scope, name, config as CreateCallbackConfig<unknown>);
+    return underWay(running);
+  }
+
+  waitForCallback(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("waitForCallback")) return parked();
+    const [name, submitter, config] = splitName(args);
+    if (typeof submitter !== "function") {
+      const when = isName(args[0]) ? " when name is provided" : "";
+      return refused(new Error(`waitForCallback requires a submitter function${when}`));
+    }
+    const attention = new Attention();
+    const running = runWaitForCallback(
+      self.#parts.execution,
+      self.#scope,
+      name,
+      submitter as WaitForCallbackSubmitterFunc,
+      config as WaitForCallbackConfig<unknown>,
+      attention,
+    );
+    return underWay(running, attention);
+  }
+
+  // Most contexts of a large map combine nothing.
+  get promise(): DurableContext["promise"] {
+    const self = this[SELF];
+    return {
+      all: (...args: unknown[]) => self.#combine("all", args),
+      allSettled: (...args: unknown[]) => self.#combine("allSettled", args, settledFormat()),
+      any: (...args: unknown[]) => self.#combine("any", args),
+      race: (...args: unknown[]) => self.#combine("race", args),
+    } as DurableContext["promise"];
+  }
+
+  /** Begins, and claims its id, only when it is awaited. */
+  #combine(method: keyof Combinators, args: readonly unknown[], format?: ResultFormat): DurablePromise<unknown> {
+    const [name, promises] = splitName(args);
+    return new DurablePromise(() => {
+      if (!this.#isCurrent(`promise.${method}`)) return park();
+      const { execution } = this.#parts;
+      const combined = () => (Promise as Combinators)[method](promises as DurablePromise<unknown>[]);
+      return runCombinator(execution, this.#scope, name, combined, format);
+    });
+  }
+
+  map(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("map")) return parked();
+    const [name, items, body, config] = splitName(args);
+    const running = self.#runMap(name, items, body, (config ?? {}) as MapConfig<unknown, unknown>);
+    return underWay(running);
+  }
+
+  async #runMap(
+    name: string | undefined,
+    items: unknown,
+    body: unknown,
+    config: MapConfig<unknown, unknown>,
+  ): Promise<unknown> {
+    const isArray = Array.isArray(items);
+    const label = () => operationLabel("map", name);
+    if (!isArray && !isStream(items)) {
+      const allowed = "an array, or an iterable or async iterable object";
+      throw new Error(`Map operation requires an array of items. ${invalid(label, "list", items, allowed).message}`);
+    }
+    if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
+    const { itemNamer, collect } = config;
+    checkFunction(label, "itemNamer", itemNamer);
+    // All names of an array are made before anything is written, so that a namer that throws loses nothing.
+    const names = itemNamer && isArray ? items.map((item, index) => itemNamer(item, index)) : undefined;
+    const branches = {
+      kind: "map",
+      source: isArray ? new ArraySource(items) : new StreamSource(items),
+      nameOf:
+        itemNamer &&
+        ((index: number, value: unknown) => (names === undefined ? itemNamer(value, index) : names[index])),
+      run: (index: number, value: unknown, inner: Scope) =>
+        (body as MapFunc<unknown, unknown>)(this.#child(inner), value, index, items as unknown[]),
+      batch: this.#batchOf(label, isArray, config),
+      collect,
+    } as const;
+    return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
+  }
+
+  /** How many items share an operation; undefined where each has its own. */
+  #batchOf(
+    label: () => string,
+    isArray: boolean,
+    { batch: given, collect }: MapConfig<unknown, unknown>,
+  ): BatchSize | undefined {
+    checkCollect(label, collect);
+    const { batch, quotas } = this.#parts.execution.settings;
+    if (given !== undefined) {
+      return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
+    }
+    // Who reads items one after the other, or keeps less than all, has many.
+    return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
+  }
+
+  parallel(...args: unknown[]): DurablePromise<unknown> {
+    const self = this[SELF];
+    if (!self.#isCurrent("parallel")) return parked();
+    const [name, branches, given] = splitName(args);
+    const config = (given ?? {}) as ParallelConfig<unknown>;
+    const running = isRecord(branches)
+      ? self.#runNamed(name, branches, config)
+      : self.#runParallel(name, branches, config);
+    return underWay(running);
+  }
+
+  /** Branches in an object: their keys are their names. */
+  async #runNamed(
+    name: string | undefined,
+    branches: Record<string, unknown>,
+    config: ParallelConfig<unknown>,
+  ): Promise<unknown> {
+    const keys = Object.keys(branches);
+    const named = keys.map((key) => {
+      const branch = branches[key];
+      const func: unknown = typeof branch === "function" ? branch : (branch as { func?: unknown } | null)?.func;
+      if (typeof func !== "function")
+        throw new TypeError(`Branch "${key}" of a parallel must be a function or { func }`);
+      return { name: branchName(branch) || key, func };
+    });
+    const batch = await this.#runParallel(name, named, config);
+    // A serdes of the user's may have made something else of it.
+    if (typeof batch !== "object" || batch === null || !("all" in batch)) return batch;
+    // Not enumerable: what is stored of a batch, and compared, is `all`.
+    return Object.defineProperty(batch, "byName", {
+      get: () => Object.fromEntries((batch as Batch<unknown>).all.map((item) => [keys[item.index], item])),
+    });
+  }
+
+  async #runParallel(name: string | undefined, given: unknown, config: ParallelConfig<unknown>): Promise<unknown> {
+    if (!Array.isArray(given)) throw new Error("Parallel operation requires an array of branch functions");
+    const functions = given.map((branch) => {
+      const func: unknown = typeof branch === "function" ? branch : branch?.func;
+      if (typeof func !== "function") throw new Error("All branches must be functions or NamedParallelBranch objects");
+      return func as ParallelFunc<unknown>;
+    });
+    const branches = {
+      kind: "parallel",
+      source: new ArraySource(functions),
+      nameOf: (index: number) => branchName(given[index]),
+      run: async (index: number, _value: unknown, inner: Scope) => functions[index]?.(this.#child(inner)),
+    } as const;
+    return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
+  }
+
+  configureLogger(config: LoggerConfig<DurableLogger>): void {
+    const self = this[SELF];
+    const { customLogger, modeAware } = config;
+    const current = self.#scope.logger;
+    self.#scope.logger = { logger: customLogger ?? current.logger, modeAware: modeAware ?? current.modeAware };
+    customLogger?.configureDurableLoggingContext?.(self.#parts.loggingContext);
+  }
+
+  configureSerdes(config: SerdesConfig): void {
+    const self = this[SELF];
+    if (config.defaultSerdes !== undefined) self.#scope.defaultSerdes = config.defaultSerdes;
+    if (config.defaultCallbackDeserializer !== undefined) {
+      self.#scope.defaultCallbackDeserializer = config.defaultCallbackDeserializer;
+    }
+  }
+
+  #child(scope: Scope): DurableContext {
+    const context = makeContext(this.#parts, scope);
+    give(context);
+    return context;
+  }
+
+  /** A context works only inside its own function: elsewhere its counter would give ids that a replay does not. */
+  #isCurrent(method: string): boolean {
+    const current = active.getStore();
+    const own = this.#scope.path ?? "root";
+    if (current === undefined || current.contextId === own) return true;
+    const error = usageError(method, current.contextId, this.#scope.path);
+    this.#parts.execution.terminate({ end: "fail", error });
+    return false;
+  }
+
+  /** By this, calls that the items of a batch make on threads find each other. */
+  get [SHARED_BATCH](): object | undefined {
+    return this[SELF].#scope.ledger.group;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "DurableContext";
+  }
+
+  /** By this, tools recognise a durable context of any package. */
+  get [Symbol.for("@aws/durable-execution-sdk-js/durable-context")](): true {
+    return true;
+  }
+}
+
+/** The public face of a scope. */
+export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
+  return new ScopeContext(parts, scope) as unknown as DurableContext;
+}
+
+function checkChild(name: string | undefined, config: ChildConfig<unknown>): void {
+  const label = () => operationLabel("child context", name);
+  checkSerdes(label, "serdes", config.serdes);
+  checkFunction(label, "errorMapper", config.errorMapper);
+  checkFunction(label, "summaryGenerator", config.summaryGenerator);
+}
+
+/** Whether branches are given by name. */
+function isRecord(branches: unknown): branches is Record<string, unknown> {
+  if (typeof branches !== "object" || branches === null || Array.isArray(branches)) return false;
+  return Object.keys(branches).length > 0;
+}
+
+function branchName(branch: unknown): string | undefined {
+  return typeof branch === "object" && branch !== null ? (branch as { name?: string }).name : undefined;
+}

@@ -1,0 +1,51 @@
+import type { RetryStrategy } from "../core/retry.ts";
+import type { ChildConfig } from "../operations/child.ts";
+import type { DurableContext } from "./durable-context.ts";
+
+export interface WithRetryConfig<T> {
+  retryStrategy: RetryStrategy;
+  /** Whether all attempts share a child context of their own. Default true. */
+  wrapWithRunInChildContext?: boolean;
+  childContextConfig?: ChildConfig<T>;
+}
+
+export type RetryableFunc<T> = (context: DurableContext, attempt: number) => Promise<T>;
+
+/**
+ * Tries a whole group of operations again when it fails, with a durable wait between the attempts.
+ * @throws ChildContextError around the last error, or that error itself without a child context
+ */
+export function withRetry<T>(
+  context: DurableContext,
+  name: string,
+  func: RetryableFunc<T>,
+  config: WithRetryConfig<T>,
+): Promise<T>;
+export function withRetry<T>(context: DurableContext, func: RetryableFunc<T>, config: WithRetryConfig<T>): Promise<T>;
+export async function withRetry<T>(
+  context: DurableContext,
+  first: string | undefined | RetryableFunc<T>,
+  ...rest: unknown[]
+): Promise<T> {
+  const [name, func, config] = typeof first === "function" ? [undefined, first, rest[0]] : [first, rest[0], rest[1]];
+  const { retryStrategy, wrapWithRunInChildContext = true, childContextConfig } = checkConfig<T>(config);
+  const attempts = async (inner: DurableContext): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await (func as RetryableFunc<T>)(inner, attempt);
+      } catch (error) {
+        const decision = retryStrategy(error as Error, attempt);
+        if (!decision.shouldRetry) throw error;
+        const delay = decision.delay ?? { seconds: 1 };
+        await (name === undefined ? inner.wait(delay) : inner.wait(`${name}-backoff-${attempt}`, delay));
+      }
+    }
+  };
+  if (!wrapWithRunInChildContext) return attempts(context);
+  return context.runInChildContext(name, attempts, childContextConfig);
+}
+
+function checkConfig<T>(config: unknown): WithRetryConfig<T> {
+  if (typeof config === "object" && config !== null) return config as WithRetryConfig<T>;
+  throw new TypeError("withRetry: config is required");
+}

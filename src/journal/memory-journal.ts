@@ -1,0 +1,75 @@
+import {
+  type ExecutionCounters,
+  type ExecutionHeader,
+  type ExecutionKey,
+  type Journal,
+  type JournalEntry,
+  type JournalExecution,
+  type JournalSeed,
+  noCounters,
+} from "./journal.ts";
+
+interface Kept {
+  readonly header: ExecutionHeader;
+  readonly entries: JournalEntry[];
+  end: Extract<JournalEntry, { kind: "end" }> | undefined;
+  counters: ExecutionCounters;
+}
+
+/** A journal for one process's life. */
+export class MemoryJournal implements Journal {
+  readonly readOnly = false;
+  readonly #kept = new Map<string, Kept>();
+  readonly #arns: Record<"name" | "id", Map<string, string>> = { name: new Map(), id: new Map() };
+  #lastArn: string | undefined;
+
+  create(header: ExecutionHeader, seed?: JournalSeed): void {
+    const { arn, name, parent } = header;
+    const { entries = [], counters = noCounters() } = seed ?? {};
+    this.#kept.set(arn, { header, entries: [...entries], end: undefined, counters: { ...counters } });
+    if (!this.#arns.name.has(name)) this.#arns.name.set(name, arn);
+    const id = arn.slice(arn.lastIndexOf("/") + 1);
+    if (!this.#arns.id.has(id)) this.#arns.id.set(id, arn);
+    if (parent === undefined) this.#lastArn = arn;
+  }
+
+  append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void {
+    const kept = this.#kept.get(arn);
+    if (kept === undefined) throw new Error(`The journal has no execution ${arn}.`);
+    for (const entry of entries) {
+      kept.entries.push(entry);
+      if (entry.kind === "end") kept.end = entry;
+    }
+    kept.counters = { ...counters };
+  }
+
+  executions(): JournalExecution[] {
+    return Array.from(this.#kept.values(), asListed);
+  }
+
+  find(key: ExecutionKey, value: string): JournalExecution | undefined {
+    const kept = this.#kept.get(key === "arn" ? value : (this.#arns[key].get(value) ?? ""));
+    return kept && asListed(kept);
+  }
+
+  last(): JournalExecution | undefined {
+    return this.#lastArn === undefined ? undefined : this.find("arn", this.#lastArn);
+  }
+
+  entries(arn: string): Iterable<JournalEntry> {
+    return this.#kept.get(arn)?.entries ?? [];
+  }
+
+  close(): void {}
+}
+
+function asListed({ header, end, counters }: Kept): JournalExecution {
+  return {
+    header,
+    status: end?.status ?? "RUNNING",
+    endMs: end?.atMs,
+    result: end?.result,
+    error: end?.error,
+    counters: { ...counters },
+  };
+}

@@ -1,0 +1,124 @@
+import { BatchCompletionError, type ChildContextError } from "../../core/errors.ts";
+import type { BatchItemStatus, CompletionReason } from "./completion.ts";
+
+/** One started item of a batch. */
+export interface BatchItem<TResult> {
+  result?: TResult;
+  error?: ChildContextError;
+  index: number;
+  status: BatchItemStatus;
+}
+
+/** What a `map` or `parallel` gives: the items that were started, in the order of their index. */
+export interface BatchResult<TResult> {
+  all: Array<BatchItem<TResult>>;
+  /** Items with a result; one that returned undefined is counted, but not listed. */
+  succeeded(): Array<BatchItem<TResult> & { result: TResult }>;
+  failed(): Array<BatchItem<TResult> & { error: ChildContextError }>;
+  /** Items that had not ended when the batch did. */
+  started(): Array<BatchItem<TResult> & { status: "STARTED" }>;
+  status: "SUCCEEDED" | "FAILED";
+  completionReason: CompletionReason;
+  hasFailure: boolean;
+  /** Throws the first failed item's error, or a `BatchCompletionError` when a custom policy failed the batch. */
+  throwIfError(): void;
+  getResults(): Array<TResult>;
+  getErrors(): Array<ChildContextError>;
+  successCount: number;
+  failureCount: number;
+  startedCount: number;
+  totalCount: number;
+}
+
+/** The result of a map that was told to fold its results into one value; `all` has the items that failed. */
+export interface ReducedBatchResult<TResult, TReduced> extends BatchResult<TResult> {
+  reduced: TReduced;
+}
+
+/** Of a map that does not collect everything: how many items succeeded and are not in `all`, and what was made of them. */
+export interface Uncollected {
+  readonly uncollected: number;
+  readonly reduced?: unknown;
+}
+
+/** The batch as JSON shows it: `all` and `completionReason`; the rest is derived. */
+export class Batch<TResult> implements BatchResult<TResult> {
+  all: BatchItem<TResult>[];
+  completionReason: CompletionReason;
+  /** Only where they mean something: in a batch that holds all its items nobody finds them. */
+  declare uncollected?: number;
+  declare reduced?: unknown;
+
+  constructor(all: BatchItem<TResult>[], completionReason: CompletionReason, rest?: Uncollected) {
+    this.all = all;
+    this.completionReason = completionReason;
+    if (rest === undefined) return;
+    this.uncollected = rest.uncollected;
+    if (rest.reduced !== undefined) this.reduced = rest.reduced;
+  }
+
+  succeeded(): (BatchItem<TResult> & { result: TResult })[] {
+    return this.all.filter(
+      (item): item is BatchItem<TResult> & { result: TResult } =>
+        item.status === "SUCCEEDED" && item.result !== undefined,
+    );
+  }
+
+  failed(): (BatchItem<TResult> & { error: ChildContextError })[] {
+    return this.all.filter(
+      (item): item is BatchItem<TResult> & { error: ChildContextError } =>
+        item.status === "FAILED" && item.error !== undefined,
+    );
+  }
+
+  started(): (BatchItem<TResult> & { status: "STARTED" })[] {
+    return this.all.filter((item): item is BatchItem<TResult> & { status: "STARTED" } => item.status === "STARTED");
+  }
+
+  get status(): "SUCCEEDED" | "FAILED" {
+    if (this.completionReason === "CUSTOM_COMPLETION_FAILED") return "FAILED";
+    if (this.completionReason === "CUSTOM_COMPLETION_SUCCEEDED") return "SUCCEEDED";
+    return this.hasFailure ? "FAILED" : "SUCCEEDED";
+  }
+
+  get hasFailure(): boolean {
+    return this.all.some((item) => item.status === "FAILED");
+  }
+
+  throwIfError(): void {
+    const failed = this.all.find((item) => item.status === "FAILED" && item.error !== undefined);
+    if (failed?.error !== undefined) throw failed.error;
+    if (this.status === "FAILED") throw new BatchCompletionError(this.completionReason);
+  }
+
+  getResults(): TResult[] {
+    return this.succeeded().map((item) => item.result);
+  }
+
+  getErrors(): ChildContextError[] {
+    return this.failed().map((item) => item.error);
+  }
+
+  get successCount(): number {
+    return count(this, "SUCCEEDED") + (this.uncollected ?? 0);
+  }
+
+  get failureCount(): number {
+    return count(this, "FAILED");
+  }
+
+  get startedCount(): number {
+    return count(this, "STARTED");
+  }
+
+  get totalCount(): number {
+    return this.all.length + (this.uncollected ?? 0);
+  }
+}
+
+// No private method: people wrap results, in a `Proxy` or by `Object.create`, and there it would not be found.
+function count({ all }: Batch<unknown>, status: BatchItemStatus): number {
+  let found = 0;
+  for (const item of all) if (item.status === status) found++;
+  return found;
+}

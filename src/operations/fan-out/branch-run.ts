@@ -1,0 +1,399 @@
+import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import { type Permit, Semaphore } from "../../core/semaphore.ts";
+import type { AnySerdes } from "../../core/serdes.ts";
+import { callerContext } from "../../execution/active.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { park } from "../../execution/suspension.ts";
+import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "../child.ts";
+import type { EncodedResult } from "../payload.ts";
+import type { BatchSummary } from "./batch-format.ts";
+import type { Batch } from "./batch-result.ts";
+import type { Branches, FanOutConfig } from "./branches.ts";
+import { Collector, type EndedItem } from "./collector.ts";
+import { Completion } from "./completion.ts";
+import { type ItemGroup, ItemGroups, itemTooLarge, placeOf, takeNext } from "./item-groups.ts";
+import { announceFanOut, type FanOutSize } from "./quota.ts";
+import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
+
+export interface BranchRunOptions<T> {
+  readonly size: FanOutSize;
+  readonly branches: Branches;
+  readonly config: FanOutConfig<T>;
+  /** Adds up what the items' own payloads take. */
+  readonly sizes: { itemBytes: number };
+  readonly label: () => string;
+}
+
+/**
+ * One map or parallel at work.
+ *
+ * F1  Branches start in the order of their index, and only when there is room: what waits costs nothing.
+ * F2  `maxConcurrency` bounds branches that are open, `concurrency` those at work: there one that only waits gives way.
+ * F3  Once the policy is satisfied nothing starts, and what still runs is left behind. What earlier invocations recorded
+ *     counts before anything starts, in the order of the index; without batches only in a window with less room than items.
+ * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
+ * F5  Near the deadline, and after the invocation has ended, nothing starts.
+ */
+export class BranchRun<T> {
+  readonly #execution: Execution;
+  readonly #scope: Scope;
+  readonly #options: BranchRunOptions<T>;
+  readonly #groups: ItemGroups;
+  readonly #completion: Completion;
+  readonly #collector: Collector<T>;
+  readonly #itemFormat: ResultFormat;
+  readonly #recalled: RecordedItems<T>;
+  /** Groups with items that have not ended, in order; those with items to start come last. */
+  readonly #open = new Set<ItemGroup>();
+  readonly #inCaller = callerContext(); // F4
+  readonly #maxOpen: number;
+  readonly #semaphore: Semaphore;
+  readonly #givesWay: boolean;
+  /** Groups to have read ahead: reading takes time. */
+  readonly #ahead: number;
+  /** Items that could start, and permits that are on their way for them. */
+  #startable = 0;
+  #acquiring = 0;
+  #running = 0;
+  #isReading = false;
+  #over = false;
+  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined; // F3: what is recorded is counted
+
+  constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
+    this.#execution = execution;
+    this.#scope = scope;
+    this.#options = options;
+    const { branches, config, size, sizes, label } = options;
+    const { source, nameOf, batch } = branches;
+    this.#groups = new ItemGroups(execution, scope, {
+      ...{ name: size.name, source, batch },
+      nameOf: nameOf && ((index, value) => nameOf(index, value) ?? ""),
+      onOverfull: (index, bytes, maxBytes) => this.#fail(itemTooLarge(label(), index, bytes, maxBytes)),
+    });
+    this.#collector = new Collector(label, branches.collect);
+    this.#completion = new Completion(label, source.total, config.completionConfig, (at) => this.#nameOf(at));
+    const maxConcurrency = Number(config.maxConcurrency);
+    const bound = config.maxConcurrency != null && maxConcurrency > 0 ? Math.ceil(maxConcurrency) : undefined;
+    this.#maxOpen = bound ?? Number.POSITIVE_INFINITY; // F2
+    this.#givesWay = bound === undefined || config.concurrency != null;
+    const permits = config.concurrency ?? bound ?? execution.settings.concurrency;
+    this.#semaphore = new Semaphore(permits, () => this.#pull());
+    this.#ahead = source.total === undefined ? 2 : 1;
+    this.#recalled = new RecordedItems(execution, scope, {
+      itemSerdes: (config.itemSerdes as AnySerdes | undefined) ?? scope.defaultSerdes,
+      isFlat: config.nesting === "FLAT",
+      planOf: (index, value) => this.#planOf(index, value),
+    });
+    this.#itemFormat = this.#formatOf(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
+  }
+
+  /** What items take that have operations of their own; that of batches is known when they are written. */
+  #formatOf(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
+    if (this.#groups.isBatched) return format;
+    const tally = (encoded: EncodedResult): EncodedResult => {
+      sizes.itemBytes += encoded.payload?.length ?? 0;
+      return encoded;
+    };
+    return {
+      ...format,
+      encode: (operation, result) => {
+        const encoding = format.encode(operation, result);
+        return encoding instanceof Promise ? encoding.then(tally) : tally(encoding);
+      },
+    };
+  }
+
+  /** Whether items share operations. */
+  get isBatched(): boolean {
+    return this.#groups.isBatched;
+  }
+
+  /** Rejects with what a custom policy, a source or a reduction throws. */
+  async run(): Promise<Batch<T>> {
+    const completion = this.#completion;
+    const { source } = this.#options.branches;
+    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, {
+      get total() {
+        return completion.total;
+      },
+      get isTotalKnown() {
+        return source.total !== undefined;
+      },
+      counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
+    });
+    const stopListening = this.#execution.batches.onRoom(() => this.#pull());
+    try {
+      completion.begin();
+      await (this.isBatched ? this.#takeOver() : this.#takeOverOwn());
+      if (!completion.isOver) {
+        await new Promise<void>((resolve, reject) => {
+          this.#settle = { resolve, reject };
+          this.#pull();
+        });
+      }
+      this.#end();
+    } catch (error) {
+      this.#end();
+      return this.#rethrow(error);
+    } finally {
+      leave();
+      stopListening();
+    }
+    return this.#collector.result(completion.reason);
+  }
+
+  /** Collects a finished map or parallel from what is recorded of its items. */
+  async rebuild(summary: Partial<BatchSummary>): Promise<Batch<T>> {
+    this.#over = true;
+    try {
+      if (this.isBatched) await this.#takeOver();
+      else await this.#recallItems(summary.itemStatuses);
+    } catch (error) {
+      return this.#rethrow(error);
+    }
+    this.#groups.close();
+    return this.#collector.result(summary.completionReason ?? this.#completion.reason);
+  }
+
+  /** Counts what earlier invocations recorded of batches. */ // F3
+  async #takeOver(): Promise<void> {
+    const { source } = this.#options.branches;
+    for (const ledger of this.#groups.restore(this.#over ? undefined : source.total)) {
+      const { first, count } = ledger;
+      if (source.total === undefined) this.#completion.grow(first + count, false);
+      for (let at = 0; at < count; at++) {
+        const outcome = ledger.takeOutcome(at);
+        if (outcome === undefined) continue;
+        this.#started(first + at);
+        const value = outcome.mark === "R" ? await this.#groups.valueOf(first + at) : undefined;
+        const item = this.#recalled.ofBatch(ledger, at, outcome, value);
+        if (item === undefined) continue;
+        this.#count(item instanceof Promise ? await item : item);
+        ledger.counts(at);
+      }
+    }
+  }
+
+  /** Counts ended items with operations of their own: in a small window one that begins before them might end the map. */ // F3
+  async #takeOverOwn(): Promise<void> {
+    const { total = 0 } = this.#options.branches.source;
+    const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
+    for (const [index, status] of this.#recalled.begun(total, most)) {
+      this.#started(index);
+      if (status !== "S") continue; // A function that runs again may wait for others to begin.
+      const item = this.#recalled.ofOperation(index, await this.#groups.valueOf(index));
+      this.#count(item instanceof Promise ? await item : item);
+    }
+  }
+
+  /** Collects items that have operations of their own; `known` says what became of each, where that was kept. */
+  async #recallItems(known: string | undefined): Promise<void> {
+    const { source } = this.#options.branches;
+    for (let index = 0; ; ) {
+      if (source.total !== undefined && index >= Math.min(source.total, known?.length ?? source.total)) return;
+      const slice = source.read(source.total ?? 1);
+      const { values } = slice instanceof Promise ? await slice : slice;
+      for (const value of values) {
+        const status = known === undefined ? this.#recalled.statusOf(index) : known[index];
+        if (status === "S" || status === "R" || status === "F") {
+          const item = this.#recalled.ofOperation(index, value);
+          this.#started(index);
+          this.#count(item instanceof Promise ? await item : item);
+        } else if (status === "-") this.#started(index);
+        index++;
+      }
+    }
+  }
+
+  /** User code cannot catch that what is recorded is of other items, or of none. */
+  #rethrow(error: unknown): Promise<never> {
+    if (!(error instanceof UnrecoverableExecutionError)) throw error;
+    this.#execution.terminate({ end: "fail", error });
+    return park();
+  }
+
+  // F1, F2, F5
+  #pull(): void {
+    while (this.#settle !== undefined && !this.#over && !this.#execution.isOver) {
+      this.#read();
+      if (this.#startable <= this.#acquiring) return;
+      if (this.#execution.isClosing) {
+        this.#execution.refuse();
+        return;
+      }
+      if (!this.#semaphore.hasRoom || !this.#mayOpen(this.#acquiring)) return;
+      this.#acquiring++;
+      this.#semaphore.acquire((permit) => this.#start(permit));
+    }
+  }
+
+  /** Whether one more branch may be open, besides so many that are about to be. */
+  #mayOpen(others: number): boolean {
+    if (this.#running + others >= this.#maxOpen) return false;
+    return !this.isBatched || this.#execution.batches.hasRoom;
+  }
+
+  /** Reads items until there are as many as wanted. */
+  #read(): void {
+    while (!this.#isReading && !this.#over && !this.#groups.isAtEnd && this.#wantsMore) {
+      this.#isReading = true;
+      try {
+        const group = this.#inCaller(() => this.#groups.open());
+        if (group instanceof Promise) {
+          group.then(
+            (read) => {
+              this.#opened(read);
+              if (!this.#over && this.#completion.isOver) this.#settleWell();
+              this.#pull();
+            },
+            (error) => this.#fail(error),
+          );
+        } else this.#opened(group);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+
+  get #wantsMore(): boolean {
+    if (this.#startable <= this.#acquiring) return true;
+    let groups = 0;
+    for (const { left } of this.#open) if (left > 0) groups++;
+    return groups < this.#ahead;
+  }
+
+  #opened(group: ItemGroup): void {
+    this.#isReading = false;
+    // The map has ended while the source was read.
+    if (this.#over || this.#execution.isOver) return;
+    const { source } = this.#options.branches;
+    const { first, values, ledger, left } = group;
+    this.#completion.grow(
+      source.total ?? Math.max(this.#completion.total, first + values.length),
+      source.total !== undefined,
+    );
+    this.#startable += left;
+    if (left > 0) this.#open.add(group);
+    if (ledger === undefined || ledger.isClosed) return;
+    if (ledger.begin()) this.#groups.notice(ledger, "onOperationStart", { status: "STARTED" });
+    if (left === 0) this.#close(group);
+  }
+
+  #start(permit: Permit): void {
+    const regained = this.#execution.regainPlaces(this.#scope);
+    if (regained === undefined) this.#inCaller(() => this.#begin(permit));
+    else void regained.then(() => this.#inCaller(() => this.#begin(permit)));
+  }
+
+  #begin(permit: Permit): void {
+    this.#acquiring--;
+    const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
+    if (group === undefined) return permit.done();
+    const at = takeNext(group);
+    const index = group.first + at;
+    this.#startable--;
+    this.#running++;
+    group.running.add(at);
+    this.#started(index);
+    const plan = { ...this.#planOf(index, group.values[at]), place: placeOf(group, at) };
+    const running = runChild(this.#execution, group.scope, this.#givesWay ? { ...plan, permit } : plan);
+    void running.then(
+      (value) => this.#ended(group, at, permit, succeeded(index, value as T)),
+      (error) => this.#ended(group, at, permit, failed(index, error)),
+    );
+  }
+
+  #nextGroup(): ItemGroup | undefined {
+    for (const group of this.#open) if (group.left > 0) return group;
+    return undefined;
+  }
+
+  #ended(group: ItemGroup, at: number, permit: Permit, item: EndedItem<T>): void {
+    this.#running--;
+    if (this.#over) {
+      permit.done();
+      return;
+    }
+    group.running.delete(at);
+    const { ledger } = group;
+    if (ledger !== undefined) this.#execution.noteItem();
+    try {
+      const isComplete = ledger === undefined ? group.left + group.running.size === 0 : ledger.counts(at);
+      this.#count(item);
+      if (this.#completion.isOver) this.#settleWell();
+      else if (isComplete) this.#close(group);
+    } catch (userError) {
+      this.#fail(userError);
+    }
+    const next = this.#mayPassOn() ? permit.passOn() : undefined;
+    if (next === undefined) permit.done();
+    else {
+      this.#acquiring++;
+      this.#start(next);
+    }
+    this.#pull();
+  }
+
+  /** Whether the place of a branch that has ended may go to the next one at once, without a turn through the queue. */
+  #mayPassOn(): boolean {
+    if (this.#over || this.#execution.isOver || this.#execution.isClosing) return false;
+    this.#read();
+    return this.#startable > this.#acquiring && this.#mayOpen(this.#acquiring);
+  }
+
+  #started(index: number): void {
+    this.#collector.started(index);
+    this.#completion.started(index);
+  }
+
+  /** Throws what a custom policy or a reduction throws. */
+  #count(item: EndedItem<T>): void {
+    this.#collector.ended(item);
+    this.#completion.ended(item.index, item.status);
+  }
+
+  #settleWell(): void {
+    this.#over = true;
+    this.#settle?.resolve();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#settle?.reject(error);
+  }
+
+  // F3
+  #end(): void {
+    this.#over = true;
+    this.#groups.close();
+    for (const group of this.#open) this.#close(group);
+  }
+
+  /** All items of a group have ended, or the map is over. */
+  #close(group: ItemGroup): void {
+    this.#open.delete(group);
+    const { ledger } = group;
+    if (ledger === undefined || ledger.isClosed) return;
+    ledger.close();
+    this.#options.sizes.itemBytes += ledger.size;
+    this.#groups.notice(ledger, "onOperationEnd", { status: "SUCCEEDED" });
+  }
+
+  #nameOf(index: number, value?: unknown): string {
+    const { kind, nameOf } = this.#options.branches;
+    return nameOf?.(index, value) || `${kind === "map" ? "map-item" : "parallel-branch"}-${index}`;
+  }
+
+  #planOf(index: number, value: unknown): ChildPlan {
+    const { kind, run } = this.#options.branches;
+    return {
+      name: this.#nameOf(index, value),
+      subType: kind === "map" ? "MapIteration" : "ParallelBranch",
+      virtual: this.#options.config.nesting === "FLAT" && !this.isBatched,
+      format: this.#itemFormat,
+      body: (inner) => run(index, value, inner),
+    };
+  }
+}

@@ -1,0 +1,97 @@
+import { invalid, isThenable } from "../checks.ts";
+import { Batch, type BatchItem } from "./batch-result.ts";
+import type { CompletionReason } from "./completion.ts";
+
+const INVALID = "ERR_COLLECT_INVALID";
+
+/** An item that has ended. */
+export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
+
+/** Folds the results of a map into one value, in the order of their index. */
+export interface ReduceCollect<TResult, TReduced> {
+  /** Called once for each item that succeeded. It must be pure: a replay may call it again. */
+  reduce: (accumulator: TReduced, result: TResult, index: number) => TReduced;
+  initial: TReduced;
+}
+
+/**
+ * What the result of a map holds.
+ * - `all`: every item. The default.
+ * - `failures`: the items that failed (and those that had not ended), and how many succeeded.
+ * - `{ reduce, initial }`: as `failures`, and one value made of all results.
+ */
+export type Collect<TResult = unknown, TReduced = unknown> = "all" | "failures" | ReduceCollect<TResult, TReduced>;
+
+/** @throws DurableError `ERR_COLLECT_INVALID` unless `collect` is one of the three forms */
+export function checkCollect(operation: () => string, collect: unknown): void {
+  if (collect === undefined || collect === "all" || collect === "failures") return;
+  if (typeof collect === "object" && collect !== null) {
+    const { reduce } = collect as Partial<ReduceCollect<unknown, unknown>>;
+    if (typeof reduce === "function" && "initial" in collect) return;
+  }
+  const allowed = '"all", "failures" or { reduce, initial } with a function and a first value';
+  throw invalid(operation, "collect", collect, allowed, INVALID);
+}
+
+/** Gathers what a map's result holds, and drops the rest at once. */
+export class Collector<T> {
+  readonly #operation: () => string;
+  readonly #collect: Collect;
+  readonly #kept: (BatchItem<T> | undefined)[] = [];
+  /** With `all` every item has its place; otherwise these are the ones that have started and not ended. */
+  readonly #started = new Set<number>();
+  /** Results that wait for one with a lower index; undefined stands for a failure. */
+  readonly #early = new Map<number, { value: T } | undefined>();
+  #next = 0;
+  #reduced: unknown;
+  #succeeded = 0;
+
+  constructor(operation: () => string, collect: Collect = "all") {
+    this.#operation = operation;
+    this.#collect = collect;
+    if (typeof collect === "object") this.#reduced = collect.initial;
+  }
+
+  started(index: number): void {
+    this.#started.add(index);
+    if (this.#collect === "all") this.#kept[index] = { index, status: "STARTED" };
+  }
+
+  /** Throws what the user's `reduce` throws. */
+  ended(item: EndedItem<T>): void {
+    const { index, status } = item;
+    this.#started.delete(index);
+    if (status === "SUCCEEDED") this.#succeeded++;
+    if (this.#collect === "all") this.#kept[index] = item;
+    else if (status === "FAILED") this.#kept.push(item);
+    if (typeof this.#collect !== "object") return;
+    this.#early.set(index, status === "SUCCEEDED" ? { value: item.result as T } : undefined);
+    while (this.#early.has(this.#next)) this.#reduceNext(this.#next++);
+  }
+
+  #reduceNext(index: number): void {
+    const result = this.#early.get(index);
+    this.#early.delete(index);
+    if (result !== undefined && typeof this.#collect === "object") {
+      const reduced = this.#collect.reduce(this.#reduced, result.value, index);
+      if (isThenable(reduced)) {
+        throw invalid(this.#operation, "answer of collect.reduce", reduced, "a value, not a promise", INVALID);
+      }
+      this.#reduced = reduced;
+    }
+  }
+
+  /** The map is over. Throws what the user's `reduce` throws. */
+  result(reason: CompletionReason): Batch<T> {
+    if (this.#collect === "all") {
+      const kept = this.#kept.filter((item) => item !== undefined);
+      return new Batch(kept, reason);
+    }
+    for (const index of [...this.#early.keys()].sort(ascending)) this.#reduceNext(index);
+    const open = [...this.#started].map((index): BatchItem<T> => ({ index, status: "STARTED" }));
+    const kept = [...this.#kept.filter((item) => item !== undefined), ...open].sort((a, b) => a.index - b.index);
+    return new Batch(kept, reason, { uncollected: this.#succeeded, reduced: this.#reduced });
+  }
+}
+
+const ascending = (a: number, b: number): number => a - b;

@@ -1,0 +1,104 @@
+import { DEFAULT_BATCH_ITEMS } from "../../core/batch-size.ts";
+import type { AnySerdes } from "../../core/serdes.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { park } from "../../execution/suspension.ts";
+import {
+  checkCount,
+  checkFunction,
+  checkMaxConcurrency,
+  checkOneOf,
+  checkSerdes,
+  operationLabel,
+  warnOfOptions,
+} from "../checks.ts";
+import { runChild } from "../child.ts";
+import { batchFormat, readSummary } from "./batch-format.ts";
+import type { BatchResult } from "./batch-result.ts";
+import { BranchRun } from "./branch-run.ts";
+import type { Branches, FanOutConfig } from "./branches.ts";
+import { checkCompletion, completionConfigFault } from "./completion.ts";
+import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
+
+const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
+  "maxConcurrency",
+  "concurrency",
+  "serdes",
+  "itemSerdes",
+  "completionConfig",
+  "summaryGenerator",
+  "nesting",
+];
+const KNOWN = { parallel: OPTIONS, map: [...OPTIONS, "itemNamer", "batch", "collect"] };
+
+/** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
+export async function runFanOut<T>(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  branches: Branches,
+  config: FanOutConfig<T> = {},
+): Promise<BatchResult<T>> {
+  const size = sizeOf(name, branches, config);
+  const fault = findFault(config);
+  if (fault !== undefined) return fail(execution, fault);
+  const label = () => operationLabel(branches.kind, name);
+  checkCompletion(label, config.completionConfig);
+  checkMaxConcurrency(label, config.maxConcurrency);
+  checkCount(label, "concurrency", config.concurrency, 1);
+  checkOneOf(label, "nesting", config.nesting, ["NESTED", "FLAT"]);
+  checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
+  checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
+  checkFunction(label, "summaryGenerator", config.summaryGenerator);
+  warnOfOptions(`${branches.kind} option`, config, KNOWN[branches.kind]);
+  const excess = checkQuota(execution, scope, size);
+  if (excess !== undefined) return fail(execution, excess);
+  const sizes = { itemBytes: 0 };
+  let run: BranchRun<T> | undefined;
+  const format = batchFormat<T>({
+    type: branches.kind === "map" ? "MapResult" : "ParallelResult",
+    serdes: config.serdes,
+    hasItemSerdes: config.itemSerdes !== undefined || scope.defaultSerdes !== undefined,
+    summaryGenerator: config.summaryGenerator,
+    itemBytes: () => sizes.itemBytes,
+    keepsStatuses: () => run?.isBatched === false,
+    onRecalled: ({ totalCount }) => execution.usage.addUndelivered(operationsOf(totalCount, size)),
+  });
+  const result = await runChild(execution, scope, {
+    name,
+    subType: branches.kind === "map" ? "Map" : "Parallel",
+    virtual: false,
+    hasOwnCode: false,
+    format,
+    body: (inner, recorded) => {
+      run = new BranchRun<T>(execution, inner, { size, branches, config, sizes, label });
+      if (recorded === undefined) return run.run();
+      return run.rebuild(readSummary(execution, recorded.ContextDetails?.Result));
+    },
+  });
+  return result as BatchResult<T>;
+}
+
+function sizeOf<T>(
+  name: string | undefined,
+  { kind, source, batch }: Branches,
+  { nesting = "NESTED", completionConfig }: FanOutConfig<T>,
+): FanOutSize {
+  const batchItems = batch === undefined ? undefined : (batch.maxItems ?? DEFAULT_BATCH_ITEMS);
+  return { kind, name, total: source.total, nesting, batchItems, completionConfig };
+}
+
+function fail(execution: Execution, error: Error): Promise<never> {
+  execution.terminate({ end: "fail", error });
+  return park();
+}
+
+function findFault<T>(config: FanOutConfig<T>): Error | undefined {
+  const { maxConcurrency } = config;
+  if (maxConcurrency != null && maxConcurrency <= 0) {
+    return new Error(
+      `Invalid maxConcurrency: ${maxConcurrency}. Must be a positive number or undefined for unlimited concurrency.`,
+    );
+  }
+  return completionConfigFault(config.completionConfig);
+}

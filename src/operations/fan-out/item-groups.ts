@@ -1,0 +1,232 @@
+import {
+  BATCH_SUBTYPE,
+  batchPath,
+  firstVersionBatchPath,
+  type ItemRange,
+  rangeName,
+  recordedRange,
+} from "../../core/batch-operation.ts";
+import { type BatchSize, DEFAULT_BATCH_ITEMS } from "../../core/batch-size.ts";
+import { DurableError } from "../../core/errors.ts";
+import { childPath, type OperationPath } from "../../core/ids.ts";
+import type { WireOperation } from "../../core/wire.ts";
+import type { Execution } from "../../execution/execution.ts";
+import { SharedLedger } from "../../execution/ledger/shared-ledger.ts";
+import type { Scope } from "../../execution/scope.ts";
+import type { OperationInfo } from "../../plugins/plugin.ts";
+import { isRecorded, type Place } from "../operation.ts";
+import { digestOf, type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
+
+/** Items that were read together, and where their records are kept. */
+export interface ItemGroup {
+  /** Index of its first item. */
+  readonly first: number;
+  readonly values: readonly unknown[];
+  /** Items that are to begin, and where to look for the next one. */
+  left: number;
+  cursor: number;
+  /** Indexes inside the group that have begun and not ended. */
+  readonly running: Set<number>;
+  /** Indexes inside the group that do not begin, since they count already; a ledger knows its own. */
+  readonly ended: Set<number>;
+  /** The context that its items are in. */
+  readonly scope: Scope;
+  /** Where the items share an operation. */
+  readonly ledger: SharedLedger | undefined;
+}
+
+/** The index inside the group of the item that begins next. */
+export function takeNext(group: ItemGroup): number {
+  while (group.ledger?.hasEnded(group.cursor) || group.ended.has(group.cursor)) group.cursor++;
+  group.left--;
+  return group.cursor++;
+}
+
+/** Where an item stands, and where its records are kept. */
+export function placeOf(group: ItemGroup, at: number): Place {
+  const { scope, ledger, first } = group;
+  const path = childPath(scope.path, first + at + 1);
+  return { path, ledger: ledger?.page(at) ?? scope.ledger };
+}
+
+export interface ItemGroupsOptions {
+  readonly name: string | undefined;
+  readonly source: ItemSource;
+  /** Undefined where each item has its own operation, unless earlier invocations recorded otherwise. */
+  readonly batch: BatchSize | undefined;
+  /** Only where the user names the items. */
+  readonly nameOf: ((index: number, value: unknown) => string) | undefined;
+  /** The map has to end with this error. */
+  readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
+}
+
+/**
+ * Reads the items of a map or parallel, as many at once as share an operation.
+ *
+ * M1  Where a batch begins and ends is read from its record if there is one, so that the size may change while an execution
+ *     is under way; and so is whether items share operations at all.
+ */
+export class ItemGroups {
+  readonly #execution: Execution;
+  readonly #scope: Scope;
+  readonly #options: ItemGroupsOptions;
+  readonly isBatched: boolean;
+  /** Batches of which something is recorded, until they are read. */
+  readonly #recorded: SharedLedger[] = [];
+  /** Items that were read before their turn. */
+  readonly #early: ItemGroup[] = [];
+  #batches = 0;
+  #nextIndex = 0;
+
+  constructor(execution: Execution, scope: Scope, options: ItemGroupsOptions) {
+    this.#execution = execution;
+    this.#scope = scope;
+    this.#options = options;
+    this.isBatched = this.#findBatched();
+  }
+
+  // M1
+  #findBatched(): boolean {
+    const { ledger, path } = this.#scope;
+    // Records that share an operation already are not spread over further ones.
+    if (!ledger.countsOperations) return false;
+    const first = childPath(path, 1);
+    if (this.#recordedBatch(1) !== undefined) return true;
+    if (this.#options.batch === undefined) return false;
+    return !isRecorded(ledger, first) && !isRecorded(ledger, childPath(first, 1));
+  }
+
+  /** Whether all items have been handed out. */
+  get isAtEnd(): boolean {
+    return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
+  }
+
+  /** Takes over the batches of which something is recorded; `total` items are there. @throws UnrecoverableExecutionError */
+  restore(total = Number.POSITIVE_INFINITY): readonly SharedLedger[] {
+    if (!this.isBatched) return [];
+    let first = 0;
+    for (;;) {
+      const found = this.#recordedBatch(this.#recorded.length + 1);
+      if (found === undefined) return this.#recorded;
+      const { path, range, record } = found;
+      if (range.first !== first) {
+        throw this.#changed(`batch [${range.first}..${range.last}] does not begin at item ${first}`);
+      }
+      first = range.last + 1;
+      if (first > total) throw this.#changed(`it ends after ${total} items, and ${first} are recorded`);
+      const restored = this.#ledger(path, record.Name as string, range.first, first - range.first);
+      this.#recorded.push(restored);
+      const { ledger } = this.#scope;
+      restored.restore(ledger.take(ledger.key(path)) ?? record);
+    }
+  }
+
+  #recordedBatch(number: number): { path: OperationPath; range: ItemRange; record: WireOperation } | undefined {
+    const { ledger, path: map } = this.#scope;
+    for (const path of [batchPath(map, number), firstVersionBatchPath(map, number)]) {
+      const record = ledger.peek(ledger.key(path));
+      const range = record?.SubType === BATCH_SUBTYPE ? recordedRange(record.Name) : undefined;
+      if (record !== undefined && range !== undefined) return { path, range, record };
+    }
+    return undefined;
+  }
+
+  /** The next items. Rejects, or throws, with what the source throws, and when the items are not those recorded. */
+  open(): ItemGroup | Promise<ItemGroup> {
+    const early = this.#early.shift();
+    if (early === undefined) return this.#read();
+    // More of its items may have been found to have ended.
+    const { ledger, values } = early;
+    if (ledger !== undefined) early.left = ledger.isClosed ? 0 : values.length - ledger.endedCount;
+    return early;
+  }
+
+  /** An item that has ended, which takes its turn away; what was recorded is read as far as that. */
+  async valueOf(index: number): Promise<unknown> {
+    while (this.#nextIndex <= index) this.#early.push(await this.#read());
+    const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
+    if (group === undefined) return undefined;
+    group.ended.add(index - group.first);
+    group.left--;
+    return group.values[index - group.first];
+  }
+
+  #read(): ItemGroup | Promise<ItemGroup> {
+    const ledger = this.#recorded[this.#batches];
+    const slice = this.#options.source.read(ledger?.count ?? this.#sizeOfNext);
+    return slice instanceof Promise ? slice.then((read) => this.#group(read, ledger)) : this.#group(slice, ledger);
+  }
+
+  get #sizeOfNext(): number {
+    const { batch, source } = this.#options;
+    if (this.isBatched) return batch?.maxItems ?? DEFAULT_BATCH_ITEMS;
+    return source.total ?? 1;
+  }
+
+  #group({ values, fingerprint }: ItemSlice, recorded: SharedLedger | undefined): ItemGroup {
+    const first = this.#nextIndex;
+    const count = values.length;
+    if (recorded !== undefined && count < recorded.count) {
+      throw this.#changed(`it ends after ${first + count} items, and ${first + recorded.count} are recorded`);
+    }
+    this.#nextIndex += count;
+    const scope = this.#scope;
+    const group = { first, values, left: count, cursor: 0, running: new Set<number>(), ended: new Set<number>() };
+    if (!this.isBatched || count === 0) return { ...group, scope, ledger: undefined };
+    this.#batches++;
+    const name = rangeName(this.#options.name, first, first + count - 1);
+    const ledger = recorded ?? this.#ledger(batchPath(scope.path, this.#batches), name, first, count);
+    this.#mark(ledger, values, fingerprint);
+    const left = ledger.isClosed ? 0 : count - ledger.endedCount;
+    return { ...group, left, scope: scope.child(scope.path as OperationPath, scope.parentId, scope.mode), ledger };
+  }
+
+  /** Notes what the items of a batch are, or compares that with what is recorded. */
+  #mark(ledger: SharedLedger, values: readonly unknown[], fingerprint: string | undefined): void {
+    const { nameOf } = this.#options;
+    const { first } = ledger;
+    const names = nameOf && digestOf(values.map((value, at) => nameOf(first + at, value)));
+    const before = ledger.marks;
+    const differs = (recorded: string | undefined, now: string | undefined): boolean =>
+      recorded !== undefined && now !== undefined && recorded !== now;
+    const items = `items ${first} to ${first + values.length - 1}`;
+    if (differs(before.fingerprint, fingerprint)) throw this.#changed(`${items} are not those that were recorded`);
+    if (differs(before.names, names)) throw this.#changed(`${items} have other names than were recorded`);
+    ledger.marks = { fingerprint, names };
+  }
+
+  #ledger(path: OperationPath, name: string, first: number, count: number): SharedLedger {
+    const { batch, onOverfull } = this.#options;
+    const { payloadBytes } = this.#execution.settings.quotas;
+    return new SharedLedger(this.#execution.batches, {
+      scope: this.#scope,
+      ...{ path, name, first, count, onOverfull },
+      maxBytes: Math.min(batch?.maxBytes ?? payloadBytes, payloadBytes),
+    });
+  }
+
+  #changed(what: string): Error {
+    return sourceChanged(this.#options.name, what);
+  }
+
+  /** Tells plugins that a batch's own operation begins, or has ended. */
+  notice(ledger: SharedLedger, hook: "onOperationStart" | "onOperationEnd", members: Partial<OperationInfo>): void {
+    const { observer } = this.#execution;
+    const { id, name } = ledger;
+    const batch = { id, type: "STEP", subType: BATCH_SUBTYPE, name, scope: this.#scope };
+    observer?.tell(hook, () => observer.recordedInfo(batch, members));
+  }
+
+  /** Nothing more is read. */
+  close(): void {
+    this.#options.source.close();
+  }
+}
+
+export function itemTooLarge(map: string, index: number, bytes: number, maxBytes: number): DurableError {
+  return new DurableError(
+    "ERR_ITEM_TOO_LARGE",
+    `Item ${index} of ${map} keeps ${bytes} characters of results while it is under way, of ` +
+      `${maxBytes} for an item of a batch. Return less from its steps, or set "batch: false" for the map.`,
+  );
+}

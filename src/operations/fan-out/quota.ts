@@ -1,0 +1,139 @@
+import { MAX_BATCH_ITEMS } from "../../core/batch-size.ts";
+import { DurableError } from "../../core/errors.ts";
+import { type OperationPath, operationId } from "../../core/ids.ts";
+import { counted, formatCount } from "../../core/quantity.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Demand } from "../../execution/quota-watch.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { operationLabel } from "../checks.ts";
+import { isRecorded } from "../operation.ts";
+import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
+import type { CompletionConfig } from "./completion.ts";
+
+/** What a map or parallel is, as far as its operations go. */
+export interface FanOutSize {
+  readonly kind: "map" | "parallel";
+  readonly name: string | undefined;
+  /** Undefined while nobody knows it. */
+  readonly total: number | undefined;
+  readonly nesting: "NESTED" | "FLAT";
+  /** Items that share an operation; undefined where they do not. */
+  readonly batchItems: number | undefined;
+  readonly completionConfig: CompletionConfig | undefined;
+}
+
+/** Operations that so many items take at least, the map's own left out; FLAT ones if each of them makes one. */
+export function operationsOf(items: number, { batchItems }: Pick<FanOutSize, "batchItems">): number {
+  return batchItems === undefined ? items : Math.ceil(items / batchItems);
+}
+
+/** Items that must have begun before the map can end well. */
+function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
+  if (completionConfig?.shouldComplete !== undefined) return 0;
+  return Math.min(total, completionConfig?.minSuccessful ?? total);
+}
+
+/** The smallest batch with which so many items need no more operations than are left; undefined when none will do. */
+function fittingBatch(items: number, operationsLeft: number): number | undefined {
+  const batch = Math.ceil(items / Math.max(0, operationsLeft - 1));
+  return batch <= MAX_BATCH_ITEMS ? batch : undefined;
+}
+
+/**
+ * Looks, before anything of a map or parallel is written, whether its operations can fit into what the execution has
+ * left. Gives the error with which the execution is to fail, if the setting says so; otherwise it is logged.
+ */
+export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
+  const { onExceed, operations: quota } = execution.settings.quotas;
+  const left = execution.quotas.operationsLeft;
+  const count = itemsNeeded(size);
+  const own = operationsOf(count, size);
+  const isShared = size.batchItems !== undefined;
+  // Nobody knows whether items make operations: those of a batch cost nothing, of others each makes one most likely.
+  const least = 1 + (size.nesting === "FLAT" && !isShared ? 0 : own);
+  const likely = isShared ? least : least + count;
+  if (onExceed === "off" || likely <= left) return undefined;
+  if (!scope.ledger.countsOperations || isRecorded(scope.ledger, scope.peekPath())) return undefined;
+  const need =
+    least > left
+      ? `it needs at least ${counted(least, "operation")}`
+      : `if each of them makes one operation it needs ${counted(likely, "operation")}`;
+  const has = `${execution.usage.isExact ? "" : "at most "}${formatCount(left)} of ${formatCount(quota)}`;
+  const message = describeExcess(size, need, has, left);
+  if (onExceed === "error" && least > left) return new DurableError("ERR_QUOTA_OPERATIONS", message);
+  execution.quotas.warnOnce(`${size.kind} ${size.name}`, message);
+  return undefined;
+}
+
+function describeExcess(size: FanOutSize, need: string, has: string, left: number): string {
+  const ways = describeWays(size, left, "would need");
+  return (
+    `${describe(size)} has ${items(size)}: ${need}, and this execution has ${has} left; ${ways}. Settings: ` +
+    "quotas.operations and quotas.onExceed."
+  );
+}
+
+/** A sentence without its full stop. */
+function describeWays(size: FanOutSize, left: number, would: "would need" | "needs"): string {
+  const needed = itemsNeeded(size);
+  const batch = fittingBatch(needed, left);
+  if (batch === undefined) return "no batch is large enough: split the items over several executions";
+  const all = formatCount(1 + Math.ceil(needed / batch));
+  if (size.kind === "map") return `{ batch: ${batch} } ${would} ${all}`;
+  return `branches of a parallel do not share operations, but a map with { batch: ${batch} } ${would} ${all}`;
+}
+
+function describe({ kind, name }: FanOutSize): string {
+  const label = operationLabel(kind, name);
+  return label.charAt(0).toUpperCase() + label.slice(1);
+}
+
+function items({ kind, total = 0, batchItems }: FanOutSize): string {
+  const noun = counted(total, kind === "map" ? "item" : "branch");
+  return batchItems === undefined ? noun : `${noun} in batches of ${formatCount(batchItems)}`;
+}
+
+/**
+ * Makes a map or parallel known that begins to run: to tools, and to whoever watches the quotas. To be called again
+ * when it ends: with what is returned.
+ */
+export function announceFanOut(
+  execution: Execution,
+  scope: Scope,
+  size: FanOutSize,
+  progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts">,
+): () => void {
+  const { kind, name, nesting, batchItems } = size;
+  const announcement: BatchAnnouncement = Object.assign(progress, {
+    ...{ executionArn: execution.arn, operationId: operationId(scope.path as OperationPath) },
+    ...{ kind, name, nesting, batchItems },
+  });
+  announceBatch(announcement);
+  return execution.quotas.enter(demandOf(execution, size, announcement));
+}
+
+/** What a map or parallel under way tells when a quota comes near. */
+function demandOf(execution: Execution, size: FanOutSize, announcement: BatchAnnouncement): Demand {
+  return {
+    what: describe(size),
+    progress() {
+      const { succeeded, failed, running } = announcement.counts();
+      return { total: announcement.total, begun: succeeded + failed + running, ended: succeeded + failed };
+    },
+    describeNeed(operationsPerItem) {
+      const { total, begun } = this.progress();
+      const whole = { ...size, total };
+      const toCome = Math.max(0, itemsNeeded(whole) - begun);
+      const least = operationsOf(toCome, size);
+      if (least === 0) return undefined;
+      const likely = Math.ceil(operationsPerItem * toCome);
+      const need = likely > least ? `about ${formatCount(likely)}` : `at least ${formatCount(least)}`;
+      const known = size.total === undefined ? `has read ${items(whole)} so far` : `has ${items(whole)}`;
+      const text = `${known}, ${formatCount(begun)} of them begun, and needs ${need} operations more`;
+      const left = execution.quotas.operationsLeft;
+      if (Math.max(least, likely) <= left) return text;
+      const quota = execution.settings.quotas.operations;
+      return `${text}; ${formatCount(left)} are left. In a new execution: ${describeWays(whole, quota, "needs")}`;
+    },
+  };
+}

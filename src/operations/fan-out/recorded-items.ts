@@ -1,0 +1,128 @@
+import type { Outcome } from "../../codec/batch-outcomes.ts";
+import { ChildContextError, DurableOperationError } from "../../core/errors.ts";
+import { childPath } from "../../core/ids.ts";
+import type { AnySerdes } from "../../core/serdes.ts";
+import { isFinished } from "../../core/transitions.ts";
+import type { ErrorObject } from "../../core/wire.ts";
+import type { Execution } from "../../execution/execution.ts";
+import type { Ledger } from "../../execution/ledger/ledger.ts";
+import type { SharedLedger } from "../../execution/ledger/shared-ledger.ts";
+import type { Scope } from "../../execution/scope.ts";
+import { type ChildPlan, recallChild } from "../child.ts";
+import { isRecorded } from "../operation.ts";
+import { deserializeWith } from "../payload.ts";
+import type { EndedItem } from "./collector.ts";
+
+interface RecordedItemsOptions {
+  readonly itemSerdes: AnySerdes | undefined;
+  /** Items have no operation of their own, and do not share one. */
+  readonly isFlat: boolean;
+  readonly planOf: (index: number, value: unknown) => ChildPlan;
+}
+
+/** The items of a map or parallel as earlier invocations recorded them. What takes no time is there at once. */
+export class RecordedItems<T> {
+  readonly #execution: Execution;
+  readonly #scope: Scope;
+  readonly #options: RecordedItemsOptions;
+
+  constructor(execution: Execution, scope: Scope, options: RecordedItemsOptions) {
+    this.#execution = execution;
+    this.#scope = scope;
+    this.#options = options;
+  }
+
+  /**
+   * An item of a batch, by its index in there; undefined when it has begun and not ended. `value` is needed where the
+   * result is made again.
+   */
+  ofBatch(
+    ledger: SharedLedger,
+    at: number,
+    { mark, result, error }: Outcome,
+    value: unknown,
+  ): EndedItem<T> | Promise<EndedItem<T>> | undefined {
+    const index = ledger.first + at;
+    const { codec } = this.#execution;
+    switch (mark) {
+      case "S":
+      case "U":
+        return this.#withResult(index, result);
+      case "T":
+        return this.#withResult(index, codec.decode(result as string));
+      case "F":
+        return failed(index, childError(error ?? {}));
+      case "R":
+        return this.#recall(index, value, ledger.page(at));
+      default:
+        return undefined;
+    }
+  }
+
+  #withResult(index: number, result: unknown): EndedItem<T> | Promise<EndedItem<T>> {
+    const { itemSerdes } = this.#options;
+    if (itemSerdes === undefined) return succeeded(index, result as T);
+    const owner = { execution: this.#execution, path: childPath(this.#scope.path, index + 1), name: undefined };
+    const read = deserializeWith(itemSerdes, owner, result as string | undefined);
+    return read.then((value) => succeeded(index, value as T));
+  }
+
+  /** An item that has an operation of its own, or operations inside it, and has ended. */
+  ofOperation(index: number, value: unknown): EndedItem<T> | Promise<EndedItem<T>> {
+    return this.#recall(index, value, this.#scope.ledger);
+  }
+
+  #recall(index: number, value: unknown, ledger: Ledger): EndedItem<T> | Promise<EndedItem<T>> {
+    const place = { path: childPath(this.#scope.path, index + 1), ledger };
+    const recalled = recallChild(this.#execution, this.#scope, { ...this.#options.planOf(index, value), place });
+    if (!(recalled instanceof Promise)) return succeeded(index, recalled.value as T);
+    return recalled.then(
+      (result) => succeeded<T>(index, result as T),
+      (error) => failed<T>(index, error),
+    );
+  }
+
+  /** Items that have begun, where fewer of `total`, `most`, may be at work; none where their ends are not recorded. */
+  *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
+    if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
+    // Who has begun without a record holds a place, so that behind so many nobody has.
+    for (let index = 0, unknown = 0; index < total && unknown <= most; index++) {
+      const status = this.statusOf(index);
+      unknown = status === undefined ? unknown + 1 : 0;
+      if (status !== undefined) yield [index, status];
+    }
+  }
+
+  /** Whether an item has ended (`S`; `R`: its result is made again) or begun (`-`), by its own operations. */
+  statusOf(index: number): "S" | "R" | "-" | undefined {
+    const path = childPath(this.#scope.path, index + 1);
+    const { ledger } = this.#scope;
+    if (!this.#options.isFlat) {
+      const record = ledger.peek(ledger.key(path));
+      if (record === undefined) return undefined;
+      if (!isFinished(record)) return "-";
+      return record.ContextDetails?.ReplayChildren === true ? "R" : "S";
+    }
+    for (let inner = 1; ; inner++) {
+      const at = childPath(path, inner);
+      if (!isRecorded(ledger, at)) return inner === 1 ? undefined : "S";
+      const record = ledger.peek(ledger.key(at));
+      if (record !== undefined && !isFinished(record)) return "-";
+    }
+  }
+}
+
+// Members in the order in which a payload has them, so that live and recorded items look the same as JSON.
+export function succeeded<T>(index: number, value: T): EndedItem<T> {
+  if (value === undefined) return { index, status: "SUCCEEDED" };
+  return { result: value, index, status: "SUCCEEDED" };
+}
+
+export function failed<T>(index: number, error: unknown): EndedItem<T> {
+  return { error: error as ChildContextError, index, status: "FAILED" };
+}
+
+function childError(recorded: ErrorObject): ChildContextError {
+  const original = DurableOperationError.fromErrorObject(recorded);
+  return new ChildContextError(original.message, original);
+}

@@ -1,0 +1,26 @@
+import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
+import type { ExecutionStatus } from "../journal/journal.ts";
+
+/** How an execution ended. */
+export interface ExecutionOutcome {
+  readonly status: Exclude<ExecutionStatus, "RUNNING">;
+  /** JSON text; absent when the handler returned undefined. */
+  readonly result?: string | undefined;
+  readonly error?: ErrorObject | undefined;
+}
+
+/** The end that a checkpoint announces with its last update. */
+export function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
+  const last = updates.at(-1);
+  if (last?.Type !== "EXECUTION") return undefined;
+  return outcomeOf(last.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED", last.Payload, last.Error);
+}
+
+/** Absent members are left out. */
+export function outcomeOf(
+  status: ExecutionOutcome["status"],
+  result: string | undefined,
+  error: ErrorObject | undefined,
+): ExecutionOutcome {
+  return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
+}

@@ -1,0 +1,328 @@
+import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
+import {
+  type ExecutionCounters,
+  type ExecutionHeader,
+  type ExecutionStatus,
+  type ExternalCompletion,
+  type Journal,
+  type JournalEntry,
+  noCounters,
+} from "../journal/journal.ts";
+import { newCallbackId } from "./callback-id.ts";
+import type { CallbackTimer } from "./callback-timer.ts";
+import { executionIdOf } from "./execution-arn.ts";
+import { announcedEnd, type ExecutionOutcome, outcomeOf } from "./execution-outcome.ts";
+import type { InvokeRequest } from "./invoke-request.ts";
+import { charge, dataBytes } from "./metering.ts";
+import { describeOpenCallback, type OpenCallback } from "./open-callbacks.ts";
+import { copyOperation, copyUpdate, OperationTable, type TableTimer } from "./operation-table.ts";
+import { RecentAnswers } from "./recent-answers.ts";
+import { invalidParameter } from "./refusal.ts";
+import type { LocalQuotas } from "./settings.ts";
+import { validateUpdates } from "./validation.ts";
+
+/** What an accepted checkpoint answers with. */
+export interface CheckpointAnswer {
+  readonly token: string;
+  readonly changed: readonly Operation[];
+}
+
+/** What a record needs of its engine. */
+export interface RecordHost {
+  readonly journal: Journal;
+  readonly quotas: LocalQuotas;
+  /** The ARN of the execution that a chained invoke is to begin; undefined when it begins none. */
+  readonly newChildArn: (start: OperationUpdate) => string | undefined;
+  /** Operations changed by themselves or from outside. */
+  readonly onNews: (arn: string, ids: Iterable<string>) => void;
+}
+
+/**
+ * One execution as the service keeps it: what happened, and what follows from it. It runs nothing.
+ *
+ * E1  The journal comes first: a change is seen by nobody before its entry is written.
+ * E2  A checkpoint spends the latest token, and is applied as a whole or not at all.
+ * E3  A checkpoint that was accepted answers its own repetition (same client token, same token) with the same answer.
+ * E4  An answer brings each change once: those of the request, and those made elsewhere since the last one.
+ * E5  Nothing is written after the end.
+ * E6  A callback or a chained invoke is completed once: by whoever comes first.
+ */
+export class ExecutionRecord {
+  readonly header: ExecutionHeader;
+  readonly executionId: string;
+  readonly counters: ExecutionCounters;
+  readonly #host: RecordHost;
+  readonly #table: OperationTable;
+  readonly #answers = new RecentAnswers<CheckpointAnswer>();
+  #begunInvokes: InvokeRequest[] = [];
+  /** When the journal's last entry was written, epoch milliseconds. */
+  #lastMs: number;
+  /** What changed since the last answer, or the last event. */
+  #undelivered = new Set<string>();
+  #token = 0;
+  /** The invocation under way. */
+  #invocation: { readonly requestId: string; readonly startMs: number } | undefined;
+  #suspended = false;
+  #end: ExecutionOutcome | undefined;
+  /** An end that a checkpoint announced; it is written when the invocation is over. */
+  #announced: ExecutionOutcome | undefined;
+
+  constructor(header: ExecutionHeader, host: RecordHost, counters = noCounters()) {
+    this.header = header;
+    this.#lastMs = header.startMs;
+    this.counters = { ...counters };
+    this.executionId = executionIdOf(header.arn);
+    this.#host = host;
+    this.#table = new OperationTable(header, this.executionId);
+  }
+
+  /** Rebuilds the record from its journal. */
+  restore(entries: Iterable<JournalEntry>): void {
+    for (const entry of entries) this.#apply(entry);
+  }
+
+  /** Writes down that the process of the last invocation ended before the invocation did, if that is so. */
+  closeInterrupted(): void {
+    if (this.#invocation === undefined) return;
+    const error = { ErrorType: "Runtime.ExitError", ErrorMessage: "The process ended during the invocation." };
+    this.endInvocation(this.#lastMs, error);
+  }
+
+  get status(): ExecutionStatus {
+    return this.#end?.status ?? "RUNNING";
+  }
+
+  get end(): ExecutionOutcome | undefined {
+    return this.#end;
+  }
+
+  get announcedEnd(): ExecutionOutcome | undefined {
+    return this.#announced;
+  }
+
+  /** Whether the last invocation ended well and the execution waits for something. */
+  get isSuspended(): boolean {
+    return this.#suspended;
+  }
+
+  /** Whether something may still change by itself or from outside. */
+  get hasPending(): boolean {
+    return this.#table.hasPending;
+  }
+
+  get hasNews(): boolean {
+    return this.#undelivered.size > 0;
+  }
+
+  /** What the service does next by itself. */
+  get nextTimer(): TableTimer | undefined {
+    return this.#table.nextTimer;
+  }
+
+  operation(id: string): Operation | undefined {
+    return this.#table.get(id);
+  }
+
+  /** Undefined when the callback is not open. */
+  callbackTimer(id: string): CallbackTimer | undefined {
+    return this.#table.callbackTimer(id);
+  }
+
+  /** When the first of the open callbacks times out, epoch milliseconds; Infinity for never. */
+  get firstCallbackDueMs(): number {
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const [, { dueMs }] of this.#table.openCallbacks())
+      if (dueMs !== undefined && dueMs < firstMs) firstMs = dueMs;
+    return firstMs;
+  }
+
+  openCallbacks(): OpenCallback[] {
+    const operationOf = (id: string): Operation | undefined => this.#table.get(id);
+    return Array.from(this.#table.openCallbacks(), ([id, timer]) =>
+      describeOpenCallback(this.header.arn, operationOf(id) as Operation, timer, operationOf),
+    );
+  }
+
+  /** The chained invokes that have begun and not ended. */
+  openInvokes(): InvokeRequest[] {
+    return [...this.#table.openInvokes()];
+  }
+
+  /** The chained invokes that checkpoints began since this was last asked. */
+  takeBegunInvokes(): InvokeRequest[] {
+    const begun = this.#begunInvokes;
+    if (begun.length > 0) this.#begunInvokes = [];
+    return begun;
+  }
+
+  operations(): IterableIterator<Operation> {
+    return this.#table.all();
+  }
+
+  delivered(): IterableIterator<Operation> {
+    return this.#table.delivered();
+  }
+
+  /** A new invocation begins: it gets a token, and the news since the last answer. */
+  beginInvocation(requestId: string, nowMs: number): { token: string; updatedIds: string[] } {
+    const counters = { ...this.counters, invocations: this.counters.invocations + 1 };
+    const updatedIds = [...this.#undelivered];
+    this.#write([{ kind: "begin", atMs: nowMs, token: this.#token + 1, requestId }], counters);
+    return { token: this.#tokenText(), updatedIds };
+  }
+
+  /**
+   * Applies a request of the invocation that holds the latest token.
+   * @throws ServiceRefusal as the service answers; nothing has changed then.
+   */
+  checkpoint(
+    token: string | undefined,
+    clientToken: string | undefined,
+    given: readonly OperationUpdate[],
+    nowMs: number,
+  ): CheckpointAnswer {
+    const repetition = clientToken === undefined ? undefined : `${clientToken} ${token}`;
+    const answered = repetition === undefined ? undefined : this.#answers.get(repetition, nowMs);
+    if (answered !== undefined) return answered; // E3
+    if (this.#end !== undefined || this.#announced !== undefined || token !== this.#tokenText()) {
+      throw invalidParameter("Invalid checkpoint token");
+    }
+    const updates = given.map(copyUpdate);
+    const { quotas } = this.#host;
+    const known = (id: string): Operation | undefined => this.#table.get(id);
+    const { payloadBytes, errorBytes, inputBytes: resultBytes } = quotas;
+    validateUpdates(updates, known, { payloadBytes, errorBytes, resultBytes });
+    const isKnown = (id: string): boolean => known(id) !== undefined;
+    const counters = charge(this.counters, updates, { isKnown, known: this.#table.size - 1, quotas });
+    const entries = this.#dueTimers(nowMs);
+    const next = this.#token + 1;
+    if (updates.length > 0) {
+      const assigned = this.#assign(updates);
+      entries.push({ kind: "checkpoint", atMs: nowMs, token: next, clientToken, updates, ...assigned });
+    }
+    const changed = this.#undelivered;
+    for (const id of this.#write(entries, counters)) changed.add(id);
+    this.#token = next; // E2
+    this.#undelivered = new Set();
+    const operations = Array.from(changed, (id) => copyOperation(this.#table.get(id) as Operation)); // E4
+    const answer = { token: this.#tokenText(), changed: operations };
+    if (repetition !== undefined) this.#answers.add(repetition, answer, nowMs);
+    for (const { Id: id, Type: type } of updates) {
+      const begun = type === "CHAINED_INVOKE" ? this.#table.openInvoke(id as string) : undefined;
+      if (begun !== undefined) this.#begunInvokes.push(begun);
+    }
+    return answer;
+  }
+
+  /** Completes a callback or a chained invoke; one that is no longer open stays as it is. */
+  complete(id: string, { status, result, error }: ExternalCompletion, nowMs: number): void {
+    if (this.#end !== undefined || this.#table.get(id)?.Status !== "STARTED") return; // E5, E6
+    const entry: JournalEntry = { kind: "completion", atMs: nowMs, id, status, result, error };
+    const bytes = dataBytes({ Payload: result, Error: error });
+    this.#writeNews([entry], { ...this.counters, dataBytes: this.counters.dataBytes + bytes });
+  }
+
+  /** Restarts the heartbeat timer of a callback. */
+  heartbeat(id: string, nowMs: number): void {
+    this.#write([{ kind: "heartbeat", atMs: nowMs, id }], this.counters);
+  }
+
+  /** Completes waits and retry delays whose time has come, and closes callbacks that have waited for too long. */
+  completeTimers(nowMs: number): void {
+    if (this.#end !== undefined) return; // E5
+    const entries = this.#dueTimers(nowMs);
+    if (entries.length > 0) this.#writeNews(entries, this.counters);
+  }
+
+  /** Writes down that an invocation is over; one that failed is metered like an operation when it is tried again. */
+  endInvocation(nowMs: number, error: ErrorObject | undefined): void {
+    if (this.#end !== undefined || this.#invocation === undefined) return; // E5
+    const counters = { ...this.counters };
+    if (error !== undefined) {
+      counters.invocationFailures++;
+      counters.dataBytes += dataBytes({ Error: error });
+    }
+    this.#write([{ kind: "invocation", atMs: nowMs, ...this.#invocation, error }], counters);
+  }
+
+  finish(outcome: ExecutionOutcome, nowMs: number): void {
+    if (this.#end !== undefined) return; // E5
+    const { status, result, error } = outcome;
+    const counters = { ...this.counters };
+    // What a checkpoint announced is counted with it.
+    if (this.#announced === undefined) counters.dataBytes += dataBytes({ Payload: result, Error: error });
+    this.#write([{ kind: "end", atMs: nowMs, status, result, error }], counters);
+  }
+
+  #dueTimers(nowMs: number): JournalEntry[] {
+    const ids = this.#table.takeDue(nowMs);
+    return ids.length === 0 ? [] : [{ kind: "timers", atMs: nowMs, ids }];
+  }
+
+  /** What the service gives to operations that start. */
+  #assign(updates: readonly OperationUpdate[]): { readonly assigned?: Record<string, string> } {
+    let assigned: Record<string, string> | undefined;
+    for (const update of updates) {
+      const { Id: operationId, Type: type, Action: action } = update;
+      if (operationId === undefined || action !== "START") continue;
+      let given: string | undefined;
+      if (type === "CALLBACK") given = newCallbackId({ arn: this.header.arn, operationId });
+      if (type === "CHAINED_INVOKE") given = this.#host.newChildArn(update);
+      if (given === undefined) continue;
+      assigned ??= {};
+      assigned[operationId] = given;
+    }
+    return assigned === undefined ? {} : { assigned };
+  }
+
+  /** Writes what happened apart from checkpoints. */
+  #writeNews(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
+    const changed = this.#write(entries, counters);
+    this.#host.onNews(this.header.arn, changed);
+  }
+
+  /** Returns the ids of the operations that changed. */
+  #write(entries: readonly JournalEntry[], counters: ExecutionCounters): Set<string> {
+    if (entries.length > 0) this.#host.journal.append(this.header.arn, entries, counters); // E1
+    Object.assign(this.counters, counters);
+    const changed = new Set<string>();
+    for (const entry of entries) for (const id of this.#apply(entry)) changed.add(id);
+    return changed;
+  }
+
+  /** What follows from an entry, whether it was just written or read back; the ids of the operations that changed. */
+  #apply(entry: JournalEntry): Set<string> {
+    this.#lastMs = entry.atMs;
+    const changed = this.#table.apply(entry);
+    switch (entry.kind) {
+      case "begin":
+        this.#token = entry.token;
+        this.#invocation = { requestId: entry.requestId, startMs: entry.atMs };
+        this.#undelivered = new Set();
+        break;
+      case "checkpoint":
+        this.#token = entry.token;
+        this.#announced = announcedEnd(entry.updates) ?? this.#announced;
+        this.#undelivered = new Set();
+        break;
+      case "timers":
+      case "completion":
+        for (const id of changed) this.#undelivered.add(id);
+        break;
+      case "invocation":
+        this.#invocation = undefined;
+        this.#suspended = entry.error === undefined;
+        break;
+      case "heartbeat":
+        break;
+      case "end":
+        this.#end = outcomeOf(entry.status, entry.result, entry.error);
+        break;
+    }
+    return changed;
+  }
+
+  #tokenText(): string {
+    return Buffer.from(`${this.executionId}:${this.#token}`).toString("base64");
+  }
+}

@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { DurableError } from "../core/errors.ts";
+import type { Operation, OperationUpdate } from "../core/wire.ts";
+import {
+  type ExecutionHeader,
+  type Journal,
+  type JournalEntry,
+  type JournalExecution,
+  type JournalSeed,
+  noCounters,
+} from "../journal/journal.ts";
+import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
+import { charge, dataBytes } from "./metering.ts";
+import { OperationTable } from "./operation-table.ts";
+import type { LocalQuotas } from "./settings.ts";
+
+/** What is to be otherwise in an execution that takes over from one that has ended. */
+export interface Amendment {
+  /** Operations that are as if they had never begun. */
+  readonly removed: ReadonlySet<string>;
+  /** Contexts that are as if they had not ended. */
+  readonly reopened: ReadonlySet<string>;
+  /** Steps that are to be tried again, with the payload that they keep. */
+  readonly retried: ReadonlyMap<string, string>;
+  /** Other payloads of steps that have succeeded. */
+  readonly payloads: ReadonlyMap<string, string>;
+}
+
+export interface RedriveRequest {
+  /** Says what is to be otherwise, from the operations of the execution. What it throws is passed on. */
+  readonly amend: (operations: readonly Operation[]) => Amendment;
+  /** Name of the new execution, unique in the journal. Default: a random one. */
+  readonly name?: string;
+  /** Default: that of the old execution. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const LIFTED: LocalQuotas = {
+  operations: Number.POSITIVE_INFINITY,
+  dataBytes: Number.POSITIVE_INFINITY,
+  payloadBytes: Number.POSITIVE_INFINITY,
+  errorBytes: Number.POSITIVE_INFINITY,
+  inputBytes: Number.POSITIVE_INFINITY,
+};
+
+/**
+ * Creates the execution that takes over from one that has ended; returns its ARN.
+ * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's, or what `amend` throws
+ */
+export function createRedriven(
+  journal: Journal,
+  { header: old, status }: JournalExecution,
+  operations: readonly Operation[],
+  { amend, name = randomUUID(), metadata = old.metadata }: RedriveRequest,
+  startMs: number,
+): string {
+  if (status === "RUNNING") {
+    const message = `The execution "${old.name}" has not ended. Resume it to let it go on.`;
+    throw new DurableError("ERR_EXECUTION_RUNNING", message);
+  }
+  if (journal.find("name", name) !== undefined) {
+    const message = `There is an execution named "${name}" already. Give this one another name.`;
+    throw new DurableError("ERR_EXECUTION_NAME_TAKEN", message);
+  }
+  const { functionName, input, timeoutSeconds, tenantId } = old;
+  const header: ExecutionHeader = {
+    ...{ arn: newExecutionArn(functionName, name), name, functionName, input, startMs, timeoutSeconds, metadata },
+    ...(tenantId === undefined ? {} : { tenantId }),
+    redriveOf: old.arn,
+  };
+  const amendment = withoutOpenExternals(operations, amend(operations));
+  journal.create(header, seedOf(header, journal.entries(old.arn), amendment));
+  return header.arn;
+}
+
+/**
+ * What the new execution's journal begins with: all that happened to the operations that are kept, now. What it counts
+ * towards the quotas is counted; requests were not sent.
+ */
+function seedOf(header: ExecutionHeader, entries: Iterable<JournalEntry>, amendment: Amendment): JournalSeed {
+  const table = new OperationTable(header, executionIdOf(header.arn));
+  const copied: JournalEntry[] = [];
+  let counters = { ...noCounters(), dataBytes: Buffer.byteLength(header.input ?? "") };
+  let token = 0;
+  for (const entry of entries) {
+    for (const copy of copyEntry(entry, amendment, header.startMs)) {
+      if (copy.kind === "checkpoint") {
+        const isKnown = (id: string): boolean => table.get(id) !== undefined;
+        counters = charge(counters, copy.updates, { isKnown, known: table.size - 1, quotas: LIFTED });
+        copied.push({ ...copy, token: ++token });
+      } else {
+        if (copy.kind === "completion") {
+          counters.dataBytes += dataBytes({ Payload: copy.result, Error: copy.error });
+        }
+        copied.push(copy);
+      }
+      table.apply(copy);
+    }
+  }
+  return { entries: copied, counters: { ...counters, updates: 0, checkpoints: 0, requestBytes: 0 } };
+}
+
+/** What nobody can complete any more is removed: a callback's id, and an invoke's answer, belong to the old execution. */
+function withoutOpenExternals(operations: readonly Operation[], amendment: Amendment): Amendment {
+  const open = operations.filter(
+    ({ Type: type, Status: status }) => status === "STARTED" && (type === "CALLBACK" || type === "CHAINED_INVOKE"),
+  );
+  return { ...amendment, removed: new Set([...amendment.removed, ...open.map(({ Id: id }) => id as string)]) };
+}
+
+function copyEntry(entry: JournalEntry, amendment: Amendment, atMs: number): JournalEntry[] {
+  const { removed, retried } = amendment;
+  switch (entry.kind) {
+    case "checkpoint": {
+      const updates = entry.updates.flatMap((update) => copyUpdate(update, amendment));
+      if (updates.length === 0) return [];
+      const { assigned } = entry;
+      const copy = {
+        kind: "checkpoint",
+        atMs,
+        token: 0,
+        updates,
+        ...(assigned === undefined ? {} : { assigned }),
+      } as const;
+      // They may be tried again at once.
+      const due = entry.updates.filter((update) => hasEnded(update) && retried.has(update.Id as string));
+      if (due.length === 0) return [copy];
+      return [copy, { kind: "timers", atMs, ids: due.map(({ Id: id }) => id as string) }];
+    }
+    case "timers": {
+      const ids = entry.ids.filter((id) => !removed.has(id));
+      return ids.length === 0 ? [] : [{ ...entry, atMs, ids }];
+    }
+    case "completion":
+      return removed.has(entry.id) ? [] : [{ ...entry, atMs }];
+    case "begin":
+    case "invocation":
+    case "heartbeat":
+    case "end":
+      return [];
+  }
+}
+
+function copyUpdate(update: OperationUpdate, { removed, reopened, retried, payloads }: Amendment): OperationUpdate[] {
+  const id = update.Id as string;
+  if (update.Type === "EXECUTION" || removed.has(id)) return [];
+  if (reopened.has(id) && hasEnded(update)) return [];
+  const kept = retried.get(id);
+  if (kept !== undefined && (hasEnded(update) || update.Action === "RETRY")) {
+    const { Error: _error, StepOptions: options = { NextAttemptDelaySeconds: 0 }, ...rest } = update;
+    return [{ ...rest, Action: "RETRY", Payload: kept, StepOptions: options }];
+  }
+  const payload = update.Action === "SUCCEED" ? payloads.get(id) : undefined;
+  return [payload === undefined ? update : { ...update, Payload: payload }];
+}
+
+function hasEnded({ Action: action }: OperationUpdate): boolean {
+  return action === "SUCCEED" || action === "FAIL";
+}
