@@ -1,6 +1,6 @@
 /** What docs/concepts.md says of deployments, suspension and defaults. */
 import { describe, expect, test } from "vitest";
-import { type DurableContext, retryPresets, withDurableExecution } from "../../src/index.ts";
+import { type DurableContext, type MapConfig, retryPresets, withDurableExecution } from "../../src/index.ts";
 import {
   type ExecutionOutcome,
   LocalDurableTestRunner,
@@ -47,11 +47,11 @@ const BEFORE: Body = async (_, ctx) => {
 
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 const mapOf =
-  (items: Parameters<DurableContext["map"]>[1], options: object = {}): Body =>
+  (items: Iterable<number>, options: MapConfig<number, number> = {}): Body =>
   async (_, ctx) => {
     const result = await ctx.map(
       "items",
-      items as number[],
+      items,
       async (item, n) => {
         const seen = await item.step("see", async () => n);
         await approval(item);
