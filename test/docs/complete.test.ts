@@ -20,7 +20,7 @@ test("API by task names every export", () => {
     return names.filter((name) => !named.has(name)).map((name) => `${moduleSpecifier.getText(file)}: ${name}`);
   });
   expect(missing).toEqual([]);
-});
+}, 180_000);
 
 /** Codes of Node's own errors, which the sources compare with. */
 const OF_NODE = [

@@ -56,7 +56,7 @@ beforeAll(async () => {
     mkdirSync(folderOf(block.page), { recursive: true });
     if (block.file !== undefined) writeFileSync(join(folderOf(block.page), block.file), block.text);
   }
-}, 120_000);
+}, 180_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

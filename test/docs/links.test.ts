@@ -46,7 +46,7 @@ test("what the documentation links to comes along in the package", async () => {
   const { project } = await packedPackage();
   const installed = join(project, "node_modules/durable-fanout");
   expect(links.filter(({ path }) => !existsSync(join(installed, path))).map(shown)).toEqual([]);
-});
+}, 180_000);
 
 test("every page is in the README's table of contents", () => {
   const linked = new Set(links.filter(({ page }) => page === "README.md").map(({ path }) => path));
