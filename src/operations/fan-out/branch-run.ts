@@ -39,6 +39,8 @@ export class BranchRun<T> {
   readonly #execution: Execution;
   readonly #scope: Scope;
   readonly #options: BranchRunOptions<T>;
+  /** Whether items share operations. */
+  readonly isBatched: boolean;
   readonly #groups: ItemGroups;
   readonly #completion: Completion;
   readonly #collector: Collector<T>;
@@ -71,6 +73,7 @@ export class BranchRun<T> {
       nameOf: nameOf && ((index, value) => nameOf(index, value) ?? ""),
       onOverfull: (index, bytes, maxBytes) => this.#fail(itemTooLarge(label(), index, bytes, maxBytes)),
     });
+    this.isBatched = this.#groups.isBatched;
     this.#collector = new Collector(label, branches.collect);
     this.#completion = new Completion(label, source.total, config.completionConfig, (at) => this.#nameOf(at));
     const maxConcurrency = Number(config.maxConcurrency);
@@ -104,11 +107,6 @@ export class BranchRun<T> {
     };
   }
 
-  /** Whether items share operations. */
-  get isBatched(): boolean {
-    return this.#groups.isBatched;
-  }
-
   /** Rejects with what a custom policy, a source or a reduction throws. */
   async run(): Promise<Batch<T>> {
     const completion = this.#completion;
@@ -117,9 +115,7 @@ export class BranchRun<T> {
       get total() {
         return completion.total;
       },
-      get isTotalKnown() {
-        return source.total !== undefined;
-      },
+      isTotalKnown: source.total !== undefined,
       counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
     });
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
@@ -166,6 +162,10 @@ export class BranchRun<T> {
         const outcome = ledger.takeOutcome(at);
         if (outcome === undefined) continue;
         this.#started(first + at);
+        if (outcome.mark === "R" && !this.#over) {
+          ledger.makeAgain(at); // In its turn: its function may wait for others to begin.
+          continue;
+        }
         const value = outcome.mark === "R" ? await this.#groups.valueOf(first + at) : undefined;
         const item = this.#recalled.ofBatch(ledger, at, outcome, value);
         if (item === undefined) continue;
