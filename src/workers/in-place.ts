@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Transferable } from "node:worker_threads";
 import { DurableError } from "../core/errors.ts";
 import type { GivenLogger } from "../execution/active.ts";
-import { findUncloneable } from "./cloning.ts";
+import { whyUncloneable } from "./cloning.ts";
 import { runAsTask, type WorkerTask } from "./current-task.ts";
 import { describeCall, WorkerTimeoutError } from "./errors.ts";
 import { findExport } from "./module-export.ts";
@@ -59,8 +59,7 @@ function clone<T>(task: Task, value: T, moved: readonly Transferable[], path: st
   try {
     return structuredClone(value, { transfer: [...moved] as never[] });
   } catch (error) {
-    const found = findUncloneable(value, path, new Set<unknown>(moved));
-    const what = found === undefined ? String(error) : `${found.path} is ${found.what}`;
+    const what = whyUncloneable(value, path, moved, error);
     const direction = path === "result" ? "Return" : "Pass";
     throw new DurableError(
       "ERR_WORKER_UNCLONEABLE",

@@ -91,11 +91,12 @@ test("idle threads are ended, and new ones started for the next call", async () 
 
 test("closing ends the threads and fails what runs and waits; a later call opens the pool again", async () => {
   const { spin, double } = threads({ threads: 1 });
+  const before = workerStatistics()?.restarts ?? 0;
   const ended = [rejection(spin()), rejection(double(1))];
   while (statistics().running === 0) await pause(1);
   await closeWorkers();
   for (const error of await Promise.all(ended)) expect(error["code"]).toBe("ERR_WORKER_POOL_CLOSED");
-  expect(statistics()).toMatchObject({ threads: 0, running: 0, waiting: 0 });
+  expect(statistics()).toMatchObject({ threads: 0, running: 0, waiting: 0, restarts: before });
   expect(await double(2)).toBe(4);
 });
 
