@@ -105,7 +105,7 @@ export function spin(): never {
 /** Waits in native code, which cannot be interrupted, until the file exists; not for ever, so that a failed test ends. */
 export function blockUntil(file: string): void {
   const code = "setInterval(() => fs.existsSync(process.argv[1]) && process.exit(), 5)";
-  if (!existsSync(file)) execFileSync(process.execPath, ["-e", code, file], { timeout: 30_000 });
+  if (!existsSync(file)) execFileSync(process.execPath, ["-e", code, file], { timeout: 120_000 });
 }
 
 /** Computes until nobody wants its result. */

@@ -116,7 +116,8 @@ test("counts tasks, messages, failures, time, use and restarts", async () => {
 
 describe("hundreds of warm invocations", () => {
   test("keep their threads, and leave no thread, port or listener behind", async () => {
-    const { double, whichThread } = threads({ threads: 2, idleMs: 60_001 });
+    // On a busy machine a call that is not wanted any more may need more than the usual time to end.
+    const { double, whichThread } = threads({ threads: 2, idleMs: 60_001, graceMs: 10_000 });
     const lambda = withDurableExecution(async (n: number, context) => {
       const batch = await context.map([1, 2, 3], (item, m) => item.step("s", () => double(n * m)), {
         completionConfig: n % 3 === 0 ? { minSuccessful: 1 } : {},
@@ -124,7 +125,6 @@ describe("hundreds of warm invocations", () => {
       return [batch.successCount > 0, await context.step("where", () => whichThread())];
     });
     const seen = new Set<number>();
-    const ports: number[] = [];
     const warnings: Error[] = [];
     const warn = (warning: Error): void => void warnings.push(warning);
     process.on("warning", warn);
@@ -135,13 +135,11 @@ describe("hundreds of warm invocations", () => {
       seen.add(thread);
       if (n !== 20 && n !== 299) continue;
       // A thread that starts, or a call that is not wanted any more, may take longer than some invocations.
-      while (statistics().running > 0) await pause(1);
-      ports.push(alive());
+      await expect.poll(() => [statistics().running, alive()], { timeout: 30_000 }).toEqual([0, 0]);
     }
     process.off("warning", warn);
     expect(seen.size).toBeLessThanOrEqual(2);
     expect(statistics()).toMatchObject({ threads: 2, running: 0, waiting: 0, restarts: expect.any(Number) });
-    expect(ports[1]).toBe(ports[0]);
     expect(warnings).toEqual([]);
   });
 });
