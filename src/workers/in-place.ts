@@ -3,10 +3,9 @@ import type { Transferable } from "node:worker_threads";
 import { DurableError } from "../core/errors.ts";
 import type { GivenLogger } from "../execution/active.ts";
 import { whyUncloneable } from "./cloning.ts";
-import { runAsTask, type WorkerTask } from "./current-task.ts";
+import { loggerTo, runAsTask, type WorkerTask } from "./current-task.ts";
 import { describeCall, WorkerTimeoutError } from "./errors.ts";
 import { findExport } from "./module-export.ts";
-import type { LogMethod } from "./protocol.ts";
 import type { Task } from "./task.ts";
 import { unwrapTransfer } from "./transfer.ts";
 
@@ -75,17 +74,7 @@ class TaskInPlace implements WorkerTask {
 
   constructor(task: Task) {
     this.#task = task;
-    const write =
-      (method: LogMethod) =>
-      (...params: unknown[]): void =>
-        task.log(method, params);
-    this.logger = {
-      log: write("log"),
-      error: write("error"),
-      warn: write("warn"),
-      info: write("info"),
-      debug: write("debug"),
-    };
+    this.logger = loggerTo((method, params) => task.log(method, params));
   }
 
   get attempt(): number {

@@ -150,9 +150,12 @@ export class WorkerPool implements WorkerPoolPort {
   /** Piscina starts a thread when it is given a message, and none for messages that wait when another has died. */
   #replaceThread(): void {
     this.#meter.restarted();
-    if (this.#open === undefined || this.#open.queueSize === 0) return;
-    this.#open.run(undefined, { name: "runNothing" }).catch(() => {});
-    this.#reroute(this.#open);
+    const piscina = this.#open;
+    if (piscina === undefined || piscina.queueSize === 0) return;
+    piscina.run(undefined, { name: "runNothing" }).catch(() => {
+      if (piscina === this.#open) this.#replaceThread();
+    });
+    this.#reroute(piscina);
   }
 
   /** A thread died that ran nothing: one that could not be started, or that a task of its past caught up with. */
