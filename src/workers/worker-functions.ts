@@ -10,8 +10,7 @@ import { isWorkerThread } from "./current-task.ts";
 import { Gauge } from "./gauge.ts";
 import { runInPlace } from "./in-place.ts";
 import { findModule } from "./module-url.ts";
-import type { WorkerPool } from "./pool.ts";
-import { poolFor } from "./pools.ts";
+import { poolFor, type WorkerPool } from "./pool.ts";
 import {
   resolveWorkerSettings,
   type WorkerCallOptions,
@@ -171,7 +170,7 @@ class Calls implements WorkerFunctionPort {
       void this.#runInPlace(tasks, pool, gauge);
       return;
     }
-    pool.submit({ tasks, limits: this.#limits, gauge, joins: gauge === this.#gauges.single });
+    pool.submit({ tasks, limits: this.#limits, gauge });
   }
 
   async #runInPlace(tasks: readonly Task[], pool: WorkerPool, gauge: Gauge): Promise<void> {
