@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { workerFunctionOf } from "../../src/core/worker-function.ts";
 import { transfer, WorkerCrashedError, WorkerTimeoutError, workerStatistics } from "../../src/workers.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { expectNoUnhandledRejections, rejection, restarts, threads } from "../support/threads.ts";
+import { expectNoUnhandledRejections, inOneBatch, rejection, restarts, threads } from "../support/threads.ts";
 
 expectNoUnhandledRejections();
 
@@ -103,7 +102,7 @@ describe("calls that wait for a thread", () => {
     });
     expect(await Promise.all([obey(item()), obey(item()), obey(item())])).toEqual([2, 4, 6]);
     expect(reads).toBe(3);
-    await workerFunctionOf(obey)?.runBatch([item(), item()]);
+    await Promise.all(inOneBatch(obey, [item(), item()]));
     expect(reads).toBe(5);
   });
 });
