@@ -67,6 +67,7 @@ function collectFunctions(kind: FunctionOption["kind"]) {
   };
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one declaration after the other, and each is read alone.
 function buildProgram(done: (code: ExitCode) => void): Command {
   const program = new Command("durable-fanout")
     .description("Runs durable functions on this machine, with a journal on disk: kill it at any time and resume.")
