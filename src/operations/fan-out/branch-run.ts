@@ -56,6 +56,7 @@ export class BranchRun<T> {
   #startable = 0;
   #acquiring = 0;
   #running = 0;
+  #mayBegin = Number.POSITIVE_INFINITY;
   #isReading = false;
   #over = false;
   #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined; // F3: what is recorded is counted
@@ -121,6 +122,9 @@ export class BranchRun<T> {
         return source.total !== undefined;
       },
       counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
+      beginAtMost: (items) => {
+        this.#mayBegin = items;
+      },
     });
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
@@ -230,7 +234,8 @@ export class BranchRun<T> {
 
   /** Whether one more branch may be open, besides so many that are about to be. */
   #mayOpen(others: number): boolean {
-    if (this.#running + others >= this.#maxOpen) return false;
+    const { succeeded, failed } = this.#completion;
+    if (this.#running + others >= Math.min(this.#maxOpen, this.#mayBegin - succeeded - failed)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
   }
 

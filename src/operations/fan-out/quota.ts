@@ -101,7 +101,7 @@ export function announceFanOut(
   execution: Execution,
   scope: Scope,
   size: FanOutSize,
-  progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts">,
+  progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts" | "beginAtMost">,
 ): () => void {
   const { kind, name, nesting, batchItems } = size;
   const announcement: BatchAnnouncement = Object.assign(progress, {
