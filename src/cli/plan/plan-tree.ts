@@ -46,12 +46,18 @@ export interface FanOutNode {
   readonly total: number;
   readonly isTotalKnown: boolean;
   readonly items: readonly ItemNode[];
-  /** Attempts after the first one that an item takes: of all that were tried, since those that are tried again end late. */
-  readonly retriesEach: number;
-  /** Of those batches that hold the items, where they are shared. */
+  /** Of those batches that hold the items, where they are shared: what all of them took, and how many they are. */
   readonly batches: Use;
+  readonly batchCount: number;
   readonly hasEnded: boolean;
+  /** Whether it is computed for a number of items that is not its own. */
+  readonly isComputed: boolean;
+  /** Whether its operations are all that it takes. */
+  readonly isWhole: boolean;
 }
+
+/** How many items a map is computed for; undefined: as many as it has. */
+export type ItemsOf = (name: string, isOutermost: boolean, isTotalKnown: boolean) => number | undefined;
 
 export const nothing = (): Use => ({ operations: 0, updates: 0, retries: 0, dataBytes: 0 });
 
@@ -63,12 +69,9 @@ export function add(to: Use, { operations, updates, retries, dataBytes }: Use, t
   return to;
 }
 
-/**
- * Arranges what a trial recorded by maps and items.
- * @param itemsOfStreams how many items a map has of which nobody knows, since they are read one after the other
- */
-export function readPlanTree(trial: Trial, itemsOfStreams: number | undefined): readonly PlanNode[] {
-  return new TreeReader(trial, itemsOfStreams).children(undefined);
+/** Arranges what a trial recorded by maps and items. */
+export function readPlanTree(trial: Trial, itemsOf: ItemsOf): readonly PlanNode[] {
+  return new TreeReader(trial, itemsOf).children(undefined, true);
 }
 
 /** All maps and parallels, the outer ones before those in their items. */
@@ -82,20 +85,23 @@ export function* fanOutsIn(nodes: readonly PlanNode[]): Generator<FanOutNode> {
   }
 }
 
+/** What a trial has seen of a map's items. */
+type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | "batchCount">;
+
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
 const IN_PLACE = new Set(["Step", "RunInChildContext"]);
 const codec = createCodec("json");
 
 class TreeReader {
   readonly #trial: Trial;
-  readonly #itemsOfStreams: number | undefined;
+  readonly #itemsOf: ItemsOf;
   readonly #childrenOf = new Map<string | undefined, Operation[]>();
   readonly #paths: ReturnType<typeof findPaths>;
   readonly #outcomes: ReturnType<typeof readBatches>;
 
-  constructor(trial: Trial, itemsOfStreams: number | undefined) {
+  constructor(trial: Trial, itemsOf: ItemsOf) {
     this.#trial = trial;
-    this.#itemsOfStreams = itemsOfStreams;
+    this.#itemsOf = itemsOf;
     this.#paths = findPaths(trial.operations);
     this.#outcomes = readBatches(trial.operations);
     for (const operation of trial.operations) {
@@ -106,36 +112,50 @@ class TreeReader {
     }
   }
 
-  children(parent: string | undefined): PlanNode[] {
-    return (this.#childrenOf.get(parent) ?? []).map((operation) => this.#node(operation));
+  /** @param isOutermost whether no item of a map is around them */
+  children(parent: string | undefined, isOutermost = false): PlanNode[] {
+    return (this.#childrenOf.get(parent) ?? []).map((operation) => this.#node(operation, isOutermost));
   }
 
-  #node(operation: Operation): PlanNode {
+  #node(operation: Operation, isOutermost = false): PlanNode {
     const { Id: id = "", SubType: subType = "" } = operation;
     const own = this.#useOf(operation);
     if (subType === "Map" || subType === "Parallel") {
-      return { own, children: [], fanOut: this.#fanOut(operation), fitsInBatch: false };
+      return { own, children: [], fanOut: this.#fanOut(operation, isOutermost), fitsInBatch: false };
     }
-    const children = this.children(id);
+    const children = this.children(id, isOutermost);
     const fitsInBatch = IN_PLACE.has(subType) && children.every((child) => child.fitsInBatch);
     return { own, children, fitsInBatch };
   }
 
-  #fanOut(operation: Operation): FanOutNode {
-    const { Id: id = "", Name: name, SubType: subType } = operation;
+  #fanOut(operation: Operation, isOutermost: boolean): FanOutNode {
+    const { Id: id = "", SubType: subType } = operation;
     const kind = subType === "Parallel" ? "parallel" : "map";
-    const children = this.#childrenOf.get(id) ?? [];
-    const hasEnded = isFinished(operation);
+    const name = operation.Name ?? kind;
     const counts = this.#trial.fanOuts.get(id);
-    const base = { id, name: name ?? kind, kind, hasEnded, isTotalKnown: counts?.isTotalKnown ?? true } as const;
-    if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(base, children, counts);
+    const isKnown = counts?.isTotalKnown ?? true;
+    const hasEnded = isFinished(operation);
+    const seen = this.#itemsIn(operation, counts);
+    const wanted = kind === "map" ? this.#itemsOf(name, isOutermost, isKnown || hasEnded) : undefined;
+    const isComputed = wanted !== undefined;
+    const total = wanted ?? counts?.total ?? seen.items.length;
+    const isWhole = hasEnded && !isComputed;
+    return { id, name, kind, ...seen, total, isTotalKnown: isKnown, hasEnded, isComputed, isWhole };
+  }
+
+  #itemsIn(fanOut: Operation, counts: FanOutCounts | undefined): ItemsSeen {
+    const children = this.#childrenOf.get(fanOut.Id ?? "") ?? [];
+    if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, counts);
     const isNested = children.some(({ SubType }) => SubType === "MapIteration" || SubType === "ParallelBranch");
-    const begun = isNested ? this.#nestedItems(children) : this.#flatItems(operation, children);
+    const begun = isNested ? this.#nestedItems(children) : this.#flatItems(fanOut, children);
     const ended = isNested ? begun.filter(({ hasEnded }) => hasEnded) : begun.slice(0, counts?.ended);
-    const items = ended.length > 0 ? ended : begun;
-    const total = counts?.total ?? items.length;
-    const form = isNested ? "nested" : "flat";
-    return { ...base, form, batchItems: undefined, total, items, retriesEach: retriesEach(begun), batches: nothing() };
+    return {
+      form: isNested ? "nested" : "flat",
+      batchItems: undefined,
+      items: ended.length > 0 ? ended : begun,
+      batches: nothing(),
+      batchCount: 0,
+    };
   }
 
   #nestedItems(contexts: readonly Operation[]): ItemNode[] {
@@ -169,45 +189,23 @@ class TreeReader {
     }));
   }
 
-  #batched(
-    base: Omit<FanOutNode, "form" | "batchItems" | "total" | "items" | "batches" | "retriesEach">,
-    children: readonly Operation[],
-    counts: FanOutCounts | undefined,
-  ): FanOutNode {
+  #batched(children: readonly Operation[], counts: FanOutCounts | undefined): ItemsSeen {
     const views = children.flatMap(({ Id }) => this.#outcomes.get(Id ?? "") ?? []);
     const ended = views.filter(({ operation }) => operation.Status === "SUCCEEDED");
+    const chosen = ended.length > 0 ? ended : views;
     const batches = nothing();
-    const items: ItemNode[] = [];
-    for (const view of ended.length > 0 ? ended : views) {
-      for (const operation of [view.operation, ...view.parts]) add(batches, this.#useOf(operation));
-      for (const item of view.items) {
-        items.push({ own: nothing(), children: [], outcome: storedOutcome(item), hasEnded: true });
-      }
-    }
+    for (const { operation, parts } of chosen) for (const one of [operation, ...parts]) add(batches, this.#useOf(one));
+    const items = chosen.flatMap((view) =>
+      view.items.map((item) => ({ own: nothing(), children: [], outcome: storedOutcome(item), hasEnded: true })),
+    );
     const batchItems = counts?.batchItems ?? Math.max(1, ...views.map((view) => view.items.length));
-    const known = counts === undefined || counts.isTotalKnown ? counts?.total : this.#itemsOfStreams;
-    return { ...base, form: "batched", batchItems, total: known ?? items.length, items, retriesEach: 0, batches };
+    return { form: "batched", batchItems, items, batches, batchCount: chosen.length };
   }
 
   #useOf({ Id }: Operation): Use {
     const { updates, retries, dataBytes } = this.#trial.tallies.get(Id ?? "") ?? NO_TALLY;
     return { operations: 1, updates, retries, dataBytes };
   }
-}
-
-function retriesEach(items: readonly ItemNode[]): number {
-  let retries = 0;
-  let tried = 0;
-  for (const { children, hasEnded } of items) {
-    const own = children.reduce((sum, child) => sum + retriesIn(child), 0);
-    retries += own;
-    if (hasEnded || own > 0) tried++;
-  }
-  return tried === 0 ? 0 : retries / tried;
-}
-
-function retriesIn({ own, children }: PlanNode): number {
-  return children.reduce((sum, child) => sum + retriesIn(child), own.retries);
 }
 
 function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome {
