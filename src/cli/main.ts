@@ -54,6 +54,12 @@ function parseName(text: string): string {
   throw new InvalidArgumentError("Give 1 to 64 letters, digits, hyphens and underscores.");
 }
 
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1) return value;
+  throw new InvalidArgumentError("Give a whole number from 1 on.");
+}
+
 function collect(text: string, earlier: readonly string[] = []): string[] {
   return [...earlier, text];
 }
@@ -104,7 +110,11 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .addOption(
         new Option("--sample <items|all>", "items of each map to run").argParser(parseSample).default(1_000, "1000"),
       )
-      .option("--items <[map=]n>", "compute for so many items: of each outermost map, or of the map named", collect)
+      .addOption(
+        new Option("--items <n>", "compute for so many items of each map that is in no other one").argParser(
+          parseCount,
+        ),
+      )
       .option("--try <setting=values>", "run the sample again with each value, as in batch=50,200", collect)
       .option("--yes", "do not ask before the steps are run")
       .option("--json", "JSON on standard output, one document a line")

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { planFrom, readItems } from "../../src/cli/plan/plan-command.ts";
+import { planFrom } from "../../src/cli/plan/plan-command.ts";
 import { recommend, type Setting } from "../../src/cli/plan/plan-report.ts";
 import { runTrial } from "../../src/cli/plan/trial.ts";
 import { type RuntimeOptions, withDurableExecution } from "../../src/index.ts";
@@ -17,10 +17,10 @@ function handlerOf(name: keyof typeof bodies, runtime: RuntimeOptions = {}): Loc
 }
 
 /** What is planned from a sample. */
-async function plan(name: keyof typeof bodies, count: number, sampleItems: number, items: string[] = []) {
+async function plan(name: keyof typeof bodies, count: number, sampleItems: number, items?: number) {
   const module = { functionName: name, handler: handlerOf(name) };
   const trial = await runTrial({ module, input: JSON.stringify({ count }), latencyMs: 0, sampleItems });
-  return planFrom(trial, { functionName: name, latencyMs: 0, items: readItems(items) });
+  return planFrom(trial, { functionName: name, latencyMs: 0, items });
 }
 
 /** What the whole input really takes. */
@@ -73,7 +73,7 @@ describe("a plan", () => {
     expect(measured).toEqual(["operations", "retries", "requests", "dataBytes", "wallMs"]);
     expect(settings.slice(1).every((setting) => setting.measured.length === 0)).toBe(true);
     expect(maps[0]).toMatchObject({ total: 100, sampled: 100 });
-    expect(notes.join(" ")).toContain("Waits and retry delays were skipped, and come on top of times");
+    expect(notes.join(" ")).toContain("Waits and retry delays were skipped, and add to the time");
   });
 
   test("counts retries in: of items, of batches, and of steps beside maps", async () => {
@@ -82,26 +82,25 @@ describe("a plan", () => {
     expect(settings[0]).toMatchObject({ name: "as is", operations: 601, retries: 600 });
     expect(settings[0]?.dollars).toBeCloseTo((1 + 601 + 600) * 8e-6, 4);
     for (const { name, retries } of settings) if (name.startsWith("batch")) expect(retries).toBeGreaterThan(0);
-    expect(notes.join(" ")).toMatch(/200 retries in the sample; .*--try batch=… measures it/);
+    expect(notes.join(" ")).toMatch(/tried again \(200 times in the sample\).*--try batch=… measures it/);
     const inBatches = await plan("unsteadyInBatches", 300, 100);
     for (const { retries } of inBatches.settings) expect(retries).toBeGreaterThan(0);
     expect((await plan("unsteadyStep", 1, 100)).settings[0]).toMatchObject({ operations: 1, retries: 2 });
   });
 
-  test("computes for another number of items: of the outermost maps, or of the map that is named", async () => {
+  test("computes for another number of items: in the maps that are in no other one", async () => {
     const real = await actual("nested", 2_000);
-    const { settings, maps, notes } = await plan("nested", 200, 1_000, ["2000"]);
+    const { settings, maps, notes } = await plan("nested", 200, 1_000, 2_000);
     expect(maps[0]).toMatchObject({ total: 2_000, sampled: 200 });
     expect(settings[0]).toMatchObject({ name: "as is", operations: real.operations, retries: 200, measured: [] });
     expectNear(settings[0]?.dataBytes ?? 0, real.dataBytes, 1.2);
-    expect(notes.join(" ")).toContain('The number of items of "rows" is that of --items');
-    const named = await plan("areas", 100, 1_000, ["orders=1000"]);
-    expect(named.settings[0]?.operations).toBe((await actual("areas", 1_000)).operations);
-    expect(named.maps).toMatchObject([
-      { name: "areas", total: 3 },
-      { name: "orders", total: 3_000 },
+    expect(notes.join(" ")).toContain('"rows": as many items as --items says');
+    const areas = await plan("areas", 100, 1_000, 30);
+    expect(areas.maps).toMatchObject([
+      { name: "areas", total: 30 },
+      { name: "orders", total: 300 },
     ]);
-    expect((await plan("nested", 10, 10, ["cols=5"])).notes.join(" ")).toContain('No map is named "cols"');
+    expect(areas.settings[0]?.operations).toBe(1 + 30 * (2 + 100 * 2));
   });
 
   test("tells the items of a FLAT map apart, and the requests that few items at once take", async () => {
@@ -172,7 +171,7 @@ describe("a plan", () => {
       code: "ERR_PLAN_ITEMS_UNKNOWN",
       message: expect.stringContaining('Map "numbers" reads its items one after the other'),
     });
-    expect((await plan("streamed", 5_000, 100, ["5000"])).settings[0]?.operations).toBe(251);
+    expect((await plan("streamed", 5_000, 100, 5_000)).settings[0]?.operations).toBe(251);
     const all = await plan("streamed", 300, Number.POSITIVE_INFINITY);
     expect(all.settings[0]?.operations).toBe((await actual("streamed", 300)).operations);
   });
@@ -200,9 +199,7 @@ describe.concurrent("the plan command", () => {
     expect(done.stdout).toContain("Figures with ~ are computed from the sample, the others are measured.");
     expect(done.stdout).toContain('AWS would refuse it "as is": 15,001 operations, and its limit is 3,000.');
     expect(done.stdout).toMatch(/batch: 10 +~501 .*recommended/);
-    expect(done.stdout).toContain(
-      'The sample ended in "rows": what the handler does after that is not in these numbers.',
-    );
+    expect(done.stdout).toContain('The sample ended in "rows": what the handler does after that is left out.');
     expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
   });
 
@@ -258,17 +255,15 @@ describe.concurrent("the plan command", () => {
     const args = ["plan", INVOKING, "--export", "invoking", "--event", '{"n":21}', "--yes"];
     const unnamed = await runCli(args, { cwd });
     expect(unnamed.exitCode).toBe(1);
-    expect(unnamed.stdout).toContain("name it with --function or --plain-function <name>=<file>#<export>");
+    expect(unnamed.stdout).toContain("--function or --plain-function <name>=<file>#<export>");
     expect(unnamed.stdout).not.toMatch(/recommended$/m);
     const functions = ["--plain-function", `double=${INVOKING}#double`, "--function", `child=${INVOKING}#child`];
     const others = ["--name", "x", "--db", "y.db", "--fresh", "--virtual-time", "--max-operations", "unlimited"];
     const named = await runCli([...args, ...functions, ...others], { cwd });
     expect(named.exitCode).toBe(0);
     expect(named.stderr).toContain("The functions that it invokes run whole.");
-    expect(named.stdout).toContain(
-      "2 invokes ran other functions in the sample: what these take themselves is left out.",
-    );
-    expect(named.stdout).toContain('The sample ended where all waited for "more": what follows is left out.');
+    expect(named.stdout).toContain("What the functions that it invokes take themselves is left out.");
+    expect(named.stdout).toContain('The sample ended where all waited for "more", since nobody completes callbacks');
     expect(existsSync(join(cwd, "y.db"))).toBe(false);
   });
 

@@ -42,7 +42,7 @@ describe("what is tried", () => {
     expect(howToSet(overrides)).toBe(
       'Set DURABLE_FANOUT_BATCH=\'{"maxItems":5,"maxBytes":2048}\' DURABLE_FANOUT_CONCURRENCY=unlimited ' +
         "DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES=50 DURABLE_FANOUT_CODEC=json, or give withDurableExecution " +
-        '{ runtime: { batch: {"maxItems":5,"maxBytes":2048}, concurrency: Infinity, codec: "json", checkpoint: { maxUpdates: 50 } } }.',
+        '{ runtime: {"batch":{"maxItems":5,"maxBytes":2048},"concurrency":Infinity,"checkpoint":{"maxUpdates":50},"codec":"json"} }.',
     );
   });
 
@@ -115,7 +115,7 @@ describe.concurrent("plan --try", () => {
     expect(result.stdout).not.toMatch(/^(flat|batch:)/m);
     expect(result.stdout).toContain(
       "Set DURABLE_FANOUT_BATCH=40 DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES=250, or give withDurableExecution " +
-        "{ runtime: { batch: 40, checkpoint: { maxUpdates: 250 } } }.",
+        '{ runtime: {"batch":40,"checkpoint":{"maxUpdates":250}} }.',
     );
   });
 

@@ -12,7 +12,7 @@ import { type FunctionOption, loadFunctions } from "../run/function-option.ts";
 import { loadHandlerModule, wrappedHandler } from "../run/handler-module.ts";
 import { InterruptionWatch } from "../run/interruption.ts";
 import { liftQuotas, quietStandardOutput } from "../run/surroundings.ts";
-import { measuredFigures, PlanModel, type Variant } from "./plan-model.ts";
+import { measuredFigures, predictor, type Variant } from "./plan-model.ts";
 import { type FanOutSummary, faultOf, type PlanReport, printPlan, summariseFanOuts } from "./plan-report.ts";
 import { type FanOutNode, fanOutsIn, readPlanTree } from "./plan-tree.ts";
 import { nameOverrides, type Overrides, readTries, type Tried, trySetting } from "./plan-try.ts";
@@ -27,8 +27,8 @@ export interface PlanOptions {
   latency: number;
   /** Infinity for all. */
   sample: number;
-  /** As in `100000` or `orders=100000`. */
-  items?: string[];
+  /** To be computed for; undefined: as many as there are. */
+  items?: number;
   /** As in `batch=50,200`. */
   try?: string[];
   yes?: true;
@@ -70,7 +70,6 @@ async function plan(
 ): Promise<ExitCode> {
   quietStandardOutput();
   liftQuotas();
-  const items = readItems(options.items ?? []);
   const input = await readEvent(options.event);
   const { latency: latencyMs, sample: sampleItems } = options;
   const given = [...(options.function ?? []), ...(options.plainFunction ?? [])];
@@ -83,7 +82,7 @@ async function plan(
     const trial = await runTrial({ module: { ...module, handler }, input, latencyMs, sampleItems, functions });
     await closeWorkers();
     const { functionName } = module;
-    const report = planFrom(trial, { functionName, latencyMs, items });
+    const report = planFrom(trial, { functionName, latencyMs, items: options.items });
     const args = ["plan", handlerFile, "--json", "--yes", "--event", "-", ...passedOn(options)];
     printPlan(output, runs.length === 0 ? report : await withTries(output, report, runs, args, input));
     return report.execution === undefined || report.execution.status === "SUCCEEDED"
@@ -126,23 +125,17 @@ async function confirmSideEffects(output: Output, warning: string, isConfirmed: 
   if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
 }
 
-function passedOn(options: PlanOptions): string[] {
-  const {
-    latency,
-    sample,
-    export: exportName,
-    items = [],
-    function: durable = [],
-    plainFunction: plain = [],
-  } = options;
-  const asText = ({ name, file, exportName: inner }: FunctionOption): string =>
-    `${name}=${file}${inner === undefined ? "" : `#${inner}`}`;
+/** The options as the command line has them, for a process that tries a setting. */
+function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
+  const functions = [...(rest.function ?? []), ...(rest.plainFunction ?? [])];
   return [
     ...["--latency", `${latency}ms`, "--sample", Number.isFinite(sample) ? String(sample) : "all"],
-    ...(exportName === undefined ? [] : ["--export", exportName]),
-    ...items.flatMap((text) => ["--items", text]),
-    ...durable.flatMap((option) => ["--function", asText(option)]),
-    ...plain.flatMap((option) => ["--plain-function", asText(option)]),
+    ...(rest.export === undefined ? [] : ["--export", rest.export]),
+    ...(items === undefined ? [] : ["--items", String(items)]),
+    ...functions.flatMap(({ name, file, exportName, kind }) => [
+      kind === "plain" ? "--plain-function" : "--function",
+      `${name}=${file}${exportName === undefined ? "" : `#${exportName}`}`,
+    ]),
   ];
 }
 
@@ -184,65 +177,34 @@ async function withTries(
 /** Names the maps whose batches no setting has changed. */
 function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[], tried: readonly Tried[]): string[] {
   if (!runs.some((overrides) => overrides.has("batch"))) return [];
-  const isSame = ({ name, form, batchItems }: FanOutSummary, other: Tried): boolean => {
-    const map = other.maps.find((one) => one.name === name);
-    return map === undefined || (map.form === form && map.batchItems === batchItems);
-  };
-  const fixed = maps.filter((map) => map.kind === "map" && map.canShare && tried.every((other) => isSame(map, other)));
-  if (fixed.length === 0) return [];
+  const isIn = (map: FanOutSummary, { maps: others }: Tried): boolean =>
+    others.every((other) => other.name !== map.name || other.batchItems === map.batchItems);
+  const fixed = maps.filter((map) => map.batchItems !== undefined && tried.every((other) => isIn(map, other)));
   const names = fixed.map(({ name }) => `"${name}"`).join(", ");
-  return [
-    `Batches were the same in all runs of ${names}: what a call says itself wins. \`plan\` without --try computes other sizes.`,
-  ];
-}
-
-/** How many items maps are computed for: all that no other map is around, and those of a name. */
-export interface WantedItems {
-  readonly outermost?: number;
-  readonly byName: ReadonlyMap<string, number>;
-}
-
-/** @throws DurableError `ERR_USAGE` */
-export function readItems(texts: readonly string[]): WantedItems {
-  const byName = new Map<string, number>();
-  let outermost: number | undefined;
-  for (const text of texts) {
-    const [, name, digits] = /^(?:(.+)=)?(\d+)$/s.exec(text) ?? [];
-    const count = Number(digits);
-    if (!Number.isSafeInteger(count) || count < 1) {
-      const message = `--items ${text}: Give a whole number from 1 on, or <map>=<number>.`;
-      throw new DurableError("ERR_USAGE", `${message} Nothing was run.`);
-    }
-    if (name === undefined) outermost = count;
-    else byName.set(name, count);
-  }
-  return { byName, ...(outermost === undefined ? {} : { outermost }) };
+  return names === "" ? [] : [`Batches were the same in all runs of ${names}: what a call says itself wins.`];
 }
 
 interface PlanSetup {
   readonly functionName: string;
   readonly latencyMs: number;
-  readonly items: WantedItems;
+  readonly items?: number | undefined;
 }
 
 /** @throws DurableError `ERR_PLAN_ITEMS_UNKNOWN` */
 export function planFrom(trial: Trial, { functionName, latencyMs, items }: PlanSetup): PlanReport {
-  const nodes = readPlanTree(
-    trial,
-    (name, isOutermost, isTotalKnown) =>
-      items.byName.get(name) ?? (isOutermost || !isTotalKnown ? items.outermost : undefined),
-  );
+  const nodes = readPlanTree(trial, items);
   const fanOuts = [...fanOutsIn(nodes)];
   for (const fanOut of fanOuts) refuseUnknownTotal(fanOut);
   const isWhole = trial.outcome !== undefined && !fanOuts.some(({ isComputed }) => isComputed);
-  const model = new PlanModel(nodes, trial, isWhole);
+  const predict = predictor(nodes, trial, isWhole);
   const batches = BATCHES.map((size): Variant => ({ way: "batch", items: size }));
   const variants: Variant[] = [{ way: "as is" }, { way: "flat" }, ...batches];
-  const predictions = variants.flatMap((variant) => model.predict(variant) ?? []);
+  const predictions = variants.flatMap((variant) => predict(variant) ?? []);
   if (predictions.every(({ refusedByAws }) => refusedByAws.length > 0)) {
     const most = Math.max(...fanOuts.map(({ total }) => total));
     const size = Math.min(LARGEST_BATCH, Math.ceil(most / COMFORTABLE_OPERATIONS / 100) * 100);
-    predictions.push(...[model.predict({ way: "batch", items: size })].filter((one) => one !== undefined));
+    const fitting = predict({ way: "batch", items: size });
+    if (fitting !== undefined) predictions.push(fitting);
   }
   const maps = summariseFanOuts(fanOuts);
   const { status, error } = trial.outcome ?? {};
@@ -256,7 +218,7 @@ export function planFrom(trial: Trial, { functionName, latencyMs, items }: PlanS
     sample: measuredFigures(trial),
     maps,
     settings: predictions,
-    notes: notesOn(trial, fanOuts, maps, items),
+    notes: notesOn(trial, fanOuts, maps),
   };
 }
 
@@ -274,63 +236,44 @@ function notesOn(
   { outcome, operations, counters, skippedMs, waitsFor }: Trial,
   fanOuts: readonly FanOutNode[],
   maps: readonly FanOutSummary[],
-  items: WantedItems,
 ): string[] {
-  const notes: string[] = [];
-  const quoted = (names: readonly string[]): string => [...new Set(names)].map((name) => `"${name}"`).join(", ");
+  const quoted = (names: Iterable<string>): string => Array.from(new Set(names), (name) => `"${name}"`).join(", ");
+  const namesOf = (nodes: readonly FanOutNode[]): string => quoted(nodes.map(({ name }) => name));
   const open = fanOuts.filter(({ hasEnded }) => !hasEnded);
-  if (outcome !== undefined && outcome.status !== "SUCCEEDED") {
-    notes.push("The figures are those up to where the execution ended.");
-  } else if (waitsFor.length > 0) {
-    const names = quoted(waitsFor);
-    notes.push(
-      `Nobody completes callbacks in a plan. The sample ended where all waited for ${names}: what follows is left out.`,
-    );
-  } else if (outcome === undefined) {
-    const names = quoted(open.map(({ name }) => name));
-    notes.push(`The sample ended in ${names}: what the handler does after that is not in these numbers.`);
-  }
-  const invokes = operations.filter(({ Type }) => Type === "CHAINED_INVOKE");
-  const unknown = invokes.some((one) => one.ChainedInvokeDetails?.Error?.ErrorType === "ResourceNotFoundException");
-  if (unknown) {
-    notes.push(
-      "A function that it invokes is not known: name it with --function or --plain-function <name>=<file>#<export>.",
-    );
-  } else if (invokes.length > 0) {
-    notes.push(
-      `${counted(invokes.length, "invoke")} ran other functions in the sample: what these take themselves is left out.`,
-    );
-  }
-  const unseen = open.filter((fanOut) => fanOut.items.length === 0);
-  if (unseen.length > 0) {
-    const names = unseen.map(({ name, total }) => `"${name}" (${formatCount(total)})`).join(", ");
-    notes.push(`No item of ${names} was seen: what they take is not in these numbers.`);
-  }
-  for (const { name, failed, sampled, error } of maps) {
-    if (failed > 0) notes.push(`${failed} of ${counted(sampled, "item")} of "${name}" failed in the sample: ${error}.`);
-  }
+  const unseen = open.filter(({ items }) => items.length === 0);
   const computed = fanOuts.filter(({ isComputed }) => isComputed);
-  if (computed.length > 0) {
-    const names = quoted(computed.map(({ name }) => name));
-    notes.push(`The number of items of ${names} is that of --items; the input is taken as it is.`);
-  }
-  const strangers = [...items.byName.keys()].filter((name) => !maps.some((map) => map.name === name));
-  if (strangers.length > 0) notes.push(`No map is named ${quoted(strangers)}: --items changed nothing for it.`);
+  const invokes = operations.filter(({ Type }) => Type === "CHAINED_INVOKE");
+  const isUnknown = invokes.some((one) => one.ChainedInvokeDetails?.Error?.ErrorType === "ResourceNotFoundException");
   const retries = counters.retries + counters.invocationFailures;
-  if (retries > 0) {
-    const batches = maps.some(({ canShare }) => canShare)
-      ? " What a batch writes for its retries depends on when they fall due: --try batch=… measures it."
-      : "";
-    notes.push(
-      `${formatCount(retries)} ${retries === 1 ? "retry" : "retries"} in the sample; costs have a metered operation for each.${batches}`,
-    );
-  }
-  if (skippedMs > 0) {
-    notes.push(
-      `Waits and retry delays were skipped, and come on top of times: ${formatDuration(skippedMs)} in what was run.`,
-    );
-  }
-  if (open.length > 0) notes.push("Early ends by a completion policy are not foreseen.");
-  notes.push("Cost is that of operations and data written (us-east-1), without Lambda compute and requests.");
-  return notes;
+  const ended =
+    waitsFor.length > 0
+      ? `where all waited for ${quoted(waitsFor)}, since nobody completes callbacks in a plan`
+      : `in ${namesOf(open)}`;
+  const notes: readonly (readonly [applies: boolean, note: string])[] = [
+    [outcome === undefined, `The sample ended ${ended}: what the handler does after that is left out.`],
+    [(outcome?.status ?? "SUCCEEDED") !== "SUCCEEDED", "The figures are those up to where the execution ended."],
+    [isUnknown, "Name the functions that it invokes: --function or --plain-function <name>=<file>#<export>."],
+    [invokes.length > 0 && !isUnknown, "What the functions that it invokes take themselves is left out."],
+    [unseen.length > 0, `No item of ${namesOf(unseen)} was seen: what they take is left out.`],
+    ...maps.map(({ name, failed, sampled, error }) => {
+      const note = `${failed} of ${counted(sampled, "item")} of "${name}" failed in the sample: ${error}.`;
+      return [failed > 0, note] as const;
+    }),
+    [computed.length > 0, `${namesOf(computed)}: as many items as --items says, with the input as it is.`],
+    [
+      retries > 0,
+      `Steps were tried again (${formatCount(retries)} times in the sample): AWS charges an operation for each.`,
+    ],
+    [
+      retries > 0 && maps.some(({ canShare }) => canShare),
+      "What a batch writes for such retries depends on when they fall due: --try batch=… measures it.",
+    ],
+    [
+      skippedMs > 0,
+      `Waits and retry delays were skipped, and add to the time: ${formatDuration(skippedMs)} in the sample.`,
+    ],
+    [open.length > 0, "Early ends by a completion policy are not foreseen."],
+    [true, "Cost is that of operations and data written (us-east-1), without Lambda compute and requests."],
+  ];
+  return notes.flatMap(([applies, note]) => (applies ? [note] : []));
 }

@@ -63,61 +63,58 @@ function dollarsOf(operations: number, retries: number, dataBytes: number): numb
   return durableCost(1 + operations + retries, dataBytes).totalUsd;
 }
 
-/** Computes from what a trial has seen of each map what the whole of it takes. */
-export class PlanModel {
-  readonly #nodes: readonly PlanNode[];
-  readonly #trial: Trial;
-  readonly #isWhole: boolean;
-  readonly #asIs: Use;
-
-  /** @param isWhole whether the trial has run all that the plan is for, so that nothing is to be computed */
-  constructor(nodes: readonly PlanNode[], trial: Trial, isWhole: boolean) {
-    this.#nodes = nodes;
-    this.#trial = trial;
-    this.#isWhole = isWhole;
-    this.#asIs = this.#useOf({ way: "as is" });
-  }
-
-  /** @returns undefined where the variant changes nothing of the handler as it is */
-  predict(variant: Variant): Prediction | undefined {
-    const use = this.#useOf(variant);
+/**
+ * Gives what the whole takes in one way, as computed from what a trial has seen of each map; undefined where the way
+ * changes nothing of the handler as it is.
+ * @param isWhole whether the trial has run all that the plan is for: what it took is then measured
+ */
+export function predictor(
+  nodes: readonly PlanNode[],
+  trial: Trial,
+  isWhole: boolean,
+): (variant: Variant) => Prediction | undefined {
+  const asIs = useOfAll(nodes, trial, { way: "as is" });
+  return (variant) => {
     const isAsIs = variant.way === "as is";
-    if (!isAsIs && use.operations === this.#asIs.operations) return undefined;
-    const figures = isAsIs && this.#isWhole ? measuredFigures(this.#trial) : this.#computed(variant, use);
+    const use = useOfAll(nodes, trial, variant);
+    if (!isAsIs && use.operations === asIs.operations) return undefined;
+    const isMeasured = isAsIs && isWhole;
+    const figures = isMeasured ? measuredFigures(trial) : computedFigures(variant, use, asIs, trial);
     return {
       name: variant.way === "batch" ? `batch: ${variant.items}` : variant.way,
       ...figures,
-      measured: isAsIs && this.#isWhole ? MEASURED : [],
+      measured: isMeasured ? MEASURED : [],
       refusedByAws: refusals(figures.operations, figures.dataBytes),
       how: howTo(variant),
     };
-  }
+  };
+}
 
-  #computed({ way }: Variant, use: Use): Figures {
-    const operations = Math.round(use.operations);
-    const retries = Math.round(use.retries);
-    const dataBytes = Math.round(use.dataBytes);
-    const { requests, wallMs } = extrapolate(this.#trial, this.#asIs.updates);
-    const base = { operations, retries, dataBytes, dollars: dollarsOf(operations, retries, dataBytes) };
-    if (way === "as is") return { ...base, requests, wallMs };
-    const bytes = use.dataBytes + use.updates * UPDATE_FRAME_BYTES;
-    const least = Math.max(1, Math.ceil(use.updates / MAX_REQUEST_UPDATES), Math.ceil(bytes / MAX_REQUEST_BYTES));
-    // Requests leave as soon as the last one is answered: fewer updates make them smaller before they make them fewer.
-    const likely =
-      way === "flat"
-        ? (requests * use.updates) / Math.max(1, this.#asIs.updates)
-        : Math.min(use.updates / UPDATES_OF_AN_OPERATION, requests);
-    return { ...base, requests: Math.max(least, Math.ceil(likely)) };
-  }
+function computedFigures({ way }: Variant, use: Use, asIs: Use, { pace }: Trial): Figures {
+  const operations = Math.round(use.operations);
+  const retries = Math.round(use.retries);
+  const dataBytes = Math.round(use.dataBytes);
+  const base = { operations, retries, dataBytes, dollars: dollarsOf(operations, retries, dataBytes) };
+  const times = pace.updates === 0 ? 1 : asIs.updates / pace.updates;
+  const requests = Math.max(1, Math.round(pace.requests * times));
+  // The start is passed once, and what follows is in proportion.
+  if (way === "as is") return { ...base, requests, wallMs: pace.startMs + (pace.wallMs - pace.startMs) * times };
+  const bytes = use.dataBytes + use.updates * UPDATE_FRAME_BYTES;
+  const least = Math.max(1, Math.ceil(use.updates / MAX_REQUEST_UPDATES), Math.ceil(bytes / MAX_REQUEST_BYTES));
+  // Requests leave as soon as the last one is answered: fewer updates make them smaller before they make them fewer.
+  const likely =
+    way === "flat"
+      ? (requests * use.updates) / Math.max(1, asIs.updates)
+      : Math.min(use.updates / UPDATES_OF_AN_OPERATION, requests);
+  return { ...base, requests: Math.max(least, Math.ceil(likely)) };
+}
 
-  #useOf(variant: Variant): Use {
-    const use = nothing();
-    for (const node of this.#nodes) add(use, useOfNode(node, variant));
-    const { input, outcome, counters } = this.#trial;
-    use.dataBytes += Buffer.byteLength(input) + Buffer.byteLength(outcome?.result ?? "");
-    use.retries += counters.invocationFailures;
-    return use;
-  }
+function useOfAll(nodes: readonly PlanNode[], { input, outcome, counters }: Trial, variant: Variant): Use {
+  const use = nothing();
+  for (const node of nodes) add(use, useOfNode(node, variant));
+  use.dataBytes += Buffer.byteLength(input) + Buffer.byteLength(outcome?.result ?? "");
+  use.retries += counters.invocationFailures;
+  return use;
 }
 
 function howTo(variant: Variant): string {
@@ -126,13 +123,6 @@ function howTo(variant: Variant): string {
     return `Give the map { batch: ${items} }, or set DURABLE_FANOUT_BATCH=${items} for those that say nothing.`;
   }
   return variant.way === "flat" ? 'Give the map { nesting: "FLAT" }.' : "The handler can stay as it is.";
-}
-
-/** The start is passed once, and what follows is in proportion. */
-function extrapolate({ pace }: Trial, updates: number): { requests: number; wallMs: number } {
-  const { startMs, wallMs } = pace;
-  const times = pace.updates === 0 ? 1 : updates / pace.updates;
-  return { requests: Math.max(1, Math.round(pace.requests * times)), wallMs: startMs + (wallMs - startMs) * times };
 }
 
 function useOfNode(node: PlanNode, variant: Variant): Use {

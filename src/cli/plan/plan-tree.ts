@@ -5,7 +5,8 @@ import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
 import type { Operation } from "../../core/wire.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
-import type { FanOutCounts, OperationTally, Trial } from "./trial.ts";
+import type { BatchAnnouncement } from "../run/progress.ts";
+import type { OperationTally, Trial } from "./trial.ts";
 
 /** What something takes of an execution. */
 export interface Use {
@@ -31,7 +32,6 @@ export interface ItemNode {
   readonly children: readonly PlanNode[];
   /** As a batch keeps it. */
   readonly outcome: Outcome;
-  readonly hasEnded: boolean;
 }
 
 /** A map or parallel, with the items that have ended in the sample (or those that have begun, if none has). */
@@ -56,9 +56,6 @@ export interface FanOutNode {
   readonly isWhole: boolean;
 }
 
-/** How many items a map is computed for; undefined: as many as it has. */
-export type ItemsOf = (name: string, isOutermost: boolean, isTotalKnown: boolean) => number | undefined;
-
 export const nothing = (): Use => ({ operations: 0, updates: 0, retries: 0, dataBytes: 0 });
 
 export function add(to: Use, { operations, updates, retries, dataBytes }: Use, times = 1): Use {
@@ -69,9 +66,12 @@ export function add(to: Use, { operations, updates, retries, dataBytes }: Use, t
   return to;
 }
 
-/** Arranges what a trial recorded by maps and items. */
-export function readPlanTree(trial: Trial, itemsOf: ItemsOf): readonly PlanNode[] {
-  return new TreeReader(trial, itemsOf).children(undefined, true);
+/**
+ * Arranges what a trial recorded by maps and items.
+ * @param items how many each map has that is in no other one, or of which nobody knows; undefined: as many as there are
+ */
+export function readPlanTree(trial: Trial, items: number | undefined): readonly PlanNode[] {
+  return new TreeReader(trial, items).children(undefined, true);
 }
 
 /** All maps and parallels, the outer ones before those in their items. */
@@ -94,22 +94,18 @@ const codec = createCodec("json");
 
 class TreeReader {
   readonly #trial: Trial;
-  readonly #itemsOf: ItemsOf;
-  readonly #childrenOf = new Map<string | undefined, Operation[]>();
+  readonly #wantedItems: number | undefined;
+  readonly #childrenOf: ReadonlyMap<string | undefined, readonly Operation[]>;
   readonly #paths: ReturnType<typeof findPaths>;
   readonly #outcomes: ReturnType<typeof readBatches>;
 
-  constructor(trial: Trial, itemsOf: ItemsOf) {
+  constructor(trial: Trial, wantedItems: number | undefined) {
     this.#trial = trial;
-    this.#itemsOf = itemsOf;
+    this.#wantedItems = wantedItems;
     this.#paths = findPaths(trial.operations);
     this.#outcomes = readBatches(trial.operations);
-    for (const operation of trial.operations) {
-      if (operation.Type === "EXECUTION") continue;
-      const siblings = this.#childrenOf.get(operation.ParentId);
-      if (siblings === undefined) this.#childrenOf.set(operation.ParentId, [operation]);
-      else siblings.push(operation);
-    }
+    const operations = trial.operations.filter(({ Type }) => Type !== "EXECUTION");
+    this.#childrenOf = groupBy(operations, ({ ParentId }) => ParentId);
   }
 
   /** @param isOutermost whether no item of a map is around them */
@@ -136,69 +132,57 @@ class TreeReader {
     const isKnown = counts?.isTotalKnown ?? true;
     const hasEnded = isFinished(operation);
     const seen = this.#itemsIn(operation, counts);
-    const wanted = kind === "map" ? this.#itemsOf(name, isOutermost, isKnown || hasEnded) : undefined;
+    const isWanted = kind === "map" && (isOutermost || !(isKnown || hasEnded));
+    const wanted = isWanted ? this.#wantedItems : undefined;
     const isComputed = wanted !== undefined;
     const total = wanted ?? counts?.total ?? seen.items.length;
     const isWhole = hasEnded && !isComputed;
     return { id, name, kind, ...seen, total, isTotalKnown: isKnown, hasEnded, isComputed, isWhole };
   }
 
-  #itemsIn(fanOut: Operation, counts: FanOutCounts | undefined): ItemsSeen {
+  #itemsIn(fanOut: Operation, announced: BatchAnnouncement | undefined): ItemsSeen {
     const children = this.#childrenOf.get(fanOut.Id ?? "") ?? [];
-    if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, counts);
+    if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, announced);
     const isNested = children.some(({ SubType }) => SubType === "MapIteration" || SubType === "ParallelBranch");
-    const begun = isNested ? this.#nestedItems(children) : this.#flatItems(fanOut, children);
-    const ended = isNested ? begun.filter(({ hasEnded }) => hasEnded) : begun.slice(0, counts?.ended);
-    return {
-      form: isNested ? "nested" : "flat",
-      batchItems: undefined,
-      items: ended.length > 0 ? ended : begun,
-      batches: nothing(),
-      batchCount: 0,
-    };
+    const items = isNested ? this.#nestedItems(children) : this.#flatItems(fanOut, children);
+    return { form: isNested ? "nested" : "flat", batchItems: undefined, items, batches: nothing(), batchCount: 0 };
   }
 
   #nestedItems(contexts: readonly Operation[]): ItemNode[] {
-    return contexts.map((context) => ({
+    const ended = contexts.filter(isFinished);
+    return (ended.length > 0 ? ended : contexts).map((context) => ({
       own: this.#useOf(context),
       children: this.children(context.Id),
       outcome: outcomeOf(context),
-      hasEnded: isFinished(context),
     }));
   }
 
-  /** Which item an operation belongs to is in its path alone. Items begin in order: the first ones have ended. */
+  /** Which item an operation belongs to is in its path alone. */
   #flatItems(map: Operation, operations: readonly Operation[]): ItemNode[] {
     const mapPath = this.#paths.get(map.Id ?? "");
     if (mapPath === undefined) return [];
-    const groups = new Map<number, Operation[]>();
-    for (const operation of operations) {
-      const path = this.#paths.get(operation.Id ?? "");
-      if (path === undefined) continue;
-      const index = itemIndex(mapPath, path);
-      const group = groups.get(index);
-      if (group === undefined) groups.set(index, [operation]);
-      else group.push(operation);
-    }
-    const byIndex = [...groups].sort(([a], [b]) => a - b);
-    return byIndex.map(([, group]) => ({
+    const byItem = groupBy(operations, ({ Id = "" }) => {
+      const path = this.#paths.get(Id);
+      return path === undefined ? -1 : itemIndex(mapPath, path);
+    });
+    byItem.delete(-1);
+    return Array.from(byItem.values(), (group) => ({
       own: nothing(),
       children: group.map((operation) => this.#node(operation)),
       outcome: outcomeOf(group.at(-1) as Operation),
-      hasEnded: group.every(isFinished),
     }));
   }
 
-  #batched(children: readonly Operation[], counts: FanOutCounts | undefined): ItemsSeen {
+  #batched(children: readonly Operation[], announced: BatchAnnouncement | undefined): ItemsSeen {
     const views = children.flatMap(({ Id }) => this.#outcomes.get(Id ?? "") ?? []);
     const ended = views.filter(({ operation }) => operation.Status === "SUCCEEDED");
     const chosen = ended.length > 0 ? ended : views;
     const batches = nothing();
     for (const { operation, parts } of chosen) for (const one of [operation, ...parts]) add(batches, this.#useOf(one));
     const items = chosen.flatMap((view) =>
-      view.items.map((item) => ({ own: nothing(), children: [], outcome: storedOutcome(item), hasEnded: true })),
+      view.items.map((item) => ({ own: nothing(), children: [], outcome: storedOutcome(item) })),
     );
-    const batchItems = counts?.batchItems ?? Math.max(1, ...views.map((view) => view.items.length));
+    const batchItems = announced?.batchItems ?? Math.max(1, ...views.map((view) => view.items.length));
     return { form: "batched", batchItems, items, batches, batchCount: chosen.length };
   }
 
@@ -206,6 +190,17 @@ class TreeReader {
     const { updates, retries, dataBytes } = this.#trial.tallies.get(Id ?? "") ?? NO_TALLY;
     return { operations: 1, updates, retries, dataBytes };
   }
+}
+
+function groupBy<Key>(operations: readonly Operation[], keyOf: (operation: Operation) => Key): Map<Key, Operation[]> {
+  const groups = new Map<Key, Operation[]>();
+  for (const operation of operations) {
+    const key = keyOf(operation);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [operation]);
+    else group.push(operation);
+  }
+  return groups;
 }
 
 function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome {

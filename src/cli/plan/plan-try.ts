@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { environment } from "../../core/environment.ts";
 import { DurableError, isDurableError, messageOf } from "../../core/errors.ts";
 import { readValue, rowsOf } from "../../core/setting.ts";
@@ -66,21 +66,17 @@ function environmentOf(overrides: Overrides): Record<string, string> {
   return Object.fromEntries([...overrides].map(([path, value]) => [variables.get(path) ?? path, value]));
 }
 
-/** By the environment, and as code has them: `runtime: { batch: 100, checkpoint: { maxUpdates: 50 } }`. */
+/** By the environment, and as code has them: `runtime: {"batch":100,"checkpoint":{"maxUpdates":50}}`. */
 export function howToSet(overrides: Overrides): string {
   const variables = Object.entries(environmentOf(overrides)).map(([name, value]) => `${name}=${quote(value)}`);
-  const groups = new Map<string, string[]>();
+  const runtime: Record<string, unknown> = {};
   for (const [path, value] of overrides) {
     const [group = "", member] = path.split(".");
-    const isLiteral = /^(\d+|true|false|\{.*\})$/s.test(value);
-    const literal = isLiteral ? value : value === "unlimited" ? "Infinity" : JSON.stringify(value);
-    const key = member === undefined ? "" : group;
-    groups.set(key, [...(groups.get(key) ?? []), `${member ?? group}: ${literal}`]);
+    const literal = /^(\d+|true|false|\{.*\})$/s.test(value) ? JSON.parse(value) : value;
+    runtime[group] = member === undefined ? literal : { ...(runtime[group] as object), [member]: literal };
   }
-  const members = [...groups].map(([group, list]) =>
-    group === "" ? list.join(", ") : `${group}: { ${list.join(", ")} }`,
-  );
-  return `Set ${variables.join(" ")}, or give withDurableExecution { runtime: { ${members.join(", ")} } }.`;
+  const code = JSON.stringify(runtime).replaceAll('"unlimited"', "Infinity");
+  return `Set ${variables.join(" ")}, or give withDurableExecution { runtime: ${code} }.`;
 }
 
 function quote(value: string): string {
@@ -118,44 +114,25 @@ export async function trySetting(
 }
 
 /** Runs this command line again, as this process was started. */
-function callSelf(
-  args: readonly string[],
-  input: string,
-  env: Record<string, string>,
-  signal: AbortSignal,
-): Promise<PlanReport> {
-  const entry = process.argv[1] ?? "";
-  const child = spawn(process.execPath, [...process.execArgv, entry, ...args], {
-    env: { ...environment(), ...env },
-    signal,
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    stdout += chunk;
-  });
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-    stderr += chunk;
-  });
-  // A process that ends before it has read everything says why.
-  child.stdin.on("error", () => {});
-  child.stdin.end(input);
+function callSelf(args: readonly string[], input: string, env: object, signal: AbortSignal): Promise<PlanReport> {
+  const whole = [...process.execArgv, process.argv[1] ?? "", ...args];
+  const options = { env: { ...environment(), ...env }, signal, maxBuffer: Number.POSITIVE_INFINITY };
   return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => {
-      const document = parseDocument(stdout);
+    const child = execFile(process.execPath, whole, options, (error, stdout, stderr) => {
+      const document = parseDocument(stdout.trim().split("\n").at(-1) ?? "");
       if (document?.type === "plan") resolve(document as unknown as PlanReport);
       else if (document?.error !== undefined) reject(new DurableError(document.error.code, document.error.message));
       else {
-        const message = `The process that was to try a setting ended with ${code}: ${stderr.trim().split("\n").at(-1)}`;
-        reject(new DurableError("ERR_HANDLER_CRASHED", message));
+        const reason = stderr.trim().split("\n").at(-1) || messageOf(error);
+        reject(new DurableError("ERR_HANDLER_CRASHED", `The process that was to try a setting ended: ${reason}`));
       }
     });
+    // A process that ends before it has read everything says why.
+    child.stdin?.on("error", () => {}).end(input);
   });
 }
 
-function parseDocument(stdout: string): { type?: string; error?: { code: string; message: string } } | undefined {
-  const line = stdout.trim().split("\n").at(-1) ?? "";
+function parseDocument(line: string): { type?: string; error?: { code: string; message: string } } | undefined {
   try {
     return JSON.parse(line);
   } catch {

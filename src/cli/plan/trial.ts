@@ -44,15 +44,6 @@ export interface Pace {
   readonly startMs: number;
 }
 
-/** How far a map or parallel came. */
-export interface FanOutCounts {
-  readonly total: number;
-  readonly isTotalKnown: boolean;
-  readonly ended: number;
-  /** Undefined unless items share operations. */
-  readonly batchItems: number | undefined;
-}
-
 /** What a handler did on an engine in memory, in virtual time. */
 export interface Trial {
   readonly input: string;
@@ -62,7 +53,7 @@ export interface Trial {
   /** By wire id. */
   readonly tallies: ReadonlyMap<string, OperationTally>;
   /** By wire id; of runtimes that announce what they begin. */
-  readonly fanOuts: ReadonlyMap<string, FanOutCounts>;
+  readonly fanOuts: ReadonlyMap<string, BatchAnnouncement>;
   readonly counters: ExecutionCounters;
   readonly pace: Pace;
   /** Milliseconds of waits and retry delays, which were skipped. */
@@ -168,7 +159,7 @@ class RunningTrial {
         ...(this.#isEnough ? {} : { outcome }),
         operations: this.#engine.operations(execution.arn),
         tallies: this.#tallies,
-        fanOuts: this.#counts(),
+        fanOuts: this.#announced,
         counters: this.#engine.find(execution.arn)?.counters as ExecutionCounters,
         pace: {
           ...{ updates: this.#updates, requests: this.#requests },
@@ -257,15 +248,5 @@ class RunningTrial {
   #end(): void {
     this.#isEnough = true;
     this.#engine.stop(this.#arn as string);
-  }
-
-  #counts(): Map<string, FanOutCounts> {
-    return new Map(
-      Array.from(this.#announced, ([id, announcement]) => {
-        const { succeeded, failed } = announcement.counts();
-        const { total, isTotalKnown, batchItems } = announcement;
-        return [id, { total, isTotalKnown, batchItems, ended: succeeded + failed }];
-      }),
-    );
   }
 }

@@ -56,7 +56,6 @@ export class BranchRun<T> {
   #startable = 0;
   #acquiring = 0;
   #running = 0;
-  #mayBegin = Number.POSITIVE_INFINITY;
   #isReading = false;
   #over = false;
   #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined; // F3: what is recorded is counted
@@ -113,18 +112,15 @@ export class BranchRun<T> {
   /** Rejects with what a custom policy, a source or a reduction throws. */
   async run(): Promise<Batch<T>> {
     const completion = this.#completion;
-    const { source } = this.#options.branches;
     const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, {
       get total() {
         return completion.total;
       },
       get isTotalKnown() {
-        return source.total !== undefined;
+        return completion.isTotalKnown;
       },
       counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
-      beginAtMost: (items) => {
-        this.#mayBegin = items;
-      },
+      beginAtMost: (items) => completion.bound(items),
     });
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
@@ -234,8 +230,7 @@ export class BranchRun<T> {
 
   /** Whether one more branch may be open, besides so many that are about to be. */
   #mayOpen(others: number): boolean {
-    const { succeeded, failed } = this.#completion;
-    if (this.#running + others >= Math.min(this.#maxOpen, this.#mayBegin - succeeded - failed)) return false;
+    if (this.#running + others >= Math.min(this.#maxOpen, this.#completion.room)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
   }
 
