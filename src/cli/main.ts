@@ -41,6 +41,12 @@ function parseDuration(text: string): number {
   throw new InvalidArgumentError("Give milliseconds, as in 20 or 20ms, or seconds, as in 0.5s.");
 }
 
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1) return value;
+  throw new InvalidArgumentError("Give a whole number from 1 on.");
+}
+
 function parseSample(text: string): number {
   if (text === "all") return Number.POSITIVE_INFINITY;
   const value = Number(text);
@@ -52,12 +58,6 @@ function parseName(text: string): string {
   if (text === "last") throw new InvalidArgumentError('"last" means the latest execution; choose another name.');
   if (/^[\w-]{1,64}$/.test(text)) return text;
   throw new InvalidArgumentError("Give 1 to 64 letters, digits, hyphens and underscores.");
-}
-
-function parseCount(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1) return value;
-  throw new InvalidArgumentError("Give a whole number from 1 on.");
 }
 
 function collect(text: string, earlier: readonly string[] = []): string[] {

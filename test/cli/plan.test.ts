@@ -178,7 +178,7 @@ describe("a plan", () => {
 });
 
 describe.concurrent("the plan command", () => {
-  test("runs nothing before it is told to, and no more than the sample and what is under way then", async () => {
+  test("runs nothing before it is told to, and then no more than the sample", async () => {
     const cwd = temporaryFolder();
     const log = join(cwd, "log");
     const event = JSON.stringify({ count: 5_000, log });
@@ -261,7 +261,7 @@ describe.concurrent("the plan command", () => {
     const others = ["--name", "x", "--db", "y.db", "--fresh", "--virtual-time", "--max-operations", "unlimited"];
     const named = await runCli([...args, ...functions, ...others], { cwd });
     expect(named.exitCode).toBe(0);
-    expect(named.stderr).toContain("The functions that it invokes run whole.");
+    expect(named.stderr).toContain("Batches and the functions that it invokes run whole.");
     expect(named.stdout).toContain("What the functions that it invokes take themselves is left out.");
     expect(named.stdout).toContain('The sample ended where all waited for "more", since nobody completes callbacks');
     expect(existsSync(join(cwd, "y.db"))).toBe(false);

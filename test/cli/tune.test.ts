@@ -102,7 +102,7 @@ describe.concurrent("plan --try", () => {
     expect(refused.exitCode).toBe(2);
     expect(refused.stderr).toContain(
       "This really runs the handler for the first 100 items of each map, 3 times (as is; no batch, " +
-        "checkpoint.maxUpdates 250; batch 40, checkpoint.maxUpdates 250). With 320 items of each map in all, whatever",
+        "checkpoint.maxUpdates 250; batch 40, checkpoint.maxUpdates 250): whatever its steps do to other systems is done. In all that is 320 items of each map.",
     );
     expect(existsSync(log)).toBe(false);
     const result = await runCli([...args, ...tries, "--yes"], { cwd });

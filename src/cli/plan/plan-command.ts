@@ -101,17 +101,15 @@ function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   const { sample, function: durable = [], plainFunction: plain = [] } = options;
   const isAll = !Number.isFinite(sample);
   const scope = isAll ? "the whole input" : `the first ${counted(sample, "item")} of each map`;
-  const invoked = durable.length + plain.length > 0 ? " The functions that it invokes run whole." : "";
-  if (runs.length === 0) {
-    return `This really runs the handler for ${scope}, once: whatever its steps do to other systems is done.${invoked}`;
-  }
+  const names = ["as is", ...runs.map(nameOverrides)].join("; ");
+  const times = runs.length === 0 ? "once" : `${formatCount(runs.length + 1)} times (${names})`;
   // A batch is run whole: its size is what the setting says, if it says one.
   const sizes = runs.map((overrides) => Number(overrides.get("batch")) || 1);
   const bodies = sizes.reduce((sum, size) => sum + Math.ceil(sample / size) * size, sample);
-  const total = isAll ? "" : ` With ${formatCount(bodies)} items of each map in all,`;
-  const names = ["as is", ...runs.map(nameOverrides)].join("; ");
-  const times = `${formatCount(runs.length + 1)} times (${names})`;
-  return `This really runs the handler for ${scope}, ${times}.${total} whatever its steps do to other systems is done.${invoked}`;
+  const total = isAll || runs.length === 0 ? "" : ` In all that is ${formatCount(bodies)} items of each map.`;
+  const whole = durable.length + plain.length > 0 ? "Batches and the functions that it invokes" : "Batches";
+  const rest = isAll ? "" : ` ${whole} run whole.`;
+  return `This really runs the handler for ${scope}, ${times}: whatever its steps do to other systems is done.${total}${rest}`;
 }
 
 /** Asks on a terminal; elsewhere only `--yes` will do. */
