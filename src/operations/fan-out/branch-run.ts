@@ -110,14 +110,7 @@ export class BranchRun<T> {
   /** Rejects with what a custom policy, a source or a reduction throws. */
   async run(): Promise<Batch<T>> {
     const completion = this.#completion;
-    const { source } = this.#options.branches;
-    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, {
-      get total() {
-        return completion.total;
-      },
-      isTotalKnown: source.total !== undefined,
-      counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
-    });
+    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, completion, () => this.#running);
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
       completion.begin();
@@ -230,7 +223,7 @@ export class BranchRun<T> {
 
   /** Whether one more branch may be open, besides so many that are about to be. */
   #mayOpen(others: number): boolean {
-    if (this.#running + others >= this.#maxOpen) return false;
+    if (this.#running + others >= Math.min(this.#maxOpen, this.#completion.room)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
   }
 
