@@ -268,7 +268,7 @@ class Invocation {
       const root = { contextId: "root", scope: execution.root, given: context };
       const running = active.run(root, () => start(this.#handler, input, context));
       const outcome = await Promise.race([running, execution.terminated]);
-      await execution.drain();
+      await execution.sendRemaining();
       const end = await respond(execution, outcome);
       if (end.output.Status !== "PENDING") execution.usage.ended(end.output);
       logVerbose(() => `the invocation ends as ${end.output.Status}`);

@@ -160,14 +160,14 @@ class Bundling {
   async #faultsIn(path: string): Promise<{ text: string }[]> {
     if (!this.#namedBy.has(path) || dirname(path) === ownFolder) return [];
     const code = await this.#withoutComments(await readFile(path, "utf8"), loaderFor(path));
-    const place = relative(this.#workingDir, path);
+    const file = relative(this.#workingDir, path);
     return moduleUrlsForWorkers(code).flatMap(({ path: module, isCommonJs }) => {
       if (isCommonJs && this.#isEsm) {
         const other = `give new URL("${module}", import.meta.url), or bundle with format: "cjs"`;
-        return [{ text: `workers() in ${place} is given a URL by __filename, which no ES module has: ${other}.` }];
+        return [{ text: `workers() in ${file} is given a URL by __filename, which no ES module has: ${other}.` }];
       }
       if (findSource(resolve(dirname(path), module)) !== undefined) return [];
-      return [{ text: `workers() in ${place} is given ${module}: there is no such file.` }];
+      return [{ text: `workers() in ${file} is given ${module}: there is no such file.` }];
     });
   }
 

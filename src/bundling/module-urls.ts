@@ -24,10 +24,10 @@ export interface ModuleUrl {
 
 /**
  * Rewrites the URLs of modules in a source.
- * @param place gives what stands for such a URL; undefined leaves it
+ * @param replace gives what stands for such a URL; undefined leaves it
  */
-export function rewriteModuleUrls(source: string, place: (url: ModuleUrl) => string | undefined): string {
-  return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => place(moduleUrl(rest.at(-1))) ?? whole);
+export function rewriteModuleUrls(source: string, replace: (url: ModuleUrl) => string | undefined): string {
+  return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => replace(moduleUrl(rest.at(-1))) ?? whole);
 }
 
 /**

@@ -25,10 +25,10 @@ export function parked(): DurablePromise<never> {
 }
 
 export function mistaken(method: string, name: string | undefined, what: string): DurablePromise<never> {
-  return refused(new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`));
+  return rejected(new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`));
 }
 
-export function refused(error: unknown): DurablePromise<never> {
+export function rejected(error: unknown): DurablePromise<never> {
   return new DurablePromise(() => Promise.reject(error));
 }
 

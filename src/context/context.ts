@@ -14,9 +14,9 @@ import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from
 import { runCombinator, settledFormat } from "../operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
 import { Attention, DurablePromise, underWay } from "../operations/durable-promise.ts";
-import type { Batch } from "../operations/fan-out/batch-result.ts";
 import { checkCollect } from "../operations/fan-out/collector.ts";
 import { runFanOut } from "../operations/fan-out/fan-out.ts";
+import type { Batch } from "../operations/fan-out/map-result.ts";
 import { ArraySource, isStream, StreamSource } from "../operations/fan-out/source.ts";
 import { beginInvoke, type InvokeConfig } from "../operations/invoke.ts";
 import { runStep, type StepConfig } from "../operations/step.ts";
@@ -27,7 +27,7 @@ import {
   type WaitForCallbackConfig,
   type WaitForCallbackSubmitterFunc,
 } from "../operations/wait-for-callback.ts";
-import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
+import { type InvocationParts, isName, mistaken, parked, rejected, splitName, usageError } from "./context-parts.ts";
 import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
 
 type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
@@ -84,7 +84,7 @@ class ScopeContext {
     try {
       checkChild(name, config);
     } catch (error) {
-      return refused(error);
+      return rejected(error);
     }
     const running = runChild(self.#parts.execution, self.#scope, {
       name,
@@ -148,7 +148,7 @@ class ScopeContext {
     const [name, submitter, config] = splitName(args);
     if (typeof submitter !== "function") {
       const when = isName(args[0]) ? " when name is provided" : "";
-      return refused(new Error(`waitForCallback requires a submitter function${when}`));
+      return rejected(new Error(`waitForCallback requires a submitter function${when}`));
     }
     const attention = new Attention();
     const running = runWaitForCallback(

@@ -7,9 +7,9 @@ import type { CreateCallbackConfig, CreateCallbackResult } from "../operations/c
 import type { ChildConfig } from "../operations/child.ts";
 import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "../operations/condition.ts";
 import type { DurablePromise } from "../operations/durable-promise.ts";
-import type { BatchItem, BatchResult, ReducedBatchResult } from "../operations/fan-out/batch-result.ts";
 import type { FanOutConfig } from "../operations/fan-out/branches.ts";
 import type { Collect, ReduceCollect } from "../operations/fan-out/collector.ts";
+import type { BatchItem, BatchResult, ReducedBatchResult } from "../operations/fan-out/map-result.ts";
 import type { ItemStream } from "../operations/fan-out/source.ts";
 import type { InvokeConfig } from "../operations/invoke.ts";
 import type { StepConfig } from "../operations/step.ts";

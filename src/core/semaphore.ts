@@ -79,12 +79,12 @@ export class Permit {
       goOn = resolve;
     });
     const regaining = { promise, goOn };
-    this.semaphore.acquire((turn) => {
+    this.semaphore.acquire((granted) => {
       const isWanted = this.#regaining === regaining && !this.#done;
       if (this.#regaining === regaining) this.#regaining = undefined;
       // Its holder went on without it, and works still.
-      if (isWanted || this.#release === WITHOUT_TURN) this.#release = turn.#release;
-      else turn.lend();
+      if (isWanted || this.#release === WITHOUT_PERMIT) this.#release = granted.#release;
+      else granted.lend();
       goOn();
     });
     return regaining;
@@ -98,7 +98,7 @@ export class Permit {
     const regaining = this.#regaining;
     if (regaining === undefined) return false;
     this.#regaining = undefined;
-    this.#release = WITHOUT_TURN;
+    this.#release = WITHOUT_PERMIT;
     regaining.goOn();
     return true;
   }
@@ -122,4 +122,4 @@ export class Permit {
   }
 }
 
-const WITHOUT_TURN = (): void => {};
+const WITHOUT_PERMIT = (): void => {};

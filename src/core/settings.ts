@@ -30,7 +30,13 @@ export interface RuntimeOptions {
   /**
    * Milliseconds for which the functions of items and steps may compute in a row; then further ones wait until requests
    * have left and timers have fired. With 0 each function waits so; none is ever interrupted. 0 to 60,000, or Infinity
-   * ("unlimited"). Default 32. `DURABLE_FANOUT_TURN_MS`
+   * ("unlimited"). Default 32. `DURABLE_FANOUT_TICK_MS`
+   */
+  tickMs?: number;
+  /**
+   * The old name of `tickMs`, in milliseconds. 0 to 60,000, or Infinity ("unlimited"). Default: that of `tickMs`.
+   * `DURABLE_FANOUT_TURN_MS`
+   * @deprecated Use `tickMs` and `DURABLE_FANOUT_TICK_MS`. The next version drops this name.
    */
   turnMs?: number;
   checkpoint?: {
@@ -147,8 +153,9 @@ function jsonOrText(text: string): unknown {
 export const RUNTIME_TABLE = {
   concurrency: whole(256, 1, 1_000_000, true),
   batch: BATCH,
-  // Turns stay below 50 ms with the piece that exceeds it, and requests are not many more than without.
-  turnMs: whole(32, 0, 60_000, true),
+  // With 32 a tick takes less than 50 ms, its last function included, and few requests are added.
+  tickMs: whole(32, 0, 60_000, true),
+  turnMs: whole(undefined, 0, 60_000, true),
   checkpoint: {
     maxBytes: whole(MAX_REQUEST_BYTES, 1_024, LARGEST_BYTES),
     maxUpdates: whole(MAX_REQUEST_UPDATES, 1, 1_000),
@@ -190,5 +197,8 @@ export function settingVariables(): ReadonlyMap<string, string> {
 export function resolveSettings(options?: RuntimeOptions, variables = environment()): Settings {
   const settings = readTable(RUNTIME_TABLE, "runtime", options, variables);
   readBatchSize((member) => `runtime.batch${member}`, settings.batch, settings.quotas.payloadBytes);
-  return settings;
+  const { turnMs = settings.tickMs } = settings;
+  const hasTickMs =
+    variables.DURABLE_FANOUT_TICK_MS || (options?.tickMs !== undefined && !variables.DURABLE_FANOUT_TURN_MS);
+  return hasTickMs ? settings : { ...settings, tickMs: turnMs };
 }

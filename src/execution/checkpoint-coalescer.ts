@@ -58,7 +58,7 @@ export class Coalescer {
   #queue: Entry[] = [];
   #cursor = 0;
   #polls: (() => void)[] = [];
-  readonly #held = new Map<string, OperationUpdate>();
+  readonly #deferred = new Map<string, OperationUpdate>();
   #queuedBytes = 0;
   #scheduled = false;
   #window: ReturnType<typeof setTimeout> | undefined;
@@ -66,7 +66,7 @@ export class Coalescer {
   #inFlight = false;
   #open = true;
   #sealed = false;
-  #drained: (() => void) | undefined;
+  #onAllSent: (() => void) | undefined;
 
   constructor(options: CoalescerOptions) {
     this.#options = options;
@@ -81,7 +81,7 @@ export class Coalescer {
   /** Queues an update; `acknowledged` is called once it is recorded, or never. */
   enqueue(update: OperationUpdate, acknowledged?: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
-    if (this.#held.size > 0) this.#release(update);
+    if (this.#deferred.size > 0) this.#release(update);
     this.#push(update, acknowledged);
     this.#schedule();
   }
@@ -99,23 +99,23 @@ export class Coalescer {
   }
 
   /** Keeps the START of a new step or context back until something makes it necessary. */ // C5
-  hold(start: OperationUpdate): void {
+  defer(start: OperationUpdate): void {
     if (!this.#open || this.#sealed || start.Id === undefined) return; // C6
-    this.#held.set(start.Id, start);
+    this.#deferred.set(start.Id, start);
   }
 
   #release(update: OperationUpdate): void {
     if (update.Id !== undefined && (update.Action === "SUCCEED" || update.Action === "FAIL")) {
-      this.#held.delete(update.Id);
+      this.#deferred.delete(update.Id);
     } else this.#releaseStart(update.Id);
     this.#releaseStart(update.ParentId);
   }
 
   /** Queues a START that is held, after those of the contexts around it. */
   #releaseStart(id: string | undefined): void {
-    const start = id === undefined ? undefined : this.#held.get(id);
+    const start = id === undefined ? undefined : this.#deferred.get(id);
     if (id === undefined || start === undefined) return;
-    this.#held.delete(id);
+    this.#deferred.delete(id);
     this.#releaseStart(start.ParentId);
     this.#push(start);
   }
@@ -130,17 +130,17 @@ export class Coalescer {
   /** Accepts nothing more; what is queued is still sent. */
   seal(): void {
     this.#sealed = true;
-    this.#held.clear(); // C5
+    this.#deferred.clear(); // C5
     this.#polls = [];
     if (this.#window !== undefined) this.#schedule();
   }
 
   /** Seals, and resolves when what was queued is recorded (or can no longer be). */
-  async drain(): Promise<void> {
+  async sendRemaining(): Promise<void> {
     this.seal();
     if (!this.#open || this.idle) return;
     await new Promise<void>((resolve) => {
-      this.#drained = resolve;
+      this.#onAllSent = resolve;
     });
   }
 
@@ -149,7 +149,7 @@ export class Coalescer {
     if (!this.#open) return;
     this.#push(update);
     this.#schedule();
-    await this.drain();
+    await this.sendRemaining();
   }
 
   #schedule(): void {
@@ -179,7 +179,7 @@ export class Coalescer {
     this.#window = undefined;
     if (!this.#open) return;
     this.#inFlight = true;
-    const sent = this.#nextBatch();
+    const sent = this.#nextRequest();
     const updates = sent.map(({ update }) => update);
     const polls = this.#polls;
     this.#polls = [];
@@ -236,21 +236,21 @@ export class Coalescer {
   }
 
   // C2, C4
-  #nextBatch(): Entry[] {
+  #nextRequest(): Entry[] {
     const { maxBytes, maxUpdates } = this.#options;
-    const batch: Entry[] = [];
+    const entries: Entry[] = [];
     let bytes = ENVELOPE_BYTES + this.#token.length;
-    while (this.#cursor < this.#queue.length && batch.length < maxUpdates) {
+    while (this.#cursor < this.#queue.length && entries.length < maxUpdates) {
       const entry = this.#queue[this.#cursor] as Entry;
-      if (batch.length > 0 && bytes + entry.bytes > maxBytes) break;
+      if (entries.length > 0 && bytes + entry.bytes > maxBytes) break;
       bytes += entry.bytes;
       this.#queuedBytes -= entry.bytes;
-      batch.push(entry);
+      entries.push(entry);
       this.#queue[this.#cursor] = SENT;
       this.#cursor++;
     }
     this.#forgetSent();
-    return batch;
+    return entries;
   }
 
   /** Drops the sent part once it is the larger one, so that a long queue is not copied for every request. */
@@ -262,7 +262,7 @@ export class Coalescer {
   }
 
   #settle(): void {
-    this.#drained?.();
+    this.#onAllSent?.();
     if (this.#open) this.#options.onIdle();
   }
 
@@ -281,13 +281,13 @@ export class Coalescer {
   /** Sends nothing more; what is queued is dropped, and its callbacks with it. */
   close(): void {
     this.#open = false;
-    this.#held.clear();
+    this.#deferred.clear();
     this.#inFlight = false;
     this.#queue = [];
     this.#cursor = 0;
     this.#polls = [];
     clearTimeout(this.#window);
-    this.#drained?.();
+    this.#onAllSent?.();
   }
 }
 

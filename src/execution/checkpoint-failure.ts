@@ -28,10 +28,10 @@ export function classifyCheckpointFailure(error: unknown): Termination {
 function endsExecution(error: unknown): boolean {
   if (isDurableExecutionClientError(error)) return error.scope === "EXECUTION";
   const status = httpStatus(error);
-  const isRefusal = status !== undefined && status >= 400 && status < 500;
+  const isClientError = status !== undefined && status >= 400 && status < 500;
   // The service writes "Invalid checkpoint token"; a newer invocation owns the execution, and retrying is right.
-  if (isRefusal && isError(error) && /^invalid checkpoint token/i.test(error.message)) return false;
-  if (isRefusal && status !== 429) return true;
+  if (isClientError && isError(error) && /^invalid checkpoint token/i.test(error.message)) return false;
+  if (isClientError && status !== 429) return true;
   return isKeyError(error);
 }
 

@@ -12,13 +12,13 @@ import { SharedLedgers } from "./ledger/shared-ledgers.ts";
 import type { LoggerSetup } from "./logger.ts";
 import type { Observer } from "./observer.ts";
 import { PendingOperation } from "./pending-operation.ts";
-import { regainPlaces } from "./places.ts";
+import { regainPermits } from "./permits.ts";
 import { QuotaWatch } from "./quota-watch.ts";
 import { Scope } from "./scope.ts";
 import type { RecordedState } from "./state.ts";
 import { Suspension, type Termination } from "./suspension.ts";
+import { Tick } from "./tick.ts";
 import { Timers } from "./timers.ts";
-import { Turn } from "./turn.ts";
 import { UsageCounter } from "./usage.ts";
 
 const MIN_RESERVE_MS = 1_000;
@@ -79,7 +79,7 @@ export class Execution {
   /** Is shown each result before the codec writes it, where somebody looks on. */
   readonly onResult: DurableExecutionClient["onResult"];
   /** Lets the event loop turn between pieces of user code. */
-  readonly turn: Turn;
+  readonly tick: Tick;
   /** Resolves with the first reason to end, or never. */
   readonly terminated: Promise<Termination>;
   readonly #coalescer: Coalescer;
@@ -88,11 +88,11 @@ export class Execution {
   #terminate!: (termination: Termination) => void;
   #lost: Termination | undefined;
   #over = false;
-  #closing = false;
+  #isDraining = false;
   #hasBegun = false;
   #hasRun = false;
   readonly #isTimeUp: false | (() => boolean);
-  #refused = false;
+  #leavesWork = false;
   #continuesMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ExecutionOptions) {
@@ -129,7 +129,7 @@ export class Execution {
       timers: this.#timers,
       codec: this.codec,
       maxPayloadBytes: this.settings.quotas.payloadBytes,
-      elidesStarts: this.settings.checkpoint.elideStarts,
+      defersStarts: this.settings.checkpoint.elideStarts,
     });
     const mode = options.state.isReplay ? "replay" : "execution";
     this.root = new Scope({ mode, ledger, logger: options.logger });
@@ -137,8 +137,8 @@ export class Execution {
     this.root.keptLevels = (options.childOperationsDepth ?? 0) + 1;
     const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;
     this.#isTimeUp = reserveMs > 0 && (() => options.remainingMs() <= reserveMs);
-    if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
-    this.turn = new Turn(options.settings.turnMs, (change) => {
+    if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#startDraining());
+    this.tick = new Tick(options.settings.tickMs, (change) => {
       // Code that is about to run keeps the invocation awake, but nothing has begun with it.
       this.root.countExecuting(change);
       if (change === -1) this.#suspension.check();
@@ -147,7 +147,7 @@ export class Execution {
       service: ledger,
       codec: this.codec,
       timers: this.#timers,
-      turn: this.turn,
+      tick: this.tick,
       settings: this.settings,
       isOver: () => this.#over,
       isObserved: this.observer?.followsAttempts === true,
@@ -200,9 +200,9 @@ export class Execution {
    * Whether the deadline is near: nothing new may begin, unless nothing has begun at all. However little time an
    * invocation has, and however much of it the replay took, it takes the execution one step further.
    */
-  get isClosing(): boolean {
+  get isDraining(): boolean {
     // Code that never lets go of the thread keeps the timer from it.
-    return this.#hasBegun && (this.#closing || (this.#isTimeUp !== false && this.#isTimeUp()));
+    return this.#hasBegun && (this.#isDraining || (this.#isTimeUp !== false && this.#isTimeUp()));
   }
 
   /** An item has ended that had no code of steps to run: that takes the execution further as well. */
@@ -221,15 +221,15 @@ export class Execution {
   }
 
   /** Something would have begun and must not, so the next invocation has to. */
-  refuse(): void {
-    if (this.#refused) return;
-    this.#refused = true;
-    if (!this.#closing) this.#close();
+  leaveWork(): void {
+    if (this.#leavesWork) return;
+    this.#leavesWork = true;
+    if (!this.#isDraining) this.#startDraining();
     this.#suspension.endSoon();
   }
 
-  #close(): void {
-    this.#closing = true;
+  #startDraining(): void {
+    this.#isDraining = true;
     this.#coalescer.hurry();
     // What still runs may not end in time: what has ended must not wait for it.
     this.batches.writeAll();
@@ -238,9 +238,9 @@ export class Execution {
 
   /** Before the invocation ends: writes what is not recorded yet; whether that was anything. */
   #flush(): boolean {
-    const wrote = this.batches.flush(this.#refused);
+    const wrote = this.batches.flush(this.#leavesWork);
     // What was left must not wait for somebody outside, or for a timer of a day.
-    const continues = this.#refused && this.#continueAt(Date.now());
+    const continues = this.#leavesWork && this.#continueAt(Date.now());
     return wrote || continues;
   }
 
@@ -323,8 +323,8 @@ export class Execution {
   }
 
   /** Resolves when the branches around `scope` have their places; undefined if they have. */
-  regainPlaces(scope: Scope): Promise<void> | undefined {
-    return regainPlaces(scope, this.#suspension);
+  regainPermits(scope: Scope): Promise<void> | undefined {
+    return regainPermits(scope, this.#suspension);
   }
 
   /** Begins to wait for an operation's status to become other than `status`. */
@@ -334,10 +334,10 @@ export class Execution {
   }
 
   /** Sends what is queued and accepts nothing more. */
-  async drain(): Promise<void> {
+  async sendRemaining(): Promise<void> {
     this.#over = true;
     this.#suspension.close();
-    await this.#coalescer.drain();
+    await this.#coalescer.sendRemaining();
   }
 
   /** Sends the update that ends the execution, after `drain`. */

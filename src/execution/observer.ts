@@ -21,7 +21,7 @@ export interface ObservedOperation {
 }
 
 /** The hooks that are told what is recorded of operations after the invocation has begun. */
-const TELL_RECORDS = [
+const NOTIFY_RECORDS = [
   "onInvocationEnd",
   "onOperationStart",
   "onOperationEnd",
@@ -59,7 +59,7 @@ export class Observer {
     this.#arn = arn;
     this.#updated = new Set(updatedIds);
     this.followsAttempts = plugins.has(...FOLLOW_ATTEMPTS);
-    if (plugins.has(...TELL_RECORDS)) this.#log = new OperationLog(recorded);
+    if (plugins.has(...NOTIFY_RECORDS)) this.#log = new OperationLog(recorded);
   }
 
   /** Calls a hook of all plugins; undefined when there is nothing to wait for. */
@@ -68,11 +68,11 @@ export class Observer {
   }
 
   /** Calls a hook and does not wait for it, but for the end of the invocation. */
-  tell<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): void {
-    const told = this.emit(hook, info);
-    if (told === undefined) return;
-    this.#underWay.add(told);
-    void told.then(() => this.#underWay.delete(told));
+  notify<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): void {
+    const notified = this.emit(hook, info);
+    if (notified === undefined) return;
+    this.#underWay.add(notified);
+    void notified.then(() => this.#underWay.delete(notified));
   }
 
   /** Runs a function inside the plugins' wrappers. */

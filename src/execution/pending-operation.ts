@@ -1,7 +1,7 @@
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { Ledger, RecordKey } from "./ledger/ledger.ts";
-import { giveWay, regainPlaces } from "./places.ts";
+import { giveWay, regainPermits } from "./permits.ts";
 import type { Scope } from "./scope.ts";
 import { park, type Suspension } from "./suspension.ts";
 import type { ArmedTimer } from "./timers.ts";
@@ -39,7 +39,7 @@ export class PendingOperation {
         if (changed.Status === status) return;
         ledger.unwatch(key);
         this.#end();
-        const regained = regainPlaces(scope, suspension);
+        const regained = regainPermits(scope, suspension);
         if (regained === undefined) resolve(changed);
         else void this.#goOn(regained, changed).then(resolve);
       });

@@ -84,7 +84,7 @@ export class QuotaWatch {
   #describeOperations(): string {
     const used = formatCount(this.#usage.operations);
     const sentences = [`This execution uses ${used} of ${formatCount(this.#quotas.operations)} operations.`];
-    for (const [demand, mark] of this.#demandsTold()) {
+    for (const [demand, mark] of this.#demandsReported()) {
       const here = demand.progress().begun - mark.begun;
       const need = demand.describeNeed(here > 0 ? (this.#usage.operations - mark.operations) / here : 0);
       if (need !== undefined) sentences.push(`${demand.what} ${need}.`);
@@ -96,7 +96,7 @@ export class QuotaWatch {
   #describeData(): string {
     const used = formatBytes(this.#usage.dataBytes);
     const sentences = [`This execution has written ${used} of ${formatBytes(this.#quotas.dataBytes)} of data.`];
-    for (const [demand, mark] of this.#demandsTold()) {
+    for (const [demand, mark] of this.#demandsReported()) {
       const { total, ended } = demand.progress();
       const here = ended - mark.ended;
       if (here <= 0 || ended >= total) continue;
@@ -110,7 +110,7 @@ export class QuotaWatch {
     return sentences.join(" ");
   }
 
-  #demandsTold(): [Demand, Mark][] {
+  #demandsReported(): [Demand, Mark][] {
     return [...this.#demands].slice(0, MAX_DEMANDS_TOLD);
   }
 }

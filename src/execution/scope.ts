@@ -44,7 +44,7 @@ export class Scope {
   /** The innermost context around its operations that plugins know, whether that has an operation at the service or not. */
   owner: { readonly id: OperationId } | undefined;
   /** The branch's place in the window of its map or parallel, where it gives way while it only waits. */
-  place: Permit | undefined;
+  permit: Permit | undefined;
   /** Called when the first signal of the invocation is asked for. */
   onSignal: (() => void) | undefined;
   /** In this subtree: operations whose code runs. To be changed by `countExecuting`; the same goes for those below. */

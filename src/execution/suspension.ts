@@ -1,5 +1,5 @@
 import type { Coalescer } from "./checkpoint-coalescer.ts";
-import { forcePlaces, type Wanted } from "./places.ts";
+import { forcePermits, type Wanted } from "./permits.ts";
 import type { Scope } from "./scope.ts";
 
 /** Why an invocation ends before its handler does. */
@@ -123,7 +123,7 @@ export class Suspension {
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
-    if (!lent) forcePlaces(this.#wanted);
+    if (!lent) forcePermits(this.#wanted);
     return lent;
   }
 

@@ -82,7 +82,7 @@ export class LocalEngine {
       quotas: this.#settings.quotas,
       newChildArn: (start) => this.#invokes.newChildArn(start),
       onNews: (arn, ids) => {
-        if (this.#listeners.size > 0) this.#tell({ type: "operations-changed", arn, changedIds: [...ids] });
+        if (this.#listeners.size > 0) this.#notify({ type: "operations-changed", arn, changedIds: [...ids] });
       },
     };
     this.#executions = new Executions(this.#recordHost);
@@ -367,10 +367,10 @@ export class LocalEngine {
       const parent = this.#executions.end(event.arn)?.record.header.parent;
       if (parent !== undefined) this.#invokes.childEnded(parent, event.outcome);
     }
-    this.#tell(event);
+    this.#notify(event);
   }
 
-  #tell(event: ExecutionEvent): void {
+  #notify(event: ExecutionEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 }

@@ -8,7 +8,7 @@ import type { ExecutionOutcome } from "../service/execution-outcome.ts";
 import type { ExecutionRecord } from "../service/execution-record.ts";
 import { readOutput } from "../service/invocation-answer.ts";
 import type { InvokeRequest } from "../service/invoke-request.ts";
-import { invalidParameter, ServiceRefusal } from "../service/refusal.ts";
+import { invalidParameter, ServiceError } from "../service/service-error.ts";
 import type { LocalSettings } from "../service/settings.ts";
 import { StatePages } from "../service/state-pages.ts";
 import { withDeadline, withPatience } from "./deadline.ts";
@@ -118,7 +118,7 @@ export class LocalExecution {
     try {
       action(this.#record, this.#host.clock.now());
     } catch (error) {
-      if (!(error instanceof ServiceRefusal)) this.#fail(error);
+      if (!(error instanceof ServiceError)) this.#fail(error);
       throw error;
     } finally {
       this.#sleeper.wake();

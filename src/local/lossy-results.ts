@@ -27,12 +27,12 @@ export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void
   const loss = findLoss(value, "", { left: MAX_LOOKS, inside: new Set() });
   if (loss === undefined) return;
   warned.add(label);
-  const place = loss.at === "" ? "" : ` (result${loss.at})`;
+  const where = loss.at === "" ? "" : ` (result${loss.at})`;
   const keep = loss.typedKeeps
     ? 'set `runtime.codec` to "typed", or give the operation a `serdes`'
     : "give the operation a `serdes`";
   process.emitWarning(
-    `${label} returned ${loss.what}${place}, which JSON does not keep: ${loss.becomes}. ` +
+    `${label} returned ${loss.what}${where}, which JSON does not keep: ${loss.becomes}. ` +
       `To keep it, ${keep}. To have what comes back said by the type, return \`asJson(value)\`.`,
     { code: "DURABLE_FANOUT_LOSSY_RESULT" },
   );

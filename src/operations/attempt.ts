@@ -28,13 +28,17 @@ export async function runAttempt(
 ): Promise<AttemptOutcome> {
   const { execution, scope } = operation;
   // Before its START: an attempt that waits for a place must neither look begun nor keep the invocation awake.
-  for (let regained = execution.regainPlaces(scope); regained !== undefined; regained = execution.regainPlaces(scope)) {
+  for (
+    let regained = execution.regainPermits(scope);
+    regained !== undefined;
+    regained = execution.regainPermits(scope)
+  ) {
     await regained;
     if (execution.isOver || scope.isOver) return park();
   }
   if (execution.isOver) return park();
-  if (execution.isClosing) {
-    execution.refuse();
+  if (execution.isDraining) {
+    execution.leaveWork();
     return park();
   }
   execution.countExecuting(scope, 1);
@@ -46,9 +50,9 @@ export async function runAttempt(
   const { observer } = execution;
   if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
-      const turn = execution.turn.take();
-      if (turn !== undefined) {
-        await turn;
+      const nextTick = execution.tick.take();
+      if (nextTick !== undefined) {
+        await nextTick;
         if (isTooLate(operation, announcement)) return park();
       }
       execution.noteRun();
@@ -62,9 +66,9 @@ export async function runAttempt(
   }
   // Operations begun together announce themselves before the first body runs.
   await undefined;
-  const turn = execution.turn.take();
-  if (turn !== undefined) {
-    await turn;
+  const nextTick = execution.tick.take();
+  if (nextTick !== undefined) {
+    await nextTick;
     if (isTooLate(operation, announcement)) return park();
   }
   execution.noteRun();
@@ -80,8 +84,8 @@ export async function runAttempt(
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;
   const hasTo = announcement === "awaited" || !execution.hasRun;
-  if (!isLeft && (hasTo || !execution.isClosing)) return false;
-  if (!isLeft) execution.refuse();
+  if (!isLeft && (hasTo || !execution.isDraining)) return false;
+  if (!isLeft) execution.leaveWork();
   execution.countExecuting(scope, -1);
   return true;
 }
@@ -94,7 +98,7 @@ export function runUserCode<T>(
   code: () => Promise<T>,
 ): Promise<T> {
   const { execution, scope, name, path } = operation;
-  const piece = () => execution.turn.run(code);
+  const piece = () => execution.tick.run(code);
   const current = { contextId: path, operation, operationName: name, attempt, scope };
   const { observer } = execution;
   if (observer === undefined || startTimestamp === undefined) return runAs(current, piece);

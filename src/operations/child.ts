@@ -8,7 +8,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
-import { type ClaimedOperation, claim, openMode, type Place, update } from "./operation.ts";
+import { type ClaimedOperation, claim, type OperationLocation, openMode, update } from "./operation.ts";
 import { decodeResult, type EncodedResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 
 export interface ChildConfig<T> {
@@ -41,7 +41,7 @@ export interface ChildPlan {
   readonly format: ResultFormat;
   readonly errorMapper?: ((originalError: DurableOperationError) => DurableOperationError) | undefined;
   /** Where it stands, if that does not come from the counter of the context around it. */
-  readonly place?: Place | undefined;
+  readonly location?: OperationLocation | undefined;
   /** Its place in the window of a fan-out, where it gives way while it only waits. */
   readonly permit?: Permit | undefined;
   /** Its function is of ours: code of the user's runs only in contexts inside it. */
@@ -90,7 +90,7 @@ export function recallChild(
   plan: ChildPlan,
 ): Promise<unknown> | { readonly value: unknown } {
   const { subType, name, virtual } = plan;
-  const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual }, plan.place);
+  const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual }, plan.location);
   if (operation === undefined) return park();
   const decision = decideChild(operation.record);
   switch (decision.do) {
@@ -124,9 +124,9 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const { observer } = execution;
   // Contexts begun together announce themselves before the first function runs.
   await (observer && contextStarts(observer, operation, plan.virtual));
-  const turn = plan.hasOwnCode === false ? undefined : execution.turn.take();
-  if (turn !== undefined) {
-    await turn;
+  const nextTick = plan.hasOwnCode === false ? undefined : execution.tick.take();
+  if (nextTick !== undefined) {
+    await nextTick;
     if (execution.isOver || inner.isOver) return park();
   }
   let result: unknown;
@@ -158,8 +158,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     return failLive(operation, plan, inner, thrown);
   }
   if (!plan.virtual) execution.record(operation, update(operation, "SUCCEED", rest));
-  const told = observer && contextEnds(observer, operation, plan.virtual);
-  if (told !== undefined) await told;
+  const notified = observer && contextEnds(observer, operation, plan.virtual);
+  if (notified !== undefined) await notified;
   return encoded.value;
 }
 
@@ -188,9 +188,9 @@ function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, th
     execution.record(operation, update(operation, "FAIL", { Error: error, ...kept }));
   }
   const { observer } = execution;
-  const told = observer && contextEnds(observer, operation, plan.virtual, error);
-  if (told === undefined) throw failure(error, plan);
-  return told.then(() => {
+  const notified = observer && contextEnds(observer, operation, plan.virtual, error);
+  if (notified === undefined) throw failure(error, plan);
+  return notified.then(() => {
     throw failure(error, plan);
   });
 }
@@ -218,7 +218,7 @@ function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): 
   const parentId = (plan.virtual ? undefined : ledger.addressOf(key)) ?? scope.parentId;
   const inner = scope.child(path, parentId, mode, ledger);
   inner.keptLevels = scope.keptLevels - (plan.virtual ? 0 : 1);
-  inner.place = plan.permit;
+  inner.permit = plan.permit;
   if (!plan.virtual) inner.owner = operation;
   return inner;
 }
@@ -227,7 +227,7 @@ function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, rec
   const { execution, name, path } = operation;
   const current = { contextId: path, operation, operationName: name, scope: inner };
   const body = () => plan.body(inner, record);
-  const piece = plan.hasOwnCode === false ? body : () => execution.turn.run(body);
+  const piece = plan.hasOwnCode === false ? body : () => execution.tick.run(body);
   const { observer } = execution;
   // Plugins do not see a rebuild: the function has had its say.
   if (observer === undefined || record !== undefined) return runAs(current, piece);

@@ -23,11 +23,11 @@ export class ExternalOperation {
     const { observer } = execution;
     if (record !== undefined) {
       if (observer !== undefined) {
-        const told =
+        const notified =
           record.Status === "STARTED"
             ? this.#notice(observer, "onOperationStart", true)
             : this.#notice(observer, "onOperationEnd", !observer.wasUpdated(id) && !endedHere(this.#operation));
-        if (told !== undefined) await told;
+        if (notified !== undefined) await notified;
       }
       return record;
     }
@@ -36,8 +36,8 @@ export class ExternalOperation {
     const secured = type === "WAIT" ? undefined : scope.ledger.secured();
     if (secured !== undefined) await execution.keepAwake(scope, secured);
     const started = await execution.recordedAs(this.#operation, start);
-    const told = observer && this.#notice(observer, "onOperationStart", false);
-    if (told !== undefined) await told;
+    const notified = observer && this.#notice(observer, "onOperationStart", false);
+    if (notified !== undefined) await notified;
     return started ?? { Id: key, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
@@ -50,8 +50,8 @@ export class ExternalOperation {
       const pending = execution.wait(this.#operation, "STARTED", dueMs(record) ?? latestDueMs);
       this.#attention.follow(() => pending.await());
       record = await pending.changed;
-      const told = observer && this.#notice(observer, "onOperationEnd", false);
-      if (told !== undefined) await told;
+      const notified = observer && this.#notice(observer, "onOperationEnd", false);
+      if (notified !== undefined) await notified;
     }
     lookAhead(scope);
     return record;
@@ -59,8 +59,8 @@ export class ExternalOperation {
 
   #notice(observer: Observer, hook: "onOperationStart" | "onOperationEnd", isReplay: boolean) {
     const { execution, scope } = this.#operation;
-    const told = observer.emit(hook, () => observer.recordedInfo(this.#operation, { isReplay }));
-    return told && execution.keepAwake(scope, told);
+    const notified = observer.emit(hook, () => observer.recordedInfo(this.#operation, { isReplay }));
+    return notified && execution.keepAwake(scope, notified);
   }
 }
 

@@ -11,10 +11,10 @@ export function contextStarts(
   isVirtual: boolean,
 ): Promise<void> | undefined {
   const isNew = operation.record === undefined && !isVirtual;
-  const told = observer.emit("onOperationStart", () =>
+  const notified = observer.emit("onOperationStart", () =>
     observer.info(operation, isNew ? { status: "STARTED" } : { isReplay: true }),
   );
-  return told && operation.execution.keepAwake(operation.scope, told);
+  return notified && operation.execution.keepAwake(operation.scope, notified);
 }
 
 /** Runs a context's function inside the plugins' wrappers. */
@@ -34,7 +34,7 @@ export function contextEnds(
   isVirtual: boolean,
   failure?: ErrorObject,
 ): Promise<void> | undefined {
-  const told = observer.emit("onOperationEnd", () => {
+  const notified = observer.emit("onOperationEnd", () => {
     const error = failure && DurableOperationError.fromErrorObject(failure);
     return observer.info(operation, {
       status: failure === undefined ? "SUCCEEDED" : "FAILED",
@@ -42,5 +42,5 @@ export function contextEnds(
       isReplay: isVirtual,
     });
   });
-  return told && operation.execution.keepAwake(operation.scope, told);
+  return notified && operation.execution.keepAwake(operation.scope, notified);
 }

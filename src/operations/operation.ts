@@ -25,7 +25,7 @@ export interface OperationKind {
 }
 
 /** Where an operation stands whose path does not come from its context's counter. */
-export interface Place {
+export interface OperationLocation {
   readonly path: OperationPath;
   readonly ledger: Ledger;
 }
@@ -50,7 +50,7 @@ export class ClaimedOperation implements OperationKind {
     name: string | undefined,
     execution: Execution,
     scope: Scope,
-    { path, ledger }: Place,
+    { path, ledger }: OperationLocation,
     key: RecordKey,
     record: WireOperation | undefined,
   ) {
@@ -86,11 +86,11 @@ export function claim(
   execution: Execution,
   scope: Scope,
   given: OperationKind,
-  place?: Place,
+  location?: OperationLocation,
 ): ClaimedOperation | undefined {
   if (execution.isOver) return undefined;
-  const path = place?.path ?? scope.nextPath();
-  const around = place?.ledger ?? scope.ledger;
+  const path = location?.path ?? scope.nextPath();
+  const around = location?.ledger ?? scope.ledger;
   const ledger = given.isAddressed ? around.outside : around;
   const isAlone = given.isAddressed === true && around.addressOf(around.key(path)) === undefined;
   const kind = isAlone ? { ...given, name: given.name ?? given.aloneName } : given;
@@ -119,7 +119,7 @@ export function claim(
       if (scope.mode === "replay") scope.mode = "execution";
     }
   }
-  return new ClaimedOperation(kind, name, execution, scope, place ?? { path, ledger }, key, record);
+  return new ClaimedOperation(kind, name, execution, scope, location ?? { path, ledger }, key, record);
 }
 
 /** The name under which an operation is recorded. */

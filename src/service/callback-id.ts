@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 
 /** Where a callback is to be found. */
 export interface CallbackAddress {

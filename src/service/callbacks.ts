@@ -1,7 +1,7 @@
 import type { ErrorObject } from "../core/wire.ts";
 import { type CallbackAddress, readCallbackId } from "./callback-id.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
-import { invalidParameter, ServiceRefusal } from "./refusal.ts";
+import { invalidParameter, ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
 /** Does something with an execution's record; returns false when the journal has no such execution. */
@@ -69,10 +69,10 @@ function checkOpen(record: ExecutionRecord, callbackId: string, { operationId }:
   if (operation.Status !== "STARTED") throw closed(`The callback is closed already (${operation.Status}).`);
 }
 
-function notFound(message: string): ServiceRefusal {
-  return new ServiceRefusal("ResourceNotFoundException", 404, message);
+function notFound(message: string): ServiceError {
+  return new ServiceError("ResourceNotFoundException", 404, message);
 }
 
-function closed(message: string): ServiceRefusal {
-  return new ServiceRefusal("CallbackTimeoutException", 400, message);
+function closed(message: string): ServiceError {
+  return new ServiceError("CallbackTimeoutException", 400, message);
 }

@@ -17,7 +17,7 @@ import { charge, dataBytes } from "./metering.ts";
 import { describeOpenCallback, type OpenCallback } from "./open-callbacks.ts";
 import { copyOperation, copyUpdate, OperationTable, type TableTimer } from "./operation-table.ts";
 import { RecentAnswers } from "./recent-answers.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 import { validateUpdates } from "./validation.ts";
 

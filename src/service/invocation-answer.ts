@@ -1,5 +1,5 @@
 import type { ErrorObject } from "../core/wire.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 
 /** What a handler answered, read. */
 export interface InvocationAnswer {

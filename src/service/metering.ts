@@ -1,6 +1,6 @@
 import type { OperationUpdate } from "../core/wire.ts";
 import type { ExecutionCounters } from "../journal/journal.ts";
-import { invalidParameter, type ServiceRefusal } from "./refusal.ts";
+import { invalidParameter, type ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
 /** Bytes around the payload, error and name of one update, about. */
@@ -41,7 +41,7 @@ export function charge(
   return counters;
 }
 
-function quotaExceeded(what: string, value: number, limit: number): ServiceRefusal {
+function quotaExceeded(what: string, value: number, limit: number): ServiceError {
   return invalidParameter(
     `The execution would have ${value} ${what}; the quota is ${limit}. Write less in one execution, or split the work ` +
       "over several; the embedded engine's quotas can be moved.",

@@ -1,7 +1,7 @@
 import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
 import type { Operation } from "../core/wire.ts";
 import { copyOperation } from "./operation-table.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 
 /** 5 MiB: what the emulators put into the event; an event is at most 6 MB. */
 export const MAX_PAGE_BYTES = 5 * 1024 * 1024;

@@ -2,7 +2,7 @@ import { DurableError } from "../core/errors.ts";
 import { MAX_NAME_LENGTH } from "../core/limits.ts";
 import { isTakenName } from "../core/operation-name.ts";
 import type { Operation, OperationAction, OperationType, OperationUpdate } from "../core/wire.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 
 /** The limits that a single update must keep; bytes. */
 export interface UpdateLimits {

@@ -1,7 +1,7 @@
 import type { Event } from "@aws-sdk/client-lambda";
 import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus, OperationType } from "../core/wire.ts";
-import { ServiceRefusal } from "../service/refusal.ts";
+import { ServiceError } from "../service/service-error.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 import { callbackOf, isOver, WaitingOperationStatus } from "./operation-waits.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";
@@ -225,7 +225,7 @@ export class DurableOperation<TResult = any> {
       act(execution, callback.CallbackDetails?.CallbackId as string);
     } catch (error) {
       // Its time was over, and nobody had looked.
-      if (!(error instanceof ServiceRefusal) || error.name !== "CallbackTimeoutException") throw error;
+      if (!(error instanceof ServiceError) || error.name !== "CallbackTimeoutException") throw error;
       throw new DurableError("ERR_CALLBACK_CLOSED", `${name}: ${error.message}`, { cause: error });
     }
   }

@@ -11,7 +11,7 @@ import type { LocalSettingsOptions } from "../service/settings.ts";
 import { isSubmittedInBatch } from "./batched-submitters.ts";
 import { OperationIndex, type OperationSelector } from "./operation-index.ts";
 import { OperationWaits, type WaitingOperationStatus } from "./operation-waits.ts";
-import { StandstillWarning } from "./standstill.ts";
+import { StallWarning } from "./stall-warning.ts";
 
 export interface TestExecutionOptions {
   readonly skipTime: boolean;
@@ -42,7 +42,7 @@ export class TestExecution {
   readonly #engine: LocalEngine;
   readonly #index = new OperationIndex();
   readonly #waits: OperationWaits;
-  readonly #standstill: StandstillWarning;
+  readonly #standstill: StallWarning;
   #started = false;
   #arn: string | undefined;
   #outcome: ExecutionOutcome | undefined;
@@ -61,7 +61,7 @@ export class TestExecution {
       isSubmittedInBatch: (operation) => isSubmittedInBatch(operation, this.operations()),
       hold: (callbackId) => this.#engine.holdCallback(callbackId),
     });
-    this.#standstill = new StandstillWarning(skipTime ? warnAfterMs : Number.POSITIVE_INFINITY, () => ({
+    this.#standstill = new StallWarning(skipTime ? warnAfterMs : Number.POSITIVE_INFINITY, () => ({
       callbacks: this.#engine.list().flatMap(({ arn }) => this.#engine.openCallbacks(arn)),
       isHeld: (callbackId) => this.#waits.isHeld(callbackId),
     }));

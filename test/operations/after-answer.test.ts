@@ -164,7 +164,7 @@ test("the event loop turns while the steps of many batched items run in memory",
     await context.map(indexes(256), body, { batch: 256 });
     isOver = true;
   };
-  const { output } = await invokeOver(withRuntime(handler, { runtime: { turnMs: 1 } }), []);
+  const { output } = await invokeOver(withRuntime(handler, { runtime: { tickMs: 1 } }), []);
   expect(output.Status).toBe("SUCCEEDED");
   // Each turn may last for a millisecond, and 25,600 steps last longer than twenty of them anywhere.
   expect(turns).toBeGreaterThan(20);
@@ -177,7 +177,7 @@ test("the deadline finds its turn while the steps of batched items run in memory
     };
     await context.map(indexes(50), body, { batch: 50 });
   };
-  const lambda = withRuntime(handler, { runtime: { turnMs: 5, suspension: { graceMs: 1, reserveMs: 100 } } });
+  const lambda = withRuntime(handler, { runtime: { tickMs: 5, suspension: { graceMs: 1, reserveMs: 100 } } });
   const { output, requests } = await invokeOver(lambda, [], { remainingMs: 400 });
   expect(output).toEqual({ Status: "PENDING" });
   const kept = requests

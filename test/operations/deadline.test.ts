@@ -150,7 +150,7 @@ describe("near the deadline nothing new begins, what runs is recorded, and the n
 async function runPieces(
   handler: (context: DurableContext, begin: (piece: string) => void) => unknown,
   pieces: number,
-  turnMs = Number.POSITIVE_INFINITY,
+  tickMs = Number.POSITIVE_INFINITY,
 ) {
   let begun = 0;
   const all: string[] = [];
@@ -160,7 +160,7 @@ async function runPieces(
   };
   const suspension = { graceMs: 1, reserveMs: 1_000 };
   const lambda = withDurableExecution(async (_: unknown, context: DurableContext) => handler(context, begin), {
-    runtime: { ...FAST, suspension, turnMs },
+    runtime: { ...FAST, suspension, tickMs },
   }) as unknown as LocalHandler;
   const run = await runLambda((event, context) => {
     begun = 0;

@@ -14,7 +14,7 @@ export interface ServiceLedgerOptions {
   /** Bytes of one payload that the service takes. */
   readonly maxPayloadBytes: number;
   /** The START of a new operation may be left to what follows. */
-  readonly elidesStarts: boolean;
+  readonly defersStarts: boolean;
 }
 
 /** The ledger in which each record is an operation at the service. */
@@ -45,9 +45,9 @@ export class ServiceLedger implements Ledger {
   }
 
   start(update: OperationUpdate, isNew: boolean): void {
-    const { coalescer, elidesStarts } = this.#options;
+    const { coalescer, defersStarts } = this.#options;
     // The service knows of an operation that is tried again, and waits for its START.
-    if (isNew && elidesStarts) coalescer.hold(update);
+    if (isNew && defersStarts) coalescer.defer(update);
     else coalescer.enqueue(update);
   }
 

@@ -232,7 +232,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
 
   /** Calls back in this turn of the event loop, or in the next one if this one lasts too long. */
   acknowledge(recorded: () => void): void {
-    if (this.#acknowledgements.length === 0 && !this.#host.turn.isLong) {
+    if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
       recorded();
       return;
     }

@@ -1,7 +1,7 @@
 import type { Codec } from "../../codec/codec.ts";
 import type { Settings } from "../../core/settings.ts";
+import type { Tick } from "../tick.ts";
 import type { Timers } from "../timers.ts";
-import type { Turn } from "../turn.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 
 /** What shared ledgers need of their execution. */
@@ -9,7 +9,7 @@ export interface SharedLedgersHost {
   readonly service: ServiceLedger;
   readonly codec: Codec;
   readonly timers: Timers;
-  readonly turn: Turn;
+  readonly tick: Tick;
   readonly settings: Settings;
   readonly isOver: () => boolean;
   /** Plugins are told of attempts. */
@@ -43,7 +43,7 @@ export class SharedLedgers {
   readonly #listeners = new Set<() => void>();
   /** Ends of items that are on their way. */
   #inFlight = 0;
-  #isToldSoon = false;
+  #isNotifying = false;
 
   constructor(host: SharedLedgersHost) {
     this.host = host;
@@ -77,7 +77,7 @@ export class SharedLedgers {
       }
     }
     // What was written may have been dropped with its map.
-    if (this.#inFlight === 0) this.#tell();
+    if (this.#inFlight === 0) this.#notify();
     return false;
   }
 
@@ -89,15 +89,15 @@ export class SharedLedgers {
   /** So many ends are recorded. */
   arrived(ends: number): void {
     this.#inFlight -= ends;
-    if (ends > 0) this.#tell();
+    if (ends > 0) this.#notify();
   }
 
   /** Once for all that arrives together. */
-  #tell(): void {
-    if (this.#isToldSoon) return;
-    this.#isToldSoon = true;
+  #notify(): void {
+    if (this.#isNotifying) return;
+    this.#isNotifying = true;
     queueMicrotask(() => {
-      this.#isToldSoon = false;
+      this.#isNotifying = false;
       for (const listener of [...this.#listeners]) listener();
     });
   }

@@ -5,8 +5,8 @@ import type { Execution } from "../../execution/execution.ts";
 import type { ResultFormat } from "../child.ts";
 import type { ClaimedOperation } from "../operation.ts";
 import { decodeResult, type EncodedResult, encodeResult } from "../payload.ts";
-import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
+import { Batch, type BatchItem, type BatchResult } from "./map-result.ts";
 import { readBackError, restoreItemError, type StoredError, storeError } from "./stored-error.ts";
 
 interface StoredItem {

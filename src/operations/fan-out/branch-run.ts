@@ -8,11 +8,11 @@ import { park } from "../../execution/suspension.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "../child.ts";
 import type { EncodedResult } from "../payload.ts";
 import type { BatchSummary } from "./batch-format.ts";
-import type { Batch } from "./batch-result.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
-import { type ItemGroup, ItemGroups, itemTooLarge, placeOf, takeNext } from "./item-groups.ts";
+import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, takeNext } from "./item-groups.ts";
+import type { Batch } from "./map-result.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
 import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
 
@@ -218,8 +218,8 @@ export class BranchRun<T> {
     while (this.#settle !== undefined && !this.#over && !this.#execution.isOver) {
       this.#read();
       if (this.#startable <= this.#acquiring) return;
-      if (this.#execution.isClosing) {
-        this.#execution.refuse();
+      if (this.#execution.isDraining) {
+        this.#execution.leaveWork();
         return;
       }
       if (!this.#semaphore.hasRoom || !this.#mayOpen(this.#acquiring)) return;
@@ -281,7 +281,7 @@ export class BranchRun<T> {
   }
 
   #start(permit: Permit): void {
-    const regained = this.#execution.regainPlaces(this.#scope);
+    const regained = this.#execution.regainPermits(this.#scope);
     if (regained === undefined) this.#inCaller(() => this.#begin(permit));
     else void regained.then(() => this.#inCaller(() => this.#begin(permit)));
   }
@@ -296,7 +296,7 @@ export class BranchRun<T> {
     this.#running++;
     group.running.add(at);
     this.#started(index);
-    const plan = { ...this.#planOf(index, group.values[at]), place: placeOf(group, at) };
+    const plan = { ...this.#planOf(index, group.values[at]), location: locationOf(group, at) };
     const running = runChild(this.#execution, group.scope, this.#givesWay ? { ...plan, permit } : plan);
     void running.then(
       (value) => this.#ended(group, at, permit, succeeded(index, value as T)),
@@ -337,7 +337,7 @@ export class BranchRun<T> {
 
   /** Whether the place of a branch that has ended may go to the next one at once, without a turn through the queue. */
   #mayPassOn(): boolean {
-    if (this.#over || this.#execution.isOver || this.#execution.isClosing) return false;
+    if (this.#over || this.#execution.isOver || this.#execution.isDraining) return false;
     this.#read();
     return this.#startable > this.#acquiring && this.#mayOpen(this.#acquiring);
   }

@@ -1,9 +1,9 @@
 import type { BatchSize } from "../../core/batch-size.ts";
 import type { Serdes } from "../../core/serdes.ts";
 import type { Scope } from "../../execution/scope.ts";
-import type { BatchResult } from "./batch-result.ts";
 import type { Collect } from "./collector.ts";
 import type { CompletionConfig } from "./completion.ts";
+import type { BatchResult } from "./map-result.ts";
 import type { ItemSource } from "./source.ts";
 
 /** Whether each branch is a context of its own in the history. */

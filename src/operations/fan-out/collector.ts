@@ -1,6 +1,6 @@
 import { invalid, isThenable } from "../checks.ts";
-import { Batch, type BatchItem } from "./batch-result.ts";
 import type { CompletionReason } from "./completion.ts";
+import { Batch, type BatchItem } from "./map-result.ts";
 
 const INVALID = "ERR_COLLECT_INVALID";
 

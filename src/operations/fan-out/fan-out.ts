@@ -14,10 +14,10 @@ import {
 } from "../checks.ts";
 import { runChild } from "../child.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
-import type { BatchResult } from "./batch-result.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { checkCompletion, completionConfigFault } from "./completion.ts";
+import type { BatchResult } from "./map-result.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 
 const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [

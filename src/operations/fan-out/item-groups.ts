@@ -14,7 +14,7 @@ import type { Execution } from "../../execution/execution.ts";
 import { SharedLedger } from "../../execution/ledger/shared-ledger.ts";
 import type { Scope } from "../../execution/scope.ts";
 import type { OperationInfo } from "../../plugins/plugin.ts";
-import { isRecorded, type Place } from "../operation.ts";
+import { isRecorded, type OperationLocation } from "../operation.ts";
 import { digestOf, type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
 
 /** Items that were read together, and where their records are kept. */
@@ -43,7 +43,7 @@ export function takeNext(group: ItemGroup): number {
 }
 
 /** Where an item stands, and where its records are kept. */
-export function placeOf(group: ItemGroup, at: number): Place {
+export function locationOf(group: ItemGroup, at: number): OperationLocation {
   const { scope, ledger, first } = group;
   const path = childPath(scope.path, first + at + 1);
   return { path, ledger: ledger?.page(at) ?? scope.ledger };
@@ -214,7 +214,7 @@ export class ItemGroups {
     const { observer } = this.#execution;
     const { id, name } = ledger;
     const batch = { id, type: "STEP", subType: BATCH_SUBTYPE, name, scope: this.#scope };
-    observer?.tell(hook, () => observer.recordedInfo(batch, members));
+    observer?.notify(hook, () => observer.recordedInfo(batch, members));
   }
 
   /** Nothing more is read. */

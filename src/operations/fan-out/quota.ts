@@ -7,8 +7,8 @@ import type { Demand } from "../../execution/quota-watch.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { operationLabel } from "../checks.ts";
 import { isRecorded } from "../operation.ts";
-import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
 import type { CompletionConfig } from "./completion.ts";
+import { type FanOutAnnouncement, publishFanOut } from "./fan-out-channel.ts";
 
 /** What a map or parallel is, as far as its operations go. */
 export interface FanOutSize {
@@ -101,19 +101,19 @@ export function announceFanOut(
   execution: Execution,
   scope: Scope,
   size: FanOutSize,
-  progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts">,
+  progress: Pick<FanOutAnnouncement, "total" | "isTotalKnown" | "counts">,
 ): () => void {
   const { kind, name, nesting, batchItems } = size;
-  const announcement: BatchAnnouncement = Object.assign(progress, {
+  const announcement: FanOutAnnouncement = Object.assign(progress, {
     ...{ executionArn: execution.arn, operationId: operationId(scope.path as OperationPath) },
     ...{ kind, name, nesting, batchItems },
   });
-  announceBatch(announcement);
+  publishFanOut(announcement);
   return execution.quotas.enter(demandOf(execution, size, announcement));
 }
 
 /** What a map or parallel under way tells when a quota comes near. */
-function demandOf(execution: Execution, size: FanOutSize, announcement: BatchAnnouncement): Demand {
+function demandOf(execution: Execution, size: FanOutSize, announcement: FanOutAnnouncement): Demand {
   return {
     what: describe(size),
     progress() {

@@ -73,8 +73,11 @@ export class RecordedItems<T> {
   }
 
   #recall(index: number, value: unknown, ledger: Ledger): EndedItem<T> | Promise<EndedItem<T>> {
-    const place = { path: childPath(this.#scope.path, index + 1), ledger };
-    const recalled = recallChild(this.#execution, this.#scope, { ...this.#options.planOf(index, value), place });
+    const location = { path: childPath(this.#scope.path, index + 1), ledger };
+    const recalled = recallChild(this.#execution, this.#scope, {
+      ...this.#options.planOf(index, value),
+      location: location,
+    });
     if (!(recalled instanceof Promise)) return succeeded(index, recalled.value as T);
     return recalled.then(
       (result) => succeeded<T>(index, result as T),

@@ -14,7 +14,7 @@ const LOOKS_A_CLOCK = 16;
  * V4  Code that computes little never waits: requests are as full as if there were no turns.
  * V5  What goes on with nothing but memory in between goes on in the next turn, once the turn has lasted for `maxMs`.
  */
-export class Turn {
+export class Tick {
   readonly #maxMs: number;
   /** Told when pieces begin to wait (1), and when none waits any more (-1). */
   readonly #onWaiting: (change: 1 | -1) => void;

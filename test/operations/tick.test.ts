@@ -41,9 +41,9 @@ function countingTurns() {
 }
 
 /** The other tests have no turns. */
-const turnMs = 16;
+const tickMs = 16;
 const runInTurns = (handler: Handler, options: ServiceOptions = {}) =>
-  runOurs(handler, { ...options, runtime: { turnMs } });
+  runOurs(handler, { ...options, runtime: { tickMs } });
 
 type Config = MapConfig<number, number>;
 
@@ -164,7 +164,7 @@ test.each([
         });
         return batch.successCount;
       },
-      { runtime: { turnMs, suspension: { graceMs: 1, reserveMs: 40 } } },
+      { runtime: { tickMs, suspension: { graceMs: 1, reserveMs: 40 } } },
     );
     const run = await runLambda((event) => lambda(event, lambdaContext(90)));
     expect(run.outcome).toEqual({ status: "SUCCEEDED", result: `${ITEMS}` });

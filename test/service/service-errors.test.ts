@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { OperationUpdate } from "../../src/core/wire.ts";
+import { ServiceError, ServiceRefusal } from "../../src/testing.ts";
 import { context, execution, type RawInvocation, runRaw, step, wait } from "../support/raw-invocation.ts";
 
 const refused = (message: string | RegExp): object =>
@@ -160,4 +161,8 @@ test.for<[string, OperationUpdate[]]>([
       expect(changed.map(({ Id }) => Id).sort()).toEqual([...new Set(updates.map(({ Id }) => Id))].sort());
     },
   ]);
+});
+
+test("ServiceRefusal, the old name of ServiceError, is the same class", () => {
+  expect(ServiceRefusal).toBe(ServiceError);
 });

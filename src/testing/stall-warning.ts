@@ -1,20 +1,20 @@
 import type { OpenCallback } from "../service/open-callbacks.ts";
 
 /** What a test that hangs needs to know: which callbacks nobody completes. */
-export interface Standstill {
+export interface Stall {
   readonly callbacks: readonly OpenCallback[];
   /** Whether the test has asked for the callback, so that its time-out is not skipped to. */
   readonly isHeld: (callbackId: string) => boolean;
 }
 
 /** Says so, on the process's warnings, when virtual time cannot go on and nobody does anything about it. */
-export class StandstillWarning {
+export class StallWarning {
   readonly #afterMs: number;
-  readonly #look: () => Standstill;
+  readonly #look: () => Stall;
   #timer: NodeJS.Timeout | undefined;
 
   /** `afterMs` of the system's time; Infinity for never. */
-  constructor(afterMs: number, look: () => Standstill) {
+  constructor(afterMs: number, look: () => Stall) {
     this.#afterMs = afterMs;
     this.#look = look;
   }

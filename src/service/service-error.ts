@@ -1,5 +1,5 @@
 /** An answer of the service that is not a success, in the shape in which the AWS client throws it. */
-export class ServiceRefusal extends Error {
+export class ServiceError extends Error {
   readonly $fault: "client" | "server";
   readonly $metadata: { readonly httpStatusCode: number };
 
@@ -12,6 +12,11 @@ export class ServiceRefusal extends Error {
 }
 
 /** A request that the service does not accept as it is: 400. */
-export function invalidParameter(message: string): ServiceRefusal {
-  return new ServiceRefusal("InvalidParameterValueException", 400, message);
+export function invalidParameter(message: string): ServiceError {
+  return new ServiceError("InvalidParameterValueException", 400, message);
 }
+
+/** @deprecated Use `ServiceError`, which is the same class. The next version drops this name. */
+export const ServiceRefusal = ServiceError;
+/** @deprecated Use `ServiceError`. The next version drops this name. */
+export type ServiceRefusal = ServiceError;

@@ -2,7 +2,7 @@
  * What is published on Node's diagnostics channel `durable-fanout:batch` when a map or parallel begins to run (in each
  * invocation anew). How many items there are is not on the wire, so this is where a tool learns it.
  */
-export interface BatchAnnouncement {
+export interface FanOutAnnouncement {
   readonly executionArn: string;
   /** The map's or parallel's wire id. */
   readonly operationId: string;
@@ -20,8 +20,8 @@ export interface BatchAnnouncement {
   counts(): { succeeded: number; failed: number; running: number };
 }
 
-const batches = process.getBuiltinModule("node:diagnostics_channel").channel("durable-fanout:batch");
+const channel = process.getBuiltinModule("node:diagnostics_channel").channel("durable-fanout:batch");
 
-export function announceBatch(announcement: BatchAnnouncement): void {
-  if (batches.hasSubscribers) batches.publish(announcement);
+export function publishFanOut(announcement: FanOutAnnouncement): void {
+  if (channel.hasSubscribers) channel.publish(announcement);
 }

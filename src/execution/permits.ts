@@ -29,15 +29,15 @@ export function giveWay(from: Scope): boolean {
   let gave = false;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
     if (scope.executing > 0 || scope.wanting > 0) break;
-    if (!scope.place?.held) continue;
-    scope.place.lend();
+    if (!scope.permit?.held) continue;
+    scope.permit.lend();
     gave = true;
   }
   return gave;
 }
 
 /** Takes back the places that were given up before code in `scope` goes on; undefined if none is missing. */ // P2
-export function regainPlaces(scope: Scope, wanting: Wanting): Promise<void> | undefined {
+export function regainPermits(scope: Scope, wanting: Wanting): Promise<void> | undefined {
   const lent = outermostLent(scope);
   return lent === undefined ? undefined : regainAll(scope, lent, wanting);
 }
@@ -54,7 +54,7 @@ async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise
 }
 
 /** Lets branches go on without their places, the outermost first, but none that an ended map has left behind. */ // P3
-export function forcePlaces(wanted: Iterable<Wanted>): void {
+export function forcePermits(wanted: Iterable<Wanted>): void {
   const all = [...wanted].filter(({ scope }) => !scope.isOver);
   const outermost = all.filter(({ scope, permit }) => outermostLent(scope) === permit);
   const forced = new Map<Semaphore, number>();
@@ -68,7 +68,7 @@ export function forcePlaces(wanted: Iterable<Wanted>): void {
 function outermostLent(from: Scope): Permit | undefined {
   let outermost: Permit | undefined;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
-    if (scope.place?.lent) outermost = scope.place;
+    if (scope.permit?.lent) outermost = scope.permit;
   }
   return outermost;
 }
