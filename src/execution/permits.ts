@@ -4,15 +4,15 @@ import type { Scope } from "./scope.ts";
 /**
  * The places of branches in the windows of their fan-outs.
  *
- * P1  A branch gives way while nothing below it executes or wants a place, and an operation of it is awaited and waits at
+ * PM1  A branch gives way while nothing below it executes or wants a place, and an operation of it is awaited and waits at
  *     the service, or for a timer. Nothing is released while an acknowledgement is on its way: that counts as executing.
- * P2  A branch has its place again before its code goes on, the outermost one first.
- * P3  Code that waits in memory, for a lock say, keeps its place. When nothing executes any more, some of those who want
+ * PM2  A branch has its place again before its code goes on, the outermost one first.
+ * PM3  Code that waits in memory, for a lock say, keeps its place. When nothing executes any more, some of those who want
  *     theirs back have them regardless, so many as the window is wide: what the others wait for may be theirs to bring
  *     about.
  */
 
-/** Who sees to it that not all stand still. */ // P3
+/** Who sees to it that not all stand still. */ // PM3
 export interface Wanting {
   /** A branch wants its place back, until the returned function is called. */
   wants(wanted: Wanted): () => void;
@@ -24,7 +24,7 @@ export interface Wanted {
   readonly permit: Permit;
 }
 
-/** Gives up the places around `scope`; false when there was none to give. */ // P1
+/** Gives up the places around `scope`; false when there was none to give. */ // PM1
 export function giveWay(from: Scope): boolean {
   let gave = false;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
@@ -36,7 +36,7 @@ export function giveWay(from: Scope): boolean {
   return gave;
 }
 
-/** Takes back the places that were given up before code in `scope` goes on; undefined if none is missing. */ // P2
+/** Takes back the places that were given up before code in `scope` goes on; undefined if none is missing. */ // PM2
 export function regainPermits(scope: Scope, wanting: Wanting): Promise<void> | undefined {
   const lent = outermostLent(scope);
   return lent === undefined ? undefined : regainAll(scope, lent, wanting);
@@ -53,7 +53,7 @@ async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise
   scope.countWanting(-1);
 }
 
-/** Lets branches go on without their places, the outermost first, but none that an ended map has left behind. */ // P3
+/** Lets branches go on without their places, the outermost first, but none that an ended map has left behind. */ // PM3
 export function forcePermits(wanted: Iterable<Wanted>): void {
   const all = [...wanted].filter(({ scope }) => !scope.isOver);
   const outermost = all.filter(({ scope, permit }) => outermostLent(scope) === permit);

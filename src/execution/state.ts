@@ -7,10 +7,10 @@ import type { DurableLogger } from "./logger.ts";
 import { RecordedUsage } from "./usage.ts";
 
 /**
- * What was recorded before this invocation, and who waits for news.
+ * The records of earlier invocations, and the watchers of operations. A record is given to its operation once and is then
+ * forgotten, so the memory in use is that of the records which are still to replay.
  *
- * R1  A record is handed to its operation once and then forgotten here: memory follows what is still to replay.
- * R2  Operations begun in this invocation are not kept; their news goes to whoever watches them.
+ * R1  Operations that began in this invocation are not kept. Changes of them go to their watchers.
  */
 export class RecordedState {
   /** What earlier invocations have used. */
@@ -96,7 +96,7 @@ export class RecordedState {
     return this.#records.get(id);
   }
 
-  /** Hands out the record and forgets it. */ // R1
+  /** Hands out the record and forgets it. */
   take(id: OperationId): WireOperation | undefined {
     const record = this.#records.get(id);
     this.#records.delete(id);

@@ -82,8 +82,9 @@ export class RecordedUsage {
 /**
  * Counts what an execution uses, by what is sent.
  *
- * U1  An operation is new when its first update is seen, START or not: starts may be left out.
- * U2  Only operations that have not ended are kept by id, so that memory follows what is open.
+ * Only operations that have not ended are kept by id, so the memory in use is that of the open operations.
+ *
+ * UC1  An operation is new when its first update is seen, START or not: starts may be left out.
  */
 export class UsageCounter {
   readonly #arn: string;
@@ -169,7 +170,7 @@ export class UsageCounter {
     if (action === "RETRY") counts.retries++;
     if (type === "EXECUTION") return;
     let isNew = true;
-    // U1, U2
+    // UC1
     if (type === "STEP" || type === "CONTEXT") {
       isNew = !this.#open.has(id);
       if (action === "SUCCEED" || action === "FAIL") this.#open.delete(id);

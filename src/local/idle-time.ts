@@ -12,8 +12,8 @@ export interface SkippingClock extends Clock {
 /**
  * Moves virtual time on when nothing runs: to the next thing due.
  *
- * V1  Time stands still while an invocation or a function runs.
- * V2  It also stops before a callback that is held would time out.
+ * IT1  Time stands still while an invocation or a function runs.
+ * IT2  It also stops before a callback that is held would time out.
  */
 export class IdleTime {
   readonly #clock: SkippingClock;
@@ -56,9 +56,9 @@ export class IdleTime {
     // Whoever is about to go to sleep does so first.
     setImmediate(() => {
       this.#isLooking = false;
-      if (this.#running > 0 && !this.#stopped) return; // V1
+      if (this.#running > 0 && !this.#stopped) return; // IT1
       if (!this.#stopped && this.#clock.skip?.(this.#limitMs()))
-        this.#look(); // V2
+        this.#look(); // IT2
       else for (const resolve of this.#atRest.splice(0)) resolve();
     });
   }

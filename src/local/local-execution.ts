@@ -53,8 +53,8 @@ export interface ExecutionHost {
 /**
  * One running execution: invokes its handler, again and again, until it ends.
  *
- * L1  At most one invocation is in flight.
- * L2  An invocation that suspended is followed by another one as soon as something has changed, not before.
+ * LE1  At most one invocation is in flight.
+ * LE2  An invocation that suspended is followed by another one as soon as something has changed, not before.
  */
 export class LocalExecution {
   readonly arn: string;
@@ -149,7 +149,7 @@ export class LocalExecution {
     return this.#record.status === "RUNNING" && this.#closed === undefined;
   }
 
-  /** Resolves when something has changed. A timer may be early, or wake for what is outdated: L2 */
+  /** Resolves when something has changed. A timer may be early, or wake for what is outdated: LE2 */
   async #news(): Promise<void> {
     while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());

@@ -10,8 +10,8 @@ export type ChangeExecution = (arn: string, action: (record: ExecutionRecord, no
 /**
  * What somebody outside does to callbacks.
  *
- * C1  Whoever completes a callback first closes it; everybody after is refused.
- * C2  A deadline that has passed closes it, even if nobody has looked since.
+ * CB1  Whoever completes a callback first closes it; everybody after is refused.
+ * CB2  A deadline that has passed closes it, even if nobody has looked since.
  */
 export class Callbacks {
   readonly #change: ChangeExecution;
@@ -49,8 +49,8 @@ export class Callbacks {
   #withOpen(callbackId: string, act: (record: ExecutionRecord, operationId: string, nowMs: number) => void): void {
     const address = readCallbackId(callbackId);
     const isKnown = this.#change(address.arn, (record, nowMs) => {
-      record.completeTimers(nowMs); // C2
-      checkOpen(record, callbackId, address); // C1
+      record.completeTimers(nowMs); // CB2
+      checkOpen(record, callbackId, address); // CB1
       act(record, address.operationId, nowMs);
     });
     if (!isKnown)

@@ -33,9 +33,9 @@ interface Waiting {
 /**
  * Tests that wait for operations of one execution.
  *
- * W1  Whoever waits for a callback to begin is about to complete it: it is not timed out by virtual time. Whoever waits
+ * OW1  Whoever waits for a callback to begin is about to complete it: it is not timed out by virtual time. Whoever waits
  *     for its end, afterwards, gives that up.
- * W2  When the execution has ended, nobody waits any more.
+ * OW2  When the execution has ended, nobody waits any more.
  */
 export class OperationWaits {
   readonly #execution: WatchedExecution;
@@ -60,7 +60,7 @@ export class OperationWaits {
     const reached = new Promise<void>((resolve, reject) => {
       this.#waiting.add({ selector, status, resolve, reject });
     });
-    if (status === "COMPLETED") this.#release(selector); // W1
+    if (status === "COMPLETED") this.#release(selector); // OW1
     this.look();
     if (this.#endedBecause !== undefined) this.end(this.#endedBecause);
     return reached;
@@ -71,14 +71,14 @@ export class OperationWaits {
     for (const waiting of this.#waiting) {
       const operation = this.#execution.find(waiting.selector);
       if (operation === undefined) continue;
-      if (waiting.status !== "COMPLETED") this.#hold(operation); // W1
+      if (waiting.status !== "COMPLETED") this.#hold(operation); // OW1
       if (!this.#hasReached(operation, waiting.status)) continue;
       this.#waiting.delete(waiting);
       waiting.resolve();
     }
   }
 
-  /** Whoever still waits then is told why it was for nothing. W2 */
+  /** Whoever still waits then is told why it was for nothing. OW2 */
   end(because: (unmet: string, operation: Operation | undefined) => DurableError): void {
     this.#endedBecause = because;
     for (const { selector, status, reject } of this.#waiting) {

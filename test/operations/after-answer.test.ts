@@ -149,6 +149,7 @@ test("an answer without a token that makes a step ready begins no attempt of it"
   expect([output.Status, isReady, attempts]).toEqual(["PENDING", true, 0]);
 });
 
+// V5
 test("the event loop turns while the steps of many batched items run in memory", async () => {
   let turns = 0;
   let isOver = false;

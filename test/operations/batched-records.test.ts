@@ -38,6 +38,7 @@ describe("what has succeeded in an item never runs again, however much that is:"
     ],
   ];
 
+  // G1
   test.each(
     payments.flatMap(([where, make]) => (["json", "compact"] as const).map((codec) => [where, codec, make] as const)),
   )("4 kB of 100 items %s, before a retry after a minute (%s)", async (_where, codec, make) => {
@@ -121,6 +122,7 @@ describe("records hold text, not what user code has in its hands:", () => {
     },
   };
 
+  // G2
   test.each(Object.keys(changes))("%s that is changed afterwards", async (what) => {
     const results = [];
     for (const [, config] of forms) {

@@ -113,6 +113,7 @@ describe("a child context", () => {
     expect(run.updates.find(({ Action }) => Action === "FAIL")?.Error?.ErrorType).toBe("Error");
   });
 
+  // T2
   test("is over when its function returns: what it left running writes nothing more, and blocks nothing", async () => {
     const run = await runOurs(async (_, context) => {
       await context.runInChildContext("c", async (inner) => {

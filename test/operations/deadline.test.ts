@@ -27,6 +27,7 @@ function counting() {
 }
 
 describe("near the deadline nothing new begins, what runs is recorded, and the next invocation goes on:", () => {
+  // F5
   test("20,000 items in batches", async () => {
     const { count, repeated } = counting();
     const run = await runShort(
@@ -209,6 +210,7 @@ describe("however little time an invocation has, it takes the execution a step f
     expect(run.invocations.length).toBeLessThanOrEqual(6);
   });
 
+  // V1
   test.each(Object.keys(works))("%s, with no time at all, and each function in a turn of its own", async (name) => {
     const { run, all } = await runPieces(works[name] as never, 0, 0);
     expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });

@@ -359,6 +359,7 @@ describe("an answer", () => {
 });
 
 describe("requests", () => {
+  // C1
   test("are one at a time, each with the token of the answer before", async () => {
     const client = new FakeClient();
     let inFlight = 0;
@@ -382,6 +383,7 @@ describe("requests", () => {
     );
   });
 
+  // C3
   test("carry what one turn of the event loop queued, and do not wait for more", async () => {
     const client = new FakeClient();
     await invoke(async (_, context) => {
@@ -463,6 +465,7 @@ describe("a checkpoint that fails", () => {
     await expect(invoke(large, failing(new Error("lost")))).rejects.toThrow("Checkpoint failed: lost");
   });
 
+  // C6
   test("sends nothing after it", async () => {
     const client = new FakeClient();
     client.answer = () => {

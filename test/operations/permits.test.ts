@@ -83,6 +83,7 @@ describe("maxConcurrency bounds branches that are open, whatever they wait for:"
     expect(most).toBe(3);
   });
 
+  // S1
   test.each(forms)("300 items of three steps, three at once, %s", async (_form, config) => {
     const { most } = await gauged(300, { ...config, maxConcurrency: 3 }, works["three steps"] as Work);
     expect(most).toBe(3);
@@ -120,6 +121,7 @@ describe("maxConcurrency bounds branches that are open, whatever they wait for:"
     expect(begun).toEqual([0, 1, 2, 3, 4]);
   });
 
+  // V4
   test("1,000 items, ten at once: as many requests as the official SDK, and a handful in batches", async () => {
     const quotas = { operations: Number.POSITIVE_INFINITY };
     const handler =
@@ -157,6 +159,7 @@ describe("concurrency bounds branches at work:", () => {
     },
   );
 
+  // F2
   test.each(forms)("beside maxConcurrency, %s: two at work of four that are open", async (_form, config) => {
     const work: Work = async (item, _n, _engine, atWork) => {
       await item.step(() => atWork.during(() => pause(1)));
@@ -227,6 +230,7 @@ describe("concurrency bounds branches at work:", () => {
     }
   });
 
+  // PM2
   test.each([
     ["nested", undefined],
     ["in batches", 2],
@@ -254,6 +258,7 @@ describe("a branch begins in the asynchronous context of the code that called", 
     ["elided STARTs", { maxConcurrency: 2 }, { checkpoint: { elideStarts: true } }],
   ];
 
+  // F4
   test.each(bounds)("map, whatever other branches set (%s)", async (_, config, runtime) => {
     const stores = new Set<string | undefined>();
     const body = (item: DurableContext, n: number) => {

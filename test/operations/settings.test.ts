@@ -252,6 +252,7 @@ test.each([["text"], [5], [null]])("settings that are %o are refused", (runtime)
 describe("a setting has its effect:", () => {
   const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
+  // C4
   test("checkpoint.maxUpdates bounds the updates of a request", async () => {
     const run = await runOurs(
       async (_, context) => {
@@ -264,6 +265,7 @@ describe("a setting has its effect:", () => {
     expect(sizes.reduce((sum, size) => sum + size)).toBe(82);
   });
 
+  // C4
   test("checkpoint.maxBytes bounds a request, but one update always goes", async () => {
     const run = await runOurs(
       async (_, context) => {

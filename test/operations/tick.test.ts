@@ -66,6 +66,7 @@ const shapes: [string, ReturnType<typeof inSteps>][] = [
 ];
 
 describe("the event loop turns while items compute:", () => {
+  // V2, V3
   test.each(shapes)("%s", async (_, shape) => {
     const turns = countingTurns();
     const order: number[] = [];
@@ -134,6 +135,7 @@ test("timers of the user's fire while items compute", async () => {
   expect(firedAt).toBeLessThan(ITEMS / 2);
 });
 
+// F3
 test("a batch that ends early does not run what has not had its turn", async () => {
   let runs = 0;
   const run = await runInTurns(async (_, context) => {

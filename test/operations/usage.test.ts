@@ -38,6 +38,7 @@ const everything: Handler = async (_, context) => {
 };
 
 describe("what an invocation has used", () => {
+  // UC1
   test("is what the service counts, when the execution ends in one invocation", async () => {
     const counters = await countersOf(
       async (_, context) => {

@@ -125,6 +125,7 @@ const cases: [about: string, before: OperationUpdate[], refused: OperationUpdate
   ],
 ];
 
+// E2
 test.for(cases)(
   "the service refuses %s, and nothing of the request is applied",
   async ([, before, updates, message]) => {

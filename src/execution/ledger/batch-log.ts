@@ -34,10 +34,10 @@ export interface ItemMarks {
  * The operations in which a batch keeps its records: one of its own, which may be written again and again, and parts, which
  * are written once.
  *
- * H1  Their payloads are a log: parts up to the number that the own operation names, then that one, then later parts; later
+ * BL1  Their payloads are a log: parts up to the number that the own operation names, then that one, then later parts; later
  *     records win.
- * H2  Entries leave in the order in which they last changed: what is recorded never rests on what is not.
- * H5  Times are kept relative to the own operation's next attempt, since its clock is the service's. A pending operation
+ * BL2  Entries leave in the order in which they last changed: what is recorded never rests on what is not.
+ * BL3  Times are kept relative to the own operation's next attempt, since its clock is the service's. A pending operation
  *     cannot be written: then parts keep times by this machine's clock.
  */
 export class BatchLog {
@@ -127,12 +127,12 @@ export class BatchLog {
   /**
    * Writes entries to parts, as many as it takes. The last one says which `begun` items were left behind, and with `isLast`
    * that nothing more comes.
-   */ // H2
+   */ // BL2
   append(entries: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
     const atMs = Date.now();
     const waiting = entries.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
     const payload = this.#encode(entries, begun, {
-      ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // H5
+      ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // BL3
       ...(isLast ? { isLast } : {}),
     });
     if (!this.fits(payload) && entries.length > 1) {
