@@ -4,7 +4,7 @@ import type { DurableLoggingContext } from "../execution/logger.ts";
 import { park } from "../execution/suspension.ts";
 import { DurablePromise } from "../operations/durable-promise.ts";
 
-/** What all contexts of one invocation share. */
+/** The parts that all contexts of one invocation share. */
 export interface InvocationParts {
   readonly execution: Execution;
   readonly lambdaContext: LambdaContext;

@@ -3,12 +3,12 @@ import pLimit, { type LimitFunction } from "p-limit";
 /**
  * A limited number of permits, granted in order.
  *
- * S1 No more than `permits` holders run at once.
- * S2 A holder may lend its permit while the holder only waits. The holder gets a permit again, in the order of the
+ * S1  No more than `permits` holders run at once.
+ * S2  A holder may lend its permit while the holder only waits. The holder gets a permit again, in the order of the
  *     queue, before its code continues.
- * S3 A holder may continue without a permit, because otherwise all holders would wait for each other. That holder gets
+ * S3  A holder may continue without a permit, because otherwise all holders would wait for each other. That holder gets
  *     the next free permit.
- * S4 The queue has no entries for work that has not been pulled: callers ask `hasRoom` before they acquire.
+ * S4  The queue has no entries for work that has not been pulled: callers ask `hasRoom` before they acquire.
  */
 export class Semaphore {
   /** The greatest number of permits that are held at once. */

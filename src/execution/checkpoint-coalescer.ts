@@ -38,21 +38,21 @@ const ENVELOPE_BYTES = 100;
 /**
  * Collects updates and sends them together, in requests.
  *
- * C1 At most one request is in flight: each request spends the token that the previous one returned.
- * C2 Updates leave in the order in which they were queued.
- * C3 An idle coalescer waits for further updates only if `maxDelayMs` is set. Otherwise the first update leaves at the
+ * C1  At most one request is in flight: each request spends the token that the previous one returned.
+ * C2  Updates leave in the order in which they were queued.
+ * C3  An idle coalescer waits for further updates only if `maxDelayMs` is set. Otherwise the first update leaves at the
  *     end of the same tick, together with all updates that were queued in this tick. A delay ends early when a request
  *     is full, the service is polled, or the invocation is about to end.
- * C4 A request has at most `maxUpdates` updates and `maxBytes` bytes, but always one update.
- * C5 A deferred START leaves right before the first update of an operation inside it, or before an update of its own
+ * C4  A request has at most `maxUpdates` updates and `maxBytes` bytes, but always one update.
+ * C5  A deferred START leaves right before the first update of an operation inside it, or before an update of its own
  *     operation that is not the end. The end replaces the START. A START that is still deferred when the invocation
  *     ends is never sent: nothing of its operation is recorded, so the operation begins anew.
- * C6 After `close`, after a failure, and after the service has closed the invocation, no update is accepted and no
+ * C6  After `close`, after a failure, and after the service has closed the invocation, no update is accepted and no
  *     callback is called.
- * C7 When an answer arrives and another request is full, that request leaves before the acknowledgements are called.
+ * C7  When an answer arrives and another request is full, that request leaves before the acknowledgements are called.
  *     The code behind the acknowledgements then computes while the request travels. No update of this code would have
  *     fitted into the request.
- * C8 An answer is taken in as a whole: all its pages are read before any acknowledgement is called.
+ * C8  An answer is taken in as a whole: all its pages are read before any acknowledgement is called.
  */
 export class Coalescer {
   readonly #options: CoalescerOptions;

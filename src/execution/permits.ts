@@ -4,11 +4,11 @@ import type { Scope } from "./scope.ts";
 /**
  * The permits of branches in the windows of their maps and parallels.
  *
- * PM1 A branch lends its permit while nothing below it executes or wants a permit, and an awaited operation of the
+ * PM1  A branch lends its permit while nothing below it executes or wants a permit, and an awaited operation of the
  *      branch waits at the service or for a timer. A branch whose acknowledgement is on its way counts as executing and
  *      keeps its permit.
- * PM2 A branch regains its permit before its code continues. The outermost permit comes first.
- * PM3 Code that waits in memory, for example for a lock, keeps its permit. When nothing executes any more, as many
+ * PM2  A branch regains its permit before its code continues. The outermost permit comes first.
+ * PM3  Code that waits in memory, for example for a lock, keeps its permit. When nothing executes any more, as many
  *      branches as the window is wide continue without a permit: the others may wait for something that only these
  *      branches can do.
  */

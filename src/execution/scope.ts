@@ -23,8 +23,8 @@ interface Follower {
 /**
  * The counters of one context: the number of the next operation, and the live operations below the context.
  *
- * T1 `executing`, `waiting` and `wanting` count the whole subtree. The root's counters are those of the invocation.
- * T2 A finished scope is subtracted from its ancestors' counters. Code that still runs below the scope keeps nothing
+ * T1  `executing`, `waiting` and `wanting` count the whole subtree. The root's counters are those of the invocation.
+ * T2  A finished scope is subtracted from its ancestors' counters. Code that still runs below the scope keeps nothing
  *     alive, and its updates are dropped.
  */
 export class Scope {

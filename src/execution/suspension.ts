@@ -28,7 +28,7 @@ const MIN_STUCK_MS = 250;
  * one awaited operation waits for a timer or for an external system. Code between operations cannot be seen, so it gets
  * a grace period (`graceMs`) to reach its next operation. Any change within the grace period cancels the decision.
  *
- * D1 Before the invocation ends, all unrecorded changes are written. The question is then asked again, because the
+ * D1  Before the invocation ends, all unrecorded changes are written. The question is then asked again, because the
  *     answer to the request may have ended a wait.
  */
 export class Suspension {

@@ -8,11 +8,11 @@ const LOOKS_A_CLOCK = 16;
  * compute, requests leave, timers fire and signals arrive in between. A piece is the code of a function up to its first
  * await. A piece is never interrupted.
  *
- * V1 The first piece of a tick may always run.
- * V2 Pieces run in the order in which they came. When one piece waits, all later pieces wait behind it.
- * V3 Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
- * V4 Code that computes little never waits, and requests are as full as without ticks.
- * V5 When code that continues from memory alone has kept one tick for `maxMs`, it continues in the next tick.
+ * V1  The first piece of a tick may always run.
+ * V2  Pieces run in the order in which they came. When one piece waits, all later pieces wait behind it.
+ * V3  Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
+ * V4  Code that computes little never waits, and requests are as full as without ticks.
+ * V5  When code that continues from memory alone has kept one tick for `maxMs`, it continues in the next tick.
  */
 export class Tick {
   readonly #maxMs: number;

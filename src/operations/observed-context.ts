@@ -4,7 +4,10 @@ import { defined, type ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
 import { type ClaimedOperation, isRecorded, openMode } from "./operation.ts";
 
-/** A context's function is about to run, and not only to rebuild a result; undefined when nobody is told. */
+/**
+ * Notifies plugins that a context's function is about to run, unless it only rebuilds a result. Undefined when no
+ * plugin is notified.
+ */
 export function contextStarts(
   observer: Observer,
   operation: ClaimedOperation,
@@ -27,7 +30,10 @@ export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, 
   return observer.wrap("wrapChildContextFn", info, run);
 }
 
-/** A context's function has settled, and its end is on its way; undefined when nobody is told. */
+/**
+ * Notifies plugins that a context's function has settled and its end is on its way. Undefined when no plugin is
+ * notified.
+ */
 export function contextEnds(
   observer: Observer,
   operation: ClaimedOperation,

@@ -199,7 +199,7 @@ describe("a large result of a child", () => {
       await context.runInChildContext("c", async () => part + part, { summaryGenerator: (text) => text });
     }, options);
     expect(run.outcome.error?.ErrorMessage).toContain(
-      'The summary of the result of RunInChildContext "c" (1) is 1600 bytes; the service takes 1024, less in a batch.',
+      'The summary of the result of RunInChildContext "c" (1) is 1600 bytes; the service accepts 1024, less in a batch.',
     );
   });
 

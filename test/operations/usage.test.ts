@@ -192,7 +192,9 @@ describe("an execution that comes near a quota is warned", () => {
     );
     expect(messages).toHaveLength(2);
     expect(messages[0]).not.toContain("as far as it is recorded");
-    expect(messages[1]).toContain("What ended in earlier invocations is counted as far as it is recorded.");
+    expect(messages[1]).toContain(
+      "Operations that ended in earlier invocations are counted as far as they are recorded.",
+    );
   });
 
   test("not at all when the quota is lifted", async () => {

@@ -11,9 +11,9 @@ export interface ServiceLedgerOptions {
   readonly coalescer: Coalescer;
   readonly timers: Timers;
   readonly codec: Codec;
-  /** Bytes of one payload that the service takes. */
+  /** The greatest number of bytes in one payload that the service accepts. */
   readonly maxPayloadBytes: number;
-  /** The START of a new operation may be left to what follows. */
+  /** Whether the START of a new operation may be deferred. */
   readonly defersStarts: boolean;
 }
 
@@ -46,7 +46,7 @@ export class ServiceLedger implements Ledger {
 
   start(update: OperationUpdate, isNew: boolean): void {
     const { coalescer, defersStarts } = this.#options;
-    // The service knows of an operation that is tried again, and waits for its START.
+    // The service already has an operation that is tried again, and expects its START.
     if (isNew && defersStarts) coalescer.defer(update);
     else coalescer.enqueue(update);
   }

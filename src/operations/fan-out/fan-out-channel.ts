@@ -1,6 +1,6 @@
 /**
- * What is published on Node's diagnostics channel `durable-fanout:batch` when a map or parallel begins to run (in each
- * invocation anew). How many items there are is not on the wire, so this is where a tool learns it.
+ * The message on Node's diagnostics channel `durable-fanout:batch` when a map or parallel begins to run in an
+ * invocation. Tools learn the number of items here, because the wire does not have it.
  */
 export interface FanOutAnnouncement {
   readonly executionArn: string;
@@ -8,15 +8,17 @@ export interface FanOutAnnouncement {
   readonly operationId: string;
   readonly name: string | undefined;
   readonly kind: "map" | "parallel";
-  /** Whether each item has an operation of its own, around those that it makes. */
+  /** Whether each item has an operation of its own around its operations. */
   readonly nesting: "NESTED" | "FLAT";
-  /** Items that share an operation; undefined where they do not. */
+  /** The number of items that share an operation; undefined without batches. */
   readonly batchItems: number | undefined;
-  /** Items or branches in all; of items that are read one after the other, those read so far. */
+  /**
+   * The number of items or branches in total. While items are still read one after the other: the number of read items.
+   */
   readonly total: number;
-  /** False while items are still to be read, one after the other. */
+  /** False while items are still to be read. */
   readonly isTotalKnown: boolean;
-  /** As they are now: read it whenever progress is to be shown. */
+  /** The current counts. Call it whenever progress is shown. */
   counts(): { succeeded: number; failed: number; running: number };
 }
 
