@@ -21,11 +21,11 @@ export interface ExecutionClientHost {
   /** @throws when this invocation may no longer write. */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
-  /** The journal cannot be written. */
+  /** Called when the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The service, as the SDK sees it in one invocation. */
+/** The service as the SDK sees it in one invocation. */
 export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;

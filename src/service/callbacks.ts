@@ -4,14 +4,14 @@ import type { ExecutionRecord } from "./execution-record.ts";
 import { invalidParameter, ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** Does something with an execution's record; returns false when the journal has no such execution. */
+/** Changes an execution's record. Returns false when the journal has no such execution. */
 export type ChangeExecution = (arn: string, action: (record: ExecutionRecord, nowMs: number) => void) => boolean;
 
 /**
- * What somebody outside does to callbacks.
+ * The actions of external systems on callbacks.
  *
- * CB1  Whoever completes a callback first closes it; everybody after is refused.
- * CB2  A deadline that has passed closes it, even if nobody has looked since.
+ * CB1  The first completion closes a callback. Every later completion is an error.
+ * CB2  A deadline that has passed closes a callback, even if nobody has looked at the callback since.
  */
 export class Callbacks {
   readonly #change: ChangeExecution;
@@ -29,7 +29,7 @@ export class Callbacks {
     if (bytes > payloadBytes) {
       throw invalidParameter(`The callback's result is ${bytes} bytes; ${payloadBytes} are allowed.`);
     }
-    // Nothing in it is no result.
+    // An empty text is no result.
     const completion = { status: "SUCCEEDED", result: text || undefined } as const;
     this.#withOpen(callbackId, (record, id, nowMs) => record.complete(id, completion, nowMs));
   }

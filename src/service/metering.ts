@@ -3,13 +3,13 @@ import type { ExecutionCounters } from "../journal/journal.ts";
 import { invalidParameter, type ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** Bytes around the payload, error and name of one update, about. */
+/** The approximate bytes around the payload, error and name of one update. */
 const UPDATE_FRAME_BYTES = 200;
 
 /**
- * The counters after a checkpoint of these updates. `isKnown` tells whether an operation is recorded already; `known` is
- * how many are, the execution itself left out.
- * @throws ServiceRefusal when a quota would be exceeded
+ * The counters after a checkpoint with these updates. `isKnown` says whether an operation has a record. `known` is the
+ * number of recorded operations, without the execution itself.
+ * @throws ServiceError when the updates would exceed a quota
  */
 export function charge(
   before: ExecutionCounters,
@@ -48,7 +48,7 @@ function quotaExceeded(what: string, value: number, limit: number): ServiceError
   );
 }
 
-/** What AWS counts as data: payloads and errors. */
+/** The bytes that AWS counts as data: payloads and errors. */
 export function dataBytes(update: Pick<OperationUpdate, "Payload" | "Error">): number {
   let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
   if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));

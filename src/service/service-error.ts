@@ -1,4 +1,4 @@
-/** An answer of the service that is not a success, in the shape in which the AWS client throws it. */
+/** An answer of the service that is not a success, in the form in which the AWS client throws it. */
 export class ServiceError extends Error {
   readonly $fault: "client" | "server";
   readonly $metadata: { readonly httpStatusCode: number };
@@ -11,7 +11,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** A request that the service does not accept as it is: 400. */
+/** The error for a request that the service does not accept: 400. */
 export function invalidParameter(message: string): ServiceError {
   return new ServiceError("InvalidParameterValueException", 400, message);
 }

@@ -28,13 +28,10 @@ export interface BranchRunOptions<T> {
 /**
  * One running map or parallel.
  *
- * F1  Branches start in the order of their index, and only when there is room. A branch that waits for room costs
- *     nothing.
- * F2  `maxConcurrency` limits the open branches, and `concurrency` limits the working branches. In the second case a
- *     branch that only waits lends its permit.
- * F3  When the policy is satisfied, nothing starts, and running branches are left. The records of earlier invocations
- *     count before anything starts, in the order of the index. Without batches they do so only in a window with less
- *     room than items.
+ * F1  Branches start in the order of their index, and only when there is room.
+ * F2  `maxConcurrency` limits open branches, `concurrency` working ones: of these, a waiting branch lends its permit.
+ * F3  When the policy is satisfied, nothing starts and running branches are left. Earlier records count before anything
+ *     starts, in the order of the index; without batches they do so only in a window with less room than items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
  * F5  While the invocation drains, and after its end, nothing starts.
  */
@@ -178,10 +175,7 @@ export class BranchRun<T> {
     }
   }
 
-  /**
-   * Counts the ended items with operations of their own. In a small window, an item that begins first could end the map
-   * before them.
-   */ // F3
+  /** Counts ended items with operations of their own first: in a small window an earlier item might end the map. */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
