@@ -63,8 +63,8 @@ export type DurableLambdaHandler = (
  *
  * ```ts
  * export const handler = withDurableExecution(async (event: { orders: Order[] }, ctx) => {
- *   const batch = await ctx.map("charge", event.orders, (item, order) => item.step("pay", () => pay(order)));
- *   return batch.successCount;
+ *   const charged = await ctx.map("charge", event.orders, (item, order) => item.step("pay", () => pay(order)));
+ *   return charged.successCount;
  * });
  * ```
  *

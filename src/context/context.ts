@@ -264,12 +264,12 @@ class ScopeContext {
         throw new TypeError(`Branch "${key}" of a parallel must be a function or { func }`);
       return { name: branchName(branch) || key, func };
     });
-    const batch = await this.#runParallel(name, named, config);
+    const branches = await this.#runParallel(name, named, config);
     // A user's serdes may have returned another form.
-    if (typeof batch !== "object" || batch === null || !("all" in batch)) return batch;
+    if (typeof branches !== "object" || branches === null || !("all" in branches)) return branches;
     // Not enumerable, because `all` is the part that is stored and compared.
-    return Object.defineProperty(batch, "byName", {
-      get: () => Object.fromEntries((batch as MapResult<unknown>).all.map((item) => [keys[item.index], item])),
+    return Object.defineProperty(branches, "byName", {
+      get: () => Object.fromEntries((branches as MapResult<unknown>).all.map((item) => [keys[item.index], item])),
     });
   }
 

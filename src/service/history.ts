@@ -54,7 +54,7 @@ export function readHistory(
   });
   for (const entry of entries) {
     switch (entry.kind) {
-      case "begin": // The service tells of an invocation when it is over.
+      case "begin": // The service writes the event of an invocation at its end.
         break;
       case "checkpoint":
         for (const update of entry.updates) {
