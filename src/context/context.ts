@@ -264,12 +264,12 @@ class ScopeContext {
         throw new TypeError(`Branch "${key}" of a parallel must be a function or { func }`);
       return { name: branchName(branch) || key, func };
     });
-    const branches = await this.#runParallel(name, named, config);
+    const result = await this.#runParallel(name, named, config);
     // A user's serdes may have returned another form.
-    if (typeof branches !== "object" || branches === null || !("all" in branches)) return branches;
+    if (typeof result !== "object" || result === null || !("all" in result)) return result;
     // Not enumerable, because `all` is the part that is stored and compared.
-    return Object.defineProperty(branches, "byName", {
-      get: () => Object.fromEntries((branches as MapResult<unknown>).all.map((item) => [keys[item.index], item])),
+    return Object.defineProperty(result, "byName", {
+      get: () => Object.fromEntries((result as MapResult<unknown>).all.map((item) => [keys[item.index], item])),
     });
   }
 
