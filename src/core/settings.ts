@@ -17,21 +17,20 @@ export type QuotaReaction = "error" | "warn" | "off";
 /** The runtime's settings. All are optional. The environment variable named beside a setting overrides the setting. */
 export interface RuntimeOptions {
   /**
-   * Branches of one `map` or `parallel` that execute at once when the call has no `maxConcurrency`. A branch that
-   * only waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
+   * Branches of one `map` or `parallel` that execute at once when the call has no `maxConcurrency`. A branch that only
+   * waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
    */
   concurrency?: number;
   /**
    * How many items of a `map` share one operation, unless the call has a `batch` of its own: 1 to 10,000,
-   * `{ maxItems, maxBytes }`, or false for no batches. The environment variable is a number or JSON. Default: none, each
-   * item has its own operations. `DURABLE_FANOUT_BATCH`
+   * `{ maxItems, maxBytes }`, or false for no batches. The environment variable is a number or JSON. Default: none,
+   * each item has its own operations. `DURABLE_FANOUT_BATCH`
    */
   batch?: number | false | BatchSize;
   /**
-   * Milliseconds for which the functions of items and steps may compute in one tick of the event loop. Further functions
-   * wait for the next tick, so that requests leave and timers fire. With 0 each function waits. No function is ever
-   * interrupted. 0 to 60,000, or Infinity
-   * ("unlimited"). Default 32. `DURABLE_FANOUT_TICK_MS`
+   * Milliseconds for which the functions of items and steps may compute in one tick of the event loop. Further
+   * functions wait for the next tick, so that requests leave and timers fire. With 0 each function waits. No function
+   * is ever interrupted. 0 to 60,000, or Infinity ("unlimited"). Default 32. `DURABLE_FANOUT_TICK_MS`
    */
   tickMs?: number;
   /**
@@ -47,19 +46,20 @@ export interface RuntimeOptions {
     maxUpdates?: number;
     /**
      * Items of batches that may have ended without being recorded. After a crash these items run again, and so do the
-     * running items. No further item begins while the number is reached. With 0 each item is recorded before the next item
-     * begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     * running items. No further item begins while the number is reached. With 0 each item is recorded before the next
+     * item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
     /**
-     * Milliseconds for which an ended item of a batch may stay unrecorded while another item of the batch waits. Then the
-     * ended items are written to a further operation. 0 to 900,000. Default 30,000. `DURABLE_FANOUT_CHECKPOINT_MAX_UNRECORDED_MS`
+     * Milliseconds for which an ended item of a batch may stay unrecorded while another item of the batch waits. Then
+     * the ended items are written to a further operation. 0 to 900,000. Default 30,000.
+     * `DURABLE_FANOUT_CHECKPOINT_MAX_UNRECORDED_MS`
      */
     maxUnrecordedMs?: number;
     /**
      * Leave out the START of a step, condition or context that ends before an update inside it is sent. A flat map then
-     * sends half the updates, in fewer requests. The history shows such an operation only when it ends, or when something
-     * inside it is recorded. At-most-once steps and later attempts always send their START. Default false.
+     * sends half the updates, in fewer requests. The history shows such an operation only when it ends, or when
+     * something inside it is recorded. At-most-once steps and later attempts always send their START. Default false.
      * `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
      */
     elideStarts?: boolean;
@@ -76,9 +76,9 @@ export interface RuntimeOptions {
    */
   codec?: CodecName;
   /**
-   * Bytes of JSON from which `compact` and `typed` pack a payload. A shorter payload stays JSON, which people can read in
-   * consoles. The payload of a batch is packed from a quarter of this size, the result of a map or parallel from 16 times
-   * this size. With Infinity nothing is packed. 0 to 6,291,456, or Infinity ("unlimited"). Default 4,096.
+   * Bytes of JSON from which `compact` and `typed` pack a payload. A shorter payload stays JSON, which people can read
+   * in consoles. The payload of a batch is packed from a quarter of this size, the result of a map or parallel from 16
+   * times this size. With Infinity nothing is packed. 0 to 6,291,456, or Infinity ("unlimited"). Default 4,096.
    * `DURABLE_FANOUT_PACK_FROM_BYTES`
    */
   packFromBytes?: number;
@@ -89,19 +89,19 @@ export interface RuntimeOptions {
      */
     payloadBytes?: number;
     /**
-     * Operations that the service accepts in one execution. Warnings and checks use this number. 1 to 1,000,000,000, or Infinity
-     * ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
+     * Operations that the service accepts in one execution. Warnings and checks use this number. 1 to 1,000,000,000, or
+     * Infinity ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
      */
     operations?: number;
     /**
-     * Bytes of data that one execution may write. Warnings use this number. 1 to 1,000,000,000,000, or Infinity ("unlimited").
-     * Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
+     * Bytes of data that one execution may write. Warnings use this number. 1 to 1,000,000,000,000, or Infinity
+     * ("unlimited"). Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
      */
     dataBytes?: number;
     /**
-     * The reaction when a map or parallel begins that needs more operations than are left. `warn` logs a warning. `error`
-     * fails the execution before the map writes anything. `off` does nothing. `error`, `warn` or `off`. Default `warn`.
-     * `DURABLE_FANOUT_QUOTA_ON_EXCEED`
+     * The reaction when a map or parallel begins that needs more operations than are left. `warn` logs a warning.
+     * `error` fails the execution before the map writes anything. `off` does nothing. `error`, `warn` or `off`. Default
+     * `warn`. `DURABLE_FANOUT_QUOTA_ON_EXCEED`
      */
     onExceed?: QuotaReaction;
   };
@@ -109,14 +109,15 @@ export interface RuntimeOptions {
   logUsage?: boolean;
   suspension?: {
     /**
-     * The grace period in milliseconds: the time from the moment when every operation waits to the end of the invocation.
-     * Code between operations must reach its next operation within this time. 0 to 10,000. Default 20. `DURABLE_FANOUT_SUSPENSION_GRACE_MS`
+     * The grace period in milliseconds: the time from the moment when every operation waits to the end of the
+     * invocation. Code between operations must reach its next operation within this time. 0 to 10,000. Default 20.
+     * `DURABLE_FANOUT_SUSPENSION_GRACE_MS`
      */
     graceMs?: number;
     /**
-     * Milliseconds before the platform's deadline at which the invocation begins to drain: nothing new begins, running work
-     * finishes and is recorded, and the rest continues in the next invocation. With 0 it never drains. 0 to 900,000. Default: a tenth of the
-     * invocation's time, 1,000 to 30,000. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
+     * Milliseconds before the platform's deadline at which the invocation begins to drain: nothing new begins, running
+     * work finishes and is recorded, and the rest continues in the next invocation. With 0 it never drains. 0 to
+     * 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
      */
     reserveMs?: number;
   };

@@ -61,7 +61,7 @@ const ADVICE: Record<Failure, readonly [code: string, advice: (path: string, rea
     "ERR_JOURNAL_CORRUPT",
     (path, reason) =>
       `The journal ${path} is damaged: ${reason}. Restore it from a copy, or move it away and begin a new one; ` +
-      "the sqlite3 tool's .recover may save what is left.",
+      "the sqlite3 tool's .recover may save the rest.",
   ],
   "disk-full": [
     "ERR_JOURNAL_DISK_FULL",

@@ -39,7 +39,7 @@ export function encodeResult(
     const found = whyUnwritable("result", value, operation.execution.codec.name === "typed");
     const advice = found?.endsWith("BigInt")
       ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
-      : "Return what can be written as JSON.";
+      : "Return a value that JSON can store.";
     throw unwritable(operation, "result", `${found ?? (error as Error)?.message}. ${advice}`, error);
   }
 }

@@ -251,6 +251,6 @@ function serialized(payload: unknown): string {
     cause = error;
     reason = messageOf(error);
   }
-  const message = `The payload of run() cannot be written as JSON: ${reason}. Pass what a caller of the function could send.`;
+  const message = `The payload of run() cannot be written as JSON: ${reason}. Pass a value that JSON can store.`;
   throw new DurableError("ERR_PAYLOAD_NOT_SERIALIZABLE", message, { cause });
 }

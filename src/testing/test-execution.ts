@@ -249,8 +249,8 @@ export class TestExecution {
       if (typeof output === "object" && output !== null && "Status" in output) return output;
       const message =
         `The handler of "${name}" answered ${inspect(output, { depth: 1, breakLength: Infinity }).slice(0, 100)}, ` +
-        "as no durable function does. Wrap it in withDurableExecution; one that is not durable can only be invoked, " +
-        "after registerFunction.";
+        "but a durable function does not answer so. Wrap it in withDurableExecution. A plain function can only be " +
+        "invoked, after registerFunction.";
       const failure = new DurableError("ERR_HANDLER_NOT_DURABLE", message);
       this.abandon(failure);
       throw failure;
