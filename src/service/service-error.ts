@@ -16,7 +16,10 @@ export function invalidParameter(message: string): ServiceError {
   return new ServiceError("InvalidParameterValueException", 400, message);
 }
 
-/** @deprecated Use `ServiceError`, which is the same class. The next version drops this name. */
+/**
+ * @alias
+ * @deprecated Use `ServiceError`, which is the same class. The next version drops this name.
+ */
 export const ServiceRefusal = ServiceError;
 /** @deprecated Use `ServiceError`. The next version drops this name. */
 export type ServiceRefusal = ServiceError;
