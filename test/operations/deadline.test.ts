@@ -211,7 +211,7 @@ describe("however little time an invocation has, it takes the execution a step f
   });
 
   // V1
-  test.each(Object.keys(works))("%s, with no time at all, and each function in a turn of its own", async (name) => {
+  test.each(Object.keys(works))("%s, with no time at all, and each function in a tick of its own", async (name) => {
     const { run, all } = await runPieces(works[name] as never, 0, 0);
     expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });
     expect([...all].sort()).toEqual(["0", "1", "2", "3", "4"]);

@@ -384,7 +384,7 @@ describe("requests", () => {
   });
 
   // C3
-  test("carry what one turn of the event loop queued, and do not wait for more", async () => {
+  test("carry what one tick of the event loop queued, and do not wait for more", async () => {
     const client = new FakeClient();
     await invoke(async (_, context) => {
       await Promise.all([1, 2, 3].map((n) => context.step(`s${n}`, async () => n)));

@@ -171,7 +171,7 @@ describe("concurrency bounds branches at work:", () => {
     expect(mostAtWork).toBe(2);
   });
 
-  // What an earlier invocation ended needs no place.
+  // What an earlier invocation ended needs no permit.
   test.each([
     ["with operations of their own", {}],
     ["in batches", { batch: 2 }],
@@ -234,7 +234,7 @@ describe("concurrency bounds branches at work:", () => {
   test.each([
     ["nested", undefined],
     ["in batches", 2],
-  ])("a branch whose own map waited has its place before its code goes on, %s", async (_form, batch) => {
+  ])("a branch whose own map waited has its permit before its code goes on, %s", async (_form, batch) => {
     const config = batch === undefined ? {} : { batch };
     const work: Work = async (item, _n, _engine, atWork) => {
       await item.step(() => atWork.during(() => pause(1)));

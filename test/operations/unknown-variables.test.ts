@@ -22,7 +22,7 @@ afterEach(() => {
 async function load(): Promise<string[]> {
   withDurableExecution(async () => 1);
   withDurableExecution(async () => 2);
-  // Warnings are emitted in the next turn.
+  // Warnings are emitted in the next tick.
   await new Promise((resolve) => setImmediate(resolve));
   return warnings;
 }
