@@ -83,7 +83,7 @@ export class TreeReader {
   #readTable(parts: unknown[], depth: number): unknown[] {
     const keys = this.#readArray(parts[0], depth + 1).map(textOf);
     if (keys.length === 0 || keys.length !== parts.length - 1 || keys.includes("__proto__")) {
-      throw unreadable("a table has bad keys, or the numbers of keys and columns differ");
+      throw unreadable("a table has bad keys or columns");
     }
     const columns = keys.map((_, at) => this.#readArray(parts[at + 1], depth + 1));
     const count = (columns[0] as unknown[]).length;

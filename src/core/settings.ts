@@ -34,8 +34,8 @@ export interface RuntimeOptions {
    */
   tickMs?: number;
   /**
-   * The old name of `tickMs`, in milliseconds. 0 to 60,000, or Infinity ("unlimited"). Default: that of `tickMs`.
-   * `DURABLE_FANOUT_TURN_MS`
+   * The old name of `tickMs`, in milliseconds. Counts while `tickMs` has its default. 0 to 60,000, or Infinity
+   * ("unlimited"). Default: that of `tickMs`. `DURABLE_FANOUT_TURN_MS`
    * @deprecated Use `tickMs` and `DURABLE_FANOUT_TICK_MS`. The next version drops this name.
    */
   turnMs?: number;
@@ -204,8 +204,6 @@ export function settingVariables(): ReadonlyMap<string, string> {
 export function resolveSettings(options?: RuntimeOptions, variables = environment()): Settings {
   const settings = readTable(RUNTIME_TABLE, "runtime", options, variables);
   readBatchSize((member) => `runtime.batch${member}`, settings.batch, settings.quotas.payloadBytes);
-  const { turnMs = settings.tickMs } = settings;
-  const hasTickMs =
-    variables.DURABLE_FANOUT_TICK_MS || (options?.tickMs !== undefined && !variables.DURABLE_FANOUT_TURN_MS);
-  return hasTickMs ? settings : { ...settings, tickMs: turnMs };
+  const { tickMs, turnMs = tickMs } = settings;
+  return tickMs === RUNTIME_TABLE.tickMs.fallback ? { ...settings, tickMs: turnMs } : settings;
 }

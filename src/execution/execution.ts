@@ -40,7 +40,7 @@ function defaultReserveMs(remainingMs: number): number {
 }
 
 function nearDeadline(): DOMException {
-  return new DOMException("The invocation is about to be stopped by the platform.", "TimeoutError");
+  return new DOMException("The invocation ends soon.", "TimeoutError");
 }
 
 export interface ExecutionOptions {

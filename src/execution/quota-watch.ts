@@ -91,8 +91,7 @@ export class QuotaWatch {
       const need = demand.describeNeed(here > 0 ? (this.#usage.operations - mark.operations) / here : 0);
       if (need !== undefined) sentences.push(`${demand.what} ${need}.`);
     }
-    if (!this.#usage.isExact)
-      sentences.push("Operations that ended in earlier invocations are counted as far as they are recorded.");
+    if (!this.#usage.isExact) sentences.push("The number of operations from earlier invocations is an estimate.");
     return sentences.join(" ");
   }
 

@@ -154,8 +154,8 @@ export class LocalEngine {
   }
 
   /**
-   * Goes on with an execution where its journal ends, and with those that it has begun by chained invokes; one that has
-   * ended just gives its outcome.
+   * Continues an execution, and the executions that its chained invokes began, from the end of their journals. An
+   * execution that has ended only gives its outcome.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN` (also for a function that it has invoked),
    * `ERR_FUNCTION_NOT_DURABLE`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`
    */
@@ -303,7 +303,7 @@ export class LocalEngine {
     }
   }
 
-  /** Changes an execution, whether it runs or not; false when there is none. */
+  /** Changes an execution, whether or not it runs. False when there is no such execution. */
   #change(arn: string, action: (record: ExecutionRecord, nowMs: number) => void): boolean {
     const running = this.#executions.runningOne(arn);
     if (running !== undefined) {

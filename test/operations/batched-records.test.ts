@@ -71,7 +71,7 @@ describe("what has succeeded in an item never runs again, however much that is:"
       return context.map("big", indexes(3), body, { batch: 10 }).catch((error: Error) => error.message);
     });
     expect(run.result).toMatch(
-      /^Item 1 of map "big" keeps \d+ characters .* The limit is 1048576 characters for an item of a batch\./,
+      /^Item 1 of map "big" keeps \d+ characters .* the limit is 1048576 for a running item of a batch\./,
     );
   });
 });

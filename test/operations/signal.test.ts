@@ -173,7 +173,7 @@ describe("a signal", () => {
     const { output } = await invokeOver(lambda as never, [], { remainingMs: 2_050 });
     expect(output).toEqual({
       Status: "SUCCEEDED",
-      Result: '"TimeoutError: The invocation is about to be stopped by the platform."',
+      Result: '"TimeoutError: The invocation ends soon."',
     });
   });
 

@@ -193,7 +193,7 @@ describe("an execution that comes near a quota is warned", () => {
     expect(messages).toHaveLength(2);
     expect(messages[0]).not.toContain("as far as it is recorded");
     expect(messages[1]).toContain(
-      "Operations that ended in earlier invocations are counted as far as they are recorded.",
+      "The number of operations from earlier invocations is an estimate.",
     );
   });
 

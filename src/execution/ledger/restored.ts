@@ -75,7 +75,7 @@ function read(operation: WireOperation, codec: Codec): StoredBatch | undefined {
 function unreadable(name: string | undefined, why: string): UnrecoverableExecutionError {
   return new UnrecoverableExecutionError(
     "ERR_PAYLOAD_UNREADABLE",
-    `The record of batch "${name}" cannot be read: ${why}. Another version, or a map with ` +
-      "other settings, wrote the record, or the record is damaged.",
+    `The record of batch "${name}" cannot be read: ${why}. Another version or a map with ` +
+      "other settings wrote the record, or it is damaged.",
   );
 }

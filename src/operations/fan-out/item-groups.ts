@@ -226,7 +226,7 @@ export class ItemGroups {
 export function itemTooLarge(map: string, index: number, bytes: number, maxBytes: number): DurableError {
   return new DurableError(
     "ERR_ITEM_TOO_LARGE",
-    `Item ${index} of ${map} keeps ${bytes} characters of results while the item runs. The limit is ` +
-      `${maxBytes} characters for an item of a batch. Return less from its steps, or set "batch: false" for the map.`,
+    `Item ${index} of ${map} keeps ${bytes} characters of results; the limit is ` +
+      `${maxBytes} for a running item of a batch. Return less from its steps, or set "batch: false" for the map.`,
   );
 }
