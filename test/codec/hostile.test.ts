@@ -55,7 +55,11 @@ describe("a hostile payload", () => {
     ["with an error that is none", ofTree(node(10, ["Error", [1]])), /an error is damaged/],
     ["with a Set of msgpackr's", ofTree(new Set([1])), /unknown class/],
     ["with an error of msgpackr's", ofTree(new Error("x")), /unknown class/],
-    ["with functions by the name of an error", ofBytes(0xd4, 0x65, 0, 0x91, ...text("valueOf")), /a function or symbol/],
+    [
+      "with functions by the name of an error",
+      ofBytes(0xd4, 0x65, 0, 0x91, ...text("valueOf")),
+      /a function or symbol/,
+    ],
     ["with msgpackr's constant of its own", ofBytes(0xc1), /unknown class/],
     ["with a bad regular expression", ofTree(node(11, ["(", "g"])), /regular expression is damaged/],
     ["with a regular expression of msgpackr's", ofTree(/a/), /unknown class/],

@@ -192,9 +192,7 @@ describe("an execution that comes near a quota is warned", () => {
     );
     expect(messages).toHaveLength(2);
     expect(messages[0]).not.toContain("as far as it is recorded");
-    expect(messages[1]).toContain(
-      "The number of operations from earlier invocations is an estimate.",
-    );
+    expect(messages[1]).toContain("The number of operations from earlier invocations is an estimate.");
   });
 
   test("not at all when the quota is lifted", async () => {
