@@ -34,24 +34,25 @@ export type DurableExecutionHandler<TEvent = any, TResult = any, TLogger extends
 ) => Promise<TResult>;
 
 export interface DurableExecutionConfig {
-  /** The AWS client to use. Default: one of our own for the process. */
+  /** The AWS client. Default: one client that the process shares. */
   client?: LambdaClient;
-  /** Another way to the service; not together with `client`. */
+  /** Another transport to the service. Cannot be combined with `client`. */
   durableExecutionClient?: DurableExecutionClient;
-  /** Watch executions; those that `DURABLE_EXECUTION_PLUGINS` names come after them. */
+  /** Plugins that observe executions. The plugins in `DURABLE_EXECUTION_PLUGINS` come after them. */
   plugins?: DurableInstrumentationPlugin[];
   pluginsConfig?: {
     /**
-     * Levels of finished child contexts whose operations the service keeps delivering, so that plugins see them on
-     * every replay: 0 (the default), more, or Infinity. Their functions run again on replay.
+     * The number of levels of finished child contexts whose operations the service still delivers, so that plugins see
+     * the operations on every replay: 0 (the default), more, or Infinity. The functions of these contexts run again on
+     * replay.
      */
     childOperationsDepth?: number;
   };
-  /** Our own settings. */
+  /** The runtime's own settings. */
   runtime?: RuntimeOptions;
 }
 
-/** What Lambda calls. */
+/** The function that Lambda calls. */
 export type DurableLambdaHandler = (
   event: DurableExecutionInvocationInput,
   context: LambdaContext,
@@ -62,8 +63,8 @@ export type DurableLambdaHandler = (
  *
  * ```ts
  * export const handler = withDurableExecution(async (event: { orders: Order[] }, ctx) => {
- *   const batch = await ctx.map("charge", event.orders, (item, order) => item.step("pay", () => pay(order)));
- *   return batch.successCount;
+ *   const charged = await ctx.map("charge", event.orders, (item, order) => item.step("pay", () => pay(order)));
+ *   return charged.successCount;
  * });
  * ```
  *
@@ -115,7 +116,7 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   };
 }
 
-/** Undefined when there are none: then nothing is kept, and nobody is told. */
+/** Undefined when there are no plugins. Then nothing is kept for them. */
 function choosePlugins(config: DurableExecutionConfig): PluginRunner | Promise<PluginRunner> | undefined {
   const plugins = config.plugins ?? [];
   if (!namesPlugins()) return plugins.length === 0 ? undefined : new PluginRunner(plugins);
@@ -125,9 +126,9 @@ function choosePlugins(config: DurableExecutionConfig): PluginRunner | Promise<P
   return loading;
 }
 
-/** A client that is none shows here, not at the first checkpoint. */
+/** Checks the clients when the handler is made, and not at the first checkpoint. */
 function checkClients({ client, durableExecutionClient: transport }: DurableExecutionConfig): void {
-  // Both together are answered when the function is invoked, as by the official SDK.
+  // With both clients the invocation fails, as with the official SDK.
   if (client !== undefined && transport !== undefined) return;
   if (client !== undefined && typeof client?.send !== "function") {
     throw new DurableError("ERR_CLIENT_INVALID", "`client` must be a LambdaClient of @aws-sdk/client-lambda.");
@@ -150,7 +151,10 @@ function checkEvent(event: unknown): void {
   );
 }
 
-/** The service invokes again, as it does for the official SDK, whose error is of this class too. */
+/**
+ * Makes the service start another invocation after this error, as the official SDK does, whose error has this class
+ * too.
+ */
 function readInput(payload: string | undefined): unknown {
   try {
     return JSON.parse(payload ?? "{}");
@@ -161,7 +165,7 @@ function readInput(payload: string | undefined): unknown {
   }
 }
 
-/** One invocation: what belongs to it, from its event to its answer. */
+/** One invocation: its parts, from the event to the answer. */
 class Invocation {
   readonly #handler: DurableExecutionHandler;
   readonly #event: DurableExecutionInvocationInput;
@@ -201,7 +205,7 @@ class Invocation {
     return fault === undefined ? (await this.#execute(client, state, input, undefined, depth)).output : failed(fault);
   }
 
-  /** As `#execute`, with the plugins told before and after. */
+  /** Does the same as `#execute`, and notifies the plugins before and after. */
   async #watched(
     client: DurableExecutionClient,
     state: RecordedState,
@@ -268,7 +272,7 @@ class Invocation {
       const root = { contextId: "root", scope: execution.root, given: context };
       const running = active.run(root, () => start(this.#handler, input, context));
       const outcome = await Promise.race([running, execution.terminated]);
-      await execution.drain();
+      await execution.sendRemaining();
       const end = await respond(execution, outcome);
       if (end.output.Status !== "PENDING") execution.usage.ended(end.output);
       logVerbose(() => `the invocation ends as ${end.output.Status}`);
@@ -288,7 +292,7 @@ function depthFault(depth: unknown): Error | undefined {
   );
 }
 
-/** Tells what the invocation has used: whoever listens, and the log if the settings say so. */
+/** Reports the usage of the invocation to the listeners, and to the log if the settings ask for it. */
 function reportUsage(execution: Execution): void {
   publishUsage(execution.usage);
   if (!execution.settings.logUsage) return;

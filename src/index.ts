@@ -118,7 +118,6 @@ export type { CreateCallbackConfig, CreateCallbackResult } from "./operations/ca
 export type { ChildConfig } from "./operations/child.ts";
 export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./operations/condition.ts";
 export { DurablePromise } from "./operations/durable-promise.ts";
-export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/fan-out/batch-result.ts";
 export { NestingType } from "./operations/fan-out/branches.ts";
 export type { Collect, ReduceCollect } from "./operations/fan-out/collector.ts";
 export {
@@ -134,6 +133,7 @@ export {
   continueBatch,
   type ThresholdCompletionConfig,
 } from "./operations/fan-out/completion.ts";
+export type { BatchItem, BatchResult, ReducedBatchResult } from "./operations/fan-out/map-result.ts";
 export type { ItemStream } from "./operations/fan-out/source.ts";
 export type { InvokeConfig } from "./operations/invoke.ts";
 export { type StepConfig, StepSemantics } from "./operations/step.ts";

@@ -24,7 +24,7 @@ export type { ExecutionOutcome } from "./service/execution-outcome.ts";
 export type { HistoryEvent, HistoryOptions } from "./service/history.ts";
 export type { OpenCallback } from "./service/open-callbacks.ts";
 export type { Amendment, RedriveRequest } from "./service/redrive.ts";
-export { ServiceRefusal } from "./service/refusal.ts";
+export { ServiceError, ServiceRefusal } from "./service/service-error.ts";
 export type { LocalSettingsOptions } from "./service/settings.ts";
 export type {
   CallbackDetails,

@@ -1,19 +1,20 @@
-/** `class OutOfStock extends Error`, and the same as an expression that a variable holds; at the top level of a module. */
+/** `class OutOfStock extends Error`, or the same as an expression in a variable, at the top level of a module. */
 const DERIVED = [
   /^(?:export\s+)?(?:default\s+)?(?:abstract\s+)?class\s+([\w$]+)(?:\s*<[^{}]*?>)?\s+extends\s+([\w$.]+)/gm,
   /^(?:export\s+)?(?:const|let|var)\s+([\w$]+)\s*=\s*class(?:\s+[\w$]+)?\s+extends\s+([\w$.]+)/gm,
 ];
 
-/** A class that says its name itself. */
+/** A class that declares its own name. */
 const NAMES_ITSELF = /\bstatic\s+(?:override\s+|readonly\s+)*(?:get\s+)?["']?name\b/;
 
-/** Of packages only these; of the user's own modules each derived class may be one. */
+/** In packages only classes with such names count. In the user's own modules each derived class counts. */
 const ERROR_NAME = /Error|Exception|Fault/;
 
 /**
- * Ends a module with statements that give its error classes their names, which a minifier takes: by them a class of the
- * main thread is found for what a thread has thrown. `keepNames` of esbuild would do so for each function of the bundle.
- * A name that the expressions take from a comment or a string is declared nowhere, and its statement does nothing.
+ * Appends statements to a module that give its error classes their names, because a minifier removes these names. By
+ * its name the main thread finds the class of an error from a thread. esbuild's `keepNames` would do the same for each
+ * function of the bundle. A name that the expressions find in a comment or string is not declared, and its statement
+ * does nothing.
  */
 export function withClassNames(source: string, isPackage: boolean): string {
   if (NAMES_ITSELF.test(source)) return source;

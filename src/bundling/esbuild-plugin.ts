@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { withClassNames } from "./class-names.ts";
 import { moduleUrlsForWorkers, rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
 
-/** What is used of esbuild's own types (0.17 and later), so that this package does not need it installed. */
+/** The used parts of esbuild's own types (0.17 and later). This package thus does not need esbuild to be installed. */
 interface BuildOptions {
   bundle?: boolean;
   format?: "iife" | "cjs" | "esm";
@@ -63,21 +63,21 @@ export interface EsbuildPlugin {
   setup(build: PluginBuild): void;
 }
 
-/** What esbuild reads as JavaScript or TypeScript. */
+/** The files that esbuild reads as JavaScript or TypeScript. */
 const SCRIPT = /\.[cm]?[jt]sx?$/;
-/** The folder beside each bundle that has what its threads run. */
+/** The folder, beside each bundle, with the files for threads. */
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
 const PISCINA = "piscina.cjs";
-/** Where Piscina looks for the file of its threads: beside itself, under this name. */
+/** The name under which Piscina looks for the file of its threads, beside its own file. */
 const PISCINA_WORKER = "worker.js";
-/** An optional native package of Piscina's, which is used only where a thread is given another priority. */
+/** An optional native package of Piscina. It is used only where a thread has another priority. */
 const PISCINA_OPTIONAL = "@napi-rs/nice";
 
 /**
  * Lets esbuild bundle a handler whose functions run on worker threads. Each module that is named in
- * `workers(new URL("./score.ts", import.meta.url))` becomes a bundle of its own, in a folder `durable-fanout` beside the
- * handler's, together with what a thread needs: no `node_modules` has to be deployed.
+ * `workers(new URL("./score.ts", import.meta.url))` becomes a bundle of its own, with everything that a thread needs,
+ * in a folder `durable-fanout` beside the handler's bundle. No `node_modules` must be deployed.
  *
  * ```js
  * import { build } from "esbuild";
@@ -89,8 +89,9 @@ const PISCINA_OPTIONAL = "@napi-rs/nice";
  * });
  * ```
  *
- * Modules and handler are built with the same options. Both formats for Node, `esm` and `cjs`, will do. Where identifiers
- * are minified, classes that extend another one keep their names, by which the main thread knows the errors of threads.
+ * The modules and the handler are built with the same options. Both formats for Node, `esm` and `cjs`, work. Where
+ * identifiers are minified, derived classes keep their names, because the main thread needs the names for errors of
+ * threads.
  */
 export function durableFanout(): EsbuildPlugin {
   return { name: "durable-fanout", setup: (build) => new Bundling(build).setUp() };
@@ -99,11 +100,11 @@ export function durableFanout(): EsbuildPlugin {
 class Bundling {
   readonly #build: PluginBuild;
   readonly #isEsm: boolean;
-  /** Whether classes lose their names. */
+  /** Whether minification removes the names of classes. */
   readonly #renames: boolean;
   /** Absolute paths of modules for threads, by the names of their bundles. */
   readonly #modules = new Map<string, string>();
-  /** Those that each source names, by the source's absolute path. */
+  /** The modules that each source names, by the source's absolute path. */
   readonly #namedBy = new Map<string, string[]>();
 
   constructor(build: PluginBuild) {
@@ -136,7 +137,7 @@ class Bundling {
     return this.#build.initialOptions.absWorkingDir ?? process.cwd();
   }
 
-  /** In CommonJS there is no `import.meta`. */
+  /** CommonJS has no `import.meta`. */
   get #bundleUrl(): string {
     return this.#isEsm ? "import.meta.url" : 'require("node:url").pathToFileURL(__filename).href';
   }
@@ -156,18 +157,18 @@ class Bundling {
     return errors.length === 0 ? loaded : { contents: "", loader: "js", resolveDir: dirname(path), errors };
   }
 
-  /** What stands in comments is no fault, nor is what the source does itself with the URL of a script. */
+  /** Comments are no mistakes. Neither is the source's own use of the URL of a script. */
   async #faultsIn(path: string): Promise<{ text: string }[]> {
     if (!this.#namedBy.has(path) || dirname(path) === ownFolder) return [];
     const code = await this.#withoutComments(await readFile(path, "utf8"), loaderFor(path));
-    const place = relative(this.#workingDir, path);
+    const file = relative(this.#workingDir, path);
     return moduleUrlsForWorkers(code).flatMap(({ path: module, isCommonJs }) => {
       if (isCommonJs && this.#isEsm) {
         const other = `give new URL("${module}", import.meta.url), or bundle with format: "cjs"`;
-        return [{ text: `workers() in ${place} is given a URL by __filename, which no ES module has: ${other}.` }];
+        return [{ text: `workers() in ${file} is given a URL by __filename, which no ES module has: ${other}.` }];
       }
       if (findSource(resolve(dirname(path), module)) !== undefined) return [];
-      return [{ text: `workers() in ${place} is given ${module}: there is no such file.` }];
+      return [{ text: `workers() in ${file} is given ${module}: there is no such file.` }];
     });
   }
 
@@ -176,7 +177,7 @@ class Bundling {
     try {
       return (await this.#build.esbuild.transform(source, options as never)).code;
     } catch {
-      // Of its syntax the build will tell.
+      // The build reports mistakes in the syntax.
       return "";
     }
   }
@@ -186,7 +187,7 @@ class Bundling {
     if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return source;
     const named: string[] = [];
     this.#namedBy.set(path, named);
-    // That of a comma is no code here, but what a message recommends.
+    // After a comma the text is not code here, but part of a message.
     if (isOurs) return source.replaceAll(/(?<!, )import\.meta\.url/g, this.#bundleUrl);
     return rewriteModuleUrls(source, ({ path: relativePath, isCommonJs }) => {
       const module = findSource(resolve(dirname(path), relativePath));
@@ -202,7 +203,7 @@ class Bundling {
     return this.#renames ? withClassNames(source, /[\\/]node_modules[\\/]/.test(path)) : source;
   }
 
-  /** Writes what threads need beside each bundle that has the pool in it. */
+  /** Writes the files for threads beside each bundle that contains the pool. */
   async #emit({ errors, metafile }: BuildResult): Promise<void> {
     if (errors.length > 0 || metafile === undefined) return;
     const wanted = new Map<string, Set<string>>();
@@ -225,7 +226,7 @@ class Bundling {
     await Promise.all([
       this.#bundle(join(piscina, "main.js"), join(folder, PISCINA), system),
       this.#bundle(join(piscina, "worker.js"), join(folder, PISCINA_WORKER), system),
-      // Under a package that is all ESM, a .js file would be taken for ESM.
+      // In a package of type "module", a .js file would count as ESM.
       writeFile(join(folder, "package.json"), '{"type":"commonjs"}'),
       this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), { minify: this.#renames }),
       ...[...names].map((name) =>
@@ -245,7 +246,7 @@ class Bundling {
     } as never);
   }
 
-  /** A module for threads is built as the handler is, but for what is about entry points and their places. */
+  /** The options for a module on threads: those of the handler, except for entry points and output files. */
   #userOptions(): Record<string, unknown> {
     const { entryPoints, outdir, outfile, outbase, entryNames, splitting, metafile, stdin, plugins, ...options } =
       this.#build.initialOptions;
@@ -253,7 +254,7 @@ class Bundling {
     return { ...options, plugins: [...others, this.#pluginForThreads()] };
   }
 
-  /** What holds for the handler and for modules on threads: both must call a class the same. */
+  /** The options that the handler and the modules on threads share. Both must give a class the same name. */
   #pluginForThreads(): EsbuildPlugin {
     return {
       name: "durable-fanout-threads",
@@ -262,7 +263,7 @@ class Bundling {
   }
 }
 
-/** Where this file is: in the build beside the other files of the package. */
+/** The location of this file: in the build, beside the other files of the package. */
 const ownFolder = dirname(fileURLToPath(import.meta.url));
 
 /** A file of the package's build. */
@@ -272,13 +273,13 @@ function ownFile(name: string, isEsm: boolean): string {
   throw new Error(`${file} is missing: the plugin durable-fanout works from the built package only.`);
 }
 
-/** The file that a path means; JavaScript imports name the file that a compiler will make. */
+/** The file that a path means. JavaScript imports name the file that a compiler will write. */
 function findSource(path: string): string | undefined {
   const typescript = path.replace(/\.([cm]?)js$/, ".$1ts");
   return [path, typescript].find(existsSync);
 }
 
-/** Its own name, and of its path what tells it from another of the same name; the same in each checkout. */
+/** The module's own name, with enough of its path to be unique. The same in each checkout. */
 function bundleName(module: string, workingDir: string): string {
   const path = relative(workingDir, module).replaceAll(sep, "/");
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
@@ -292,11 +293,11 @@ function loaderFor(path: string): Loader {
   return extension.endsWith("ts") ? "ts" : "js";
 }
 
-/** What bundlers find in this package for its worker functions; see `.tsdown.config.ts`. */
+/** The file that bundlers find in this package for the worker functions. See `.tsdown.config.ts`. */
 const IN_BUNDLES = "workers-in-bundles.mjs";
 const REAL = "./workers.mjs";
 
-/** The content that stands for the real worker functions, if a path is that of the file which refuses them. */
+/** The content that replaces a path, if the path is the file that stands for the worker functions. */
 function realWorkers(path: string): string | undefined {
   return basename(path) === IN_BUNDLES ? `export * from ${JSON.stringify(REAL)};` : undefined;
 }

@@ -1,4 +1,6 @@
-/** `import.meta.url`, and the same in CommonJS: `pathToFileURL(__filename)`, however it is imported, as URL or as text. */
+/**
+ * `import.meta.url`, or the same in CommonJS: `pathToFileURL(__filename)`, with any kind of import, as URL or as text.
+ */
 const IMPORT_META = String.raw`import\.meta\.url`;
 const PATH_TO_FILE_URL = String.raw`(?:require\(\s*["'](?:node:)?url["']\s*\)\.|[\w$]+\.|\(0,\s*[\w$]+\.)?pathToFileURL\)?`;
 const BASE = String.raw`(?<base>${IMPORT_META}|${PATH_TO_FILE_URL}\(\s*__filename\s*\)(?:\.href|\.toString\(\))?)`;
@@ -14,24 +16,24 @@ export function usesWorkers(source: string): boolean {
   return USES_WORKERS.test(source) && /import\.meta\.url|\b__filename\b/.test(source);
 }
 
-/** The URL of a module, as a source has it. */
+/** The URL of a module in a source. */
 export interface ModuleUrl {
-  /** Relative to the source. */
+  /** The path, relative to the source. */
   readonly path: string;
-  /** Whether it is told from `__filename`. */
+  /** Whether the URL is made from `__filename`. */
   readonly isCommonJs: boolean;
 }
 
 /**
  * Rewrites the URLs of modules in a source.
- * @param place gives what stands for such a URL; undefined leaves it
+ * @param replace gives the replacement of a URL; undefined keeps the URL
  */
-export function rewriteModuleUrls(source: string, place: (url: ModuleUrl) => string | undefined): string {
-  return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => place(moduleUrl(rest.at(-1))) ?? whole);
+export function rewriteModuleUrls(source: string, replace: (url: ModuleUrl) => string | undefined): string {
+  return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => replace(moduleUrl(rest.at(-1))) ?? whole);
 }
 
 /**
- * The URLs that are given to `workers`, at once or by way of a variable of the same source.
+ * The URLs that are given to `workers`, directly or in a variable of the same source.
  * @param code JavaScript without comments
  */
 export function moduleUrlsForWorkers(code: string): ModuleUrl[] {

@@ -7,26 +7,26 @@ import type {
   WireOperation,
 } from "../core/wire.ts";
 
-/** Whose result it is: a step's, a context's, a condition's. */
+/** The owner of a result: a step, a context or a condition. */
 export interface ResultOwner {
   readonly subType: string;
   readonly name: string | undefined;
 }
 
 /**
- * The service's side of a durable execution. Requests are the wire objects; a transport that retries on its own
- * creates one `ClientToken` per call and keeps it over its retries.
+ * The service's side of a durable execution. The requests are the objects of the wire. A transport that retries by
+ * itself creates one `ClientToken` for each call, and uses it for all retries.
  */
 export interface DurableExecutionClient {
   /** Reads one page of the recorded operations. */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   getExecutionState(params: GetDurableExecutionStateRequest, logger?: any): Promise<GetDurableExecutionStateResponse>;
-  /** Writes updates and returns the next token with what changed; without updates it is a poll. */
+  /** Writes updates. Returns the next token and the changed operations. Without updates the call is a poll. */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   checkpoint(params: CheckpointDurableExecutionRequest, logger?: any): Promise<CheckpointDurableExecutionResponse>;
   /**
-   * Is shown each result that is about to be stored as JSON. For services on the machine of whoever writes the handler,
-   * and can still change it; Lambda's has none. Must not throw.
+   * Gets each result that is about to be stored as JSON. For a service on the computer of the developer, who can still
+   * change the handler. Lambda's client does not have this method. Must not throw.
    */
   onResult?(owner: ResultOwner, result: unknown): void;
 }
@@ -34,11 +34,11 @@ export interface DurableExecutionClient {
 const TAG = "DurableExecutionInvocationInputWithClient";
 
 /**
- * An invocation event that brings its own client. Test runners and the embedded engine hand this to a handler;
- * the client in it wins over any configured one.
+ * An invocation event with a client of its own. Test runners and the embedded engine give this event to a handler. The
+ * client in the event wins over any configured client.
  */
 export class DurableExecutionInvocationInputWithClient implements DurableExecutionInvocationInput {
-  // By which other copies know it, after a minifier too.
+  // Other copies of the package know the class by this name, also after minification.
   static readonly name: string = TAG;
   readonly durableExecutionClient: DurableExecutionClient;
   readonly InitialExecutionState: { Operations: WireOperation[]; NextMarker?: string | undefined };

@@ -15,13 +15,14 @@ interface ErrorLog {
   error(...params: unknown[]): void;
 }
 
-/** Milliseconds, as the official client sets them. What goes before them: `endSilence`. */
+/** Milliseconds, as in the official client. `endSilence` usually ends a request earlier. */
 const TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 50_000, requestTimeout: 55_000 } as const;
 
 /**
- * In all, one more than the AWS client's default. The service throttles each update of a burst on its own, and an idle
- * connection that was closed meanwhile costs an attempt too: two refusals and one such connection used up three, and with
- * them the invocation, whose work the next one does again. `AWS_MAX_ATTEMPTS` says otherwise, as for every AWS client.
+ * The number of attempts, one more than the default of the AWS client. The service throttles each update of a burst
+ * separately, and a connection that was closed while idle costs an attempt too. Two throttled attempts and one such
+ * connection used up three attempts and ended the invocation, so that the next invocation repeated its work.
+ * `AWS_MAX_ATTEMPTS` overrides the number, as for every AWS client.
  */
 const MAX_ATTEMPTS = 4;
 
@@ -31,7 +32,7 @@ let shared: LambdaClient | undefined;
 function sharedClient(aws: AwsModule): LambdaClient {
   if (shared === undefined) {
     shared = new aws.LambdaClient({
-      // The service knows its SDKs by this name; who we are comes after it.
+      // The service knows its SDKs by this name. The name of this package follows.
       customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
       requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
       ...(environment().AWS_MAX_ATTEMPTS ? {} : { maxAttempts: MAX_ATTEMPTS }),
@@ -42,9 +43,9 @@ function sharedClient(aws: AwsModule): LambdaClient {
 }
 
 /**
- * In Lambda, loads the AWS client and makes that of the process while the process starts. Lambda gives more processor
- * time then: at 128 MB the client takes half a second of the first invocation otherwise. Elsewhere, as in tests, many
- * processes never need it. A failure shows at the first call.
+ * In Lambda, loads the AWS client and creates the shared client while the process starts. Lambda gives more processor
+ * time at that time: with 128 MB the client otherwise takes half a second of the first invocation. Elsewhere, as in
+ * tests, many processes never need the client. A failure shows at the first call.
  */
 export function prepareSharedClient(): void {
   if (isServingLambda())
@@ -53,14 +54,14 @@ export function prepareSharedClient(): void {
       .catch(() => {});
 }
 
-/** The service, by way of the AWS client, which is loaded on first use and shared by the process. */
+/** The service, called through the AWS client. The client is loaded on first use, and the process shares it. */
 export class DurableExecutionApiClient implements DurableExecutionClient {
   readonly #client: LambdaClient | undefined;
 
-  /** Without a client of yours, one is made for the process; it retries by itself, four attempts in all. */
+  /** Without a given client, the shared client of the process is used. It makes four attempts in total. */
   constructor(client?: LambdaClient) {
     this.#client = client;
-    // Begun now, so that loading overlaps with the start of the invocation; a failure shows at the first call.
+    // Loading begins now, at the same time as the start of the invocation. A failure shows at the first call.
     loadAws().catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** What is used of the AWS client's own transport. */
+/** The used parts of the AWS client's own transport. */
 export interface Transport {
   handle(request: unknown, options?: TransportOptions): Promise<{ response: { body?: unknown } }>;
 }
@@ -8,20 +8,20 @@ interface TransportOptions {
   [option: string]: unknown;
 }
 
-/** How long a connection may say nothing: so many looks, one every so many milliseconds. */
+/** The greatest silence of a connection: a number of looks, and the milliseconds between two looks. */
 export interface SilenceLimits {
   readonly looks: number;
   readonly everyMs: number;
 }
 
 /**
- * Eight seconds. The service answers a checkpoint within tens of milliseconds (AWS documents no number), and what makes a
- * connection fall silent, a network path or a host that is gone, does not heal: another connection is quicker. The
- * client of the process makes four attempts, which so take little more than half a minute of the invocation.
+ * Eight seconds. The service answers a checkpoint within tens of milliseconds (AWS documents no number). A connection
+ * falls silent when a network path or a host has failed. Such a failure does not heal, and another connection is
+ * quicker. With four attempts the shared client then takes little more than half a minute of the invocation.
  */
 export const SILENCE: SilenceLimits = { looks: 8, everyMs: 1_000 };
 
-/** A body as Node gives it: a stream over a socket. */
+/** A body in the form that Node gives: a stream over a socket. */
 interface Body {
   once(event: "end" | "close" | "error", listener: () => void): unknown;
   destroy(error: Error): unknown;
@@ -29,10 +29,9 @@ interface Body {
 }
 
 /**
- * Ends requests of a transport whose connection says nothing, before the answer begins or amid its body, with an error
- * that the AWS client takes as a reason to try again. Only time counts in which this process could have read the
- * answer: time-outs of Node's also fire when its own code has computed for long, or after Lambda has frozen it, although
- * the answer is there.
+ * Ends requests whose connection is silent, before the answer begins or in the middle of its body. The error makes the
+ * AWS client try again. Only time counts in which this process could have read the answer. Node's own time-outs also
+ * fire after a long computation, or after Lambda has frozen the process, although the answer has arrived.
  */
 export function endSilence(transport: Transport, limits: SilenceLimits = SILENCE): void {
   const handle = transport.handle.bind(transport);
@@ -71,7 +70,7 @@ class SilenceWatch {
     this.#timer = setInterval(() => this.#look(), limits.everyMs);
   }
 
-  /** The answer has begun. */
+  /** Watches the body, because the answer has begun. */
   follow(body: unknown): void {
     if (!isBody(body)) {
       this.end();

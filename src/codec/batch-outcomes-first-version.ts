@@ -10,7 +10,7 @@ import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 interface FirstVersion {
   batch: 1;
   statuses: string;
-  /** With a serdes for items the texts that it made. */
+  /** The texts of a serdes for items, if there was one. */
   results: unknown[];
   errors?: ErrorObject[];
   kept?: FirstStep[][];
@@ -22,9 +22,9 @@ interface FirstStep {
   step: string;
   result?: unknown;
   error?: ErrorObject;
-  /** Failed attempts, when another one follows. */
+  /** Failed attempts, if another attempt follows. */
   attempts?: number;
-  /** Milliseconds until that one may begin, once the batch itself may. */
+  /** Milliseconds until the next attempt, from the moment when the batch itself may be tried again. */
   leftMs?: number;
 }
 
@@ -37,7 +37,7 @@ export function isFirstVersion(value: unknown): value is FirstVersion {
   );
 }
 
-/** The same in the newest form. */
+/** The same outcomes in the newest form. */
 export function readFirstVersion({ statuses, results, errors, kept, parts, fingerprint }: FirstVersion): StoredBatch {
   const items = [...statuses.matchAll(/K/g)].map(({ index }) => index);
   const due = (kept ?? []).flatMap((steps, at) =>

@@ -5,7 +5,7 @@ import type { Codec } from "./codec.ts";
 import { OWN_PREFIX } from "./format.ts";
 import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 
-/** What is said of one item. */
+/** The outcome of one item. */
 export interface Outcome {
   readonly mark: OutcomeMark;
   /** With `S` and `T`. */
@@ -17,8 +17,8 @@ export interface Outcome {
 }
 
 /**
- * What a decoded payload keeps of a batch, in the newest form; undefined when it is not that of a batch. Whatever a payload
- * holds, what is returned has the members that its marks ask for.
+ * The batch in a decoded payload, in the newest form. Undefined when the payload is not that of a batch. The result
+ * always has the members that its marks require, whatever the payload holds.
  */
 export function readStoredBatch(value: unknown): StoredBatch | undefined {
   if (isFirstVersion(value)) return checked(readFirstVersion(value));
@@ -27,13 +27,13 @@ export function readStoredBatch(value: unknown): StoredBatch | undefined {
 }
 
 /**
- * What one operation of a batch keeps; undefined when nothing is recorded in it. Throws what the codec throws, and an
- * `Error` for what no batch writes.
+ * The content of one operation of a batch. Undefined when the operation has no payload. Throws the errors of the codec,
+ * and an `Error` for a payload that no batch writes.
  */
 export function readLog({ StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
   if (!details?.Result) return undefined;
   const stored = readStoredBatch(codec.decode(details.Result));
-  if (stored === undefined) throw new Error("it is not what a batch writes");
+  if (stored === undefined) throw new Error("no batch writes such a payload");
   return stored;
 }
 
@@ -84,12 +84,12 @@ export function packBatch(codec: Codec, json: string): string {
   return codec.pack(json, codec.packFromBytes * BATCH_PACK_FACTOR);
 }
 
-/** A record as it is written: its payload is JSON, or a format of the codec's own. */
+/** A record in its written form. Its payload is JSON, or a format of the codec. */
 export interface WrittenRecord extends Omit<StoredRecord, "result" | "text"> {
   payload?: string | undefined;
 }
 
-/** What is to be written of one item. */
+/** The written form of one item. */
 export interface WrittenOutcome {
   readonly mark: OutcomeMark;
   /** With `S` and `T`. */
@@ -106,12 +106,12 @@ export function succeededWith(payload: string | undefined): WrittenOutcome {
   return { mark: isText(payload) ? "T" : "S", payload };
 }
 
-/** JSON never begins like a format of the codec's own. */
+/** JSON never begins like a format of this package. */
 function isText(payload: string): boolean {
   return payload.startsWith(OWN_PREFIX);
 }
 
-/** An outcome that was read, to be written again; `payloadOf` makes a payload of a result. */
+/** A read outcome in its written form. `payloadOf` makes the payload of a result. */
 export function writtenAgain(
   { mark, result, error, records }: Outcome,
   payloadOf: (value: unknown) => string | undefined,
@@ -141,12 +141,12 @@ function writtenRecordAgain(
   return { ...rest, payload: payloadOf(result) };
 }
 
-/** What a batch's operation says besides outcomes. */
+/** The members of a batch's operation except the outcomes. */
 export type BatchMembers = Omit<StoredBatch, "batch" | "statuses" | "results" | "errors" | "kept">;
 
 /**
- * The JSON of a `StoredBatch`; a hole is an item of which nothing is said. Payloads are put in as they are: each has been
- * made, and read back, once.
+ * The JSON of a `StoredBatch`. A hole is an item without an outcome. Payloads are inserted unchanged, because each one
+ * was made, and read back, once.
  */
 export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], members: BatchMembers): string {
   let statuses = "";
@@ -177,14 +177,14 @@ export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], me
 
 function writeRecord({ payload, ...record }: WrittenRecord): string {
   if (payload === undefined) return JSON.stringify(record);
-  // What stands for the result of a context that is made again is no payload that a codec wrote.
+  // The text that replaces the result of a context that is rebuilt is no payload of a codec.
   if (record.replayChildren || isText(payload)) return JSON.stringify({ ...record, text: payload });
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }
 
 /**
- * What the operations of a batch keep, in the order in which later ones win: parts up to the number that the batch's own
- * operation names, then that one, then later parts.
+ * The content of the operations of a batch, in the order in which a later one replaces an earlier one: the parts up to
+ * the number that the batch's own operation names, the own operation, the later parts.
  */
 export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatch[]): StoredBatch[] {
   if (own === undefined) return [...parts];
@@ -192,7 +192,7 @@ export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatc
   return [...parts.slice(0, before), own, ...parts.slice(before)];
 }
 
-/** What became of each item, by all that the operations of its batch keep; these come in order. */
+/** The outcome of each item, from all operations of the batch. These are given in order. */
 export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined)[] {
   const last: (Outcome | undefined)[] = [];
   for (const log of logs) {
@@ -211,7 +211,7 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   return Array.from(last);
 }
 
-/** Records of an item that has ended may come after its end, which stays. */
+/** Records of an ended item may come after its end. Then the end stays. */
 export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
   return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }
@@ -221,7 +221,7 @@ const isSame =
   ({ path }: StoredRecord): boolean =>
     path === record.path;
 
-/** Reads what `writeBatch` wrote: a hole for each item of which nothing is said. */
+/** Reads the outcomes that `writeBatch` wrote. A hole is an item without an outcome. */
 export function readOutcomes(stored: StoredBatch): (Outcome | undefined)[] {
   let results = 0;
   let errors = 0;

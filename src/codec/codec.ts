@@ -4,37 +4,40 @@ import { MAX_TREE_DEPTH } from "./tree-tags.ts";
 import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
 import { TypedDialect, tooDeep } from "./typed-writer.ts";
 
-/** A value as stored: the payload, and the value it is read as. */
+/** The stored form of a value: the payload, and the value that reading gives. */
 export interface Written {
   payload: string | undefined;
   value: unknown;
 }
 
 /**
- * One codec. Each payload stands alone: any process reads it, in any order.
- * `packFromBytes`, where a method takes it, is used in place of the codec's own.
+ * A codec. Each payload stands alone: any process can read it, in any order. Where a method takes `packFromBytes`, the
+ * argument replaces the codec's own number.
  */
 export interface Codec {
   readonly name: CodecName;
-  /** Bytes of JSON from which on a value is packed; what is shorter stays JSON. `json` packs nothing. */
+  /** Bytes of JSON from which a value is packed. A shorter value stays JSON. The codec `json` packs nothing. */
   readonly packFromBytes: number;
   /**
-   * The payload for a value; undefined for undefined and, as JSON does, for a function or symbol.
-   * Throws what `JSON.stringify` throws (`typed`: `TypeError` on cycles only, `ERR_PAYLOAD_TOO_DEEP` at 500 levels).
+   * The payload for a value. Undefined for undefined and, as in JSON, for a function or symbol. Throws the errors of
+   * `JSON.stringify`. The codec `typed` only throws a `TypeError` on cycles, and `ERR_PAYLOAD_TOO_DEEP` at 500 levels.
    */
   encode(value: unknown, packFromBytes?: number): string | undefined;
-  /** `encode`, for a value whose JSON is there already: it is parsed only if it is to be packed. */
+  /** The same as `encode`, for a value whose JSON exists. The JSON is parsed only if it is packed. */
   pack(json: string, packFromBytes?: number): string;
   /**
-   * Reads every format ever written, whatever the codec is.
-   * Throws `ERR_PAYLOAD_UNREADABLE` for a format of ours, `SyntaxError` for JSON.
+   * Reads all formats of all versions, with any codec. Throws `ERR_PAYLOAD_UNREADABLE` for a format of this package,
+   * and `SyntaxError` for JSON.
    */
   decode(payload: string | undefined): unknown;
-  /** `encode`, and the value that `decode` gives for it, without decoding where both are equal for certain. */
+  /**
+   * The payload of `encode`, and the value that `decode` gives for it. Does not decode where both values are surely
+   * equal.
+   */
   roundTrip(value: unknown, packFromBytes?: number): Written;
 }
 
-/** A codec by its name; `packFromBytes` as in the settings of the runtime. */
+/** Makes a codec by its name. `packFromBytes` is as in the runtime's settings. */
 export function createCodec(name: CodecName, packFromBytes = PACK_FROM_BYTES): Codec {
   return new (name === "typed" ? TypedCodec : JsonCodec)(name, packFromBytes);
 }
@@ -43,7 +46,7 @@ function decode(payload: string | undefined): unknown {
   return payload === undefined ? undefined : readPayload(payload);
 }
 
-/** Stores the values that JSON keeps. `json` is the one that never packs. */
+/** Stores the values that JSON keeps. The codec `json` never packs. */
 class JsonCodec implements Codec {
   readonly name: CodecName;
   readonly packFromBytes: number;
@@ -78,7 +81,7 @@ class JsonCodec implements Codec {
   }
 }
 
-/** Also stores what JSON has no form for; where a value has nothing of that, writes what `compact` does. */
+/** Also stores values that JSON cannot store. A value that JSON can store is written as by `compact`. */
 class TypedCodec extends JsonCodec {
   override encode(value: unknown, packFromBytes?: number): string | undefined {
     const tree = exoticTree(value);
@@ -93,7 +96,7 @@ class TypedCodec extends JsonCodec {
   }
 }
 
-/** The tree of a value that JSON would change; undefined if it would not, or for what has no payload. */
+/** The tree of a value that JSON would change. Undefined for any other value, and for a value without a payload. */
 function exoticTree(value: unknown): unknown {
   if (value === undefined || typeof value === "function" || typeof value === "symbol" || isSimple(value)) {
     return undefined;

@@ -1,32 +1,35 @@
 import { unreadable } from "./format.ts";
 
 /**
- * 16 MiB: the most that one payload may unpack to. The service takes 256 KiB of payload, so this is a bound against
- * hostile input, far from what honest data reaches; a byte of msgpack may become a hundred bytes of objects.
+ * 16 MiB: the greatest size of an unpacked payload. The service accepts payloads of 256 KiB. This limit is against
+ * hostile input, and honest data stays far below it. One byte of msgpack may become a hundred bytes of objects.
  */
 export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
 export type Compression = "zstd" | "deflate";
 
 /**
- * Less is not compressed: it would save a few hundred bytes, for the 4 to 7 ms that a cold process takes to load `zlib`
- * and to use it for the first time.
+ * Shorter payloads are not compressed. Compression would save a few hundred bytes, but a new process takes 4 to 7 ms to
+ * load `zlib` and to use it for the first time.
  */
 const MIN_BYTES = 1024;
 
-/** 16 MiB: zstd at level 1 needs half a megabyte of window; a hostile frame may ask for gigabytes. */
+/** 16 MiB: zstd at level 1 needs a window of half a megabyte. A hostile frame may ask for gigabytes. */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
 type Zlib = typeof import("node:zlib");
 
 const loadZlib = (): Zlib => process.getBuiltinModule("node:zlib");
 
-/** Whether this Node has zstd (22.15 and 23.8 brought it). */
+/** Whether this version of Node has zstd (since 22.15 and 23.8). */
 function hasZstd(zlib: Zlib): boolean {
   return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
 }
 
-/** Compresses with the best that this Node has; undefined for what is short, or would not get shorter. */
+/**
+ * Compresses with the best method of this version of Node. Undefined for bytes that are few, or that would not get
+ * fewer.
+ */
 export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } | undefined {
   if (bytes.length < MIN_BYTES || bytes.length > MAX_DECODED_BYTES) return undefined;
   const zlib = loadZlib();
@@ -38,7 +41,10 @@ export function compress(bytes: Uint8Array): { compression: Compression; bytes: 
   return compressed.length < bytes.length ? { compression, bytes: compressed } : undefined;
 }
 
-/** Undoes `compress`. Throws `ERR_PAYLOAD_UNREADABLE` on damaged input, on a bomb, and for zstd on a Node without it. */
+/**
+ * Reverses `compress`. Throws `ERR_PAYLOAD_UNREADABLE` for damaged input, for input that unpacks to too many bytes, and
+ * for zstd on a Node without zstd.
+ */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
   const zlib = loadZlib();
   if (compression === "zstd" && !hasZstd(zlib)) {
@@ -60,12 +66,12 @@ export function decompress(compression: Compression, bytes: Uint8Array): Buffer 
   }
 }
 
-/** Bytes as text that JSON needs no escapes for; without padding. */
+/** Bytes as a text without padding, for which JSON needs no escapes. */
 export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
 }
 
-/** Undoes `toText`. Throws `ERR_PAYLOAD_UNREADABLE` if there is anything else in it, which Node would skip. */
+/** Reverses `toText`. Throws `ERR_PAYLOAD_UNREADABLE` for any other character, which Node would skip. */
 export function fromText(text: string): Buffer {
   const bytes = Buffer.from(text, "base64url");
   if (bytes.length !== Math.floor((text.length * 3) / 4)) throw unreadable("its base64url text is damaged");

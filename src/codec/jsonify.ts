@@ -1,19 +1,19 @@
 type AnyFunction = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
-/** What JSON leaves out of objects, and makes null in arrays. */
+/** Values that JSON leaves out of objects, and writes as null in arrays. */
 type Dropped = undefined | symbol | AnyFunction;
-/** What stays as it is: said first, so that types which refer to themselves end. */
+/** Types that stay unchanged. They come first, so that recursive types end. */
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 type IsAny<T> = 0 extends 1 & T ? true : false;
 
-/** What has no members that JSON would write. */
+/** Types without members that JSON would write. */
 type Emptied = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | WeakMap<WeakKey, unknown> | RegExp | ArrayBuffer;
 
 /**
- * What `JSON.parse(JSON.stringify(value))` makes of a `T`, and so what a step, item, branch or child context gives
- * whose result the codecs `compact` (the default) and `json` store: a Date becomes a string, a Map or Set `{}`, an
- * object of a class a plain one without its methods; members that may be undefined become optional; functions and
- * symbols are left out; what has a `toJSON` becomes what that gives. BigInt, which JSON refuses, is `never`. Getters of
- * a class cannot be told from its fields, and stay.
+ * The type that `JSON.parse(JSON.stringify(value))` gives for a `T`. A step, item, branch or child context gives this
+ * type when the codec is `compact` (the default) or `json`. A Date becomes a string, a Map or Set becomes `{}`, and an
+ * object of a class becomes a plain object without its methods. Members that may be undefined become optional.
+ * Functions and symbols are left out. An object with a `toJSON` becomes the result of that method. BigInt, which JSON
+ * cannot write, is `never`. The type cannot distinguish a class's getters from its fields, so getters stay.
  */
 export type Jsonify<T> =
   IsAny<T> extends true
@@ -42,7 +42,7 @@ type JsonItem<T> = IsAny<T> extends true ? T : T extends Dropped ? null : Jsonif
 
 type JsonMember<T> = IsAny<T> extends true ? T : Jsonify<Exclude<T, Dropped>>;
 
-/** Members that are always there, or those that may be missing. */
+/** The keys of members that always exist, or of members that may be missing. */
 type Keys<T, IsOptional extends boolean> = keyof {
   [Key in keyof T as Key extends symbol
     ? never
@@ -70,8 +70,8 @@ type JsonObject<T> = Flat<
 type Flat<T> = { [Key in keyof T]: T[Key] };
 
 /**
- * Turns a value into what the codecs `compact` and `json` make of it anyway, so that its type says so: for what a step,
- * item, branch or child context returns. Throws what `JSON.stringify` throws.
+ * Converts a value to the form that the codecs `compact` and `json` give anyway, so that its type is right. For the
+ * results of steps, items, branches and child contexts. Throws the errors of `JSON.stringify`.
  *
  * ```ts
  * const order = await ctx.step("load", async () => asJson(await loadOrder()));

@@ -1,7 +1,7 @@
 import { unreadable } from "./format.ts";
 import { loadMsgpackr } from "./msgpackr.ts";
 
-/** The buffer that msgpackr keeps for the next call is replaced after a payload beyond this. */
+/** msgpackr keeps its buffer for the next call. The buffer is replaced after a payload over this size. */
 const MAX_KEPT_BYTES = 256 * 1024;
 
 interface Msgpack {
@@ -11,7 +11,7 @@ interface Msgpack {
 
 let loaded: Msgpack | undefined;
 
-/** Many invocations pack nothing: all they record is short. */
+/** Loaded on first use, because many invocations only record short payloads and pack nothing. */
 function msgpack(): Msgpack {
   loaded ??= createMsgpack();
   return loaded;
@@ -19,10 +19,10 @@ function msgpack(): Msgpack {
 
 function createMsgpack(): Msgpack {
   const { Packr, RESET_BUFFER_MODE, Unpackr } = loadMsgpackr();
-  // Records: the keys of an object are written once, further objects with the same keys refer to them. No structures are
-  // shared between payloads, so each can be read alone. `moreTypes` is for typed arrays and long BigInts.
+  // With records, the keys of an object are written once, and further objects with the same keys refer to them.
+  // Payloads share no structures, so each payload can be read alone. `moreTypes` is for typed arrays and long BigInts.
   const packr = new Packr({ useRecords: true, moreTypes: true, useToJSON: false });
-  // msgpack maps are read as Map, which is how a tree says that a node is special; references are not followed.
+  // msgpack maps are read as Map, because a Map marks a special node of a tree. References are not followed.
   const unpackr = new Unpackr({ useRecords: true, mapsAsObjects: false, structuredClone: false });
   return {
     pack(tree) {
@@ -34,14 +34,14 @@ function createMsgpack(): Msgpack {
   };
 }
 
-/** The bytes of a tree, good until the next call: they lie in a buffer that is used again. */
+/** The bytes of a tree, valid until the next call, which uses the same buffer again. */
 export function toMsgpack(tree: unknown): Buffer {
   return msgpack().pack(tree);
 }
 
 /**
- * Undoes `toMsgpack`. What comes out of hostile bytes is bounded by their number but may be anything that msgpackr
- * knows: `TreeReader` says what is a tree. Throws `ERR_PAYLOAD_UNREADABLE`.
+ * Reverses `toMsgpack`. The number of hostile bytes limits the size of the result, but the result may be anything that
+ * msgpackr knows. `TreeReader` checks that it is a tree. Throws `ERR_PAYLOAD_UNREADABLE`.
  */
 export function fromMsgpack(bytes: Uint8Array): unknown {
   const { unpack } = msgpack();
@@ -52,13 +52,16 @@ export function fromMsgpack(bytes: Uint8Array): unknown {
   }
 }
 
-/** Whether msgpackr gives a string back: UTF-8 has no lone surrogates, and a byte order mark in front is skipped. */
+/**
+ * Whether msgpackr gives a text back unchanged. UTF-8 cannot have lone surrogates, and msgpackr skips a byte order mark
+ * at the start.
+ */
 export function isPackableText(text: string): boolean {
-  // Node 20 has it, the types of ES2023 do not.
+  // Node 20 has the method, but the types of ES2023 do not.
   return (text as string & { isWellFormed(): boolean }).isWellFormed() && text.charCodeAt(0) !== 0xfeff;
 }
 
-/** Whether a key may be that of a record: msgpackr renames the first of these and keeps notes under the second. */
+/** Whether a key may be a key of a record. msgpackr renames the first of these keys, and uses the second one itself. */
 export function isPackableKey(key: string): boolean {
   return key !== "__proto__" && key !== "__keys__" && isPackableText(key);
 }

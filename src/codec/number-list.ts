@@ -1,23 +1,26 @@
 import * as TAG from "./tree-tags.ts";
 
-/** Numbers of full precision from which a block is worth its tag. */
+/** The least number of full-precision numbers for which a block is worth its tag. */
 const MIN_BLOCK = 16;
 
-/** Integers from which differences are worth looking at. */
+/** The least number of integers for which differences are tried. */
 const MIN_DELTAS = 16;
 
-/** How much closer to each other than to zero integers must be, on average, to be written as differences. */
+/** Integers are written as differences when they are on average this many times closer to each other than to zero. */
 const MIN_DELTA_GAIN = 4;
 
-/** Prices, scores, coordinates. With as many digits, and below the limit, scaled numbers are safe integers. */
+/**
+ * For prices, scores, coordinates. With at most this number of decimals, and below the limit, scaled numbers are safe
+ * integers.
+ */
 const MAX_DIGITS = 6;
 const MAX_DECIMAL = 1e9;
 
 /**
- * A shorter node for numbers that are finite and no -0; undefined if they are best written one by one.
- * Decimals become integers: msgpack takes 9 bytes for 12.5, and 2 or 3 for 125. Integers that are close to each other,
- * like ids and timestamps, become differences, which are short and compress well. Of numbers that have more decimals
- * than that, the bytes are put in another order.
+ * A shorter node for numbers that are finite and not -0. Undefined if single numbers are shorter. Decimals become
+ * integers: msgpack takes 9 bytes for 12.5, and 2 or 3 for 125. Integers that are close to each other, such as ids and
+ * timestamps, become differences, which are short and compress well. The bytes of numbers with more decimals are
+ * reordered.
  */
 export function writeNumberList(items: readonly number[]): unknown {
   if (items.length < 2) return undefined;
@@ -31,7 +34,10 @@ export function writeNumberList(items: readonly number[]): unknown {
   return TAG.tagged(TAG.decimals, [digits, writeDeltas(integers) ?? integers]);
 }
 
-/** The decimals that write all items exactly; undefined beyond `MAX_DIGITS`. Reading divides, and so does this test. */
+/**
+ * The number of decimals that writes all items exactly. Undefined beyond `MAX_DIGITS`. Reading divides, so this test
+ * divides too.
+ */
 function digitsOf(items: readonly number[]): number | undefined {
   let digits = 0;
   let scale = 1;
@@ -44,7 +50,7 @@ function digitsOf(items: readonly number[]): number | undefined {
   return digits === 0 || items.every((item) => Math.abs(item) < MAX_DECIMAL) ? digits : undefined;
 }
 
-/** Adding differences up gives the same integers: all are safe, and so are their differences. */
+/** The sums of the differences are the same integers, because all integers and all differences are safe. */
 function writeDeltas(integers: readonly number[]): unknown {
   if (integers.length < MIN_DELTAS) return undefined;
   const deltas = new Array<number>(integers.length);
@@ -63,7 +69,7 @@ function writeDeltas(integers: readonly number[]): unknown {
   return deltaSize * MIN_DELTA_GAIN < size ? TAG.tagged(TAG.deltas, deltas) : undefined;
 }
 
-/** Turns differences into numbers, in place; undefined if one is no number. */
+/** Replaces differences by numbers in the same array. Undefined if a difference is no number. */
 export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   let sum = 0;
   for (let i = 0; i < deltas.length; i++) {
@@ -75,7 +81,7 @@ export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   return deltas;
 }
 
-/** Turns scaled integers into decimals, in place; undefined if one is no number or `digits` is no number of digits. */
+/** Replaces scaled integers by decimals in the same array. Undefined if one is no number, or `digits` is not valid. */
 export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | undefined {
   if (typeof digits !== "number" || !(digits > 0 && digits <= MAX_DIGITS)) return undefined;
   const scale = 10 ** digits;
@@ -90,9 +96,9 @@ export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | 
 const BYTES = 8;
 
 /**
- * Numbers as float64, little-endian, stored by byte position: first every number's first byte, then every second
- * byte. Signs and exponents vary little, so side by side they compress; in place they are lost among the mantissas:
- * after compression, an embedding of 384 numbers takes a tenth less than as msgpack writes them.
+ * Numbers as float64, little-endian, ordered by byte position: the first bytes of all numbers, then the second bytes,
+ * and so on. Signs and exponents vary little, so they compress well side by side. Between the other bytes they do not.
+ * After compression, an embedding of 384 numbers takes a tenth less than in msgpack.
  */
 export function writeNumberBlock(numbers: readonly number[]): Buffer {
   const count = numbers.length;
@@ -105,7 +111,7 @@ export function writeNumberBlock(numbers: readonly number[]): Buffer {
   return block;
 }
 
-/** Undoes `writeNumberBlock`; bytes beyond a multiple of eight are left out. */
+/** Reverses `writeNumberBlock`. Bytes beyond a multiple of eight are ignored. */
 export function readNumberBlock(block: Uint8Array): number[] {
   const count = Math.floor(block.length / BYTES);
   const numbers = new Array<number>(count);

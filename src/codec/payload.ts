@@ -4,10 +4,13 @@ import { fromMsgpack, toMsgpack } from "./msgpack.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
 
-/** What packing must leave of JSON to be worth giving up readable text. */
+/** A packed payload must be shorter than this share of the JSON. Otherwise readable JSON is better. */
 const MAX_PACKED_RATIO = 0.9;
 
-/** The payload for a value that JSON can say and that is to be packed, `text` being its JSON: that, or something shorter. */
+/**
+ * The payload for a value that JSON can store and that is to be packed. `text` is the value's JSON. The result is this
+ * text or a shorter payload.
+ */
 export function packJson(text: string, value: unknown): string {
   let tree: TreeNode;
   try {
@@ -28,7 +31,10 @@ export function packTree(tree: TreeNode): string {
   return mark(compressed.compression, toText(compressed.bytes));
 }
 
-/** Reads JSON and every format of ours. Throws `ERR_PAYLOAD_UNREADABLE` for ours, `SyntaxError` for JSON. */
+/**
+ * Reads JSON and every format of this package. Throws `ERR_PAYLOAD_UNREADABLE` for these formats, and `SyntaxError` for
+ * JSON.
+ */
 export function readPayload(payload: string): unknown {
   if (!payload.startsWith(OWN_PREFIX)) return JSON.parse(payload);
   const { format, body } = unmark(payload);

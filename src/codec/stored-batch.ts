@@ -1,14 +1,19 @@
 import type { ErrorObject } from "../core/wire.ts";
 
 /**
- * What one character of `StoredBatch.statuses` says of an item:
- * `S` succeeded, `T` succeeded with a result that is kept as text, `U` succeeded with undefined, `R` succeeded with a
- * result that is made again from `kept`, `F` failed, `K` not ended, but some of its records are in `kept`,
- * `-` begun, and not ended when the map was over, `.` nothing is said of it here.
+ * The meaning of one character of `StoredBatch.statuses`, for one item:
+ * - `S` succeeded
+ * - `T` succeeded; the result is kept as text
+ * - `U` succeeded with undefined
+ * - `R` succeeded; the result is rebuilt from `kept`
+ * - `F` failed
+ * - `K` not ended; some of the item's records are in `kept`
+ * - `-` begun, and not ended when the map was over
+ * - `.` without an outcome here
  */
 export type OutcomeMark = "S" | "T" | "U" | "R" | "F" | "K" | "-" | ".";
 
-/** A record of an operation inside an item. Members of which nothing is known are absent: they are not checked. */
+/** A record of an operation inside an item. Unknown members are absent, and are not checked. */
 export interface StoredRecord {
   /** The operation's path inside its item: `1`, `2-1`. */
   path: string;
@@ -17,44 +22,45 @@ export interface StoredRecord {
   /** Absent for `Step`, `RunInChildContext` and `Wait`. */
   subType?: string;
   name?: string;
-  /** The item was begun by the first version: that kept no names, and gave combined promises no path. */
+  /** The first version began the item. That version kept no names, and combined promises had no path. */
   isFirstVersion?: true;
   status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
-  /** Attempts that have ended. */
+  /** The number of ended attempts. */
   attempts?: number;
-  /** Its payload, where that is JSON. */
+  /** The payload, if it is JSON. */
   result?: unknown;
-  /** Its payload as it is. */
+  /** The payload as text. */
   text?: string;
   error?: ErrorObject;
-  /** Of a context: its result is made again from the records inside it. */
+  /** The result of the context is rebuilt from the records inside it. */
   replayChildren?: true;
 }
 
-/** What one operation of a batch keeps, before the codec writes it. Later operations win over earlier ones. */
+/** The content of one operation of a batch, before the codec writes it. Later operations replace earlier ones. */
 export interface StoredBatch {
   /** The version of this form. */
   batch: 2;
-  /** An `OutcomeMark` for each item, in the order of their index; what is left out at the end is `.`. */
+  /** An `OutcomeMark` for each item, in the order of their index. Missing marks at the end count as `.`. */
   statuses: string;
-  /** Of the items marked `S` and `T`, in order. */
+  /** The results of the items with the marks `S` and `T`, in order. */
   results: unknown[];
-  /** Of the items marked `F`, in order. */
+  /** The errors of the items with the mark `F`, in order. */
   errors?: ErrorObject[];
-  /** Of the items marked `K` and `R`, in order: records that are new or have changed. */
+  /** The new or changed records of the items with the marks `K` and `R`, in order. */
   kept?: StoredRecord[][];
   /**
-   * What waits, as item, path and milliseconds: from `atMs` on, or from when the batch's own operation may be tried again;
-   * then how long it waits in all, where that is more: by that it is known how late it may be.
+   * The waiting records: item, path and remaining milliseconds. The time counts from `atMs`, or from the moment when
+   * the batch's own operation may be tried again. The fourth number is the whole delay, if it is longer. It decides how
+   * late the record may be woken.
    */
   due?: [item: number, path: string, leftMs: number, delayMs?: number][];
-  /** Epoch milliseconds of the clock that `due` goes by. Only in further operations. */
+  /** The clock reading for `due`, in epoch milliseconds. Only in parts. */
   atMs?: number;
-  /** How many further operations come before this one. Only in the batch's own operation. */
+  /** The number of parts before this operation. Only in the batch's own operation. */
   parts?: number;
-  /** Nothing more comes: what has not ended never runs. Only in further operations. */
+  /** No part follows: an operation that has not ended never runs. Only in parts. */
   isLast?: true;
-  /** Of a source that is read again on replay: what the batch's items were. */
+  /** The digest of the batch's items, for a source that a replay reads again. */
   fingerprint?: string;
   /** A digest of the names that a namer gave the items. */
   names?: string;

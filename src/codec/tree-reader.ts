@@ -7,13 +7,13 @@ import { BUILT_IN_ERRORS } from "./typed-writer.ts";
 const { types } = process.getBuiltinModule("node:util");
 
 /**
- * Turns a tree back into the value. The tree may come from a hostile writer: everything in it is checked, nothing in
- * it is run, and what it builds is bounded by its own size. Each method throws `ERR_PAYLOAD_UNREADABLE`.
+ * Converts a tree back to the value. The tree may come from a hostile writer: the reader checks everything in the tree,
+ * runs nothing in it, and builds no more than the tree's size allows. Each method throws `ERR_PAYLOAD_UNREADABLE`.
  */
 export class TreeReader {
-  /** `node` is taken over: its arrays and objects become those of the value. */
+  /** Takes `node` over: its arrays and objects become part of the value. */
   read(node: unknown, depth: number): unknown {
-    if (typeof node === "function" || typeof node === "symbol") throw unreadable("it holds what is no data");
+    if (typeof node === "function" || typeof node === "symbol") throw unreadable("it holds a function or symbol");
     if (typeof node !== "object" || node === null) return node;
     if (depth > TAG.MAX_TREE_DEPTH + 2) throw unreadable(`it nests more than ${TAG.MAX_TREE_DEPTH} levels deep`);
     if (Array.isArray(node)) return this.#readItems(node, depth);
@@ -76,14 +76,14 @@ export class TreeReader {
       case TAG.regexp:
         return readRegExp(this.#readArray(body, depth + 1));
       default:
-        throw unreadable(`its tag ${String(tag).slice(0, 20)} is not known to this release`);
+        throw unreadable(`its tag ${String(tag).slice(0, 20)} is unknown to this release`);
     }
   }
 
   #readTable(parts: unknown[], depth: number): unknown[] {
     const keys = this.#readArray(parts[0], depth + 1).map(textOf);
     if (keys.length === 0 || keys.length !== parts.length - 1 || keys.includes("__proto__")) {
-      throw unreadable("a table has bad keys, or not as many as columns");
+      throw unreadable("a table has bad keys or columns");
     }
     const columns = keys.map((_, at) => this.#readArray(parts[at + 1], depth + 1));
     const count = (columns[0] as unknown[]).length;
@@ -101,7 +101,7 @@ export class TreeReader {
     const parts = partsOf(body);
     const keys = this.#readArray(parts[0], depth + 1);
     const values = this.#readArray(parts[1], depth + 1);
-    if (keys.length !== values.length) throw unreadable("it has not as many values as keys");
+    if (keys.length !== values.length) throw unreadable("the numbers of keys and values differ");
     return keys.map((key, at) => [key, values[at]]);
   }
 }

@@ -11,11 +11,11 @@ export const table = 1;
 export const numbers = 2;
 /** `[first, ...differences]`: an array of integers, see `number-list.ts`. */
 export const deltas = 3;
-/** `[digits, integers]`: an array of numbers with so many decimals, see `number-list.ts`. */
+/** `[digits, integers]`: an array of numbers with this number of decimals, see `number-list.ts`. */
 export const decimals = 4;
-/** `[keys, values]`: an object that records do not suit, by its size or its keys. */
+/** `[keys, values]`: an object whose size or keys do not suit a record. */
 export const object = 5;
-/** Bytes: a string that UTF-8 cannot carry, as UTF-16, little-endian. */
+/** Bytes: a string that UTF-8 cannot store, as UTF-16, little-endian. */
 export const text = 6;
 /** null: -0, which msgpackr writes as 0. */
 export const minusZero = 7;
@@ -25,7 +25,7 @@ export const map = 8;
 export const set = 9;
 /** `[class name, members]`: an object with name, message, stack, cause, errors and the own members. */
 export const error = 10;
-/** `[source, flags]`; msgpackr has a form for RegExp, but not for the strings of any. */
+/** `[source, flags]`. msgpackr has a form for RegExp, but that form cannot store every string. */
 export const regexp = 11;
 
 /** A special node. */
@@ -33,5 +33,5 @@ export function tagged(tag: number, body: unknown): Map<number, unknown> {
   return new Map([[tag, body]]);
 }
 
-/** Nesting that the tree goes to. Deeper JSON is stored as plain JSON; deeper typed values are refused. */
+/** The greatest depth of a tree. Deeper JSON is stored as plain JSON. Deeper typed values are an error. */
 export const MAX_TREE_DEPTH = 500;

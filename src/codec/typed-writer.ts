@@ -5,11 +5,11 @@ import { type Dialect, isSimple, type TreeNode, type TreeWriter } from "./tree-w
 const { types } = process.getBuiltinModule("node:util");
 
 /**
- * Writes what JSON has no form for. One instance writes one value: it keeps the objects it is inside of, to find
- * cycles, and whether it met anything that JSON would have lost.
+ * Writes values that JSON cannot store. One instance writes one value. It keeps the objects around the current value,
+ * to find cycles, and notes whether it met a value that JSON would lose.
  */
 export class TypedDialect implements Dialect {
-  /** True once something was written that `JSON.parse(JSON.stringify(value))` would not have given back. */
+  /** Whether a value was written that `JSON.parse(JSON.stringify(value))` would not give back. */
   metExotic = false;
   #inside = new Set<object>();
 
@@ -43,9 +43,7 @@ export class TypedDialect implements Dialect {
 
   #writeObject(value: object, writer: TreeWriter, depth: number): TreeNode {
     if (this.#inside.has(value)) {
-      throw new TypeError(
-        "The value refers to itself; the typed codec stores trees. Store an id in place of the loop.",
-      );
+      throw new TypeError("The value refers to itself; the typed codec stores trees. Store an id instead of the loop.");
     }
     this.#inside.add(value);
     try {
@@ -57,8 +55,8 @@ export class TypedDialect implements Dialect {
 
   #writeKnown(value: object, writer: TreeWriter, depth: number): TreeNode {
     if (Array.isArray(value)) return writer.writeArray([...value], depth);
-    // Asked by brand rather than `instanceof`: test runners hand in objects of other realms, and msgpackr knows only
-    // those of its own.
+    // These checks read brands and not `instanceof`: test runners give objects of other realms, and msgpackr knows only
+    // the classes of its own realm.
     if (types.isDate(value)) return this.#exotic(new Date(value.getTime()));
     if (types.isRegExp(value)) {
       return this.#tagged(TAG.regexp, writer.writeArray([value.source, value.flags], depth + 1));
@@ -78,8 +76,8 @@ export class TypedDialect implements Dialect {
   }
 
   /**
-   * Name, message, stack, cause, the errors of an AggregateError, and own members that are primitives (`code`,
-   * `statusCode`). Other members are left out: errors of HTTP clients carry the connection, loops and all.
+   * Writes the name, message, stack and cause, the errors of an AggregateError, and own members that are primitives
+   * (`code`, `statusCode`). Other members are left out: errors of HTTP clients contain the connection, with its loops.
    */
   #writeError(error: Error, writer: TreeWriter, depth: number): TreeNode {
     const members: Record<string, unknown> = { name: error.name, message: error.message, stack: error.stack };
@@ -109,7 +107,7 @@ const VIEWS: readonly ViewClass[] = [
   BigUint64Array,
 ];
 
-/** The same view as the very class that msgpackr looks for: a Buffer becomes the Uint8Array that it is. */
+/** The same view in the class that msgpackr knows: a Buffer becomes a Uint8Array. */
 function ownView(view: ArrayBufferView): ArrayBufferView {
   const name = Object.prototype.toString.call(view).slice(8, -1);
   const View = VIEWS.find((known) => known.name === name);
@@ -117,7 +115,7 @@ function ownView(view: ArrayBufferView): ArrayBufferView {
   return new View(view.buffer, view.byteOffset, "length" in view ? (view.length as number) : view.byteLength);
 }
 
-/** The error's nearest built-in class, which reading brings back; a class of the user's becomes its parent. */
+/** The error's nearest built-in class, which reading restores. A user's class becomes its parent class. */
 function builtInName(error: Error): string {
   for (let at: object | null = Object.getPrototypeOf(error); at !== null; at = Object.getPrototypeOf(at)) {
     const name = (at as { constructor?: { name?: unknown } }).constructor?.name;
@@ -131,7 +129,7 @@ export const BUILT_IN_ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((Class) => [Class.name, Class]),
 );
 
-/** Thrown when a typed value nests too deep; JSON would have the same trouble some thousands of levels later. */
+/** Thrown when a typed value nests too deep. JSON would fail too, some thousands of levels later. */
 export function tooDeep(maxDepth: number): DurableError {
   return new DurableError(
     "ERR_PAYLOAD_TOO_DEEP",

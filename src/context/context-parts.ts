@@ -4,7 +4,7 @@ import type { DurableLoggingContext } from "../execution/logger.ts";
 import { park } from "../execution/suspension.ts";
 import { DurablePromise } from "../operations/durable-promise.ts";
 
-/** What all contexts of one invocation share. */
+/** The parts that all contexts of one invocation share. */
 export interface InvocationParts {
   readonly execution: Execution;
   readonly lambdaContext: LambdaContext;
@@ -25,10 +25,10 @@ export function parked(): DurablePromise<never> {
 }
 
 export function mistaken(method: string, name: string | undefined, what: string): DurablePromise<never> {
-  return refused(new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`));
+  return rejected(new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`));
 }
 
-export function refused(error: unknown): DurablePromise<never> {
+export function rejected(error: unknown): DurablePromise<never> {
   return new DurablePromise(() => Promise.reject(error));
 }
 

@@ -14,9 +14,9 @@ import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from
 import { runCombinator, settledFormat } from "../operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
 import { Attention, DurablePromise, underWay } from "../operations/durable-promise.ts";
-import type { Batch } from "../operations/fan-out/batch-result.ts";
 import { checkCollect } from "../operations/fan-out/collector.ts";
 import { runFanOut } from "../operations/fan-out/fan-out.ts";
+import type { MapResult } from "../operations/fan-out/map-result.ts";
 import { ArraySource, isStream, StreamSource } from "../operations/fan-out/source.ts";
 import { beginInvoke, type InvokeConfig } from "../operations/invoke.ts";
 import { runStep, type StepConfig } from "../operations/step.ts";
@@ -27,12 +27,12 @@ import {
   type WaitForCallbackConfig,
   type WaitForCallbackSubmitterFunc,
 } from "../operations/wait-for-callback.ts";
-import { type InvocationParts, isName, mistaken, parked, refused, splitName, usageError } from "./context-parts.ts";
+import { type InvocationParts, isName, mistaken, parked, rejected, splitName, usageError } from "./context-parts.ts";
 import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, ParallelFunc } from "./durable-context.ts";
 
 type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
 
-/** The context of one scope: sorts out argument forms and hands them to an operation. */
+/** The context of one scope. Its methods read the forms of arguments and call the operations. */
 class ScopeContext {
   readonly [SELF] = this;
   readonly lambdaContext: LambdaContext;
@@ -48,14 +48,15 @@ class ScopeContext {
     this.executionContext = { durableExecutionArn: parts.execution.arn };
   }
 
-  // Most contexts of a large map never log.
+  // The logger is made at the first read, because most contexts of a large map never log.
   get logger(): DurableContextLogger<DurableLogger> {
     const self = this[SELF];
     self.#logger ??= contextLogger(self.#scope);
     return self.#logger;
   }
 
-  // The official context has a plain member, and middleware replaces it: on a wrapper that inherits, on the wrapper alone.
+  // The official context has a plain member, which middleware replaces. On a wrapper that inherits, only the wrapper
+  // changes.
   set logger(value: DurableContextLogger<DurableLogger>) {
     Object.defineProperty(this, "logger", { value, writable: true, enumerable: true, configurable: true });
   }
@@ -84,7 +85,7 @@ class ScopeContext {
     try {
       checkChild(name, config);
     } catch (error) {
-      return refused(error);
+      return rejected(error);
     }
     const running = runChild(self.#parts.execution, self.#scope, {
       name,
@@ -107,7 +108,7 @@ class ScopeContext {
   invoke(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("invoke")) return parked();
-    // A text in second place is the function: an unnamed invoke cannot have a text as its input.
+    // A text as the second argument is the function's name: an unnamed invoke cannot have a text as its input.
     const [name, target, input, config] = typeof args[1] === "string" ? args : [undefined, ...args];
     return beginInvoke(
       self.#parts.execution,
@@ -148,7 +149,7 @@ class ScopeContext {
     const [name, submitter, config] = splitName(args);
     if (typeof submitter !== "function") {
       const when = isName(args[0]) ? " when name is provided" : "";
-      return refused(new Error(`waitForCallback requires a submitter function${when}`));
+      return rejected(new Error(`waitForCallback requires a submitter function${when}`));
     }
     const attention = new Attention();
     const running = runWaitForCallback(
@@ -162,7 +163,7 @@ class ScopeContext {
     return underWay(running, attention);
   }
 
-  // Most contexts of a large map combine nothing.
+  // The combinators are made at the first read, because most contexts of a large map combine nothing.
   get promise(): DurableContext["promise"] {
     const self = this[SELF];
     return {
@@ -173,7 +174,7 @@ class ScopeContext {
     } as DurableContext["promise"];
   }
 
-  /** Begins, and claims its id, only when it is awaited. */
+  /** Begins when the promise is awaited, and claims its id then. */
   #combine(method: keyof Combinators, args: readonly unknown[], format?: ResultFormat): DurablePromise<unknown> {
     const [name, promises] = splitName(args);
     return new DurablePromise(() => {
@@ -207,7 +208,7 @@ class ScopeContext {
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
     const { itemNamer, collect } = config;
     checkFunction(label, "itemNamer", itemNamer);
-    // All names of an array are made before anything is written, so that a namer that throws loses nothing.
+    // All names of an array are made before anything is written, so that an error of the namer loses nothing.
     const names = itemNamer && isArray ? items.map((item, index) => itemNamer(item, index)) : undefined;
     const branches = {
       kind: "map",
@@ -223,7 +224,7 @@ class ScopeContext {
     return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
   }
 
-  /** How many items share an operation; undefined where each has its own. */
+  /** The number of items that share an operation. */
   #batchOf(
     label: () => string,
     isArray: boolean,
@@ -234,7 +235,7 @@ class ScopeContext {
     if (given !== undefined) {
       return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
     }
-    // Who reads items one after the other, or keeps less than all, has many.
+    // A map that reads its items one after the other, or does not collect all results, usually has many items.
     return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
   }
 
@@ -249,7 +250,7 @@ class ScopeContext {
     return underWay(running);
   }
 
-  /** Branches in an object: their keys are their names. */
+  /** Runs the branches of an object. The keys are the names. */
   async #runNamed(
     name: string | undefined,
     branches: Record<string, unknown>,
@@ -263,12 +264,12 @@ class ScopeContext {
         throw new TypeError(`Branch "${key}" of a parallel must be a function or { func }`);
       return { name: branchName(branch) || key, func };
     });
-    const batch = await this.#runParallel(name, named, config);
-    // A serdes of the user's may have made something else of it.
-    if (typeof batch !== "object" || batch === null || !("all" in batch)) return batch;
-    // Not enumerable: what is stored of a batch, and compared, is `all`.
-    return Object.defineProperty(batch, "byName", {
-      get: () => Object.fromEntries((batch as Batch<unknown>).all.map((item) => [keys[item.index], item])),
+    const result = await this.#runParallel(name, named, config);
+    // A user's serdes may have returned another form.
+    if (typeof result !== "object" || result === null || !("all" in result)) return result;
+    // Not enumerable, because `all` is the part that is stored and compared.
+    return Object.defineProperty(result, "byName", {
+      get: () => Object.fromEntries((result as MapResult<unknown>).all.map((item) => [keys[item.index], item])),
     });
   }
 
@@ -310,7 +311,10 @@ class ScopeContext {
     return context;
   }
 
-  /** A context works only inside its own function: elsewhere its counter would give ids that a replay does not. */
+  /**
+   * Whether the context is used inside its own function. Elsewhere its counter would give ids that a replay does not
+   * give.
+   */
   #isCurrent(method: string): boolean {
     const current = active.getStore();
     const own = this.#scope.path ?? "root";
@@ -320,7 +324,7 @@ class ScopeContext {
     return false;
   }
 
-  /** By this, calls that the items of a batch make on threads find each other. */
+  /** The key object with which threads group calls of a batch's items. */
   get [SHARED_BATCH](): object | undefined {
     return this[SELF].#scope.ledger.group;
   }
@@ -329,13 +333,13 @@ class ScopeContext {
     return "DurableContext";
   }
 
-  /** By this, tools recognise a durable context of any package. */
+  /** The mark with which tools recognise a durable context of any package. */
   get [Symbol.for("@aws/durable-execution-sdk-js/durable-context")](): true {
     return true;
   }
 }
 
-/** The public face of a scope. */
+/** Makes the public object of a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
   return new ScopeContext(parts, scope) as unknown as DurableContext;
 }
@@ -347,7 +351,7 @@ function checkChild(name: string | undefined, config: ChildConfig<unknown>): voi
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
 }
 
-/** Whether branches are given by name. */
+/** Whether the branches are an object with names. */
 function isRecord(branches: unknown): branches is Record<string, unknown> {
   if (typeof branches !== "object" || branches === null || Array.isArray(branches)) return false;
   return Object.keys(branches).length > 0;

@@ -7,9 +7,9 @@ import type { CreateCallbackConfig, CreateCallbackResult } from "../operations/c
 import type { ChildConfig } from "../operations/child.ts";
 import type { WaitForConditionCheckFunc, WaitForConditionConfig } from "../operations/condition.ts";
 import type { DurablePromise } from "../operations/durable-promise.ts";
-import type { BatchItem, BatchResult, ReducedBatchResult } from "../operations/fan-out/batch-result.ts";
 import type { FanOutConfig } from "../operations/fan-out/branches.ts";
 import type { Collect, ReduceCollect } from "../operations/fan-out/collector.ts";
+import type { BatchItem, BatchResult, ReducedBatchResult } from "../operations/fan-out/map-result.ts";
 import type { ItemStream } from "../operations/fan-out/source.ts";
 import type { InvokeConfig } from "../operations/invoke.ts";
 import type { StepConfig } from "../operations/step.ts";
@@ -28,23 +28,24 @@ export type MapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogge
 ) => Promise<TOutput>;
 
 export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
-  /** Names the item's context in the history. Default `map-item-<index>`. */
+  /** Makes the name of the item's context in the history. Default `map-item-<index>`. */
   itemNamer?: (item: TItem, index: number) => string;
   /**
-   * How many items share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for none. What such an item does
-   * is the same as without; a callback and a chained invoke in it have operations of their own. Default: the handler's
-   * `runtime.batch`; where items are read one after the other, or not all results are collected, 100.
+   * The number of items that share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for no batches. The
+   * items behave as without batches. Callbacks and chained invokes in an item have operations of their own. Default:
+   * the handler's `runtime.batch`. When the items are read one after the other, or not all results are collected: 100.
    */
   batch?: number | false | BatchSize;
   /**
-   * What the result holds: `"all"` items (the default), only the `"failures"`, or one value made of all results by
-   * `{ reduce, initial }`. What is not collected is neither kept in memory nor written twice.
+   * The content of the result: `"all"` items (the default), only the `"failures"`, or one value that
+   * `{ reduce, initial }` makes from all results. Items that are not collected are not kept in memory and not written
+   * twice.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` know what is reduced to what.
   collect?: Collect<TResult, any>;
 }
 
-/** A map's function whose items are read one after the other: there is no array of them. */
+/** A map's function for items that are read one after the other. There is no array of these items. */
 export type StreamMapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogger> = (
   context: DurableContext<Logger>,
   item: TInput,
@@ -68,7 +69,7 @@ export interface NamedParallelBranch<TResult, Logger extends DurableLogger = Dur
 
 export type ParallelConfig<TResult> = FanOutConfig<TResult>;
 
-/** One item of a fan-out; kept for code that names the official package's types. */
+/** One item of a map or parallel. Exists for code that names the types of the official package. */
 export interface ConcurrentExecutionItem<T> {
   id: string;
   data: T;
@@ -76,13 +77,13 @@ export interface ConcurrentExecutionItem<T> {
   name?: string;
 }
 
-/** Runs one item of a fan-out; kept for code that names the official package's types. */
+/** Runs one item of a map or parallel. Exists for code that names the types of the official package. */
 export type ConcurrentExecutor<TItem, TResult, Logger extends DurableLogger> = (
   item: ConcurrentExecutionItem<TItem>,
   childContext: DurableContext<Logger>,
 ) => Promise<TResult>;
 
-/** What fan-outs have in common; kept for code that names the official package's types. */
+/** The common options of map and parallel. Exists for code that names the types of the official package. */
 export interface ConcurrencyConfig<TResult> extends FanOutConfig<TResult> {
   topLevelSubType?: string;
   iterationSubType?: string;
@@ -99,7 +100,7 @@ type BranchResult<Branch, Logger extends DurableLogger> =
 // biome-ignore lint/suspicious/noExplicitAny: whatever the branch returns.
 type AnyBranch<Logger extends DurableLogger> = ParallelFunc<any, Logger> | NamedParallelBranch<any, Logger>;
 
-/** The result of branches that are a tuple. */
+/** The result of a tuple of branches. */
 export type TupleBatchResult<TBranches extends readonly unknown[], Logger extends DurableLogger = DurableLogger> = Omit<
   BatchResult<BranchResult<TBranches[number], Logger>>,
   "all"
@@ -107,7 +108,7 @@ export type TupleBatchResult<TBranches extends readonly unknown[], Logger extend
   all: { -readonly [Index in keyof TBranches]: BatchItem<BranchResult<TBranches[Index], Logger>> };
 };
 
-/** The result of branches that have names. A branch that was never started has no item. */
+/** The result of branches with names. A branch that never started has no item. */
 export type NamedBatchResult<
   TBranches extends Readonly<Record<string, unknown>>,
   Logger extends DurableLogger = DurableLogger,
@@ -116,23 +117,23 @@ export type NamedBatchResult<
 };
 
 /**
- * What a durable handler works with. Every operation begins when its method is called and is recorded; on a replay
- * it gives what was recorded. Each method can be called without its name.
+ * The context of a durable handler. Every operation begins when its method is called, and is recorded. On a replay the
+ * method gives the recorded outcome. Each method can be called without a name.
  */
 export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   lambdaContext: LambdaContext;
-  /** Silent while the handler replays what it did before. */
+  /** Silent while the handler replays. */
   logger: DurableContextLogger<TLogger>;
   readonly executionContext: { readonly durableExecutionArn: string };
   /**
-   * Aborted when a batch around this context ends early, and shortly before the invocation is cut off. Not recorded: a
-   * replay may see it otherwise, so use it to stop work, not to decide on operations.
+   * Aborted when the map or parallel around this context ends early, and shortly before the platform stops the
+   * invocation. The signal is not recorded, and may differ on a replay. Use it to stop work, not to choose operations.
    */
   readonly signal: AbortSignal;
 
   /**
    * Runs code once and keeps its result.
-   * @throws StepError when its retries are used up; `cause` has the original name and message.
+   * @throws StepError when all attempts have failed. `cause` has the original name and message.
    */
   step<TOutput>(
     name: string | undefined,
@@ -142,8 +143,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   step<TOutput>(fn: StepFunc<TOutput, TLogger>, config?: StepConfig<TOutput>): DurablePromise<TOutput>;
 
   /**
-   * Groups operations in a context of their own, which must be used inside the function.
-   * @throws ChildContextError around what the function threw.
+   * Groups operations in a context of their own. The function must use this context.
+   * @throws ChildContextError around the error of the function.
    */
   runInChildContext<TOutput>(
     name: string | undefined,
@@ -152,11 +153,11 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
   runInChildContext<TOutput>(fn: ChildFunc<TOutput, TLogger>, config?: ChildConfig<TOutput>): DurablePromise<TOutput>;
 
-  /** Waits at the service: whole seconds, 1 second to 1 year. The function does not run meanwhile. */
+  /** Waits at the service for whole seconds, 1 second to 1 year. No invocation runs during the wait. */
   wait(name: string, duration: Duration): DurablePromise<void>;
   wait(duration: Duration): DurablePromise<void>;
 
-  /** As below, and folds the results into one value, in the order of their items: `reduced` of what it gives. */
+  /** Runs a map as below, and folds the results into one value, `reduced`, in the order of the items. */
   map<TInput, TOutput, TReduced>(
     name: string | undefined,
     items: TInput[] | ItemStream<TInput>,
@@ -168,7 +169,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     mapFunc: StreamMapFunc<TInput, TOutput, TLogger>,
     config: ReducingMapConfig<TInput, TOutput, TReduced>,
   ): DurablePromise<ReducedBatchResult<TOutput, TReduced>>;
-  /** Runs a function over every item; failures are in the result, by default the first one ends the batch. */
+  /** Runs a function for every item. Failures are in the result. By default the first failure ends the map. */
   map<TInput, TOutput>(
     name: string | undefined,
     items: TInput[],
@@ -182,8 +183,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<BatchResult<TOutput>>;
 
   /**
-   * Runs a function over items that are read as they are needed: from a generator, a file's lines, a paged interface.
-   * When the handler runs again they are read again, and must be the same in the same order.
+   * Runs a function for items that are read when they are needed: from a generator, the lines of a file, a paged
+   * interface. Each invocation reads the items again, and they must be the same in the same order.
    */
   map<TInput, TOutput>(
     name: string | undefined,
@@ -197,7 +198,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     config?: MapConfig<TInput, TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
 
-  /** Runs branches side by side; failures are in the result, by default the first one ends the batch. */
+  /** Runs branches side by side. Failures are in the result. By default the first failure ends the parallel. */
   parallel<TOutput>(
     name: string | undefined,
     branches: (ParallelFunc<TOutput, TLogger> | NamedParallelBranch<TOutput, TLogger>)[],
@@ -207,7 +208,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     branches: (ParallelFunc<TOutput, TLogger> | NamedParallelBranch<TOutput, TLogger>)[],
     config?: ParallelConfig<TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
-  /** Branches of different results: `all` has each one's own type, as long as every branch was started. */
+  /**
+   * Runs branches with different types of results. In `all` each branch has its own type if every branch has started.
+   */
   parallel<const TBranches extends readonly AnyBranch<TLogger>[]>(
     name: string | undefined,
     branches: TBranches,
@@ -217,7 +220,10 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     branches: TBranches,
     config?: ParallelConfig<BranchResult<TBranches[number], TLogger>>,
   ): DurablePromise<TupleBatchResult<TBranches, TLogger>>;
-  /** Branches by name, in the order of the keys (keys like whole numbers come first); `byName` has each one's item. */
+  /**
+   * Runs branches with names, in the order of the keys (keys that are whole numbers come first). `byName` has the item
+   * of each.
+   */
   parallel<TBranches extends Readonly<Record<string, AnyBranch<TLogger>>>>(
     name: string | undefined,
     branches: TBranches,
@@ -245,8 +251,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Checks again and again, with waits between, until the strategy is content; gives the last state.
-   * @throws StepError with what the check or the strategy threw.
+   * Repeats a check, with waits in between, until the strategy ends it. Gives the last state.
+   * @throws StepError with the error of the check or the strategy.
    */
   waitForCondition<TOutput>(
     name: string | undefined,
@@ -258,7 +264,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     config: WaitForConditionConfig<TOutput>,
   ): DurablePromise<TOutput>;
 
-  /** Makes an id by which somebody outside completes the promise beside it; the promise rejects with CallbackError. */
+  /**
+   * Makes an id with which an external system completes the promise beside it. The promise rejects with CallbackError.
+   */
   createCallback<TOutput = string>(
     name: string | undefined,
     config?: CreateCallbackConfig<TOutput>,
@@ -268,7 +276,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<CreateCallbackResult<TOutput>>;
 
   /**
-   * Submits a callback's id and waits until somebody completes it.
+   * Submits a callback's id and waits until an external system completes the callback.
    * @throws CallbackSubmitterError, CallbackExternalError or CallbackTimeoutError
    */
   waitForCallback<TOutput = string>(
@@ -282,8 +290,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Combine promises so that a replay gives the same outcome. They begin, and take their id, when they are awaited.
-   * Each rejects with PromiseCombinatorError.
+   * Combine promises so that a replay gives the same outcome. A combinator begins, and takes its id, when its promise
+   * is awaited. Each combinator rejects with PromiseCombinatorError.
    */
   promise: {
     all<TOutput>(name: string | undefined, promises: DurablePromise<TOutput>[]): DurablePromise<TOutput[]>;
@@ -299,8 +307,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     race<TOutput>(promises: DurablePromise<TOutput>[]): DurablePromise<TOutput>;
   };
 
-  /** Sets the logger of this context and of those created in it afterwards. */
+  /** Sets the logger of this context and of contexts created in it afterwards. */
   configureLogger(config: LoggerConfig<TLogger>): void;
-  /** Sets the serdes of operations created afterwards in this context and below. */
+  /** Sets the serdes of operations that are created afterwards in this context and below. */
   configureSerdes(config: SerdesConfig): void;
 }

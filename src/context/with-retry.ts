@@ -4,7 +4,7 @@ import type { DurableContext } from "./durable-context.ts";
 
 export interface WithRetryConfig<T> {
   retryStrategy: RetryStrategy;
-  /** Whether all attempts share a child context of their own. Default true. */
+  /** Whether all attempts are in one child context. Default true. */
   wrapWithRunInChildContext?: boolean;
   childContextConfig?: ChildConfig<T>;
 }
@@ -12,8 +12,8 @@ export interface WithRetryConfig<T> {
 export type RetryableFunc<T> = (context: DurableContext, attempt: number) => Promise<T>;
 
 /**
- * Tries a whole group of operations again when it fails, with a durable wait between the attempts.
- * @throws ChildContextError around the last error, or that error itself without a child context
+ * Repeats a group of operations after a failure, with a durable wait between the attempts.
+ * @throws ChildContextError around the last error. Without a child context, the last error itself.
  */
 export function withRetry<T>(
   context: DurableContext,

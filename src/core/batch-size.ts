@@ -2,13 +2,13 @@ import { DurableError } from "./errors.ts";
 import { MAX_EXECUTION_PAYLOAD_BYTES } from "./limits.ts";
 import { describeValue } from "./setting.ts";
 
-/** How much of a map shares one operation. */
+/** How many items of a map share one operation. */
 export interface BatchSize {
   /** Items of one batch, 1 to 10,000. Default 100. */
   maxItems?: number | undefined;
   /**
-   * Bytes of outcomes that one operation holds, from 1,024 up to the payload quota, which is the default. A batch with more of
-   * them uses further operations.
+   * Bytes of outcomes that one operation holds, from 1,024 up to the payload quota, which is the default. A batch with
+   * more bytes uses further operations.
    */
   maxBytes?: number | undefined;
 }
@@ -18,9 +18,9 @@ export const MAX_BATCH_ITEMS = 10_000;
 const MIN_BATCH_BYTES = 1_024;
 
 /**
- * Reads a `batch` option: a number of items, both limits, or false for an operation (at least) for each item.
- * @param where names the option, or a member of it (`.maxItems`), in the error
- * @param payloadBytes what one operation may hold
+ * Reads a `batch` option: a number of items, both limits, or false. With false each item has operations of its own.
+ * @param where names the option, or a member of the option (`.maxItems`), in the error
+ * @param payloadBytes the bytes that one operation may hold
  * @throws DurableError `ERR_BATCH_INVALID`
  */
 export function readBatchSize(

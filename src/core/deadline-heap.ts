@@ -1,4 +1,4 @@
-/** Things by the time at which they fall due, the earliest first; adding and taking cost O(log n). */
+/** Entries in the order of their due times, the earliest first. Adding and removing an entry cost O(log n). */
 export class DeadlineHeap<T extends { readonly dueMs: number }> {
   readonly #heap: T[] = [];
 

@@ -1,11 +1,11 @@
 import type { ErrorObject } from "./wire.ts";
 
-// Classes say their names themselves: minifiers change those that classes have from their declarations, and a name is what
-// user code compares and what goes on the wire.
+// Each class declares its name as a static member. Minifiers change the name in a class declaration, and user code and
+// the wire format need the original name.
 
 /**
- * A mistake that has a code: in configuration, arguments, a journal, a codec. `code` is stable and may be
- * matched on; the message names the thing, the value and the way out.
+ * A mistake in the configuration, an argument, a journal or a codec. `code` is stable, and user code may compare it.
+ * The message names the thing, the value and the way out.
  */
 export class DurableError extends Error {
   static override readonly name: string = "DurableError";
@@ -19,14 +19,14 @@ export class DurableError extends Error {
   }
 }
 
-/** Recognises a `DurableError` of any copy of this package. */
+/** Whether the error is a `DurableError` of any copy of this package. */
 export function isDurableError(error: unknown): error is DurableError {
   return typeof error === "object" && error !== null && "isDurableError" in error && error.isDurableError === true;
 }
 
-/** An error of a durable operation, as user code sees it: live and on replay it is the same. */
+/** An error of a durable operation, as user code sees the error. A live run and a replay give the same error. */
 export abstract class DurableOperationError extends Error {
-  /** What it says where nobody says anything. */
+  /** The message of an error that was made without a message. */
   protected static readonly fallback: string | undefined;
   abstract readonly errorType: string;
   override cause?: Error;
@@ -41,7 +41,7 @@ export abstract class DurableOperationError extends Error {
     this.errorData = errorData;
   }
 
-  /** Rebuilds the error that an operation recorded; a type that is not one of ours becomes a `StepError`. */
+  /** Rebuilds the error that an operation recorded. An unknown type becomes a `StepError`. */
   static fromErrorObject(errorObject: ErrorObject): DurableOperationError {
     const cause = recordedCause(errorObject);
     const Rebuilt = rebuildable.find(({ name }) => name === errorObject.ErrorType);
@@ -49,7 +49,10 @@ export abstract class DurableOperationError extends Error {
     return new StepError(errorObject.ErrorMessage || "Unknown error", cause, errorObject.ErrorData);
   }
 
-  /** The error as an operation records it. `ErrorData` is its own or the first one found among ten causes. */
+  /**
+   * The error as an operation records the error. `ErrorData` is the error's own data, or the first data among ten
+   * causes.
+   */
   toErrorObject(): ErrorObject {
     return {
       ErrorType: this.errorType,
@@ -60,18 +63,21 @@ export abstract class DurableOperationError extends Error {
   }
 }
 
-/** Mistakes that are recorded by a name, and not by their code. */
+/** The codes of mistakes that are recorded by a name instead of a code. */
 const CODES: Readonly<Record<string, string>> = {
   PayloadTooLargeError: "ERR_PAYLOAD_TOO_LARGE",
   PayloadUnwritableError: "ERR_PAYLOAD_UNWRITABLE",
 };
 
-/** Makes an error one that `isDurableError` recognises: what came of a mistake has its code, live and on replay. */
+/**
+ * Gives an error the code of the mistake that caused it, live and on replay, so that `isDurableError` accepts the
+ * error.
+ */
 function markMistake(error: Error, code: string | undefined): void {
   if (code !== undefined) Object.assign(error, { code, isDurableError: true });
 }
 
-/** What was thrown, as far as it was recorded. */
+/** The thrown error, as far as the operation recorded it. */
 export function recordedCause(errorObject: ErrorObject): Error {
   const cause = new Error(errorObject.ErrorMessage);
   const type = errorObject.ErrorType || "Error";
@@ -91,7 +97,7 @@ function findErrorData(from: unknown): string | undefined {
   return undefined;
 }
 
-/** A step (or a condition's check) failed for good; `cause` carries the original name and message. */
+/** A step, or the check of a condition, failed finally. `cause` has the original name and message. */
 export class StepError extends DurableOperationError {
   static override readonly name: string = "StepError";
   protected static override readonly fallback: string = "Step failed";
@@ -105,7 +111,7 @@ export class CallbackError extends DurableOperationError {
   readonly errorType: string = "CallbackError";
 }
 
-/** Whoever completes the callback reported a failure. */
+/** The system that completes the callback reported a failure. */
 export class CallbackExternalError extends CallbackError {
   static override readonly name: string = "CallbackExternalError";
   override readonly errorType = "CallbackExternalError";
@@ -118,7 +124,7 @@ export class CallbackTimeoutError extends CallbackError {
   override readonly errorType = "CallbackTimeoutError";
 }
 
-/** The function that hands out a callback id failed. */
+/** The function that receives the callback id failed. */
 export class CallbackSubmitterError extends CallbackError {
   static override readonly name: string = "CallbackSubmitterError";
   protected static override readonly fallback: string = "Callback submitter failed";
@@ -132,28 +138,28 @@ export class InvokeError extends DurableOperationError {
   readonly errorType = "InvokeError";
 }
 
-/** A child context, or an item of a batch, failed. */
+/** A child context or an item of a map failed. */
 export class ChildContextError extends DurableOperationError {
   static override readonly name: string = "ChildContextError";
   protected static override readonly fallback: string = "Child context failed";
   readonly errorType = "ChildContextError";
 }
 
-/** `promise.all` and its relatives failed. */
+/** `promise.all` or another combinator failed. */
 export class PromiseCombinatorError extends DurableOperationError {
   static override readonly name: string = "PromiseCombinatorError";
   protected static override readonly fallback: string = "Promise combinator failed";
   readonly errorType = "PromiseCombinatorError";
 }
 
-/** A recorded condition failed without saying why. */
+/** A condition failed, and the record has no reason. */
 export class WaitForConditionError extends DurableOperationError {
   static override readonly name: string = "WaitForConditionError";
   protected static override readonly fallback: string = "Wait for condition failed";
   readonly errorType = "WaitForConditionError";
 }
 
-/** Why a batch ended. */
+/** The reason why a map or parallel ended. */
 export type CompletionReason =
   | "ALL_COMPLETED"
   | "MIN_SUCCESSFUL_REACHED"
@@ -161,7 +167,7 @@ export type CompletionReason =
   | "CUSTOM_COMPLETION_SUCCEEDED"
   | "CUSTOM_COMPLETION_FAILED";
 
-/** `throwIfError()` of a batch that a custom policy completed as failed. */
+/** The error of `throwIfError()` when a custom policy completed the map as failed. */
 export class BatchCompletionError extends DurableOperationError {
   static override readonly name: string = "BatchCompletionError";
   readonly errorType = "BatchCompletionError";
@@ -179,7 +185,7 @@ const rebuildable: readonly Rebuildable[] = [
   ...[InvokeError, ChildContextError, PromiseCombinatorError, WaitForConditionError],
 ];
 
-/** Anything thrown, as it goes on the wire. */
+/** Any thrown value, in the form of the wire. */
 export function toErrorObject(thrown: unknown): ErrorObject {
   if (thrown instanceof DurableOperationError) return thrown.toErrorObject();
   if (isErrorLike(thrown)) {
@@ -189,14 +195,14 @@ export function toErrorObject(thrown: unknown): ErrorObject {
   return { ErrorMessage: thrownText(thrown) };
 }
 
-/** Makes an `Error` of anything thrown; an error, of whatever realm, is kept as it is. */
+/** Makes an `Error` of any thrown value. An error of any realm is returned unchanged. */
 export function asError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;
   if (thrown === undefined || thrown === null) return new Error("Unknown Error");
   return new Error(isErrorLike(thrown) ? String(thrown.message) : thrownText(thrown), { cause: thrown });
 }
 
-/** Whether a value is an error, of whatever realm: test runners have several. */
+/** Whether a value is an error of any realm. Test runners have several realms. */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
 }
@@ -205,26 +211,26 @@ function isErrorLike(thrown: unknown): thrown is Pick<Error, "name" | "message">
   return typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown;
 }
 
-/** Why something failed, for a message about it. */
+/** The reason of a failure, for a message. */
 export function messageOf(thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown);
 }
 
-/** What somebody said who threw no error: a text itself, or the JSON of an object. */
+/** The text of a thrown value that is no error: the value itself if it is a text, or the JSON of an object. */
 export function thrownText(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
   if (thrown === undefined || thrown === null || thrown === "") return "Unknown error";
   if (typeof thrown !== "object") return String(thrown);
   try {
     const json = JSON.stringify(thrown) as string | undefined;
-    // What has no members of its own, like a Response, says at least what it is.
+    // An object without members of its own, such as a Response, gives at least its type.
     return json === undefined || json === "{}" ? Object.prototype.toString.call(thrown) : json;
   } catch {
     return Object.prototype.toString.call(thrown);
   }
 }
 
-/** An at-most-once step was found started: its process ended before it did. */
+/** An at-most-once step has a START and no end: its process ended during the step. */
 export class StepInterruptedError extends Error {
   constructor(_stepId: string, _stepName?: string) {
     super("The step execution process was initiated but failed to reach completion due to an interruption.");
@@ -232,7 +238,10 @@ export class StepInterruptedError extends Error {
   }
 }
 
-/** An attempt of a step took longer than its `timeout`; its retry strategy decides what follows. */
+/**
+ * An attempt of a step took longer than the step's `timeout`. The step's retry strategy decides whether another attempt
+ * follows.
+ */
 export class StepTimeoutError extends Error {
   constructor(step: string, seconds: number) {
     super(`Step ${step} did not end within its time-out of ${seconds} s.`);
@@ -240,7 +249,7 @@ export class StepTimeoutError extends Error {
   }
 }
 
-/** What a failed call of a client ends: this invocation (it is retried) or the whole execution. */
+/** What ends when a call of a client fails: the invocation, which the service then repeats, or the whole execution. */
 export const DurableExecutionClientErrorScope = { INVOCATION: "INVOCATION", EXECUTION: "EXECUTION" } as const;
 export type DurableExecutionClientErrorScope =
   (typeof DurableExecutionClientErrorScope)[keyof typeof DurableExecutionClientErrorScope];
@@ -251,7 +260,7 @@ export interface DurableExecutionClientErrorOptions {
   cause?: unknown;
 }
 
-/** Thrown by a custom client to choose what its failure ends. */
+/** The error with which a custom client chooses what its failure ends. */
 export class DurableExecutionClientError extends Error {
   readonly isDurableExecutionClientError = true;
   readonly scope: DurableExecutionClientErrorScope;
@@ -263,7 +272,7 @@ export class DurableExecutionClientError extends Error {
   }
 }
 
-/** Recognises a client error of any copy of this package or of the official one. */
+/** Whether the error is a client error of any copy of this package or of the official package. */
 export function isDurableExecutionClientError(error: unknown): error is DurableExecutionClientError {
   return (
     isError(error) &&
@@ -274,7 +283,7 @@ export function isDurableExecutionClientError(error: unknown): error is DurableE
   );
 }
 
-/** The invocation cannot go on; it rejects, and the service invokes again. */
+/** The invocation cannot continue. The invocation rejects, and the service starts another one. */
 export class UnrecoverableInvocationError extends Error {
   constructor(name: string, message: string, cause?: unknown) {
     super(`[Unrecoverable Invocation] ${message}`, cause === undefined ? undefined : { cause });
@@ -282,7 +291,7 @@ export class UnrecoverableInvocationError extends Error {
   }
 }
 
-/** The execution cannot go on; it ends as FAILED, and user code cannot catch it. */
+/** The execution cannot continue. The execution ends as FAILED, and user code cannot catch this error. */
 export class UnrecoverableExecutionError extends Error {
   constructor(name: string, message: string, cause?: unknown) {
     super(`[Unrecoverable Execution] ${message}`, cause === undefined ? undefined : { cause });

@@ -1,13 +1,13 @@
 /**
- * What Lambda says of an invocation, structurally the `Context` of `@types/aws-lambda`: declared here, so that whoever
- * uses this package need not have those types, and has no second copy of their globals.
+ * Lambda's information about an invocation. The members are those of `Context` in `@types/aws-lambda`. The declaration
+ * here keeps users free of those types, and of a second copy of the global types.
  */
 export interface LambdaContext {
   callbackWaitsForEmptyEventLoop: boolean;
   functionName: string;
   functionVersion: string;
   invokedFunctionArn: string;
-  /** Megabytes, as digits. */
+  /** Megabytes, as a text of digits. */
   memoryLimitInMB: string;
   awsRequestId: string;
   logGroupName: string;
@@ -15,7 +15,7 @@ export interface LambdaContext {
   identity?: { cognitoIdentityId: string; cognitoIdentityPoolId: string } | undefined;
   clientContext?: LambdaClientContext | undefined;
   tenantId?: string | undefined;
-  /** Until Lambda cuts the invocation off. */
+  /** Milliseconds until Lambda stops the invocation. */
   getRemainingTimeInMillis(): number;
   /** @deprecated A durable handler returns its result. */
   done(error?: Error, result?: unknown): void;
@@ -27,7 +27,7 @@ export interface LambdaContext {
   succeed(message: string, object: unknown): void;
 }
 
-/** What the AWS Mobile SDK sends along. */
+/** Information that the AWS Mobile SDK adds to an event. */
 export interface LambdaClientContext {
   client: {
     installationId: string;

@@ -1,12 +1,9 @@
-/**
- * The service's limits, as data. Each is a default that a setting can change,
- * since the published numbers have moved before.
- */
+/** The service's limits. Each one is the default of a setting, because AWS has changed the published numbers before. */
 
-/** 256 KiB. Observed from the service in April 2026; the API model announces 1 MB. */
+/** 256 KiB. Observed at the service in April 2026. The API model says 1 MB. */
 export const MAX_PAYLOAD_BYTES = 262_144;
 
-/** 32 KiB: the JSON of an operation's error has to be shorter (the emulator's check; the API model announces 1 MB). */
+/** 32 KiB: the JSON of an operation's error must be shorter. The emulator checks this; the API model says 1 MB. */
 export const MAX_ERROR_BYTES = 32_768;
 
 /** 750 KiB: the budget of the official client for one checkpoint request. */
@@ -18,16 +15,16 @@ export const MAX_NAME_LENGTH = 256;
 /** Updates in one checkpoint request, as the official client limits them. */
 export const MAX_REQUEST_UPDATES = 250;
 
-/** Lambda's 6 MiB response, less 50 bytes for the envelope: the official client's limit. */
+/** The official client's limit: Lambda's response of 6 MiB, less 50 bytes for the envelope. */
 export const MAX_RESPONSE_BYTES = 6 * 1024 * 1024 - 50;
 
 /** 6 MB: an execution's input or result in a synchronous invocation (AWS Lambda API model). */
 export const MAX_EXECUTION_PAYLOAD_BYTES = 6 * 1024 * 1024;
 
-/** Operations of one execution (AWS Lambda quotas page; hard). */
+/** Operations of one execution (AWS Lambda quotas page; cannot be raised). */
 export const MAX_OPERATIONS = 3_000;
 
-/** 100 MB written by one execution, cumulative (AWS Lambda quotas page; hard). */
+/** 100 MB that one execution may write in total (AWS Lambda quotas page; cannot be raised). */
 export const MAX_DATA_BYTES = 100 * 1024 * 1024;
 
 /** Megabytes of memory that buy one vCPU (AWS Lambda developer guide, "Configure Lambda function memory"). */
@@ -41,6 +38,6 @@ export const MAX_STATE_PAGE_ITEMS = 1_000;
 
 /** Whether a text takes more bytes than this as UTF-8. */
 export function isLongerThan(text: string, maxBytes: number): boolean {
-  // A UTF-16 unit is at most three bytes, so most texts need no count.
+  // A UTF-16 unit takes three bytes at most, so most texts need no count.
   return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
 }

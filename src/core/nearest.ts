@@ -1,6 +1,6 @@
 const warned = new Set<string>();
 
-/** Warns of a name that nothing reads, of each once in a process, and names the nearest that is read. */
+/** Warns of a name that nothing reads, once for each name in a process. The warning names the nearest known name. */
 export function warnOfUnknown(what: string, name: string, known: readonly string[], code: string): void {
   if (known.includes(name)) return;
   const text = `Nothing reads the ${what} ${name}.`;
@@ -9,7 +9,7 @@ export function warnOfUnknown(what: string, name: string, known: readonly string
   process.emitWarning(`${text} The nearest name that is read is ${nearest(name, known)}.`, { code });
 }
 
-/** The one of `words` that takes the fewest letters to be changed, put in or left out to be `word`; the first of several. */
+/** The first of `words` with the smallest number of letters to change, add or remove. */
 function nearest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;

@@ -1,17 +1,17 @@
 import { MAX_NAME_LENGTH } from "./limits.ts";
 
-/** What the service's API takes as the name of an operation. */
+/** The names of operations that the service's API accepts. */
 const TAKEN = /^[\x20-\x7E]{1,256}$/;
 const OTHERS = /[^\x20-\x7E]/gu;
 
-/** Whether the service takes the name. */
+/** Whether the service accepts the name. */
 export function isTakenName(name: string): boolean {
   return TAKEN.test(name);
 }
 
 /**
- * The name as the service takes it, the same one each time: each other character becomes `?`, what is too long loses its
- * end, and one without a character is none. A name that the service takes stays as it is.
+ * The name in a form that the service accepts, the same form each time. Each other character becomes `?`, a name that
+ * is too long is cut, and an empty name becomes undefined. A name that the service accepts is not changed.
  */
 export function takenName(name: string | undefined): string | undefined {
   if (name === undefined || isTakenName(name)) return name;

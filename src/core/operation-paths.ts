@@ -1,13 +1,15 @@
 import { childPath, type OperationPath, operationId } from "./ids.ts";
 import type { Operation } from "./wire.ts";
 
-/** Ids that were claimed and never written (a combinator nobody awaited, an item without operations) leave gaps. */
+/**
+ * Numbers that were claimed but never written leave gaps: a combinator that nobody awaited, an item without operations.
+ */
 const MAX_GAP = 1_000;
-/** Contexts without an operation of their own, one inside the other. */
+/** The greatest depth of contexts that have no operation of their own, one inside the other. */
 const MAX_VIRTUAL_DEPTH = 3;
 
 /**
- * Finds where each operation stands in the code. Ids are made from paths by a hash, so paths are tried until all the
+ * Finds the position of each operation in the code. A hash makes ids from paths, so the search tries paths until all
  * operations of a context are found.
  */
 export function findPaths(operations: readonly Operation[]): Map<string, OperationPath> {
@@ -19,7 +21,7 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
     ids.add(Id);
     children.set(ParentId, (children.get(ParentId) ?? 0) + 1);
   }
-  /** Looks for `left` operations below `path`; returns how many are still missing. */
+  /** Searches for `wanted` operations below `path`. Returns the number of operations that are still missing. */
   const search = (path: OperationPath | undefined, wanted: number, virtualDepth: number): number => {
     let left = wanted;
     let gap = 0;
@@ -35,7 +37,7 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
         left = search(here, left, virtualDepth + 1);
       }
       gap = left === before ? gap + 1 : 0;
-      // Inside a context without an operation nobody knows how many there are.
+      // In a context without an operation the number of operations is unknown.
       if (virtualDepth > 0 && gap > 1) break;
     }
     return left;
@@ -48,12 +50,15 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
   return paths;
 }
 
-/** The index of the item of a map that the operation at `path` belongs to, from 0. */
+/** The index, from 0, of the map's item to which the operation at `path` belongs. */
 export function itemIndex(mapPath: OperationPath, path: OperationPath): number {
   return Number(path.slice(mapPath.length + 1).split("-", 1)[0]) - 1;
 }
 
-/** Orders paths as the code came to them: below zero when `a` stands before `b`. A context stands before what is in it. */
+/**
+ * The order in which the code reached the paths: below zero when `a` comes before `b`. A context comes before its
+ * operations.
+ */
 export function comparePaths(a: OperationPath, b: OperationPath): number {
   const left = a.split("-");
   const right = b.split("-");

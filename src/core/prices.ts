@@ -5,12 +5,12 @@ const USD_PER_GIGABYTE_MONTH_KEPT = 0.15;
 
 const BYTES_PER_GIGABYTE = 1_000_000_000;
 
-/** US dollars for the durable part of an execution: without Lambda's compute and requests. */
+/** The price in US dollars of the durable part of an execution, without Lambda's compute time and requests. */
 export interface DurableCost {
   readonly operationsUsd: number;
   readonly dataWrittenUsd: number;
   readonly totalUsd: number;
-  /** What the data costs for each month in which it is kept; not part of the total. */
+  /** The price of the data for each month in which AWS keeps the data. The total does not include this price. */
   readonly keptPerMonthUsd: number;
 }
 

@@ -1,8 +1,8 @@
-/** Numbers as people read them. The locale is fixed, since scripts and tests read them too. */
+/** Numbers as people read them. The locale is fixed, because scripts and tests read the numbers too. */
 
 /** `2,101`. A fraction is cut off. */
 export function formatCount(value: number): string {
-  // Intl would do, but loading a locale takes tens of milliseconds and 8 MB.
+  // Intl is not used: loading a locale takes tens of milliseconds and 8 MB.
   return String(Math.trunc(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 }
 
@@ -12,7 +12,7 @@ export function counted(value: number, noun: string): string {
   return `${formatCount(value)} ${noun}${value === 1 ? "" : plural}`;
 }
 
-/** `832 B`, `12.4 kB`, `1.9 MB`: decimal units, as quotas and prices are given in. */
+/** `832 B`, `12.4 kB`, `1.9 MB`: decimal units, as in quotas and prices. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) return `${Math.round(bytes)} B`;
   const units = ["kB", "MB", "GB", "TB"];

@@ -3,18 +3,18 @@ import { MAX_ERROR_BYTES } from "./limits.ts";
 import { formatCount } from "./quantity.ts";
 import type { ErrorObject } from "./wire.ts";
 
-/** A character of a text takes so many bytes in JSON at most: an escape. */
+/** The greatest number of bytes that a character takes in JSON: an escape. */
 const MAX_CHARACTER_BYTES = 6;
-/** Names and quotes of an error's members in JSON, about. */
+/** The approximate bytes of the member names and quotes of an error in JSON. */
 const FRAME_BYTES = 100;
-/** The first half of a character that a cut has parted. */
+/** The first half of a character, at the place of a cut. */
 const LONE_SURROGATE = /[\uD800-\uDBFF]$/;
-/** No class has a longer name. */
+/** The greatest length of the name of an error's class. */
 const MAX_TYPE_CHARS = 256;
 
 /**
- * Anything thrown, as an operation records it: an error that the service would refuse for its size, which would end the
- * execution, loses the end of its message instead.
+ * A thrown value as an operation records it. An error over the service's limit would end the execution, so the end of
+ * its message is cut.
  */
 export function toRecordedError(thrown: unknown, maxBytes = MAX_ERROR_BYTES): ErrorObject {
   const error = toErrorObject(thrown);
@@ -25,7 +25,7 @@ export function toRecordedError(thrown: unknown, maxBytes = MAX_ERROR_BYTES): Er
 
 function cut({ ErrorType, ErrorMessage = "", ErrorData }: ErrorObject, maxBytes: number): ErrorObject {
   const type = ErrorType?.slice(0, MAX_TYPE_CHARS);
-  // Data that is cut means nothing; where it leaves the message some room it is kept whole.
+  // Data that is cut has no meaning. Data is kept as a whole where it leaves room for the message.
   const kept = ErrorData !== undefined && jsonBytes(ErrorData) < maxBytes / 2 ? { ErrorData } : {};
   const note = ` … (${formatCount(ErrorMessage.length)} characters, cut)`;
   const room = maxBytes - jsonBytes({ ErrorMessage: note, ErrorType: type, ...kept }) - 1;
@@ -33,7 +33,7 @@ function cut({ ErrorType, ErrorMessage = "", ErrorData }: ErrorObject, maxBytes:
   return { ErrorMessage: message, ErrorType: type, ...kept };
 }
 
-/** As much of a text's start as takes `maxBytes` in JSON. */
+/** The longest start of a text that takes `maxBytes` in JSON. */
 function startOf(text: string, maxBytes: number): string {
   let chars = Math.min(text.length, maxBytes);
   for (;;) {

@@ -1,43 +1,43 @@
 import { type Duration, durationToSeconds } from "./time.ts";
 
-/** How a delay is spread, so that many retries do not come back at once. */
+/** How delays are spread, so that many retries do not start at the same time. */
 export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as const;
 export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
 
-/** A strategy's answer. `delay` is rounded to whole seconds by the strategies below; default 1 second. */
+/** A strategy's answer. The strategies below round `delay` to whole seconds. The default of `delay` is 1 second. */
 export interface RetryDecision {
   shouldRetry: boolean;
   delay?: Duration;
 }
 
-/** Decides on a failed attempt; `attempt` counts from 1. */
+/** Decides after a failed attempt. `attempt` counts from 1. */
 export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
 
 interface RetryFilters {
-  /** Attempts in all, the first one included. */
+  /** The greatest number of attempts, the first one included. */
   maxAttempts?: number;
   initialDelay?: Duration;
   maxDelay?: Duration;
   jitter?: JitterStrategy;
-  /** Retry only errors whose message includes the string or matches the expression. */
+  /** Only errors whose message includes the text, or matches the expression, are retried. */
   retryableErrors?: (string | RegExp)[];
-  /** Retry only instances of these; with `retryableErrors`, either is enough. */
+  /** Only instances of these classes are retried. With `retryableErrors` too, one of both conditions is enough. */
   retryableErrorTypes?: (new (
     ...args: never[]
   ) => Error)[];
 }
 
 export interface RetryStrategyConfig extends RetryFilters {
-  /** Factor from one delay to the next. */
+  /** The factor from one delay to the next. */
   backoffRate?: number;
 }
 
 export interface LinearRetryStrategyConfig extends RetryFilters {
-  /** Added from one delay to the next. */
+  /** The time that is added from one delay to the next. */
   increment?: Duration;
 }
 
-/** Whole seconds, at least 1: what the service accepts as a delay. */
+/** Whole seconds, at least 1: the delays that the service accepts. */
 export function jitteredSeconds(baseSeconds: number, jitter: JitterStrategy): number {
   switch (jitter) {
     case "NONE":
@@ -87,12 +87,12 @@ export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}
   return strategy(config, config.maxAttempts ?? 6, baseSeconds, config.jitter ?? "FULL");
 }
 
-/** What a step without a strategy does. */
+/** The strategy of a step that has no strategy of its own. */
 export const defaultRetryStrategy = createRetryStrategy({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
-// Marked, so that bundles of handlers that name none of them go without.
+// Marked as pure: bundlers remove the presets from handlers that do not name them.
 export const retryPresets = {
-  /** What a step without a strategy does: 6 attempts, 5 s doubling up to 60 s, full jitter. */
+  /** The strategy of a step without one of its own: 6 attempts, 5 s doubling up to 60 s, full jitter. */
   default: defaultRetryStrategy,
   /** 6 attempts, 1 s more each time, no jitter. */
   linear: /* @__PURE__ */ createLinearRetryStrategy({ jitter: "NONE" }),

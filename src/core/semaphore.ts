@@ -1,37 +1,39 @@
 import pLimit, { type LimitFunction } from "p-limit";
 
 /**
- * Bounded permits, granted in order.
+ * A limited number of permits, granted in order.
  *
  * S1  No more than `permits` holders run at once.
- * S2  A holder that gives its permit away while it only waits gets one again, in its turn, before its code goes on.
- * S3  Who has gone on without a turn, so that not all stand still, has the next one that comes.
- * S4  Nothing is queued for work that has not been pulled: callers look at `hasRoom` before they acquire.
+ * S2  A holder may lend its permit while the holder only waits. The holder gets a permit again, in the order of the
+ *     queue, before its code continues.
+ * S3  A holder may continue without a permit, because otherwise all holders would wait for each other. That holder gets
+ *     the next free permit.
+ * S4  The queue has no entries for work that has not been pulled: callers ask `hasRoom` before they acquire.
  */
 export class Semaphore {
-  /** How many may hold a permit at once. */
+  /** The greatest number of permits that are held at once. */
   readonly permits: number;
   readonly #limit: LimitFunction;
   readonly #onRoom: () => void;
 
-  /** `onRoom` is called after each release, when the place is free again. */
+  /** `onRoom` is called after each release, when a permit is free again. */
   constructor(permits: number, onRoom: () => void) {
     this.permits = permits;
     this.#limit = pLimit(permits);
     this.#onRoom = onRoom;
   }
 
-  /** Whether a permit is free and nobody waits for one. */
+  /** Whether a permit is free and the queue is empty. */
   get hasRoom(): boolean {
     return this.#limit.activeCount < this.#limit.concurrency && this.#limit.pendingCount === 0;
   }
 
-  /** Whether somebody waits for a permit. */
+  /** Whether the queue has an entry. */
   get isWaitedFor(): boolean {
     return this.#limit.pendingCount > 0;
   }
 
-  /** Calls `start` when its turn has come. The permit is held until it is lent or done. */
+  /** Calls `start` when a permit is granted. The permit is held until the holder lends it or is done. */
   acquire(start: (permit: Permit) => void): void {
     const hold = () => new Promise<void>((release) => start(new Permit(this, release)));
     void this.#limit(hold).then(this.#onRoom);
@@ -55,18 +57,18 @@ export class Permit {
     return this.#release !== undefined;
   }
 
-  /** Whether others have the place now, and the holder will want it again. */
+  /** Whether the permit is lent, and the holder will need one again. */
   get lent(): boolean {
     return !this.held && !this.#done;
   }
 
-  /** Gives the place to others until `regain` is called. */
+  /** Gives the permit back until `regain` is called. */
   lend(): void {
     this.#release?.();
     this.#release = undefined;
   }
 
-  /** Resolves when the permit is held again; several callers share one turn. */
+  /** Resolves when the permit is held again. Several calls share one entry of the queue. */
   regain(): Promise<void> {
     if (this.held || this.#done) return Promise.resolve();
     this.#regaining ??= this.#queue();
@@ -79,33 +81,33 @@ export class Permit {
       goOn = resolve;
     });
     const regaining = { promise, goOn };
-    this.semaphore.acquire((turn) => {
+    this.semaphore.acquire((granted) => {
       const isWanted = this.#regaining === regaining && !this.#done;
       if (this.#regaining === regaining) this.#regaining = undefined;
-      // Its holder went on without it, and works still.
-      if (isWanted || this.#release === WITHOUT_TURN) this.#release = turn.#release;
-      else turn.lend();
+      // The holder continued without a permit, and still works.
+      if (isWanted || this.#release === WITHOUT_PERMIT) this.#release = granted.#release;
+      else granted.lend();
       goOn();
     });
     return regaining;
   }
 
   /**
-   * Goes on without a turn: those who hold permits wait for something that only their successors can bring about. False
-   * when nobody wants this permit back.
+   * Lets the holder continue without a permit. Needed when the holders of all permits wait for something that only the
+   * next holders can do. False when nobody wants this permit back.
    */
   force(): boolean {
     const regaining = this.#regaining;
     if (regaining === undefined) return false;
     this.#regaining = undefined;
-    this.#release = WITHOUT_TURN;
+    this.#release = WITHOUT_PERMIT;
     regaining.goOn();
     return true;
   }
 
   /**
-   * Hands the permit on to further work at once, which saves a turn through the queue; undefined when somebody waits for
-   * a permit, or this one is lent.
+   * Gives the permit to further work at once, without an entry in the queue. Undefined when the queue has an entry, or
+   * this permit is lent.
    */
   passOn(): Permit | undefined {
     const release = this.#release;
@@ -115,11 +117,11 @@ export class Permit {
     return new Permit(this.semaphore, release);
   }
 
-  /** Gives the permit back for good. */
+  /** Gives the permit back finally. */
   done(): void {
     this.#done = true;
     this.lend();
   }
 }
 
-const WITHOUT_TURN = (): void => {};
+const WITHOUT_PERMIT = (): void => {};

@@ -1,11 +1,11 @@
-/** Where a payload belongs. */
+/** The owner of a payload. */
 export interface SerdesContext {
   /** The operation's logical id, e.g. `2-1`. */
   entityId: string;
   durableExecutionArn: string;
 }
 
-/** A user's own way to write and read payloads. `undefined` is "no payload". */
+/** A user's own functions that write and read payloads. `undefined` means "no payload". */
 export interface Serdes<T> {
   serialize: (value: T | undefined, context: SerdesContext) => Promise<string | undefined>;
   deserialize: (data: string | undefined, context: SerdesContext) => Promise<T | undefined>;
@@ -15,13 +15,13 @@ export interface Serdes<T> {
 export type AnySerdes = Serdes<any>;
 export type AnySerdesDeserializer = Pick<AnySerdes, "deserialize">;
 
-/** Defaults of a context and of those created inside it afterwards. */
+/** The defaults of a context, and of contexts that are created in the context afterwards. */
 export interface SerdesConfig {
   defaultSerdes?: AnySerdes;
   defaultCallbackDeserializer?: AnySerdesDeserializer;
 }
 
-/** Plain JSON, whatever the configured codec is. */
+/** Plain JSON, with any configured codec. */
 export const defaultSerdes: AnySerdes = {
   serialize: async (value) => (value === undefined ? undefined : JSON.stringify(value)),
   deserialize: async (data) => (data === undefined ? undefined : JSON.parse(data)),

@@ -2,15 +2,18 @@ import type { Environment } from "./environment.ts";
 import { DurableError } from "./errors.ts";
 
 /**
- * A setting: one row of a table. Its place in the table is its path in the options. What it means is the docstring of the
- * option; `docs/settings.ts` makes the page of settings from both, and holds that they say the same.
+ * A setting: one row of a table. The position in the table is the path in the options. The docstring of the option says
+ * what the setting means. `docs/settings.ts` makes the page of settings from both, and holds that both agree.
  */
 export type Row<T> = NumberRow<T> | ValueRow<T> | OwnRow<T>;
 
 interface AnyRow<T> {
-  /** What the setting is when nothing is said of it. Undefined: the code that uses the setting decides. */
+  /** The value of the setting when nobody sets it. Undefined: the code that uses the setting decides. */
   readonly fallback: T;
-  /** What the variable that overrides the option is called, without the prefix; "" for none. Default: as the path. */
+  /**
+   * The name, without the prefix, of the variable that overrides the option; "" for no variable. Default: made from the
+   * path.
+   */
   readonly variable?: string;
 }
 
@@ -18,11 +21,11 @@ interface AnyRow<T> {
 export interface NumberRow<T> extends AnyRow<T> {
   readonly least: number;
   readonly most: number;
-  /** Infinity, or the word "unlimited", is allowed too. */
+  /** Whether Infinity, or the word "unlimited", is allowed too. */
   readonly unlimited?: boolean;
 }
 
-/** A setting that is one of several values; the environment has their texts. */
+/** A setting that is one of several values. The environment variable has the value as a text. */
 export interface ValueRow<T> extends AnyRow<T> {
   readonly values: readonly T[];
 }
@@ -30,18 +33,18 @@ export interface ValueRow<T> extends AnyRow<T> {
 /** A setting of another kind. */
 export interface OwnRow<T> extends AnyRow<T> {
   /**
-   * Gives what is meant by what was said, or throws. `where` names the option or the variable, and `isText` says that
-   * it was the variable.
+   * Reads the given value, or throws. `where` names the option or the variable. `isText` says that the value is from
+   * the variable.
    */
   readonly read: (raw: unknown, where: string, isText: boolean) => T;
-  /** What is allowed, as errors and the page say it. Default on the page: the option's type. */
+  /** The allowed values, as errors and the page of settings name them. Default on the page: the option's type. */
   readonly allowed?: string;
 }
 
-/** A table of settings, in groups as the options are. */
+/** A table of settings, in the same groups as the options. */
 export type Table = { readonly [key: string]: Row<unknown> | Table };
 
-/** What is read with a table. */
+/** The values that are read with a table. */
 export type SettingsOf<Group> = {
   readonly [Key in keyof Group]: Group[Key] extends { readonly fallback: infer Value } ? Value : SettingsOf<Group[Key]>;
 };
@@ -58,7 +61,7 @@ export function oneOf<T>(fallback: T, values: readonly T[]): ValueRow<T> {
 
 const isRow = (row: Row<unknown> | Table): row is Row<unknown> => "fallback" in row;
 
-/** The rows of a table with their paths, such as `runtime.checkpoint.maxBytes` when the table's own is `runtime`. */
+/** The rows of a table with their paths, such as `runtime.checkpoint.maxBytes` in the table `runtime`. */
 export function rowsOf(table: Table, path: string): (readonly [path: string, row: Row<unknown>])[] {
   return Object.entries(table).flatMap(([key, row]) => {
     const inner = `${path}.${key}`;
@@ -74,10 +77,10 @@ export function variableOf(path: string, { variable }: Row<unknown>): `${typeof 
 }
 
 /**
- * Reads the settings of a table: each from its variable unless that is empty, or else from the options.
- * @param path what errors call the table
- * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, naming the setting and what it allows; or what the
- * reader of an own row throws
+ * Reads the settings of a table. A variable that is not empty wins over the option.
+ * @param path the name of the table in errors
+ * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, with the setting and the allowed values. A row's
+ * own reader may throw other errors.
  */
 export function readTable<T extends Table>(
   table: T,
@@ -102,7 +105,10 @@ function readRow(row: Row<unknown>, path: string, given: unknown, variables: Env
   return readValue(row, raw, text ? `Environment variable ${variable}` : path, Boolean(text));
 }
 
-/** Reads what was said of a setting. `where` names the option or the variable; `isText` says that it was the variable. */
+/**
+ * Reads the value of a setting. `where` names the option or the variable. `isText` says that the value is from the
+ * variable.
+ */
 export function readValue<T>(row: Row<T>, raw: unknown, where: string, isText: boolean): T {
   if ("read" in row) return row.read(raw, where, isText);
   if ("values" in row) {
@@ -126,7 +132,7 @@ export function invalidSetting(where: string, value: unknown, allowed: string): 
   return new DurableError("ERR_SETTING_INVALID", `${where} is ${describeValue(value)}; allowed: ${allowed}.`);
 }
 
-/** A value that somebody gave, for a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
+/** A given value, for a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value).slice(0, 100);
   if (typeof value === "function") return "a function";
@@ -136,7 +142,7 @@ export function describeValue(value: unknown): string {
   return type === "Object" ? `an object with ${Object.keys(value).join(", ") || "nothing in it"}` : `a ${type}`;
 }
 
-/** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` unless the value has only these members, or is absent */
+/** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` when the value is given and has other members */
 export function checkMembers(value: unknown, where: string, known: readonly string[]): void {
   if (value === undefined) return;
   if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
@@ -145,7 +151,7 @@ export function checkMembers(value: unknown, where: string, known: readonly stri
   throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${unknown}"; it has ${known.join(", ")}.`);
 }
 
-/** Unlike `Number`, takes blank text for no number. */
+/** Unlike `Number`, gives NaN for a blank text. */
 function parseNumber(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
 }

@@ -4,33 +4,39 @@ import { MAX_DATA_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, M
 import { type OwnRow, oneOf, readTable, rowsOf, type SettingsOf, variableOf, whole } from "./setting.ts";
 
 /**
- * How payloads are written; all of them are always read.
+ * The form in which payloads are written. All forms are always read.
  * - `json`: exactly `JSON.stringify`, byte for byte what the official SDK writes.
  * - `compact`: the same values as JSON gives, in fewer bytes; short payloads stay JSON.
  * - `typed`: also keeps Date, Map, Set, BigInt, typed arrays, `undefined` members, NaN, infinities, -0, RegExp, Error.
  */
 export type CodecName = "json" | "compact" | "typed";
 
-/** What happens when a map or parallel begins that needs more operations than the execution has left. */
+/** The reaction when a map or parallel begins that needs more operations than the execution has left. */
 export type QuotaReaction = "error" | "warn" | "off";
 
-/** Our settings, all optional; each can be overridden by the environment variable named beside it. */
+/** The runtime's settings. All are optional. The environment variable named beside a setting overrides the setting. */
 export interface RuntimeOptions {
   /**
-   * Branches of one `map` or `parallel` that execute at once when the call has no `maxConcurrency`; a branch that
-   * only waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
+   * Branches of one `map` or `parallel` that execute at once when the call has no `maxConcurrency`. A branch that only
+   * waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
    */
   concurrency?: number;
   /**
-   * How many items of a `map` share one operation, unless the call says otherwise with its own `batch`: 1 to 10,000,
-   * `{ maxItems, maxBytes }`, or false for none; in the environment a number, or JSON. Default: none, each item has its
-   * own operations. `DURABLE_FANOUT_BATCH`
+   * How many items of a `map` share one operation, unless the call has a `batch` of its own: 1 to 10,000,
+   * `{ maxItems, maxBytes }`, or false for no batches. The environment variable is a number or JSON. Default: none,
+   * each item has its own operations. `DURABLE_FANOUT_BATCH`
    */
   batch?: number | false | BatchSize;
   /**
-   * Milliseconds for which the functions of items and steps may compute in a row; then further ones wait until requests
-   * have left and timers have fired. With 0 each function waits so; none is ever interrupted. 0 to 60,000, or Infinity
-   * ("unlimited"). Default 32. `DURABLE_FANOUT_TURN_MS`
+   * Milliseconds for which the functions of items and steps may compute in one tick of the event loop. Further
+   * functions wait for the next tick, so that requests leave and timers fire. With 0 each function waits. No function
+   * is ever interrupted. 0 to 60,000, or Infinity ("unlimited"). Default 32. `DURABLE_FANOUT_TICK_MS`
+   */
+  tickMs?: number;
+  /**
+   * The old name of `tickMs`, in milliseconds. Counts while `tickMs` has its default. 0 to 60,000, or Infinity
+   * ("unlimited"). Default: that of `tickMs`. `DURABLE_FANOUT_TURN_MS`
+   * @deprecated Use `tickMs` and `DURABLE_FANOUT_TICK_MS`. The next version drops this name.
    */
   turnMs?: number;
   checkpoint?: {
@@ -39,39 +45,40 @@ export interface RuntimeOptions {
     /** Updates in one checkpoint request. 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
     maxUpdates?: number;
     /**
-     * Items of batches that have ended and are not recorded: what runs again after a crash, beside the items under way.
-     * No further item begins while they are so many. With 0 each one is recorded before the next begins. 0 to 100,000.
-     * Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     * Items of batches that may have ended without being recorded. After a crash these items run again, and so do the
+     * running items. No further item begins while the number is reached. With 0 each item is recorded before the next
+     * item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
     /**
-     * Milliseconds for which an item of a batch that has ended may stay unrecorded beside one that waits. Then what there is
-     * is written to a further operation. 0 to 900,000. Default 30,000. `DURABLE_FANOUT_CHECKPOINT_MAX_UNRECORDED_MS`
+     * Milliseconds for which an ended item of a batch may stay unrecorded while another item of the batch waits. Then
+     * the ended items are written to a further operation. 0 to 900,000. Default 30,000.
+     * `DURABLE_FANOUT_CHECKPOINT_MAX_UNRECORDED_MS`
      */
     maxUnrecordedMs?: number;
     /**
-     * Leave out the START of a step, condition or context that ends before anything inside it is sent: half the updates of
-     * a flat map, and fewer requests. An operation that runs is then not in the history until it ends, or something inside
-     * it is recorded. At-most-once steps and later attempts always send theirs. Default false.
+     * Leave out the START of a step, condition or context that ends before an update inside it is sent. A flat map then
+     * sends half the updates, in fewer requests. The history shows such an operation only when it ends, or when
+     * something inside it is recorded. At-most-once steps and later attempts always send their START. Default false.
      * `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
      */
     elideStarts?: boolean;
     /**
-     * Milliseconds for which an update may wait for others to travel with: fewer requests, and each acknowledgement so
-     * much later. It does not wait when a request is full or the invocation is about to end. What runs meanwhile is not
-     * recorded as begun. 0 to 10,000. Default 0. `DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS`
+     * Milliseconds for which an update may wait for others to travel with. There are fewer requests, and each
+     * acknowledgement comes later. No update waits when a request is full or the invocation is about to end. Operations
+     * that begin meanwhile are not yet recorded. 0 to 10,000. Default 0. `DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS`
      */
     maxDelayMs?: number;
   };
   /**
-   * How payloads are written; all of them are always read. `json`, `compact` or `typed`. Default `compact`.
+   * The form in which payloads are written. All forms are always read. `json`, `compact` or `typed`. Default `compact`.
    * `DURABLE_FANOUT_CODEC`
    */
   codec?: CodecName;
   /**
-   * Bytes of JSON from which on `compact` and `typed` pack a payload; what is shorter is JSON, and can be read in
-   * consoles. The payload of a batch is packed from a quarter of it on, the result of a map or parallel from 16 times as
-   * much; with Infinity nothing is packed. 0 to 6,291,456, or Infinity ("unlimited"). Default 4,096.
+   * Bytes of JSON from which `compact` and `typed` pack a payload. A shorter payload stays JSON, which people can read
+   * in consoles. The payload of a batch is packed from a quarter of this size, the result of a map or parallel from 16
+   * times this size. With Infinity nothing is packed. 0 to 6,291,456, or Infinity ("unlimited"). Default 4,096.
    * `DURABLE_FANOUT_PACK_FROM_BYTES`
    */
   packFromBytes?: number;
@@ -82,48 +89,52 @@ export interface RuntimeOptions {
      */
     payloadBytes?: number;
     /**
-     * Operations that the service takes in one execution: what warnings and checks go by. 1 to 1,000,000,000, or Infinity
-     * ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
+     * Operations that the service accepts in one execution. Warnings and checks use this number. 1 to 1,000,000,000, or
+     * Infinity ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
      */
     operations?: number;
     /**
-     * Bytes of data that one execution may write: what warnings go by. 1 to 1,000,000,000,000, or Infinity ("unlimited").
-     * Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
+     * Bytes of data that one execution may write. Warnings use this number. 1 to 1,000,000,000,000, or Infinity
+     * ("unlimited"). Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
      */
     dataBytes?: number;
     /**
-     * When a map or parallel begins that needs more operations than are left: `warn` logs it, and goes on; `error` fails
-     * the execution before anything of the map is written; `off` does nothing. `error`, `warn` or `off`. Default `warn`.
-     * `DURABLE_FANOUT_QUOTA_ON_EXCEED`
+     * The reaction when a map or parallel begins that needs more operations than are left. `warn` logs a warning.
+     * `error` fails the execution before the map writes anything. `off` does nothing. `error`, `warn` or `off`. Default
+     * `warn`. `DURABLE_FANOUT_QUOTA_ON_EXCEED`
      */
     onExceed?: QuotaReaction;
   };
-  /** Log what each invocation has used, when it ends, as one line. Default false. `DURABLE_FANOUT_LOG_USAGE` */
+  /** At the end of each invocation, log its usage as one line. Default false. `DURABLE_FANOUT_LOG_USAGE` */
   logUsage?: boolean;
   suspension?: {
     /**
-     * Milliseconds from the moment when every operation waits until the invocation ends: code between operations
-     * must reach its next one within it. 0 to 10,000. Default 20. `DURABLE_FANOUT_SUSPENSION_GRACE_MS`
+     * The grace period in milliseconds: the time from the moment when every operation waits to the end of the
+     * invocation. Code between operations must reach its next operation within this time. 0 to 10,000. Default 20.
+     * `DURABLE_FANOUT_SUSPENSION_GRACE_MS`
      */
     graceMs?: number;
     /**
-     * Milliseconds before the platform's deadline from which on nothing new begins: what runs finishes and is recorded,
-     * the rest goes on in the next invocation. With 0 that never happens. 0 to 900,000. Default: a tenth of the
-     * invocation's time, 1,000 to 30,000. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
+     * Milliseconds before the platform's deadline at which the invocation begins to drain: nothing new begins, running
+     * work finishes and is recorded, and the rest continues in the next invocation. With 0 it never drains. 0 to
+     * 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
      */
     reserveMs?: number;
   };
 }
 
-/** Default of `packFromBytes`. */
+/** The default of `packFromBytes`. */
 export const PACK_FROM_BYTES = 4_096;
 
-/** `packFromBytes` is multiplied by it. Nobody else reads the payload of a batch, and it holds what many items add up to. */
+/**
+ * The factor for the payloads of batches. Only this package reads such a payload, and the payload holds the results of
+ * many items.
+ */
 export const BATCH_PACK_FACTOR = 1 / 4;
 
 /**
- * As above. The result of a map or parallel is one payload beside those of all its items, so that little is to be gained;
- * and a hundred small results are not to make a cold process load what packs them.
+ * The factor for the result of a map or parallel. The result is one payload beside the payloads of all items, so
+ * packing saves little. A hundred small results must not make a new process load the packing code.
  */
 export const FAN_OUT_PACK_FACTOR = 16;
 
@@ -134,7 +145,7 @@ const BATCH: OwnRow<BatchSize | undefined> = {
   read: (raw, where, isText) => readBatchSize((member) => where + member, isText ? jsonOrText(raw as string) : raw),
 };
 
-/** Text that is no JSON stays as it is, for the error to show. */
+/** A text that is not JSON is returned unchanged, so that the error can show the text. */
 function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -143,12 +154,13 @@ function jsonOrText(text: string): unknown {
   }
 }
 
-/** The settings of `runtime`; `RuntimeOptions` says what they mean. */
+/** The table of the settings in `runtime`. The docstrings of `RuntimeOptions` say what each setting means. */
 export const RUNTIME_TABLE = {
   concurrency: whole(256, 1, 1_000_000, true),
   batch: BATCH,
-  // Turns stay below 50 ms with the piece that exceeds it, and requests are not many more than without.
-  turnMs: whole(32, 0, 60_000, true),
+  // With 32 a tick takes less than 50 ms, its last function included, and few requests are added.
+  tickMs: whole(32, 0, 60_000, true),
+  turnMs: whole(undefined, 0, 60_000, true),
   checkpoint: {
     maxBytes: whole(MAX_REQUEST_BYTES, 1_024, LARGEST_BYTES),
     maxUpdates: whole(MAX_REQUEST_UPDATES, 1, 1_000),
@@ -168,7 +180,7 @@ export const RUNTIME_TABLE = {
   logUsage: oneOf(false, [true, false]),
   suspension: {
     graceMs: whole(20, 0, 10_000),
-    // Undefined: a share of the invocation's time.
+    // Undefined: the handler computes a share of the invocation's time.
     reserveMs: whole(undefined, 0, 900_000),
   },
 };
@@ -176,19 +188,22 @@ export const RUNTIME_TABLE = {
 /** The settings of one handler, complete and valid. */
 export type Settings = SettingsOf<typeof RUNTIME_TABLE>;
 
-/** The environment variables that override settings, by the settings' paths in `runtime`: `checkpoint.maxBytes`. */
+/**
+ * The environment variables that override settings, by the paths of the settings in `runtime`: `checkpoint.maxBytes`.
+ */
 export function settingVariables(): ReadonlyMap<string, string> {
   const rows = rowsOf(RUNTIME_TABLE, "runtime");
   return new Map(rows.map(([path, row]) => [path.slice("runtime.".length), variableOf(path, row) as string]));
 }
 
 /**
- * Completes the options with the environment and the defaults.
- * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_BATCH_INVALID`, naming the setting and what it
- * allows.
+ * Completes the options with the environment variables and the defaults.
+ * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_BATCH_INVALID`. The message names the
+ * setting and the allowed values.
  */
 export function resolveSettings(options?: RuntimeOptions, variables = environment()): Settings {
   const settings = readTable(RUNTIME_TABLE, "runtime", options, variables);
   readBatchSize((member) => `runtime.batch${member}`, settings.batch, settings.quotas.payloadBytes);
-  return settings;
+  const { tickMs, turnMs = tickMs } = settings;
+  return tickMs === RUNTIME_TABLE.tickMs.fallback ? { ...settings, tickMs: turnMs } : settings;
 }

@@ -1,23 +1,23 @@
 import { DurableError } from "./errors.ts";
 
-/** A length of time; the members are added up. */
+/** A length of time: the sum of all members. */
 export type Duration =
   | { days: number; hours?: number; minutes?: number; seconds?: number }
   | { hours: number; minutes?: number; seconds?: number }
   | { minutes: number; seconds?: number }
   | { seconds: number };
 
-/** The duration in seconds, fractions kept. */
+/** The duration in seconds, with fractions. */
 export function durationToSeconds(duration: Duration): number {
   const { days = 0, hours = 0, minutes = 0, seconds = 0 } = duration as Partial<Record<string, number>>;
   return days * 86_400 + hours * 3_600 + minutes * 60 + seconds;
 }
 
-/** Longest wait or time-out that the service takes: a leap year (API model). */
+/** The longest wait or time-out that the service accepts: a leap year (API model). */
 const MAX_DURATION_SECONDS = 31_622_400;
 
 /**
- * The duration in whole seconds, if the service takes it.
+ * The duration in whole seconds, if the service accepts the duration.
  * @param what names the operation and the field in the error
  * @throws DurableError `ERR_DURATION_INVALID`
  */
@@ -33,7 +33,8 @@ export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 |
 }
 
 /**
- * The duration in milliseconds, if it is more than nothing; fractions of a second are fine where no service counts them.
+ * The duration in milliseconds, which must be positive. Fractions of a second are allowed, because the service does not
+ * see this duration.
  * @param what names the operation and the field in the error
  * @throws DurableError `ERR_DURATION_INVALID`
  */
@@ -43,15 +44,18 @@ export function checkedMs(what: string, duration: Duration): number {
   if (ms > 0 && ms <= MAX_TIMER_MS) return ms;
   throw new DurableError(
     "ERR_DURATION_INVALID",
-    `The ${what} is ${isObject ? JSON.stringify(duration) : String(duration)}; it must be more than nothing and at most ` +
+    `The ${what} is ${isObject ? JSON.stringify(duration) : String(duration)}; it must be more than zero and at most ` +
       `${Math.floor(MAX_TIMER_MS / 1_000)} seconds, such as { seconds: 30 }.`,
   );
 }
 
-/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
+/** The longest delay that `setTimeout` accepts. A longer delay would end at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Reads a timestamp from the wire: Date, ISO 8601 or epoch milliseconds; undefined when it is none. */
+/**
+ * Reads a timestamp of the wire: a Date, an ISO 8601 text or epoch milliseconds. Undefined when the value is no
+ * timestamp.
+ */
 export function readTimestamp(value: unknown): Date | undefined {
   const date = isDate(value)
     ? value
@@ -61,24 +65,24 @@ export function readTimestamp(value: unknown): Date | undefined {
   return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-/** Whether a value is a Date, of whatever realm: test runners have several, and some replace the class. */
+/** Whether a value is a Date of any realm. Test runners have several realms, and some replace the class. */
 function isDate(value: unknown): value is Date {
   return value instanceof Date || Object.prototype.toString.call(value) === "[object Date]";
 }
 
-/** A handle that cancels a timer; cancelling twice is allowed. */
+/** A handle that cancels a timer. Cancelling twice is allowed. */
 export interface Timer {
   cancel(): void;
 }
 
 /**
- * Time as the embedded service sees it: the system's, or one that is moved by hand.
- * The runtime itself reads timers and `Date` from the global at call time, so that other people's fake
- * clocks replace them.
+ * The clock of the embedded service: the system's clock, or a clock that a test moves.
+ * The runtime reads timers and `Date` from the global object at each call, so that fake clocks of other packages can
+ * replace them.
  */
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
-  /** Calls `action` once, `delayMs` from now (any length; 0 is the next turn). */
+  /** Calls `action` once after `delayMs` of any length. With 0 the call comes in the next tick. */
   after(delayMs: number, action: () => void): Timer;
 }

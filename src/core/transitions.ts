@@ -8,8 +8,9 @@ import {
 } from "./wire.ts";
 
 /**
- * The operation after a valid update that comes in at `now`; `callbackId` is what a callback that starts is given.
- * Nothing is changed in place. The service changes its operations by it, and so does whoever keeps records in its place.
+ * The operation after a valid update that arrives at `now`. A callback that starts gets `callbackId`.
+ * The given operation is not changed. The service changes its operations with this function, and so do batches, which
+ * keep the records of their items.
  */
 export function applyUpdate(
   known: Operation | undefined,
@@ -73,7 +74,7 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date): Opera
   }
 }
 
-/** Written out, since each step of each batched item comes here. */
+/** A function of its own, because each step of each item of a batch runs this code. */
 function outcomeOf({ Payload: Result, Error: error }: OperationUpdate): { Result?: string; Error?: ErrorObject } {
   if (error !== undefined) return Result === undefined ? { Error: error } : { Error: error, Result };
   return Result === undefined ? {} : { Result };
@@ -84,14 +85,14 @@ export function isFinished({ Status }: Pick<WireOperation, "Status">): boolean {
   return Status === "SUCCEEDED" || Status === "FAILED";
 }
 
-/** What the service itself does to a wait or a step when its time has come. */
+/** The operation after the service ended a wait, or made a step ready, at its due time. */
 export function completeTimer(operation: Operation, now: Date): Operation {
   if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: now };
   const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
   return { ...operation, Status: "READY", StepDetails: details };
 }
 
-/** When the service will act on a wait or a step by itself; epoch milliseconds. */
+/** The time at which the service ends a wait or makes a step ready; epoch milliseconds. */
 export function timerDueMs(operation: Operation): number | undefined {
   if (operation.Type === "WAIT" && operation.Status === "STARTED") {
     return operation.WaitDetails?.ScheduledEndTimestamp?.getTime();

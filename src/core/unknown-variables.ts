@@ -3,7 +3,9 @@ import { warnOfUnknown } from "./nearest.ts";
 import { PREFIX } from "./setting.ts";
 import { settingVariables } from "./settings.ts";
 
-/** Those of `workers`, whose table may be in another bundle. A test holds that it has the same names. */
+/**
+ * The variables of `workers`, whose table may be in another bundle. A test holds that both lists have the same names.
+ */
 export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_GRACE_MS",
   "DURABLE_FANOUT_WORKERS_HEAP_MB",
@@ -14,7 +16,10 @@ export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_TIMEOUT_MS",
 ];
 
-/** Warns of variables with our prefix that nothing reads, of each once in a process, and names the nearest that is read. */
+/**
+ * Warns of each variable with this package's prefix that nothing reads, once in a process, and names the nearest known
+ * name.
+ */
 export function warnOfUnknownVariables(): void {
   for (const name of Object.keys(environment())) {
     if (!name.startsWith(PREFIX)) continue;

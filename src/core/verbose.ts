@@ -4,12 +4,12 @@ const readSetting = (): boolean => environment().DURABLE_VERBOSE_MODE === "true"
 
 let isVerbose = readSetting();
 
-/** Reads `DURABLE_VERBOSE_MODE` again: with `true`, what the runtime does is told through `console.debug`. */
+/** Reads `DURABLE_VERBOSE_MODE` again. With `true`, the runtime reports its work through `console.debug`. */
 export function refreshLogConfig(): void {
   isVerbose = readSetting();
 }
 
-/** Says what the runtime does, if anybody asked for it. */
+/** Logs a message about the runtime's work if verbose mode is on. */
 export function logVerbose(message: () => string): void {
   if (isVerbose) console.debug(`[durable-fanout] ${message()}`);
 }

@@ -1,28 +1,28 @@
 import { type JitterStrategy, jitteredSeconds } from "./retry.ts";
 import { type Duration, durationToSeconds } from "./time.ts";
 
-/** Whether a condition is checked again and, if so, after how long. */
+/** Whether a condition is checked again, and the delay before that check. */
 export type WaitForConditionDecision = { shouldContinue: true; delay: Duration } | { shouldContinue: false };
 
-/** Decides after each check; `attempt` counts the checks made so far, so it is 1 after the first. */
+/** Decides after each check. `attempt` is the number of checks so far: 1 after the first check. */
 export type WaitForConditionWaitStrategyFunc<T> = (state: T, attempt: number) => WaitForConditionDecision;
 
 export interface WaitStrategyConfig<T> {
-  /** Checks in all, the first one included. Default 60. */
+  /** The greatest number of checks, the first one included. Default 60. */
   maxAttempts?: number;
   /** Default 5 seconds. */
   initialDelay?: Duration;
   /** Default 5 minutes. */
   maxDelay?: Duration;
-  /** Factor from one delay to the next. Default 1.5. */
+  /** The factor from one delay to the next. Default 1.5. */
   backoffRate?: number;
   /** Default `FULL`. */
   jitter?: JitterStrategy;
-  /** Looks at the state of the latest check; false ends the waiting. */
+  /** Gets the state of the latest check. The answer false ends the waiting. */
   shouldContinuePolling: (result: T) => boolean;
   /**
-   * Has no effect, here as in the official package: a strategy sees the state and the number of checks, but no
-   * clock. Bound the waiting with `maxAttempts` and `maxDelay`.
+   * Has no effect, as in the official package: a strategy gets the state and the number of checks, but no clock. Limit
+   * the waiting with `maxAttempts` and `maxDelay`.
    */
   timeoutSeconds?: number;
 }
@@ -48,7 +48,7 @@ export function createWaitStrategy<T>(config: WaitStrategyConfig<T>): WaitForCon
   const rate = settings.backoffRate ?? 1.5;
   const jitter = settings.jitter ?? "FULL";
   return (result, attemptsMade) => {
-    // Asked before the attempts are counted: a state that is reached by the very last check is a success.
+    // This question comes before the count of attempts: a state that the very last check reaches is a success.
     if (!settings.shouldContinuePolling(result)) return { shouldContinue: false };
     if (attemptsMade >= maxAttempts) throw new Error(`waitForCondition exceeded maximum attempts (${maxAttempts})`);
     const baseSeconds = Math.min(initialSeconds * rate ** (attemptsMade - 1), maxSeconds);

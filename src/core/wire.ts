@@ -1,6 +1,6 @@
 /**
- * The words of the service's API (version 2025-12-01), spelled as the service spells them.
- * `undefined` members are left out of requests.
+ * The types of the service's API (version 2025-12-01), with the spelling of the service. Members that are `undefined`
+ * are not sent.
  */
 
 /** The version of the official SDK whose API and wire protocol this package has. */
@@ -37,7 +37,7 @@ export const OperationAction = {
 } as const;
 export type OperationAction = (typeof OperationAction)[keyof typeof OperationAction];
 
-/** What an operation is to the SDK; one wire type serves several of them. */
+/** The kind of an operation in the SDK. Several kinds share one wire type. */
 export const OperationSubType = {
   STEP: "Step",
   WAIT: "Wait",
@@ -61,7 +61,7 @@ export const InvocationStatus = {
 } as const;
 export type InvocationStatus = (typeof InvocationStatus)[keyof typeof InvocationStatus];
 
-/** A point in time as a transport may deliver it; numbers (epoch milliseconds) are tolerated as well. */
+/** A point in time, as a transport delivers it. Numbers (epoch milliseconds) are accepted too. */
 export type WireTimestamp = Date | string;
 
 export interface ErrorObject {
@@ -82,7 +82,7 @@ export interface ContextDetails {
 }
 
 export interface StepDetails {
-  /** Finished attempts; the attempt now running is one more. */
+  /** The number of finished attempts. The running attempt is one more. */
   Attempt?: number | undefined;
   NextAttemptTimestamp?: Date | undefined;
   Result?: string | undefined;
@@ -112,7 +112,7 @@ export interface ChainedInvokeDetails {
   Error?: ErrorObject | undefined;
 }
 
-/** What is recorded of one operation, with its timestamps read into `Date`. */
+/** The record of one operation. Its timestamps are read into `Date`. */
 export interface Operation {
   Id: string | undefined;
   ParentId?: string | undefined;
@@ -130,7 +130,7 @@ export interface Operation {
   ChainedInvokeDetails?: ChainedInvokeDetails | undefined;
 }
 
-/** What is recorded of one operation, as a transport delivers it. */
+/** The record of one operation, as a transport delivers the record. */
 export interface WireOperation
   extends Omit<Operation, "StartTimestamp" | "EndTimestamp" | "StepDetails" | "WaitDetails"> {
   StartTimestamp: WireTimestamp | undefined;
@@ -161,7 +161,7 @@ export interface ChainedInvokeOptions {
   TenantId?: string | undefined;
 }
 
-/** One change to one operation, as the SDK sends it. */
+/** One change of one operation, as the SDK sends the change. */
 export interface OperationUpdate {
   Id: string | undefined;
   ParentId?: string | undefined;
@@ -211,14 +211,14 @@ export interface GetDurableExecutionStateResponse {
 export interface DurableExecutionInvocationInput {
   /** `arn:…:function:<name>:<version>/durable-execution/<executionName>/<invocationId>` */
   DurableExecutionArn: string;
-  /** The first token of this invocation; every accepted checkpoint returns the next one. */
+  /** The first token of this invocation. Every accepted checkpoint returns the next token. */
   CheckpointToken: string;
-  /** Wire ids that the service changed since the previous invocation's last checkpoint. */
+  /** The wire ids of operations that the service changed since the last checkpoint of the previous invocation. */
   UpdatedOperationIds?: string[];
   InitialExecutionState: {
     /** The first page; element 0 is the EXECUTION operation. */
     Operations: WireOperation[];
-    /** Non-empty when more pages are to be read. */
+    /** Not empty when there are more pages. */
     NextMarker?: string | undefined;
   };
 }
@@ -230,7 +230,9 @@ interface DurableExecutionInvocationOutputFailed {
 
 interface DurableExecutionInvocationOutputSucceeded {
   Status: typeof InvocationStatus.SUCCEEDED;
-  /** The handler's result as JSON; absent when it returned undefined, empty when it was checkpointed. */
+  /**
+   * The handler's result as JSON. Absent when the result is undefined, empty when a checkpoint has recorded the result.
+   */
   Result?: string;
 }
 
@@ -238,13 +240,13 @@ interface DurableExecutionInvocationOutputPending {
   Status: typeof InvocationStatus.PENDING;
 }
 
-/** What a durable function answers to the service. */
+/** The answer of a durable function to the service. */
 export type DurableExecutionInvocationOutput =
   | DurableExecutionInvocationOutputSucceeded
   | DurableExecutionInvocationOutputFailed
   | DurableExecutionInvocationOutputPending;
 
-/** The members that are not undefined: those that JSON keeps. */
+/** The members that are not undefined: JSON keeps only these. */
 export function defined<Members extends object>(members: Members): Members {
   const kept: Partial<Members> = {};
   for (const key in members) if (members[key] !== undefined) kept[key] = members[key];

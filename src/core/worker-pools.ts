@@ -1,44 +1,44 @@
 /**
  * On the context of an item that shares an operation with others: an object that the items of its batch have in
- * common. Calls that they make in the same turn travel to a thread together.
+ * common. Calls that these items make in the same tick travel to a thread together.
  */
 export const SHARED_BATCH = Symbol.for("durable-fanout.shared-batch");
 
-/** What pools of worker threads have done since their first task. */
+/** The work of all pools of worker threads since their first task. */
 export interface WorkerStatistics {
-  /** Threads that are alive, and how many there may be. */
+  /** The number of living threads, and the greatest number of threads. */
   threads: number;
   maxThreads: number;
-  /** Calls that have ended: on threads, and in place. An item of a batch is a call. */
+  /** Calls that have ended, on threads and on the calling thread. An item of a batch is a call. */
   tasks: number;
   tasksInPlace: number;
-  /** Of these, those that failed, were aborted, or took their thread along. */
+  /** The ended calls that failed, were aborted, or ended their thread. */
   failures: number;
   /** Messages that carried the calls to threads. */
   messages: number;
-  /** Calls that run, and that wait for a thread, now. */
+  /** Calls that run now, and calls that wait for a thread now. */
   running: number;
   waiting: number;
-  /** Milliseconds that messages waited for a thread, and that threads ran, in all. */
+  /** Milliseconds that messages waited for a thread, and milliseconds that threads ran, in total. */
   waitMs: number;
   runMs: number;
-  /** Run time as a share of what all threads could have run while there was something to do, 0 to 1. */
+  /** Run time as a share of the time that all threads could have run while there was work, 0 to 1. */
   utilisation: number;
-  /** Threads that died, or were ended because their task would not: new ones took their place. */
+  /** Threads that died, or that were ended because their task did not stop. New threads replaced them. */
   restarts: number;
 }
 
-/** A pool, as tools see it. */
+/** A pool, as tools see the pool. */
 export interface WorkerPoolPort {
   statistics(): WorkerStatistics;
-  /** Ends its threads; what has not ended fails. A later task opens the pool again. */
+  /** Ends the pool's threads. Calls that have not ended fail. A later task opens the pool again. */
   close(): Promise<void>;
 }
 
 interface WorkerPools {
   readonly pools: Set<WorkerPoolPort>;
   statistics(): WorkerStatistics | undefined;
-  /** Where threads write what they write to standard output; undefined for standard output. */
+  /** The stream for output that threads write to standard output; undefined for standard output itself. */
   standardOutput?: NodeJS.WritableStream | undefined;
 }
 
@@ -46,8 +46,8 @@ const holder = globalThis as { [key: symbol]: WorkerPools | undefined };
 const KEY = Symbol.for("durable-fanout.worker-pools");
 
 /**
- * The pools of this process. They are kept outside of this module, since the command line and the two builds of the
- * package (ESM and CommonJS) each have a copy of it.
+ * The pools of this process. The set is kept outside of this module, because the command line and the two builds of the
+ * package (ESM and CommonJS) each have a copy of the module.
  */
 export function workerPools(): WorkerPools {
   const pools = new Set<WorkerPoolPort>();
@@ -55,7 +55,10 @@ export function workerPools(): WorkerPools {
   return holder[KEY];
 }
 
-/** Of all pools together; undefined when there has been none. Bundles of handlers without threads have no more of them. */
+/**
+ * The sum over all pools; undefined when there was no pool. A bundle of a handler without threads contains nothing else
+ * of the pools.
+ */
 export function workerStatistics(): WorkerStatistics | undefined {
   return holder[KEY]?.statistics();
 }

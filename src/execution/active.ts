@@ -1,12 +1,13 @@
 import type { OperationId } from "../core/ids.ts";
 
 /**
- * Whether a context replays: drives logging, and what may still begin in it.
- * `replay-succeeded` is a finished context whose function runs again only to rebuild a result too large to keep.
+ * Whether a context replays. The mode decides whether the context logs, and what may still begin in the context.
+ * `replay-succeeded` is the mode of a finished context whose function runs again only to rebuild a result that was too
+ * large to keep.
  */
 export type ReplayMode = "execution" | "replay" | "replay-succeeded";
 
-/** What the code now running belongs to: a context's function, or a step's. */
+/** The owner of the running code: the function of a context, or that of a step. */
 export interface ActiveOperation {
   /** The path of the context or step; `root` for the handler itself. */
   readonly contextId: string;
@@ -14,15 +15,17 @@ export interface ActiveOperation {
   readonly operation?: { readonly id: OperationId };
   readonly operationName?: string | undefined;
   readonly attempt?: number | undefined;
-  /** The context's scope, or that of the context which the step belongs to. */
+  /** The scope of the context, or of the context to which the step belongs. */
   readonly scope: { readonly mode: ReplayMode };
-  /** What its function was given; absent until then. */
+  /** The parts that the function was given. Absent until then. */
   given?: Given;
 }
 
-/** What the function of a context or step is given that is of use to code which works for it elsewhere, on a thread. */
+/**
+ * The parts given to the function of a context or step that code on a thread, which works for this function, needs too.
+ */
 export interface Given {
-  /** Made when it is asked for. */
+  /** Made at the first read. */
   readonly signal: AbortSignal;
   readonly logger: GivenLogger;
 }
@@ -43,20 +46,23 @@ const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
 /** Follows user code through its awaits. */
 export const active = new AsyncLocalStorage<ActiveOperation>();
 
-/** Runs code later in the asynchronous context of now: what the caller has in its own stores is there again. */
+/**
+ * Keeps the current asynchronous context, and runs code in this context later. The caller's own stores are then
+ * available again.
+ */
 export function callerContext(): <T>(code: () => T) => T {
   return AsyncLocalStorage.snapshot();
 }
 
-/** Notes what the active function is given. */
+/** Notes the parts that the active function was given. */
 export function give(given: Given): void {
   const current = active.getStore();
   if (current !== undefined) current.given = given;
 }
 
 /**
- * Runs user code as belonging to `current`. What it returns is waited for in there as well: a `DurablePromise` begins
- * some operations only when it is awaited.
+ * Runs user code that belongs to `current`, and awaits its promise there as well: some operations of a `DurablePromise`
+ * begin only when the promise is awaited.
  */
 export function runAs<T>(current: ActiveOperation, code: () => Promise<T>): Promise<T> {
   return active.run(current, () => {
@@ -70,7 +76,7 @@ async function settle<T>(promise: PromiseLike<T>): Promise<T> {
 }
 
 /**
- * The member by which an object that user code is given finds itself. People wrap such objects, in a `Proxy` or by
- * `Object.create`, and a method that is called on the wrapper does not find the private members there.
+ * The member with which a given object refers to itself. People wrap such objects in a `Proxy` or with `Object.create`.
+ * A method that is called on the wrapper does not find the private members there.
  */
 export const SELF = Symbol("self");

@@ -16,19 +16,19 @@ export interface CoalescerOptions {
   readonly client: DurableExecutionClient;
   readonly arn: string;
   readonly token: string;
-  /** Is told of requests that fail. */
+  /** Gets the failures of requests. */
   readonly logger?: DurableLogger;
   readonly maxBytes: number;
   readonly maxUpdates: number;
-  /** Milliseconds for which an update may wait for company. */
+  /** Milliseconds for which an update may wait for other updates. */
   readonly maxDelayMs: number;
-  /** Takes in the operations that a request changed, before anybody is told that it is done. */
+  /** Takes in the operations that a request changed, before any acknowledgement is called. */
   readonly onChanged: (operations: readonly WireOperation[]) => Promise<unknown> | undefined;
-  /** Nothing is queued, in flight or polled for any more. */
+  /** Called when nothing is queued or in flight, and no poll is wanted. */
   readonly onIdle: () => void;
-  /** A request failed; nothing will be sent any more. */
+  /** Called when a request has failed. Nothing will be sent any more. */
   readonly onFailure: (error: unknown) => void;
-  /** The service has closed this invocation: it accepted a request and gave no next token. */
+  /** Called when the service has closed this invocation: the service accepted a request and gave no next token. */
   readonly onClosed: () => void;
 }
 
@@ -36,21 +36,23 @@ export interface CoalescerOptions {
 const ENVELOPE_BYTES = 100;
 
 /**
- * Updates wait here and leave together.
+ * Collects updates and sends them together, in requests.
  *
- * C1  At most one request is in flight: each spends the token that the previous one returned.
+ * C1  At most one request is in flight: each request spends the token that the previous one returned.
  * C2  Updates leave in the order in which they were queued.
- * C3  There is no idle window unless `maxDelayMs` asks for one: the first update of an idle coalescer leaves at the end
- *     of the same turn of the event loop, with all that this turn queued. A window ends early when a request is full, the
- *     service is polled, or the invocation is about to end.
- * C4  A request holds at most `maxUpdates` and `maxBytes`, but always one update.
- * C5  A held START leaves right before the first update of an operation inside it, or of its own that is not its end;
- *     its end takes its place. What is still held when the invocation ends is never sent: nothing of it is recorded,
- *     so that it begins anew.
- * C6  After `close`, a failure or the service's own close nothing is accepted, and no callback is called.
- * C7  When an answer comes and another request is full, that one leaves before the acknowledgements are told: what the
- *     code behind them computes passes while the request travels, and nothing of it would have fitted in.
- * C8  An answer is taken in as a whole: what it has no room for is read before anybody is told of any of it.
+ * C3  An idle coalescer waits for further updates only if `maxDelayMs` is set. Otherwise the first update leaves at the
+ *     end of the same tick, together with all updates that were queued in this tick. A delay ends early when a request
+ *     is full, the service is polled, or the invocation is about to end.
+ * C4  A request has at most `maxUpdates` updates and `maxBytes` bytes, but always one update.
+ * C5  A deferred START leaves right before the first update of an operation inside it, or before an update of its own
+ *     operation that is not the end. The end replaces the START. A START that is still deferred when the invocation
+ *     ends is never sent: nothing of its operation is recorded, so the operation begins anew.
+ * C6  After `close`, after a failure, and after the service has closed the invocation, no update is accepted and no
+ *     callback is called.
+ * C7  When an answer arrives and another request is full, that request leaves before the acknowledgements are called.
+ *     The code behind the acknowledgements then computes while the request travels. No update of this code would have
+ *     fitted into the request.
+ * C8  An answer is taken in as a whole: all its pages are read before any acknowledgement is called.
  */
 export class Coalescer {
   readonly #options: CoalescerOptions;
@@ -58,7 +60,7 @@ export class Coalescer {
   #queue: Entry[] = [];
   #cursor = 0;
   #polls: (() => void)[] = [];
-  readonly #held = new Map<string, OperationUpdate>();
+  readonly #deferred = new Map<string, OperationUpdate>();
   #queuedBytes = 0;
   #scheduled = false;
   #window: ReturnType<typeof setTimeout> | undefined;
@@ -66,22 +68,22 @@ export class Coalescer {
   #inFlight = false;
   #open = true;
   #sealed = false;
-  #drained: (() => void) | undefined;
+  #onAllSent: (() => void) | undefined;
 
   constructor(options: CoalescerOptions) {
     this.#options = options;
     this.#token = options.token;
   }
 
-  /** Whether nothing is queued, in flight or polled for. */
+  /** Whether nothing is queued or in flight, and no poll is wanted. */
   get idle(): boolean {
     return !this.#scheduled && !this.#inFlight;
   }
 
-  /** Queues an update; `acknowledged` is called once it is recorded, or never. */
+  /** Queues an update. `acknowledged` is called when the update is recorded, or never. */
   enqueue(update: OperationUpdate, acknowledged?: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
-    if (this.#held.size > 0) this.#release(update);
+    if (this.#deferred.size > 0) this.#release(update);
     this.#push(update, acknowledged);
     this.#schedule();
   }
@@ -92,64 +94,70 @@ export class Coalescer {
     this.#queue.push({ update, bytes, acknowledged });
   }
 
-  /** From now on nothing waits for company. */
+  /** From now on no update waits for other updates. */
   hurry(): void {
     this.#hurried = true;
     if (this.#window !== undefined) this.#schedule();
   }
 
-  /** Keeps the START of a new step or context back until something makes it necessary. */ // C5
-  hold(start: OperationUpdate): void {
+  /** Defers the START of a new step or context until another update requires the START. */ // C5
+  defer(start: OperationUpdate): void {
     if (!this.#open || this.#sealed || start.Id === undefined) return; // C6
-    this.#held.set(start.Id, start);
+    this.#deferred.set(start.Id, start);
   }
 
   #release(update: OperationUpdate): void {
     if (update.Id !== undefined && (update.Action === "SUCCEED" || update.Action === "FAIL")) {
-      this.#held.delete(update.Id);
+      this.#deferred.delete(update.Id);
     } else this.#releaseStart(update.Id);
     this.#releaseStart(update.ParentId);
   }
 
-  /** Queues a START that is held, after those of the contexts around it. */
+  /** Queues a deferred START after the deferred STARTs of the contexts around it. */
   #releaseStart(id: string | undefined): void {
-    const start = id === undefined ? undefined : this.#held.get(id);
+    const start = id === undefined ? undefined : this.#deferred.get(id);
     if (id === undefined || start === undefined) return;
-    this.#held.delete(id);
+    this.#deferred.delete(id);
     this.#releaseStart(start.ParentId);
     this.#push(start);
   }
 
-  /** Asks the service for changes: calls back after the next request, an empty one if nothing is queued. */
+  /**
+   * Asks the service for changes: `answered` is called after the next request. The request is empty if nothing is
+   * queued.
+   */
   poll(answered: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
     this.#polls.push(answered);
     this.#schedule();
   }
 
-  /** Accepts nothing more; what is queued is still sent. */
+  /** Accepts nothing more. Queued updates are still sent. */
   seal(): void {
     this.#sealed = true;
-    this.#held.clear(); // C5
+    this.#deferred.clear(); // C5
     this.#polls = [];
     if (this.#window !== undefined) this.#schedule();
   }
 
-  /** Seals, and resolves when what was queued is recorded (or can no longer be). */
-  async drain(): Promise<void> {
+  /** Seals, and resolves when the queued updates are recorded, or when they can no longer be recorded. */
+  async sendRemaining(): Promise<void> {
     this.seal();
     if (!this.#open || this.idle) return;
     await new Promise<void>((resolve) => {
-      this.#drained = resolve;
+      this.#onAllSent = resolve;
     });
   }
 
-  /** Sends one last update after `drain`. Resolves when it is recorded (or can no longer be). */
+  /**
+   * Sends one last update after `sendRemaining`. Resolves when the update is recorded, or when it can no longer be
+   * recorded.
+   */
   async sendLast(update: OperationUpdate): Promise<void> {
     if (!this.#open) return;
     this.#push(update);
     this.#schedule();
-    await this.drain();
+    await this.sendRemaining();
   }
 
   #schedule(): void {
@@ -168,7 +176,7 @@ export class Coalescer {
     return !this.#isFull;
   }
 
-  /** Whether as much is queued as one request takes. */
+  /** Whether the queue has enough updates for a full request. */
   get #isFull(): boolean {
     const { maxUpdates, maxBytes } = this.#options;
     return this.#queue.length - this.#cursor >= maxUpdates || this.#queuedBytes >= maxBytes;
@@ -179,7 +187,7 @@ export class Coalescer {
     this.#window = undefined;
     if (!this.#open) return;
     this.#inFlight = true;
-    const sent = this.#nextBatch();
+    const sent = this.#nextRequest();
     const updates = sent.map(({ update }) => update);
     const polls = this.#polls;
     this.#polls = [];
@@ -203,7 +211,8 @@ export class Coalescer {
       isLast = response.CheckpointToken === undefined;
       this.#token = response.CheckpointToken ?? this.#token;
       if (!isLast && this.#isFull) void this.#send(); // C7
-      // What has come in is recorded, but whatever would go on with it could not be.
+      // The updates are recorded. Without a next token the code behind the acknowledgements could record nothing, so it
+      // does not run.
       if (!isLast) {
         for (const { acknowledged } of sent) acknowledged?.();
         for (const answered of polls) answered();
@@ -217,7 +226,7 @@ export class Coalescer {
     else if (this.idle) this.#settle();
   }
 
-  /** What has changed, where the answer to a request has room for a part of it only. */ // C8
+  /** Reads the remaining pages of the changed operations. */ // C8
   async #readOn(first: readonly WireOperation[], from: string, token: string): Promise<readonly WireOperation[]> {
     const { client, arn, logger } = this.#options;
     const changed = [...first];
@@ -236,24 +245,24 @@ export class Coalescer {
   }
 
   // C2, C4
-  #nextBatch(): Entry[] {
+  #nextRequest(): Entry[] {
     const { maxBytes, maxUpdates } = this.#options;
-    const batch: Entry[] = [];
+    const entries: Entry[] = [];
     let bytes = ENVELOPE_BYTES + this.#token.length;
-    while (this.#cursor < this.#queue.length && batch.length < maxUpdates) {
+    while (this.#cursor < this.#queue.length && entries.length < maxUpdates) {
       const entry = this.#queue[this.#cursor] as Entry;
-      if (batch.length > 0 && bytes + entry.bytes > maxBytes) break;
+      if (entries.length > 0 && bytes + entry.bytes > maxBytes) break;
       bytes += entry.bytes;
       this.#queuedBytes -= entry.bytes;
-      batch.push(entry);
+      entries.push(entry);
       this.#queue[this.#cursor] = SENT;
       this.#cursor++;
     }
     this.#forgetSent();
-    return batch;
+    return entries;
   }
 
-  /** Drops the sent part once it is the larger one, so that a long queue is not copied for every request. */
+  /** Drops the sent part when it is the larger part of the queue. A long queue is thus not copied for each request. */
   #forgetSent(): void {
     if (this.#cursor === this.#queue.length) this.#queue = [];
     else if (this.#cursor * 2 > this.#queue.length) this.#queue = this.#queue.slice(this.#cursor);
@@ -262,7 +271,7 @@ export class Coalescer {
   }
 
   #settle(): void {
-    this.#drained?.();
+    this.#onAllSent?.();
     if (this.#open) this.#options.onIdle();
   }
 
@@ -274,20 +283,20 @@ export class Coalescer {
   #closedByService(updates: readonly OperationUpdate[]): void {
     const unsent = this.#cursor < this.#queue.length || !this.#sealed;
     this.close();
-    // The request that ends the execution needs no successor.
+    // After the request that ends the execution no request follows.
     if (unsent && updates.at(-1)?.Type !== "EXECUTION") this.#options.onClosed();
   }
 
-  /** Sends nothing more; what is queued is dropped, and its callbacks with it. */
+  /** Sends nothing more. Queued updates and their callbacks are dropped. */
   close(): void {
     this.#open = false;
-    this.#held.clear();
+    this.#deferred.clear();
     this.#inFlight = false;
     this.#queue = [];
     this.#cursor = 0;
     this.#polls = [];
     clearTimeout(this.#window);
-    this.#drained?.();
+    this.#onAllSent?.();
   }
 }
 

@@ -9,12 +9,12 @@ import type { Termination } from "./suspension.ts";
 
 const KEY_ERROR = /^KMS(AccessDenied|Disabled|InvalidState|NotFound)Exception$/;
 
-/** Whether the error says that the customer's key cannot be used: no retry will help. */
+/** Whether the error says that the customer's key cannot be used. A retry does not help then. */
 export function isKeyError(error: unknown): boolean {
   return isError(error) && KEY_ERROR.test(error.name);
 }
 
-/** What a failed checkpoint ends. The first rule that applies decides. */
+/** What ends when a checkpoint fails. The first rule that applies decides. */
 export function classifyCheckpointFailure(error: unknown): Termination {
   const message = `Checkpoint failed: ${messageOf(error)}`;
   if (endsExecution(error)) {
@@ -28,10 +28,11 @@ export function classifyCheckpointFailure(error: unknown): Termination {
 function endsExecution(error: unknown): boolean {
   if (isDurableExecutionClientError(error)) return error.scope === "EXECUTION";
   const status = httpStatus(error);
-  const isRefusal = status !== undefined && status >= 400 && status < 500;
-  // The service writes "Invalid checkpoint token"; a newer invocation owns the execution, and retrying is right.
-  if (isRefusal && isError(error) && /^invalid checkpoint token/i.test(error.message)) return false;
-  if (isRefusal && status !== 429) return true;
+  const isClientError = status !== undefined && status >= 400 && status < 500;
+  // With "Invalid checkpoint token" the service says that a newer invocation owns the execution. Then the invocation
+  // must reject.
+  if (isClientError && isError(error) && /^invalid checkpoint token/i.test(error.message)) return false;
+  if (isClientError && status !== 429) return true;
   return isKeyError(error);
 }
 

@@ -12,37 +12,40 @@ import { SharedLedgers } from "./ledger/shared-ledgers.ts";
 import type { LoggerSetup } from "./logger.ts";
 import type { Observer } from "./observer.ts";
 import { PendingOperation } from "./pending-operation.ts";
-import { regainPlaces } from "./places.ts";
+import { regainPermits } from "./permits.ts";
 import { QuotaWatch } from "./quota-watch.ts";
 import { Scope } from "./scope.ts";
 import type { RecordedState } from "./state.ts";
 import { Suspension, type Termination } from "./suspension.ts";
+import { Tick } from "./tick.ts";
 import { Timers } from "./timers.ts";
-import { Turn } from "./turn.ts";
 import { UsageCounter } from "./usage.ts";
 
 const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
 const RESERVE_SHARE = 0.1;
 
-/** Signals are aborted so long before the platform cuts the invocation off: time to let go and to record what is there. */
+/**
+ * Signals are aborted so many milliseconds before the platform stops the invocation. The code then has time to stop and
+ * to record its results.
+ */
 const DEADLINE_RESERVE_MS = 2_000;
 
-/** What the history calls the wait that brings the next invocation about. */
+/** The name, in the history, of the wait that makes the service begin the next invocation. */
 const CONTINUATION = "continued in the next invocation";
 
 function defaultReserveMs(remainingMs: number): number {
-  // At least half of the time is for work: otherwise a short invocation would only ever suspend.
+  // At least half of the time is for work. Otherwise a short invocation would do nothing but suspend.
   return Math.min(MAX_RESERVE_MS, Math.max(MIN_RESERVE_MS, remainingMs * RESERVE_SHARE), remainingMs / 2);
 }
 
 function nearDeadline(): DOMException {
-  return new DOMException("The invocation is about to be cut off.", "TimeoutError");
+  return new DOMException("The invocation ends soon.", "TimeoutError");
 }
 
 export interface ExecutionOptions {
   readonly arn: string;
-  /** The invocation's id, as the platform gives it. */
+  /** The invocation's id, which the platform gives. */
   readonly requestId: string;
   readonly token: string;
   readonly client: DurableExecutionClient;
@@ -52,19 +55,19 @@ export interface ExecutionOptions {
   readonly logger: LoggerSetup;
   /** Only where there are plugins. */
   readonly observer?: Observer | undefined;
-  /** Levels of finished child contexts whose operations the service is asked to keep. Default 0. */
+  /** The number of levels of finished child contexts whose operations the service keeps on request. Default 0. */
   readonly childOperationsDepth?: number;
-  /** Milliseconds until the platform cuts the invocation off. */
+  /** Milliseconds until the platform stops the invocation. */
   readonly remainingMs: () => number;
 }
 
-/** Whose record it is, and where it is kept. */
+/** The owner of a record, and the ledger that keeps the record. */
 interface Recorded {
   readonly scope: Scope;
   readonly ledger: Ledger;
 }
 
-/** One invocation's memory: what operations are given to work with. It knows no operation by name. */
+/** The memory of one invocation: the parts that operations work with. No operation is known by name here. */
 export class Execution {
   readonly arn: string;
   readonly state: RecordedState;
@@ -74,13 +77,13 @@ export class Execution {
   readonly observer: Observer | undefined;
   readonly usage: UsageCounter;
   readonly quotas: QuotaWatch;
-  /** The batches whose items share an operation. */
+  /** The batches, whose items share an operation. */
   readonly batches: SharedLedgers;
-  /** Is shown each result before the codec writes it, where somebody looks on. */
+  /** Gets each result before the codec writes the result; undefined when the client does not want results. */
   readonly onResult: DurableExecutionClient["onResult"];
-  /** Lets the event loop turn between pieces of user code. */
-  readonly turn: Turn;
-  /** Resolves with the first reason to end, or never. */
+  /** Lets the event loop run between pieces of user code. */
+  readonly tick: Tick;
+  /** Resolves with the first reason to end the invocation, or never. */
   readonly terminated: Promise<Termination>;
   readonly #coalescer: Coalescer;
   readonly #suspension: Suspension;
@@ -88,11 +91,11 @@ export class Execution {
   #terminate!: (termination: Termination) => void;
   #lost: Termination | undefined;
   #over = false;
-  #closing = false;
+  #isDraining = false;
   #hasBegun = false;
   #hasRun = false;
   readonly #isTimeUp: false | (() => boolean);
-  #refused = false;
+  #leavesWork = false;
   #continuesMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ExecutionOptions) {
@@ -129,7 +132,7 @@ export class Execution {
       timers: this.#timers,
       codec: this.codec,
       maxPayloadBytes: this.settings.quotas.payloadBytes,
-      elidesStarts: this.settings.checkpoint.elideStarts,
+      defersStarts: this.settings.checkpoint.elideStarts,
     });
     const mode = options.state.isReplay ? "replay" : "execution";
     this.root = new Scope({ mode, ledger, logger: options.logger });
@@ -137,9 +140,9 @@ export class Execution {
     this.root.keptLevels = (options.childOperationsDepth ?? 0) + 1;
     const { graceMs, reserveMs = defaultReserveMs(options.remainingMs()) } = options.settings.suspension;
     this.#isTimeUp = reserveMs > 0 && (() => options.remainingMs() <= reserveMs);
-    if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#close());
-    this.turn = new Turn(options.settings.turnMs, (change) => {
-      // Code that is about to run keeps the invocation awake, but nothing has begun with it.
+    if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#startDraining());
+    this.tick = new Tick(options.settings.tickMs, (change) => {
+      // Code that is about to run keeps the invocation awake, but such code has not begun an operation.
       this.root.countExecuting(change);
       if (change === -1) this.#suspension.check();
     });
@@ -147,7 +150,7 @@ export class Execution {
       service: ledger,
       codec: this.codec,
       timers: this.#timers,
-      turn: this.turn,
+      tick: this.tick,
       settings: this.settings,
       isOver: () => this.#over,
       isObserved: this.observer?.followsAttempts === true,
@@ -162,7 +165,7 @@ export class Execution {
     );
   }
 
-  /** Ends the invocation; the first reason counts, and nothing is queued after it. */
+  /** Ends the invocation. The first reason counts, and nothing is queued afterwards. */
   terminate(termination: Termination): void {
     this.#over = true;
     this.#suspension.close();
@@ -170,13 +173,13 @@ export class Execution {
     this.#terminate(termination);
   }
 
-  /** Says something of the invocation as a whole, by the handler's logger. */
+  /** Writes a line about the whole invocation with the handler's logger. */
   log(level: "info" | "warn", message: string | object): void {
     active.run({ contextId: "root", scope: this.root }, () => {
       try {
         this.root.logger.logger[level](message);
       } catch {
-        // A logger that fails changes nothing of the execution.
+        // A failing logger changes nothing in the execution.
       }
     });
   }
@@ -186,72 +189,72 @@ export class Execution {
     this.terminate(termination);
   }
 
-  /** Set when updates could not be recorded: then the handler's own outcome does not count, even if it came first. */
+  /** Set when updates could not be recorded. Then the handler's own outcome does not count, even if it came first. */
   get lost(): Termination | undefined {
     return this.#lost;
   }
 
-  /** Whether the invocation is ending: what begins now would not be recorded. */
+  /** Whether the invocation is ending. An operation that begins now would not be recorded. */
   get isOver(): boolean {
     return this.#over;
   }
 
   /**
-   * Whether the deadline is near: nothing new may begin, unless nothing has begun at all. However little time an
-   * invocation has, and however much of it the replay took, it takes the execution one step further.
+   * Whether the invocation drains because the deadline is near. Then nothing new may begin, unless nothing has begun at
+   * all. Thus each invocation advances the execution by one step, even with little time and a long replay.
    */
-  get isClosing(): boolean {
-    // Code that never lets go of the thread keeps the timer from it.
-    return this.#hasBegun && (this.#closing || (this.#isTimeUp !== false && this.#isTimeUp()));
+  get isDraining(): boolean {
+    // The timer cannot fire while code keeps the thread, so the clock is read too.
+    return this.#hasBegun && (this.#isDraining || (this.#isTimeUp !== false && this.#isTimeUp()));
   }
 
-  /** An item has ended that had no code of steps to run: that takes the execution further as well. */
+  /** Notes the end of an item that had no code of steps to run. Such an item advances the execution too. */
   noteItem(): void {
     this.#hasBegun = true;
   }
 
-  /** The code of a step or condition is about to run. */
+  /** Notes that the code of a step or condition is about to run. */
   noteRun(): void {
     this.#hasRun = true;
   }
 
-  /** Whether such code has run: then this invocation has taken the execution further. */
+  /** Whether the code of a step or condition has run. Then this invocation has advanced the execution. */
   get hasRun(): boolean {
     return this.#hasRun;
   }
 
-  /** Something would have begun and must not, so the next invocation has to. */
-  refuse(): void {
-    if (this.#refused) return;
-    this.#refused = true;
-    if (!this.#closing) this.#close();
+  /** Notes that work could not begin, so that the next invocation must begin it. */
+  leaveWork(): void {
+    if (this.#leavesWork) return;
+    this.#leavesWork = true;
+    if (!this.#isDraining) this.#startDraining();
     this.#suspension.endSoon();
   }
 
-  #close(): void {
-    this.#closing = true;
+  #startDraining(): void {
+    this.#isDraining = true;
     this.#coalescer.hurry();
-    // What still runs may not end in time: what has ended must not wait for it.
+    // Running code may not end in time. Results that exist are written now and do not wait for this code.
     this.batches.writeAll();
     this.#suspension.check();
   }
 
-  /** Before the invocation ends: writes what is not recorded yet; whether that was anything. */
+  /** Before the invocation ends, writes everything that is not recorded yet. Returns whether anything was written. */
   #flush(): boolean {
-    const wrote = this.batches.flush(this.#refused);
-    // What was left must not wait for somebody outside, or for a timer of a day.
-    const continues = this.#refused && this.#continueAt(Date.now());
+    const wrote = this.batches.flush(this.#leavesWork);
+    // The work that was left must not wait for an external system, or for a timer of a day.
+    const continues = this.#leavesWork && this.#continueAt(Date.now());
     return wrote || continues;
   }
 
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch), unless it does so anyway: by a wait that no replay ever
-   * asks for. Whether one had to be recorded.
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). If nothing else does so, a wait is
+   * recorded for which no replay asks. Returns whether this wait was recorded.
    */
   #continueAt(dueMs: number): boolean {
     const nowMs = Date.now();
     const delaySeconds = Math.max(1, Math.ceil((dueMs - nowMs) / 1_000));
-    // A further wait would not be over earlier than this.
+    // A further wait would not end earlier than this.
     const wakesMs = nowMs + delaySeconds * 1_000;
     const isSeenTo = Math.min(this.batches.wakesMs, this.#continuesMs) <= wakesMs;
     if (isSeenTo || this.state.continuesBy(CONTINUATION, wakesMs)) return false;
@@ -270,19 +273,22 @@ export class Execution {
     if (!this.#over && !scope.isOver) ledger.record(update);
   }
 
-  /** Records that an operation begins; `isNew` when nothing is recorded of it yet. */
+  /** Records that an operation begins. `isNew` says that the operation has no record yet. */
   recordStart({ scope, ledger }: Recorded, update: OperationUpdate, isNew: boolean): void {
     if (!this.#over && !scope.isOver) ledger.start(update, isNew);
   }
 
-  /** Records a change and resolves when it is recorded, with `value`; never, if that cannot happen any more. */
+  /**
+   * Records a change, and resolves with `value` when the change is recorded. Never resolves if recording is no longer
+   * possible.
+   */
   recorded<T = void>({ scope, ledger }: Recorded, update: OperationUpdate, value?: T): Promise<T> {
     return new Promise((resolve) => {
       if (!this.#over && !scope.isOver) ledger.record(update, () => resolve(value as T));
     });
   }
 
-  /** As `recorded`, and resolves with the operation as it is recorded then. */
+  /** Records a change as `recorded` does, and resolves with the recorded operation. */
   async recordedAs(
     of: Recorded & { readonly key: RecordKey },
     update: OperationUpdate,
@@ -297,50 +303,53 @@ export class Execution {
     return latest;
   }
 
-  /** An operation's own code begins (1), or has ended and is recorded (-1). */
+  /** Counts that the own code of an operation begins (1), or has ended and is recorded (-1). */
   countExecuting(scope: Scope, change: 1 | -1): void {
     scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;
     else this.#suspension.check();
   }
 
-  /** Resolves when `running`, which never rejects, has settled; until then nothing is suspended. */
+  /** Resolves when `running`, which never rejects, has settled. The invocation is not suspended until then. */
   async keepAwake(scope: Scope, running: Promise<unknown>): Promise<void> {
     scope.countExecuting(1);
     await running;
     this.countExecuting(scope, -1);
   }
 
-  /** A context's function has settled: what still runs below it counts no more. */
+  /** The function of a context has settled. Code that still runs below the context does not count any more. */
   finish(scope: Scope): void {
     scope.finish();
     this.#suspension.check();
   }
 
-  /** An operation in `scope` will never go on. Unless its scope ends without it, the execution fails with `error`. */
+  /**
+   * Notes that an operation in `scope` will never continue. The execution fails with `error`, unless the scope ends
+   * without the operation.
+   */
   noteStuck(scope: Scope, error: Error): void {
     this.#suspension.noteStuck(scope, error);
   }
 
-  /** Resolves when the branches around `scope` have their places; undefined if they have. */
-  regainPlaces(scope: Scope): Promise<void> | undefined {
-    return regainPlaces(scope, this.#suspension);
+  /** Resolves when the branches around `scope` have their permits; undefined if they have them now. */
+  regainPermits(scope: Scope): Promise<void> | undefined {
+    return regainPermits(scope, this.#suspension);
   }
 
-  /** Begins to wait for an operation's status to become other than `status`. */
+  /** Begins to wait until the status of an operation is no longer `status`. */
   wait(of: Recorded & { readonly key: RecordKey }, status: string, dueMs: number | undefined): PendingOperation {
     const { scope, ledger, key } = of;
     return new PendingOperation({ scope, ledger, key, status, dueMs }, this.#suspension);
   }
 
-  /** Sends what is queued and accepts nothing more. */
-  async drain(): Promise<void> {
+  /** Sends the queued updates and accepts nothing more. */
+  async sendRemaining(): Promise<void> {
     this.#over = true;
     this.#suspension.close();
-    await this.#coalescer.drain();
+    await this.#coalescer.sendRemaining();
   }
 
-  /** Sends the update that ends the execution, after `drain`. */
+  /** Sends the update that ends the execution, after `sendRemaining`. */
   async sendLast(update: OperationUpdate): Promise<void> {
     await this.#coalescer.sendLast(update);
   }

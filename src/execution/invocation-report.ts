@@ -6,7 +6,7 @@ import type { Observer } from "./observer.ts";
 import { errorShown, infosOf, withLazy } from "./operation-info.ts";
 import type { RecordedState } from "./state.ts";
 
-/** How an invocation ended: its answer, and what the handler returned or why it failed. */
+/** The end of an invocation: the answer, and the handler's result or error. */
 export interface InvocationEnd {
   readonly output: DurableExecutionInvocationOutput;
   readonly result?: unknown;
@@ -18,7 +18,7 @@ type About = Pick<
   "requestId" | "executionArn" | "executionInput" | "executionStartTimestamp" | "isFirstInvocation"
 >;
 
-/** What plugins are told of an invocation. */
+/** The information about an invocation that plugins get. */
 export class InvocationReport {
   readonly #observer: Observer;
   readonly #state: RecordedState;
@@ -40,7 +40,7 @@ export class InvocationReport {
     };
   }
 
-  /** To be asked for first before the handler runs: it has what is recorded then. */
+  /** Must be read once before the handler runs, because it holds the records of that moment. */
   readonly start = (): InvocationInfo => {
     if (this.#start === undefined) {
       const recorded = [...this.#state.records];
@@ -62,7 +62,7 @@ export class InvocationReport {
     }
   }
 
-  /** The invocation rejects, and the service will invoke again. */
+  /** The invocation rejects, and the service will start another one. */
   rejected(error: unknown): InvocationEndInfo {
     return this.#ended({ status: "RETRYING", executionError: errorShown(error) });
   }

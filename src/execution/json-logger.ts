@@ -7,15 +7,15 @@ const SEVERITY: Record<DurableLogLevel, number> = { DEBUG: 0, INFO: 1, WARN: 2, 
 let output: InstanceType<typeof console.Console> | undefined;
 
 /**
- * Writes one JSON object a line, with the members that Lambda's structured logging knows. Debug and info go to
- * standard output, warnings and errors to standard error. `AWS_LAMBDA_LOG_LEVEL` sets the least level written.
+ * Writes one JSON object per line, with the members of Lambda's structured logging. The levels debug and info go to
+ * standard output, warnings and errors to standard error. `AWS_LAMBDA_LOG_LEVEL` sets the lowest level that is written.
  */
 export class JsonLogger implements DurableLogger {
   #context: DurableLoggingContext | undefined;
   readonly #least: number;
   readonly #extraMembers: (() => object | undefined) | undefined;
 
-  /** `extraMembers` is asked for each line that is written; what it gives stands before the message. */
+  /** `extraMembers` is called for each written line. Its members come before the message. */
   constructor(extraMembers?: () => object | undefined) {
     this.#extraMembers = extraMembers;
     const level = environment().AWS_LAMBDA_LOG_LEVEL?.toUpperCase() ?? "DEBUG";

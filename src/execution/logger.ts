@@ -2,7 +2,7 @@ import { active } from "./active.ts";
 
 export type DurableLogLevel = "INFO" | "WARN" | "ERROR" | "DEBUG";
 
-/** What a log line says of where it comes from. `operationId` is the wire id; absent in the handler itself. */
+/** The origin of a log line. `operationId` is the wire id. The handler itself has none. */
 export interface DurableLogData {
   requestId: string;
   executionArn: string;
@@ -17,7 +17,7 @@ export interface DurableLoggingContext {
   getDurableLogData: () => DurableLogData;
 }
 
-/** A logger of the user's. `log` is offered to handlers only when it exists here. */
+/** A user's logger. Handlers see `log` only when this logger has one. */
 export interface DurableLogger {
   // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
   log?(level: `${DurableLogLevel}`, ...params: any): void;
@@ -29,7 +29,7 @@ export interface DurableLogger {
   info(...params: any): void;
   // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
   debug(...params: any): void;
-  /** Called with the way to the current line's data. */
+  /** Called with an object that gives the data of the current line. */
   configureDurableLoggingContext?(durableLoggingContext: DurableLoggingContext): void;
 }
 
@@ -41,17 +41,17 @@ export type DurableContextLogger<Logger extends DurableLogger> = Pick<
 
 export interface LoggerConfig<Logger extends DurableLogger> {
   customLogger?: Logger;
-  /** Keep quiet while replaying. Default true. */
+  /** Whether the logger is silent during a replay. Default true. */
   modeAware?: boolean;
 }
 
-/** A context's logger and whether it keeps quiet while replaying. */
+/** The logger of a context, and whether the logger is silent during a replay. */
 export interface LoggerSetup {
   readonly logger: DurableLogger;
   readonly modeAware: boolean;
 }
 
-/** Reads the data of the line being logged from what is active. */
+/** Reads the data of the current log line from the active operation. */
 export function loggingContext(
   requestId: string,
   executionArn: string,

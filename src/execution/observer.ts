@@ -7,21 +7,21 @@ import { infoOf, infosOf, withLazy } from "./operation-info.ts";
 import { OperationLog } from "./operation-log.ts";
 import type { Scope } from "./scope.ts";
 
-/** What an operation is called and where it stands. */
+/** The names of an operation, and its position. */
 export interface ObservedOperation {
   readonly id: OperationId;
   readonly type: string;
   readonly subType: string;
   readonly name: string | undefined;
-  /** What plugins know it by, where that is more than its name on the wire. */
+  /** The name that plugins see, where it has more than the name on the wire. */
   readonly shownName?: string | undefined;
   readonly scope: Pick<Scope, "owner">;
-  /** Its record, where the service does not send that back. */
+  /** The record of the operation, where the service does not return it. */
   readonly kept?: WireOperation | undefined;
 }
 
-/** The hooks that are told what is recorded of operations after the invocation has begun. */
-const TELL_RECORDS = [
+/** The hooks that are notified of records after the invocation has begun. */
+const NOTIFY_RECORDS = [
   "onInvocationEnd",
   "onOperationStart",
   "onOperationEnd",
@@ -31,7 +31,7 @@ const TELL_RECORDS = [
   "onOperationChange",
 ] as const;
 
-/** The hooks that have to do with an attempt of a step or condition. */
+/** The hooks that concern an attempt of a step or condition. */
 const FOLLOW_ATTEMPTS = [
   "onOperationStart",
   "onOperationAttemptStart",
@@ -41,11 +41,11 @@ const FOLLOW_ATTEMPTS = [
 ] as const;
 
 /**
- * Keeps what plugins are shown of operations, and tells them. Exists only where there are plugins, and keeps records
- * only if a hook of theirs tells them: otherwise records are forgotten as soon as they are replayed.
+ * Keeps the operations that plugins see, and notifies the plugins. Exists only where there are plugins. Keeps records
+ * only if a plugin has a hook for them. Otherwise records are forgotten as soon as they are replayed.
  */
 export class Observer {
-  /** Whether a plugin has anything to do with attempts. */
+  /** Whether a plugin has a hook that concerns attempts. */
   readonly followsAttempts: boolean;
   readonly #plugins: PluginRunner;
   readonly #arn: string;
@@ -59,20 +59,20 @@ export class Observer {
     this.#arn = arn;
     this.#updated = new Set(updatedIds);
     this.followsAttempts = plugins.has(...FOLLOW_ATTEMPTS);
-    if (plugins.has(...TELL_RECORDS)) this.#log = new OperationLog(recorded);
+    if (plugins.has(...NOTIFY_RECORDS)) this.#log = new OperationLog(recorded);
   }
 
-  /** Calls a hook of all plugins; undefined when there is nothing to wait for. */
+  /** Calls a hook of all plugins. Undefined when there is nothing to wait for. */
   emit<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): Promise<unknown> | undefined {
     return this.#over ? undefined : this.#plugins.emit(hook, info);
   }
 
-  /** Calls a hook and does not wait for it, but for the end of the invocation. */
-  tell<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): void {
-    const told = this.emit(hook, info);
-    if (told === undefined) return;
-    this.#underWay.add(told);
-    void told.then(() => this.#underWay.delete(told));
+  /** Calls a hook without waiting for it. The end of the invocation waits for the hook. */
+  notify<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): void {
+    const notified = this.emit(hook, info);
+    if (notified === undefined) return;
+    this.#underWay.add(notified);
+    void notified.then(() => this.#underWay.delete(notified));
   }
 
   /** Runs a function inside the plugins' wrappers. */
@@ -80,14 +80,15 @@ export class Observer {
     return this.#over ? fn() : this.#plugins.wrap(wrapper, info, fn);
   }
 
-  /** What plugins add to a line of the default logger. */
+  /** The members that plugins add to a line of the default logger. */
   logMembers(): object | undefined {
     return this.#plugins.logMembers();
   }
 
   /**
-   * The invocation has ended: plugins are told so by whoever calls this, and nothing afterwards. Work that it left
-   * behind may go on, in another invocation of the same process even, and must not be taken for that one's.
+   * The caller notifies the plugins that the invocation has ended. Afterwards no hook is called. Code that this
+   * invocation left may still run, even during another invocation in the same process. Plugins must not take this code
+   * for a part of the other invocation.
    */
   async close(): Promise<void> {
     this.#over = true;
@@ -104,7 +105,7 @@ export class Observer {
     return this.#log?.snapshot() ?? (() => ({}));
   }
 
-  /** Takes in what a checkpoint answered, and tells plugins which operations changed their status. */
+  /** Takes in the answer to a checkpoint, and notifies plugins of operations with a changed status. */
   changed(operations: readonly WireOperation[]): Promise<unknown> | undefined {
     const changed = this.#log?.add(operations) ?? [];
     if (changed.length === 0) return undefined;
@@ -114,20 +115,20 @@ export class Observer {
     });
   }
 
-  /** What is recorded of the operation, as plugins see it; `members` win. */
+  /** The record of the operation, as plugins see it. `members` win. */
   recordedInfo(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
     const record = this.#log?.get(operation.id) ?? operation.kept;
     return { ...(record === undefined ? {} : infoOf(record)), ...this.info(operation, members) };
   }
 
-  /** What the operation is, before anything is recorded of it. */
+  /** The operation as plugins see it before it has a record. */
   info(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
     const { id, type, subType, scope } = operation;
     const name = operation.shownName ?? operation.name;
     return { ...defined({ id, name, type, subType, parentId: scope.owner?.id }), isReplay: false, ...members };
   }
 
-  /** When the operation began, if that is known. */
+  /** The time at which the operation began, if it is known. */
   startOf({ id, kept }: ObservedOperation): Date | undefined {
     return readTimestamp((this.#log?.get(id) ?? kept)?.StartTimestamp);
   }

@@ -3,14 +3,14 @@ import { readTimestamp } from "../core/time.ts";
 import { defined, type WireOperation } from "../core/wire.ts";
 import type { OperationInfo, PluginOperationStatus } from "../plugins/plugin.ts";
 
-/** What is recorded of an operation, as plugins see it. */
+/** The record of an operation, as plugins see it. */
 export function infoOf(operation: WireOperation): OperationInfo {
   const { Id, Name, Type, SubType, ParentId, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
   const details =
     StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails ?? operation.ChainedInvokeDetails;
   return defined({
     ...{ id: Id as string, type: Type as string, isReplay: false },
-    // A transport may deliver what is absent as null.
+    // A transport may deliver absent members as null.
     ...{ name: Name ?? undefined, subType: SubType ?? undefined, parentId: ParentId ?? undefined },
     status: Status as PluginOperationStatus | undefined,
     startTimestamp: readTimestamp(StartTimestamp),
@@ -21,21 +21,20 @@ export function infoOf(operation: WireOperation): OperationInfo {
   }) as OperationInfo;
 }
 
-/** The infos of operations, by wire id; of several states of one operation the last. */
+/** The infos of operations, by wire id. Of several states of one operation, the last one counts. */
 export function infosOf(operations: Iterable<WireOperation>): Record<string, OperationInfo> {
   const latest = new Map<string, WireOperation>();
   for (const operation of operations) if (operation.Id !== undefined) latest.set(operation.Id, operation);
   return Object.fromEntries([...latest].map(([id, operation]) => [id, infoOf(operation)]));
 }
 
-/** Anything thrown, as plugins see it. */
+/** A thrown value, as plugins see it. */
 export function errorShown(thrown: unknown): Error {
   return thrown === undefined || thrown === null ? new Error(String(thrown)) : asError(thrown);
 }
 
 /**
- * Adds a member that is made when it is first read: plugins that do not look at a map of all operations do not pay for
- * it.
+ * Adds a member that is made at the first read. Plugins that do not read the map of all operations thus cost nothing.
  */
 export function withLazy<Info extends object, Name extends string, Value>(
   info: Info,

@@ -3,8 +3,8 @@ import type { OperationInfo } from "../plugins/plugin.ts";
 import { infosOf } from "./operation-info.ts";
 
 /**
- * Every state of every operation that the invocation has learnt of, in order: what was known at any moment can be told
- * later, and nothing is copied for it.
+ * All states, in order, of the operations that the invocation knows. The log can give the operations of any earlier
+ * moment without a copy.
  */
 export class OperationLog {
   readonly #states: WireOperation[] = [];
@@ -14,12 +14,12 @@ export class OperationLog {
     this.add(recorded);
   }
 
-  /** The operation as it is known now. */
+  /** The current state of the operation. */
   get(id: string): WireOperation | undefined {
     return this.#latest.get(id);
   }
 
-  /** Takes in news; gives the operations whose status they changed. */
+  /** Takes in new states. Returns the operations whose status has changed. */
   add(operations: Iterable<WireOperation>): WireOperation[] {
     const changed: WireOperation[] = [];
     for (const operation of operations) {
@@ -31,7 +31,7 @@ export class OperationLog {
     return changed;
   }
 
-  /** All operations as they are known now; their infos are made when the function is called. */
+  /** All operations as they are known now. The infos are made when the returned function is called. */
   snapshot(): () => Record<string, OperationInfo> {
     const { length } = this.#states;
     return () => infosOf(this.#states.slice(0, length));

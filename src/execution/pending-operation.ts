@@ -1,28 +1,28 @@
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { Ledger, RecordKey } from "./ledger/ledger.ts";
-import { giveWay, regainPlaces } from "./places.ts";
+import { giveWay, regainPermits } from "./permits.ts";
 import type { Scope } from "./scope.ts";
 import { park, type Suspension } from "./suspension.ts";
 import type { ArmedTimer } from "./timers.ts";
 
-/** How long after the last answer an operation without a due time is asked for again. */
+/** Milliseconds between an answer and the next poll for an operation without a due time. */
 const UNTIMED_POLL_MS = 1_000;
 
-/** An operation that waits for a timer, or for somebody outside. */
+/** An operation that waits for a timer or for an external system. */
 export interface WaitingOperation {
   readonly scope: Scope;
   readonly ledger: Ledger;
   readonly key: RecordKey;
-  /** The status in which it waits: any other one ends the wait. */
+  /** The status during the wait. Any other status ends the wait. */
   readonly status: string;
-  /** Epoch milliseconds; undefined when nobody knows. */
+  /** Epoch milliseconds; undefined when the time is unknown. */
   readonly dueMs: number | undefined;
 }
 
-/** Waits for the operation. It counts as waiting from the first time that user code awaits it. */
+/** Waits for the operation. The operation counts as waiting from the first time that user code awaits it. */
 export class PendingOperation {
-  /** Resolves with the operation's new state when its status has changed and its code may go on. */
+  /** Resolves with the operation's new state when the status has changed and the user code may continue. */
   readonly changed: Promise<WireOperation>;
   readonly #operation: WaitingOperation;
   readonly #suspension: Suspension;
@@ -39,7 +39,7 @@ export class PendingOperation {
         if (changed.Status === status) return;
         ledger.unwatch(key);
         this.#end();
-        const regained = regainPlaces(scope, suspension);
+        const regained = regainPermits(scope, suspension);
         if (regained === undefined) resolve(changed);
         else void this.#goOn(regained, changed).then(resolve);
       });
@@ -51,14 +51,14 @@ export class PendingOperation {
     return this.#suspension.isOpen ? changed : park();
   }
 
-  /** Asks for the operation in process, whether user code awaits it or not. */
+  /** Polls for the operation in this process, even if user code does not await the operation. */
   arm(): void {
     if (this.#over || this.#timer !== undefined) return;
     const { ledger, key, dueMs } = this.#operation;
     this.#timer = ledger.arm(key, dueMs ?? Date.now() + UNTIMED_POLL_MS);
   }
 
-  /** User code awaits the operation. */
+  /** Notes that user code awaits the operation. */
   await(): void {
     if (this.#over || this.#awaited) return;
     this.#awaited = true;
@@ -79,13 +79,13 @@ export class PendingOperation {
     scope.countWaiting(-1);
   }
 
-  /** Whether a branch that has come to only wait gave up a place. */
+  /** Gives up the permits around a branch that only waits. Returns whether there was a permit to give up. */
   giveWay(): boolean {
     return giveWay(this.#operation.scope);
   }
 }
 
-/** When a waiting operation falls due, in epoch milliseconds; undefined when nobody knows. */
+/** The due time of a waiting operation, in epoch milliseconds; undefined when the time is unknown. */
 export function dueMs(operation: WireOperation): number | undefined {
   const due = operation.StepDetails?.NextAttemptTimestamp ?? operation.WaitDetails?.ScheduledEndTimestamp;
   return readTimestamp(due)?.getTime();

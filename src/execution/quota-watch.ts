@@ -2,28 +2,30 @@ import { formatBytes, formatCount } from "../core/quantity.ts";
 import type { Settings } from "../core/settings.ts";
 import type { UsageCounter } from "./usage.ts";
 
-/** A map or parallel under way: what it may still need. */
+/** The need of a running map or parallel. */
 export interface Demand {
   /** `Map "score"`. */
   readonly what: string;
-  /** Items that there are, as far as is known; those that have begun, and of these those that have ended. */
+  /**
+   * The number of items as far as it is known, the number of begun items, and the number of ended items among these.
+   */
   progress(): { readonly total: number; readonly begun: number; readonly ended: number };
   /**
-   * What it needs beyond what it has, without a full stop: `has 10,000 items, … and needs at least 5,900 operations more`.
-   * Undefined for nothing.
-   * @param operationsPerItem what each has taken so far; 0 when nobody knows
+   * The number of operations that are needed beyond the present ones, without a full stop:
+   * `has 10,000 items, … and needs at least 5,900 operations more`. Undefined for no need.
+   * @param operationsPerItem the operations that each item has taken so far; 0 when the number is unknown
    */
   describeNeed(operationsPerItem: number): string | undefined;
 }
 
-/** The share of a quota from which on it is warned of. */
+/** The share of a quota at which the first warning comes. */
 const WARN_FROM = 0.8;
-/** A handler with many maps under way is told of these only. */
+/** A warning names at most this number of running maps. */
 const MAX_DEMANDS_TOLD = 3;
-/** A handler whose maps have a name each does not fill the log. */
+/** The greatest number of warnings. A handler with many names of maps thus does not fill the log. */
 const MAX_WARNED = 10;
 
-/** Where things stood when a map or parallel began. */
+/** The usage at the moment when a map or parallel began. */
 interface Mark {
   readonly operations: number;
   readonly dataBytes: number;
@@ -31,7 +33,7 @@ interface Mark {
   readonly ended: number;
 }
 
-/** Warns when an execution comes near its quotas, once for each of them in an invocation. */
+/** Warns when an execution comes near its quotas, once per quota in an invocation. */
 export class QuotaWatch {
   readonly #usage: UsageCounter;
   readonly #quotas: Settings["quotas"];
@@ -49,12 +51,12 @@ export class QuotaWatch {
     this.#dataFrom = quotas.dataBytes * WARN_FROM;
   }
 
-  /** Operations that the execution may still begin; Infinity where the quota is lifted. */
+  /** The number of operations that the execution may still begin; Infinity without a quota. */
   get operationsLeft(): number {
     return Math.max(0, this.#quotas.operations - this.#usage.operations);
   }
 
-  /** A map or parallel begins; to be called again when it ends: with what is returned. */
+  /** Notes that a map or parallel begins. The caller calls the returned function when the map or parallel ends. */
   enter(demand: Demand): () => void {
     const { operations, dataBytes } = this.#usage;
     const { begun, ended } = demand.progress();
@@ -62,7 +64,7 @@ export class QuotaWatch {
     return () => void this.#demands.delete(demand);
   }
 
-  /** To be called when something was sent. */
+  /** The caller calls this after each request. */
   check(): void {
     if (this.#usage.operations >= this.#operationsFrom) {
       this.#operationsFrom = Number.POSITIVE_INFINITY;
@@ -74,7 +76,7 @@ export class QuotaWatch {
     }
   }
 
-  /** Warns of something by its `key`: of each once in an invocation, and of few of them. */
+  /** Warns once per `key` in an invocation, and only a few times in all. */
   warnOnce(key: string, message: string): void {
     if (this.#warned.has(key) || this.#warned.size >= MAX_WARNED) return;
     this.#warned.add(key);
@@ -84,19 +86,19 @@ export class QuotaWatch {
   #describeOperations(): string {
     const used = formatCount(this.#usage.operations);
     const sentences = [`This execution uses ${used} of ${formatCount(this.#quotas.operations)} operations.`];
-    for (const [demand, mark] of this.#demandsTold()) {
+    for (const [demand, mark] of this.#demandsReported()) {
       const here = demand.progress().begun - mark.begun;
       const need = demand.describeNeed(here > 0 ? (this.#usage.operations - mark.operations) / here : 0);
       if (need !== undefined) sentences.push(`${demand.what} ${need}.`);
     }
-    if (!this.#usage.isExact) sentences.push("What ended in earlier invocations is counted as far as it is recorded.");
+    if (!this.#usage.isExact) sentences.push("The number of operations from earlier invocations is an estimate.");
     return sentences.join(" ");
   }
 
   #describeData(): string {
     const used = formatBytes(this.#usage.dataBytes);
     const sentences = [`This execution has written ${used} of ${formatBytes(this.#quotas.dataBytes)} of data.`];
-    for (const [demand, mark] of this.#demandsTold()) {
+    for (const [demand, mark] of this.#demandsReported()) {
       const { total, ended } = demand.progress();
       const here = ended - mark.ended;
       if (here <= 0 || ended >= total) continue;
@@ -106,11 +108,11 @@ export class QuotaWatch {
           `${formatBytes(more)} more.`,
       );
     }
-    if (!this.#usage.isExact) sentences.push("What earlier invocations wrote is an estimate.");
+    if (!this.#usage.isExact) sentences.push("The number of bytes from earlier invocations is an estimate.");
     return sentences.join(" ");
   }
 
-  #demandsTold(): [Demand, Mark][] {
+  #demandsReported(): [Demand, Mark][] {
     return [...this.#demands].slice(0, MAX_DEMANDS_TOLD);
   }
 }

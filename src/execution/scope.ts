@@ -15,46 +15,57 @@ interface ScopeOptions {
   readonly logger: LoggerSetup;
 }
 
-/** What has a signal that is aborted with that of the context around it. */
+/** An object with a signal that is aborted together with the signal of the context around it. */
 interface Follower {
   abort(reason: Error): void;
 }
 
 /**
- * One context's counters: which operation comes next, and what is alive below it.
+ * The counters of one context: the number of the next operation, and the live operations below the context.
  *
- * T1  `executing`, `waiting` and `wanting` count the whole subtree, so that the root's counts are the invocation's.
- * T2  A finished scope has left its ancestors' counts: what still runs below it keeps nothing alive, and its
- *     updates are dropped.
+ * T1  `executing`, `waiting` and `wanting` count the whole subtree. The root's counters are those of the invocation.
+ * T2  A finished scope is subtracted from its ancestors' counters. Code that still runs below the scope keeps nothing
+ *     alive, and its updates are dropped.
  */
 export class Scope {
   readonly path: OperationPath | undefined;
   readonly parent: Scope | undefined;
   readonly parentId: OperationId | undefined;
-  /** Where operations of this context keep their records. */
+  /** The ledger that keeps the records of this context's operations. */
   readonly ledger: Ledger;
-  /** Nothing new may begin here: the result of this context is recorded already. */
+  /** Whether nothing new may begin here, because the result of this context is recorded already. */
   readonly sealed: boolean;
   mode: ReplayMode;
   defaultSerdes: AnySerdes | undefined;
   defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   logger: LoggerSetup;
-  /** Levels of contexts, from this one on, whose operations stay with the service when they are finished. */
+  /**
+   * The number of levels of contexts, from this one, whose operations stay at the service when the contexts are
+   * finished.
+   */
   keptLevels = 0;
-  /** The innermost context around its operations that plugins know, whether that has an operation at the service or not. */
+  /**
+   * The innermost context around its operations that plugins know, even if that context has no operation at the
+   * service.
+   */
   owner: { readonly id: OperationId } | undefined;
-  /** The branch's place in the window of its map or parallel, where it gives way while it only waits. */
-  place: Permit | undefined;
-  /** Called when the first signal of the invocation is asked for. */
+  /**
+   * The branch's permit in the window of its map or parallel. The branch lends the permit while the branch only waits.
+   */
+  permit: Permit | undefined;
+  /** Called at the first request for a signal in the invocation. */
   onSignal: (() => void) | undefined;
-  /** In this subtree: operations whose code runs. To be changed by `countExecuting`; the same goes for those below. */
+  /**
+   * Operations in this subtree whose code runs. Only `countExecuting` changes the number. The counters below have
+   * methods too.
+   */
   executing = 0;
-  /** Awaited operations that wait for a timer or for somebody outside. */
+  /** Awaited operations that wait for a timer or for an external system. */
   waiting = 0;
-  /** Branches that want their places back before their code goes on. */
+  /** Branches that want their permits back before their code continues. */
   wanting = 0;
   #controller: AbortController | undefined;
-  /** Contexts and steps inside this one, under way, whose signal somebody has. */
+  /** The running contexts and steps inside this one whose signal was read. */
   #followers: Set<Follower> | undefined;
   #isFollowing = false;
   #settled = false;
@@ -80,18 +91,18 @@ export class Scope {
     return new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
   }
 
-  /** The path of the next operation, which is used up. */
+  /** Takes the path of the next operation. */
   nextPath(): OperationPath {
     this.#created++;
     return childPath(this.path, this.#created);
   }
 
-  /** The path of the next operation, which stays unused. */
+  /** The path of the next operation, without taking it. */
   peekPath(): OperationPath {
     return childPath(this.path, this.#created + 1);
   }
 
-  // T1, T2; each is written out, since a member whose name varies is slow, and each operation comes here.
+  // T1, T2. Each counter has a method of its own: a computed member name is slow, and each operation runs this code.
   countExecuting(change: number): void {
     for (let scope: Scope | undefined = this; scope !== undefined && !scope.#finished; scope = scope.parent) {
       scope.executing += change;
@@ -110,7 +121,7 @@ export class Scope {
     }
   }
 
-  /** Aborted when a context around this one is over before it is, or the invocation nears its end. */
+  /** Aborted when a context around this one ends first, or when the end of the invocation is near. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -120,7 +131,7 @@ export class Scope {
     return this.#controller.signal;
   }
 
-  /** Aborts `follower` as the signal of this context is aborted, until `unfollow`. */
+  /** Aborts `follower` together with the signal of this context, until `unfollow`. */
   follow(follower: Follower): void {
     this.#followers ??= new Set();
     this.#followers.add(follower);
@@ -132,7 +143,7 @@ export class Scope {
     this.#followers?.delete(follower);
   }
 
-  /** From now on this context hears of the end of those around it. */
+  /** Aborts this context's signal together with the signals of the contexts around it, from now on. */
   #follow(): void {
     if (this.#isFollowing || this.#finished) return;
     this.#isFollowing = true;
@@ -140,7 +151,7 @@ export class Scope {
     this.onSignal?.();
   }
 
-  /** Aborts the signals of this context and of what is under way inside it. */
+  /** Aborts the signals of this context and of the running contexts and steps inside it. */
   abort(reason: Error): void {
     this.#abortReason ??= reason;
     if (!this.#settled) this.#controller?.abort(reason);
@@ -152,13 +163,13 @@ export class Scope {
     this.#followers = undefined;
   }
 
-  /** The context's own function has settled, and its signal is never aborted any more. */
+  /** The context's own function has settled. Its signal is never aborted any more. */
   settle(): void {
     this.#settled = true;
     if (this.#isFollowing && (this.#followers?.size ?? 0) === 0) this.parent?.unfollow(this);
   }
 
-  /** The context's own function has settled, and nothing that is still under way inside counts any more. */ // T2
+  /** The context's own function has settled. Code that still runs inside does not count any more. */ // T2
   finish(): void {
     if (this.#finished) return;
     this.settle();

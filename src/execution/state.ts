@@ -7,13 +7,13 @@ import type { DurableLogger } from "./logger.ts";
 import { RecordedUsage } from "./usage.ts";
 
 /**
- * What was recorded before this invocation, and who waits for news.
+ * The records of earlier invocations, and the watchers of operations. A record is given to its operation once and is then
+ * forgotten, so the memory in use is that of the records which are still to replay.
  *
- * R1  A record is handed to its operation once and then forgotten here: memory follows what is still to replay.
- * R2  Operations begun in this invocation are not kept; their news goes to whoever watches them.
+ * R1  Operations that began in this invocation are not kept. Changes of them go to their watchers.
  */
 export class RecordedState {
-  /** What earlier invocations have used. */
+  /** The usage of earlier invocations. */
   readonly usage = new RecordedUsage();
   readonly #records = new Map<string, WireOperation>();
   readonly #watchers = new Map<string, (operation: WireOperation) => void>();
@@ -21,8 +21,8 @@ export class RecordedState {
   #loaded = 0;
 
   /**
-   * Reads the event's page and all that follow; while one is on its way, the one before it is taken in. Rejects with
-   * whatever the client rejects with.
+   * Reads the event's page and all further pages. While one page is on its way, the previous page is taken in. Rejects
+   * with the client's error.
    */
   static async load(
     event: DurableExecutionInvocationInput,
@@ -68,17 +68,17 @@ export class RecordedState {
     return this.#execution?.ExecutionDetails?.InputPayload;
   }
 
-  /** Whether anything but the execution itself was recorded when the invocation began. */
+  /** Whether anything except the execution itself was recorded when the invocation began. */
   get isReplay(): boolean {
     return this.#loaded > 1;
   }
 
-  /** Everything that is still to be replayed, the execution included. */
+  /** All records that are still to be replayed, the execution's record included. */
   get records(): Iterable<WireOperation> {
     return this.#records.values();
   }
 
-  /** Whether a wait of this name, which nothing asks for, ends by `dueMs` (epoch). */
+  /** Whether a wait of this name, for which nothing asks, ends by `dueMs` (epoch milliseconds). */
   continuesBy(name: string, dueMs: number): boolean {
     for (const { Name, Type, Status, WaitDetails } of this.#records.values()) {
       if (Name !== name || Type !== "WAIT" || Status !== "STARTED") continue;
@@ -96,14 +96,14 @@ export class RecordedState {
     return this.#records.get(id);
   }
 
-  /** Hands out the record and forgets it. */ // R1
+  /** Returns the record and forgets it. */
   take(id: OperationId): WireOperation | undefined {
     const record = this.#records.get(id);
     this.#records.delete(id);
     return record;
   }
 
-  /** Calls `listener` with every state of the operation that a checkpoint brings, until `unwatch`. */
+  /** Calls `listener` with each state of the operation in later checkpoint answers, until `unwatch`. */
   watch(id: OperationId, listener: (operation: WireOperation) => void): void {
     this.#watchers.set(id, listener);
   }
@@ -112,7 +112,7 @@ export class RecordedState {
     this.#watchers.delete(id);
   }
 
-  /** Takes in what a checkpoint answered. */
+  /** Takes in the answer to a checkpoint. */
   apply(changed: readonly WireOperation[]): void {
     for (const operation of changed) {
       const id = operation.Id;
@@ -124,8 +124,8 @@ export class RecordedState {
 }
 
 /**
- * The operations that the service delivered; none where there is no list. Throws an error that says what is wrong with one
- * that is none.
+ * The operations that the service delivered; an empty list when there is no list. Throws an error that says what is
+ * wrong when an entry is no operation.
  */
 export function readOperations(where: string, given: unknown): readonly WireOperation[] {
   if (given === undefined || given === null) return [];

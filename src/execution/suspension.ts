@@ -1,32 +1,35 @@
 import type { Coalescer } from "./checkpoint-coalescer.ts";
-import { forcePlaces, type Wanted } from "./places.ts";
+import { forcePermits, type Wanted } from "./permits.ts";
 import type { Scope } from "./scope.ts";
 
-/** Why an invocation ends before its handler does. */
+/** The reason why an invocation ends before its handler does. */
 export type Termination =
-  /** Everything waits: answer PENDING. */
+  /** All operations wait: the answer is PENDING. */
   | { readonly end: "suspend" }
-  /** The execution cannot go on: answer FAILED. */
+  /** The execution cannot continue: the answer is FAILED. */
   | { readonly end: "fail"; readonly error: unknown }
-  /** The invocation cannot go on: reject, and the service invokes again. */
+  /** The invocation cannot continue: it rejects, and the service starts another one. */
   | { readonly end: "reject"; readonly error: unknown };
 
-/** An awaited operation; `giveWay` gives up the places it waits in, and says whether there were any. */
+/** An awaited operation. `giveWay` lends the permits around the operation, and returns whether there were any. */
 interface Waiting {
   giveWay(): boolean;
 }
 
-/** A suspended invocation goes on later, a failed one does not: before that, code gets this many times the grace. */
+/**
+ * A failed invocation is not repeated, but a suspended one is. So before a failure, code gets this number of grace
+ * periods.
+ */
 const STUCK_GRACES = 250;
 const MIN_STUCK_MS = 250;
 
 /**
  * Decides when an invocation has nothing left to do: no update is on its way, no operation's code runs, and at least
- * one operation that somebody awaits waits for a timer or for somebody outside. Code between operations is invisible, so
- * it gets a moment (`graceMs`) to reach its next operation; whatever happens meanwhile calls the decision off.
+ * one awaited operation waits for a timer or for an external system. Code between operations cannot be seen, so it gets
+ * a grace period (`graceMs`) to reach its next operation. Any change within the grace period cancels the decision.
  *
- * D1  What is not recorded yet is written first, and when that is recorded the question is asked anew: the answer may
- *     bring what was waited for.
+ * D1  Before the invocation ends, all unrecorded changes are written. The question is then asked again, because the
+ *     answer to the request may have ended a wait.
  */
 export class Suspension {
   readonly #root: Scope;
@@ -39,10 +42,10 @@ export class Suspension {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stuck: { scope: Scope; error: Error } | undefined;
   readonly #waiting = new Set<Waiting>();
-  /** Places that branches want back. */
+  /** The permits that branches want back. */
   readonly #wanted = new Set<Wanted>();
 
-  /** `flush` writes what is not recorded yet, and says whether that was anything; `end` ends the invocation. */
+  /** `flush` writes all unrecorded changes, and returns whether there were any. `end` ends the invocation. */
   constructor(
     root: Scope,
     coalescer: Coalescer,
@@ -57,12 +60,12 @@ export class Suspension {
     this.#end = end;
   }
 
-  /** Whether the invocation goes on. */
+  /** Whether the invocation continues. */
   get isOpen(): boolean {
     return this.#open;
   }
 
-  /** To be called after every change of what runs, waits or is queued. */
+  /** The caller calls this after every change in the running, waiting or queued work. */
   check(): void {
     const then = this.#next();
     if (then === undefined) this.#cancel();
@@ -71,7 +74,7 @@ export class Suspension {
         () => {
           this.#timer = undefined;
           const now = this.#next();
-          if (now?.end !== then.end || this.#makeRoom() || now.end === "standstill" || this.#flush())
+          if (now?.end !== then.end || this.#makeRoom() || now.end === "stall" || this.#flush())
             this.check(); // D1
           else this.#end(now);
         },
@@ -79,13 +82,16 @@ export class Suspension {
       );
   }
 
-  /** An operation in `scope` will never go on: if that keeps the scope from ending, the execution fails with `error`. */
+  /**
+   * Notes that an operation in `scope` will never continue. If the scope therefore cannot end, the execution fails with
+   * `error`.
+   */
   noteStuck(scope: Scope, error: Error): void {
     if (this.#stuck === undefined || this.#stuck.scope.isOver) this.#stuck = { scope, error };
     this.check();
   }
 
-  /** Something waits that may hold places which others could use. */
+  /** Notes a waiting operation, which may hold permits that other branches could use. */
   addWaiting(waiting: Waiting): void {
     this.#waiting.add(waiting);
   }
@@ -94,14 +100,20 @@ export class Suspension {
     this.#waiting.delete(waiting);
   }
 
-  /** A branch wants its place back, until the returned function is called. When all stand still, it has the place. */
+  /**
+   * Notes that a branch wants its permit back, until the returned function is called. In a stall the branch continues
+   * without a permit.
+   */
   wants(wanted: Wanted): () => void {
     this.#wanted.add(wanted);
     this.check();
     return () => void this.#wanted.delete(wanted);
   }
 
-  /** Work was left for the next invocation: this one ends as soon as nothing runs, whether anything waits or not. */
+  /**
+   * Notes that work was left for the next invocation. This invocation ends as soon as nothing runs, even if nothing
+   * waits.
+   */
   endSoon(): void {
     this.#endsSoon = true;
     this.check();
@@ -119,17 +131,17 @@ export class Suspension {
     this.#timer = undefined;
   }
 
-  /** Whether a branch that has come to only wait gave up a place: then others may have something to do. */
+  /** Lends the permits of branches that only wait. Returns whether other branches may now have work. */
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
-    if (!lent) forcePlaces(this.#wanted);
+    if (!lent) forcePermits(this.#wanted);
     return lent;
   }
 
-  #next(): Exclude<Termination, { end: "reject" }> | Standstill | undefined {
+  #next(): Exclude<Termination, { end: "reject" }> | Stall | undefined {
     if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
-    // Nobody awaits what an ended map has left behind: it has to wait for its turn.
+    // Nobody awaits a branch that an ended map has left. Such a branch must wait for a free permit.
     for (const wanted of this.#wanted) {
       if (!wanted.scope.isOver) return STANDSTILL;
       this.#wanted.delete(wanted);
@@ -140,11 +152,11 @@ export class Suspension {
   }
 }
 
-/** Nothing executes, and branches want their places back that others have, who wait in memory. */
-type Standstill = { readonly end: "standstill" };
-const STANDSTILL: Standstill = { end: "standstill" };
+/** A stall: nothing executes, and branches want permits that are held by branches which wait in memory. */
+type Stall = { readonly end: "stall" };
+const STANDSTILL: Stall = { end: "stall" };
 
-/** A promise for what will not go on in this invocation. Its caller's code stops here, without an error. */
+/** The promise of work that does not continue in this invocation. The caller's code stops here without an error. */
 export function park(): Promise<never> {
   return new Promise(() => {});
 }

@@ -5,25 +5,26 @@ interface Deadline {
   dueMs: number;
   polls: number;
   cancelled: boolean;
-  /** What is to happen; without it the service is asked. */
+  /** The action at the due time. Without an action the service is polled. */
   readonly action?: () => void;
 }
 
-/** Cancels what `Timers` began. */
+/** Cancels a timer of `Timers`. */
 export interface ArmedTimer {
   cancel(): void;
 }
 
-/** An invocation with less time left than this polls no more: it is about to be cut off. */
+/** An invocation with less time left does not poll any more, because the platform is about to stop it. */
 const RESERVE_MS = 1_000;
 const LONGEST_POLL_PAUSE_MS = 10_000;
 const SLOWEST_POLL_PAUSE_MS = 60_000;
-/** From this poll on the pause is the slowest one (about a quarter of an hour of waiting). */
+/** From this poll the pause has its greatest length (after about a quarter of an hour of waiting). */
 const SLOW_AFTER_POLLS = 95;
 
 /**
- * Asks the service for news when waiting operations fall due, while other work keeps the invocation alive, and does what
- * is due in process. One timer and one poll serve all that is due: the answer to any poll brings every change.
+ * Polls the service when waiting operations are due while other work keeps the invocation alive, and runs the actions
+ * that are due in this process. One timer and one poll serve all of them, because the answer to any poll brings every
+ * change.
  */
 export class Timers {
   readonly #poll: (answered: () => void) => void;
@@ -39,12 +40,12 @@ export class Timers {
     this.#remainingMs = remainingMs;
   }
 
-  /** Polls from `dueMs` (epoch) on, at growing intervals, until cancelled. */
+  /** Polls from `dueMs` (epoch milliseconds), at growing intervals, until cancelled. */
   arm(dueMs: number): ArmedTimer {
     return this.#begin({ dueMs, polls: 0, cancelled: false });
   }
 
-  /** Calls once at `dueMs` (epoch), unless cancelled or the invocation ends before. */
+  /** Calls `action` once at `dueMs` (epoch milliseconds), unless cancelled or the invocation ends first. */
   at(dueMs: number, action: () => void): ArmedTimer {
     return this.#begin({ dueMs, polls: 0, cancelled: false, action });
   }
@@ -58,21 +59,22 @@ export class Timers {
     };
   }
 
-  /** Calls once, so long before the invocation is cut off. */
+  /** Calls `action` once, `reserveMs` before the platform stops the invocation. */
   before(reserveMs: number, action: () => void): void {
     const delayMs = this.#remainingMs() - reserveMs;
     if (!this.#open || delayMs > MAX_TIMER_MS) return;
     const timer = setTimeout(
       () => {
         this.#deadlines.delete(timer);
-        // Somebody's fake clock may run ahead of the platform's.
+        // A fake clock may be faster than the platform's clock.
         if (this.#remainingMs() > reserveMs + 1) this.before(reserveMs, action);
         else action();
       },
       Math.max(0, delayMs),
     );
     this.#deadlines.add(timer);
-    // Only to end something earlier: where nothing else is left to do, it must not keep the process.
+    // This timer only ends something earlier. When nothing else is left to do, the timer must not keep the process
+    // alive.
     timer.unref?.();
   }
 

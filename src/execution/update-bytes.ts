@@ -6,10 +6,13 @@ import type { OperationUpdate } from "../core/wire.ts";
  */
 const FRAME_BYTES = 200;
 
-/** The service's own words for what an operation is to the SDK fit the frame; a child context may have any other. */
+/** The service's own subtypes fit the frame. A child context may have any other subtype. */
 const FRAMED_SUBTYPE = /^[A-Za-z]{0,17}$/;
 
-/** The most bytes that one update takes in a request, with the comma after it; never less than what is sent. */
+/**
+ * The greatest number of bytes that one update takes in a request, with the comma after it. Never less than the sent
+ * bytes.
+ */
 export function updateBytes(update: OperationUpdate): number {
   let bytes = FRAME_BYTES;
   if (update.SubType !== undefined && !FRAMED_SUBTYPE.test(update.SubType)) bytes += jsonStringBytes(update.SubType);
@@ -21,7 +24,7 @@ export function updateBytes(update: OperationUpdate): number {
   return bytes;
 }
 
-/** Texts up to here are looked at character by character: 60 ns for 20 of them, and 150 ns through JSON. */
+/** Texts up to this length are checked character by character: 60 ns for 20 characters, and 150 ns through JSON. */
 const MAX_SHORT_CHARS = 48;
 
 /** Bytes of a string as a JSON member, quotes and escapes included. */
@@ -30,7 +33,7 @@ function jsonStringBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text));
 }
 
-/** Whether every character is one byte in JSON. */
+/** Whether every character takes one byte in JSON. */
 function isPlain(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);

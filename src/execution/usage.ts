@@ -5,52 +5,52 @@ import { isFinished } from "../core/transitions.ts";
 import { defined, type OperationUpdate, type WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
-/** What one invocation has used. */
+/** The usage of one invocation. */
 export interface InvocationUsage {
-  /** Operations that it began. */
+  /** Operations that the invocation began. */
   operations: number;
   updates: number;
-  /** Checkpoint requests, those without updates included, which only ask for news. */
+  /** Checkpoint requests, including requests without updates, which only poll. */
   requests: number;
-  /** Bytes of these requests, about: payloads, errors and names, and 200 bytes an update. */
+  /** The approximate bytes of these requests: payloads, errors and names, and 200 bytes per update. */
   requestBytes: number;
-  /** Bytes of payloads and errors: what AWS counts as data written. */
+  /** Bytes of payloads and errors, which AWS counts as written data. */
   dataBytes: number;
   /** Attempts after the first one of a step, a condition or a batch. */
   retries: number;
-  /** Operations that many items of a map share. */
+  /** Operations that items of a map share. */
   batches: number;
 }
 
-/** What the whole execution has used, as far as this invocation can know. */
+/** The usage of the whole execution, as far as this invocation can know it. */
 export interface ExecutionUsage {
-  /** As the quota counts them: the execution itself and retries left out. */
+  /** Counted as for the quota: without the execution itself and without retries. */
   operations: number;
   retries: number;
   dataBytes: number;
-  /** US dollars for operations and data written (us-east-1); compute, requests and keeping the data not included. */
+  /** US dollars for operations and written data (us-east-1), without compute time, requests and storage of the data. */
   dollars: number;
   /**
-   * False once earlier invocations wrote what a later one is not told of (operations inside a context that has ended,
-   * payloads of attempts that failed): then these are estimates, and rather too low.
+   * False when earlier invocations wrote something that a later invocation cannot see: operations inside a context that
+   * has ended, or payloads of failed attempts. The numbers are then estimates, and rather too low.
    */
   isExact: boolean;
 }
 
-/** What is published on Node's diagnostics channel `durable-fanout:usage` at the end of every invocation. */
+/** The message on Node's diagnostics channel `durable-fanout:usage` at the end of every invocation. */
 export interface Usage {
   executionArn: string;
   requestId: string;
   invocation: InvocationUsage;
   execution: ExecutionUsage;
-  /** What worker threads have done in this process so far; only when there are any. */
+  /** The work of the worker threads in this process so far; only when there are threads. */
   workers?: WorkerStatistics;
 }
 
-/** Bytes around the payload, error and name of one update, about. */
+/** The approximate bytes around the payload, error and name of one update. */
 const UPDATE_FRAME_BYTES = 200;
 
-/** What the recorded operations tell of what was used before this invocation. */
+/** The usage before this invocation, as far as the recorded operations show it. */
 export class RecordedUsage {
   operations = 0;
   retries = 0;
@@ -80,10 +80,11 @@ export class RecordedUsage {
 }
 
 /**
- * Counts what an execution uses, by what is sent.
+ * Counts the usage of an execution from the sent updates.
  *
- * U1  An operation is new when its first update is seen, START or not: starts may be left out.
- * U2  Only operations that have not ended are kept by id, so that memory follows what is open.
+ * Only operations that have not ended are kept by id, so the memory in use is that of the open operations.
+ *
+ * UC1  An operation is new when its first update is seen, START or not: starts may be left out.
  */
 export class UsageCounter {
   readonly #arn: string;
@@ -108,7 +109,7 @@ export class UsageCounter {
     this.#open = recorded.open;
   }
 
-  /** A client that does the same, and calls `sent` when a request of updates has been counted. */
+  /** A client that does the same, and calls `sent` after it has counted a request with updates. */
   counting(client: DurableExecutionClient, sent: () => void): DurableExecutionClient {
     return {
       checkpoint: (params, logger) => {
@@ -123,17 +124,17 @@ export class UsageCounter {
     };
   }
 
-  /** The execution has ended with a result or an error that is no update. */
+  /** Notes that the execution has ended with a result or error that is no update. */
   ended(outcome: { Result?: string | undefined; Error?: object | undefined }): void {
     this.#invocation.dataBytes += dataBytesOf(outcome.Result, outcome.Error);
   }
 
-  /** A recorded map has ended, so that the operations of its items are not delivered any more. */
+  /** Notes that a recorded map has ended, so that the service does not deliver its items' operations any more. */
   addUndelivered(operations: number): void {
     this.#undelivered += operations;
   }
 
-  /** Operations of the execution so far, as the quota counts them. */
+  /** The operations of the execution so far, counted as for the quota. */
   get operations(): number {
     return this.#before.operations + this.#undelivered + this.#invocation.operations;
   }
@@ -169,7 +170,7 @@ export class UsageCounter {
     if (action === "RETRY") counts.retries++;
     if (type === "EXECUTION") return;
     let isNew = true;
-    // U1, U2
+    // UC1
     if (type === "STEP" || type === "CONTEXT") {
       isNew = !this.#open.has(id);
       if (action === "SUCCEED" || action === "FAIL") this.#open.delete(id);
@@ -191,7 +192,7 @@ function dataBytesOf(payload: string | undefined, error: object | undefined): nu
   return byteLength(payload) + (error ? byteLength(JSON.stringify(error)) : 0);
 }
 
-/** A transport may deliver what is absent as null. */
+/** A transport may deliver absent members as null. */
 function byteLength(text: string | undefined | null): number {
   return text ? Buffer.byteLength(text) : 0;
 }

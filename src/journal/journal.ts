@@ -1,6 +1,6 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 
-/** Final statuses of an execution, and the one before. */
+/** The status of an execution: running, or one of the final statuses. */
 export const ExecutionStatus = {
   FAILED: "FAILED",
   RUNNING: "RUNNING",
@@ -10,9 +10,9 @@ export const ExecutionStatus = {
 } as const;
 export type ExecutionStatus = (typeof ExecutionStatus)[keyof typeof ExecutionStatus];
 
-/** What was used by an execution so far. */
+/** The usage of an execution so far. */
 export interface ExecutionCounters {
-  /** Operations as AWS meters them against the quota: the execution, each operation, each retry. */
+  /** Operations as AWS counts them for the quota: the execution, each operation, each retry. */
   operations: number;
   /** Bytes of payloads and errors that were written, the input included. */
   dataBytes: number;
@@ -26,7 +26,7 @@ export interface ExecutionCounters {
   stateReads: number;
 }
 
-/** What identifies an execution; it never changes. */
+/** The data that identifies an execution. It never changes. */
 export interface ExecutionHeader {
   readonly arn: string;
   readonly name: string;
@@ -36,56 +36,59 @@ export interface ExecutionHeader {
   /** Epoch milliseconds. */
   readonly startMs: number;
   readonly timeoutSeconds: number | undefined;
-  /** Whatever the caller wants to find again. */
+  /** Data of the caller, kept with the execution. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** The operation of another execution that began this one. */
+  /** The operation of another execution that began this execution. */
   readonly parent?: ParentOperation | undefined;
-  /** The tenant that the function is invoked for. */
+  /** The tenant for which the function is invoked. */
   readonly tenantId?: string | undefined;
-  /** The ARN of the execution that this one was redriven from. */
+  /** The ARN of the execution from which this one was redriven. */
   readonly redriveOf?: string | undefined;
 }
 
-/** What an execution begins with that takes over from another one. */
+/** The entries and counters with which a redriven execution begins. */
 export interface JournalSeed {
   readonly entries: readonly JournalEntry[];
   readonly counters: ExecutionCounters;
 }
 
-/** A chained invoke, from the point of view of the execution that it began. */
+/** A chained invoke, as the execution that it began sees it. */
 export interface ParentOperation {
   readonly arn: string;
   readonly operationId: string;
 }
 
-/** How a callback or a chained invoke ended. */
+/** The end of a callback or a chained invoke. */
 export interface ExternalCompletion {
   readonly status: "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED";
   readonly result?: string | undefined;
   readonly error?: ErrorObject | undefined;
 }
 
-/** One thing that happened to an execution. The journal is the list of them; everything else follows from it. */
+/** One event of an execution. The journal is the list of all events. Every state is computed from them. */
 export type JournalEntry =
-  /** An invocation begins. `token` is its first one; the news that its event brings are told. */
+  /** An invocation begins. `token` is its first token. The changes in its event count as delivered. */
   | { readonly kind: "begin"; readonly atMs: number; readonly token: number; readonly requestId: string }
-  /** An accepted checkpoint: all of its updates, or none. `token` is the one that it answered with. */
+  /** An accepted checkpoint, with all of its updates. `token` is the token in the answer. */
   | {
       readonly kind: "checkpoint";
       readonly atMs: number;
       readonly token: number;
       readonly clientToken?: string | undefined;
       readonly updates: readonly OperationUpdate[];
-      /** What the service gave to operations that start: a callback its id, a chained invoke its execution's ARN. */
+      /**
+       * The values that the service gives to operations that start: an id to a callback, an execution's ARN to a
+       * chained invoke.
+       */
       readonly assigned?: Readonly<Record<string, string>> | undefined;
     }
-  /** Waits that are over, retries that are due, and callbacks that have waited for too long. */
+  /** Waits that have ended, retries that are due, and callbacks that have timed out. */
   | { readonly kind: "timers"; readonly atMs: number; readonly ids: readonly string[] }
-  /** A callback or a chained invoke was completed from outside. */
+  /** An external system completed a callback, or a chained invoke ended. */
   | ({ readonly kind: "completion"; readonly atMs: number; readonly id: string } & ExternalCompletion)
-  /** Somebody outside still works on a callback. */
+  /** An external system reported that it still works on a callback. */
   | { readonly kind: "heartbeat"; readonly atMs: number; readonly id: string }
-  /** An invocation is over. */
+  /** An invocation has ended. */
   | {
       readonly kind: "invocation";
       readonly atMs: number;
@@ -106,30 +109,32 @@ export interface JournalExecution {
   readonly header: ExecutionHeader;
   readonly status: ExecutionStatus;
   readonly endMs: number | undefined;
-  /** How it ended; both are undefined while it runs. */
+  /** The outcome. Result and error are undefined while the execution runs. */
   readonly result: string | undefined;
   readonly error: ErrorObject | undefined;
   readonly counters: ExecutionCounters;
 }
 
-/** What an execution may be looked up by; `id` is the last part of the ARN. */
+/** The key for the look-up of an execution. `id` is the last part of the ARN. */
 export type ExecutionKey = "arn" | "name" | "id";
 
 /**
- * Where executions are kept. What a method has returned from is kept: `append` is one transaction.
- * Implementations are synchronous, as a group commit of a checkpoint takes less than a turn of the event loop.
+ * The store of executions. When a method has returned, its data is kept: `append` is one transaction. Implementations
+ * are synchronous, because a commit of a checkpoint takes less time than a tick of the event loop.
  */
 export interface Journal {
-  /** True when it can only be read: the engine then runs nothing. */
+  /** Whether the journal can only be read. The engine then runs nothing. */
   readonly readOnly: boolean;
-  /** With a seed, all of it in one transaction. */
+  /** Creates an execution. With a seed, everything is one transaction. */
   create(header: ExecutionHeader, seed?: JournalSeed): void;
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void;
   /** In the order of their creation. */
   executions(): JournalExecution[];
-  /** The first execution with this key; finding it does not take longer with more executions or entries. */
+  /**
+   * The first execution with this key. The time for the look-up does not grow with the number of executions or entries.
+   */
   find(key: ExecutionKey, value: string): JournalExecution | undefined;
-  /** The execution that was created last, those that other executions began left aside. */
+  /** The execution that was created last. Executions that other executions began do not count. */
   last(): JournalExecution | undefined;
   entries(arn: string): Iterable<JournalEntry>;
   close(): void;

@@ -16,7 +16,7 @@ interface Kept {
   counters: ExecutionCounters;
 }
 
-/** A journal for one process's life. */
+/** A journal that lives as long as the process. */
 export class MemoryJournal implements Journal {
   readonly readOnly = false;
   readonly #kept = new Map<string, Kept>();

@@ -1,13 +1,13 @@
 import { DurableError, isDurableError, messageOf } from "../core/errors.ts";
 
-/** What went wrong, by SQLite's primary result codes (sqlite.org/rescode.html). */
+/** The kinds of failures, by SQLite's primary result codes (sqlite.org/rescode.html). */
 type Failure = "access" | "busy" | "corrupt" | "disk-full" | "io";
 
-/** SQLITE_IOERR_SHMSIZE: the index of the log could not grow, for want of space. */
+/** SQLITE_IOERR_SHMSIZE: the index of the log could not grow, because there was no space. */
 const NO_ROOM_FOR_INDEX = 4_874;
 
 function failureOf(error: unknown): Failure | undefined {
-  // A row that is no JSON was written by nobody.
+  // The journal never writes a row that is not JSON.
   if (error instanceof SyntaxError) return "corrupt";
   if (typeof error !== "object" || error === null || !("errcode" in error)) return undefined;
   const code = Number(error.errcode);
@@ -38,7 +38,7 @@ export function isFailureOf(error: unknown, failure: Failure): boolean {
   return failureOf(error) === failure;
 }
 
-/** The error to throw for a failure of SQLite on the journal at `path`; an error of ours is kept as it is. */
+/** The error to throw for a failure of SQLite on the journal at `path`. A `DurableError` is returned unchanged. */
 export function journalError(path: string, error: unknown): unknown {
   if (isDurableError(error)) return error;
   const failure = failureOf(error);
@@ -61,7 +61,7 @@ const ADVICE: Record<Failure, readonly [code: string, advice: (path: string, rea
     "ERR_JOURNAL_CORRUPT",
     (path, reason) =>
       `The journal ${path} is damaged: ${reason}. Restore it from a copy, or move it away and begin a new one; ` +
-      "the sqlite3 tool's .recover may save what is left.",
+      "the sqlite3 tool's .recover may save the rest.",
   ],
   "disk-full": [
     "ERR_JOURNAL_DISK_FULL",

@@ -1,12 +1,13 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { DurableError } from "../core/errors.ts";
 
-/** "dfan" in ASCII: marks a file as a journal of ours (sqlite.org/pragma.html#pragma_application_id). */
+/** "dfan" in ASCII: marks a file as a journal of this package (sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x6466_616e;
 
 /**
- * The version of the journal's tables and entries; a reader refuses what is newer. 2 added the indexes for look-ups, and
- * entries for what comes from outside; 1 is still read, and becomes 2 when it is opened for writing.
+ * The version of the journal's tables and entries. A reader does not read a newer version. Version 2 added the indexes
+ * for look-ups, and entries for external systems. Version 1 can still be read, and becomes 2 when it is opened for
+ * writing.
  */
 export const JOURNAL_VERSION = 2;
 
@@ -17,8 +18,8 @@ const USER_VERSION_AT = 60;
 const APPLICATION_ID_AT = 68;
 
 /**
- * Looks at the file's header without SQLite, since that may already change a foreign database: it would roll back
- * what a crashed program left. An empty file is one that is yet to be written.
+ * Checks the file's header without SQLite, because SQLite may change a foreign database: it would roll back the work of
+ * a crashed program. An empty file has not been written yet.
  * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_READ_ONLY` or `ERR_JOURNAL_MISSING`.
  */
 export function inspectJournalFile(path: string, { mustExist }: { mustExist: boolean }): void {
@@ -53,7 +54,7 @@ function notOurs(path: string, reason: string): DurableError {
   );
 }
 
-/** The first bytes, fewer if the file is shorter; undefined when there is no file and none is needed. */
+/** The first bytes, fewer if the file is shorter. Undefined when there is no file and no file is needed. */
 function readHeader(path: string, mustExist: boolean): Buffer | undefined {
   let file: number | undefined;
   try {

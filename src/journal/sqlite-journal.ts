@@ -18,20 +18,20 @@ import { APPLICATION_ID, inspectJournalFile, JOURNAL_VERSION, newerJournal } fro
 import { JournalLock } from "./sqlite-lock.ts";
 
 export interface SqliteJournalOptions {
-  /** Look only: works while another process writes, takes no lock, and creates nothing. Default false. */
+  /** Only reads: works while another process writes, takes no lock, and creates nothing. Default false. */
   readonly readOnly?: boolean;
   /**
-   * When written data is forced to the disk. `normal` (default) survives the death of the process at any instant,
-   * `full` that of the machine as well, `off` leaves even the order of writes to the system.
+   * When written data is forced to the disk. `normal` (the default) survives the death of the process at any moment.
+   * `full` also survives the death of the machine. `off` does not even keep the order of writes.
    */
   readonly synchronous?: "off" | "normal" | "full";
 }
 
-/** Milliseconds to wait for another connection: a reader that recovers the log, a checkpoint that ends. */
+/** Milliseconds to wait for another connection: a reader that recovers the log, or a checkpoint that ends. */
 const BUSY_TIMEOUT_MS = 2_000;
 
-// Input and entries never change; what does change stands in `progress`, so that a commit rewrites no large row.
-// Entries are JSON, as it keeps every string: SQLite's text would replace lone surrogates.
+// Input and entries never change. Values that change are in `progress`, so that a commit rewrites no large row. Entries
+// are JSON, because JSON keeps every string. SQLite's text would replace lone surrogates.
 const SCHEMA = `
   CREATE TABLE execution (id INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, header TEXT NOT NULL) STRICT;
   CREATE TABLE progress (
@@ -43,11 +43,11 @@ const SCHEMA = `
   CREATE INDEX entry_of_execution ON entry (execution);
 `;
 
-/** How an execution is looked up. Names are compared as JSON text, for the same reason. */
+/** The expressions for look-ups. Names are compared as JSON text, for the same reason. */
 const KEYS: Record<ExecutionKey, string> = {
   arn: "arn",
   name: "header -> '$.name'",
-  // What stands after the last slash: the ARN without the part that remains when all other characters are trimmed.
+  // The text after the last slash: the ARN without the part that remains after a trim of all other characters.
   id: "replace(arn, rtrim(arn, replace(arn, '/', '')), '')",
 };
 
@@ -67,9 +67,9 @@ const SELECT_EXECUTION = `
 /**
  * A journal in an SQLite file.
  *
- * J1  `create` and `append` are one transaction each; what they have returned from survives the process.
- * J2  One process at a time writes. Its lock dies with it, so nothing is left to clean up.
- * J3  A file that is no journal of ours is never opened for writing.
+ * J1  `create` and `append` are one transaction each. When they have returned, their data survives the process.
+ * J2  Only one process writes at a time. The system drops its lock with the process, so nothing must be cleaned up.
+ * J3  A file that is no journal of this package is never opened for writing.
  */
 export class SqliteJournal implements Journal {
   readonly readOnly: boolean;
@@ -81,7 +81,7 @@ export class SqliteJournal implements Journal {
   #open = true;
 
   /**
-   * Opens the journal at `path`, and creates it unless `readOnly`; `:memory:` keeps it in memory.
+   * Opens the journal at `path`, and creates it unless `readOnly` is set. `:memory:` keeps the journal in memory.
    * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`,
    * `ERR_JOURNAL_IN_USE`, `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL` or `ERR_JOURNAL_IO`. The methods may throw
    * these too.
@@ -176,7 +176,7 @@ export class SqliteJournal implements Journal {
     try {
       const id = this.#idOf(arn);
       if (id === undefined) return;
-      // A statement of its own: several readers may be on their way at once.
+      // A statement of its own, because several readers may read at the same time.
       const statement = this.#database.prepare("SELECT entry FROM entry WHERE execution = ? ORDER BY id");
       for (const row of statement.iterate(id)) yield parseRow<JournalEntry>(row["entry"]);
     } catch (error) {
@@ -198,19 +198,19 @@ export class SqliteJournal implements Journal {
   #prepareToWrite(synchronous: string): void {
     this.#database.exec("BEGIN IMMEDIATE");
     if (this.#pragma("application_id") === 0) {
-      // Written before the switch to the log, so that the file's own header says whose it is.
+      // Written before the switch to the log, so that the header of the file itself has the mark.
       this.#database.exec(
         `${SCHEMA} ${INDEXES} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${JOURNAL_VERSION}`,
       );
     } else if (this.#pragma("user_version") < JOURNAL_VERSION) {
       this.#database.exec(`${INDEXES} PRAGMA user_version = ${JOURNAL_VERSION}`);
     }
-    // Changes nothing, but fails now if the file can only be read: BEGIN alone makes do with reading then.
+    // Changes nothing, but fails now if the file can only be read. BEGIN alone would succeed.
     this.#database.exec("DELETE FROM execution WHERE false; COMMIT");
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
   }
 
-  /** Finds out early that this is no journal, or a broken one; a full check would take long on a large file. */
+  /** Finds early that the file is no journal, or damaged. A full check would take long for a large file. */
   #check(): void {
     const version = this.#pragma("user_version");
     if (version > JOURNAL_VERSION) throw newerJournal(this.#path, version);
@@ -264,7 +264,7 @@ export class SqliteJournal implements Journal {
     try {
       this.#prepared("ROLLBACK").run();
     } catch {
-      // After some failures SQLite has rolled back already.
+      // After some failures SQLite has already rolled back.
     }
   }
 
@@ -290,7 +290,7 @@ function openToRead(path: string): DatabaseSync {
     return database;
   } catch (error) {
     database.close();
-    // Where nothing may be created beside the file, it can be read if all is in it and nobody writes.
+    // Where no file can be created beside the journal, it can still be read if it is complete and nobody writes.
     if (!isFailureOf(error, "access") || existsSync(`${realpathSync(path)}-wal`)) throw error;
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");
@@ -307,7 +307,7 @@ function parseExecution(row: Record<string, unknown>): JournalExecution {
     endMs: row["end_ms"] === null ? undefined : Number(row["end_ms"]),
     result: end?.result,
     error: end?.error,
-    // A counter that this version has added is not in older rows.
+    // Older rows lack a counter that a later version added.
     counters: { ...noCounters(), ...parseRow<ExecutionCounters>(row["counters"]) },
   };
 }

@@ -4,20 +4,20 @@ import { DatabaseSync } from "node:sqlite";
 import { DurableError } from "../core/errors.ts";
 import { isFailureOf, journalError } from "./sqlite-failure.ts";
 
-/** Milliseconds; a process that was just killed needs a moment until the system has dropped its locks. */
+/** Milliseconds. After a process was killed, the system needs a moment to drop its locks. */
 const PATIENCE_MS = 250;
 
 /**
- * Keeps other writers away from a journal for as long as the process lives. It is a transaction that never ends, on an
- * empty database beside the journal: readers of the journal do not notice, and the system drops it with the process.
- * The file stays: to delete it would let two processes hold two files of one name.
+ * Keeps other writers away from a journal during the life of the process. The lock is a transaction that never ends, on
+ * an empty database beside the journal. Readers of the journal do not notice it, and the system drops it with the
+ * process. The file stays: if it were deleted, two processes could hold two files of one name.
  */
 export class JournalLock {
   readonly #database: DatabaseSync;
 
-  /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another of `journalError`. */
+  /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError`. */
   constructor(path: string) {
-    // A journal reached by two names is still one.
+    // Two names of one file are one journal.
     const file = `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
     let database: DatabaseSync | undefined;
     try {

@@ -1,7 +1,7 @@
 import { type CallbackAddress, readCallbackId } from "../service/callback-id.ts";
 import type { Executions } from "./executions.ts";
 
-/** Callbacks that virtual time is not to time out: somebody is about to complete them. */
+/** Callbacks that virtual time does not time out, because a caller is about to complete them. */
 export class CallbackHolds {
   readonly #executions: Executions;
   readonly #holdsAll: boolean;
@@ -12,14 +12,17 @@ export class CallbackHolds {
     this.#holdsAll = holdsAll;
   }
 
-  /** Returns what releases it. @throws ServiceRefusal InvalidParameterValueException when it is no callback's id. */
+  /**
+   * Holds the callback, and returns the function that releases it. @throws ServiceError InvalidParameterValueException
+   * when the text is no callback's id.
+   */
   hold(callbackId: string): () => void {
     const address = readCallbackId(callbackId);
     this.#held.add(address);
     return () => void this.#held.delete(address);
   }
 
-  /** The first moment that virtual time must not reach, epoch milliseconds; Infinity when there is none. */
+  /** The first moment that virtual time must not reach, in epoch milliseconds; Infinity when there is none. */
   get limitMs(): number {
     let limitMs = Number.POSITIVE_INFINITY;
     if (this.#holdsAll) {

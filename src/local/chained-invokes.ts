@@ -15,17 +15,18 @@ export interface ChainedInvokesHost extends PlainFunctionsHost {
   readonly functions: FunctionRegistry;
   readonly startChild: (header: ExecutionHeader) => void;
   readonly findChild: (arn: string) => JournalExecution | undefined;
-  /** Goes on with a child that has not ended. */
+  /** Continues a child that has not ended. */
   readonly openChild: (found: JournalExecution) => void;
-  /** Tells an execution, if it runs. */
+  /** Notifies an execution, if it runs. */
   readonly complete: (arn: string, operationId: string, completion: ExternalCompletion) => void;
 }
 
 /**
- * Runs what executions invoke: durable functions as executions of their own, plain functions once.
+ * Runs the functions that executions invoke: durable functions as executions of their own, plain functions once.
  *
- * I1  The journal names a child's ARN with the START that begins it, so the two find each other after any crash.
- * I2  A plain function that a crash cut off runs again; a child goes on where its own journal ends.
+ * I1  The journal names a child's ARN together with the START that begins the child. Parent and child thus find each
+ *     other after any crash.
+ * I2  A plain function that a crash interrupted runs again. A child continues where its own journal ends.
  */
 export class ChainedInvokes {
   readonly #host: ChainedInvokesHost;
@@ -36,14 +37,14 @@ export class ChainedInvokes {
     this.#plain = new PlainFunctions(host);
   }
 
-  /** The ARN of the execution that a START will begin; undefined when it begins none. */
+  /** The ARN of the execution that a START begins; undefined when the START begins none. */
   newChildArn(start: OperationUpdate): string | undefined {
     const target = this.#host.functions.find(start.ChainedInvokeOptions?.FunctionName ?? "");
     if (target?.kind !== "durable" || !isJson(start.Payload ?? "{}")) return undefined;
     return newExecutionArn(target.name, randomUUID());
   }
 
-  /** Begins what a checkpoint has recorded. */
+  /** Begins the invokes that a checkpoint has recorded. */
   begin(parentArn: string, request: InvokeRequest): void {
     const { operationId, functionName, payload, childArn } = request;
     const target = this.#host.functions.find(functionName);
@@ -61,8 +62,8 @@ export class ChainedInvokes {
   }
 
   /**
-   * Goes on with what an execution had begun before it was interrupted.
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN`; nothing has gone on then, unless it is a child that lacks a function
+   * Continues the invokes that an execution had begun before its interruption.
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN`. Then nothing was continued, unless a child lacks a function
    */
   resume(record: ExecutionRecord, nowMs: number): void {
     const requests = record.openInvokes();
@@ -77,7 +78,7 @@ export class ChainedInvokes {
       if (found === undefined)
         this.#startChild(record.header.arn, request, childArn); // I1
       else if (found.status === "RUNNING") this.#host.openChild(found); // I2
-      // It may have ended long ago, or just now.
+      // The child may have ended a long time ago, or just now.
       const child = this.#host.findChild(childArn);
       if (child === undefined || child.status === "RUNNING") continue;
       const { status, result, error } = child;
@@ -85,7 +86,10 @@ export class ChainedInvokes {
     }
   }
 
-  /** Tells the execution that waits for it; one that does not run finds out when it is resumed. */
+  /**
+   * Notifies the execution that waits for the invoke. An execution that does not run learns of the end when it is
+   * resumed.
+   */
   childEnded(parent: ParentOperation, outcome: ExecutionOutcome): void {
     this.#host.complete(parent.arn, parent.operationId, completionOf(outcome, this.#host.settings));
   }
@@ -111,7 +115,7 @@ export class ChainedInvokes {
     });
   }
 
-  /** @throws DurableError `ERR_FUNCTION_UNKNOWN` when the function that is to go on is not there as it was. */
+  /** @throws DurableError `ERR_FUNCTION_UNKNOWN` when the function is not registered in the same form as before. */
   #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
     const { functions } = this.#host;
     const child = childArn === undefined ? undefined : this.#host.findChild(childArn);
@@ -129,7 +133,7 @@ export class ChainedInvokes {
     throw new DurableError(
       "ERR_FUNCTION_UNKNOWN",
       `Execution "${record.header.name}" waits for its chained invoke "${invoke}" of function "${name}", ${problem}. ` +
-        `Call ${register} before it is resumed.`,
+        `Call ${register} before you resume the execution.`,
     );
   }
 }

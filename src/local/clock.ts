@@ -1,12 +1,12 @@
 import { type Clock, MAX_TIMER_MS, type Timer } from "../core/time.ts";
 
-/** The system's time. Its timers keep the process alive: an execution that waits is not forgotten. */
+/** The system's time. Its timers keep the process alive, so that a waiting execution continues. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
     let handle: NodeJS.Timeout;
     const arm = (leftMs: number): void => {
-      // setTimeout takes some 24 days at most, and a wait may take a year.
+      // setTimeout accepts about 24 days, and a wait may take a year.
       const stepMs = Math.min(leftMs, MAX_TIMER_MS);
       handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : action()), Math.max(0, stepMs));
     };
@@ -21,8 +21,8 @@ interface Alarm {
 }
 
 /**
- * Time that jumps: when nothing runs, the engine moves it to the next moment at which something is due. It patches no
- * globals, so several of them can be at work in one process.
+ * Virtual time: when nothing runs, the engine moves the clock to the next due moment. The clock patches no globals, so
+ * a process can have several of them.
  */
 export class VirtualClock implements Clock {
   #nowMs: number;
@@ -38,14 +38,14 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    // What is never due does not move time.
+    // A timer without an end does not move time.
     if (delayMs === Number.POSITIVE_INFINITY) return { cancel() {} };
     const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
     this.#alarms.add(alarm);
     return { cancel: () => void this.#alarms.delete(alarm) };
   }
 
-  /** Moves by so many milliseconds, and does on the way what falls due. */
+  /** Moves time by `byMs` milliseconds, and runs the timers that are due on the way. */
   advance(byMs: number): void {
     const targetMs = this.#nowMs + byMs;
     for (let next = this.#next(); next !== undefined && next.dueMs <= targetMs; next = this.#next()) this.#ring(next);
@@ -53,8 +53,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Jumps to the next thing due and does it; false, without a change, when there is none, or when it is due at
-   * `beforeMs` (epoch milliseconds; default: never) or later.
+   * Jumps to the next timer and runs it. False, without a change, when there is none, or when it is due at `beforeMs`
+   * (epoch milliseconds; default: never) or later.
    */
   skip(beforeMs: number = Number.POSITIVE_INFINITY): boolean {
     const next = this.#next();

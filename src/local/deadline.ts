@@ -1,9 +1,11 @@
 import type { Clock, Timer } from "../core/time.ts";
 
-/** The name of the error with which a function is cut off, as Lambda gives it. */
+/** The name of the error when a function's time is over, as Lambda gives it. */
 export const TIMED_OUT = "Sandbox.Timedout";
 
-/** Cuts a function off after `timeoutMs`; it cannot be interrupted, but its result no longer counts. */
+/**
+ * Ends the waiting for a function after `timeoutMs`. The function is not interrupted, but its result no longer counts.
+ */
 export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: Promise<T>): Promise<T> {
   let timer: Timer | undefined;
   const deadline = new Promise<never>((_, reject) => {
@@ -20,7 +22,7 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
   }
 }
 
-/** Resolves when `work` is done, or after `graceMs` of the system's time; what it rejects with is passed on. */
+/** Resolves when `work` is done, or after `graceMs` of the system's time. Errors of `work` pass. */
 export async function withPatience(graceMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<void>((resolve) => {

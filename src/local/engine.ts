@@ -22,38 +22,37 @@ import { IdleTime, type SkippingClock } from "./idle-time.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
 
 export interface LocalEngineOptions extends LocalSettingsOptions {
-  /** Where executions are kept. Default: in memory. */
+  /** The store of executions. Default: in memory. */
   readonly journal?: Journal;
-  /** What the engine takes time from. Default: the system. */
+  /** The engine's clock. Default: the system's time. */
   readonly clock?: SkippingClock;
   /**
-   * Whether virtual time may go on until a callback has waited for too long. It does so only when nothing runs and
-   * nothing else is due before; it cannot know of somebody outside who is about to complete the callback (see
-   * `holdCallback`). With `false` it stands still then, until the callback is completed or the clock is moved by hand.
-   * Default true.
+   * Whether virtual time may time a callback out. Time moves that far only when nothing runs and nothing else is due
+   * before. The engine cannot know of a caller who is about to complete the callback (see `holdCallback`). With
+   * `false`, time then stands still until the callback is completed or the clock is moved by hand. Default true.
    */
   readonly skipCallbackTimeouts?: boolean;
 }
 
 export interface StartRequest {
   readonly functionName: string;
-  /** Unique in the journal. Default: a random one. */
+  /** Unique in the journal. Default: a random name. */
   readonly name?: string;
   /** JSON text. Default: none, which a handler sees as `{}`. */
   readonly input?: string;
   readonly executionTimeoutSeconds?: number;
-  /** The tenant that the function is invoked for; its Lambda context says so. */
+  /** The tenant for which the function is invoked. The function's Lambda context has it. */
   readonly tenantId?: string;
-  /** Kept with the execution, to be found again. */
+  /** Kept with the execution, for later look-ups. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds that `close` leaves to code that is running. */
+/** The milliseconds that `close` waits for running code. */
 const CLOSE_GRACE_MS = 1_000;
 
 /**
- * The durable execution service, embedded. It runs the handlers that are registered, several executions at once, and
- * keeps what happens in a journal. Nothing runs until it is started or resumed.
+ * The embedded durable execution service. It runs registered handlers, several executions at the same time, and keeps
+ * their events in a journal. An execution runs only after it was started or resumed.
  */
 export class LocalEngine {
   readonly #journal: Journal;
@@ -68,7 +67,7 @@ export class LocalEngine {
   readonly #invokes: ChainedInvokes;
   readonly #callbacks: Callbacks;
   #closed = false;
-  /** Nothing is written any more. */
+  /** Whether the journal is closed. Then nothing is written. */
   #journalClosed = false;
 
   /** @throws DurableError `ERR_SETTING_INVALID` */
@@ -82,7 +81,7 @@ export class LocalEngine {
       quotas: this.#settings.quotas,
       newChildArn: (start) => this.#invokes.newChildArn(start),
       onNews: (arn, ids) => {
-        if (this.#listeners.size > 0) this.#tell({ type: "operations-changed", arn, changedIds: [...ids] });
+        if (this.#listeners.size > 0) this.#notify({ type: "operations-changed", arn, changedIds: [...ids] });
       },
     };
     this.#executions = new Executions(this.#recordHost);
@@ -101,14 +100,14 @@ export class LocalEngine {
     });
   }
 
-  /** Makes a durable handler known under a function's name. */
+  /** Registers a durable handler under a function's name. */
   register(functionName: string, handler: LocalHandler): void {
     this.#functions.add({ kind: "durable", name: functionName, handler });
   }
 
   /**
-   * Makes a plain function known, to be called by chained invokes: with the payload parsed, once, and again if the
-   * process ended before it did.
+   * Registers a plain function for chained invokes. The function gets the parsed payload. It runs once, and again if
+   * the process ended before the function did.
    */
   registerFunction(functionName: string, run: LocalFunction): void {
     this.#functions.add({ kind: "plain", name: functionName, run });
@@ -120,9 +119,9 @@ export class LocalEngine {
   }
 
   /**
-   * Starts an execution, or goes on with the one that has this name, function and input already.
+   * Starts an execution, or continues the execution that has the same name, function and input.
    * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
-   * `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's
+   * `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's errors
    */
   start(request: StartRequest): LocalExecution {
     this.#checkOpen();
@@ -155,8 +154,8 @@ export class LocalEngine {
   }
 
   /**
-   * Goes on with an execution where its journal ends, and with those that it has begun by chained invokes; one that has
-   * ended just gives its outcome.
+   * Continues an execution, and the executions that its chained invokes began, from the end of their journals. An
+   * execution that has ended only gives its outcome.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN` (also for a function that it has invoked),
    * `ERR_FUNCTION_NOT_DURABLE`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`
    */
@@ -167,10 +166,11 @@ export class LocalEngine {
   }
 
   /**
-   * Starts an execution that takes over from one that has ended: with its input, and with its operations as they are but
-   * for what `amend` says (`failedItems`: items of maps that failed have not begun). Waits that were open begin anew.
+   * Starts an execution that takes over from an ended one: with its input and its operations, except for the changes
+   * that `amend` returns (with `failedItems`, failed items of maps count as not begun). Open waits begin anew.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
-   * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's, or what `amend` throws
+   * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of
+   * `amend`
    */
   redrive(arnOrName: string, request: RedriveRequest): LocalExecution {
     this.#checkOpen();
@@ -182,7 +182,7 @@ export class LocalEngine {
   }
 
   /**
-   * An execution by ARN, name, id (the ARN's last part) or `last`: the one that was started last, by somebody and not by
+   * An execution by ARN, name, id (the ARN's last part) or `last`: the execution that was started last, but not by
    * another execution.
    */
   find(arnOrName: string): ExecutionSummary | undefined {
@@ -206,7 +206,7 @@ export class LocalEngine {
     return operation && copyOperation(operation);
   }
 
-  /** The callbacks of an execution that nobody has completed yet. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** The callbacks of an execution that are not completed yet. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   openCallbacks(arn: string): OpenCallback[] {
     const record = this.#executions.recordOf(arn);
     return record.status === "RUNNING" ? record.openCallbacks() : [];
@@ -219,8 +219,8 @@ export class LocalEngine {
   }
 
   /**
-   * Ends a running execution. An invocation in flight is not interrupted, but its next checkpoint is refused; what it
-   * has begun goes on. The chained invoke that began the execution, if one did, ends as STOPPED with the same error.
+   * Ends a running execution. A running invocation is not interrupted, but its next checkpoint fails, and its running
+   * code continues. If a chained invoke began the execution, the invoke ends as STOPPED with the same error.
    */
   stop(arn: string, error: ErrorObject = {}): void {
     const found = this.#executions.get(arn);
@@ -231,33 +231,33 @@ export class LocalEngine {
   }
 
   /**
-   * Completes a callback. Text or UTF-8 bytes; nothing, or nothing in it, is no result. Works on any execution of the
-   * journal: one that does not run here and now learns of it when it is resumed.
-   * @throws ServiceRefusal `CallbackTimeoutException` when the callback is closed already, `ResourceNotFoundException` or
+   * Completes a callback with a text or UTF-8 bytes. An absent or empty argument means no result. Works on any
+   * execution of the journal: an execution that does not run here learns of the completion when it is resumed.
+   * @throws ServiceError `CallbackTimeoutException` when the callback is closed already, `ResourceNotFoundException` or
    * `InvalidParameterValueException` when there is no such callback, or the result is too large
-   * @throws DurableError `ERR_ENGINE_CLOSED`, or the journal's
+   * @throws DurableError `ERR_ENGINE_CLOSED`, or the journal's errors
    */
   completeCallback(callbackId: string, result?: string | Uint8Array): void {
     this.#checkOpen();
     this.#callbacks.succeed(callbackId, result);
   }
 
-  /** Fails a callback, otherwise like `completeCallback`. */
+  /** Fails a callback. Otherwise like `completeCallback`. */
   failCallback(callbackId: string, error: ErrorObject = {}): void {
     this.#checkOpen();
     this.#callbacks.fail(callbackId, error);
   }
 
-  /** Says that somebody still works on a callback: its heartbeat time-out begins anew. Throws like `completeCallback`. */
+  /** Reports that work on a callback continues. Its heartbeat time-out begins anew. Throws like `completeCallback`. */
   heartbeatCallback(callbackId: string): void {
     this.#checkOpen();
     this.#callbacks.heartbeat(callbackId);
   }
 
   /**
-   * Keeps virtual time from going on by itself to the moment at which this callback times out, until the returned
-   * function is called: somebody is about to complete it.
-   * @throws ServiceRefusal `InvalidParameterValueException` when it is no callback's id
+   * Prevents that virtual time reaches the time-out of this callback by itself, until the returned function is called.
+   * For callers who are about to complete the callback.
+   * @throws ServiceError `InvalidParameterValueException` when the text is no callback's id
    */
   holdCallback(callbackId: string): () => void {
     const release = this.#holds.hold(callbackId);
@@ -268,20 +268,20 @@ export class LocalEngine {
   }
 
   /**
-   * Resolves when no code of a function runs and virtual time does not go on by itself: everything has ended, or waits
-   * for somebody outside.
+   * Resolves when no code of a function runs and virtual time does not move by itself: every execution has ended, or
+   * waits for an external system.
    */
   rest(): Promise<void> {
     return this.#idleTime.rest();
   }
 
-  /** Calls `listener` with what happens to executions, until the returned function is called. */
+  /** Calls `listener` with the events of executions, until the returned function is called. */
   subscribe(listener: (event: ExecutionEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Begins no more invocations, waits a moment for those in flight, and closes the journal. */
+  /** Begins no more invocations, waits a short time for the running ones, and closes the journal. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -299,11 +299,11 @@ export class LocalEngine {
     try {
       running?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
     } catch {
-      // The journal cannot be written: the execution's result says so.
+      // The journal cannot be written. The execution's result is an error that says so.
     }
   }
 
-  /** Changes an execution, whether it runs or not; false when there is none. */
+  /** Changes an execution, whether or not it runs. False when there is no such execution. */
   #change(arn: string, action: (record: ExecutionRecord, nowMs: number) => void): boolean {
     const running = this.#executions.runningOne(arn);
     if (running !== undefined) {
@@ -357,7 +357,7 @@ export class LocalEngine {
     });
     if (record.status === "RUNNING") this.#executions.begin({ record, execution });
     execution.run();
-    // An execution that was suspended invokes nothing yet.
+    // A suspended execution has no running invocation yet.
     this.#idleTime.countRunning(0);
     return execution;
   }
@@ -367,10 +367,10 @@ export class LocalEngine {
       const parent = this.#executions.end(event.arn)?.record.header.parent;
       if (parent !== undefined) this.#invokes.childEnded(parent, event.outcome);
     }
-    this.#tell(event);
+    this.#notify(event);
   }
 
-  #tell(event: ExecutionEvent): void {
+  #notify(event: ExecutionEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 }

@@ -8,7 +8,7 @@ import type {
   OperationUpdate,
 } from "../core/wire.ts";
 import type { ExecutionRecord } from "../service/execution-record.ts";
-import { ServiceRefusal } from "../service/refusal.ts";
+import { ServiceError } from "../service/service-error.ts";
 import type { LocalLatency } from "../service/settings.ts";
 import type { StatePages } from "../service/state-pages.ts";
 import { warnOfLoss } from "./lossy-results.ts";
@@ -21,11 +21,11 @@ export interface ExecutionClientHost {
   /** @throws when this invocation may no longer write. */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
-  /** The journal cannot be written. */
+  /** Called when the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The service, as the SDK sees it in one invocation. */
+/** The service as the SDK sees it in one invocation. */
 export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
@@ -48,7 +48,7 @@ export class ExecutionClient implements DurableExecutionClient {
         NewExecutionState: { Operations: [...answer.changed], NextMarker: undefined },
       };
     } catch (error) {
-      if (!(error instanceof ServiceRefusal)) onFailure(error);
+      if (!(error instanceof ServiceError)) onFailure(error);
       throw error;
     }
   }
@@ -64,7 +64,7 @@ export class ExecutionClient implements DurableExecutionClient {
 
   #checkArn(arn: string | undefined): void {
     if (arn === this.#host.record.header.arn) return;
-    throw new ServiceRefusal("ResourceNotFoundException", 404, `Durable execution not found: ${arn}`);
+    throw new ServiceError("ResourceNotFoundException", 404, `Durable execution not found: ${arn}`);
   }
 }
 

@@ -19,7 +19,7 @@ export interface ExecutionSummary {
   readonly metadata: Readonly<Record<string, string>>;
   /** The operation of another execution that began this one. */
   readonly parent: ParentOperation | undefined;
-  /** The ARN of the execution that this one was redriven from. */
+  /** The ARN of the execution from which this one was redriven. */
   readonly redriveOf: string | undefined;
   readonly status: ExecutionStatus;
   /** Epoch milliseconds. */
@@ -30,13 +30,13 @@ export interface ExecutionSummary {
   readonly counters: ExecutionCounters;
 }
 
-/** An execution under way in this process. */
+/** A running execution in this process. */
 export interface RunningExecution {
   readonly record: ExecutionRecord;
   readonly execution: LocalExecution;
 }
 
-/** The executions of a journal, and those of them that run here. */
+/** The executions of a journal, and the running ones among them. */
 export class Executions {
   readonly #host: RecordHost;
   readonly #running = new Map<string, RunningExecution>();
@@ -82,7 +82,7 @@ export class Executions {
     return ended;
   }
 
-  /** Of an execution that runs, or of one as its journal left it. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** The record of a running execution, or the record in the journal. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   recordOf(wanted: string): ExecutionRecord {
     return this.#running.get(wanted)?.record ?? this.rebuilt(this.get(wanted));
   }

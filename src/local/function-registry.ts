@@ -2,8 +2,8 @@ import { DurableError } from "../core/errors.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
 /**
- * A function that is not durable: gets its event and the Lambda context, and answers by what it returns or, if it takes
- * three parameters, by a Node callback. What it answers becomes JSON.
+ * A function that is not durable. It gets its event and the Lambda context, and answers with its return value or, with
+ * three parameters, by a Node callback. The answer becomes JSON.
  */
 // biome-ignore lint/suspicious/noExplicitAny: the types belong to whoever wrote the function.
 export type LocalFunction = (event: any, context: any, callback: any) => unknown;
@@ -16,12 +16,12 @@ export type RegisteredFunction =
 export class FunctionRegistry {
   readonly #functions = new Map<string, RegisteredFunction>();
 
-  /** A function of the same name gives way. */
+  /** Replaces a function of the same name. */
   add(added: RegisteredFunction): void {
     this.#functions.set(added.name, added);
   }
 
-  /** The function that a chained invoke means: by its name, `name:version`, or an ARN. */
+  /** The function for a chained invoke: by its name, `name:version`, or an ARN. */
   find(target: string): RegisteredFunction | undefined {
     return this.#functions.get(target) ?? this.#functions.get(nameOf(target));
   }

@@ -1,19 +1,19 @@
 import type { Clock } from "../core/time.ts";
 
-/** A clock that may be able to jump to the next moment at which something is due. */
+/** A clock that can perhaps jump to the next due moment. */
 export interface SkippingClock extends Clock {
   /**
-   * Jumps to the next thing due and does it; false, without a change, when there is none, or when it is due at
-   * `beforeMs` (epoch milliseconds) or later.
+   * Jumps to the next timer and runs it. False, without a change, when there is none, or when it is due at `beforeMs`
+   * (epoch milliseconds) or later.
    */
   skip?(beforeMs?: number): boolean;
 }
 
 /**
- * Moves virtual time on when nothing runs: to the next thing due.
+ * Moves virtual time to the next due moment when nothing runs.
  *
- * V1  Time stands still while an invocation or a function runs.
- * V2  It also stops before a callback that is held would time out.
+ * IT1  Time stands still while an invocation or a function runs.
+ * IT2  Time also stops before the time-out of a held callback.
  */
 export class IdleTime {
   readonly #clock: SkippingClock;
@@ -29,13 +29,13 @@ export class IdleTime {
     this.#limitMs = limitMs;
   }
 
-  /** Something begins (1) or ends (-1); 0 only looks whether time may go on. */
+  /** Notes that something begins (1) or ends (-1). With 0 it only checks whether time may move. */
   countRunning(change: 1 | 0 | -1): void {
     this.#running += change;
     if (this.#running === 0) this.#look();
   }
 
-  /** Resolves when nothing runs, and time does not go on by itself. */
+  /** Resolves when nothing runs and time does not move by itself. */
   rest(): Promise<void> {
     return new Promise((resolve) => {
       this.#atRest.push(resolve);
@@ -43,7 +43,7 @@ export class IdleTime {
     });
   }
 
-  /** Time goes on no more by itself. */
+  /** From now on time does not move by itself. */
   stop(): void {
     this.#stopped = true;
     this.#look();
@@ -53,12 +53,12 @@ export class IdleTime {
     const mayMatter = this.#clock.skip !== undefined || this.#atRest.length > 0;
     if (this.#isLooking || !mayMatter) return;
     this.#isLooking = true;
-    // Whoever is about to go to sleep does so first.
+    // Code that is about to begin a wait does so first.
     setImmediate(() => {
       this.#isLooking = false;
-      if (this.#running > 0 && !this.#stopped) return; // V1
+      if (this.#running > 0 && !this.#stopped) return; // IT1
       if (!this.#stopped && this.#clock.skip?.(this.#limitMs()))
-        this.#look(); // V2
+        this.#look(); // IT2
       else for (const resolve of this.#atRest.splice(0)) resolve();
     });
   }

@@ -8,7 +8,7 @@ import type { ExecutionOutcome } from "../service/execution-outcome.ts";
 import type { ExecutionRecord } from "../service/execution-record.ts";
 import { readOutput } from "../service/invocation-answer.ts";
 import type { InvokeRequest } from "../service/invoke-request.ts";
-import { invalidParameter, ServiceRefusal } from "../service/refusal.ts";
+import { invalidParameter, ServiceError } from "../service/service-error.ts";
 import type { LocalSettings } from "../service/settings.ts";
 import { StatePages } from "../service/state-pages.ts";
 import { withDeadline, withPatience } from "./deadline.ts";
@@ -20,7 +20,7 @@ import { Sleeper } from "./sleeper.ts";
 // biome-ignore lint/suspicious/noExplicitAny: the Lambda context's type belongs to whoever wrote the handler.
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
 
-/** What an execution tells those who watch the engine. */
+/** The events of executions for listeners of the engine. */
 export type ExecutionEvent =
   | { readonly type: "invocation-started"; readonly arn: string }
   | { readonly type: "invocation-ended"; readonly arn: string; readonly error?: ErrorObject | undefined }
@@ -28,38 +28,39 @@ export type ExecutionEvent =
       readonly type: "checkpoint";
       readonly arn: string;
       readonly updates: readonly OperationUpdate[];
-      /** The operations that the answer brings. */
+      /** The operations in the answer. */
       readonly changedIds: readonly string[];
       readonly counters: ExecutionRecord["counters"];
     }
-  /** Operations changed by themselves or from outside: timers, callbacks, chained invokes. */
+  /** Operations that a timer or an external system changed: timers, callbacks, chained invokes. */
   | { readonly type: "operations-changed"; readonly arn: string; readonly changedIds: readonly string[] }
   | { readonly type: "execution-ended"; readonly arn: string; readonly outcome: ExecutionOutcome };
 
-/** What an execution needs of its engine. */
+/** The parts of the engine that an execution uses. */
 export interface ExecutionHost {
   readonly clock: Clock;
   readonly settings: LocalSettings;
   readonly handler: LocalHandler;
-  /** Whether anybody watches; events are not made otherwise. */
+  /** Whether there is a listener. Otherwise no events are made. */
   readonly isWatched: () => boolean;
   readonly emit: (event: ExecutionEvent) => void;
-  /** An invocation begins (1) or ends (-1): virtual time stands still meanwhile. */
+  /** Called when an invocation begins (1) or ends (-1). Virtual time stands still in between. */
   readonly countRunning: (change: 1 | -1) => void;
-  /** A checkpoint began a chained invoke. */
+  /** Called when a checkpoint has begun a chained invoke. */
   readonly beginInvoke: (request: InvokeRequest) => void;
 }
 
 /**
- * One running execution: invokes its handler, again and again, until it ends.
+ * One running execution: invokes the handler until the execution ends.
  *
- * L1  At most one invocation is in flight.
- * L2  An invocation that suspended is followed by another one as soon as something has changed, not before.
+ * LE1  At most one invocation runs.
+ * LE2  After an invocation that suspended, the next invocation begins as soon as an operation has changed, and not
+ *      before.
  */
 export class LocalExecution {
   readonly arn: string;
   readonly name: string;
-  /** Rejects with a DurableError when the engine is closed first, or when the journal can no longer be written. */
+  /** Rejects with a DurableError when the engine is closed first, or when the journal cannot be written any more. */
   readonly result: Promise<ExecutionOutcome>;
   readonly #record: ExecutionRecord;
   readonly #host: ExecutionHost;
@@ -69,7 +70,7 @@ export class LocalExecution {
   #timeout: Timer | undefined;
   #failuresInRow = 0;
   #closed: DurableError | undefined;
-  /** The engine no longer waits for the invocation in flight: what becomes of it is not written. */
+  /** Set when the engine does not wait for the running invocation any more. Its outcome is not written. */
   #abandoned = false;
   #idle: Promise<void> = Promise.resolve();
 
@@ -86,11 +87,11 @@ export class LocalExecution {
     this.result.catch(() => {});
   }
 
-  /** Goes on from what is recorded. */
+  /** Continues from the records. */
   run(): void {
     const { end, announcedEnd, header } = this.#record;
     if (end !== undefined) return this.#settle(end);
-    // The process ended between the checkpoint that was accepted and the end of the invocation.
+    // The process ended between the accepted checkpoint and the end of the invocation.
     if (announcedEnd !== undefined) return this.finish(announcedEnd);
     if (header.timeoutSeconds !== undefined) {
       const leftMs = header.startMs + header.timeoutSeconds * 1_000 - this.#host.clock.now();
@@ -99,7 +100,7 @@ export class LocalExecution {
     this.#idle = this.#loop().catch((error) => this.#fail(error));
   }
 
-  /** Ends the execution from outside; an invocation in flight learns of it at its next checkpoint. */
+  /** Ends the execution from outside. A running invocation learns of the end at its next checkpoint. */
   finish(outcome: ExecutionOutcome): void {
     if (this.#record.status !== "RUNNING") return;
     this.#record.finish(outcome, this.#host.clock.now());
@@ -110,24 +111,24 @@ export class LocalExecution {
   }
 
   /**
-   * Changes the record from outside; an execution that waits learns of it at once, an invocation in flight with its next
+   * Changes the record from outside. A waiting execution learns of the change at once, a running invocation at its next
    * checkpoint.
-   * @throws what `action` throws
+   * @throws the errors of `action`
    */
   change(action: (record: ExecutionRecord, nowMs: number) => void): void {
     try {
       action(this.#record, this.#host.clock.now());
     } catch (error) {
-      if (!(error instanceof ServiceRefusal)) this.#fail(error);
+      if (!(error instanceof ServiceError)) this.#fail(error);
       throw error;
     } finally {
       this.#sleeper.wake();
     }
   }
 
-  /** Begins no more invocations; resolves when the one in flight is over, or after `graceMs`. */
+  /** Begins no more invocations. Resolves when the running one has ended, or after `graceMs`. */
   async close(graceMs: number): Promise<void> {
-    const message = `The engine was closed before execution "${this.name}" ended. Resume it to let it go on.`;
+    const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
     this.#closed = new DurableError("ERR_ENGINE_CLOSED", message);
     this.#cancelTimers();
     this.#sleeper.wake();
@@ -149,7 +150,7 @@ export class LocalExecution {
     return this.#record.status === "RUNNING" && this.#closed === undefined;
   }
 
-  /** Resolves when something has changed. A timer may be early, or wake for what is outdated: L2 */
+  /** Resolves when an operation has changed. A timer may be early, or may not count any more: LE2 */
   async #news(): Promise<void> {
     while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());
@@ -158,7 +159,7 @@ export class LocalExecution {
     }
   }
 
-  /** What happens meanwhile does not cut the pause short. */
+  /** Changes during the pause do not shorten the pause. */
   async #pause(pauseMs: number): Promise<void> {
     const untilMs = this.#host.clock.now() + pauseMs;
     while (this.#goesOn && this.#host.clock.now() < untilMs) await this.#sleeper.until(untilMs);
@@ -258,7 +259,7 @@ export class LocalExecution {
     });
   }
 
-  /** The journal cannot be written: nothing that happens now would last. */
+  /** The journal cannot be written, so no further event would be kept. */
   #fail(error: unknown): void {
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });

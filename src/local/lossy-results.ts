@@ -1,25 +1,28 @@
 import type { ResultOwner } from "../client/client.ts";
 
-/** What of a value JSON does not give back, and what there is to do about it. */
+/** A part of a value that JSON does not give back, and the remedy. */
 interface Loss {
-  /** Where in the value: `.items[3].at`; empty for the value itself. */
+  /** The position in the value: `.items[3].at`. Empty for the value itself. */
   readonly at: string;
   readonly what: string;
   readonly becomes: string;
-  /** Whether the `typed` codec gives it back. */
+  /** Whether the `typed` codec gives the part back. */
   readonly typedKeeps: boolean;
 }
 
-/** Members of one value that are looked at: the engine is not to become slow by large results. */
+/** The greatest number of checked members of one value. Large results must not make the engine slow. */
 const MAX_LOOKS = 1_000;
-/** Names that are warned of in a process: a handler whose steps have a name each does not fill the log. */
+/**
+ * The greatest number of names with a warning in a process. A handler with many names of steps thus does not fill the
+ * log.
+ */
 const MAX_WARNED = 20;
 
 const warned = new Set<string>();
 
 /**
- * Warns of a result that comes back from the default codec as something else than it was: once for each name of an
- * operation, since a step gives values of one kind. On Lambda nobody looks at results, so that nothing says so there.
+ * Warns of a result that the default codec would change, once for each name of an operation, because a step gives
+ * values of one kind. On Lambda results are not checked, so there is no warning there.
  */
 export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void {
   const label = name === undefined ? subType : `${subType} "${name}"`;
@@ -27,20 +30,20 @@ export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void
   const loss = findLoss(value, "", { left: MAX_LOOKS, inside: new Set() });
   if (loss === undefined) return;
   warned.add(label);
-  const place = loss.at === "" ? "" : ` (result${loss.at})`;
+  const where = loss.at === "" ? "" : ` (result${loss.at})`;
   const keep = loss.typedKeeps
     ? 'set `runtime.codec` to "typed", or give the operation a `serdes`'
     : "give the operation a `serdes`";
   process.emitWarning(
-    `${label} returned ${loss.what}${place}, which JSON does not keep: ${loss.becomes}. ` +
-      `To keep it, ${keep}. To have what comes back said by the type, return \`asJson(value)\`.`,
+    `${label} returned ${loss.what}${where}, which JSON does not keep: ${loss.becomes}. ` +
+      `To keep it, ${keep}. For a type that shows the change, return \`asJson(value)\`.`,
     { code: "DURABLE_FANOUT_LOSSY_RESULT" },
   );
 }
 
 interface Search {
   left: number;
-  /** Objects around the one looked at: a loop is not for us to report. */
+  /** The objects around the current one. This check does not report loops. */
   readonly inside: Set<object>;
 }
 
@@ -84,7 +87,7 @@ function findInObject(value: object, at: string, search: Search): Loss | undefin
 }
 
 function lossOfClass(value: object, at: string): Loss {
-  // By brand, not by class: a test runner's objects are of another realm.
+  // The check reads the brand and not the class, because a test runner's objects are of another realm.
   const brand = Object.prototype.toString.call(value).slice(8, -1);
   const name = (value.constructor as { name?: string } | undefined)?.name || brand;
   const what = `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
@@ -99,7 +102,7 @@ function lossOfClass(value: object, at: string): Loss {
   return { at, what, becomes, typedKeeps: false };
 }
 
-/** An object as `{}` or `Object.create(null)` makes it, in any realm. */
+/** An object as from `{}` or `Object.create(null)`, in any realm. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -13,11 +13,11 @@ import { type LambdaContextLike, lambdaContext } from "./lambda-context.ts";
 export interface PlainFunctionsHost {
   readonly clock: Clock;
   readonly settings: LocalSettings;
-  /** A function begins (1) or ends (-1): virtual time stands still meanwhile. */
+  /** Called when a function begins (1) or ends (-1). Virtual time stands still in between. */
   readonly countRunning: (change: 1 | -1) => void;
 }
 
-/** Runs functions that are not durable for chained invokes: once each, all at the same time. */
+/** Runs plain functions for chained invokes: each one once, all at the same time. */
 export class PlainFunctions {
   readonly #host: PlainFunctionsHost;
   readonly #running = new Set<Promise<void>>();
@@ -26,7 +26,7 @@ export class PlainFunctions {
     this.#host = host;
   }
 
-  /** Begins in a later turn, as an asynchronous invocation would. */
+  /** Begins in a later tick, as an asynchronous invocation would. */
   begin(
     name: string,
     run: LocalFunction,
@@ -36,7 +36,7 @@ export class PlainFunctions {
     this.#host.countRunning(1);
     const running = this.#run(name, run, request).then((completion) => {
       this.#running.delete(running);
-      // Told before time may go on.
+      // The end is reported before time may move.
       done(completion);
       this.#host.countRunning(-1);
     });
@@ -57,7 +57,7 @@ export class PlainFunctions {
     try {
       await Promise.resolve();
       const result = await withDeadline(clock, timeoutMs, call(run, JSON.parse(payload ?? "{}"), context));
-      // Lambda answers `null` for nothing.
+      // Lambda answers `null` for an absent result.
       return fitted({ status: "SUCCEEDED", result: JSON.stringify(result) ?? "null" }, settings);
     } catch (error) {
       const status = error instanceof Error && error.name === TIMED_OUT ? "TIMED_OUT" : "FAILED";
@@ -77,7 +77,7 @@ async function call(run: LocalFunction, event: unknown, context: LambdaContextLi
   });
 }
 
-/** What becomes of the chained invoke when the execution that it began has ended. */
+/** The end of a chained invoke when the execution that it began has ended. */
 export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings): ExternalCompletion {
   const { status, result, error } = outcome;
   if (status === "TIMED_OUT" && error === undefined) {
@@ -86,12 +86,12 @@ export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings)
   return fitted({ status, result, error: status === "SUCCEEDED" ? undefined : (error ?? {}) }, settings);
 }
 
-/** Why a chained invoke cannot begin. */
+/** The reason why a chained invoke cannot begin. */
 export function invokeFailure(type: string, message: string): ExternalCompletion {
   return { status: "FAILED", error: { ErrorType: type, ErrorMessage: message } };
 }
 
-/** What is larger than an operation may record becomes an error that says so. */
+/** Replaces a result over the limit by an error. */
 function fitted(completion: ExternalCompletion, { quotas }: LocalSettings): ExternalCompletion {
   const { result, error } = completion;
   const resultBytes = result === undefined ? 0 : Buffer.byteLength(result);

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../core/time.ts";
 
-/** One sleep at a time: until a moment, or until somebody wakes it. */
+/** One sleep at a time: until a moment, or until it is woken. */
 export class Sleeper {
   readonly #clock: Clock;
   #alarm: Timer | undefined;
@@ -10,7 +10,7 @@ export class Sleeper {
     this.#clock = clock;
   }
 
-  /** `dueMs` Infinity: until woken, but the process is kept alive. */
+  /** With `dueMs` Infinity, sleeps until woken, but keeps the process alive. */
   until(dueMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
@@ -18,7 +18,7 @@ export class Sleeper {
     });
   }
 
-  /** Leaves no alarm behind: virtual time would go to it for nothing. */
+  /** Leaves no timer, because virtual time would move to it without need. */
   wake(): void {
     this.#alarm?.cancel();
     this.#alarm = undefined;

@@ -1,10 +1,10 @@
 import type { ErrorObject } from "../core/wire.ts";
 
-/** How an attempt of a step or condition ends. */
+/** The end of an attempt of a step or condition. */
 export type AttemptEnd =
   | { readonly end: "succeed"; readonly payload: string | undefined; readonly value: unknown }
   | { readonly end: "fail"; readonly error: ErrorObject; readonly thrown?: unknown }
-  /** Another attempt follows; a condition keeps its state in `payload`. */
+  /** Another attempt follows. A condition keeps its state in `payload`. */
   | {
       readonly end: "retry";
       readonly afterSeconds: number;
@@ -13,5 +13,5 @@ export type AttemptEnd =
       readonly payload?: string | undefined;
     };
 
-/** How the start of an attempt is recorded: not at all when it is recorded already. */
+/** How the START of an attempt is recorded. "none" means that the START is recorded already. */
 export type Announcement = "none" | "queued" | "awaited";

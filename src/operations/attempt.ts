@@ -7,18 +7,18 @@ import type { Attention } from "./durable-promise.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
 
-/** The result of an operation that succeeded; otherwise the operation as it is now. */
+/** The result of an operation that succeeded, or the current record of the operation. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
 
-/** The attempt after those that are recorded, from 1. */
+/** The number of the attempt after the recorded attempts, from 1. */
 export function nextAttempt(record: WireOperation | undefined): number {
   return (record?.StepDetails?.Attempt ?? 0) + 1;
 }
 
 /**
- * Runs one attempt, from its START to its end, which is queued before the operation stops counting as executing.
- * What is synchronous here happens at the call. `body` must not reject; it is told when the attempt began if there are
- * plugins.
+ * Runs one attempt, from its START to its end. The end is queued before the operation stops counting as executing. The
+ * synchronous part runs at the call. `body` must not reject. With plugins, `body` gets the time at which the attempt
+ * began.
  */
 export async function runAttempt(
   operation: ClaimedOperation,
@@ -27,14 +27,19 @@ export async function runAttempt(
   body: (startTimestamp?: Date) => Promise<AttemptEnd>,
 ): Promise<AttemptOutcome> {
   const { execution, scope } = operation;
-  // Before its START: an attempt that waits for a place must neither look begun nor keep the invocation awake.
-  for (let regained = execution.regainPlaces(scope); regained !== undefined; regained = execution.regainPlaces(scope)) {
+  // This wait comes before the START. An attempt that waits for a permit must not look begun and must not keep the
+  // invocation awake.
+  for (
+    let regained = execution.regainPermits(scope);
+    regained !== undefined;
+    regained = execution.regainPermits(scope)
+  ) {
     await regained;
     if (execution.isOver || scope.isOver) return park();
   }
   if (execution.isOver) return park();
-  if (execution.isClosing) {
-    execution.refuse();
+  if (execution.isDraining) {
+    execution.leaveWork();
     return park();
   }
   execution.countExecuting(scope, 1);
@@ -46,9 +51,9 @@ export async function runAttempt(
   const { observer } = execution;
   if (observer?.followsAttempts) {
     const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
-      const turn = execution.turn.take();
-      if (turn !== undefined) {
-        await turn;
+      const nextTick = execution.tick.take();
+      if (nextTick !== undefined) {
+        await nextTick;
         if (isTooLate(operation, announcement)) return park();
       }
       execution.noteRun();
@@ -56,15 +61,15 @@ export async function runAttempt(
       const endTimestamp = new Date();
       return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
     });
-    // Hooks have had their say before anything is suspended.
+    // The hooks have ended before the invocation can be suspended.
     execution.countExecuting(scope, -1);
     return outcome;
   }
-  // Operations begun together announce themselves before the first body runs.
+  // All operations that begin together send their START before the first body runs.
   await undefined;
-  const turn = execution.turn.take();
-  if (turn !== undefined) {
-    await turn;
+  const nextTick = execution.tick.take();
+  if (nextTick !== undefined) {
+    await nextTick;
     if (isTooLate(operation, announcement)) return park();
   }
   execution.noteRun();
@@ -74,19 +79,22 @@ export async function runAttempt(
 }
 
 /**
- * Whether an attempt that has waited for its turn must not run any more. One that may run but once has to, and so has the
- * first of an invocation, however little time that has.
+ * Whether an attempt that waited for the tick must not run any more. An attempt that may run only once has to run, and
+ * so has the first attempt of an invocation, even with little time.
  */
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;
   const hasTo = announcement === "awaited" || !execution.hasRun;
-  if (!isLeft && (hasTo || !execution.isClosing)) return false;
-  if (!isLeft) execution.refuse();
+  if (!isLeft && (hasTo || !execution.isDraining)) return false;
+  if (!isLeft) execution.leaveWork();
   execution.countExecuting(scope, -1);
   return true;
 }
 
-/** Runs the user's code of an attempt: what it logs, and a context that it should not use, are known by the operation. */
+/**
+ * Runs the user's code of an attempt. The logger and the check for a wrong context know the operation while the code
+ * runs.
+ */
 export function runUserCode<T>(
   operation: ClaimedOperation,
   attempt: number,
@@ -94,16 +102,19 @@ export function runUserCode<T>(
   code: () => Promise<T>,
 ): Promise<T> {
   const { execution, scope, name, path } = operation;
-  const piece = () => execution.turn.run(code);
+  const piece = () => execution.tick.run(code);
   const current = { contextId: path, operation, operationName: name, attempt, scope };
   const { observer } = execution;
   if (observer === undefined || startTimestamp === undefined) return runAs(current, piece);
   const info = () => attemptInfo(observer, operation, attempt, startTimestamp);
-  // A wrapper is where the code is: what it logs is of the operation.
+  // The wrapper runs as part of the operation too, so that its log lines name the operation.
   return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, piece)));
 }
 
-/** Waits until a PENDING operation may be tried again: in process, whether somebody awaits it or not. */
+/**
+ * Waits until a PENDING operation may be tried again. This process notices the time even if nobody awaits the
+ * operation.
+ */
 export function untilReady(
   operation: ClaimedOperation,
   record: WireOperation,
@@ -116,7 +127,7 @@ export function untilReady(
 }
 
 /**
- * Queues the end of an attempt at once. A failure resolves in as few turns as a success, so that the branches of a batch
+ * Queues the end of an attempt at once. A failure takes as many microtasks as a success, so that the branches of a map
  * end in the order of their acknowledgements.
  */
 export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {

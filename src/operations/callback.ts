@@ -12,21 +12,21 @@ import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts
 import { deserializeWith } from "./payload.ts";
 
 export interface CreateCallbackConfig<TOutput = string> {
-  /** From the start to the completion. Default: none but the execution's own. */
+  /** The time from the start to the completion. Default: only the execution's own time-out. */
   timeout?: Duration;
-  /** Between two heartbeats. Default: none. */
+  /** The time between two heartbeats. Default: none. */
   heartbeatTimeout?: Duration;
-  /** Reads what completed the callback. Default: the raw text. */
+  /** Reads the payload that completed the callback. Default: the raw text. */
   serdes?: Omit<Serdes<TOutput>, "serialize">;
 }
 
-/** The promise of the callback's result, and the id by which somebody outside completes it. */
+/** The promise of the callback's result, and the id with which an external system completes the callback. */
 export type CreateCallbackResult<T = string> = [DurablePromise<T>, string];
 
-/** Leaves what completed a callback as the text that it is. */
+/** Returns the payload that completed a callback as text. */
 export const rawText: AnySerdesDeserializer = { deserialize: async (data) => data };
 
-/** Creates a callback at once; resolves when the service has given it an id. */
+/** Creates a callback at once. Resolves when the service has given the callback an id. */
 export async function createCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -38,7 +38,7 @@ export async function createCallback<T>(
   return [underWay(result, attention), id];
 }
 
-/** As `createCallback`; whether somebody awaits the result is for `attention` to say. */
+/** Does the same as `createCallback`, but `attention` decides whether the result counts as awaited. */
 export async function beginCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -59,7 +59,7 @@ export async function beginCallback<T>(
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
   const result = settle<T>(operation, callback, started, reader);
-  // A failure that nobody awaits yet must not bring the process down.
+  // A failure that nobody awaits yet must not end the process.
   result.catch(() => {});
   return { result, id };
 }
@@ -75,7 +75,7 @@ async function settle<T>(
   return (await deserializeWith(reader, operation, ended.CallbackDetails?.Result)) as T;
 }
 
-// 0 is "none" to the service.
+// The service takes 0 as "no time-out".
 function callbackOptions(name: string | undefined, config: CreateCallbackConfig<unknown>): CallbackOptions {
   const seconds = (field: "timeout" | "heartbeatTimeout"): number | undefined => {
     const duration = config[field];

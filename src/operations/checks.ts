@@ -4,8 +4,8 @@ import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { describeValue } from "../core/setting.ts";
 
 /**
- * What is wrong with the settings of an operation is said before the operation is recorded. Values that the official
- * SDK takes and that mean something are taken.
+ * Checks of an operation's settings before the operation is recorded. A value is accepted if the official SDK accepts
+ * it and it has a meaning.
  */
 
 type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
@@ -42,30 +42,32 @@ export function checkSerdes(
   }
 }
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a whole number from `min` on, Infinity, or absent */
+/**
+ * @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a whole number of at least `min`, Infinity, or absent
+ */
 export function checkCount(operation: () => string, field: string, value: number | undefined, min = 0): void {
   if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
   if (Number.isInteger(value) && value >= min) return;
-  throw invalid(operation, field, value, `a whole number from ${min} on`);
+  throw invalid(operation, field, value, `a whole number of at least ${min}`);
 }
 
 /**
- * Any number above 0 (rounded up), its text, or NaN for no bound, as the official SDK takes them.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for what would let nothing begin there
+ * Accepts the same values as the official SDK: any number above 0 (rounded up), its text, or NaN for no limit.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for a value with which the official SDK would begin no branch
  */
 export function checkMaxConcurrency(operation: () => string, value: unknown): void {
   if (value === undefined || value === null || typeof value === "number" || Number(value) > 0) return;
   throw invalid(operation, "maxConcurrency", value, "a number above 0");
 }
 
-/** Warns once in a process of options that nothing reads: the official SDK takes no notice of them. */
+/** Warns of options that nothing reads, once in a process. The official SDK ignores such options. */
 export function warnOfOptions(what: string, config: object, known: readonly string[]): void {
   for (const [name, value] of Object.entries(config)) {
     if (value !== undefined) warnOfUnknown(what, name, known, "DURABLE_FANOUT_UNKNOWN_OPTION");
   }
 }
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text with something in it */
+/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text that is not empty */
 export function checkText(operation: () => string, field: string, value: unknown): void {
   if (typeof value === "string" && value !== "") return;
   throw invalid(operation, field, value, "a text that is not empty");

@@ -8,29 +8,34 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
-import { type ClaimedOperation, claim, openMode, type Place, update } from "./operation.ts";
+import { type ClaimedOperation, claim, type OperationLocation, openMode, update } from "./operation.ts";
 import { decodeResult, type EncodedResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 
 export interface ChildConfig<T> {
   serdes?: Serdes<T>;
-  /** What the history calls it. Default `RunInChildContext`. */
+  /** The subtype in the history. Default `RunInChildContext`. */
   subType?: string;
-  /** Kept in place of a result over the limit, for whoever reads the history. */
+  /** Makes the text that is kept instead of a result over the limit, for readers of the history. */
   summaryGenerator?: (result: T) => string;
-  /** Replaces the error that the caller sees. Default: a `ChildContextError` around it. */
+  /** Replaces the error that the caller sees. Default: a `ChildContextError` around the original error. */
   errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
-  /** Writes no operation of its own: its operations belong to the enclosing context, and it runs on each replay. */
+  /**
+   * Writes no operation of its own. The operations inside belong to the enclosing context, and the function runs on
+   * each replay.
+   */
   virtualContext?: boolean;
 }
 
-/** How the result of a context is kept. */
+/** The form in which the result of a context is kept. */
 export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
   /** The recorded result, or a promise of it. */
   decode(operation: ClaimedOperation, payload: string | undefined): unknown;
-  /** What `encode` says that the value is, where that takes less than to encode it; otherwise undefined. */
+  /**
+   * The value that `decode` would give for the encoded result, where it is known without encoding. Otherwise undefined.
+   */
   readBack?(result: unknown): unknown;
-  /** What is kept of a result over the limit. */
+  /** The text that is kept instead of a result over the limit. */
   summarize(result: unknown): string;
 }
 
@@ -40,17 +45,20 @@ export interface ChildPlan {
   readonly virtual: boolean;
   readonly format: ResultFormat;
   readonly errorMapper?: ((originalError: DurableOperationError) => DurableOperationError) | undefined;
-  /** Where it stands, if that does not come from the counter of the context around it. */
-  readonly place?: Place | undefined;
-  /** Its place in the window of a fan-out, where it gives way while it only waits. */
+  /** The location, if it does not come from the counter of the context around it. */
+  readonly location?: OperationLocation | undefined;
+  /** The permit in the window of a map or parallel. The branch lends the permit while the branch only waits. */
   readonly permit?: Permit | undefined;
-  /** Its function is of ours: code of the user's runs only in contexts inside it. */
+  /** Set when the context's function belongs to this package. The user's code then runs only in contexts inside it. */
   readonly hasOwnCode?: false;
-  /** Runs the context's function; `recorded` is given when it only rebuilds a result too large to keep. */
+  /**
+   * Runs the context's function. `recorded` is given when the function only rebuilds a result that was too large to
+   * keep.
+   */
   readonly body: (scope: Scope, recorded: WireOperation | undefined) => Promise<unknown>;
 }
 
-/** The format of a plain child context: one payload, by its serdes or the codec. */
+/** The format of a plain child context: one payload, made by the context's serdes or the codec. */
 export function childResultFormat<T>(config: ChildConfig<T>): ResultFormat {
   const { serdes, summaryGenerator } = config;
   return {
@@ -66,7 +74,7 @@ type ChildDecision =
   | { readonly do: "return"; readonly payload: string | undefined }
   | { readonly do: "throw"; readonly record: WireOperation };
 
-/** What to do with a child context, from its record alone. */
+/** Decides how a child context continues, from its record alone. */
 export function decideChild(record: WireOperation | undefined): ChildDecision {
   if (record === undefined) return { do: "run", announce: true };
   if (record.Status === "SUCCEEDED") {
@@ -77,20 +85,23 @@ export function decideChild(record: WireOperation | undefined): ChildDecision {
   return { do: "run", announce: false };
 }
 
-/** Runs a child context; what is synchronous here happens at the call. */
+/** Runs a child context. The synchronous part runs at the call. */
 export function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
   const recalled = recallChild(execution, scope, plan);
   return recalled instanceof Promise ? recalled : Promise.resolve(recalled.value);
 }
 
-/** As `runChild`; the result of a context that has ended is there at once, where no serdes of the user's reads it. */
+/**
+ * Does the same as `runChild`. The result of an ended context is available at once, unless a user's serdes reads the
+ * result.
+ */
 export function recallChild(
   execution: Execution,
   scope: Scope,
   plan: ChildPlan,
 ): Promise<unknown> | { readonly value: unknown } {
   const { subType, name, virtual } = plan;
-  const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual }, plan.place);
+  const operation = claim(execution, scope, { type: "CONTEXT", subType, name, virtual }, plan.location);
   if (operation === undefined) return park();
   const decision = decideChild(operation.record);
   switch (decision.do) {
@@ -108,7 +119,7 @@ export function recallChild(
   }
 }
 
-/** What is recorded inside a context that has begun was said before; of a virtual one nobody knows whether it has. */
+/** A begun context replays its recorded operations. For a virtual context it is unknown whether it has begun. */
 function modeOf({ execution, ledger, path, record }: ClaimedOperation, isVirtual: boolean): ReplayMode {
   const mayReplay = isVirtual ? execution.state.isReplay : record !== undefined;
   return mayReplay ? openMode(ledger, path) : "execution";
@@ -122,11 +133,11 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const { execution, scope } = operation;
   const inner = enter(operation, plan, mode);
   const { observer } = execution;
-  // Contexts begun together announce themselves before the first function runs.
+  // Contexts that begin together send their START before the first function runs.
   await (observer && contextStarts(observer, operation, plan.virtual));
-  const turn = plan.hasOwnCode === false ? undefined : execution.turn.take();
-  if (turn !== undefined) {
-    await turn;
+  const nextTick = plan.hasOwnCode === false ? undefined : execution.tick.take();
+  if (nextTick !== undefined) {
+    await nextTick;
     if (execution.isOver || inner.isOver) return park();
   }
   let result: unknown;
@@ -136,7 +147,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     if (execution.isOver) return park();
     return failLive(operation, plan, inner, thrown);
   }
-  // Whoever waits for it belongs to an invocation that has ended.
+  // Code that waits for this context belongs to an invocation that has ended.
   if (execution.isOver) return park();
   if (plan.virtual) inner.settle();
   else execution.finish(inner);
@@ -145,7 +156,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   try {
     encoded = plan.format.encode(operation, result);
     if (encoded instanceof Promise) {
-      // A serdes of the user's may take its time, and nothing else says that this context goes on.
+      // A user's serdes may take some time, and nothing else keeps the invocation awake for this context.
       scope.countExecuting(1);
       try {
         encoded = await encoded;
@@ -158,12 +169,15 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     return failLive(operation, plan, inner, thrown);
   }
   if (!plan.virtual) execution.record(operation, update(operation, "SUCCEED", rest));
-  const told = observer && contextEnds(observer, operation, plan.virtual);
-  if (told !== undefined) await told;
+  const notified = observer && contextEnds(observer, operation, plan.virtual);
+  if (notified !== undefined) await notified;
   return encoded.value;
 }
 
-/** What is recorded of a result: a summary, where it is over the limit. Throws where that is, and what making it throws. */
+/**
+ * The text that is recorded of a result: a summary for a result over the limit. Throws if the summary is over the limit
+ * too. Errors of the summary generator pass.
+ */
 function keptOf(
   operation: ClaimedOperation,
   { format }: ChildPlan,
@@ -188,14 +202,16 @@ function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, th
     execution.record(operation, update(operation, "FAIL", { Error: error, ...kept }));
   }
   const { observer } = execution;
-  const told = observer && contextEnds(observer, operation, plan.virtual, error);
-  if (told === undefined) throw failure(error, plan);
-  return told.then(() => {
+  const notified = observer && contextEnds(observer, operation, plan.virtual, error);
+  if (notified === undefined) throw failure(error, plan);
+  return notified.then(() => {
     throw failure(error, plan);
   });
 }
 
-/** Runs a finished context's function again over its recorded operations, for a result that was too large to keep. */
+/**
+ * Runs the function of a finished context again over its recorded operations, because the result was too large to keep.
+ */
 async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: WireOperation): Promise<unknown> {
   const inner = enter(operation, plan, "replay-succeeded");
   await undefined;
@@ -218,7 +234,7 @@ function enter(operation: ClaimedOperation, plan: ChildPlan, mode: ReplayMode): 
   const parentId = (plan.virtual ? undefined : ledger.addressOf(key)) ?? scope.parentId;
   const inner = scope.child(path, parentId, mode, ledger);
   inner.keptLevels = scope.keptLevels - (plan.virtual ? 0 : 1);
-  inner.place = plan.permit;
+  inner.permit = plan.permit;
   if (!plan.virtual) inner.owner = operation;
   return inner;
 }
@@ -227,9 +243,9 @@ function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, rec
   const { execution, name, path } = operation;
   const current = { contextId: path, operation, operationName: name, scope: inner };
   const body = () => plan.body(inner, record);
-  const piece = plan.hasOwnCode === false ? body : () => execution.turn.run(body);
+  const piece = plan.hasOwnCode === false ? body : () => execution.tick.run(body);
   const { observer } = execution;
-  // Plugins do not see a rebuild: the function has had its say.
+  // Plugins do not see a rebuild, because they have seen the first run of the function.
   if (observer === undefined || record !== undefined) return runAs(current, piece);
   return runAs(current, () => wrapContext(observer, operation, () => runAs(current, piece)));
 }

@@ -3,7 +3,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 
-/** A reason as it is stored: JSON would keep nothing of an error. */
+/** The stored form of a rejection's reason. JSON alone would lose an error's members. */
 interface StoredReason {
   readonly message: string;
   readonly name: string;
@@ -39,7 +39,7 @@ export function runCombinator(
   return runChild(execution, scope, plan);
 }
 
-/** The format of `allSettled`: reasons come back as plain errors. */
+/** The format of `allSettled`. A replay gives each reason as a plain error. */
 export function settledFormat(): ResultFormat {
   const plain = childResultFormat({});
   return {
@@ -57,7 +57,7 @@ export function settledFormat(): ResultFormat {
   };
 }
 
-/** As the first version did inside of batches. */
+/** Combines without a record, as the first version did in batches. */
 async function combineUnrecorded(combine: () => Promise<unknown>, format: ResultFormat): Promise<unknown> {
   try {
     const combined = await combine();
@@ -86,7 +86,7 @@ function restoreOutcome(outcome: StoredOutcome): StoredOutcome {
   return { ...outcome, reason: error };
 }
 
-/** Whether it can be an error that was stored; what somebody threw that was none has other members. */
+/** Whether the reason can be a stored error. Other thrown values have other members. */
 function isStoredReason(reason: unknown): reason is StoredReason {
   if (typeof reason !== "object" || reason === null || !("message" in reason) || !("name" in reason)) return false;
   return Object.keys(reason).every((key) => key === "message" || key === "name" || key === "stack");

@@ -16,20 +16,20 @@ import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import { type StepContext, StepRun } from "./step-run.ts";
 
-/** Looks at the state and returns the new one. */
+/** Gets the state and returns the new state. */
 export type WaitForConditionCheckFunc<T, Logger extends DurableLogger = DurableLogger> = (
   state: T,
   context: StepContext<Logger>,
 ) => Promise<T>;
 
 export interface WaitForConditionConfig<T> {
-  /** Decides after each check whether to look again, and when. */
+  /** Decides after each check whether and when another check follows. */
   waitStrategy: WaitForConditionWaitStrategyFunc<T>;
   initialState: T;
   serdes?: Serdes<T>;
 }
 
-/** Polls until the strategy is content; what is synchronous here happens at the call. */
+/** Polls until the strategy ends the waiting. The synchronous part runs at the call. */
 export async function runCondition<T>(
   execution: Execution,
   scope: Scope,
@@ -80,7 +80,7 @@ async function runCheck<T>(
   const read = async (payload: string | undefined): Promise<T> => (await decodeResult(operation, payload, serdes)) as T;
   let run: StepRun | undefined;
   try {
-    // Nothing is kept of a state that is undefined. The first one is written and read like all that follow.
+    // An undefined state has no payload. The first state is written and read as all later states are.
     const state =
       attempt > 1 || kept
         ? await read(kept)
@@ -94,9 +94,9 @@ async function runCheck<T>(
     const { payload, value } = await encodeResult(operation, checked, serdes);
     if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);
-    // Read anew: the strategy may have changed what it was given.
+    // The state is read again, because the strategy may have changed the given object.
     if (!decision.shouldContinue) return { end: "succeed", payload, value: await read(payload) };
-    const afterSeconds = checkedSeconds("delay that the wait strategy asks for", decision.delay, 0);
+    const afterSeconds = checkedSeconds("delay of the wait strategy", decision.delay, 0);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {
     run?.end();

@@ -1,13 +1,13 @@
 /**
- * A promise that notices when it is awaited. Operations begin when they are called; what only matters to a waiting
- * caller begins at the first `then`, `catch` or `finally`.
+ * A promise that notices when code awaits it. An operation begins when its method is called. Work that only matters to
+ * a waiting caller begins at the first `then`, `catch` or `finally`.
  */
 export interface DurablePromise<T> extends Promise<T> {
-  /** Whether it was used. */
+  /** Whether code has awaited the promise. */
   readonly isExecuted: boolean;
 }
 
-// Without private members in its type, a promise of another copy of this package, or of the official one, is as good.
+// The type has no private members, so promises of another copy of this package, or of the official package, fit too.
 interface DurablePromiseConstructor {
   readonly prototype: DurablePromise<unknown>;
   /** `executor` runs once, at the first use. */
@@ -50,18 +50,18 @@ export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T>
     return "DurablePromise";
   }
 
-  /** Whether it was used. */
+  /** Whether code has awaited the promise. */
   get isExecuted(): boolean {
     return this.#promise !== undefined;
   }
 };
 
-/** Whether somebody awaits an operation, for what only matters then. */
+/** Notices whether code awaits an operation, for work that only matters then. */
 export class Attention {
   #awaited = false;
   #actions: (() => void)[] | undefined;
 
-  /** Somebody awaits the operation. */
+  /** Notes that code awaits the operation. */
   attract(): void {
     if (this.#awaited) return;
     this.#awaited = true;
@@ -69,7 +69,7 @@ export class Attention {
     this.#actions = undefined;
   }
 
-  /** Acts at once if somebody awaits the operation, and otherwise as soon as that happens. */
+  /** Calls `action` now if code awaits the operation, or otherwise when code begins to await it. */
   follow(action: () => void): void {
     if (this.#awaited) action();
     else {
@@ -79,7 +79,7 @@ export class Attention {
   }
 }
 
-/** For an operation that is under way. A failure that nobody awaits must not bring the process down. */
+/** The promise of a running operation. A failure that nobody awaits must not end the process. */
 export function underWay<T>(running: Promise<T>, attention?: Attention): DurablePromise<T> {
   running.catch(() => {});
   return new DurablePromise(() => {

@@ -16,7 +16,10 @@ export interface InvokeConfig<I, O> {
   tenantId?: string;
 }
 
-/** Begins a chained invoke at once. Input and result are JSON unless a serdes says otherwise: others read them. */
+/**
+ * Begins a chained invoke at once. Input and result are JSON, because other functions read them, unless a serdes is
+ * given.
+ */
 export function beginInvoke<I, O>(
   execution: Execution,
   scope: Scope,
@@ -42,7 +45,8 @@ export function beginInvoke<I, O>(
         payload = await serializeWith(chooseSerdes(payloadSerdes, scope), operation, input, "input");
         if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "input", payload);
       } catch (fault) {
-        // Nothing is recorded of it, so that it fails on each replay; what follows may be recorded nevertheless.
+        // This failure has no record, so the invoke fails on each replay. Later operations may be recorded
+        // nevertheless.
         if (mode === "replay" && isRecorded(scope.ledger, scope.peekPath())) scope.mode = mode;
         throw new InvokeError((fault as Error).message, fault as Error);
       }

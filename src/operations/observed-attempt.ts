@@ -4,14 +4,14 @@ import type { AttemptEndInfo, AttemptInfo, OperationEndInfo } from "../plugins/p
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
-/** An attempt that has run, and whose end is recorded. */
+/** An attempt that has run and whose end is recorded. */
 export interface RanAttempt<Outcome> {
   readonly end: AttemptEnd;
   readonly endTimestamp: Date;
   readonly outcome: Outcome;
 }
 
-/** Runs an attempt of a step or condition, and tells plugins how it begins and ends. */
+/** Runs an attempt of a step or condition, and notifies plugins of its beginning and end. */
 export async function runObserved<Outcome>(
   observer: Observer,
   operation: ClaimedOperation,
@@ -24,7 +24,7 @@ export async function runObserved<Outcome>(
       ? observer.info(operation, { status: "STARTED", isReplay: attempt > 1 })
       : observer.recordedInfo(operation, { isReplay: announcement === "none" || attempt > 1 }),
   );
-  // As without plugins, operations begun together announce themselves before the first body runs.
+  // As without plugins, operations that begin together send their START before the first body runs.
   await starting;
   const startTimestamp = new Date();
   const beginning = observer.emit("onOperationAttemptStart", () =>
@@ -46,7 +46,7 @@ export async function runObserved<Outcome>(
   return outcome;
 }
 
-/** What plugins are told of an attempt that begins. */
+/** The information about a beginning attempt that plugins get. */
 export function attemptInfo(
   observer: Observer,
   operation: ClaimedOperation,
@@ -62,7 +62,7 @@ function attemptEndInfo(
   attempt: number,
   end: AttemptEnd,
 ): AttemptEndInfo {
-  // The record may still have the error of an attempt before.
+  // The record may still have the error of an earlier attempt.
   const { error: _recorded, ...info } = { ...observer.recordedInfo(operation, {}), attempt };
   if (end.end === "succeed" || (end.end === "retry" && end.error === undefined)) {
     return { ...info, outcome: "SUCCEEDED" };

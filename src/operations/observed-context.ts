@@ -4,17 +4,20 @@ import { defined, type ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
 import { type ClaimedOperation, isRecorded, openMode } from "./operation.ts";
 
-/** A context's function is about to run, and not only to rebuild a result; undefined when nobody is told. */
+/**
+ * Notifies plugins that a context's function is about to run, unless it only rebuilds a result. Undefined when no
+ * plugin is notified.
+ */
 export function contextStarts(
   observer: Observer,
   operation: ClaimedOperation,
   isVirtual: boolean,
 ): Promise<void> | undefined {
   const isNew = operation.record === undefined && !isVirtual;
-  const told = observer.emit("onOperationStart", () =>
+  const notified = observer.emit("onOperationStart", () =>
     observer.info(operation, isNew ? { status: "STARTED" } : { isReplay: true }),
   );
-  return told && operation.execution.keepAwake(operation.scope, told);
+  return notified && operation.execution.keepAwake(operation.scope, notified);
 }
 
 /** Runs a context's function inside the plugins' wrappers. */
@@ -27,14 +30,17 @@ export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, 
   return observer.wrap("wrapChildContextFn", info, run);
 }
 
-/** A context's function has settled, and its end is on its way; undefined when nobody is told. */
+/**
+ * Notifies plugins that a context's function has settled and its end is on its way. Undefined when no plugin is
+ * notified.
+ */
 export function contextEnds(
   observer: Observer,
   operation: ClaimedOperation,
   isVirtual: boolean,
   failure?: ErrorObject,
 ): Promise<void> | undefined {
-  const told = observer.emit("onOperationEnd", () => {
+  const notified = observer.emit("onOperationEnd", () => {
     const error = failure && DurableOperationError.fromErrorObject(failure);
     return observer.info(operation, {
       status: failure === undefined ? "SUCCEEDED" : "FAILED",
@@ -42,5 +48,5 @@ export function contextEnds(
       isReplay: isVirtual,
     });
   });
-  return told && operation.execution.keepAwake(operation.scope, told);
+  return notified && operation.execution.keepAwake(operation.scope, notified);
 }

@@ -9,28 +9,31 @@ import type { Execution } from "../execution/execution.ts";
 import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
-/** What an operation is, before it has an id. */
+/** The kind of an operation that has no id yet. */
 export interface OperationKind {
   readonly type: OperationType;
   readonly subType: OperationSubType | string;
   readonly name: string | undefined;
-  /** What plugins know it by, where that is more than its name on the wire. */
+  /** The name that plugins see, where it has more than the name on the wire. */
   readonly shownName?: string | undefined;
-  /** Its name, if it has none, where the context around it has no operation by which people would find it. */
+  /**
+   * The name of an operation without a name of its own, where the context around it has no operation that shows its
+   * origin.
+   */
   readonly aloneName?: string | undefined;
-  /** It has a path and writes nothing, so it is claimed even where nothing new may begin. */
+  /** A virtual operation has a path and writes nothing. It can be claimed even where nothing new may begin. */
   readonly virtual?: boolean;
-  /** Somebody outside must be able to address it. */
+  /** Whether an external system must be able to address the operation. */
   readonly isAddressed?: boolean;
 }
 
-/** Where an operation stands whose path does not come from its context's counter. */
-export interface Place {
+/** The location of an operation whose path does not come from its context's counter. */
+export interface OperationLocation {
   readonly path: OperationPath;
   readonly ledger: Ledger;
 }
 
-/** One operation of this invocation: who it is, and what was recorded of it. */
+/** One operation of this invocation: its kind, its location and its record. */
 export class ClaimedOperation implements OperationKind {
   readonly type: OperationType;
   readonly subType: OperationSubType | string;
@@ -38,7 +41,7 @@ export class ClaimedOperation implements OperationKind {
   readonly shownName: string | undefined;
   readonly execution: Execution;
   readonly scope: Scope;
-  /** Where its record is kept. */
+  /** The ledger that keeps the record. */
   readonly ledger: Ledger;
   readonly path: OperationPath;
   readonly key: RecordKey;
@@ -50,7 +53,7 @@ export class ClaimedOperation implements OperationKind {
     name: string | undefined,
     execution: Execution,
     scope: Scope,
-    { path, ledger }: Place,
+    { path, ledger }: OperationLocation,
     key: RecordKey,
     record: WireOperation | undefined,
   ) {
@@ -66,12 +69,12 @@ export class ClaimedOperation implements OperationKind {
     this.record = record;
   }
 
-  /** Its record, as long as the ledger keeps that at hand. */
+  /** The record, while the ledger keeps it in memory. */
   get kept(): WireOperation | undefined {
     return this.ledger.peek(this.key);
   }
 
-  /** What log lines and plugins know it by. */
+  /** The id in log lines and for plugins. */
   get id(): OperationId {
     this.#id ??= this.ledger.addressOf(this.key) ?? operationId(this.path);
     return this.#id;
@@ -79,25 +82,26 @@ export class ClaimedOperation implements OperationKind {
 }
 
 /**
- * Gives the next operation of a context its id and its record. Undefined when it must not go on in this invocation:
- * the invocation is ending, the record is of another operation, or the context's result is recorded already.
+ * Gives the next operation of a context its id and its record. Undefined when the operation must not continue in this
+ * invocation: the invocation is ending, the record belongs to another operation, or the context's result is recorded
+ * already.
  */
 export function claim(
   execution: Execution,
   scope: Scope,
   given: OperationKind,
-  place?: Place,
+  location?: OperationLocation,
 ): ClaimedOperation | undefined {
   if (execution.isOver) return undefined;
-  const path = place?.path ?? scope.nextPath();
-  const around = place?.ledger ?? scope.ledger;
+  const path = location?.path ?? scope.nextPath();
+  const around = location?.ledger ?? scope.ledger;
   const ledger = given.isAddressed ? around.outside : around;
   const isAlone = given.isAddressed === true && around.addressOf(around.key(path)) === undefined;
   const kind = isAlone ? { ...given, name: given.name ?? given.aloneName } : given;
   const key = ledger.key(path);
-  // A record where an operation of another kind would have kept it tells that the code has changed.
+  // A record under the key of another kind of operation shows that the code has changed.
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
-  // One that was recorded in another form goes on as it is recorded.
+  // A recorded operation keeps its recorded name.
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
   if (record === undefined) {
     leaveReplay(scope, path);
@@ -119,16 +123,16 @@ export function claim(
       if (scope.mode === "replay") scope.mode = "execution";
     }
   }
-  return new ClaimedOperation(kind, name, execution, scope, place ?? { path, ledger }, key, record);
+  return new ClaimedOperation(kind, name, execution, scope, location ?? { path, ledger }, key, record);
 }
 
-/** The name under which an operation is recorded. */
+/** The name under which the operation is recorded. */
 function nameFor(execution: Execution, given: string | undefined): string | undefined {
   const name = takenName(given);
   if (name !== given) {
     execution.quotas.warnOnce(
       "names",
-      `The service takes no operation named ${JSON.stringify(given).slice(0, 300)}, which is recorded ` +
+      `The service accepts no operation named ${JSON.stringify(given).slice(0, 300)}, which is recorded ` +
         `${name === undefined ? "without a name" : `as ${JSON.stringify(name)}`}. A name has 1 to ${MAX_NAME_LENGTH} ` +
         "characters from the space to ~.",
     );
@@ -136,19 +140,22 @@ function nameFor(execution: Execution, given: string | undefined): string | unde
   return name;
 }
 
-/** The operation at `next` is not recorded: a context that replays goes live, unless the first one inside it is. */
+/**
+ * A replaying context becomes live when the operation at `next` is not recorded, unless the first operation inside
+ * `next` is.
+ */
 function leaveReplay(scope: Scope, next: OperationPath): void {
   if (scope.mode === "replay" && !isRecorded(scope.ledger, childPath(next, 1))) scope.mode = "execution";
 }
 
-/** After a wait is over: what follows may be new. */
+/** Called after a wait has ended, because the following operations may be new. */
 export function lookAhead(scope: Scope): void {
   if (scope.mode !== "replay") return;
   const next = scope.peekPath();
   if (!isRecorded(scope.ledger, next)) leaveReplay(scope, next);
 }
 
-/** Whether a context of which something is recorded replays: something inside it is recorded as well. */
+/** The mode of a context with a record: it replays if the first operation inside it is recorded too. */
 export function openMode(ledger: Ledger, path: OperationPath): ReplayMode {
   const first = childPath(path, 1);
   return isRecorded(ledger, first) || isRecorded(ledger, childPath(first, 1)) ? "replay" : "execution";
@@ -187,7 +194,7 @@ function nonDeterminism(what: string): Error {
   );
 }
 
-/** An update of the operation, with the members that every update repeats. */
+/** An update of the operation, with the members that all updates have. */
 export function update(
   operation: ClaimedOperation,
   action: OperationAction,

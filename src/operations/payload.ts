@@ -5,24 +5,25 @@ import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { describeUnwritable } from "./unwritable.ts";
 
-/** What an operation records of its result, and the result as a replay will give it. */
+/** The recorded form of a result, and the result as a replay gives it. */
 export interface EncodedResult {
   readonly payload: string | undefined;
   readonly value: unknown;
-  /** The payload was not made, since it would be over the limit. */
+  /** Set when the payload was not made, because it would be over the limit. */
   readonly oversized?: true;
 }
 
-/** The serdes that applies to an operation; undefined means the configured codec. */
+/** The serdes of an operation. Undefined means the configured codec. */
 export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefined): AnySerdes | undefined {
   return own ?? operation.scope.defaultSerdes;
 }
 
 /**
- * Encodes a result and reads it back, so that it is the same live and on replay. Synchronous without a serdes of the
- * user's. When a serdes fails, the invocation ends and the promise never settles: it may do better next time.
- * @param packFromBytes in place of the codec's own
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` for a value that will never be written: its operation is to fail
+ * Encodes a result and reads it back, so that a live run and a replay give the same value. Synchronous without a user's
+ * serdes. When a serdes fails, the invocation ends and the promise never settles, because the serdes may succeed in the
+ * next invocation.
+ * @param packFromBytes replaces the codec's own setting
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` for a value that can never be written. The operation must then fail
  */
 export function encodeResult(
   operation: ClaimedOperation,
@@ -38,7 +39,7 @@ export function encodeResult(
     const found = whyUnwritable("result", value, operation.execution.codec.name === "typed");
     const advice = found?.endsWith("BigInt")
       ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
-      : "Return what can be written as JSON.";
+      : "Return a value that JSON can store.";
     throw unwritable(operation, "result", `${found ?? (error as Error)?.message}. ${advice}`, error);
   }
 }
@@ -49,8 +50,8 @@ async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value:
 }
 
 /**
- * Reads a recorded result: synchronously, without a serdes of the user's. A failure ends the invocation, and what is
- * returned is a promise that never settles.
+ * Reads a recorded result, synchronously without a user's serdes. After a failure the invocation ends, and the returned
+ * promise never settles.
  */
 export function decodeResult(
   operation: ClaimedOperation,
@@ -65,12 +66,12 @@ export function decodeResult(
   }
 }
 
-/** Whose payload it is, for the serdes and for messages. */
+/** The owner of a payload, for the serdes and for messages. */
 export type PayloadOwner = Pick<ClaimedOperation, "execution" | "path" | "name">;
 
 /**
- * Writes a payload by a serdes. A failure ends the invocation and the promise never settles.
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` for a value that JSON refuses, if that is why
+ * Writes a payload with a serdes. After a failure the invocation ends and the promise never settles.
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if the failure is a value that JSON cannot write
  */
 export async function serializeWith(
   serdes: AnySerdes,
@@ -88,7 +89,7 @@ export async function serializeWith(
   }
 }
 
-/** Reads a payload by a serdes. A failure ends the invocation and the promise never settles. */
+/** Reads a payload with a serdes. After a failure the invocation ends and the promise never settles. */
 export async function deserializeWith(
   serdes: AnySerdesDeserializer,
   owner: PayloadOwner,
@@ -117,12 +118,12 @@ function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): strin
   try {
     return describeUnwritable(what, value, keepsTypes);
   } catch {
-    // What a getter or a toJSON threw was the reason.
+    // An error of a getter or a toJSON was the reason.
     return undefined;
   }
 }
 
-/** The error of an operation whose result, or input, nothing will write. */
+/** The error of an operation whose result or input can never be written. */
 function unwritable(operation: ClaimedOperation, what: string, why: string, cause: unknown): DurableError {
   const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${why}`;
   const error = new DurableError("ERR_PAYLOAD_UNWRITABLE", message, { cause });
@@ -139,13 +140,13 @@ export function isTooLarge(payload: string | undefined, maxBytes: number): paylo
   return payload !== undefined && isLongerThan(payload, maxBytes);
 }
 
-/** The error of an operation whose result the service would refuse. */
+/** The error of an operation whose result is over the service's limit. */
 export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
-  // In a batch what it shares an operation with takes room too.
+  // In a batch the other records of the shared operation take room too.
   const limit = operation.ledger.outside.maxPayloadBytes;
   const error = new DurableError(
     "ERR_PAYLOAD_TOO_LARGE",
-    `The ${what} of ${labelOf(operation)} is ${Buffer.byteLength(payload)} bytes; the service takes ${limit}` +
+    `The ${what} of ${labelOf(operation)} is ${Buffer.byteLength(payload)} bytes; the service accepts ${limit}` +
       `${what === "input" ? "" : ", less in a batch"}. Store the data elsewhere and return a reference to it, or return less.`,
   );
   error.name = "PayloadTooLargeError";

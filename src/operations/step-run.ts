@@ -7,13 +7,13 @@ import type { Scope } from "../execution/scope.ts";
 import { operationLabel } from "./checks.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
-/** What a step's function is given. `attempt` counts from 1. */
+/** The argument of a step's function. `attempt` counts from 1. */
 export interface StepContext<Logger extends DurableLogger> {
   logger: DurableContextLogger<Logger>;
   attempt: number;
   /**
-   * Aborted when the attempt's time-out is over, when the batch around it ends early, and shortly before the
-   * invocation is cut off: hand it to `fetch` and the like.
+   * Aborted when the attempt's time-out is over, when the map around the step ends early, and shortly before the
+   * platform stops the invocation. Pass the signal to `fetch` and similar functions.
    */
   readonly signal: AbortSignal;
 }
@@ -25,7 +25,7 @@ export function checkedTimeout(name: string | undefined, timeout: Duration): num
   return checkedMs(`timeout of ${operationLabel("step", name)}`, timeout);
 }
 
-/** Runs a step's function, bounded by its time-out. */
+/** Runs a step's function, limited by the step's time-out. */
 export async function runBounded<T>(
   { name, path }: Pick<ClaimedOperation, "name" | "path">,
   run: StepRun,
@@ -48,7 +48,7 @@ export async function runBounded<T>(
   }
 }
 
-/** What an attempt's function is given; a signal is made when somebody asks for it. */
+/** The argument of an attempt's function. The signal is made at the first read. */
 export class StepRun implements StepContext<DurableLogger> {
   readonly [SELF] = this;
   readonly logger: DurableContextLogger<DurableLogger>;
@@ -80,7 +80,7 @@ export class StepRun implements StepContext<DurableLogger> {
     this.#controller?.abort(reason);
   }
 
-  /** The attempt is over: what its code listens for concerns it no more. */
+  /** Ends the attempt. Its signal is not aborted any more. */
   end(): void {
     this.#isOver = true;
     if (this.#controller !== undefined) this.#scope.unfollow(this);

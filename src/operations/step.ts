@@ -17,9 +17,9 @@ import { checkedTimeout, runBounded, type StepFunc, StepRun } from "./step-run.t
 
 /** How often an attempt may run when its process dies. */
 export const StepSemantics = {
-  /** The attempt is recorded before it runs; one that was cut off counts as failed. */
+  /** The attempt is recorded before it runs. An interrupted attempt counts as failed. */
   AtMostOncePerRetry: "AT_MOST_ONCE_PER_RETRY",
-  /** An attempt that was cut off runs again. The default. */
+  /** An interrupted attempt runs again. The default. */
   AtLeastOncePerRetry: "AT_LEAST_ONCE_PER_RETRY",
 } as const;
 export type StepSemantics = (typeof StepSemantics)[keyof typeof StepSemantics];
@@ -27,12 +27,13 @@ export type StepSemantics = (typeof StepSemantics)[keyof typeof StepSemantics];
 export interface StepConfig<T> {
   /** Default `retryPresets.default`: 6 attempts from 5 s to 60 s. */
   retryStrategy?: RetryStrategy;
-  /** Default at least once. */
+  /** Default: at least once. */
   semantics?: StepSemantics;
   serdes?: Serdes<T>;
   /**
-   * How long one attempt may take; then its signal is aborted and it has failed with a `StepTimeoutError`, which the
-   * retry strategy is asked about. Code that ignores the signal goes on, and its outcome is ignored. Default: no limit.
+   * The longest time of one attempt. Then the attempt's signal is aborted, the attempt fails with a `StepTimeoutError`,
+   * and the retry strategy decides. Code that ignores the signal continues, and its outcome is ignored. Default: no
+   * limit.
    */
   timeout?: Duration;
 }
@@ -44,7 +45,7 @@ type StepDecision =
   | { readonly do: "throw"; readonly error: ErrorObject }
   | { readonly do: "give up attempt" };
 
-/** What to do with a step, from its record alone. */
+/** Decides how a step continues, from its record alone. */
 export function decideStep(record: WireOperation | undefined, semantics: StepSemantics): StepDecision {
   switch (record?.Status) {
     case "SUCCEEDED":
@@ -60,7 +61,7 @@ export function decideStep(record: WireOperation | undefined, semantics: StepSem
   }
 }
 
-/** Runs a step; what is synchronous here happens at the call. */
+/** Runs a step. The synchronous part runs at the call. */
 export async function runStep<T>(
   execution: Execution,
   scope: Scope,
@@ -102,7 +103,7 @@ export async function runStep<T>(
   }
 }
 
-/** Of a step without settings: nothing to check. */
+/** The settings of a step without settings, which need no check. */
 const NO_CONFIG = {};
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID` */
@@ -136,7 +137,7 @@ async function runBody<T>(
       if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
       throw payloadTooLarge(operation, "result", payload);
     } catch (thrown) {
-      // Another attempt would do what the code does once more, and give the same.
+      // Another attempt would run the same code and give the same value, so the step fails.
       return { end: "fail", error: toRecordedError(thrown), thrown };
     }
   } catch (error) {
@@ -145,7 +146,7 @@ async function runBody<T>(
   }
 }
 
-/** Asks the strategy. A strategy that throws fails the step with its own error. */
+/** Asks the strategy. An error of the strategy fails the step. */
 function decideFailure(
   thrown: unknown,
   attempt: number,
@@ -156,7 +157,7 @@ function decideFailure(
     const decision = strategy?.(error, attempt) ?? defaultRetryStrategy(error, attempt);
     if (!decision.shouldRetry) return { end: "fail", error: toRecordedError(thrown), thrown };
     const { delay } = decision;
-    const afterSeconds = delay === undefined ? 1 : checkedSeconds("delay that the retry strategy asks for", delay, 0);
+    const afterSeconds = delay === undefined ? 1 : checkedSeconds("delay of the retry strategy", delay, 0);
     return { end: "retry", afterSeconds, error: toRecordedError(thrown), thrown };
   } catch (strategyError) {
     return { end: "fail", error: toRecordedError(strategyError), thrown: strategyError };

@@ -1,14 +1,14 @@
 /**
- * Why a value cannot be written, naming the member: `result.rows[3].id is a BigInt`. Undefined where nothing in it is known
- * to be the reason. Throws what a `toJSON` or a getter in it throws.
- * @param what the value is: `result`
- * @param keepsTypes the codec takes BigInts, and does not ask for `toJSON`
+ * The reason, with the member, why a value cannot be written: `result.rows[3].id is a BigInt`. Undefined when no reason
+ * is found. Errors of a `toJSON` or a getter pass.
+ * @param what the name of the value: `result`
+ * @param keepsTypes whether the codec accepts BigInts and does not call `toJSON`
  */
 export function describeUnwritable(what: string, value: unknown, keepsTypes: boolean): string | undefined {
   return find(value, what, new Map(), keepsTypes);
 }
 
-/** `around` has the objects that the value is in, with their places. */
+/** `around` has the objects that contain the value, with their positions. */
 function find(given: unknown, at: string, around: Map<object, string>, keepsTypes: boolean): string | undefined {
   let value = given;
   if (!keepsTypes && typeof value === "object" && value !== null && "toJSON" in value) {

@@ -17,11 +17,11 @@ import { deserializeWith } from "./payload.ts";
 import { runStep } from "./step.ts";
 
 export interface WaitForCallbackConfig<TOutput = string> extends CreateCallbackConfig<TOutput> {
-  /** Of the submitter. Default: as for any step. */
+  /** The retry strategy of the submitter. Default: as for any step. */
   retryStrategy?: RetryStrategy;
 }
 
-/** Hands the callback's id to whoever will complete it; runs as a step. */
+/** Gives the callback's id to the system that will complete the callback. Runs as a step. */
 export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableLogger> = (
   callbackId: string,
   context: { logger: DurableContextLogger<Logger> },
@@ -29,7 +29,7 @@ export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableL
 
 const RAW: AnySerdes = { serialize: async (value) => value, deserialize: rawText.deserialize };
 
-/** Creates a callback, submits its id and waits for its completion, in a context of their own. */
+/** Creates a callback, submits its id and waits for its completion, all in one context. */
 export async function runWaitForCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -51,7 +51,8 @@ export async function runWaitForCallback<T>(
       const shown = (part: string) => (name === undefined ? undefined : `${name}-${part}`);
       const callback = { ...options, serdes: rawText };
       const names = { shownName: shown("callback"), aloneName: name };
-      // Until its id is handed out nobody can complete it: there is work to do before it is waited for.
+      // Nobody can complete the callback before its id is submitted. Until then this operation has work to do and does
+      // not wait.
       const submitted = new Attention();
       const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, names);
       const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });

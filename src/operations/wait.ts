@@ -7,7 +7,7 @@ import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
 
-/** Begins a wait at once; its timer runs at the service, and here as well once it is awaited. */
+/** Begins a wait at once. The timer runs at the service, and also in this process when code awaits the wait. */
 export function beginWait(
   execution: Execution,
   scope: Scope,
@@ -20,9 +20,9 @@ export function beginWait(
     if (operation === undefined) return park();
     const wait = new ExternalOperation(operation, attention);
     const what = `duration of ${operationLabel("wait", name)}`;
-    // A wait that is recorded already was good enough for the service.
+    // The duration of a recorded wait is not checked again, because the service has accepted it.
     const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
-    // A cancelled wait is over like one that ran its time.
+    // A cancelled wait counts as ended.
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };
 

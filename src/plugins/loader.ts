@@ -10,8 +10,8 @@ const VARIABLE = "DURABLE_EXECUTION_PLUGINS";
 const EXPORT = "durableExecutionPluginProvider";
 
 /**
- * A module named in `DURABLE_EXECUTION_PLUGINS` cannot be used. Every invocation fails until it can. Messages are those
- * of the official SDK 2.4.0.
+ * A module named in `DURABLE_EXECUTION_PLUGINS` cannot be used. Every invocation fails until the module can be used.
+ * The messages are those of the official SDK 2.4.0.
  */
 export class PluginLoadError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -26,7 +26,7 @@ export function namesPlugins(): boolean {
 }
 
 /**
- * Makes the plugins of the modules that the environment names, in its order.
+ * Makes the plugins of the modules that the environment variable names, in its order.
  * @throws PluginLoadError
  */
 export async function loadPlugins(): Promise<readonly DurableInstrumentationPlugin[]> {
@@ -50,7 +50,7 @@ function readSpecifiers(text: string): string[] {
   return specifiers;
 }
 
-/** From where this package is, or else from where the function's own code is. */
+/** Imports a module from the location of this package, or else from that of the function's own code. */
 async function importModule(specifier: string, root: string): Promise<unknown> {
   try {
     try {
@@ -64,7 +64,7 @@ async function importModule(specifier: string, root: string): Promise<unknown> {
   }
 }
 
-/** Whether it is this module, or its package, that was not found, rather than one that it imports. */
+/** Whether this module, or its package, was not found, and not a module that it imports. */
 function isMissing(error: unknown, specifier: string): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;
@@ -119,7 +119,7 @@ function checkProvider(specifier: string, provider: unknown): DurableInstrumenta
   return provider as DurableInstrumentationPluginProvider;
 }
 
-/** Whether `new` takes it; nothing of its own is run. */
+/** Whether `new` accepts the value. No code of the value runs. */
 function isClass(value: unknown): boolean {
   if (typeof value !== "function") return false;
   try {

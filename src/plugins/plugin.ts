@@ -1,10 +1,13 @@
 import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
 import type { WorkerStatistics } from "../core/worker-pools.ts";
 
-/** The version of the contract between a plugin's provider and the runtime; a provider names the one it is made for. */
+/**
+ * The version of the contract between a plugin's provider and the runtime. A provider names the version for which it is
+ * made.
+ */
 export const DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION = 1;
 
-/** How an invocation ended. `RETRYING`: it rejected, and the service invokes again. */
+/** The end of an invocation. `RETRYING`: the invocation rejected, and the service starts another one. */
 export const PluginInvocationStatus = {
   SUCCEEDED: "SUCCEEDED",
   FAILED: "FAILED",
@@ -13,7 +16,7 @@ export const PluginInvocationStatus = {
 } as const;
 export type PluginInvocationStatus = (typeof PluginInvocationStatus)[keyof typeof PluginInvocationStatus];
 
-/** What an operation is doing, in the service's words. */
+/** The state of an operation, in the service's words. */
 export const PluginOperationStatus = {
   STARTED: "STARTED",
   READY: "READY",
@@ -26,36 +29,38 @@ export const PluginOperationStatus = {
 } as const;
 export type PluginOperationStatus = (typeof PluginOperationStatus)[keyof typeof PluginOperationStatus];
 
-/** How one attempt ended. A condition's check that asks for another look succeeded. */
+/** The end of one attempt. A condition's check that asks for another check has succeeded. */
 export const AttemptEndInfoOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;
 export type AttemptEndInfoOutcome = (typeof AttemptEndInfoOutcome)[keyof typeof AttemptEndInfoOutcome];
 
-/** An operation, as far as it is known here when a hook is called. */
+/** An operation, as far as it is known in this process when a hook is called. */
 export interface OperationInfo {
-  /** The wire id: 16 hex digits; for the execution itself, the service's own id. */
+  /** The wire id: 16 hex digits. For the execution itself: the service's own id. */
   id: string;
-  /** Inside `waitForCallback` the hooks of its parts say `<name>-callback` and `<name>-submitter`. */
+  /** The parts of a `waitForCallback` have the names `<name>-callback` and `<name>-submitter`. */
   name?: string;
   type: string;
   subType?: string;
-  /** The wire id of the context it belongs to; absent at the root. */
+  /** The wire id of the context around the operation. Absent at the root. */
   parentId?: string;
   status?: PluginOperationStatus;
-  /** When the service recorded the start; in the infos of an attempt, when the attempt began here. */
+  /** The time at which the service recorded the start. For an attempt: the time at which the attempt began here. */
   startTimestamp?: Date;
-  /** When the service recorded the end; in the info of an attempt's end, when the attempt ended here. */
+  /**
+   * The time at which the service recorded the end. At the end of an attempt: the time at which the attempt ended here.
+   */
   endTimestamp?: Date;
-  /** The recorded payload: text in the encoding of the configured codec or serdes. */
+  /** The recorded payload: a text in the encoding of the configured codec or serdes. */
   result?: string;
-  /** What it failed with: rebuilt from the record, or (at the end of an attempt or step) as it was thrown. */
+  /** The error, rebuilt from the record. At the end of an attempt or step: the thrown error itself. */
   error?: Error;
-  /** Finished attempts, or in the infos of an attempt its own number; from 1. */
+  /** The number of finished attempts. For an attempt: its own number, from 1. */
   attempt?: number;
-  /** The hook repeats what an earlier invocation has told. */
+  /** Whether the hook repeats a notification of an earlier invocation. */
   isReplay: boolean;
   /**
-   * Only in what `wrapChildContextFn` is given: the first operation inside the context was recorded earlier, so that its
-   * function begins by repeating what is known.
+   * Only in the argument of `wrapChildContextFn`: whether the first operation inside the context was recorded earlier.
+   * Then the context's function begins with a replay.
    */
   isReplayingChildren?: boolean;
 }
@@ -69,41 +74,41 @@ export interface AttemptInfo extends OperationInfo {
   attempt: number;
 }
 
-/** Its `startTimestamp` and `endTimestamp` are the attempt's own, and always there. */
+/** `startTimestamp` and `endTimestamp` are those of the attempt, and always present. */
 export interface AttemptEndInfo extends AttemptInfo {
   outcome: AttemptEndInfoOutcome;
-  /** What was thrown. */
+  /** The thrown error. */
   error?: Error;
 }
 
 interface InvocationBaseInfo {
-  /** Of Lambda. */
+  /** The request id of Lambda. */
   requestId: string;
   executionArn: string;
   /** The handler's event. */
   executionInput: unknown;
   /** All operations known to the invocation, the execution itself included, by wire id. */
   operations: Record<string, OperationInfo>;
-  /** When the execution began: the same in all its invocations. */
+  /** The time at which the execution began, which is the same in all its invocations. */
   executionStartTimestamp?: Date;
 }
 
 export interface InvocationInfo extends InvocationBaseInfo {
-  /** Nothing but the execution itself was recorded when the invocation began. */
+  /** Whether only the execution itself was recorded when the invocation began. */
   isFirstInvocation: boolean;
-  /** Operations that changed outside between the previous invocation and this one, by wire id. */
+  /** Operations that changed outside of this function between the previous invocation and this one, by wire id. */
   updatedOperations: Record<string, OperationInfo>;
 }
 
 export interface InvocationEndInfo extends InvocationBaseInfo {
   status: PluginInvocationStatus;
-  /** What the handler returned; only when it succeeded. */
+  /** The handler's result, if the handler succeeded. */
   executionResult?: unknown;
-  /** Why it failed, or why it will be repeated. */
+  /** The reason why the invocation failed, or why it will be repeated. */
   executionError?: Error;
-  /** As at the start of the invocation; always there. */
+  /** The same as at the start of the invocation. Always present. */
   isFirstInvocation?: boolean;
-  /** What worker threads have done in this process so far; only when there are any. */
+  /** The work of the worker threads in this process so far; only when there are threads. */
   workers?: WorkerStatistics;
 }
 
@@ -116,12 +121,12 @@ export interface OperationChangeInfo {
 }
 
 /**
- * Looks on while an execution runs: for traces, metrics, audits. All members are optional.
+ * Observes executions, for traces, metrics and audits. All members are optional.
  *
- * The `on…` hooks of all plugins are called at once and awaited before the execution goes on; what they throw is
- * swallowed (`DURABLE_VERBOSE_MODE=true` shows it). The `wrap…` hooks are nested, the first plugin outermost, and call
- * the function they are given: it runs exactly once, and what it comes to counts, whatever they return or throw.
- * Nothing is called after `onInvocationEnd`.
+ * The `on…` hooks of all plugins are called at once and awaited before the execution continues. Their errors are
+ * ignored (`DURABLE_VERBOSE_MODE=true` shows them). The `wrap…` hooks are nested, the first plugin outermost, and call
+ * the given function. That function runs exactly once, and its outcome counts, whatever the hooks return or throw. No
+ * hook is called after `onInvocationEnd`.
  */
 export interface DurableInstrumentationPlugin {
   /** Before the handler runs, once in each invocation. */
@@ -131,13 +136,19 @@ export interface DurableInstrumentationPlugin {
     info: InvocationInfo,
     fn: () => Promise<DurableExecutionInvocationOutput>,
   ): Promise<DurableExecutionInvocationOutput>;
-  /** Before the response is returned: the place to flush, since the environment is frozen afterwards. */
+  /** Before the response is returned. Plugins flush here, because Lambda freezes the process afterwards. */
   onInvocationEnd?(info: InvocationEndInfo): Promise<void>;
-  /** When an operation starts, and again (`isReplay`) in each invocation that finds it started. */
+  /** When an operation starts, and again (`isReplay`) in each invocation that finds the operation started. */
   onOperationStart?(info: OperationInfo): Promise<void>;
-  /** Around the function of a context, a map's item or a parallel's branch; not when a finished one is rebuilt. */
+  /**
+   * Around the function of a context, a map's item or a parallel's branch. Not called when a finished context is
+   * rebuilt.
+   */
   wrapChildContextFn?(info: OperationInfo, fn: () => unknown): unknown;
-  /** When an operation has ended; for waits, callbacks and invokes again (`isReplay`) when they are found ended. */
+  /**
+   * When an operation has ended. For waits, callbacks and invokes also (`isReplay`) in invocations that find them
+   * ended.
+   */
   onOperationEnd?(info: OperationEndInfo): Promise<void>;
   /** Before a step's function or a condition's check runs. */
   onOperationAttemptStart?(info: AttemptInfo): Promise<void>;
@@ -158,12 +169,12 @@ export type DurableInstrumentationPluginType<
   ...args: never[]
 ) => Plugin;
 
-/** What a module named in `DURABLE_EXECUTION_PLUGINS` exports as `durableExecutionPluginProvider`. */
+/** The export `durableExecutionPluginProvider` of a module named in `DURABLE_EXECUTION_PLUGINS`. */
 export interface DurableInstrumentationPluginProvider<
   Plugin extends DurableInstrumentationPlugin = DurableInstrumentationPlugin,
 > {
   readonly pluginApiVersion: typeof DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION;
-  /** What `createPlugin` makes an instance of. */
+  /** The class of the instances that `createPlugin` makes. */
   readonly pluginType: DurableInstrumentationPluginType<Plugin>;
   /** Called once for each durable handler, when it is made. */
   createPlugin(): Plugin;

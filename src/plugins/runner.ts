@@ -3,15 +3,15 @@ import type { DurableInstrumentationPlugin } from "./plugin.ts";
 
 export type Hook = Extract<keyof DurableInstrumentationPlugin, `on${string}`>;
 export type Wrapper = Extract<keyof DurableInstrumentationPlugin, `wrap${string}`>;
-/** What a hook is told. */
+/** The argument of a hook. */
 export type InfoOf<Name extends Hook> = Parameters<NonNullable<DurableInstrumentationPlugin[Name]>>[0];
 
-/** All plugins of a handler as one. What nobody implements costs a look into a map. */
+/** All plugins of a handler as one. A hook that no plugin has costs one look into a map. */
 export class PluginRunner {
   readonly #plugins: readonly DurableInstrumentationPlugin[];
   readonly #users = new Map<keyof DurableInstrumentationPlugin, readonly DurableInstrumentationPlugin[]>();
 
-  /** Absent entries (`isTraced && tracer`) are left out. */
+  /** Absent entries (`isTraced && tracer`) are ignored. */
   constructor(plugins: readonly (DurableInstrumentationPlugin | null | undefined | false)[]) {
     this.#plugins = plugins.filter((plugin) => typeof plugin === "object" && plugin !== null);
   }
@@ -25,14 +25,14 @@ export class PluginRunner {
     return users;
   }
 
-  /** Whether a plugin has one of these. */
+  /** Whether a plugin has one of these methods. */
   has(...methods: (keyof DurableInstrumentationPlugin)[]): boolean {
     return methods.some((method) => this.#usersOf(method).length > 0);
   }
 
   /**
-   * Calls a hook of all plugins; undefined when there is none (then there is nothing to wait for), otherwise resolves
-   * when all have settled.
+   * Calls a hook of all plugins. Undefined when no plugin has the hook, and there is nothing to wait for. Otherwise
+   * resolves when all calls have settled.
    */
   emit<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): Promise<unknown> | undefined {
     const users = this.#usersOf(hook);
@@ -41,7 +41,7 @@ export class PluginRunner {
     return Promise.allSettled(users.map((plugin) => callHook(plugin, hook, given)));
   }
 
-  /** Runs `fn` inside the wrappers. Its outcome counts, whatever they return or throw. */
+  /** Runs `fn` inside the wrappers. The outcome of `fn` counts, whatever the wrappers return or throw. */
   wrap<T>(wrapper: Wrapper, info: () => unknown, fn: () => Promise<T>): Promise<T> {
     const users = this.#usersOf(wrapper);
     if (users.length === 0) return fn();
@@ -51,7 +51,7 @@ export class PluginRunner {
     return wrapped();
   }
 
-  /** What all plugins add to a log line; a plugin that throws adds nothing. */
+  /** The members that all plugins add to a log line. A plugin that throws adds nothing. */
   logMembers(): Record<string, string | number | boolean> | undefined {
     const users = this.#usersOf("enrichLogContext");
     if (users.length === 0) return undefined;
@@ -87,7 +87,7 @@ function wrapOnce<T>(
     const once = (): Promise<T> => {
       if (running === undefined) {
         running = startOf(fn);
-        // A wrapper may let go of it: its failure is not unhandled, since it is awaited below.
+        // A wrapper may drop this promise. Its failure is handled nevertheless, because the promise is awaited below.
         running.catch((error: unknown) => {
           failure = { error };
         });
@@ -104,7 +104,7 @@ function wrapOnce<T>(
   };
 }
 
-/** A function that throws at once has been run as well. */
+/** Runs the function. An error that is thrown at once becomes a rejection. */
 function startOf<T>(fn: () => Promise<T>): Promise<T> {
   try {
     return fn();

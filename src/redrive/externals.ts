@@ -1,9 +1,9 @@
 import { childPath, type OperationPath, operationId } from "../core/ids.ts";
 import type { Operation } from "../core/wire.ts";
 
-/** Contexts one inside the other, with the operation itself. */
+/** The greatest depth of contexts, with the operation itself. */
 const MAX_DEPTH = 6;
-/** Paths that are tried for all items together, about. */
+/** The approximate number of paths that are tried for all items together. */
 const MAX_TRIED = 500_000;
 
 /** A callback or chained invoke, and its path inside its item: `2`, `3-1`. */
@@ -13,9 +13,9 @@ export interface FoundExternal {
 }
 
 /**
- * Finds which items of batches the callbacks and chained invokes of a map stand in. Nothing of a batch that has ended says
- * so, and ids are made from paths by a hash: so paths are tried, those with small numbers first. What stands at a path with
- * large ones is not found when many items are asked for.
+ * Finds the items of batches to which the callbacks and chained invokes of a map belong. An ended batch does not have
+ * this information, and a hash makes ids from paths. So the search tries paths, beginning with small numbers. With many
+ * items, operations at paths with large numbers are not found.
  */
 export class ExternalsFinder {
   readonly #map: OperationPath | undefined;
@@ -26,7 +26,7 @@ export class ExternalsFinder {
     this.#missing = new Map(externals.map((operation) => [operation.Id as string, operation]));
   }
 
-  /** Those of these items, by the item's index. */
+  /** The callbacks and invokes of the given items, by the item's index. */
   find(indexes: readonly number[]): ReadonlyMap<number, readonly FoundExternal[]> {
     const found = new Map<number, FoundExternal[]>();
     if (this.#map === undefined) return found;
@@ -49,7 +49,7 @@ export class ExternalsFinder {
   }
 }
 
-/** Paths whose numbers multiplied are at most `product`. */
+/** The paths whose numbers have a product of at most `product`. */
 function* pathsUpTo(product: number, depth = MAX_DEPTH): Generator<string> {
   for (let index = 1; index <= product; index++) {
     yield `${index}`;

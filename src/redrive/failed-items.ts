@@ -9,22 +9,24 @@ import type { Amendment } from "../service/redrive.ts";
 import { ExternalsFinder } from "./externals.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
 
-/** What a redrive of failed items changes, and how many items that are. */
+/** The changes for a redrive of failed items, and the number of these items. */
 export interface FailedItems extends Amendment {
-  /** Items that have failed, and begin anew. Those that had not ended, or not begun, run as well. */
+  /** The number of items that have failed and begin anew. Items that had not ended, or not begun, run as well. */
   readonly failedCount: number;
 }
 
 /**
- * For `LocalEngine.redrive`: lets those items of maps and parallels run again that failed.
+ * For `LocalEngine.redrive`: runs the failed items of maps and parallels again.
  *
- * A1  An item that failed has not begun; everything inside it is forgotten, unless it failed because of a map in it: then
- *     that map's items are looked at instead.
- * A2  The map, and each context around it, has not ended: its result will be another one.
- * A3  What stands after the map in the code, and after each context around it, has not begun: it may depend on the result.
- * A4  Items that succeeded stay as they are, and so does what stands before the map.
- * A5  An item that had not ended goes on where it was. What failed for good in it has not begun, nor has what stands behind
- *     that: otherwise its record would make the item fail at once. In a batch what was recorded of it counts.
+ * A1  A failed item counts as not begun, and everything inside it is forgotten. If the item failed because of a map
+ *     inside it, the items of that map are treated so instead.
+ * A2  The map, and each context around it, counts as not ended, because its result will change.
+ * A3  Operations after the map in the code, and after each context around it, count as not begun, because they may
+ *     depend on the result.
+ * A4  Items that succeeded stay unchanged, and so do operations before the map.
+ * A5  An item that had not ended continues where it was. Its operations that failed finally, and the operations behind
+ *     them, count as not begun. Otherwise their records would make the item fail at once. In a batch the recorded
+ *     operations count.
  *
  * @throws DurableError `ERR_NOTHING_FAILED` when no map has a failed item
  */
@@ -55,14 +57,14 @@ class Search implements FailedItems {
       else siblings.push(operation);
     }
     for (const operation of operations) {
-      // Its callback belongs to the old execution, so that its submitter has to hand out another one.
+      // The callback belongs to the old execution, so its submitter must submit another id.
       if (operation.SubType === "WaitForCallback" && !isFinished(operation)) this.#remove(operation);
     }
     for (const siblings of this.#childrenOf.values()) siblings.sort((a, b) => this.#compare(a, b));
     this.#visit(this.#children(undefined));
   }
 
-  /** Looks at the operations of one context, in the order of the code; true when something in them runs again. */
+  /** Visits the operations of one context, in the order of the code. Returns whether any of them runs again. */
   #visit(operations: readonly Operation[]): boolean {
     for (const [index, operation] of operations.entries()) {
       const runsAgain = isFanOut(operation) ? this.#fanOut(operation) : this.#visit(this.#children(operation.Id));
@@ -97,7 +99,9 @@ class Search implements FailedItems {
     return true;
   }
 
-  /** Items without an operation of their own: what belongs to each is in its path, and how it ended in the result. */
+  /**
+   * For items without operations of their own: the path shows the item of an operation, and the result shows its end.
+   */
   #flatItems(map: Operation, operations: readonly Operation[]): boolean {
     const items = this.#byItem(map, operations);
     const statuses = statusesOf(map);
@@ -142,7 +146,7 @@ class Search implements FailedItems {
       const id = operation.Id as string;
       if (this.removed.has(id)) continue;
       if (isOpen(operation) || this.reopened.has(id)) {
-        // Nothing rests on its result yet.
+        // No result depends on the result of this map yet.
         if (isFanOut(operation)) this.#clearItems(operation);
         else this.#clear(this.#children(id));
       } else if (operation.Status !== "SUCCEEDED") {
@@ -159,7 +163,7 @@ class Search implements FailedItems {
     for (const item of items) this.#clear(item);
   }
 
-  /** Takes out what failed; a batch is tried again unless all of it succeeded. */
+  /** Removes the failed items. A batch is tried again unless all its items succeeded. */
   #batches(map: Operation, operations: readonly Operation[]): boolean {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
@@ -208,10 +212,12 @@ const isOpen = ({ Status: status }: Operation): boolean =>
   status === "STARTED" || status === "PENDING" || status === "READY";
 const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
 
-// It reads every format.
+// This codec reads every format.
 const json = createCodec("json");
 
-/** How items ended, by what is kept of the result; undefined where nobody but the user's serdes can read it. */
+/**
+ * The status of each item, from the kept form of the result. Undefined when only the user's serdes can read the result.
+ */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
@@ -227,7 +233,7 @@ function statusesOf({ ContextDetails: details }: Operation): Map<number, string 
   }
   if (!Array.isArray(all)) return undefined;
   const statuses = new Map<number, string | undefined>();
-  // Those that were not collected have succeeded, and items start in order.
+  // Items that were not collected have succeeded, and items start in order.
   if (uncollected) for (let at = 0; at < all.length + uncollected; at++) statuses.set(at, "SUCCEEDED");
   for (const { index, status } of all as { index: number; status?: string }[]) statuses.set(index, status);
   return statuses;

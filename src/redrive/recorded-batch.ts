@@ -16,22 +16,22 @@ import { DurableError, messageOf } from "../core/errors.ts";
 import type { Operation } from "../core/wire.ts";
 import type { FoundExternal } from "./externals.ts";
 
-// It reads every format.
+// This codec reads every format.
 const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
 
-/** What the operations of a batch keep, and what of that an execution that takes over keeps. */
+/** The content of a batch's operations, and the part of it that a redriven execution keeps. */
 export class RecordedBatch {
   readonly failedCount: number;
   /** Whether all items have succeeded. */
   readonly isComplete: boolean;
-  /** Where the items are in the batch that have not succeeded, by their index in the map. */
+  /** The positions in the batch of the items that have not succeeded, by their index in the map. */
   readonly #open = new Map<number, number>();
   readonly #operations: readonly Operation[];
   readonly #logs: readonly (StoredBatch | undefined)[];
   readonly #outcomes: readonly (Outcome | undefined)[];
-  /** Of items under way: the paths of the records that they keep. */
+  /** For running items: the paths of the records that they keep. */
   readonly #kept = new Map<number, ReadonlySet<string>>();
 
   /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
@@ -57,7 +57,7 @@ export class RecordedBatch {
     return [...this.#open.keys()];
   }
 
-  /** Settles what items that have not succeeded keep; gives the callbacks and invokes that are to begin anew. */
+  /** Decides what the items that have not succeeded keep. Returns the callbacks and invokes that begin anew. */
   amend(externals: ReadonlyMap<number, readonly FoundExternal[]>): Operation[] {
     return [...this.#open].flatMap(([index, at]) => {
       const outcome = this.#outcomes[at];
@@ -69,7 +69,7 @@ export class RecordedBatch {
     });
   }
 
-  /** What is left of each operation's payload without what begins anew. */
+  /** The rest of each operation's payload, without the operations that begin anew. */
   payloads(): { id: string; payload: string }[] {
     return this.#operations.map(({ Id: id }, at) => {
       const log = this.#logs[at];
@@ -98,8 +98,9 @@ export class RecordedBatch {
 }
 
 /**
- * The paths of what an item under way keeps: not what failed for good in it and what stands behind that, nor what is in a
- * `waitForCallback` that waits: its callback belongs to the old execution, so that its submitter has to hand out another.
+ * The paths that a running item keeps. Removed are operations that failed finally and the operations behind them, and
+ * the content of a `waitForCallback` that waits: its callback belongs to the old execution, so its submitter must
+ * submit another id.
  */
 function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
   const all = [
@@ -113,7 +114,7 @@ function goingOn(records: readonly StoredRecord[], externals: readonly FoundExte
   const dropped: ((path: string) => boolean)[] = [];
   for (const { path, status, subType } of all) {
     if (subType === "WaitForCallback" && status === "STARTED") dropped.push((other) => isInside(other, path));
-    // A context that succeeded nevertheless has its result.
+    // A context that succeeded in spite of the failure has its result.
     if (status !== "FAILED" || all.some((other) => other.status === "SUCCEEDED" && isInside(path, other.path)))
       continue;
     const isItem = subType === "MapIteration" || subType === "ParallelBranch";
@@ -124,7 +125,7 @@ function goingOn(records: readonly StoredRecord[], externals: readonly FoundExte
 
 const isInside = (path: string, context: string): boolean => path.startsWith(`${context}-`);
 
-/** Whether it comes later in the same context, or inside of something that does. */
+/** Whether the path comes later in the same context, or inside such a later operation. */
 function standsBehind(path: string, earlier: string): boolean {
   const at = earlier.lastIndexOf("-") + 1;
   return path.startsWith(earlier.slice(0, at)) && Number.parseInt(path.slice(at), 10) > Number(earlier.slice(at));
@@ -135,20 +136,20 @@ function hasSucceeded(outcome: Outcome | undefined): boolean {
 }
 
 /**
- * What an operation of a batch keeps, but for which items were left behind: these go on. Whoever took what cannot be read
- * for nothing would run items again that have succeeded.
+ * Reads the content of a batch's operation, except the items that were left: these continue. A payload that cannot be
+ * read is an error. If it counted as empty, items that have succeeded would run again.
  */
 function readNamed(operation: Operation): StoredBatch | undefined {
   try {
     const log = readLog(operation, json);
     return log && { ...log, statuses: log.statuses.replaceAll("-", ".") };
   } catch (error) {
-    const message = `What is recorded of batch "${operation.Name}" cannot be read: ${messageOf(error)}. No item was run again.`;
+    const message = `The record of batch "${operation.Name}" cannot be read: ${messageOf(error)}. No item was run again.`;
     throw new DurableError("ERR_PAYLOAD_UNREADABLE", message, { cause: error });
   }
 }
 
-/** The first form kept what the `typed` codec keeps as it is: only that codec writes it again. */
+/** The first form kept the values of the `typed` codec unchanged. Only that codec can write them again. */
 function payloadOf(value: unknown): string | undefined {
   return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
 }

@@ -1,10 +1,10 @@
 import type { Serdes } from "../core/serdes.ts";
 
 /**
- * Keeps the class of a value: what is read back is a `new cls()` with the recorded members assigned to it.
+ * Keeps the class of a value: reading gives a `new cls()` with the recorded members.
  *
- * The constructor takes no arguments and runs again on every read. Only what JSON can say is kept: no `#private`
- * members, and objects inside come back as plain ones.
+ * The constructor takes no arguments and runs again on every read. Only members that JSON can store are kept: no
+ * `#private` members. Inner objects become plain objects.
  *
  * ```ts
  * class User { name = ""; greet() { return `Hello, ${this.name}`; } }
@@ -17,10 +17,10 @@ export function createClassSerdes<T extends object>(cls: new () => T): Serdes<T>
 }
 
 /**
- * Keeps the class of a value as `createClassSerdes` does, and makes a `Date` of each member named.
+ * Keeps the class of a value as `createClassSerdes` does, and makes a `Date` from each named member.
  *
- * A path leads through plain members (`metadata.createdAt`, `lines.0.shippedAt`); what is missing, null, zero or
- * empty stays as it is.
+ * A path leads through plain members (`metadata.createdAt`, `lines.0.shippedAt`). A member that is missing, null, zero
+ * or empty is not changed.
  */
 export function createClassSerdesWithDates<T extends object>(cls: new () => T, dateProps: string[]): Serdes<T> {
   const paths = dateProps.map((path) => path.split("."));
@@ -35,14 +35,14 @@ export function createClassSerdesWithDates<T extends object>(cls: new () => T, d
   };
 }
 
-/** `Object.assign`, setters included, but a recorded `__proto__` does not take the class away. */
+/** Works as `Object.assign`, setters included, but a recorded `__proto__` does not change the class. */
 function assignMembers<T extends object>(instance: T, recorded: unknown): T {
   const target = instance as Record<string, unknown>;
   for (const [name, value] of Object.entries(recorded ?? {})) if (name !== "__proto__") target[name] = value;
   return instance;
 }
 
-/** Names that lead out of the instance, to what all instances share. */
+/** Names that lead from the instance to objects that all instances share. */
 const SHARED = new Set(["__proto__", "constructor", "prototype"]);
 
 function reviveDate(instance: object, path: readonly string[]): void {

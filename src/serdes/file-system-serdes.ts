@@ -3,20 +3,20 @@ import type { AnySerdes, SerdesContext } from "../core/serdes.ts";
 
 const { dirname, join } = process.getBuiltinModule("node:path");
 
-/** When a value goes to a file. */
+/** When a value is written to a file. */
 export const FileSystemSerdesMode = {
   /** Always. */
   ALWAYS: "ALWAYS",
-  /** When it is too large for the checkpoint: more than 255 KiB with its envelope. */
+  /** When the value is too large for the checkpoint: more than 255 KiB with its envelope. */
   OVERFLOW: "OVERFLOW",
 } as const;
 export type FileSystemSerdesMode = (typeof FileSystemSerdesMode)[keyof typeof FileSystemSerdesMode];
 
-/** How the names of files and folders are made. */
+/** The form of the names of files and folders. */
 export const FileSystemPathEncoding = {
-  /** `<function>/<execution>/<invocation>/<entity>.json`: readable, as long as the names that it is made of. */
+  /** `<function>/<execution>/<invocation>/<entity>.json`: readable. The length depends on the names. */
   URI: "URI",
-  /** SHA-256 in hex, of the ARN and of the entity: 64 characters each, whatever the names are. */
+  /** SHA-256, in hex, of the ARN and of the entity: 64 characters each, for names of any length. */
   HASH: "HASH",
 } as const;
 export type FileSystemPathEncoding = (typeof FileSystemPathEncoding)[keyof typeof FileSystemPathEncoding];
@@ -26,20 +26,21 @@ export interface FileSystemSerdesConfig {
   storageMode?: FileSystemSerdesMode;
   /** Default `URI`. */
   pathEncoding?: FileSystemPathEncoding;
-  /** What of a value in a file is kept in the checkpoint, for people to see; `buildPreview` makes one. */
+  /** Makes the part of a value in a file that the checkpoint keeps, for people to see. `buildPreview` makes one. */
   generatePreview?: (value: unknown) => Record<string, unknown> | undefined;
 }
 
-/** 255 KiB, envelope included: where the official package turns to a file; 1 KiB below the service's limit. */
+/** 255 KiB with the envelope: the limit of the official package for inline values, 1 KiB below the service's limit. */
 const MAX_INLINE_BYTES = 261_120;
 
 /**
- * Keeps values in JSON files below `basePath`, and in the checkpoint a pointer:
- * `{"file":"/mnt/efs/…/2-1.json"}`, with `"preview"` where one is generated, or `{"data":"<JSON>"}` for a value
- * that `OVERFLOW` leaves inline. The official package reads what this one wrote, and the other way round.
+ * Keeps values in JSON files below `basePath`. The checkpoint has a pointer: `{"file":"/mnt/efs/…/2-1.json"}`, with
+ * `"preview"` if one is generated. A value that `OVERFLOW` leaves inline is `{"data":"<JSON>"}`. The official package
+ * reads the values of this one, and this package reads those of the official one.
  *
- * `basePath` has to be a file system that every later invocation sees (Amazon EFS, Amazon S3 Files), never
- * Lambda's own `/tmp`. A file appears whole or not at all. Nothing removes files: expire them with the executions.
+ * `basePath` must be on a file system that every later invocation sees (Amazon EFS, Amazon S3 Files), never Lambda's
+ * own `/tmp`. A file appears as a whole or not at all. Files are not removed: delete them when their executions are
+ * deleted.
  *
  * Throws `ERR_SETTING_INVALID` for an unknown mode or encoding. Values fail with `ERR_PAYLOAD_FILE_WRITE`,
  * `ERR_PAYLOAD_FILE_MISSING`, `ERR_PAYLOAD_FILE_READ` or `ERR_PAYLOAD_ENVELOPE`.
@@ -55,7 +56,7 @@ export function createFileSystemSerdes(basePath: string, config: FileSystemSerde
   return {
     serialize: async (value: unknown, context) => {
       const json: string | undefined = JSON.stringify(value);
-      // A function or a symbol is no payload, as it is none in JSON.
+      // A function or a symbol has no payload, as in JSON.
       if (json === undefined) return undefined;
       if (mode === FileSystemSerdesMode.OVERFLOW && json.length <= MAX_INLINE_BYTES) {
         const envelope = JSON.stringify({ data: json });
@@ -101,24 +102,24 @@ function executionFolders(arn: string): string[] {
   return [parts["name"], parts["execution"], parts["invocation"]] as string[];
 }
 
-/** A folder named `..` would lead out of `basePath`, and into another execution's folder. */
+/** A folder named `..` would lead out of `basePath`, or into another execution's folder. */
 function keepInside(folder: string): string {
   return folder === "." || folder === ".." ? folder.replaceAll(".", "%2E") : folder;
 }
 
-/** Writes beside the file and renames: a reader, or a crash, never meets half a value. */
+/** Writes a temporary file and renames it. A reader never sees half a value, even after a crash. */
 async function writeWhole(file: string, text: string, context: SerdesContext): Promise<void> {
   const { mkdir, rename, rm, writeFile } = process.getBuiltinModule("node:fs/promises");
   const folder = dirname(file);
-  // Short whatever the file is called, so that it fits where that does.
+  // The temporary name is short for any name of the file, so that it fits where the file's name fits.
   const temporary = join(folder, `.${process.getBuiltinModule("node:crypto").randomUUID()}.tmp`);
-  // Flushed, for the checkpoint that follows points here.
+  // Flushed, because the following checkpoint refers to the file.
   const write = () => writeFile(temporary, text, { flag: "wx", flush: true });
   try {
     try {
       await write();
     } catch (error) {
-      // Most values find their execution's folder there: it is made when it is missed.
+      // Usually the execution's folder exists. It is made when it is missing.
       if (codeOf(error) !== "ENOENT") throw error;
       await mkdir(folder, { recursive: true });
       await write();
@@ -167,7 +168,7 @@ function unreadable(entityId: string, file: string, cause: unknown): DurableErro
   return new DurableError(
     "ERR_PAYLOAD_FILE_READ",
     `The value of operation ${entityId} could not be read from "${file}": ${(cause as Error).message}. ` +
-      "The file has to be readable, and as it was written.",
+      "The file must be readable and unchanged.",
     { cause },
   );
 }
@@ -192,7 +193,7 @@ function readEnvelope(data: string, { entityId }: SerdesContext): Envelope {
   throw new DurableError(
     "ERR_PAYLOAD_ENVELOPE",
     `The payload of operation ${entityId} is neither {"file":…} nor {"data":…}: ${shown} ` +
-      "It was written by another serdes; read it with that one.",
+      "Another serdes wrote it. Use that serdes to read it.",
     { cause },
   );
 }

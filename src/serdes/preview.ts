@@ -1,23 +1,23 @@
-/** Which fields a preview begins with. */
+/** The fields with which a preview begins. */
 export const PreviewMode = {
-  /** All, less what `exclude` names. */
+  /** All fields, except those that `exclude` names. */
   INCLUDE_ALL: "INCLUDE_ALL",
-  /** None but what `include` and `mask` name. */
+  /** No fields, except those that `include` and `mask` name. */
   EXCLUDE_ALL: "EXCLUDE_ALL",
 } as const;
 export type PreviewMode = (typeof PreviewMode)[keyof typeof PreviewMode];
 
-/** What the name of a `PreviewField` is compared with. */
+/** The text that is compared with the name of a `PreviewField`. */
 export const FieldMatchMode = {
-  /** Every field name on the way from the root: the field so named, at any depth, and all inside it. */
+  /** Every field name on the way from the root: the field with this name, at any depth, and its content. */
   ANYWHERE: "ANYWHERE",
-  /** The whole path from the root, joined by dots: that one field. */
+  /** The whole path from the root, joined by dots: one single field. */
   PATH: "PATH",
 } as const;
 export type FieldMatchMode = (typeof FieldMatchMode)[keyof typeof FieldMatchMode];
 
 export interface PreviewField {
-  /** A field name, or with `PATH` a dotted path; array positions are no part of a path. */
+  /** A field name, or with `PATH` a dotted path. Positions in arrays are not part of a path. */
   name: string;
   /** Default `ANYWHERE`. */
   match?: FieldMatchMode;
@@ -25,28 +25,28 @@ export interface PreviewField {
 
 export interface PreviewConfig {
   mode: PreviewMode;
-  /** Shown, unless excluded. */
+  /** These fields are shown, unless they are excluded. */
   include?: PreviewField[];
-  /** Never shown, nor anything inside. Wins over `include` and `mask`. */
+  /** These fields, and their content, are never shown. Wins over `include` and `mask`. */
   exclude?: PreviewField[];
-  /** Shown as `maskString`, whatever is inside. Wins over `include`. */
+  /** These fields are shown as `maskString`, with any content. Wins over `include`. */
   mask?: PreviewField[];
   /** Default `***`. */
   maskString?: string;
   /**
-   * The fields stop before the first one with which the preview, written as flat JSON (`{"a.b":1,}`), is larger.
-   * Default 4,096.
+   * The limit for the preview as flat JSON (`{"a.b":1,}`), in bytes. The preview ends before the first field that
+   * exceeds the limit. Default 4,096.
    */
   maxPreviewBytes?: number;
 }
 
 /**
- * An excerpt of `value` that may be shown to people: selected fields, in their nesting, some of them masked.
+ * An excerpt of `value` that people may see: selected fields, in their nesting, some of them masked.
  *
- * Elements of an array are laid over one another, as one object in the array's place; a later field wins. Fields
- * whose name has a dot, and `__proto__`, `constructor` and `prototype`, are left out, and so is what cannot be read:
- * an object inside itself, a getter that throws. A BigInt is shown as its digits. Returns undefined when `value` is
- * not an object or nothing of it is shown; does not throw for any value.
+ * The elements of an array are merged into one object. A later field wins. Fields whose name has a dot, and
+ * `__proto__`, `constructor` and `prototype`, are left out. So are fields that cannot be read: an object inside itself,
+ * a getter that throws. A BigInt is shown as its digits. Returns undefined when `value` is not an object, or when no
+ * field is shown. Never throws.
  *
  * ```ts
  * buildPreview(order, { mode: "EXCLUDE_ALL", include: [{ name: "id" }], mask: [{ name: "email" }] });
@@ -69,14 +69,14 @@ export function buildPreview(value: unknown, config: PreviewConfig): Record<stri
     }
     const shown = field.shown || included.has(path, name);
     if (typeof item === "object" && item !== null) {
-      // Of what contains a shown field only ANYWHERE makes its content shown as well.
+      // An object that is included by its name shows its content. An object that is included by its path does not.
       walk.enter(item, path, field.shown || included.hasName(name));
     } else if (shown && !preview.add(path, typeof item === "bigint" ? String(item) : item)) break;
   }
   return preview.result();
 }
 
-/** One list of the configuration, made to be asked for each field. */
+/** One list of the configuration, prepared for a lookup of each field. */
 class Selection {
   readonly #names = new Set<string>();
   readonly #paths = new Set<string>();
@@ -98,7 +98,7 @@ class Selection {
   }
 
   has(path: string, name: string): boolean {
-    // Looking a path up hashes all of it: in deep values that is kept to those that can match.
+    // A lookup of a path hashes the whole path. In deep values only paths that can match are looked up.
     return this.#names.has(name) || (path.length <= this.#longestPath && this.#paths.has(path));
   }
 }
@@ -107,7 +107,7 @@ interface Field {
   readonly path: string;
   readonly name: string;
   readonly item: unknown;
-  /** It is shown because of what contains it. */
+  /** Shown because the object around it is shown. */
   readonly shown: boolean;
 }
 
@@ -123,10 +123,10 @@ interface Level {
 
 const UNNAMEABLE = new Set(["__proto__", "constructor", "prototype"]);
 
-/** Visits fields depth first, without recursion: a value may be nested deeper than the call stack. */
+/** Visits fields depth first, without recursion, because a value may be nested deeper than the call stack. */
 class Walk {
   readonly #levels: Level[] = [];
-  /** The objects of `#levels`. One that turns up inside itself is passed over. */
+  /** The objects of `#levels`. An object inside itself is skipped. */
   readonly #open = new Set<object>();
   readonly #showAll: boolean;
 
@@ -135,17 +135,17 @@ class Walk {
     if (typeof root === "object" && root !== null) this.enter(root, "", showAll);
   }
 
-  /** Visit what is inside `source` next. */
+  /** Visits the content of `source` next. */
   enter(source: object, path: string, shown: boolean): void {
     if (this.#open.has(source)) return;
     try {
       const names = Array.isArray(source) ? undefined : Object.keys(source);
       const length = names === undefined ? (source as unknown[]).length : names.length;
-      // An empty path is how the root is written, and what lies below a field named "" cannot be told from it.
+      // The empty path is that of the root. The content of a field named "" has the same path.
       this.#levels.push({ source, names, length, path, shown: path === "" ? this.#showAll : shown, cursor: 0 });
       this.#open.add(source);
     } catch {
-      // A proxy that refuses to be looked at has no fields.
+      // A proxy that throws when it is read has no fields.
     }
   }
 
@@ -174,7 +174,7 @@ class Walk {
   }
 }
 
-/** The fields found so far, nested again. */
+/** The fields found so far, in their nesting. */
 class Preview {
   readonly #maxBytes: number;
   readonly #root: Record<string, unknown> = {};
@@ -184,9 +184,10 @@ class Preview {
     this.#maxBytes = maxBytes;
   }
 
-  /** False, and nothing done, when the field does not fit. */
+  /** False, without a change, when the field does not fit. */
   add(path: string, value: unknown): boolean {
-    // What JSON cannot say counts as the word `undefined`; a function is not asked, for it may have a toJSON.
+    // A value that JSON cannot store counts as the word `undefined`. Functions are not passed to JSON, because they may
+    // have a toJSON.
     const written = typeof value === "function" ? "undefined" : String(JSON.stringify(value));
     // Two quotes, a colon and a comma.
     this.#bytes += Buffer.byteLength(path) + 4 + Buffer.byteLength(written);

@@ -1,20 +1,20 @@
 import type { CallbackOptions, ErrorObject } from "../core/wire.ts";
 
-/** When an open callback has waited for too long: since its start, or since the last heartbeat. */
+/** The time at which an open callback times out: counted from its start, or from the last heartbeat. */
 export class CallbackTimer {
-  /** When it times out, whatever the heartbeats are; epoch milliseconds, Infinity for never. */
+  /** The time-out that does not depend on heartbeats; epoch milliseconds, Infinity for never. */
   readonly timeoutDueMs: number;
   readonly #heartbeatMs: number;
   #heartbeatDueMs: number;
 
-  /** Begins at `startMs`, epoch milliseconds. Time-outs that are absent or 0 are none. */
+  /** Begins at `startMs`, epoch milliseconds. A time-out that is absent or 0 does not apply. */
   constructor({ TimeoutSeconds: timeout, HeartbeatTimeoutSeconds: heartbeat }: CallbackOptions, startMs: number) {
     this.timeoutDueMs = startMs + toMs(timeout);
     this.#heartbeatMs = toMs(heartbeat);
     this.#heartbeatDueMs = startMs + this.#heartbeatMs;
   }
 
-  /** When the next heartbeat is due at the latest; epoch milliseconds, Infinity for never. */
+  /** The latest time for the next heartbeat; epoch milliseconds, Infinity for never. */
   get heartbeatDueMs(): number {
     return this.#heartbeatDueMs;
   }
@@ -29,7 +29,7 @@ export class CallbackTimer {
     this.#heartbeatDueMs = atMs + this.#heartbeatMs;
   }
 
-  /** What the callback fails with when its time has come. */
+  /** The error of the callback after its time-out. */
   get error(): ErrorObject {
     if (this.#heartbeatDueMs < this.timeoutDueMs) {
       return { ErrorType: "Callback.Heartbeat", ErrorMessage: "Callback timed out on heartbeat" };

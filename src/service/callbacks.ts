@@ -1,17 +1,17 @@
 import type { ErrorObject } from "../core/wire.ts";
 import { type CallbackAddress, readCallbackId } from "./callback-id.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
-import { invalidParameter, ServiceRefusal } from "./refusal.ts";
+import { invalidParameter, ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** Does something with an execution's record; returns false when the journal has no such execution. */
+/** Changes an execution's record. Returns false when the journal has no such execution. */
 export type ChangeExecution = (arn: string, action: (record: ExecutionRecord, nowMs: number) => void) => boolean;
 
 /**
- * What somebody outside does to callbacks.
+ * The actions of external systems on callbacks.
  *
- * C1  Whoever completes a callback first closes it; everybody after is refused.
- * C2  A deadline that has passed closes it, even if nobody has looked since.
+ * CB1  The first completion closes a callback. Every later completion is an error.
+ * CB2  A deadline that has passed closes a callback, even if nobody has looked at the callback since.
  */
 export class Callbacks {
   readonly #change: ChangeExecution;
@@ -29,7 +29,7 @@ export class Callbacks {
     if (bytes > payloadBytes) {
       throw invalidParameter(`The callback's result is ${bytes} bytes; ${payloadBytes} are allowed.`);
     }
-    // Nothing in it is no result.
+    // An empty text is no result.
     const completion = { status: "SUCCEEDED", result: text || undefined } as const;
     this.#withOpen(callbackId, (record, id, nowMs) => record.complete(id, completion, nowMs));
   }
@@ -49,8 +49,8 @@ export class Callbacks {
   #withOpen(callbackId: string, act: (record: ExecutionRecord, operationId: string, nowMs: number) => void): void {
     const address = readCallbackId(callbackId);
     const isKnown = this.#change(address.arn, (record, nowMs) => {
-      record.completeTimers(nowMs); // C2
-      checkOpen(record, callbackId, address); // C1
+      record.completeTimers(nowMs); // CB2
+      checkOpen(record, callbackId, address); // CB1
       act(record, address.operationId, nowMs);
     });
     if (!isKnown)
@@ -69,10 +69,10 @@ function checkOpen(record: ExecutionRecord, callbackId: string, { operationId }:
   if (operation.Status !== "STARTED") throw closed(`The callback is closed already (${operation.Status}).`);
 }
 
-function notFound(message: string): ServiceRefusal {
-  return new ServiceRefusal("ResourceNotFoundException", 404, message);
+function notFound(message: string): ServiceError {
+  return new ServiceError("ResourceNotFoundException", 404, message);
 }
 
-function closed(message: string): ServiceRefusal {
-  return new ServiceRefusal("CallbackTimeoutException", 400, message);
+function closed(message: string): ServiceError {
+  return new ServiceError("CallbackTimeoutException", 400, message);
 }

@@ -1,7 +1,7 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 import type { ExecutionStatus } from "../journal/journal.ts";
 
-/** How an execution ended. */
+/** The outcome of an execution. */
 export interface ExecutionOutcome {
   readonly status: Exclude<ExecutionStatus, "RUNNING">;
   /** JSON text; absent when the handler returned undefined. */
@@ -9,14 +9,14 @@ export interface ExecutionOutcome {
   readonly error?: ErrorObject | undefined;
 }
 
-/** The end that a checkpoint announces with its last update. */
+/** The end that the last update of a checkpoint announces. */
 export function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
   const last = updates.at(-1);
   if (last?.Type !== "EXECUTION") return undefined;
   return outcomeOf(last.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED", last.Payload, last.Error);
 }
 
-/** Absent members are left out. */
+/** Leaves absent members out. */
 export function outcomeOf(
   status: ExecutionOutcome["status"],
   result: string | undefined,

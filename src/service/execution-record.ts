@@ -17,35 +17,35 @@ import { charge, dataBytes } from "./metering.ts";
 import { describeOpenCallback, type OpenCallback } from "./open-callbacks.ts";
 import { copyOperation, copyUpdate, OperationTable, type TableTimer } from "./operation-table.ts";
 import { RecentAnswers } from "./recent-answers.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 import { validateUpdates } from "./validation.ts";
 
-/** What an accepted checkpoint answers with. */
+/** The answer to an accepted checkpoint. */
 export interface CheckpointAnswer {
   readonly token: string;
   readonly changed: readonly Operation[];
 }
 
-/** What a record needs of its engine. */
+/** The parts of the engine that a record uses. */
 export interface RecordHost {
   readonly journal: Journal;
   readonly quotas: LocalQuotas;
-  /** The ARN of the execution that a chained invoke is to begin; undefined when it begins none. */
+  /** The ARN of the execution that a chained invoke begins. Undefined when it begins none. */
   readonly newChildArn: (start: OperationUpdate) => string | undefined;
-  /** Operations changed by themselves or from outside. */
+  /** Called with operations that a timer or an external system changed. */
   readonly onNews: (arn: string, ids: Iterable<string>) => void;
 }
 
 /**
- * One execution as the service keeps it: what happened, and what follows from it. It runs nothing.
+ * One execution as the service keeps it: its events, and the state that follows from them. A record runs nothing.
  *
- * E1  The journal comes first: a change is seen by nobody before its entry is written.
+ * E1  The journal comes first: nobody sees a change before its entry is written.
  * E2  A checkpoint spends the latest token, and is applied as a whole or not at all.
- * E3  A checkpoint that was accepted answers its own repetition (same client token, same token) with the same answer.
- * E4  An answer brings each change once: those of the request, and those made elsewhere since the last one.
+ * E3  A repetition of an accepted checkpoint (same client token, same token) gets the same answer.
+ * E4  An answer has each change once: the changes of the request, and all other changes since the last answer.
  * E5  Nothing is written after the end.
- * E6  A callback or a chained invoke is completed once: by whoever comes first.
+ * E6  A callback or a chained invoke is completed once, by the first completion.
  */
 export class ExecutionRecord {
   readonly header: ExecutionHeader;
@@ -55,16 +55,16 @@ export class ExecutionRecord {
   readonly #table: OperationTable;
   readonly #answers = new RecentAnswers<CheckpointAnswer>();
   #begunInvokes: InvokeRequest[] = [];
-  /** When the journal's last entry was written, epoch milliseconds. */
+  /** The time of the journal's last entry, epoch milliseconds. */
   #lastMs: number;
-  /** What changed since the last answer, or the last event. */
+  /** The changes since the last answer, or since the last event. */
   #undelivered = new Set<string>();
   #token = 0;
-  /** The invocation under way. */
+  /** The running invocation. */
   #invocation: { readonly requestId: string; readonly startMs: number } | undefined;
   #suspended = false;
   #end: ExecutionOutcome | undefined;
-  /** An end that a checkpoint announced; it is written when the invocation is over. */
+  /** The end that a checkpoint announced. It is written when the invocation is over. */
   #announced: ExecutionOutcome | undefined;
 
   constructor(header: ExecutionHeader, host: RecordHost, counters = noCounters()) {
@@ -81,7 +81,7 @@ export class ExecutionRecord {
     for (const entry of entries) this.#apply(entry);
   }
 
-  /** Writes down that the process of the last invocation ended before the invocation did, if that is so. */
+  /** Writes an entry if the process of the last invocation ended before the invocation did. */
   closeInterrupted(): void {
     if (this.#invocation === undefined) return;
     const error = { ErrorType: "Runtime.ExitError", ErrorMessage: "The process ended during the invocation." };
@@ -100,12 +100,12 @@ export class ExecutionRecord {
     return this.#announced;
   }
 
-  /** Whether the last invocation ended well and the execution waits for something. */
+  /** Whether the last invocation ended well and the execution waits for an operation. */
   get isSuspended(): boolean {
     return this.#suspended;
   }
 
-  /** Whether something may still change by itself or from outside. */
+  /** Whether a timer or an external system may still change an operation. */
   get hasPending(): boolean {
     return this.#table.hasPending;
   }
@@ -114,7 +114,7 @@ export class ExecutionRecord {
     return this.#undelivered.size > 0;
   }
 
-  /** What the service does next by itself. */
+  /** The next timer of the service. */
   get nextTimer(): TableTimer | undefined {
     return this.#table.nextTimer;
   }
@@ -128,7 +128,7 @@ export class ExecutionRecord {
     return this.#table.callbackTimer(id);
   }
 
-  /** When the first of the open callbacks times out, epoch milliseconds; Infinity for never. */
+  /** The time of the earliest time-out of the open callbacks, epoch milliseconds; Infinity for never. */
   get firstCallbackDueMs(): number {
     let firstMs = Number.POSITIVE_INFINITY;
     for (const [, { dueMs }] of this.#table.openCallbacks())
@@ -148,7 +148,7 @@ export class ExecutionRecord {
     return [...this.#table.openInvokes()];
   }
 
-  /** The chained invokes that checkpoints began since this was last asked. */
+  /** The chained invokes that checkpoints have begun since the last call. */
   takeBegunInvokes(): InvokeRequest[] {
     const begun = this.#begunInvokes;
     if (begun.length > 0) this.#begunInvokes = [];
@@ -163,7 +163,7 @@ export class ExecutionRecord {
     return this.#table.delivered();
   }
 
-  /** A new invocation begins: it gets a token, and the news since the last answer. */
+  /** Begins a new invocation, which gets a token and the changes since the last answer. */
   beginInvocation(requestId: string, nowMs: number): { token: string; updatedIds: string[] } {
     const counters = { ...this.counters, invocations: this.counters.invocations + 1 };
     const updatedIds = [...this.#undelivered];
@@ -173,7 +173,7 @@ export class ExecutionRecord {
 
   /**
    * Applies a request of the invocation that holds the latest token.
-   * @throws ServiceRefusal as the service answers; nothing has changed then.
+   * @throws ServiceError the service's answer. Nothing has changed then.
    */
   checkpoint(
     token: string | undefined,
@@ -214,7 +214,7 @@ export class ExecutionRecord {
     return answer;
   }
 
-  /** Completes a callback or a chained invoke; one that is no longer open stays as it is. */
+  /** Completes a callback or a chained invoke. One that is not open any more is not changed. */
   complete(id: string, { status, result, error }: ExternalCompletion, nowMs: number): void {
     if (this.#end !== undefined || this.#table.get(id)?.Status !== "STARTED") return; // E5, E6
     const entry: JournalEntry = { kind: "completion", atMs: nowMs, id, status, result, error };
@@ -227,14 +227,14 @@ export class ExecutionRecord {
     this.#write([{ kind: "heartbeat", atMs: nowMs, id }], this.counters);
   }
 
-  /** Completes waits and retry delays whose time has come, and closes callbacks that have waited for too long. */
+  /** Ends due waits and retry delays, and closes callbacks that have timed out. */
   completeTimers(nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const entries = this.#dueTimers(nowMs);
     if (entries.length > 0) this.#writeNews(entries, this.counters);
   }
 
-  /** Writes down that an invocation is over; one that failed is metered like an operation when it is tried again. */
+  /** Writes the end of an invocation. Another attempt after a failure counts as an operation. */
   endInvocation(nowMs: number, error: ErrorObject | undefined): void {
     if (this.#end !== undefined || this.#invocation === undefined) return; // E5
     const counters = { ...this.counters };
@@ -249,7 +249,7 @@ export class ExecutionRecord {
     if (this.#end !== undefined) return; // E5
     const { status, result, error } = outcome;
     const counters = { ...this.counters };
-    // What a checkpoint announced is counted with it.
+    // A checkpoint has already counted the outcome that it announced.
     if (this.#announced === undefined) counters.dataBytes += dataBytes({ Payload: result, Error: error });
     this.#write([{ kind: "end", atMs: nowMs, status, result, error }], counters);
   }
@@ -259,7 +259,7 @@ export class ExecutionRecord {
     return ids.length === 0 ? [] : [{ kind: "timers", atMs: nowMs, ids }];
   }
 
-  /** What the service gives to operations that start. */
+  /** The values that the service gives to operations that start. */
   #assign(updates: readonly OperationUpdate[]): { readonly assigned?: Record<string, string> } {
     let assigned: Record<string, string> | undefined;
     for (const update of updates) {
@@ -275,13 +275,13 @@ export class ExecutionRecord {
     return assigned === undefined ? {} : { assigned };
   }
 
-  /** Writes what happened apart from checkpoints. */
+  /** Writes changes that no checkpoint made. */
   #writeNews(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
     const changed = this.#write(entries, counters);
     this.#host.onNews(this.header.arn, changed);
   }
 
-  /** Returns the ids of the operations that changed. */
+  /** Writes entries. Returns the ids of the changed operations. */
   #write(entries: readonly JournalEntry[], counters: ExecutionCounters): Set<string> {
     if (entries.length > 0) this.#host.journal.append(this.header.arn, entries, counters); // E1
     Object.assign(this.counters, counters);
@@ -290,7 +290,7 @@ export class ExecutionRecord {
     return changed;
   }
 
-  /** What follows from an entry, whether it was just written or read back; the ids of the operations that changed. */
+  /** Applies an entry that was just written, or read. Returns the ids of the changed operations. */
   #apply(entry: JournalEntry): Set<string> {
     this.#lastMs = entry.atMs;
     const changed = this.#table.apply(entry);

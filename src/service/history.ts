@@ -2,7 +2,7 @@ import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journal/journal.ts";
 import { OperationTable } from "./operation-table.ts";
 
-/** One event, in the service's format: the details stand in a member named after the event's type. */
+/** One event, in the service's format. A member named after the event's type has the details. */
 export interface HistoryEvent {
   EventType: string;
   SubType?: string;
@@ -39,7 +39,7 @@ const SUFFIX: Record<ExternalCompletion["status"], string> = {
 
 type CheckpointEntry = Extract<JournalEntry, { kind: "checkpoint" }>;
 
-/** The history of an execution, made from its journal. */
+/** The history of an execution, made from the journal. */
 export function readHistory(
   header: ExecutionHeader,
   executionId: string,
@@ -54,7 +54,7 @@ export function readHistory(
   });
   for (const entry of entries) {
     switch (entry.kind) {
-      case "begin": // The service tells of an invocation when it is over.
+      case "begin": // The service writes the event of an invocation at its end.
         break;
       case "checkpoint":
         for (const update of entry.updates) {
@@ -146,7 +146,7 @@ class HistoryWriter {
           ...retryDetails(update, operation),
         });
       case "RETRY":
-        // A condition that is not met yet is an attempt that succeeded.
+        // An attempt whose condition is not met yet has succeeded.
         if (update.Error === undefined) {
           const details = { Result: this.payload(update.Payload), ...retryDetails(update, operation) };
           return this.add(`${prefix}Succeeded`, atMs, update, details);
@@ -156,7 +156,7 @@ class HistoryWriter {
           ...retryDetails(update, operation),
         });
       case "CANCEL":
-        // The service has an event for waits only.
+        // The service has this event for waits only.
         if (update.Type !== "WAIT") return;
         return this.add(
           "WaitCancelled",
@@ -196,7 +196,7 @@ class HistoryWriter {
     }
   }
 
-  /** A wait or a callback whose time is over; a retry that is due is no event. */
+  /** A wait or a callback whose time has ended. A due retry is no event. */
   timer(operation: Operation | undefined, atMs: number): void {
     if (operation?.Type === "CALLBACK") {
       const error = operation.CallbackDetails?.Error;
@@ -208,7 +208,7 @@ class HistoryWriter {
     this.add("WaitSucceeded", atMs, operation, { Duration: Math.round((due - start) / 1_000) });
   }
 
-  /** A callback or a chained invoke that ended. */
+  /** A callback or a chained invoke that has ended. */
   completion(
     operation: Operation | undefined,
     { atMs, status, result, error }: ExternalCompletion & { readonly atMs: number },

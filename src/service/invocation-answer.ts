@@ -1,14 +1,14 @@
 import type { ErrorObject } from "../core/wire.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 
-/** What a handler answered, read. */
+/** The parsed answer of a handler. */
 export interface InvocationAnswer {
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
   readonly result?: string | undefined;
   readonly error?: ErrorObject | undefined;
 }
 
-/** @throws ServiceRefusal when the answer is not one that a durable function may give. */
+/** @throws ServiceError when a durable function cannot give such an answer. */
 export function readOutput(output: unknown): InvocationAnswer {
   if (typeof output !== "object" || output === null || !("Status" in output)) {
     throw invalidParameter("The function did not answer as a durable function: is it wrapped in withDurableExecution?");

@@ -3,12 +3,12 @@ import type { OperationUpdate } from "../core/wire.ts";
 /** A chained invoke that has begun and not ended. */
 export interface InvokeRequest {
   readonly operationId: string;
-  /** As the handler gave it: a name, `name:version` or an ARN. */
+  /** The handler's text: a name, `name:version` or an ARN. */
   readonly functionName: string;
-  /** JSON text; absent when the handler passed nothing. */
+  /** JSON text. Absent when the handler passed nothing. */
   readonly payload: string | undefined;
   readonly tenantId: string | undefined;
-  /** The execution that answers it, when the function is durable. */
+  /** The execution that answers the invoke, when the function is durable. */
   readonly childArn: string | undefined;
 }
 

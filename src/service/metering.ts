@@ -1,15 +1,15 @@
 import type { OperationUpdate } from "../core/wire.ts";
 import type { ExecutionCounters } from "../journal/journal.ts";
-import { invalidParameter, type ServiceRefusal } from "./refusal.ts";
+import { invalidParameter, type ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** Bytes around the payload, error and name of one update, about. */
+/** The approximate bytes around the payload, error and name of one update. */
 const UPDATE_FRAME_BYTES = 200;
 
 /**
- * The counters after a checkpoint of these updates. `isKnown` tells whether an operation is recorded already; `known` is
- * how many are, the execution itself left out.
- * @throws ServiceRefusal when a quota would be exceeded
+ * The counters after a checkpoint with these updates. `isKnown` says whether an operation has a record. `known` is the
+ * number of recorded operations, without the execution itself.
+ * @throws ServiceError when the updates would exceed a quota
  */
 export function charge(
   before: ExecutionCounters,
@@ -41,14 +41,14 @@ export function charge(
   return counters;
 }
 
-function quotaExceeded(what: string, value: number, limit: number): ServiceRefusal {
+function quotaExceeded(what: string, value: number, limit: number): ServiceError {
   return invalidParameter(
     `The execution would have ${value} ${what}; the quota is ${limit}. Write less in one execution, or split the work ` +
       "over several; the embedded engine's quotas can be moved.",
   );
 }
 
-/** What AWS counts as data: payloads and errors. */
+/** The bytes that AWS counts as data: payloads and errors. */
 export function dataBytes(update: Pick<OperationUpdate, "Payload" | "Error">): number {
   let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
   if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));

@@ -1,19 +1,19 @@
 import type { Operation } from "../core/wire.ts";
 import type { CallbackTimer } from "./callback-timer.ts";
 
-/** A callback that somebody is still to complete. */
+/** A callback that is not completed yet. */
 export interface OpenCallback {
   readonly callbackId: string;
-  /** Its own name, or that of the `waitForCallback` that it belongs to. */
+  /** The callback's own name, or the name of the `waitForCallback` around it. */
   readonly name: string | undefined;
-  /** The execution that waits for it. */
+  /** The execution that waits for the callback. */
   readonly executionArn: string;
   readonly operationId: string;
   /** Epoch milliseconds. */
   readonly startTimestamp: number;
-  /** When it times out, epoch milliseconds; undefined for never. */
+  /** The time-out, epoch milliseconds; undefined for never. */
   readonly timeoutTimestamp: number | undefined;
-  /** When it times out unless a heartbeat comes before, epoch milliseconds; undefined for never. */
+  /** The time-out without a further heartbeat, epoch milliseconds; undefined for never. */
   readonly heartbeatTimestamp: number | undefined;
 }
 

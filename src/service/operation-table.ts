@@ -5,22 +5,22 @@ import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journ
 import { CallbackTimer } from "./callback-timer.ts";
 import { type InvokeRequest, invokeRequest } from "./invoke-request.ts";
 
-/** What the service will do to an operation by itself. */
+/** The service's next change of an operation. */
 export interface TableTimer {
   readonly id: string;
   /** Epoch milliseconds. */
   readonly dueMs: number;
 }
 
-/** The operations of one execution, as the journal's entries made them. In the order in which they were started. */
+/** The operations of one execution, computed from the journal's entries, in the order of their start. */
 export class OperationTable {
   readonly #operations = new Map<string, Operation>();
   readonly #timers = new DeadlineHeap<TableTimer>();
-  /** Of the callbacks that are open. */
+  /** The timers of the open callbacks. */
   readonly #callbacks = new Map<string, CallbackTimer>();
   /** The chained invokes that are open. */
   readonly #invokes = new Map<string, InvokeRequest>();
-  /** Waiting for something from outside: a STEP in PENDING, or a WAIT, CALLBACK or CHAINED_INVOKE in STARTED. */
+  /** The number of waiting operations: a STEP in PENDING, or a WAIT, CALLBACK or CHAINED_INVOKE in STARTED. */
   #pending = 0;
 
   constructor(header: ExecutionHeader, executionId: string) {
@@ -38,7 +38,7 @@ export class OperationTable {
     return this.#operations.get(id);
   }
 
-  /** Operations and the execution itself. */
+  /** The number of operations, with the execution itself. */
   get size(): number {
     return this.#operations.size;
   }
@@ -51,7 +51,10 @@ export class OperationTable {
     return this.#operations.values();
   }
 
-  /** What a later invocation needs: descendants of ended contexts are left out, unless these replay their children. */
+  /**
+   * The operations that a later invocation needs. Descendants of ended contexts are left out, unless the contexts
+   * replay their children.
+   */
   *delivered(): IterableIterator<Operation> {
     const pruned = new Map<string, boolean>();
     const isPruned = (id: string | undefined): boolean => {
@@ -83,7 +86,7 @@ export class OperationTable {
     return this.#invokes.get(id);
   }
 
-  /** Changes what the entry says; returns the ids of changed operations, each once. */
+  /** Applies the changes of an entry. Returns the ids of the changed operations, each once. */
   apply(entry: JournalEntry): Set<string> {
     const changed = new Set<string>();
     const change = (id: string, make: (operation: Operation) => Operation): void => {
@@ -118,9 +121,9 @@ export class OperationTable {
     return changed;
   }
 
-  /** Operations whose time has come, in the order of their time. */
+  /** The due operations, in the order of their due times. */
   takeDue(nowMs: number): string[] {
-    // A heartbeat in the same millisecond as the one before makes a second timer for the same moment.
+    // A second heartbeat in one millisecond makes a second timer for the same time.
     const due = new Set<string>();
     for (let next = this.nextTimer; next !== undefined && next.dueMs <= nowMs; next = this.nextTimer) {
       this.#timers.removeFirst();
@@ -129,7 +132,7 @@ export class OperationTable {
     return [...due];
   }
 
-  /** The first timer that still counts: a later change may have outdated those before. */
+  /** The first timer that still counts. A later change may have made earlier timers invalid. */
   get nextTimer(): TableTimer | undefined {
     for (let next = this.#timers.first; next !== undefined; next = this.#timers.first) {
       if (this.#dueMs(next.id) === next.dueMs) return next;
@@ -177,7 +180,7 @@ export class OperationTable {
   }
 }
 
-/** A callback or a chained invoke that somebody outside has completed, or whose time is over. */
+/** Ends a callback or a chained invoke, because an external system completed it or its time has ended. */
 function completeFromOutside(
   operation: Operation,
   { status, result, error }: ExternalCompletion,
@@ -214,7 +217,7 @@ export function copyOperation(operation: Operation): Operation {
   return copy;
 }
 
-/** A copy that no longer changes with what was sent. */
+/** A copy that does not change together with the sent update. */
 export function copyUpdate(update: OperationUpdate): OperationUpdate {
   return { ...update, ...copyError(update) };
 }

@@ -1,11 +1,11 @@
-/** The service knows a client token for so long (API reference). */
+/** The service keeps a client token for this time (API reference). */
 const KEPT_MS = 15 * 60_000;
 
 const MAX_KEPT = 1_000;
 
-/** Answers to give again to a request that is repeated: those of the last 15 minutes, and the last 1,000 at most. */
+/** The answers for repeated requests: those of the last 15 minutes, and at most the last 1,000. */
 export class RecentAnswers<T> {
-  /** In the order in which they were given. */
+  /** In the order of the answers. */
   readonly #answers = new Map<string, { readonly answer: T; readonly atMs: number }>();
 
   get(request: string, nowMs: number): T | undefined {

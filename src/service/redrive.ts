@@ -14,22 +14,22 @@ import { charge, dataBytes } from "./metering.ts";
 import { OperationTable } from "./operation-table.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** What is to be otherwise in an execution that takes over from one that has ended. */
+/** The changes in an execution that takes over from an ended one. */
 export interface Amendment {
-  /** Operations that are as if they had never begun. */
+  /** Operations that count as not begun. */
   readonly removed: ReadonlySet<string>;
-  /** Contexts that are as if they had not ended. */
+  /** Contexts that count as not ended. */
   readonly reopened: ReadonlySet<string>;
-  /** Steps that are to be tried again, with the payload that they keep. */
+  /** Steps that are tried again, with the payload that they keep. */
   readonly retried: ReadonlyMap<string, string>;
-  /** Other payloads of steps that have succeeded. */
+  /** New payloads of steps that have succeeded. */
   readonly payloads: ReadonlyMap<string, string>;
 }
 
 export interface RedriveRequest {
-  /** Says what is to be otherwise, from the operations of the execution. What it throws is passed on. */
+  /** Returns the changes, from the operations of the execution. Its errors pass. */
   readonly amend: (operations: readonly Operation[]) => Amendment;
-  /** Name of the new execution, unique in the journal. Default: a random one. */
+  /** The name of the new execution, unique in the journal. Default: a random name. */
   readonly name?: string;
   /** Default: that of the old execution. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -44,8 +44,9 @@ const LIFTED: LocalQuotas = {
 };
 
 /**
- * Creates the execution that takes over from one that has ended; returns its ARN.
- * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's, or what `amend` throws
+ * Creates the execution that takes over from an ended one. Returns the ARN of the new execution.
+ * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or the errors of
+ * `amend`
  */
 export function createRedriven(
   journal: Journal,
@@ -55,7 +56,7 @@ export function createRedriven(
   startMs: number,
 ): string {
   if (status === "RUNNING") {
-    const message = `The execution "${old.name}" has not ended. Resume it to let it go on.`;
+    const message = `The execution "${old.name}" has not ended. Resume it to continue it.`;
     throw new DurableError("ERR_EXECUTION_RUNNING", message);
   }
   if (journal.find("name", name) !== undefined) {
@@ -74,8 +75,8 @@ export function createRedriven(
 }
 
 /**
- * What the new execution's journal begins with: all that happened to the operations that are kept, now. What it counts
- * towards the quotas is counted; requests were not sent.
+ * The first entries of the new execution's journal: all events of the kept operations, with the current time. The kept
+ * operations count for the quotas. No requests are counted.
  */
 function seedOf(header: ExecutionHeader, entries: Iterable<JournalEntry>, amendment: Amendment): JournalSeed {
   const table = new OperationTable(header, executionIdOf(header.arn));
@@ -100,7 +101,10 @@ function seedOf(header: ExecutionHeader, entries: Iterable<JournalEntry>, amendm
   return { entries: copied, counters: { ...counters, updates: 0, checkpoints: 0, requestBytes: 0 } };
 }
 
-/** What nobody can complete any more is removed: a callback's id, and an invoke's answer, belong to the old execution. */
+/**
+ * Removes operations that nobody can complete any more: a callback's id, and an invoke's answer, belong to the old
+ * execution.
+ */
 function withoutOpenExternals(operations: readonly Operation[], amendment: Amendment): Amendment {
   const open = operations.filter(
     ({ Type: type, Status: status }) => status === "STARTED" && (type === "CALLBACK" || type === "CHAINED_INVOKE"),
@@ -122,7 +126,7 @@ function copyEntry(entry: JournalEntry, amendment: Amendment, atMs: number): Jou
         updates,
         ...(assigned === undefined ? {} : { assigned }),
       } as const;
-      // They may be tried again at once.
+      // These steps may be tried again at once.
       const due = entry.updates.filter((update) => hasEnded(update) && retried.has(update.Id as string));
       if (due.length === 0) return [copy];
       return [copy, { kind: "timers", atMs, ids: due.map(({ Id: id }) => id as string) }];

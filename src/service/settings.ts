@@ -9,7 +9,7 @@ import {
 import { invalidSetting, type OwnRow, readTable } from "../core/setting.ts";
 import { MAX_PAGE_BYTES } from "./state-pages.ts";
 
-/** What the service allows; each can be moved, and `Infinity` lifts it. */
+/** The service's limits. Each limit can be changed, and `Infinity` removes it. */
 export interface LocalQuotas {
   /** Operations of one execution, the execution itself not counted. 0 or more, or Infinity. Default 3,000. */
   readonly operations: number;
@@ -32,7 +32,7 @@ export interface LocalInvocationSettings {
   readonly retryPauseMs: number;
 }
 
-/** What is added to each answer, as a network would. */
+/** A delay for each answer, as in a network. */
 export interface LocalLatency {
   /** Milliseconds added to the answer to each checkpoint. 0 or more, or Infinity. Default 0. */
   readonly checkpoint: number;
@@ -40,7 +40,7 @@ export interface LocalLatency {
   readonly getState: number;
 }
 
-/** What an invocation's event has of the recorded operations; the handler asks for the others. */
+/** The part of the recorded operations in an invocation's event. The handler reads the others. */
 export interface LocalStatePage {
   /** Operations in the event. 0 or more, or Infinity. Default Infinity. */
   readonly maxItems: number;
@@ -55,7 +55,7 @@ export interface LocalSettings {
   readonly statePage: LocalStatePage;
 }
 
-/** The same, each member optional. */
+/** The same settings, with optional members. */
 export type LocalSettingsOptions = { readonly [Group in keyof LocalSettings]?: Partial<LocalSettings[Group]> };
 
 function amount(fallback: number): OwnRow<number> {
@@ -67,7 +67,10 @@ function amount(fallback: number): OwnRow<number> {
   return { fallback, variable: "", allowed, read };
 }
 
-/** The settings of the engine; `LocalSettings` says what they mean. No variable overrides them. */
+/**
+ * The settings of the engine. The docstrings of `LocalSettings` say what each setting means. No variable overrides
+ * them.
+ */
 export const ENGINE_TABLE = {
   quotas: {
     operations: amount(MAX_OPERATIONS),

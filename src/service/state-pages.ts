@@ -1,9 +1,9 @@
 import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
 import type { Operation } from "../core/wire.ts";
 import { copyOperation } from "./operation-table.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 
-/** 5 MiB: what the emulators put into the event; an event is at most 6 MB. */
+/** 5 MiB: the greatest page in the event, as in the emulators. An event has 6 MB at most. */
 export const MAX_PAGE_BYTES = 5 * 1024 * 1024;
 
 /** The service's default for `MaxItems`. */
@@ -14,7 +14,7 @@ export interface StatePage {
   readonly nextMarker: string | undefined;
 }
 
-/** One invocation's view of the recorded operations, cut into pages by count and by bytes. */
+/** One invocation's view of the recorded operations, in pages that are limited by number and by bytes. */
 export class StatePages {
   readonly #operations: readonly Operation[];
   readonly #maxBytes: number;
@@ -24,12 +24,12 @@ export class StatePages {
     this.#maxBytes = maxBytes;
   }
 
-  /** The page in the event: limited by bytes, and by `maxItems` where that is given. */
+  /** The page in the event, limited by bytes, and by `maxItems` if given. */
   first(maxItems: number): StatePage {
     return this.#page(0, maxItems);
   }
 
-  /** @throws ServiceRefusal on a marker or a size that is none. */
+  /** @throws ServiceError on an invalid marker or size. */
   read(marker: string | undefined, maxItems: number | undefined): StatePage {
     const at = marker ? Number(marker) : 0;
     if (!Number.isInteger(at) || at < 0 || at > this.#operations.length) throw invalidParameter("Invalid marker.");
@@ -48,14 +48,14 @@ export class StatePages {
       const operation = this.#operations[at] as Operation;
       bytes += operationBytes(operation);
       if (operations.length > 0 && bytes > this.#maxBytes) break;
-      // A copy, so that what a handler does to it stays with the handler.
+      // A copy, so that a handler's changes stay with the handler.
       operations.push(copyOperation(operation));
     }
     return { operations, nextMarker: at < this.#operations.length ? String(at) : undefined };
   }
 }
 
-/** About what the operation takes in a response. */
+/** The approximate bytes of the operation in a response. */
 function operationBytes(operation: Operation): number {
   const details = operation.StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails;
   const result = details?.Result ?? operation.ExecutionDetails?.InputPayload ?? "";

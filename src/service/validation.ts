@@ -2,9 +2,9 @@ import { DurableError } from "../core/errors.ts";
 import { MAX_NAME_LENGTH } from "../core/limits.ts";
 import { isTakenName } from "../core/operation-name.ts";
 import type { Operation, OperationAction, OperationType, OperationUpdate } from "../core/wire.ts";
-import { invalidParameter } from "./refusal.ts";
+import { invalidParameter } from "./service-error.ts";
 
-/** The limits that a single update must keep; bytes. */
+/** The limits of a single update, in bytes. */
 export interface UpdateLimits {
   readonly payloadBytes: number;
   readonly errorBytes: number;
@@ -25,8 +25,8 @@ const ACTIONS: Record<OperationType, readonly OperationAction[]> = {
 const MAX_WAIT_SECONDS = 31_622_400;
 
 /**
- * Checks a whole request before any of it is applied, with the service's rules and messages.
- * @throws ServiceRefusal InvalidParameterValueException
+ * Checks a whole request before any part of it is applied, with the service's rules and messages.
+ * @throws ServiceError InvalidParameterValueException
  */
 export function validateUpdates(
   updates: readonly OperationUpdate[],
@@ -100,7 +100,7 @@ function checkForm(update: OperationUpdate): void {
   }
 }
 
-/** One that was recorded before names were checked may go on. */
+/** An operation that was recorded before names were checked may continue. */
 function checkName({ Name: name }: OperationUpdate, known: Operation | undefined): void {
   if (name === undefined || isTakenName(name) || name === known?.Name) return;
   throw invalidParameter(
@@ -135,7 +135,7 @@ function checkParent(
 function checkState(update: OperationUpdate, before: OperationUpdate | undefined, known: Operation | undefined): void {
   const { Type: type, Action: action } = update;
   if (known !== undefined) checkIdentity(update, known);
-  // Within a request an operation may only be started and then ended.
+  // Within one request an operation may only be started and then ended.
   if (before !== undefined) return;
   const status = known?.Status;
   switch (type) {
@@ -177,7 +177,7 @@ export function checkInput(input: string | undefined, maxBytes: number): void {
   if (input === undefined) return;
   const bytes = Buffer.byteLength(input);
   if (bytes > maxBytes) {
-    throw new DurableError("ERR_INPUT_TOO_LARGE", `The input is ${bytes} bytes; an execution takes ${maxBytes}.`);
+    throw new DurableError("ERR_INPUT_TOO_LARGE", `The input is ${bytes} bytes; the limit is ${maxBytes}.`);
   }
   try {
     JSON.parse(input);

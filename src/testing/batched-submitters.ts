@@ -5,10 +5,12 @@ import { type OperationPath, operationId } from "../core/ids.ts";
 import { findPaths } from "../core/operation-paths.ts";
 import type { Operation } from "../core/wire.ts";
 
-// It reads every format.
+// This codec reads every format.
 const codec = createCodec("json");
 
-/** Whether a callback is that of a `waitForCallback` in an item of a batch, whose submitter is recorded to have ended. */
+/**
+ * Whether a callback belongs to a `waitForCallback` in an item of a batch whose submitter has ended, by the records.
+ */
 export function isSubmittedInBatch(callback: Operation, operations: readonly Operation[]): boolean {
   const map = findPaths(operations).get(callback.ParentId ?? "");
   const partsOf = partsFinder(operations);

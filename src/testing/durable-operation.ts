@@ -1,31 +1,31 @@
 import type { Event } from "@aws-sdk/client-lambda";
 import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus, OperationType } from "../core/wire.ts";
-import { ServiceRefusal } from "../service/refusal.ts";
+import { ServiceError } from "../service/service-error.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 import { callbackOf, isOver, WaitingOperationStatus } from "./operation-waits.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";
 import type { TestExecution } from "./test-execution.ts";
 
-/** What a context's operation has come to; both members are undefined while it goes on. */
+/** The outcome of a context's operation. Both members are undefined while the operation runs. */
 export interface ContextDetails<TResult = unknown> {
   readonly result: TResult | undefined;
   readonly error: TestResultError | undefined;
 }
 
 export interface StepDetails<TResult = unknown> {
-  /** Attempts that have ended. */
+  /** The number of attempts that have ended. */
   readonly attempt: number | undefined;
-  /** When a failed attempt is followed by the next one; undefined when none is due. */
+  /** The time of the next attempt after a failed one; undefined when no attempt is due. */
   readonly nextAttemptTimestamp: Date | undefined;
   readonly result: TResult | undefined;
-  /** Of the last attempt, if it failed. */
+  /** The error of the last attempt, if it failed. */
   readonly error: TestResultError | undefined;
 }
 
 export interface CallbackDetails<TResult = unknown> {
   readonly callbackId: string;
-  /** What it was completed with, parsed if it is JSON. */
+  /** The value that completed the callback, parsed if it is JSON. */
   readonly result?: TResult;
   readonly error?: TestResultError;
 }
@@ -41,8 +41,8 @@ export interface WaitResultDetails {
 }
 
 /**
- * One operation of the execution under test, that there is or that is still to come: what a method gives is what is
- * recorded at that moment, and `undefined` while there is nothing.
+ * One operation of the execution under test, recorded already or expected. Each method reads the record at that moment,
+ * and gives `undefined` while there is no record.
  */
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type; tests name the type of the result if they care.
 export class DurableOperation<TResult = any> {
@@ -55,24 +55,24 @@ export class DurableOperation<TResult = any> {
   }
 
   /**
-   * Waits until the operation has come so far; may be called before `run`. While or after a test waits for a callback to
-   * be `STARTED` or `SUBMITTED`, its time-out is not skipped to, so that the test can complete it; waiting for
-   * `COMPLETED` then lets it time out.
+   * Waits until the operation has reached a status. May be called before `run`. When a test waits for a callback to be
+   * `STARTED` or `SUBMITTED`, virtual time does not time the callback out, so that the test can complete it. When the
+   * test then waits for `COMPLETED`, the callback may time out.
    * @param status default `STARTED`
    * @returns this operation
-   * @throws DurableError `ERR_OPERATION_NOT_FOUND` (naming the operations that there were) or `ERR_OPERATION_INCOMPLETE`
-   * when the execution ends before, or has ended; what `run` rejects with when it does
+   * @throws DurableError `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or `ERR_OPERATION_INCOMPLETE`
+   * when the execution ends first, or has ended; the error of `run` when `run` rejects
    */
   waitForData(status: WaitingOperationStatus = WaitingOperationStatus.STARTED): Promise<this> {
     const reached = this.#current()
       .waitFor(this.#selector, status)
       .then(() => this);
-    // A test that looks at the result of `run` first still gets the error when it comes here.
+    // A test that first awaits the result of `run` still gets the error here.
     reached.catch(() => {});
     return reached;
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when it is something else than a context */
+  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is no context */
   getContextDetails(): ContextDetails<TResult> | undefined {
     const operation = this.#typed("CONTEXT");
     if (operation === undefined) return undefined;
@@ -80,7 +80,7 @@ export class DurableOperation<TResult = any> {
     return { result: readResult(result) as TResult | undefined, error: readError(error) };
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when it is something else than a step or a `waitForCondition` */
+  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is neither a step nor a `waitForCondition` */
   getStepDetails(): StepDetails<TResult> | undefined {
     const operation = this.#typed("STEP");
     if (operation === undefined) return undefined;
@@ -93,15 +93,15 @@ export class DurableOperation<TResult = any> {
     };
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when it is something else than a chained invoke */
+  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is no chained invoke */
   getChainedInvokeDetails(): ChainedInvokeDetails<TResult> | undefined {
     const operation = this.#typed("CHAINED_INVOKE");
     return operation && outcomeOf<TResult>(operation.ChainedInvokeDetails ?? {});
   }
 
   /**
-   * Of a callback, or of the one that a `waitForCallback` has.
-   * @throws DurableError `ERR_OPERATION_TYPE` when it is something else
+   * The details of a callback, or of the callback in a `waitForCallback`.
+   * @throws DurableError `ERR_OPERATION_TYPE` for another operation
    */
   getCallbackDetails(): CallbackDetails<TResult> | undefined {
     const { CallbackDetails: details } = this.#callback() ?? {};
@@ -109,7 +109,7 @@ export class DurableOperation<TResult = any> {
     return { callbackId: details.CallbackId, ...outcomeOf<TResult>(details) };
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when it is something else than a wait */
+  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is no wait */
   getWaitDetails(): WaitResultDetails | undefined {
     const operation = this.#typed("WAIT");
     const due = operation?.WaitDetails?.ScheduledEndTimestamp;
@@ -118,7 +118,7 @@ export class DurableOperation<TResult = any> {
     return { waitSeconds: Math.round((due.getTime() - startMs) / 1_000), scheduledEndTimestamp: due };
   }
 
-  /** Those directly in it, in the order in which they began. */
+  /** The operations directly in this one, in the order in which they began. */
   getChildOperations(): DurableOperation[] | undefined {
     const operation = this.getOperationData();
     return (
@@ -129,12 +129,12 @@ export class DurableOperation<TResult = any> {
     );
   }
 
-  /** As the service records it. */
+  /** The operation as the service records it. */
   getOperationData(): Operation | undefined {
     return this.#current().find(this.#selector);
   }
 
-  /** Its part of the history. */
+  /** The events of this operation in the history. */
   getEvents(): Event[] | undefined {
     const id = this.getId();
     if (id === undefined) return undefined;
@@ -159,7 +159,7 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.Type;
   }
 
-  /** What it is to the SDK: `Step`, `Map`, `WaitForCallback`, `RunInChildContext` … */
+  /** The kind of the operation in the SDK: `Step`, `Map`, `WaitForCallback`, `RunInChildContext` … */
   getSubType(): string | undefined {
     return this.getOperationData()?.SubType;
   }
@@ -168,7 +168,7 @@ export class DurableOperation<TResult = any> {
     return this.getSubType() === "WaitForCallback";
   }
 
-  /** Whether it was made by `createCallback`, or is the one in a `waitForCallback`. */
+  /** Whether `createCallback` made the operation, or it is the callback in a `waitForCallback`. */
   isCallback(): boolean {
     return this.getType() === "CALLBACK";
   }
@@ -181,16 +181,17 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.StartTimestamp;
   }
 
-  /** Undefined while it goes on. */
+  /** Undefined while the operation runs. */
   getEndTimestamp(): Date | undefined {
     return this.getOperationData()?.EndTimestamp;
   }
 
   /**
    * Completes the callback.
-   * @param result the text that the handler's deserializer gets (by default the handler gets the text itself)
-   * @throws DurableError `ERR_CALLBACK_NOT_STARTED`, `ERR_CALLBACK_CLOSED` (it is completed or timed out already),
-   * `ERR_CALLBACK_RESULT_INVALID`, `ERR_OPERATION_TYPE`, `ERR_EXECUTION_ENDED`; ServiceRefusal when it is too large
+   * @param result the text for the handler's deserializer (by default the handler gets the text itself)
+   * @throws DurableError `ERR_CALLBACK_NOT_STARTED`, `ERR_CALLBACK_CLOSED` (the callback is completed or timed out),
+   * `ERR_CALLBACK_RESULT_INVALID`, `ERR_OPERATION_TYPE`, `ERR_EXECUTION_ENDED`; ServiceError when the result is too
+   * large
    */
   async sendCallbackSuccess(result?: string): Promise<void> {
     this.#complete((execution, callbackId) => execution.completeCallback(callbackId, result));
@@ -198,13 +199,15 @@ export class DurableOperation<TResult = any> {
 
   /**
    * Fails the callback. Throws like `sendCallbackSuccess`.
-   * @param error what the handler's `CallbackExternalError` tells; an `Error` gives its name and message
+   * @param error the content of the handler's `CallbackExternalError`; an `Error` gives its name and message
    */
   async sendCallbackFailure(error: ErrorObject | Error = {}): Promise<void> {
     this.#complete((execution, callbackId) => execution.failCallback(callbackId, error));
   }
 
-  /** Says that the callback is still worked on: its heartbeat time-out begins anew. Throws like `sendCallbackSuccess`. */
+  /**
+   * Reports that work on the callback continues. Its heartbeat time-out begins anew. Throws like `sendCallbackSuccess`.
+   */
   async sendCallbackHeartbeat(): Promise<void> {
     this.#complete((execution, callbackId) => execution.heartbeatCallback(callbackId));
   }
@@ -224,8 +227,8 @@ export class DurableOperation<TResult = any> {
     try {
       act(execution, callback.CallbackDetails?.CallbackId as string);
     } catch (error) {
-      // Its time was over, and nobody had looked.
-      if (!(error instanceof ServiceRefusal) || error.name !== "CallbackTimeoutException") throw error;
+      // The time-out had passed, but nobody had looked at the callback.
+      if (!(error instanceof ServiceError) || error.name !== "CallbackTimeoutException") throw error;
       throw new DurableError("ERR_CALLBACK_CLOSED", `${name}: ${error.message}`, { cause: error });
     }
   }
@@ -252,7 +255,7 @@ export class DurableOperation<TResult = any> {
   }
 }
 
-/** An operation that there is. */
+/** An operation that has a record. */
 export function operationOf({ Id: id }: Operation, current: () => TestExecution): DurableOperation {
   return new DurableOperation({ by: "id", id: id as string }, current);
 }

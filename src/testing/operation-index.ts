@@ -1,7 +1,7 @@
 import { takenName } from "../core/operation-name.ts";
 import type { OperationUpdate } from "../core/wire.ts";
 
-/** How a test names an operation; indexes count from 0. */
+/** The way in which a test names an operation. Indexes count from 0. */
 export type OperationSelector =
   | { readonly by: "name"; readonly name: string; readonly index: number }
   | { readonly by: "index"; readonly index: number }
@@ -19,7 +19,7 @@ export function describeSelector(selector: OperationSelector): string {
   }
 }
 
-/** The operations of one execution, in the order in which they began; the execution itself is left out. */
+/** The operations of one execution, in the order in which they began, without the execution itself. */
 export class OperationIndex {
   readonly #all: string[] = [];
   readonly #known = new Set<string>();

@@ -1,7 +1,7 @@
 import { formatDuration } from "../core/quantity.ts";
 import type { Operation } from "../core/wire.ts";
 
-/** Which columns a table of operations has. */
+/** The columns of a table of operations. */
 export interface PrintConfig {
   /** Indented by context. Default true. */
   name?: boolean;
@@ -11,7 +11,7 @@ export interface PrintConfig {
   subType?: boolean;
   /** Default true. */
   status?: boolean;
-  /** Attempts of steps and conditions that have ended. Default true. */
+  /** The number of ended attempts of steps and conditions. Default true. */
   attempts?: boolean;
   /** From start to end, in the runner's time. Default true. */
   duration?: boolean;
@@ -50,7 +50,7 @@ const COLUMNS: readonly Column[] = [
   { key: "endTime", title: "end", shown: false, cell: ({ EndTimestamp: end }) => end?.toISOString() },
 ];
 
-/** A line for each operation, below a line of titles; the operations in a context stand below it. */
+/** A line for each operation, below a line of titles. The operations in a context follow the context. */
 export function formatOperations(operations: readonly Operation[], config: PrintConfig = {}): string {
   const columns = COLUMNS.filter(({ key, shown }) => config[key] ?? shown);
   const rows = [columns.map(({ title }) => title)];

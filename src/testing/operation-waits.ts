@@ -2,24 +2,24 @@ import { DurableError } from "../core/errors.ts";
 import type { Operation } from "../core/wire.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 
-/** What a test may wait for an operation to have done. */
+/** The status of an operation for which a test may wait. */
 export const WaitingOperationStatus = {
-  /** It has begun; a `waitForCallback`: its callback is there to be completed. */
+  /** The operation has begun. For a `waitForCallback`: its callback can be completed. */
   STARTED: "STARTED",
-  /** It has ended; a `waitForCallback`: its submitter has ended. */
+  /** The operation has ended. For a `waitForCallback`: its submitter has ended. */
   SUBMITTED: "SUBMITTED",
-  /** It has ended, in whatever way: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED` or `CANCELLED`. */
+  /** The operation has ended with any status: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED` or `CANCELLED`. */
   COMPLETED: "COMPLETED",
 } as const;
 export type WaitingOperationStatus = (typeof WaitingOperationStatus)[keyof typeof WaitingOperationStatus];
 
-/** What waiting needs to know of an execution. */
+/** The parts of an execution that the waits use. */
 export interface WatchedExecution {
   find(selector: OperationSelector): Operation | undefined;
   childrenOf(operation: Operation): Operation[];
-  /** Whether it is a callback in an item of a batch whose submitter has ended, as far as that is recorded. */
+  /** Whether the callback is in an item of a batch, and the records say that its submitter has ended. */
   isSubmittedInBatch(operation: Operation): boolean;
-  /** Keeps virtual time from timing a callback out, until the returned function is called. */
+  /** Prevents that virtual time times a callback out, until the returned function is called. */
   hold(callbackId: string): () => void;
 }
 
@@ -31,11 +31,11 @@ interface Waiting {
 }
 
 /**
- * Tests that wait for operations of one execution.
+ * The waits of tests for operations of one execution.
  *
- * W1  Whoever waits for a callback to begin is about to complete it: it is not timed out by virtual time. Whoever waits
- *     for its end, afterwards, gives that up.
- * W2  When the execution has ended, nobody waits any more.
+ * OW1  A test that waits for a callback to begin is about to complete it, so virtual time does not time the callback
+ *      out. When the test later waits for the end, the callback may time out.
+ * OW2  When the execution has ended, no test waits any more.
  */
 export class OperationWaits {
   readonly #execution: WatchedExecution;
@@ -48,7 +48,7 @@ export class OperationWaits {
     this.#execution = execution;
   }
 
-  /** Resolves when the operation has come so far. @throws DurableError what `end` was given */
+  /** Resolves when the operation has reached the status. @throws DurableError the error given to `end` */
   async wait(selector: OperationSelector, status: WaitingOperationStatus): Promise<void> {
     if (!Object.hasOwn(WaitingOperationStatus, status)) {
       const allowed = Object.keys(WaitingOperationStatus).join(", ");
@@ -60,25 +60,25 @@ export class OperationWaits {
     const reached = new Promise<void>((resolve, reject) => {
       this.#waiting.add({ selector, status, resolve, reject });
     });
-    if (status === "COMPLETED") this.#release(selector); // W1
+    if (status === "COMPLETED") this.#release(selector); // OW1
     this.look();
     if (this.#endedBecause !== undefined) this.end(this.#endedBecause);
     return reached;
   }
 
-  /** To be called when operations have changed. */
+  /** The caller calls this when operations have changed. */
   look(): void {
     for (const waiting of this.#waiting) {
       const operation = this.#execution.find(waiting.selector);
       if (operation === undefined) continue;
-      if (waiting.status !== "COMPLETED") this.#hold(operation); // W1
+      if (waiting.status !== "COMPLETED") this.#hold(operation); // OW1
       if (!this.#hasReached(operation, waiting.status)) continue;
       this.#waiting.delete(waiting);
       waiting.resolve();
     }
   }
 
-  /** Whoever still waits then is told why it was for nothing. W2 */
+  /** Rejects the remaining waits with the reason. OW2 */
   end(because: (unmet: string, operation: Operation | undefined) => DurableError): void {
     this.#endedBecause = because;
     for (const { selector, status, reject } of this.#waiting) {
@@ -90,7 +90,7 @@ export class OperationWaits {
     this.#waiting.clear();
   }
 
-  /** Whether the test has asked for this callback, so that its time-out is not skipped to. */
+  /** Whether the test has asked for this callback, so that virtual time does not time it out. */
   isHeld(callbackId: string): boolean {
     return this.#holds.has(callbackId);
   }
@@ -130,7 +130,7 @@ export class OperationWaits {
   }
 }
 
-/** The CALLBACK that an operation is, or as a `waitForCallback` has. */
+/** The CALLBACK operation: the operation itself, or the one in a `waitForCallback`. */
 export function callbackOf(
   operation: Operation,
   childrenOf: (operation: Operation) => Operation[],

@@ -16,10 +16,10 @@ export function readError(error: ErrorObject | undefined): TestResultError | und
   return { errorMessage: ErrorMessage, errorType: ErrorType, errorData: ErrorData, stackTrace: StackTrace };
 }
 
-/** Reads what every codec has written. */
+/** This codec reads the payloads of every codec. */
 const codec = createCodec("json");
 
-/** The recorded value; the payload itself where a serdes of the user's has written something else than JSON. */
+/** The recorded value. When a user's serdes has written something other than JSON, the payload itself. */
 export function readResult(payload: string | undefined): unknown {
   try {
     return codec.decode(payload);

@@ -10,35 +10,35 @@ import { TestExecution, type TestExecutionOptions } from "./test-execution.ts";
 import { TestResult } from "./test-result.ts";
 
 export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
-  /** The function under test, made by `withDurableExecution` of this package or of the official one. */
+  /** The function under test, made by `withDurableExecution` of this package or of the official package. */
   readonly handlerFunction: LocalHandler;
-  /** Its name, in ARNs and in its Lambda context. Default `function-under-test`. */
+  /** The function's name, in ARNs and in the Lambda context. Default `function-under-test`. */
   readonly functionName?: string;
   /**
-   * Skip waits, retry delays and callback time-outs: time stands still while code runs, and jumps to what is due next
-   * when none does. `Date` and timers are left as they are. `false` keeps real time. Default true.
+   * Whether waits, retry delays and callback time-outs are skipped. Then time stands still while code runs, and
+   * otherwise jumps to the next due moment. `Date` and timers are not changed. `false` keeps real time. Default true.
    */
   readonly skipTime?: boolean;
   /**
-   * Whether time may also go on to the time-out of a callback that no test has asked for (see
-   * `DurableOperation.waitForData`). `false`: only `advanceTime` times callbacks out. Default true.
+   * Whether time may also jump to the time-out of a callback for which no test has asked (see
+   * `DurableOperation.waitForData`). With `false`, only `advanceTime` times callbacks out. Default true.
    */
   readonly skipCallbackTimeouts?: boolean;
-  /** When skipped time begins. Default: the system's time. */
+  /** The moment at which skipped time begins. Default: the system's time. */
   readonly startTime?: Date;
   /**
-   * Milliseconds of the system's time after which a warning tells that the execution waits for callbacks that nobody
-   * completes; `Infinity` for never. Only when time is skipped. Default 2,000.
+   * Milliseconds of the system's time until a stall warning names the callbacks that nobody completes; `Infinity` for
+   * never. Only when time is skipped. Default 2,000.
    */
   readonly warnAfterMs?: number;
 }
 
 export interface InvokeRequest {
-  /** What the handler gets; must be writable as JSON. Default: none, which it sees as `{}`. */
+  /** The input of the handler. It must be writable as JSON. Default: none, which the handler sees as `{}`. */
   readonly payload?: unknown;
-  /** Seconds after which the execution times out. Default: none. */
+  /** Seconds until the execution times out. Default: no time-out. */
   readonly executionTimeoutSeconds?: number;
-  /** The tenant that the function is invoked for. */
+  /** The tenant for which the function is invoked. */
   readonly tenantId?: string;
 }
 
@@ -50,8 +50,8 @@ export interface LocalDurableTestRunnerSetupParameters {
 }
 
 /**
- * Runs a durable function in a test, on an engine, a journal and a clock of its own: many can be at work in one process.
- * Nothing needs to be set up or torn down.
+ * Runs a durable function in a test, with an engine, a journal and a clock of its own. One process can have many
+ * runners. No set-up and no clean-up are necessary.
  *
  * ```ts
  * const runner = new LocalDurableTestRunner({ handlerFunction: handler });
@@ -96,37 +96,37 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Runs the function to the end of its execution, however often it suspends. What `getOperation` gives belongs to the
+   * Runs the function to the end of its execution, with all suspensions. The operations of `getOperation` belong to the
    * run that was started last.
-   * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`; `ERR_FUNCTION_UNKNOWN` when it invokes
-   * one that is not registered; `ERR_HANDLER_NOT_DURABLE` when it is not wrapped; `ERR_RUNNER_RESET`. A handler that
-   * fails is a result, see `TestResult`.
+   * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`; `ERR_FUNCTION_UNKNOWN` when the
+   * function invokes one that is not registered; `ERR_HANDLER_NOT_DURABLE` when it is not wrapped; `ERR_RUNNER_RESET`.
+   * A failure of the handler is a result, see `TestResult`.
    */
   run<T = TResult>(params: InvokeRequest = {}): Promise<TestResult<T>> {
     const running = this.#run<T>(params);
-    // A test that gives up before the end, or resets the runner, need not look.
+    // A test that ends early, or resets the runner, need not handle this rejection.
     running.catch(() => {});
     return running;
   }
 
   /**
-   * Makes a durable function known for `context.invoke`, under a name, a qualified name (`name:version`) or an ARN. It
-   * runs as an execution of its own. @throws DurableError `ERR_HANDLER_INVALID`
+   * Registers a durable function for `context.invoke`, under a name, a qualified name (`name:version`) or an ARN. The
+   * function runs as an execution of its own. @throws DurableError `ERR_HANDLER_INVALID`
    */
   registerDurableFunction(functionName: string, durableHandler: LocalHandler): this {
     const handler = checkedFunction(`The handler of "${functionName}"`, durableHandler);
     return this.#register({ kind: "durable", name: functionName, handler });
   }
 
-  /** Makes an ordinary function known for `context.invoke`. @throws DurableError `ERR_HANDLER_INVALID` */
+  /** Registers an ordinary function for `context.invoke`. @throws DurableError `ERR_HANDLER_INVALID` */
   registerFunction(functionName: string, handler: LocalFunction): this {
     const run = checkedFunction(`The handler of "${functionName}"`, handler);
     return this.#register({ kind: "plain", name: functionName, run });
   }
 
   /**
-   * The operation of this name, that there is or that is to come.
-   * @param index among those of the same name, from 0. Default 0
+   * The operation of this name, recorded already or expected.
+   * @param index among the operations of the same name, from 0. Default 0
    */
   // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
   getOperation<TOperationResult = any>(name: string, index = 0): DurableOperation<TOperationResult> {
@@ -152,7 +152,7 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Completes a callback by its id, as an external system would that was given it: also one of a function that the
+   * Completes a callback by its id, as an external system does. Works also for a callback of a function that the
    * function under test has invoked. Throws like `DurableOperation.sendCallbackSuccess`.
    */
   async sendCallbackSuccess(callbackId: string, result?: string): Promise<void> {
@@ -164,19 +164,19 @@ export class LocalDurableTestRunner<TResult = any> {
     this.#current.failCallback(callbackId, error);
   }
 
-  /** Says by its id that a callback is still worked on. */
+  /** Reports, by the callback's id, that work on the callback continues. */
   async sendCallbackHeartbeat(callbackId: string): Promise<void> {
     this.#current.heartbeatCallback(callbackId);
   }
 
-  /** The time in which the execution lives: skipped, or real. */
+  /** The time of the execution: skipped or real. */
   getCurrentTime(): Date {
     return new Date(this.#current.clock?.now() ?? Date.now());
   }
 
   /**
-   * Lets skipped time pass: what falls due on the way happens, callbacks that a test has asked for time out too. Resolves
-   * when the execution waits again, or has ended.
+   * Moves skipped time. All due events on the way happen, and callbacks for which a test has asked time out too.
+   * Resolves when the execution waits again, or has ended.
    * @throws DurableError `ERR_TIME_REAL` when time is not skipped, `ERR_DURATION_INVALID`
    */
   async advanceTime(duration: Duration): Promise<void> {
@@ -184,8 +184,8 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Forgets the last run, so that the next one begins as with a new runner; one that still goes on is abandoned. The
-   * functions that are registered stay.
+   * Forgets the last run, so that the next run begins as with a new runner. A run that has not ended is abandoned.
+   * Registered functions stay.
    */
   reset(): void {
     this.#current.abandon(new DurableError("ERR_RUNNER_RESET", "The runner was reset before the execution ended."));
@@ -193,14 +193,14 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Not needed; here for tests that were written with the official library: sets what runners made after it do unless
-   * they are told otherwise.
+   * Not necessary. Exists for tests that were written for the official library: sets the defaults of runners that are
+   * made afterwards.
    */
   static async setupTestEnvironment(params: LocalDurableTestRunnerSetupParameters = {}): Promise<void> {
     LocalDurableTestRunner.#environment = params;
   }
 
-  /** Takes `setupTestEnvironment` back. */
+  /** Reverses `setupTestEnvironment`. */
   static async teardownTestEnvironment(): Promise<void> {
     LocalDurableTestRunner.#environment = undefined;
   }
@@ -251,6 +251,6 @@ function serialized(payload: unknown): string {
     cause = error;
     reason = messageOf(error);
   }
-  const message = `The payload of run() cannot be written as JSON: ${reason}. Pass what a caller of the function could send.`;
+  const message = `The payload of run() cannot be written as JSON: ${reason}. Pass a value that JSON can store.`;
   throw new DurableError("ERR_PAYLOAD_NOT_SERIALIZABLE", message, { cause });
 }

@@ -11,7 +11,7 @@ import type { LocalSettingsOptions } from "../service/settings.ts";
 import { isSubmittedInBatch } from "./batched-submitters.ts";
 import { OperationIndex, type OperationSelector } from "./operation-index.ts";
 import { OperationWaits, type WaitingOperationStatus } from "./operation-waits.ts";
-import { StandstillWarning } from "./standstill.ts";
+import { StallWarning } from "./stall-warning.ts";
 
 export interface TestExecutionOptions {
   readonly skipTime: boolean;
@@ -30,25 +30,25 @@ export interface StartOptions {
   readonly tenantId: string | undefined;
 }
 
-/** Operations named in messages. */
+/** The greatest number of operations that a message names. */
 const MAX_NAMED = 20;
 
 /**
- * One execution under test: an engine, a clock and a journal of its own, and what a test asks about it. Before it is
- * started, its operations can be waited for already.
+ * One execution under test, with an engine, a clock and a journal of its own, and the test's questions about it. A test
+ * can wait for its operations before the execution starts.
  */
 export class TestExecution {
   readonly clock: VirtualClock | undefined;
   readonly #engine: LocalEngine;
   readonly #index = new OperationIndex();
   readonly #waits: OperationWaits;
-  readonly #standstill: StandstillWarning;
+  readonly #standstill: StallWarning;
   #started = false;
   #arn: string | undefined;
   #outcome: ExecutionOutcome | undefined;
   #failure: DurableError | undefined;
   #reject: (error: DurableError) => void = () => {};
-  /** All operations, once the execution has ended. */
+  /** All operations, when the execution has ended. */
   #final: ReadonlyMap<string, Operation> | undefined;
 
   constructor(options: TestExecutionOptions) {
@@ -61,7 +61,7 @@ export class TestExecution {
       isSubmittedInBatch: (operation) => isSubmittedInBatch(operation, this.operations()),
       hold: (callbackId) => this.#engine.holdCallback(callbackId),
     });
-    this.#standstill = new StandstillWarning(skipTime ? warnAfterMs : Number.POSITIVE_INFINITY, () => ({
+    this.#standstill = new StallWarning(skipTime ? warnAfterMs : Number.POSITIVE_INFINITY, () => ({
       callbacks: this.#engine.list().flatMap(({ arn }) => this.#engine.openCallbacks(arn)),
       isHeld: (callbackId) => this.#waits.isHeld(callbackId),
     }));
@@ -99,7 +99,7 @@ export class TestExecution {
     }
   }
 
-  /** Ends it from the test's side; what it still does is of no interest. */
+  /** Ends the execution for the test. Its remaining work does not count. */
   abandon(failure: DurableError): void {
     if (this.#outcome !== undefined || this.#failure !== undefined) return;
     this.#failure = failure;
@@ -117,7 +117,7 @@ export class TestExecution {
     return this.#index.childrenOf(id as string).map((child) => this.#operation(child));
   }
 
-  /** In the order in which they began, the execution itself left out. */
+  /** In the order in which they began, without the execution itself. */
   operations(): Operation[] {
     return this.#index.all().map((id) => this.#operation(id));
   }
@@ -130,7 +130,7 @@ export class TestExecution {
     return this.#waits.wait(selector, status);
   }
 
-  /** @throws ServiceRefusal, or DurableError `ERR_EXECUTION_ENDED`, `ERR_CALLBACK_RESULT_INVALID` */
+  /** @throws ServiceError, or DurableError `ERR_EXECUTION_ENDED`, `ERR_CALLBACK_RESULT_INVALID` */
   completeCallback(callbackId: string, result: string | undefined): void {
     this.#checkRunning();
     if (result !== undefined && typeof result !== "string") {
@@ -153,7 +153,7 @@ export class TestExecution {
     this.#engine.heartbeatCallback(callbackId);
   }
 
-  /** Lets virtual time pass, held callbacks or not; resolves when all that it caused is at rest. */
+  /** Moves virtual time, also past held callbacks. Resolves when all work that this has caused is done. */
   async advance(byMs: number): Promise<void> {
     const { clock } = this;
     if (clock === undefined) {
@@ -172,7 +172,7 @@ export class TestExecution {
   }
 
   #note(event: ExecutionEvent): void {
-    // The execution under test is the first that anything happens to; what it invokes comes later.
+    // The first event belongs to the execution under test. Executions that it invokes come later.
     this.#arn ??= event.arn;
     const isOurs = event.arn === this.#arn;
     switch (event.type) {
@@ -230,7 +230,7 @@ export class TestExecution {
     throw new DurableError("ERR_EXECUTION_ENDED", message);
   }
 
-  /** A function that is missing is a mistake of the test's, not something for the handler to deal with. */
+  /** A missing function is a mistake of the test, which the handler need not handle. */
   #checkFunction(functionName: string, operation: string | undefined): void {
     if (this.#engine.isRegistered(functionName)) return;
     const invoke = operation === undefined ? "A chained invoke" : `The chained invoke "${operation}"`;
@@ -249,8 +249,8 @@ export class TestExecution {
       if (typeof output === "object" && output !== null && "Status" in output) return output;
       const message =
         `The handler of "${name}" answered ${inspect(output, { depth: 1, breakLength: Infinity }).slice(0, 100)}, ` +
-        "as no durable function does. Wrap it in withDurableExecution; one that is not durable can only be invoked, " +
-        "after registerFunction.";
+        "but a durable function does not answer so. Wrap it in withDurableExecution. A plain function can only be " +
+        "invoked, after registerFunction.";
       const failure = new DurableError("ERR_HANDLER_NOT_DURABLE", message);
       this.abandon(failure);
       throw failure;
@@ -259,7 +259,7 @@ export class TestExecution {
 
   #close(): void {
     this.#standstill.disarm();
-    // Nobody waits for code that is left over: it may never end.
+    // Nobody waits for the remaining code, because it may never end.
     void this.#engine.close();
   }
 }

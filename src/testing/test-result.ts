@@ -15,11 +15,11 @@ export interface Invocation {
   endTimestamp: Date | undefined;
   /** The Lambda context's `awsRequestId`. */
   requestId: string | undefined;
-  /** What it was cut off or rejected with; undefined when the handler answered. */
+  /** The error of an invocation that rejected or ran too long; undefined when the handler answered. */
   error: TestResultError | undefined;
 }
 
-/** How the execution under test ended, and what was recorded of it. */
+/** The outcome of the execution under test, and its records. */
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type; tests name the type of the result if they care.
 export class TestResult<TResult = any> {
   readonly #outcome: ExecutionOutcome;
@@ -36,7 +36,7 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * What the handler returned, as JSON keeps it.
+   * The handler's result, as JSON keeps it.
    * @throws DurableError `ERR_EXECUTION_FAILED` when the execution did not succeed, with the recorded error as `cause`
    */
   getResult(): TResult | undefined {
@@ -48,7 +48,7 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * What the execution failed with.
+   * The error of the execution.
    * @throws DurableError `ERR_EXECUTION_SUCCEEDED`
    */
   getError(): TestResultError {
@@ -56,7 +56,7 @@ export class TestResult<TResult = any> {
     throw new DurableError("ERR_EXECUTION_SUCCEEDED", "The execution succeeded: it has no error, see getResult().");
   }
 
-  /** In the order in which they began; the execution itself is not among them. */
+  /** In the order in which they began, without the execution itself. */
   getOperations(params?: { status: OperationStatus }): DurableOperation[] {
     return this.#execution
       .operations()
@@ -64,7 +64,7 @@ export class TestResult<TResult = any> {
       .map((operation) => operationOf(operation, () => this.#execution));
   }
 
-  /** In their order. A failed one is followed by another one, up to five times in a row. */
+  /** In their order. After a failed invocation another one follows, up to five times in a row. */
   getInvocations(): Invocation[] {
     const completed = this.#execution.history().filter(({ EventType }) => EventType === "InvocationCompleted");
     return completed.map((event) => {
@@ -78,15 +78,15 @@ export class TestResult<TResult = any> {
     });
   }
 
-  /** What happened, as the service tells it, with payloads and errors. */
+  /** The events in the service's format, with payloads and errors. */
   getHistoryEvents(): Event[] {
     return this.#execution.history() as (HistoryEvent & Event)[];
   }
 
   /**
    * Prints a table of the operations.
-   * @param config which columns it has
-   * @param stream where to; default: `console.log`
+   * @param config the columns
+   * @param stream the output; default: `console.log`
    */
   print(config?: PrintConfig, stream?: { write(text: string): unknown }): void {
     const table = this.toTable(config);
@@ -94,7 +94,7 @@ export class TestResult<TResult = any> {
     else stream.write(`${table}\n`);
   }
 
-  /** The table that `print` prints. */
+  /** The table of `print`. */
   toTable(config?: PrintConfig): string {
     return formatOperations(this.#execution.operations(), config);
   }

@@ -246,7 +246,7 @@ describe("with the AWS client outside of the bundle", () => {
     expect(outcome.status).toBe("FAILED");
     expect(outcome.error?.ErrorMessage).toMatch(says);
     expect(outcome.error?.ErrorMessage).toContain(
-      "Deploy version 3.943.0 or later in its bundle or its node_modules, or use a runtime that brings it.",
+      "Deploy version 3.943.0 or later in its bundle or its node_modules, or use a runtime that contains it.",
     );
   });
 });

@@ -105,6 +105,7 @@ test("every command of the documentation is one that the command line takes", ()
   expect(mistakes).toEqual([]);
 });
 
+// cspell:ignore evnt
 test("a wrong command is noticed", () => {
   expect(mistakesIn("run handler.ts --evnt '{}'", true)).toEqual([
     "run has no option --evnt",

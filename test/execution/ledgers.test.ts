@@ -8,8 +8,8 @@ import { SharedLedger } from "../../src/execution/ledger/shared-ledger.ts";
 import { SharedLedgers } from "../../src/execution/ledger/shared-ledgers.ts";
 import { Scope } from "../../src/execution/scope.ts";
 import { RecordedState } from "../../src/execution/state.ts";
+import { Tick } from "../../src/execution/tick.ts";
 import { Timers } from "../../src/execution/timers.ts";
-import { Turn } from "../../src/execution/turn.ts";
 import type { DurableExecutionInvocationInputWithClient } from "../../src/index.ts";
 import { LocalEngine } from "../../src/testing.ts";
 import { ledgerSuite, type OpenLedger, type RunInvocations } from "../suites/ledger-suite.ts";
@@ -39,7 +39,7 @@ async function invocationOf(event: DurableExecutionInvocationInputWithClient) {
     () => 60_000,
   );
   const { payloadBytes: maxPayloadBytes } = settings.quotas;
-  const service = new ServiceLedger({ state, coalescer, timers, codec, maxPayloadBytes, elidesStarts: false });
+  const service = new ServiceLedger({ state, coalescer, timers, codec, maxPayloadBytes, defersStarts: false });
   const close = (): void => {
     timers.close();
     coalescer.close();
@@ -76,7 +76,7 @@ function openPage(invocation: Invocation): Opened {
   contextAround(invocation, "Map");
   const all = new SharedLedgers({
     ...{ service, codec, timers, settings },
-    turn: new Turn(Number.POSITIVE_INFINITY, () => {}),
+    tick: new Tick(Number.POSITIVE_INFINITY, () => {}),
     isOver: () => false,
     isObserved: false,
     continueAt: () => false,
@@ -118,7 +118,7 @@ function running(openLedger: (invocation: Invocation) => Opened): RunInvocations
         if (ending === undefined) return { Status: "SUCCEEDED" };
         continueLater(invocation, begun);
         while (flush()) await new Promise((resolve) => setTimeout(resolve, 5));
-        await coalescer.drain();
+        await coalescer.sendRemaining();
         return { Status: "PENDING" };
       } catch (error) {
         if ((error as Error).message === "is cut off") throw error;

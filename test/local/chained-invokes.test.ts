@@ -221,6 +221,7 @@ describe.for(SDKS)("chained invokes of a handler of %s", ([, wrap]) => {
     expect(engine.list()).toHaveLength(7);
   });
 
+  // I2
   test("after a restart parents and children find each other again, and go on", async () => {
     const folder = mkdtempSync(join(tmpdir(), "invokes-"));
     const file = join(folder, "journal.db");
@@ -318,6 +319,7 @@ function waitingFor(journal: Journal, target: string): LocalEngine {
   return engine;
 }
 
+// I1
 test("a child whose execution the crash prevented is started under the ARN that its parent knows", async () => {
   const whole = new MemoryJournal();
   class Cut extends MemoryJournal {

@@ -34,6 +34,7 @@ async function runProgram(file: string, killAfter?: number): Promise<{ ran: numb
 
 const indexOf = ({ Name }: { Name?: string | undefined }) => Number(Name?.slice("square ".length));
 
+// E1
 test("an execution whose process is killed again and again ends with the right result, and repeats little", async () => {
   const file = join(folder, "journal.db");
   const ran: number[] = [];

@@ -13,6 +13,7 @@ const failing = async () => {
   throw new MeantToFail("crashed");
 };
 
+// LE1
 test("an execution that suspends is invoked again when its first timer is due", async () => {
   const clock = new VirtualClock(0);
   const startsMs: number[] = [];
@@ -37,6 +38,7 @@ test("an execution that suspends is invoked again when its first timer is due", 
   expect(invocations).toBe(4);
 });
 
+// LE2
 test("an invocation that suspends without knowing of a change is followed by another at once", async () => {
   const clock = new VirtualClock(0);
   await runRaw(

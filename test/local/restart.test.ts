@@ -122,6 +122,7 @@ test("an end that a checkpoint announced stands, even if the invocation fails th
   expect(engine.find(arn)?.counters).toMatchObject({ invocations: 1, dataBytes: 1_000 + errorBytes });
 });
 
+// E5
 test("nothing is written after an end: what a stopped invocation still does is lost", async () => {
   const journal = new MemoryJournal();
   let goOn = () => {};

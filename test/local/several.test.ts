@@ -18,6 +18,7 @@ test("virtual time skips a year of waiting", async () => {
   expect(engine.find(arn)?.counters.invocations).toBe(2);
 });
 
+// IT1
 test("several executions run side by side, each in its own order, and each with its own state", async () => {
   const engine = new LocalEngine({ clock: new VirtualClock(0) });
   const done: string[] = [];

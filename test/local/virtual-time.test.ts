@@ -41,6 +41,7 @@ async function waitingFor(updates: OperationUpdate[]) {
   };
 }
 
+// IT2
 test("time goes on to everything but the time-out of a callback that is held, until it is released", async () => {
   const run = await waitingFor([
     wait("w", 30),

@@ -149,35 +149,36 @@ test("an answer without a token that makes a step ready begins no attempt of it"
   expect([output.Status, isReady, attempts]).toEqual(["PENDING", true, 0]);
 });
 
-test("the event loop turns while the steps of many batched items run in memory", async () => {
-  let turns = 0;
+// V5
+test("the event loop runs while the steps of many batched items run in memory", async () => {
+  let ticks = 0;
   let isOver = false;
-  const turn = (): void => {
-    turns++;
-    if (!isOver) setImmediate(turn);
+  const tick = (): void => {
+    ticks++;
+    if (!isOver) setImmediate(tick);
   };
   const handler: Handler = async (_, context) => {
-    setImmediate(turn);
+    setImmediate(tick);
     const body = async (item: DurableContext) => {
       for (const n of indexes(100)) await item.step(async () => n);
     };
     await context.map(indexes(256), body, { batch: 256 });
     isOver = true;
   };
-  const { output } = await invokeOver(withRuntime(handler, { runtime: { turnMs: 1 } }), []);
+  const { output } = await invokeOver(withRuntime(handler, { runtime: { tickMs: 1 } }), []);
   expect(output.Status).toBe("SUCCEEDED");
-  // Each turn may last for a millisecond, and 25,600 steps last longer than twenty of them anywhere.
-  expect(turns).toBeGreaterThan(20);
+  // Each tick may last for a millisecond, and 25,600 steps last longer than twenty of them anywhere.
+  expect(ticks).toBeGreaterThan(20);
 });
 
-test("the deadline finds its turn while the steps of batched items run in memory", async () => {
+test("the deadline fires while the steps of batched items run in memory", async () => {
   const handler: Handler = async (_, context) => {
     const body = async (item: DurableContext) => {
       for (;;) await item.step(async () => 1);
     };
     await context.map(indexes(50), body, { batch: 50 });
   };
-  const lambda = withRuntime(handler, { runtime: { turnMs: 5, suspension: { graceMs: 1, reserveMs: 100 } } });
+  const lambda = withRuntime(handler, { runtime: { tickMs: 5, suspension: { graceMs: 1, reserveMs: 100 } } });
   const { output, requests } = await invokeOver(lambda, [], { remainingMs: 400 });
   expect(output).toEqual({ Status: "PENDING" });
   const kept = requests

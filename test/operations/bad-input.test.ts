@@ -134,7 +134,7 @@ const mistakes: Mistake[] = [
     (value): Mistake => [
       `concurrency ${JSON.stringify(value)}`,
       (c) => map(c, { concurrency: value, batch: 2 }),
-      /^The concurrency of map "score" is .*; it must be a whole number from 1 on\.$/,
+      /^The concurrency of map "score" is .*; it must be a whole number of at least 1\.$/,
     ],
   ),
   ...["all", 5, []].map(
@@ -326,7 +326,7 @@ describe("delays that strategies ask for:", () => {
         })
         .catch((error: Error) => error.message),
     );
-    expect(run.result).toMatch(new RegExp(`^The delay that the retry strategy asks for .*${shown.source}`));
+    expect(run.result).toMatch(new RegExp(`^The delay of the retry strategy .*${shown.source}`));
   });
 
   test.each(durations.slice(0, 5))("a condition after %j fails, and says why", async (delay, shown) => {
@@ -335,7 +335,7 @@ describe("delays that strategies ask for:", () => {
         (error: Error) => error.message,
       ),
     );
-    expect(run.result).toMatch(new RegExp(`^The delay that the wait strategy asks for .*${shown.source}`));
+    expect(run.result).toMatch(new RegExp(`^The delay of the wait strategy .*${shown.source}`));
   });
 });
 

@@ -18,6 +18,7 @@ test("the names of a batch and of what it has no room for stay within the servic
   for (const name of names) expect(name).toHaveLength(256);
 });
 
+// BL2
 test.each(indexes(12).map((n) => n + 1))(
   "a crash after request %i of a batch in several operations loses nothing",
   async (cut) => {

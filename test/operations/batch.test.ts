@@ -168,6 +168,7 @@ describe("on the wire", () => {
     expect(await operations({ batch: false })).toBe(30);
   });
 
+  // BL1
   test("outcomes for which an operation has no room go to further ones, and a replay finds them", async () => {
     const quotas = { payloadBytes: 4_096 };
     const handler: Handler = async (_, context) => {
@@ -192,6 +193,7 @@ describe("on the wire", () => {
     expect(again).toEqual({ output: { Status: "SUCCEEDED", Result: run.outcome.result }, requests: [] });
   });
 
+  // L3
   test("a map that ends early has the items that an earlier invocation recorded, live as replayed", async () => {
     const quotas = { payloadBytes: 4_096 };
     let seen: unknown;
@@ -233,6 +235,7 @@ function once(index: number) {
 }
 
 describe("retries", () => {
+  // L2
   test("an item that has ended does not run again because of its neighbour, nor does a step that succeeded", async () => {
     const ran: string[] = [];
     const handler: Handler = async (_, context) => {
@@ -389,6 +392,7 @@ describe("an execution that is under way", () => {
     for (const n of indexes((finished?.length ?? 0) * before)) expect([n, ran.get(n)]).toEqual([n, 1]);
   });
 
+  // M1
   test.each(["NESTED", "FLAT"] as const)("a map begun without batches (%s) ends without them", async (nesting) => {
     let batch: number | false = false;
     const cut = cutAfterFirstBatches(2);

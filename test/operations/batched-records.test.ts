@@ -38,6 +38,7 @@ describe("what has succeeded in an item never runs again, however much that is:"
     ],
   ];
 
+  // G1
   test.each(
     payments.flatMap(([where, make]) => (["json", "compact"] as const).map((codec) => [where, codec, make] as const)),
   )("4 kB of 100 items %s, before a retry after a minute (%s)", async (_where, codec, make) => {
@@ -69,7 +70,9 @@ describe("what has succeeded in an item never runs again, however much that is:"
       };
       return context.map("big", indexes(3), body, { batch: 10 }).catch((error: Error) => error.message);
     });
-    expect(run.result).toMatch(/^Item 1 of map "big" keeps \d+ characters .* of 1048576 for an item of a batch\./);
+    expect(run.result).toMatch(
+      /^Item 1 of map "big" keeps \d+ characters .* the limit is 1048576 for a running item of a batch\./,
+    );
   });
 });
 
@@ -121,6 +124,7 @@ describe("records hold text, not what user code has in its hands:", () => {
     },
   };
 
+  // G2
   test.each(Object.keys(changes))("%s that is changed afterwards", async (what) => {
     const results = [];
     for (const [, config] of forms) {

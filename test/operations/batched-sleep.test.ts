@@ -56,6 +56,7 @@ describe("a batch is no barrier between its items:", () => {
     expect(run.result).toBe(4);
   });
 
+  // PM3, S3
   test.each(Object.keys(pauses))("one awaits what its neighbour resolves behind %s", async (name) => {
     const runs = new Runs();
     const run = await runOurs(async (_, context) => {
@@ -183,6 +184,7 @@ describe("a sleeping batch", () => {
     },
   );
 
+  // L1
   test("wakes once for all that is due about the same time", async () => {
     const { run } = await wakes([60, 61, 62, 63, 64], 10);
     expect(run.invocations).toHaveLength(2);
@@ -214,6 +216,7 @@ describe("a sleeping batch", () => {
     },
   );
 
+  // D1, BL3
   test("asks once to be woken earlier, for an item that begins to wait while the batch is being put to sleep", async () => {
     let open = (_: unknown): void => {};
     const asleep = new Promise((resolve) => {

@@ -113,6 +113,7 @@ describe("a child context", () => {
     expect(run.updates.find(({ Action }) => Action === "FAIL")?.Error?.ErrorType).toBe("Error");
   });
 
+  // T2
   test("is over when its function returns: what it left running writes nothing more, and blocks nothing", async () => {
     const run = await runOurs(async (_, context) => {
       await context.runInChildContext("c", async (inner) => {
@@ -198,7 +199,7 @@ describe("a large result of a child", () => {
       await context.runInChildContext("c", async () => part + part, { summaryGenerator: (text) => text });
     }, options);
     expect(run.outcome.error?.ErrorMessage).toContain(
-      'The summary of the result of RunInChildContext "c" (1) is 1600 bytes; the service takes 1024, less in a batch.',
+      'The summary of the result of RunInChildContext "c" (1) is 1600 bytes; the service accepts 1024, less in a batch.',
     );
   });
 

@@ -27,6 +27,7 @@ function counting() {
 }
 
 describe("near the deadline nothing new begins, what runs is recorded, and the next invocation goes on:", () => {
+  // F5
   test("20,000 items in batches", async () => {
     const { count, repeated } = counting();
     const run = await runShort(
@@ -150,7 +151,7 @@ describe("near the deadline nothing new begins, what runs is recorded, and the n
 async function runPieces(
   handler: (context: DurableContext, begin: (piece: string) => void) => unknown,
   pieces: number,
-  turnMs = Number.POSITIVE_INFINITY,
+  tickMs = Number.POSITIVE_INFINITY,
 ) {
   let begun = 0;
   const all: string[] = [];
@@ -160,7 +161,7 @@ async function runPieces(
   };
   const suspension = { graceMs: 1, reserveMs: 1_000 };
   const lambda = withDurableExecution(async (_: unknown, context: DurableContext) => handler(context, begin), {
-    runtime: { ...FAST, suspension, turnMs },
+    runtime: { ...FAST, suspension, tickMs },
   }) as unknown as LocalHandler;
   const run = await runLambda((event, context) => {
     begun = 0;
@@ -209,7 +210,8 @@ describe("however little time an invocation has, it takes the execution a step f
     expect(run.invocations.length).toBeLessThanOrEqual(6);
   });
 
-  test.each(Object.keys(works))("%s, with no time at all, and each function in a turn of its own", async (name) => {
+  // V1
+  test.each(Object.keys(works))("%s, with no time at all, and each function in a tick of its own", async (name) => {
     const { run, all } = await runPieces(works[name] as never, 0, 0);
     expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });
     expect([...all].sort()).toEqual(["0", "1", "2", "3", "4"]);

@@ -20,12 +20,14 @@ const mapping =
   };
 
 describe("with checkpoint.elideStarts", () => {
+  // C5
   test("a step that has ended is one update", async () => {
     const run = await runOurs((_, context) => context.step("s", async () => 1), { runtime: ELIDED });
     expect(actionsOf(run)).toEqual(["STEP SUCCEED"]);
     expect(run.result).toBe(1);
   });
 
+  // C2, C5
   test("a context is recorded as started before the first update inside it", async () => {
     const handler: Handler = (_, context) =>
       context.runInChildContext("outer", (outer) =>

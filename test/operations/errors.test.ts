@@ -236,7 +236,7 @@ describe("the code of a mistake is on what a handler catches, live and on replay
   ])("a result that is too large, with what is true of the limit, of a map with %j", async (batching, size) => {
     expect(await codesOf((item) => item.step("s", async () => noise(size - 2), never), batching)).toEqual([
       "ERR_PAYLOAD_TOO_LARGE",
-      `The result of Step "s" (1-1-1) is ${size} bytes; the service takes 262144, less in a batch. Store the data ` +
+      `The result of Step "s" (1-1-1) is ${size} bytes; the service accepts 262144, less in a batch. Store the data ` +
         "elsewhere and return a reference to it, or return less.",
     ]);
   });

@@ -4,6 +4,7 @@ import { runOurs } from "../support/service.ts";
 const ITEMS = 1_000;
 const UPDATES_OF_A_REQUEST = 250;
 
+// C7
 test("a request that is full leaves before the code goes on that waits for the one before it", async () => {
   let begun = 0;
   let begunWhenFirstGoesOn: number | undefined;

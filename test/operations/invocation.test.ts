@@ -359,6 +359,7 @@ describe("an answer", () => {
 });
 
 describe("requests", () => {
+  // C1
   test("are one at a time, each with the token of the answer before", async () => {
     const client = new FakeClient();
     let inFlight = 0;
@@ -382,7 +383,8 @@ describe("requests", () => {
     );
   });
 
-  test("carry what one turn of the event loop queued, and do not wait for more", async () => {
+  // C3
+  test("carry what one tick of the event loop queued, and do not wait for more", async () => {
     const client = new FakeClient();
     await invoke(async (_, context) => {
       await Promise.all([1, 2, 3].map((n) => context.step(`s${n}`, async () => n)));
@@ -463,6 +465,7 @@ describe("a checkpoint that fails", () => {
     await expect(invoke(large, failing(new Error("lost")))).rejects.toThrow("Checkpoint failed: lost");
   });
 
+  // C6
   test("sends nothing after it", async () => {
     const client = new FakeClient();
     client.answer = () => {

@@ -32,7 +32,7 @@ test.each([{}, { batch: 2 }])(
     expect(run.result).toEqual([
       true,
       "InvokeError",
-      'The input of ChainedInvoke "big" (1-1-2) is 300011 bytes; the service takes 262144. Store the data elsewhere and ' +
+      'The input of ChainedInvoke "big" (1-1-2) is 300011 bytes; the service accepts 262144. Store the data elsewhere and ' +
         "return a reference to it, or return less.",
       "PayloadTooLargeError",
       "s3://bucket/key",

@@ -177,6 +177,7 @@ describe("maxConcurrency", () => {
 });
 
 describe("the window of a map without maxConcurrency", () => {
+  // T1
   test("lets 1,000 waiting items begin before the invocation suspends", async () => {
     const run = await runOurs(
       async (_, context) => {
@@ -188,6 +189,7 @@ describe("the window of a map without maxConcurrency", () => {
     expect(waits).toEqual([1_000, 0]);
   });
 
+  // PM1
   test("lets waiting items begin even where each first ran a step beside its wait", async () => {
     const run = await runOurs(
       async (_, context) => {
@@ -201,6 +203,7 @@ describe("the window of a map without maxConcurrency", () => {
     expect(waits).toEqual([20, 0]);
   });
 
+  // S2
   test("never has more bodies at work than it allows, over waits, retries and nested maps", async () => {
     let working = 0;
     let most = 0;
@@ -287,6 +290,7 @@ describe("the window of a map without maxConcurrency", () => {
     expect(run.invocations).toHaveLength(2);
   });
 
+  // S4, F1
   test("pulls items: of 10,000 only a window is ever started when one success is enough", async () => {
     let touched = 0;
     const run = await runOurs(

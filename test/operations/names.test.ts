@@ -108,7 +108,7 @@ test("one warning says what becomes of such names", async () => {
     await context.map(["José", "Zoë"], (inner, name) => inner.step(name, async () => 1), { itemNamer: (name) => name });
   });
   expect(lines).toEqual([
-    'The service takes no operation named "José", which is recorded as "Jos?". A name has 1 to 256 characters from the ' +
+    'The service accepts no operation named "José", which is recorded as "Jos?". A name has 1 to 256 characters from the ' +
       "space to ~.",
   ]);
 });

@@ -53,6 +53,7 @@ const waits: Handler = async (_, context) => {
 };
 
 describe("an answer to a checkpoint that has a part of what changed", () => {
+  // C8
   test("is completed by the pages that follow", async () => {
     const service = new PagingService();
     const { output } = await invokeOver(withRuntime(waits, { runtime: { suspension: { graceMs: 2_000 } } }), [], {

@@ -81,6 +81,7 @@ describe.each(forms)("a redrive of the failed items of %s", (_name, config, runt
       return { results, after, counts: [batch.successCount, batch.failureCount, batch.totalCount] };
     };
 
+  // A1, A2, A3, A4
   test("runs these from their start, and what follows the map; nothing else", async () => {
     const { before, after } = await redriven(map(11), ["second of 3", "first of 7"], { runtime });
     expect(before.result.counts).toEqual([9, 2, 11]);
@@ -194,6 +195,7 @@ describe("a redrive of failed items", () => {
     expect(after.ran).toEqual(["1.2", "close 1", "in child", "left", "right"]);
   });
 
+  // A1
   test("looks inside an item that failed because of a map in it", async () => {
     const { before, after } = await redriven(
       async (context, work) => {
@@ -537,6 +539,7 @@ describe.each(batchings)("what others had to answer in an item, %s,", (_name, co
     expect(did).toEqual(["2", "target 1"]);
   });
 
+  // A5
   test("is handed out anew where the item had not ended, and the steps before it do not run again", async () => {
     let runs = 0;
     let isBroken = true;

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Environment } from "../../src/core/environment.ts";
+import { resolveSettings } from "../../src/core/settings.ts";
 import { isDurableError, type RuntimeOptions, withDurableExecution } from "../../src/index.ts";
 import { runOurs } from "../support/service.ts";
 
@@ -30,6 +32,13 @@ const rules: Rule[] = [
     allowed: `${wholeNumber(1, 1_000_000)}, or Infinity ("unlimited")`,
     bad: [0, -1, 1.5, 1_000_001, Number.NaN, "10", null, Number.NEGATIVE_INFINITY],
     good: [1, 1_000_000, Number.POSITIVE_INFINITY, "unlimited"],
+  },
+  {
+    path: "tickMs",
+    variable: "DURABLE_FANOUT_TICK_MS",
+    allowed: `${wholeNumber(0, 60_000)}, or Infinity ("unlimited")`,
+    bad: [-1, 1.5, 60_001, "16 ms"],
+    good: [0, 60_000, Number.POSITIVE_INFINITY, "unlimited"],
   },
   {
     path: "turnMs",
@@ -221,7 +230,7 @@ test("DURABLE_FANOUT_BATCH is a number, JSON of both limits, or false; what is r
 test.each([
   [
     { concurency: 5 },
-    'runtime has no setting "concurency"; it has concurrency, batch, turnMs, checkpoint, codec, packFromBytes, quotas, logUsage, suspension',
+    'runtime has no setting "concurency"; it has concurrency, batch, tickMs, turnMs, checkpoint, codec, packFromBytes, quotas, logUsage, suspension',
   ],
   [
     { checkpoint: { maxByte: 5 } },
@@ -243,6 +252,7 @@ test.each([["text"], [5], [null]])("settings that are %o are refused", (runtime)
 describe("a setting has its effect:", () => {
   const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
+  // C4
   test("checkpoint.maxUpdates bounds the updates of a request", async () => {
     const run = await runOurs(
       async (_, context) => {
@@ -255,6 +265,7 @@ describe("a setting has its effect:", () => {
     expect(sizes.reduce((sum, size) => sum + size)).toBe(82);
   });
 
+  // C4
   test("checkpoint.maxBytes bounds a request, but one update always goes", async () => {
     const run = await runOurs(
       async (_, context) => {
@@ -317,4 +328,14 @@ describe("a setting has its effect:", () => {
     );
     expect(run.updates.at(-1)?.Payload).toBe('"1970-01-01T00:00:00.000Z"');
   });
+});
+
+test("turnMs and its variable, the old names of tickMs, count while tickMs has its default", () => {
+  const tickMs = (options: RuntimeOptions, variables: Environment = {}) => resolveSettings(options, variables).tickMs;
+  const [tick, turn] = [{ DURABLE_FANOUT_TICK_MS: "1" }, { DURABLE_FANOUT_TURN_MS: "2" }];
+  expect(tickMs({})).toBe(32);
+  expect(tickMs({ turnMs: 4 })).toBe(4);
+  expect(tickMs({ tickMs: 3, turnMs: 4 })).toBe(3);
+  expect(tickMs({ turnMs: 4 }, turn)).toBe(2);
+  expect(tickMs({ turnMs: 4 }, { ...turn, ...tick })).toBe(1);
 });

@@ -171,7 +171,10 @@ describe("a signal", () => {
       { runtime: FAST },
     );
     const { output } = await invokeOver(lambda as never, [], { remainingMs: 2_050 });
-    expect(output).toEqual({ Status: "SUCCEEDED", Result: '"TimeoutError: The invocation is about to be cut off."' });
+    expect(output).toEqual({
+      Status: "SUCCEEDED",
+      Result: '"TimeoutError: The invocation ends soon."',
+    });
   });
 
   test("that nobody asks for is not made", async () => {

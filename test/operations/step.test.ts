@@ -149,7 +149,7 @@ describe("a step", () => {
         .catch((error) => (error as Error).message),
     );
     expect(run.result).toBe(
-      'The result of Step "resize" (1) is 262145 bytes; the service takes 262144, less in a batch. ' +
+      'The result of Step "resize" (1) is 262145 bytes; the service accepts 262144, less in a batch. ' +
         "Store the data elsewhere and return a reference to it, or return less.",
     );
     expect(runs).toBe(1);

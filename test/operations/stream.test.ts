@@ -139,7 +139,7 @@ describe("items that are read one after the other", () => {
   });
 
   test.each([
-    ["with another item", (n: number) => (n === 3 ? -1 : n), 60, "items 0 to 9 are not those that were recorded"],
+    ["with another item", (n: number) => (n === 3 ? -1 : n), 60, "items 0 to 9 are not the recorded items"],
     ["with fewer items", (n: number) => n, 4, "it ends after 4 items, and 10 are recorded"],
   ])("a source that comes back %s ends the execution, and says what differs", async (_what, change, count, message) => {
     let invocations = 0;

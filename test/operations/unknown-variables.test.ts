@@ -22,7 +22,7 @@ afterEach(() => {
 async function load(): Promise<string[]> {
   withDurableExecution(async () => 1);
   withDurableExecution(async () => 2);
-  // Warnings are emitted in the next turn.
+  // Warnings are emitted in the next tick.
   await new Promise((resolve) => setImmediate(resolve));
   return warnings;
 }
@@ -39,7 +39,7 @@ test.each([
 });
 
 test("variables that are read, and those of others, are not warned of", async () => {
-  for (const name of [...WORKER_VARIABLES, "DURABLE_FANOUT_CONCURRENCY", "DURABLE_FANOUT_TURN_MS"])
+  for (const name of [...WORKER_VARIABLES, "DURABLE_FANOUT_CONCURRENCY", "DURABLE_FANOUT_TICK_MS"])
     vi.stubEnv(name, "");
   vi.stubEnv("DURABLE_EXECUTION_PLUGIN", "");
   expect(await load()).toEqual([]);

@@ -24,6 +24,7 @@ const endsIn = (payloads: readonly (string | undefined)[]): number =>
   }, 0);
 
 describe("checkpoint.maxUnacknowledged", () => {
+  // U1
   test.each([1, 5, 20, 80])(
     "%d bounds the batched items that have ended and are not recorded",
     async (maxUnacknowledged) => {
@@ -60,6 +61,7 @@ describe("checkpoint.maxUnacknowledged", () => {
     },
   );
 
+  // U2
   test("does not hold up a map whose room another one takes", async () => {
     const run = await runOurs(
       async (_, context) => {

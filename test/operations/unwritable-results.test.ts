@@ -96,7 +96,7 @@ test("a toJSON that throws fails its step with what it threw", async () => {
   const run = await runOurs(async (_, context) => context.step("s", async () => ({ toJSON })).catch(describeError));
   expect(run.result).toMatchObject({
     name: "StepError",
-    message: 'The result of Step "s" (1) cannot be stored: not today. Return what can be written as JSON.',
+    message: 'The result of Step "s" (1) cannot be stored: not today. Return a value that JSON can store.',
   });
 });
 

@@ -38,6 +38,7 @@ const everything: Handler = async (_, context) => {
 };
 
 describe("what an invocation has used", () => {
+  // UC1
   test("is what the service counts, when the execution ends in one invocation", async () => {
     const counters = await countersOf(
       async (_, context) => {
@@ -191,7 +192,7 @@ describe("an execution that comes near a quota is warned", () => {
     );
     expect(messages).toHaveLength(2);
     expect(messages[0]).not.toContain("as far as it is recorded");
-    expect(messages[1]).toContain("What ended in earlier invocations is counted as far as it is recorded.");
+    expect(messages[1]).toContain("The number of operations from earlier invocations is an estimate.");
   });
 
   test("not at all when the quota is lifted", async () => {

@@ -50,7 +50,7 @@ async function observe(
   cut: readonly Cut[],
   looks = Number.POSITIVE_INFINITY,
   elideStarts = false,
-  turnMs = Number.POSITIVE_INFINITY,
+  tickMs = Number.POSITIVE_INFINITY,
 ): Promise<Observed> {
   const seen = new Observations();
   const ended = new Set<string>();
@@ -74,7 +74,7 @@ async function observe(
   const runtime: RuntimeOptions = {
     suspension: { graceMs, reserveMs: 1_000 },
     checkpoint: { elideStarts },
-    turnMs,
+    tickMs,
     quotas: { payloadBytes: PAYLOAD_BYTES },
   };
   const lambda = withRuntime(handler, { runtime });
@@ -103,14 +103,14 @@ describe("whatever is cut off when", () => {
         looks,
         fc.boolean(),
         fc.constantFrom(0, Number.POSITIVE_INFINITY),
-        async (nodes, graceMs, cut, looks, elideStarts, turnMs) => {
+        async (nodes, graceMs, cut, looks, elideStarts, tickMs) => {
           const { run, seen, replayed, updatesOfReplay } = await observe(
             nodes,
             graceMs,
             cut,
             looks,
             elideStarts,
-            turnMs,
+            tickMs,
           );
           expect(seen.contradictions).toEqual([]);
           expect(run.outcome.status).toBe("SUCCEEDED");

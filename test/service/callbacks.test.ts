@@ -213,6 +213,7 @@ async function open(options: OperationUpdate["CallbackOptions"] = {}, engineOpti
   return { engine, clock, invocations, arn, result, id: idOf(engine, arn) };
 }
 
+// E4
 test("a completion during an invocation comes with its next answer, once, and not again with the next event", async () => {
   const engine = new LocalEngine({ clock: new VirtualClock(START_MS) });
   const news: unknown[] = [];
@@ -279,6 +280,7 @@ test("a time-out of 0 is none", async () => {
   expect((await result).status).toBe("SUCCEEDED");
 });
 
+// CB2
 test("a deadline that has passed refuses a completion, even before the execution has noticed", async () => {
   const journal = new MemoryJournal();
   const { engine, id, arn } = await open({ TimeoutSeconds: 60 }, { journal });
@@ -288,6 +290,7 @@ test("a deadline that has passed refuses a completion, even before the execution
   expect(types(later, arn).at(-1)).toBe("CallbackTimedOut");
 });
 
+// CB1, E6
 test("whoever is first completes a callback; everybody after is refused", async () => {
   const { engine, id, result } = await open();
   engine.completeCallback(id, "first");

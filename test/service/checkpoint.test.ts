@@ -7,6 +7,7 @@ const STALE = expect.objectContaining({
   message: expect.stringMatching(/^invalid checkpoint token/i),
 });
 
+// E2
 test("each checkpoint spends its token and gives the next one", async () => {
   await runRaw([
     async (invocation) => {
@@ -40,6 +41,7 @@ test("an invocation's token is worth nothing in the next one", async () => {
   );
 });
 
+// E3
 test("a checkpoint that is repeated with its client token gets the same answer, and counts once", async () => {
   const run = await runRaw([
     async (invocation) => {

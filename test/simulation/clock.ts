@@ -30,10 +30,10 @@ const realRandom = Math.random;
  * Virtual time for one process: everything that could happen later is an event in one queue, and a driver lets one
  * after the other happen. Between two events the real event loop turns once, so that all microtasks have run.
  *
- * T1  Time stands still while anything can happen at once, unless code computes. What fell due before an immediate was
+ * SC1  Time stands still while anything can happen at once, unless code computes. What fell due before an immediate was
  *     asked for comes before it.
- * T2  Whatever an event sets off belongs to that event's owner: there is nothing else that could run meanwhile.
- * T3  An owner that is killed has no further event.
+ * SC2  Whatever an event sets off belongs to that event's owner: there is nothing else that could run meanwhile.
+ * SC3  An owner that is killed has no further event.
  */
 export class VirtualClock {
   /** Milliseconds since the beginning. */
@@ -98,11 +98,11 @@ export class VirtualClock {
     event.open = false;
     if (event.owner !== undefined) {
       if (event.kind === "timer" || event.kind === "immediate") event.owner.timers--;
-      if (event.owner.killed) return; // T3
+      if (event.owner.killed) return; // SC3
     }
     this.happened++;
     this.nowMs = Math.max(this.nowMs, event.dueMs);
-    this.current = event.owner; // T2
+    this.current = event.owner; // SC2
     event.run();
   }
 
@@ -110,7 +110,7 @@ export class VirtualClock {
     const immediate = this.#immediates[this.#cursor];
     if (immediate !== undefined) {
       const first = this.#first();
-      return first !== undefined && first.dueMs < immediate.dueMs ? first : immediate; // T1
+      return first !== undefined && first.dueMs < immediate.dueMs ? first : immediate; // SC1
     }
     this.#immediates = [];
     this.#cursor = 0;

@@ -173,7 +173,7 @@ export const FOUND: Readonly<Record<string, Case>> = {
       ),
       map([[], [step({ ms: 989 }), { kind: "wait", seconds: 1 }]]),
     ],
-    { runtime: { suspension: { graceMs: 1 }, turnMs: 5 }, computeMs: 10 },
+    { runtime: { suspension: { graceMs: 1 }, tickMs: 5 }, computeMs: 10 },
   ),
 };
 

@@ -292,7 +292,7 @@ class Generator {
     const runtime: RuntimeOptions = {
       checkpoint,
       suspension: { graceMs: random.pick([0, 1, 20]) },
-      ...(computes || random.chance(0.1) ? { turnMs: computes ? random.pick([0, 5]) : 0 } : {}),
+      ...(computes || random.chance(0.1) ? { tickMs: computes ? random.pick([0, 5]) : 0 } : {}),
       ...(random.chance(0.15) ? { codec: "compact" as const } : {}),
       ...(!hasMemory && random.chance(0.1) ? { concurrency: random.int(1, 3) } : {}),
     };

@@ -34,10 +34,10 @@ export class Refusal extends Error {
 /**
  * The service's side of one execution, as the protocol describes it.
  *
- * E1  A request spends the latest token, and is applied as a whole or not at all.
- * E2  A change is told once: in the answer to the next request, or in the next event.
- * E3  What is below a context that has ended is not told any more, unless the context asked for that.
- * E4  A callback or an invoke is completed once: by whoever comes first.
+ * SS1  A request spends the latest token, and is applied as a whole or not at all.
+ * SS2  A change is told once: in the answer to the next request, or in the next event.
+ * SS3  What is below a context that has ended is not told any more, unless the context asked for that.
+ * SS4  A callback or an invoke is completed once: by whoever comes first.
  */
 export class SimulatedService {
   readonly operations = new Map<string, Operation>();
@@ -74,7 +74,7 @@ export class SimulatedService {
     return { token: this.#nextToken(), operations: this.#delivered(), updatedIds };
   }
 
-  // E3
+  // SS3
   #delivered(): Operation[] {
     const isPruned = (id: string | undefined): boolean => {
       const parent = id === undefined ? undefined : this.operations.get(id);
@@ -88,7 +88,7 @@ export class SimulatedService {
   /** @throws Refusal */
   checkpoint(token: string | undefined, updates: readonly OperationUpdate[]): { token: string; changed: Operation[] } {
     if (token !== String(this.#token)) {
-      throw new Refusal("InvalidParameterValueException", "Invalid checkpoint token", 400); // E1
+      throw new Refusal("InvalidParameterValueException", "Invalid checkpoint token", 400); // SS1
     }
     const fault = objection(updates, this.operations, this.#limits);
     if (fault !== undefined) {
@@ -105,7 +105,7 @@ export class SimulatedService {
       this.#apply(update);
       changed.add(update.Id as string);
     }
-    // E2
+    // SS2
     const operations = Array.from(changed, (id) => copy(this.operations.get(id) as Operation));
     return { token: this.#nextToken(), changed: operations };
   }
@@ -205,7 +205,7 @@ export class SimulatedService {
     if (outside.end === "never") return;
     const { afterMs, twice } = outside;
     this.#later(id, "STARTED", afterMs, end(outside.end === "succeed"));
-    if (twice) this.#later(id, "STARTED", afterMs + 700, end(outside.end !== "succeed")); // E4
+    if (twice) this.#later(id, "STARTED", afterMs + 700, end(outside.end !== "succeed")); // SS4
   }
 
   /** What the service does later to an operation, if it is in that status then. */

@@ -126,7 +126,7 @@ class Simulation {
           this.#service.submitted(id, outside),
         ).handler(context, program);
       },
-      { runtime: { codec: "json", turnMs: Number.POSITIVE_INFINITY, ...runtime, quotas } },
+      { runtime: { codec: "json", tickMs: Number.POSITIVE_INFINITY, ...runtime, quotas } },
     );
   }
 

@@ -56,6 +56,7 @@ export function ledgerSuite(name: string, run: RunInvocations): void {
         return undefined;
       }));
 
+    // R1
     test("calls back when a change is recorded, and tells who watches, until they do so no more", () =>
       run(async (open) => {
         const seen: (WireOperation | undefined)[] = [];

@@ -81,7 +81,7 @@ export interface Run {
 export const FAST: RuntimeOptions = {
   codec: "json",
   suspension: { graceMs: 1 },
-  turnMs: Number.POSITIVE_INFINITY,
+  tickMs: Number.POSITIVE_INFINITY,
 };
 
 /** Runs a handler on this package and the embedded engine, in virtual time. */

@@ -31,6 +31,7 @@ const approval: Handler = async (_event, context: DurableContext) => {
 describe.for(SDKS)("callbacks of a handler of %s", ([, wrap]) => {
   const on = (handler: Handler) => new LocalDurableTestRunner({ handlerFunction: wrap(handler), startTime: START });
 
+  // OW1
   test("a test completes a callback that it has waited for, however long it takes to do so", async () => {
     const runner = on(approval);
     const running = runner.run();

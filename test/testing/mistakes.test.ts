@@ -19,6 +19,7 @@ describe("an operation that a test waits for in vain", () => {
   const missing =
     /Operation "refund" never began, and the execution has ended \(SUCCEEDED\)\. Its operations: "charge" \(Step\), an unnamed Step, "settle" \(Wait\)\./;
 
+  // OW2
   test("is named when the execution ends, with the operations that there were", async () => {
     const runner = runnerOf(charge);
     const waiting = runner.getOperation("refund").waitForData();

@@ -1,7 +1,7 @@
 import { DurableError } from "../../core/errors.ts";
 import type { ErrorObject } from "../../core/wire.ts";
 import type { LocalEngine } from "../../local/engine.ts";
-import { ServiceRefusal } from "../../service/refusal.ts";
+import { ServiceError } from "../../service/service-error.ts";
 
 /** What a command does to a callback. */
 export type CallbackRequest =
@@ -26,7 +26,7 @@ export function applyCallbackRequest(engine: LocalEngine, request: CallbackReque
         return engine.heartbeatCallback(request.callbackId);
     }
   } catch (error) {
-    if (!(error instanceof ServiceRefusal)) throw error;
+    if (!(error instanceof ServiceError)) throw error;
     throw new DurableError(REFUSALS[error.name] ?? "ERR_CALLBACK_REFUSED", error.message, { cause: error });
   }
 }

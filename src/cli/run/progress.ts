@@ -46,8 +46,8 @@ export interface BatchAnnouncement {
 /**
  * One map or parallel.
  *
- * P1  Operations that are an item each, or an item's step, are counted as they are written.
- * P2  Where items share operations the runtime's live counts tell how many have ended. They begin from 0 in each
+ * PG1  Operations that are an item each, or an item's step, are counted as they are written.
+ * PG2  Where items share operations the runtime's live counts tell how many have ended. They begin from 0 in each
  *     invocation, so what was known before remains the least.
  */
 class Batch {
@@ -119,7 +119,7 @@ class Batch {
     return { ...seen, unit: "items", done: Math.max(counts.succeeded, done), failed: counts.failed, running };
   }
 
-  // P2
+  // PG2
   #readCounts(): void {
     if (!this.#isShared || this.#announcement === undefined) return;
     const { succeeded, failed } = this.#announcement.counts();

@@ -11,7 +11,7 @@ import { type Kept, writtenEnd, writtenRecord } from "./kept.ts";
 import { type RecordedLogs, readLogs } from "./restored.ts";
 import type { SharedLedgers } from "./shared-ledgers.ts";
 
-/** What the operations of a batch are, and whom they tell. */
+/** The operations of a batch, and the functions that the log notifies. */
 export interface BatchLogOptions {
   /** The context of the map. */
   readonly scope: Scope;
@@ -20,39 +20,40 @@ export interface BatchLogOptions {
   readonly name: string;
   /** Bytes that one operation may hold. */
   readonly maxBytes: number;
-  /** The own operation may be written again. */
+  /** Called when the own operation may be written again. */
   readonly onReady: () => void;
 }
 
-/** What the batch's items are, where a replay checks it. */
+/** The data about the batch's items that a replay compares. */
 export interface ItemMarks {
   readonly fingerprint: string | undefined;
   readonly names: string | undefined;
 }
 
 /**
- * The operations in which a batch keeps its records: one of its own, which may be written again and again, and parts, which
- * are written once.
+ * The operations in which a batch keeps its records: its own operation, which may be written many times, and parts,
+ * which are written once.
  *
- * H1  Their payloads are a log: parts up to the number that the own operation names, then that one, then later parts; later
- *     records win.
- * H2  Entries leave in the order in which they last changed: what is recorded never rests on what is not.
- * H5  Times are kept relative to the own operation's next attempt, since its clock is the service's. A pending operation
- *     cannot be written: then parts keep times by this machine's clock.
+ * BL1  The payloads of these operations are a log. The order is: the parts up to the number that the own operation
+ *      names, the own operation, the later parts. A later record replaces an earlier one.
+ * BL2  Entries leave in the order of their last change. A recorded entry thus never depends on an entry that is not
+ *      recorded.
+ * BL3  Times are relative to the next attempt of the own operation, because that attempt follows the service's clock. A
+ *      pending operation cannot be written. Then parts keep times by this machine's clock.
  */
 export class BatchLog {
   readonly id: OperationId;
   marks: ItemMarks = { fingerprint: undefined, names: undefined };
-  /** Where the own operation stands. */
+  /** The state of the own operation. */
   state: "new" | "started" | "pending" | "ended" = "new";
-  /** While it is pending: when the service lets it be tried again, epoch milliseconds. */
+  /** The time at which the service makes the pending own operation ready; epoch milliseconds. */
   wakesMs = Number.POSITIVE_INFINITY;
-  /** Characters of the payloads written in this invocation. */
+  /** Characters of the payloads that this invocation wrote. */
   size = 0;
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
   #parts = 0;
-  /** The process ended between the next part's START and its end. */
+  /** The id of the next part, if the process ended between the part's START and its end. */
   #begunPart: string | undefined;
   #poll: ArmedTimer | undefined;
 
@@ -62,7 +63,7 @@ export class BatchLog {
     this.id = operationId(options.path);
   }
 
-  /** Reads what earlier invocations wrote. @throws UnrecoverableExecutionError when it cannot be read */
+  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when they cannot be read */
   restore(record: WireOperation): RecordedLogs {
     const { service, codec } = this.#all.host;
     const take = (part: number): WireOperation | undefined =>
@@ -80,7 +81,7 @@ export class BatchLog {
     return recorded;
   }
 
-  /** Records that the batch has begun; false when that is recorded already. */
+  /** Records that the batch has begun. False when this is recorded already. */
   begin(): boolean {
     if (this.state !== "new") return false;
     this.state = "started";
@@ -88,12 +89,15 @@ export class BatchLog {
     return true;
   }
 
-  /** Whether the map, or a context around it, is over: then nothing is recorded any more. */
+  /** Whether the map, or a context around it, is over. Then nothing is recorded any more. */
   get isLeft(): boolean {
     return this.#options.scope.isOver;
   }
 
-  /** The payload of the own operation; with `readyMs` also how long, from then on, what waits has to wait. */
+  /**
+   * The payload of the own operation. With `readyMs` the payload also has the times that waiting records have to wait
+   * from then on.
+   */
   payload(
     entries: Iterable<Kept>,
     begun: readonly number[],
@@ -110,7 +114,7 @@ export class BatchLog {
     return !isLongerThan(payload, this.#options.maxBytes);
   }
 
-  /** The own operation waits, with a payload that tells of `ends` items that have ended since the last one. */
+  /** Makes the own operation wait, with a payload that has `ends` new ends of items. */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
     this.wakesMs = Date.now() + delaySeconds * 1_000;
@@ -118,21 +122,21 @@ export class BatchLog {
     this.#recordOwn("RETRY", { Payload: payload, StepOptions: { NextAttemptDelaySeconds: delaySeconds } }, ends);
   }
 
-  /** The batch is over. */
+  /** Ends the own operation: the batch is over. */
   succeed(payload: string, ends: number): void {
     this.size += payload.length;
     this.#recordOwn("SUCCEED", { Payload: payload }, ends);
   }
 
   /**
-   * Writes entries to parts, as many as it takes. The last one says which `begun` items were left behind, and with `isLast`
-   * that nothing more comes.
-   */ // H2
+   * Writes entries to as many parts as necessary. The last part names the `begun` items that were left. With `isLast`
+   * the last part also says that no part follows.
+   */ // BL2
   append(entries: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
     const atMs = Date.now();
     const waiting = entries.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
     const payload = this.#encode(entries, begun, {
-      ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // H5
+      ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // BL3
       ...(isLast ? { isLast } : {}),
     });
     if (!this.fits(payload) && entries.length > 1) {
@@ -158,7 +162,7 @@ export class BatchLog {
     this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, recorded);
   }
 
-  /** Nothing more is written, and nobody waits for the own operation. */
+  /** Ends the log: nothing more is written, and the own operation is not watched any more. */
   end(): void {
     this.state = "ended";
     this.#poll?.cancel();
@@ -198,7 +202,7 @@ export class BatchLog {
     this.#send({ ...own, ...details, Name: name }, ends);
   }
 
-  /** `ends` items that have ended are recorded by it. */
+  /** Sends an update that records `ends` ends of items. */
   #send(update: OperationUpdate, ends = 0, recorded?: () => void): void {
     if (this.isLeft) return;
     if (ends > 0) this.#all.left(ends);
@@ -216,7 +220,7 @@ export class BatchLog {
     });
   }
 
-  /** Asks for it when it is due, in case that the invocation lives until then. */
+  /** Polls for the own operation when it is due, in case the invocation lives until then. */
   #isPending(operation: WireOperation): void {
     this.state = "pending";
     this.#watch();
@@ -243,7 +247,7 @@ export class BatchLog {
   }
 }
 
-/** How long after `fromMs` (epoch) records have to wait. */
+/** The times that the records have to wait after `fromMs` (epoch milliseconds). */
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
     const leftMs = Math.max(0, dueMs - fromMs);

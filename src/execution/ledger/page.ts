@@ -8,24 +8,24 @@ import { Kept, operationOf } from "./kept.ts";
 import type { Ledger, RecordKey } from "./ledger.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 
-/** The batch of a page: it says when what has changed is written. */
+/** The batch of a page. The batch decides when changes are written. */
 export interface PageGroup {
   readonly service: ServiceLedger;
   readonly maxPayloadBytes: number;
-  /** A record has changed. */
+  /** Notes that a record has changed. */
   changed(kept: Kept): void;
-  /** An item has ended. */
+  /** Notes that an item has ended. */
   ended(end: Kept): void;
-  /** A record is not asked for any more. */
+  /** Notes that a record is not needed any more. */
   forget(kept: Kept): void;
   beginsToWait(kept: Kept): void;
   stopsWaiting(kept: Kept): void;
   arm(kept: Kept): ArmedTimer;
-  /** An earlier invocation has begun the batch. */
+  /** Whether an earlier invocation has begun the batch. */
   readonly isRestored: boolean;
-  /** Calls back when user code may go on with what is recorded. */
+  /** Calls `recorded` when user code may rely on the record. */
   acknowledge(recorded: () => void): void;
-  /** Resolves when all that has changed so far is at the service. */
+  /** Resolves when all changes so far are at the service. */
   secured(): Promise<void>;
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown };
   packIfLarge(payload: string): string;
@@ -33,32 +33,33 @@ export interface PageGroup {
   isOverfull(page: Page, bytes: number, maxBytes: number): void;
 }
 
-/** Bytes that the records of one item may take, about: an item under way is held in memory whole. */
+/**
+ * The approximate number of bytes that the records of one item may take. A running item is held in memory as a whole.
+ */
 const MAX_PAGE_BYTES = 1024 * 1024;
 
 /**
- * The records of one item whose batch shares an operation, by path. They change by the transitions of the service, in
- * memory.
+ * The records, by path, of one item of a batch. Records change in memory, by the transitions of the service.
  *
- * G1  What is below a context that has ended goes, unless the context's result is made again from there; so an item that
- *     has ended keeps its end only.
+ * G1  When a context ends, the records below it are dropped, unless the context's result is rebuilt from them. An ended
+ *     item thus keeps only its end.
  * G2  A record holds text, never a value that user code has.
  */
 export class Page implements Ledger {
   readonly path: OperationPath;
-  /** In its batch, from 0. */
+  /** The index in the batch, from 0. */
   readonly index: number;
   readonly group: PageGroup;
   readonly outside: Ledger;
   readonly countsOperations = false;
   readonly maxPayloadBytes: number;
-  /** The item itself, once it has ended. */
+  /** The end of the item, once the item has ended. */
   end: Kept | undefined;
   isFirstVersion = false;
-  /** Something is recorded of the item from an earlier invocation. */
+  /** Whether an earlier invocation recorded something of the item. */
   #isRestored = false;
   #records: Map<OperationPath, Kept> | undefined;
-  /** Paths by the path they are directly below; those directly below the item are left out. */
+  /** The child paths of each path. Children of the item itself are left out. */
   #below: Map<string, OperationPath[]> | undefined;
   #watchers: Map<RecordKey, (operation: WireOperation) => void> | undefined;
   #bytes = 0;
@@ -83,7 +84,8 @@ export class Page implements Ledger {
     if (key === this.path) return this.end?.operation ?? (this.#isRestored ? begun(key) : undefined);
     const kept = this.#records?.get(key as OperationPath);
     if (kept !== undefined || !this.group.isRestored) return kept?.operation;
-    // What somebody outside can address has its record there: found here, it tells that the code has changed.
+    // An operation that external systems can address has its record in the outside ledger. A record there, found under
+    // this key, shows that the code has changed.
     return this.outside.peek(this.outside.key(key as OperationPath));
   }
 
@@ -92,8 +94,8 @@ export class Page implements Ledger {
   }
 
   start(update: OperationUpdate): void {
-    // A context is written with what is inside, so that a change of the code is noticed while the context is open. A step
-    // that is cut off begins once more, whether its START was kept or not.
+    // A context is written with the operations inside it, so that a change in the code is noticed while the context is
+    // open. An interrupted step begins again, with or without a recorded START.
     if (update.Type === "CONTEXT") this.#apply(update);
   }
 
@@ -120,11 +122,11 @@ export class Page implements Ledger {
     return kept === undefined ? NO_TIMER : this.group.arm(kept);
   }
 
-  /** The time of an operation is over. */
+  /** Ends the time of an operation. */
   completeTimer(kept: Kept): void {
     this.group.stopsWaiting(kept);
     kept.operation = completeTimer(kept.operation, new Date());
-    // A step that may be tried again is found so by its time, a wait by its status.
+    // A replay recognises a ready step by its due time, and an ended wait by its status.
     if (kept.operation.Type === "WAIT") this.group.changed(kept);
     this.#watchers?.get(kept.path)?.(kept.operation);
   }
@@ -145,7 +147,7 @@ export class Page implements Ledger {
     return undefined;
   }
 
-  /** Takes over what earlier invocations recorded inside the item; each record, as it is put in. */
+  /** Takes over the records inside the item from earlier invocations, one by one, in the stored order. */
   restore(records: readonly StoredRecord[], payloadOf: (value: unknown) => string | undefined): Kept[] {
     this.#isRestored = true;
     if (records.some(({ isFirstVersion }) => isFirstVersion)) this.isFirstVersion = true;
@@ -160,7 +162,7 @@ export class Page implements Ledger {
     });
   }
 
-  /** Takes over that the item has ended. */
+  /** Takes over the recorded end of the item. */
   restoreEnd({ mark, result, error }: Outcome, payloadOf: (value: unknown) => string | undefined): Kept {
     if (this.end !== undefined) this.group.forget(this.end);
     const payload = mark === "T" ? (result as string) : mark === "S" ? payloadOf(result) : undefined;
@@ -170,24 +172,24 @@ export class Page implements Ledger {
       ...(mark === "R" ? { ReplayChildren: true } : {}),
     };
     const Status = mark === "F" ? "FAILED" : "SUCCEEDED";
-    // Nothing is known of what it was called: that is checked for the batch as a whole.
+    // The name of the item is not kept. The names are checked for the batch as a whole.
     const operation: Operation = { Id: this.path, Type: undefined, StartTimestamp: undefined, Status };
     this.end = new Kept(this, this.path, { ...operation, ContextDetails: details });
     return this.end;
   }
 
-  /** Takes over how long an operation inside the item has to wait, from `atMs` on (epoch) if that is given. */
+  /** Takes over the rest of the delay of an operation inside the item, from `atMs` (epoch milliseconds) if given. */
   restoreTime(path: string, leftMs: number, delayMs: number | undefined, atMs: number | undefined): void {
     const kept = this.#records?.get(`${this.path}-${path}` as OperationPath);
     kept?.takeTime(atMs === undefined ? undefined : atMs + leftMs, leftMs, delayMs);
   }
 
-  /** Nothing of what is below the item is kept any more. */
+  /** Drops all records below the item. */
   clear(): void {
     for (const kept of this.#records?.values() ?? []) this.group.forget(kept);
     if (this.end !== undefined) this.group.forget(this.end);
     this.#bytes = 0;
-    // Code that was left behind may still come to what was recorded earlier.
+    // Code that was left may still reach records of earlier invocations.
     if (this.#isRestored) return;
     this.#records = undefined;
     this.#below = undefined;
@@ -245,7 +247,7 @@ export class Page implements Ledger {
       return;
     }
     this.#below.set(parent, [path]);
-    // A context that has no record itself stands between its operations and those around it.
+    // A context without a record of its own lies between its operations and the context around them.
     const above = parentOf(parent);
     if (above.length > this.path.length) this.#enter(above, parent as OperationPath);
   }
@@ -258,7 +260,7 @@ export class Page implements Ledger {
       this.#prune(inner);
       const kept = this.#records?.get(inner);
       if (kept === undefined) continue;
-      // Code that was left behind may still come to what was recorded earlier.
+      // Code that was left may still reach records of earlier invocations.
       if (!this.#isRestored) this.#records?.delete(inner);
       this.#bytes -= kept.size;
       this.group.forget(kept);
@@ -272,12 +274,12 @@ function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("-"));
 }
 
-/** A context that has ended, and keeps its result itself. */
+/** Whether the operation is a context that has ended and keeps its own result. */
 function endsWhole(operation: Operation): boolean {
   return operation.Type === "CONTEXT" && isFinished(operation) && operation.ContextDetails?.ReplayChildren !== true;
 }
 
-/** Of an item that has begun nothing else is known. */
+/** The record of an item that has begun. Nothing else of the item is known. */
 function begun(path: RecordKey): WireOperation {
   return { Id: path, Type: undefined, Status: "STARTED", StartTimestamp: undefined };
 }

@@ -4,30 +4,30 @@ import type { StoredBatch } from "../../codec/stored-batch.ts";
 import { messageOf, UnrecoverableExecutionError } from "../../core/errors.ts";
 import type { WireOperation } from "../../core/wire.ts";
 
-/** What one payload of a batch says. */
+/** The content of one payload of a batch. */
 export interface Log {
-  /** Whether it is that of the batch's own operation. */
+  /** Whether the payload is that of the batch's own operation. */
   readonly isOwn: boolean;
   readonly outcomes: readonly (Outcome | undefined)[];
   readonly due: NonNullable<StoredBatch["due"]>;
   readonly atMs: number | undefined;
 }
 
-/** What is recorded of a batch. */
+/** The records of a batch. */
 export interface RecordedLogs {
-  /** In the order in which later ones win. */
+  /** In the order in which a later log replaces an earlier one. */
   readonly logs: readonly Log[];
   readonly parts: number;
-  /** The id of the next part, if the process ended between its START and its end. */
+  /** The id of the next part, if the process ended between the part's START and its end. */
   readonly begunPart: string | undefined;
-  /** A part has said that nothing more comes. */
+  /** Whether a part has said that no part follows. */
   readonly isLast: boolean;
   readonly fingerprint: string | undefined;
   readonly names: string | undefined;
 }
 
 /**
- * Reads what is recorded of a batch; `takePart` hands out the parts, by their number from 1.
+ * Reads the records of a batch. `takePart` gives the parts, by their numbers from 1.
  * @throws UnrecoverableExecutionError `ERR_PAYLOAD_UNREADABLE`
  */
 export function readLogs(
@@ -47,7 +47,8 @@ export function readLogs(
     if (stored === undefined) throw unreadable(own.Name, `its part ${parts.length + 1} is empty`);
     parts.push(stored);
   }
-  if (parts.length < known) throw unreadable(own.Name, `it has ${known} parts, and ${parts.length} of them are there`);
+  if (parts.length < known)
+    throw unreadable(own.Name, `it has ${known} parts, but only ${parts.length} of them are recorded`);
   const stored = inOrder(ownStored, parts);
   return {
     logs: stored.map((log) => ({
@@ -74,7 +75,7 @@ function read(operation: WireOperation, codec: Codec): StoredBatch | undefined {
 function unreadable(name: string | undefined, why: string): UnrecoverableExecutionError {
   return new UnrecoverableExecutionError(
     "ERR_PAYLOAD_UNREADABLE",
-    `What is recorded of batch "${name}" cannot be read: ${why}. It was written by another version or by a map with ` +
-      "other settings, or it was damaged.",
+    `The record of batch "${name}" cannot be read: ${why}. Another version or a map with ` +
+      "other settings wrote the record, or it is damaged.",
   );
 }

@@ -11,10 +11,10 @@ export interface ServiceLedgerOptions {
   readonly coalescer: Coalescer;
   readonly timers: Timers;
   readonly codec: Codec;
-  /** Bytes of one payload that the service takes. */
+  /** The greatest number of bytes in one payload that the service accepts. */
   readonly maxPayloadBytes: number;
-  /** The START of a new operation may be left to what follows. */
-  readonly elidesStarts: boolean;
+  /** Whether the START of a new operation may be deferred. */
+  readonly defersStarts: boolean;
 }
 
 /** The ledger in which each record is an operation at the service. */
@@ -45,9 +45,9 @@ export class ServiceLedger implements Ledger {
   }
 
   start(update: OperationUpdate, isNew: boolean): void {
-    const { coalescer, elidesStarts } = this.#options;
-    // The service knows of an operation that is tried again, and waits for its START.
-    if (isNew && elidesStarts) coalescer.hold(update);
+    const { coalescer, defersStarts } = this.#options;
+    // The service already has an operation that is tried again, and expects its START.
+    if (isNew && defersStarts) coalescer.defer(update);
     else coalescer.enqueue(update);
   }
 

@@ -11,11 +11,11 @@ import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
-/** More than this of what a RETRY would carry goes to a part, which is never written again. */
+/** When a RETRY would carry more than this, the entries go to a part, which is never written again. */
 const MAX_RETRY_BYTES = 32 * 1024;
-/** What RETRYs have written again and again goes to a part once that was so many characters in all. */
+/** When RETRYs have repeated this number of characters in total, the repeated entries go to a part. */
 const MAX_REWRITTEN = 16 * 1024;
-/** Bytes around one record in the payload of an operation, about. */
+/** The approximate number of bytes around one record in the payload of an operation. */
 const FRAME_BYTES = 512;
 
 export interface SharedLedgerOptions {
@@ -24,26 +24,29 @@ export interface SharedLedgerOptions {
   /** The path of the batch's own operation, and its name. */
   readonly path: OperationPath;
   readonly name: string;
-  /** Index of its first item, and how many it has. */
+  /** The index of the first item, and the number of items. */
   readonly first: number;
   readonly count: number;
-  /** Bytes that one operation is to hold; a record that is larger has an operation for itself. */
+  /** The number of bytes that one operation holds. A record that is larger has an operation for itself. */
   readonly maxBytes: number;
-  /** An item keeps more than is allowed: the map has to end. */
+  /** Called when an item keeps more than is allowed. The map must then end. */
   readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
 }
 
 /**
- * The records of a batch's items, which share one operation. They are kept in memory, and written together.
+ * The records of the items of one batch, which share one operation. They are kept in memory and written together.
  *
- * L1  A flush writes RETRY if something waits for a known time or work is left, and a part if something has changed and
- *     nothing waits for a time, or if the own operation is pending. Nothing of it keeps an item from going on.
- * L2  What is in the own operation's payload alone is written again when that is replaced.
- * L3  When the map is over, what the map has counted is recorded, and what had ended in items that are left behind: if the
- *     execution is redriven, they go on there.
+ * L1  A flush writes RETRY if a record waits for a known time, or if work is left. A flush writes a part if a record has
+ *     changed and no record waits for a time, or if the own operation is pending. No flush holds an item up.
+ * L2  An entry that is only in the own operation's payload is written again when that payload is replaced.
+ * L3  When the map is over, the ends that the map has counted are recorded. So are the ended operations in items that
+ *     were left: after a redrive these items continue there.
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
+  /** The id and the name of the batch's own operation. */
+  readonly id: OperationId;
+  readonly name: string;
   readonly first: number;
   readonly count: number;
   readonly maxPayloadBytes: number;
@@ -52,11 +55,11 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #options: SharedLedgerOptions;
   readonly #log: BatchLog;
   readonly #pages = new Map<number, Page>();
-  /** Outcomes of earlier invocations that the map has not asked for. */
+  /** Outcomes of earlier invocations for which the map has not asked. */
   #outcomes: (Outcome | undefined)[] = [];
-  /** What has changed and is not written, in the order of the last change. */
+  /** Entries that have changed and are not written, in the order of their last change. */
   readonly #dirty = new Set<Kept>();
-  /** What the own operation's payload holds and no part does. */ // L2
+  /** Entries that are in the own operation's payload and in no part. */ // L2
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
@@ -79,21 +82,13 @@ export class SharedLedger implements PageGroup, OpenLedger {
     const { scope, path, name, maxBytes } = options;
     this.#waiting = new WaitingRecords(this.#host.timers);
     this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#waiting.release(Date.now()) });
+    this.id = this.#log.id;
+    this.name = name;
     const { maxPayloadBytes } = this.service;
     this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
   }
 
-  /** The id of the batch's own operation. */
-  get id(): OperationId {
-    return this.#log.id;
-  }
-
-  /** The name of the batch's own operation. */
-  get name(): string {
-    return this.#options.name;
-  }
-
-  /** What the items are, as it was recorded or is to be. */
+  /** The data about the items that is recorded, or will be recorded. */
   get marks(): ItemMarks {
     return this.#log.marks;
   }
@@ -102,17 +97,17 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#log.marks = marks;
   }
 
-  /** Characters of what was written of it in this invocation. */
+  /** Characters that this invocation has written of the batch. */
   get size(): number {
     return this.#log.size;
   }
 
-  /** Whether nothing more can be recorded: what has not ended never runs. */
+  /** Whether nothing more can be recorded. An operation that has not ended then never runs. */
   get isClosed(): boolean {
     return this.#log.state === "ended";
   }
 
-  /** Takes over what is recorded of the batch. @throws UnrecoverableExecutionError when that cannot be read */
+  /** Takes over the records of the batch. @throws UnrecoverableExecutionError when they cannot be read */
   restore(record: WireOperation): void {
     this.isRestored = true;
     for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
@@ -147,7 +142,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (isOwn) this.#inOwn.add(end);
   }
 
-  /** What an earlier invocation recorded of an item; to be asked once. */
+  /** The outcome of an item that an earlier invocation recorded. Must be asked only once for each item. */
   takeOutcome(index: number): Outcome | undefined {
     const outcome = this.#outcomes[index];
     this.#outcomes[index] = undefined;
@@ -170,13 +165,13 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return [...this.#madeAgain].filter((index) => this.isLeft(index)).length;
   }
 
-  /** Its first item begins; false when it has begun in an earlier invocation. */
+  /** Notes that the first item begins. False when an earlier invocation has begun the batch. */
   begin(): boolean {
     this.#all.add(this);
     return this.#log.begin();
   }
 
-  /** The ledger of an item's operations, and of its own end. `index` counts from the batch's first item. */
+  /** The ledger of an item's operations and of the item's end. `index` counts from the batch's first item. */
   page(index: number): Page {
     let page = this.#pages.get(index);
     if (page === undefined) {
@@ -186,17 +181,17 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return page;
   }
 
-  /** Items that have ended and are not written. */
+  /** The number of items that have ended and are not written. */
   get unwritten(): number {
     return this.#log.isLeft ? 0 : this.#unwritten;
   }
 
-  /** When its own operation makes the service begin the next invocation; epoch milliseconds. */
+  /** The time at which the own operation makes the service begin the next invocation; epoch milliseconds. */
   get wakesMs(): number {
     return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
 
-  /** The map has counted the end of an item. Whether all items have ended. */
+  /** Notes that the map has counted the end of an item. Returns whether all items have ended. */
   counts(index: number): boolean {
     this.#counted.add(index);
     return this.#counted.size === this.count;
@@ -238,9 +233,9 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#waiting.arm(kept);
   }
 
-  /** Calls back in this turn of the event loop, or in the next one if this one lasts too long. */
+  /** Calls `recorded` in this tick, or in the next tick if this tick is too long. */
   acknowledge(recorded: () => void): void {
-    if (this.#acknowledgements.length === 0 && !this.#host.turn.isLong) {
+    if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
       recorded();
       return;
     }
@@ -254,7 +249,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     });
   }
 
-  /** A payload that is JSON, unless JSON does not do, or is too large: records are packed together. */
+  /** The payload is JSON, unless the value needs the codec or is too large. Records are packed together. */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
     const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);
     const payload = plain.payload && this.packIfLarge(plain.payload);
@@ -273,7 +268,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (!this.isClosed) this.#options.onOverfull(this.first + page.index, bytes, maxBytes);
   }
 
-  /** Resolves when all that has changed so far is recorded; what is asked for in one turn is written together. */
+  /** Resolves when all changes so far are recorded. Requests of one tick are written together. */
   secured(): Promise<void> {
     this.#securing ??= new Promise((resolve) => {
       setImmediate(() => {
@@ -286,7 +281,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#securing;
   }
 
-  /** Writes what has changed to a part, if anything has. */
+  /** Writes the changed entries to a part, if there are any. */
   writePart(recorded?: () => void): void {
     const entries = [...this.#dirty];
     if (entries.length === 0 || this.#log.isLeft) return;
@@ -294,7 +289,10 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#isWritten(entries);
   }
 
-  /** Writes before the invocation ends; whether there was anything. `isLeft`: work is left for the next one. */ // L1
+  /**
+   * Writes before the invocation ends, and returns whether there was anything to write. `isLeft` says that work is left
+   * for the next invocation.
+   */ // L1
   flush(isLeft: boolean): boolean {
     if (this.#log.isLeft || this.isClosed) {
       this.#all.remove(this);
@@ -334,7 +332,10 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#log.retry(payload, delaySeconds, ends);
   }
 
-  /** Moves entries out of the own operation's payload. What waits may stay: no code has gone on because of it. */
+  /**
+   * Moves entries from the own operation's payload to parts. Records that wait may stay, because no code has continued
+   * from them.
+   */
   #moveToParts(moves: (kept: Kept) => boolean): void {
     const entries = [...this.#inOwn, ...this.#dirty].filter(moves);
     if (entries.length > 0) this.#log.append(entries);
@@ -342,7 +343,10 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#rewritten = 0;
   }
 
-  /** These entries are written, to the own operation if `own` is given; how many of them are new ends of items. */
+  /**
+   * Notes that these entries are written, to the own operation if `own` is given. Returns the number of new ends of
+   * items.
+   */
   #isWritten(entries: readonly Kept[], own?: Set<Kept>): number {
     let ends = 0;
     for (const kept of entries) {
@@ -358,17 +362,17 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return ends;
   }
 
-  /** The map is over, or all items have ended: records what was counted. */ // L3
+  /** Records the counted ends, because the map is over or all items have ended. */ // L3
   close(): void {
     if (this.isClosed) return;
-    // In this invocation, or in an earlier one.
+    // Begun in this invocation or in an earlier one.
     const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
     const entries = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
       this.#counted.has(page.index) ? isEnd || page.end !== undefined : !waits && page.end === undefined,
     );
     const isComplete = this.#counted.size === this.count;
     if (this.#log.state === "pending") {
-      // When all of them have ended, the parts say so by themselves.
+      // When all items have ended, the parts alone show it.
       if (entries.length > 0 || !isComplete) this.#log.append(entries, undefined, begun, true);
     } else {
       const payload = this.#log.payload(entries, begun);

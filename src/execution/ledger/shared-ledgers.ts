@@ -1,49 +1,52 @@
 import type { Codec } from "../../codec/codec.ts";
 import type { Settings } from "../../core/settings.ts";
+import type { Tick } from "../tick.ts";
 import type { Timers } from "../timers.ts";
-import type { Turn } from "../turn.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 
-/** What shared ledgers need of their execution. */
+/** The parts of the execution that shared ledgers use. */
 export interface SharedLedgersHost {
   readonly service: ServiceLedger;
   readonly codec: Codec;
   readonly timers: Timers;
-  readonly turn: Turn;
+  readonly tick: Tick;
   readonly settings: Settings;
   readonly isOver: () => boolean;
-  /** Plugins are told of attempts. */
+  /** Whether plugins are notified of attempts. */
   readonly isObserved: boolean;
-  /** Makes the service begin the next invocation by then (epoch milliseconds); whether an update was needed for that. */
+  /**
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether that needed an update.
+   */
   readonly continueAt: (dueMs: number) => boolean;
 }
 
-/** A shared ledger, as long as something may be written of it. */
+/** A shared ledger that may still be written. */
 export interface OpenLedger {
-  /** Items that have ended and are not written. */
+  /** The number of items that have ended and are not written. */
   readonly unwritten: number;
-  /** When it makes the service begin the next invocation; epoch milliseconds. */
+  /** The time at which the ledger makes the service begin the next invocation; epoch milliseconds. */
   readonly wakesMs: number;
-  /** Writes what has changed, and lets what runs go on. */
+  /** Writes the changes. Running work continues. */
   writePart(): void;
-  /** Writes before the invocation ends; whether there was anything. */
+  /** Writes before the invocation ends. Returns whether there was anything to write. */
   flush(isLeft: boolean): boolean;
 }
 
 /**
- * The shared ledgers of an execution that have not been closed, in the order in which they were opened.
+ * The open shared ledgers of an execution, in the order in which they were opened.
  *
- * U1  Items that have ended and are not recorded would run again after a crash: nothing new is admitted while they are as
- *     many as `checkpoint.maxUnacknowledged` allows. Then the oldest ledgers write what they have.
- * U2  Whoever is held up by that is told by the execution, whichever map made room.
+ * U1  Items that have ended and are not recorded run again after a crash. When their number reaches
+ *     `checkpoint.maxUnacknowledged`, no further item may begin, and the oldest ledgers write their changes.
+ * U2  When there is room again, the execution notifies every map that waits for room, no matter which map made the
+ *     room.
  */
 export class SharedLedgers {
   readonly host: SharedLedgersHost;
   readonly #open = new Set<OpenLedger>();
   readonly #listeners = new Set<() => void>();
-  /** Ends of items that are on their way. */
+  /** The number of ends of items that are on their way to the service. */
   #inFlight = 0;
-  #isToldSoon = false;
+  #isNotifying = false;
 
   constructor(host: SharedLedgersHost) {
     this.host = host;
@@ -57,13 +60,13 @@ export class SharedLedgers {
     this.#open.delete(ledger);
   }
 
-  /** Calls when items may be admitted again, until the returned function is called. */ // U2
+  /** Calls `listener` when items may begin again, until the returned function is called. */ // U2
   onRoom(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Whether a further item may begin; if not, room is being made. */ // U1
+  /** Whether a further item may begin. If not, the ledgers make room. */ // U1
   get hasRoom(): boolean {
     const limit = Math.max(1, this.host.settings.checkpoint.maxUnacknowledged);
     let unwritten = 0;
@@ -76,45 +79,47 @@ export class SharedLedgers {
         break;
       }
     }
-    // What was written may have been dropped with its map.
-    if (this.#inFlight === 0) this.#tell();
+    // The map of a written ledger may be over, and its updates dropped.
+    if (this.#inFlight === 0) this.#notify();
     return false;
   }
 
-  /** So many ends are on their way. */
+  /** Notes that a number of ends is on its way. */
   left(ends: number): void {
     this.#inFlight += ends;
   }
 
-  /** So many ends are recorded. */
+  /** Notes that a number of ends is recorded. */
   arrived(ends: number): void {
     this.#inFlight -= ends;
-    if (ends > 0) this.#tell();
+    if (ends > 0) this.#notify();
   }
 
-  /** Once for all that arrives together. */
-  #tell(): void {
-    if (this.#isToldSoon) return;
-    this.#isToldSoon = true;
+  /** Notifies once for all ends that arrive together. */
+  #notify(): void {
+    if (this.#isNotifying) return;
+    this.#isNotifying = true;
     queueMicrotask(() => {
-      this.#isToldSoon = false;
+      this.#isNotifying = false;
       for (const listener of [...this.#listeners]) listener();
     });
   }
 
-  /** When the first batch that waits at the service makes it begin the next invocation, in epoch milliseconds. */
+  /** The earliest time, in epoch milliseconds, at which a waiting batch makes the service begin the next invocation. */
   get wakesMs(): number {
     let first = Number.POSITIVE_INFINITY;
     for (const { wakesMs } of this.#open) first = Math.min(first, wakesMs);
     return first;
   }
 
-  /** Writes all that is not recorded, and lets what runs go on. */
+  /** Writes all changes. Running work continues. */
   writeAll(): void {
     for (const ledger of this.#open) ledger.writePart();
   }
 
-  /** Writes all that is not recorded; whether that was anything. `isLeft`: work is left for the next invocation. */
+  /**
+   * Writes all changes, and returns whether there were any. `isLeft` says that work is left for the next invocation.
+   */
   flush(isLeft: boolean): boolean {
     let wrote = false;
     for (const ledger of [...this.#open]) if (ledger.flush(isLeft)) wrote = true;

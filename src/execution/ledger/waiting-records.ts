@@ -1,15 +1,18 @@
 import type { ArmedTimer, Timers } from "../timers.ts";
 import type { Kept } from "./kept.ts";
 
-/** How much later than it is due a record may be woken: this share of its own delay, and at most so many milliseconds. */
+/**
+ * The greatest delay of a record after its due time: this share of its own delay, and at most this number of
+ * milliseconds.
+ */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
 
-/** The records of a batch that wait for a time, and the timers of those that somebody asks for. */
+/** The records of a batch that wait for a time, and the timers of the records that user code awaits. */
 export class WaitingRecords {
   readonly #timers: Timers;
   readonly #all = new Set<Kept>();
-  /** Without a timer where the time is not known yet. */
+  /** Without a timer while the time is unknown. */
   readonly #asked = new Map<Kept, ArmedTimer | undefined>();
 
   constructor(timers: Timers) {
@@ -20,7 +23,7 @@ export class WaitingRecords {
     return this.#all;
   }
 
-  /** Whether somebody asks for one of them. */
+  /** Whether user code awaits one of the records. */
   get isAskedFor(): boolean {
     return this.#asked.size > 0;
   }
@@ -39,7 +42,7 @@ export class WaitingRecords {
     this.#all.clear();
   }
 
-  /** Somebody asks for the record: its time is noticed in process, until cancelled. */
+  /** Notes that user code awaits the record. This process notices the due time, until cancelled. */
   arm(kept: Kept): ArmedTimer {
     if (this.#all.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
     return { cancel: () => this.#forget(kept) };
@@ -54,17 +57,17 @@ export class WaitingRecords {
     return kept.dueMs === undefined ? undefined : this.#timers.at(kept.dueMs, () => kept.page.completeTimer(kept));
   }
 
-  /** Nothing is known any more of their times: what follows says them, or they are over. */
+  /** Forgets all times. The following payload has new times, or the waits are over. */
   forgetTimes(): void {
     for (const kept of this.#all) kept.takeTime(undefined, 0);
   }
 
-  /** The batch's own operation waits, and wakes for all of them in their turn. */
+  /** Notes that the batch's own operation waits and wakes the execution for all records in turn. */
   cover(): void {
     for (const kept of this.#all) kept.isCovered = true;
   }
 
-  /** The batch's own operation may be tried again: the time passes of what it held back. */
+  /** Notes that the batch's own operation may be tried again. From now on the held times pass. */
   release(nowMs: number): void {
     for (const kept of this.#all) {
       kept.isCovered = false;
@@ -75,7 +78,7 @@ export class WaitingRecords {
     this.completeDue(nowMs);
   }
 
-  /** The time of what is due is over; whether there was anything. */
+  /** Ends the time of all due records. Returns whether there were any. */
   completeDue(nowMs: number): boolean {
     const due = [...this.#all].filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs);
     for (const kept of due) kept.page.completeTimer(kept);
@@ -83,8 +86,9 @@ export class WaitingRecords {
   }
 
   /**
-   * When somebody has to be woken for those that are asked for, taking along what may wait for the first; epoch
-   * milliseconds. Of those that nobody wakes for before `unlessMs`, if that is given. Undefined when there are none.
+   * The time, in epoch milliseconds, at which the execution must be woken for the awaited records. Records that may
+   * wait for the first one are included. With `unlessMs`, only records count for which nothing wakes the execution
+   * before that time. Undefined when there are none.
    */
   wakeMs(nowMs: number, unlessMs?: number): number | undefined {
     const byTime = [...this.#asked.keys()]

@@ -7,12 +7,12 @@ import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "../child.ts";
 import type { EncodedResult } from "../payload.ts";
-import type { BatchSummary } from "./batch-format.ts";
-import type { Batch } from "./batch-result.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
-import { type ItemGroup, ItemGroups, itemTooLarge, placeOf, takeNext } from "./item-groups.ts";
+import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, takeNext } from "./item-groups.ts";
+import type { MapResult } from "./map-result.ts";
+import type { MapSummary } from "./map-result-format.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
 import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
 
@@ -20,20 +20,20 @@ export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
-  /** Adds up what the items' own payloads take. */
+  /** Adds up the bytes of the items' own payloads. */
   readonly sizes: { itemBytes: number };
   readonly label: () => string;
 }
 
 /**
- * One map or parallel at work.
+ * One running map or parallel.
  *
- * F1  Branches start in the order of their index, and only when there is room: what waits costs nothing.
- * F2  `maxConcurrency` bounds branches that are open, `concurrency` those at work: there one that only waits gives way.
- * F3  Once the policy is satisfied nothing starts, and what still runs is left behind. What earlier invocations recorded
- *     counts before anything starts, in the order of the index; without batches only in a window with less room than items.
+ * F1  Branches start in the order of their index, and only when there is room.
+ * F2  `maxConcurrency` limits open branches, `concurrency` working ones: of these, a waiting branch lends its permit.
+ * F3  When the policy is satisfied, nothing starts and running branches are left. Earlier records count before anything
+ *     starts, in the order of the index; without batches they do so only in a window with less room than items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
- * F5  Near the deadline, and after the invocation has ended, nothing starts.
+ * F5  While the invocation drains, and after its end, nothing starts.
  */
 export class BranchRun<T> {
   readonly #execution: Execution;
@@ -46,15 +46,15 @@ export class BranchRun<T> {
   readonly #collector: Collector<T>;
   readonly #itemFormat: ResultFormat;
   readonly #recalled: RecordedItems<T>;
-  /** Groups with items that have not ended, in order; those with items to start come last. */
+  /** Groups with items that have not ended, in order. Groups with items to start come last. */
   readonly #open = new Set<ItemGroup>();
   readonly #inCaller = callerContext(); // F4
   readonly #maxOpen: number;
   readonly #semaphore: Semaphore;
   readonly #givesWay: boolean;
-  /** Groups to have read ahead: reading takes time. */
+  /** The number of groups to read in advance, because reading takes time. */
   readonly #ahead: number;
-  /** Items that could start, and permits that are on their way for them. */
+  /** The number of items that could start, less the permits on their way to such items. */
   #startable = 0;
   #acquiring = 0;
   #running = 0;
@@ -91,7 +91,7 @@ export class BranchRun<T> {
     this.#itemFormat = this.#formatOf(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
   }
 
-  /** What items take that have operations of their own; that of batches is known when they are written. */
+  /** Counts the bytes of items with operations of their own. The bytes of batches are known when they are written. */
   #formatOf(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
     if (this.#groups.isBatched) return format;
     const tally = (encoded: EncodedResult): EncodedResult => {
@@ -107,8 +107,8 @@ export class BranchRun<T> {
     };
   }
 
-  /** Rejects with what a custom policy, a source or a reduction throws. */
-  async run(): Promise<Batch<T>> {
+  /** Rejects with the error of a custom policy, a source or a reduction. */
+  async run(): Promise<MapResult<T>> {
     const completion = this.#completion;
     const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, completion, () => this.#running);
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
@@ -132,8 +132,8 @@ export class BranchRun<T> {
     return this.#collector.result(completion.reason);
   }
 
-  /** Collects a finished map or parallel from what is recorded of its items. */
-  async rebuild(summary: Partial<BatchSummary>): Promise<Batch<T>> {
+  /** Collects the result of a finished map or parallel from the records of its items. */
+  async rebuild(summary: Partial<MapSummary>): Promise<MapResult<T>> {
     this.#over = true;
     try {
       if (this.isBatched) await this.#takeOver();
@@ -145,7 +145,7 @@ export class BranchRun<T> {
     return this.#collector.result(summary.completionReason ?? this.#completion.reason);
   }
 
-  /** Counts what earlier invocations recorded of batches. */ // F3
+  /** Counts the recorded items of batches. */ // F3
   async #takeOver(): Promise<void> {
     const { source } = this.#options.branches;
     for (const ledger of this.#groups.restore(this.#over ? undefined : source.total)) {
@@ -168,7 +168,7 @@ export class BranchRun<T> {
     }
   }
 
-  /** Counts ended items with operations of their own: in a small window one that begins before them might end the map. */ // F3
+  /** Counts ended items with operations of their own first: in a small window an earlier item might end the map. */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
@@ -180,7 +180,7 @@ export class BranchRun<T> {
     }
   }
 
-  /** Collects items that have operations of their own; `known` says what became of each, where that was kept. */
+  /** Collects the items that have operations of their own. `known` has the status of each item, where that was kept. */
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
     for (let index = 0; ; ) {
@@ -199,7 +199,7 @@ export class BranchRun<T> {
     }
   }
 
-  /** User code cannot catch that what is recorded is of other items, or of none. */
+  /** User code cannot catch the error that the records belong to other items, or to no items. */
   #rethrow(error: unknown): Promise<never> {
     if (!(error instanceof UnrecoverableExecutionError)) throw error;
     this.#execution.terminate({ end: "fail", error });
@@ -211,8 +211,8 @@ export class BranchRun<T> {
     while (this.#settle !== undefined && !this.#over && !this.#execution.isOver) {
       this.#read();
       if (this.#startable <= this.#acquiring) return;
-      if (this.#execution.isClosing) {
-        this.#execution.refuse();
+      if (this.#execution.isDraining) {
+        this.#execution.leaveWork();
         return;
       }
       if (!this.#semaphore.hasRoom || !this.#mayOpen(this.#acquiring)) return;
@@ -221,13 +221,13 @@ export class BranchRun<T> {
     }
   }
 
-  /** Whether one more branch may be open, besides so many that are about to be. */
+  /** Whether one more branch may be open, beside `others` that are about to open. */
   #mayOpen(others: number): boolean {
     if (this.#running + others >= Math.min(this.#maxOpen, this.#completion.room)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
   }
 
-  /** Reads items until there are as many as wanted. */
+  /** Reads items until there are enough. */
   #read(): void {
     while (!this.#isReading && !this.#over && !this.#groups.isAtEnd && this.#wantsMore) {
       this.#isReading = true;
@@ -258,7 +258,7 @@ export class BranchRun<T> {
 
   #opened(group: ItemGroup): void {
     this.#isReading = false;
-    // The map has ended while the source was read.
+    // The map may have ended during the read of the source.
     if (this.#over || this.#execution.isOver) return;
     const { source } = this.#options.branches;
     const { first, values, ledger, left } = group;
@@ -274,7 +274,7 @@ export class BranchRun<T> {
   }
 
   #start(permit: Permit): void {
-    const regained = this.#execution.regainPlaces(this.#scope);
+    const regained = this.#execution.regainPermits(this.#scope);
     if (regained === undefined) this.#inCaller(() => this.#begin(permit));
     else void regained.then(() => this.#inCaller(() => this.#begin(permit)));
   }
@@ -289,7 +289,7 @@ export class BranchRun<T> {
     this.#running++;
     group.running.add(at);
     this.#started(index);
-    const plan = { ...this.#planOf(index, group.values[at]), place: placeOf(group, at) };
+    const plan = { ...this.#planOf(index, group.values[at]), location: locationOf(group, at) };
     const running = runChild(this.#execution, group.scope, this.#givesWay ? { ...plan, permit } : plan);
     void running.then(
       (value) => this.#ended(group, at, permit, succeeded(index, value as T)),
@@ -328,9 +328,9 @@ export class BranchRun<T> {
     this.#pull();
   }
 
-  /** Whether the place of a branch that has ended may go to the next one at once, without a turn through the queue. */
+  /** Whether the permit of an ended branch may go to the next branch at once, without an entry in the queue. */
   #mayPassOn(): boolean {
-    if (this.#over || this.#execution.isOver || this.#execution.isClosing) return false;
+    if (this.#over || this.#execution.isOver || this.#execution.isDraining) return false;
     this.#read();
     return this.#startable > this.#acquiring && this.#mayOpen(this.#acquiring);
   }
@@ -340,7 +340,7 @@ export class BranchRun<T> {
     this.#completion.started(index);
   }
 
-  /** Throws what a custom policy or a reduction throws. */
+  /** Throws the error of a custom policy or a reduction. */
   #count(item: EndedItem<T>): void {
     this.#collector.ended(item);
     this.#completion.ended(item.index, item.status);
@@ -364,7 +364,7 @@ export class BranchRun<T> {
     for (const group of this.#open) this.#close(group);
   }
 
-  /** All items of a group have ended, or the map is over. */
+  /** Closes a group, because all its items have ended or the map is over. */
   #close(group: ItemGroup): void {
     this.#open.delete(group);
     const { ledger } = group;

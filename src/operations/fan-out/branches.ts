@@ -1,49 +1,52 @@
 import type { BatchSize } from "../../core/batch-size.ts";
 import type { Serdes } from "../../core/serdes.ts";
 import type { Scope } from "../../execution/scope.ts";
-import type { BatchResult } from "./batch-result.ts";
 import type { Collect } from "./collector.ts";
 import type { CompletionConfig } from "./completion.ts";
+import type { BatchResult } from "./map-result.ts";
 import type { ItemSource } from "./source.ts";
 
-/** Whether each branch is a context of its own in the history. */
+/** Whether the history shows each branch as a context of its own. */
 export const NestingType = {
-  /** It is, at the price of one operation and one copy of its result. The default. */
+  /** Each branch is a context, which costs one operation and one copy of the branch's result. The default. */
   NESTED: "NESTED",
-  /** It is not: its operations belong to the map or parallel itself. Without meaning where items share an operation. */
+  /**
+   * No branch is a context. The operations of a branch belong to the map or parallel itself. Has no effect on a batch.
+   */
   FLAT: "FLAT",
 } as const;
 export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 
-/** What `map` and `parallel` have in common. */
+/** The options that `map` and `parallel` have in common. */
 export interface FanOutConfig<TResult> {
   /**
-   * Branches that are open at once: from the call of a branch's function until that settles, whatever it waits for. Size
-   * pools and locks by it. A fraction is rounded up. Default: no bound but `concurrency`.
+   * The greatest number of open branches. A branch is open from the call of its function until the function settles,
+   * even while the branch waits. Choose the sizes of pools and locks by this number. A fraction is rounded up. Default:
+   * no limit except `concurrency`.
    */
   maxConcurrency?: number;
   /**
-   * Branches at work at once, 1 or more: one that only waits (for a wait, a callback, another attempt) gives its place to
-   * the next one, and has one again before its code goes on. Default: `runtime.concurrency`; with `maxConcurrency` that
-   * bound alone.
+   * The greatest number of working branches, 1 or more. A branch that only waits (for a wait, a callback, another
+   * attempt) lends its permit to the next branch, and regains a permit before its code continues. Default:
+   * `runtime.concurrency`. With `maxConcurrency` the default is no further limit.
    */
   concurrency?: number;
   serdes?: Serdes<BatchResult<TResult>>;
   itemSerdes?: Serdes<TResult>;
   completionConfig?: CompletionConfig;
-  /** Adds a text to the summary that is kept when the result is over the limit. */
+  /** Makes a text that is added to the summary of a result over the limit. */
   summaryGenerator?: (result: BatchResult<TResult>) => string;
   nesting?: NestingType;
 }
 
-/** Branches to run; they are asked for one by one, when their turn comes. */
+/** The branches to run. They are read one by one, when they may start. */
 export interface Branches {
   readonly kind: "map" | "parallel";
   readonly source: ItemSource;
-  /** Names of their own, where the user gives them; an empty one stands for none. */
+  /** The user's names for the branches, where given. An empty name counts as no name. */
   readonly nameOf: ((index: number, value: unknown) => string | undefined) | undefined;
   readonly run: (index: number, value: unknown, scope: Scope) => Promise<unknown>;
-  /** How many items share an operation; undefined where each has its own. */
+  /** The number of items that share an operation; undefined where each item has its own. */
   readonly batch?: BatchSize | undefined;
   readonly collect?: Collect | undefined;
 }

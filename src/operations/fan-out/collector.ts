@@ -1,6 +1,6 @@
 import { invalid, isThenable } from "../checks.ts";
-import { Batch, type BatchItem } from "./batch-result.ts";
 import type { CompletionReason } from "./completion.ts";
+import { type BatchItem, MapResult } from "./map-result.ts";
 
 const INVALID = "ERR_COLLECT_INVALID";
 
@@ -9,16 +9,16 @@ export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
 
 /** Folds the results of a map into one value, in the order of their index. */
 export interface ReduceCollect<TResult, TReduced> {
-  /** Called once for each item that succeeded. It must be pure: a replay may call it again. */
+  /** Called once for each item that succeeded. The function must be pure, because a replay may call it again. */
   reduce: (accumulator: TReduced, result: TResult, index: number) => TReduced;
   initial: TReduced;
 }
 
 /**
- * What the result of a map holds.
+ * The content of a map result.
  * - `all`: every item. The default.
- * - `failures`: the items that failed (and those that had not ended), and how many succeeded.
- * - `{ reduce, initial }`: as `failures`, and one value made of all results.
+ * - `failures`: the failed items, the items that had not ended, and the number of items that succeeded.
+ * - `{ reduce, initial }`: the same as `failures`, and one value made from all results.
  */
 export type Collect<TResult = unknown, TReduced = unknown> = "all" | "failures" | ReduceCollect<TResult, TReduced>;
 
@@ -33,14 +33,14 @@ export function checkCollect(operation: () => string, collect: unknown): void {
   throw invalid(operation, "collect", collect, allowed, INVALID);
 }
 
-/** Gathers what a map's result holds, and drops the rest at once. */
+/** Collects the content of a map result, and drops everything else at once. */
 export class Collector<T> {
   readonly #operation: () => string;
   readonly #collect: Collect;
   readonly #kept: (BatchItem<T> | undefined)[] = [];
-  /** With `all` every item has its place; otherwise these are the ones that have started and not ended. */
+  /** With `all` the list has every item. Otherwise this set has the items that have started and not ended. */
   readonly #started = new Set<number>();
-  /** Results that wait for one with a lower index; undefined stands for a failure. */
+  /** Results that wait for a result with a lower index. Undefined stands for a failure. */
   readonly #early = new Map<number, { value: T } | undefined>();
   #next = 0;
   #reduced: unknown;
@@ -57,7 +57,7 @@ export class Collector<T> {
     if (this.#collect === "all") this.#kept[index] = { index, status: "STARTED" };
   }
 
-  /** Throws what the user's `reduce` throws. */
+  /** Throws the error of the user's `reduce`. */
   ended(item: EndedItem<T>): void {
     const { index, status } = item;
     this.#started.delete(index);
@@ -81,16 +81,16 @@ export class Collector<T> {
     }
   }
 
-  /** The map is over. Throws what the user's `reduce` throws. */
-  result(reason: CompletionReason): Batch<T> {
+  /** Makes the result when the map is over. Throws the error of the user's `reduce`. */
+  result(reason: CompletionReason): MapResult<T> {
     if (this.#collect === "all") {
       const kept = this.#kept.filter((item) => item !== undefined);
-      return new Batch(kept, reason);
+      return new MapResult(kept, reason);
     }
     for (const index of [...this.#early.keys()].sort(ascending)) this.#reduceNext(index);
     const open = [...this.#started].map((index): BatchItem<T> => ({ index, status: "STARTED" }));
     const kept = [...this.#kept.filter((item) => item !== undefined), ...open].sort((a, b) => a.index - b.index);
-    return new Batch(kept, reason, { uncollected: this.#succeeded, reduced: this.#reduced });
+    return new MapResult(kept, reason, { uncollected: this.#succeeded, reduced: this.#reduced });
   }
 }
 

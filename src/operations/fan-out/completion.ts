@@ -3,20 +3,20 @@ import { checkCount, checkFunction, invalid, isThenable, warnOfOptions } from ".
 
 export type { CompletionReason };
 
-/** What became of one item of a batch. */
+/** The status of one item of a map or parallel. */
 export const BatchItemStatus = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", STARTED: "STARTED" } as const;
 export type BatchItemStatus = (typeof BatchItemStatus)[keyof typeof BatchItemStatus];
 
-/** How a custom policy ends a batch. */
+/** The outcome with which a custom policy ends a map or parallel. */
 export const CompletionOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;
 export type CompletionOutcome = (typeof CompletionOutcome)[keyof typeof CompletionOutcome];
 
 export type CompletionDecision = { complete: false } | { complete: true; outcome?: CompletionOutcome };
 
-/** A custom policy's answer: go on. */
+/** A custom policy's answer: continue. */
 export const continueBatch = (): CompletionDecision => ({ complete: false });
 
-/** A custom policy's answer: end the batch. */
+/** A custom policy's answer: end the map or parallel. */
 export const completeBatch = (outcome: CompletionOutcome = "SUCCEEDED"): CompletionDecision => ({
   complete: true,
   outcome,
@@ -25,11 +25,11 @@ export const completeBatch = (outcome: CompletionOutcome = "SUCCEEDED"): Complet
 export interface CompletionItemStatus {
   index: number;
   name?: string;
-  /** Absent until the item is started. */
+  /** Absent until the item starts. */
   status?: BatchItemStatus;
 }
 
-/** What a custom policy decides from. `totalCount` counts all items, started or not. */
+/** The state from which a custom policy decides. `totalCount` counts all items, started or not. */
 export interface CompletionStatus {
   successCount: number;
   failureCount: number;
@@ -39,7 +39,7 @@ export interface CompletionStatus {
 }
 
 export interface ThresholdCompletionConfig {
-  /** End as soon as so many items succeeded. */
+  /** End as soon as this number of items has succeeded. */
   minSuccessful?: number;
   /** End when more items than this failed. */
   toleratedFailureCount?: number;
@@ -49,14 +49,14 @@ export interface ThresholdCompletionConfig {
 }
 
 export interface CustomCompletionConfig {
-  /** Asked before the first item and after each one that ends; it must decide from its argument alone. */
+  /** Called before the first item and after each item that ends. The function must decide from its argument alone. */
   shouldComplete: (status: CompletionStatus) => CompletionDecision;
   minSuccessful?: never;
   toleratedFailureCount?: never;
   toleratedFailurePercentage?: never;
 }
 
-/** When a batch ends early. Without any member the first failure ends it. */
+/** When a map or parallel ends early. Without any member the first failure ends it. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
 const OPTIONS = ["minSuccessful", "toleratedFailureCount", "toleratedFailurePercentage", "shouldComplete"];
@@ -88,8 +88,8 @@ export function completionConfigFault(config: CompletionConfig | undefined): Err
 }
 
 /**
- * Follows a batch and says when to stop starting items, when it is over, and why. Each event costs the same however
- * many items there are.
+ * Follows a map or parallel, and decides when no further item starts, when the map is over, and why. The cost of each
+ * event does not depend on the number of items.
  */
 export class Completion {
   #total: number;
@@ -104,8 +104,8 @@ export class Completion {
   #mayBegin = Number.POSITIVE_INFINITY;
 
   /**
-   * `total` is undefined while nobody knows it: then `grow` says how many items there are so far. `names` is asked only
-   * for a custom policy, which sees all items.
+   * `total` is undefined while the number is unknown. Then `grow` gives the number of items so far. `names` is called
+   * only for a custom policy, which sees all items.
    */
   constructor(
     operation: () => string,
@@ -120,17 +120,17 @@ export class Completion {
     this.#names = names;
   }
 
-  /** No more items than these are to begin, though it ends no sooner. */
+  /** No more than `items` items begin, and the map does not end sooner. */
   bound(items: number): void {
     this.#mayBegin = items;
   }
 
-  /** How many items may be under way. */
+  /** The number of items that may be under way. */
   get room(): number {
     return this.#mayBegin - this.#succeeded - this.#failed;
   }
 
-  /** So many items there are, so far or (`isEnd`) in all. */
+  /** Notes the number of items so far, or (`isEnd`) in total. */
   grow(total: number, isEnd: boolean): void {
     this.#total = total;
     this.#isTotalKnown = isEnd;
@@ -144,7 +144,7 @@ export class Completion {
     return this.#isTotalKnown;
   }
 
-  /** To be called before the first item. Throws what a custom policy throws. */
+  /** Called before the first item. Throws the error of a custom policy. */
   begin(): void {
     this.#ask();
   }
@@ -153,7 +153,7 @@ export class Completion {
     if (this.#config.shouldComplete !== undefined) this.#setStatus(index, "STARTED");
   }
 
-  /** Throws what a custom policy throws. */
+  /** Throws the error of a custom policy. */
   ended(index: number, status: "SUCCEEDED" | "FAILED"): void {
     if (status === "SUCCEEDED") this.#succeeded++;
     else this.#failed++;
@@ -170,14 +170,14 @@ export class Completion {
     return this.#failed;
   }
 
-  /** Nothing more is started, or waited for. */
+  /** Whether nothing more is started or awaited. */
   get isOver(): boolean {
     const { minSuccessful, shouldComplete } = this.#config;
     return (
       (this.#isTotalKnown && this.#succeeded + this.#failed === this.#total) ||
       this.#custom.complete ||
       (shouldComplete === undefined && this.#toleranceExceeded) ||
-      // Asked after an item ended: a threshold of 0 lets the first one start.
+      // Checked only after an item has ended, so that a threshold of 0 lets the first item start.
       (minSuccessful !== undefined && this.#succeeded + this.#failed > 0 && this.#succeeded >= minSuccessful)
     );
   }
@@ -201,7 +201,7 @@ export class Completion {
       return minSuccessful === undefined && failed > 0;
     }
     if (toleratedFailureCount !== undefined && failed > toleratedFailureCount) return true;
-    // A share of an unknown number cannot be exceeded yet.
+    // While the total is unknown, no share can be exceeded.
     if (toleratedFailurePercentage === undefined || !this.#isTotalKnown) return false;
     return (100 * failed) / this.#total > toleratedFailurePercentage;
   }
@@ -225,7 +225,7 @@ export class Completion {
   #setStatus(index: number, status: BatchItemStatus): void {
     const items = this.#allItems();
     const item = items[index];
-    // A new object, since a policy may have kept the old one.
+    // A new object, because a policy may have kept the old one.
     if (item !== undefined) items[index] = { ...item, status };
   }
 

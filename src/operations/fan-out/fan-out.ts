@@ -13,11 +13,11 @@ import {
   warnOfOptions,
 } from "../checks.ts";
 import { runChild } from "../child.ts";
-import { batchFormat, readSummary } from "./batch-format.ts";
-import type { BatchResult } from "./batch-result.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { checkCompletion, completionConfigFault } from "./completion.ts";
+import type { BatchResult } from "./map-result.ts";
+import { mapResultFormat, readSummary } from "./map-result-format.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 
 const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
@@ -31,7 +31,7 @@ const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
 ];
 const KNOWN = { parallel: OPTIONS, map: [...OPTIONS, "itemNamer", "batch", "collect"] };
 
-/** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
+/** Runs a `map` or `parallel`. The synchronous part runs at the call. */
 export async function runFanOut<T>(
   execution: Execution,
   scope: Scope,
@@ -55,7 +55,7 @@ export async function runFanOut<T>(
   if (excess !== undefined) return fail(execution, excess);
   const sizes = { itemBytes: 0 };
   let run: BranchRun<T> | undefined;
-  const format = batchFormat<T>({
+  const format = mapResultFormat<T>({
     type: branches.kind === "map" ? "MapResult" : "ParallelResult",
     serdes: config.serdes,
     hasItemSerdes: config.itemSerdes !== undefined || scope.defaultSerdes !== undefined,

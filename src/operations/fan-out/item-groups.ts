@@ -14,24 +14,24 @@ import type { Execution } from "../../execution/execution.ts";
 import { SharedLedger } from "../../execution/ledger/shared-ledger.ts";
 import type { Scope } from "../../execution/scope.ts";
 import type { OperationInfo } from "../../plugins/plugin.ts";
-import { isRecorded, type Place } from "../operation.ts";
+import { isRecorded, type OperationLocation } from "../operation.ts";
 import { digestOf, type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
 
-/** Items that were read together, and where their records are kept. */
+/** Items that were read together, and the place of their records. */
 export interface ItemGroup {
-  /** Index of its first item. */
+  /** The index of the first item. */
   readonly first: number;
   readonly values: readonly unknown[];
-  /** Items that are to begin, and where to look for the next one. */
+  /** The number of items that have yet to begin. `cursor` is where the search for the next item starts. */
   left: number;
   cursor: number;
-  /** Indexes inside the group that have begun and not ended. */
+  /** The indexes, inside the group, of items that have begun and not ended. */
   readonly running: Set<number>;
-  /** Indexes inside the group that do not begin, since they count already; a ledger knows its own. */
+  /** The indexes, inside the group, of items that do not begin because they count already. A ledger knows its own. */
   readonly ended: Set<number>;
-  /** The context that its items are in. */
+  /** The context of the items. */
   readonly scope: Scope;
-  /** Where the items share an operation. */
+  /** The shared ledger, where the items share an operation. */
   readonly ledger: SharedLedger | undefined;
 }
 
@@ -42,8 +42,8 @@ export function takeNext(group: ItemGroup): number {
   return group.cursor++;
 }
 
-/** Where an item stands, and where its records are kept. */
-export function placeOf(group: ItemGroup, at: number): Place {
+/** The location of an item, with the ledger of its records. */
+export function locationOf(group: ItemGroup, at: number): OperationLocation {
   const { scope, ledger, first } = group;
   const path = childPath(scope.path, first + at + 1);
   return { path, ledger: ledger?.page(at) ?? scope.ledger };
@@ -52,28 +52,28 @@ export function placeOf(group: ItemGroup, at: number): Place {
 export interface ItemGroupsOptions {
   readonly name: string | undefined;
   readonly source: ItemSource;
-  /** Undefined where each item has its own operation, unless earlier invocations recorded otherwise. */
+  /** Undefined where each item has its own operation, unless earlier invocations recorded batches. */
   readonly batch: BatchSize | undefined;
-  /** Only where the user names the items. */
+  /** Present only where the user names the items. */
   readonly nameOf: ((index: number, value: unknown) => string) | undefined;
-  /** The map has to end with this error. */
+  /** Called when the map must end with this error. */
   readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
 }
 
 /**
- * Reads the items of a map or parallel, as many at once as share an operation.
+ * Reads the items of a map or parallel, each time as many as share an operation.
  *
- * M1  Where a batch begins and ends is read from its record if there is one, so that the size may change while an execution
- *     is under way; and so is whether items share operations at all.
+ * M1  The limits of a recorded batch are read from its record. The record also decides whether items share operations
+ *     at all. The batch size may thus change between two invocations.
  */
 export class ItemGroups {
   readonly #execution: Execution;
   readonly #scope: Scope;
   readonly #options: ItemGroupsOptions;
   readonly isBatched: boolean;
-  /** Batches of which something is recorded, until they are read. */
+  /** Recorded batches that are not read yet. */
   readonly #recorded: SharedLedger[] = [];
-  /** Items that were read before their turn. */
+  /** Items that were read before they could start. */
   readonly #early: ItemGroup[] = [];
   #batches = 0;
   #nextIndex = 0;
@@ -88,7 +88,7 @@ export class ItemGroups {
   // M1
   #findBatched(): boolean {
     const { ledger, path } = this.#scope;
-    // Records that share an operation already are not spread over further ones.
+    // Records that already share an operation do not get further operations.
     if (!ledger.countsOperations) return false;
     const first = childPath(path, 1);
     if (this.#recordedBatch(1) !== undefined) return true;
@@ -96,12 +96,12 @@ export class ItemGroups {
     return !isRecorded(ledger, first) && !isRecorded(ledger, childPath(first, 1));
   }
 
-  /** Whether all items have been handed out. */
+  /** Whether all items have been given out. */
   get isAtEnd(): boolean {
     return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
   }
 
-  /** Takes over the batches of which something is recorded; `total` items are there. @throws UnrecoverableExecutionError */
+  /** Takes over the recorded batches of a map with `total` items. @throws UnrecoverableExecutionError */
   restore(total = Number.POSITIVE_INFINITY): readonly SharedLedger[] {
     if (!this.isBatched) return [];
     let first = 0;
@@ -131,16 +131,16 @@ export class ItemGroups {
     return undefined;
   }
 
-  /** The next items. Rejects, or throws, with what the source throws, and when the items are not those recorded. */
+  /** The next items. Fails with the error of the source, or when the items are not the recorded ones. */
   open(): ItemGroup | Promise<ItemGroup> {
     const early = this.#early.shift();
     if (early === undefined) return this.#read();
-    // More of its items may have been found to have ended.
+    // Since the read, more of these items may have ended.
     if (early.ledger !== undefined) early.left = early.ledger.left;
     return early;
   }
 
-  /** An item that has ended, which takes its turn away; what was recorded is read as far as that. */
+  /** The value of an item that has ended and need not start. Recorded items are read up to it. */
   async valueOf(index: number): Promise<unknown> {
     while (this.#nextIndex <= index) this.#early.push(await this.#read());
     const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
@@ -184,7 +184,7 @@ export class ItemGroups {
     };
   }
 
-  /** Notes what the items of a batch are, or compares that with what is recorded. */
+  /** Notes the data about a batch's items, or compares the data with the record. */
   #mark(ledger: SharedLedger, values: readonly unknown[], fingerprint: string | undefined): void {
     const { nameOf } = this.#options;
     const { first } = ledger;
@@ -193,8 +193,8 @@ export class ItemGroups {
     const differs = (recorded: string | undefined, now: string | undefined): boolean =>
       recorded !== undefined && now !== undefined && recorded !== now;
     const items = `items ${first} to ${first + values.length - 1}`;
-    if (differs(before.fingerprint, fingerprint)) throw this.#changed(`${items} are not those that were recorded`);
-    if (differs(before.names, names)) throw this.#changed(`${items} have other names than were recorded`);
+    if (differs(before.fingerprint, fingerprint)) throw this.#changed(`${items} are not the recorded items`);
+    if (differs(before.names, names)) throw this.#changed(`${items} do not have the recorded names`);
     ledger.marks = { fingerprint, names };
   }
 
@@ -212,12 +212,12 @@ export class ItemGroups {
     return sourceChanged(this.#options.name, what);
   }
 
-  /** Tells plugins that a batch's own operation begins, or has ended. */
+  /** Notifies plugins that a batch's own operation begins or has ended. */
   notice(ledger: SharedLedger, hook: "onOperationStart" | "onOperationEnd", members: Partial<OperationInfo>): void {
     const { observer } = this.#execution;
     const { id, name } = ledger;
     const batch = { id, type: "STEP", subType: BATCH_SUBTYPE, name, scope: this.#scope };
-    observer?.tell(hook, () => observer.recordedInfo(batch, members));
+    observer?.notify(hook, () => observer.recordedInfo(batch, members));
   }
 
   /** Nothing more is read. */
@@ -229,7 +229,7 @@ export class ItemGroups {
 export function itemTooLarge(map: string, index: number, bytes: number, maxBytes: number): DurableError {
   return new DurableError(
     "ERR_ITEM_TOO_LARGE",
-    `Item ${index} of ${map} keeps ${bytes} characters of results while it is under way, of ` +
-      `${maxBytes} for an item of a batch. Return less from its steps, or set "batch: false" for the map.`,
+    `Item ${index} of ${map} keeps ${bytes} characters of results; the limit is ` +
+      `${maxBytes} for a running item of a batch. Return less from its steps, or set "batch: false" for the map.`,
   );
 }

@@ -7,41 +7,47 @@ import type { Demand } from "../../execution/quota-watch.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { operationLabel } from "../checks.ts";
 import { isRecorded } from "../operation.ts";
-import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
 import type { Completion, CompletionConfig } from "./completion.ts";
+import { type FanOutAnnouncement, publishFanOut } from "./fan-out-channel.ts";
 
-/** What a map or parallel is, as far as its operations go. */
+/** The operations of a map or parallel, as far as they are known. */
 export interface FanOutSize {
   readonly kind: "map" | "parallel";
   readonly name: string | undefined;
-  /** Undefined while nobody knows it. */
+  /** Undefined while the number is unknown. */
   readonly total: number | undefined;
   readonly nesting: "NESTED" | "FLAT";
-  /** Items that share an operation; undefined where they do not. */
+  /** The number of items that share an operation; undefined without batches. */
   readonly batchItems: number | undefined;
   readonly completionConfig: CompletionConfig | undefined;
 }
 
-/** Operations that so many items take at least, the map's own left out; FLAT ones if each of them makes one. */
+/**
+ * The smallest number of operations that the items take, without the map's own. Each item of a FLAT map is taken to
+ * make one.
+ */
 export function operationsOf(items: number, { batchItems }: Pick<FanOutSize, "batchItems">): number {
   return batchItems === undefined ? items : Math.ceil(items / batchItems);
 }
 
-/** Items that must have begun before the map can end well. */
+/** The number of items that must begin before the map can succeed. */
 function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
   if (completionConfig?.shouldComplete !== undefined) return 0;
   return Math.min(total, completionConfig?.minSuccessful ?? total);
 }
 
-/** The smallest batch with which so many items need no more operations than are left; undefined when none will do. */
+/**
+ * The smallest batch with which the items need no more operations than are left. Undefined when no batch is large
+ * enough.
+ */
 function fittingBatch(items: number, operationsLeft: number): number | undefined {
   const batch = Math.ceil(items / Math.max(0, operationsLeft - 1));
   return batch <= MAX_BATCH_ITEMS ? batch : undefined;
 }
 
 /**
- * Looks, before anything of a map or parallel is written, whether its operations can fit into what the execution has
- * left. Gives the error with which the execution is to fail, if the setting says so; otherwise it is logged.
+ * Checks, before a map or parallel writes anything, whether its operations fit into the rest of the execution's quota.
+ * Returns the error that fails the execution, if the setting asks for it. Otherwise logs a warning.
  */
 export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
   const { onExceed, operations: quota } = execution.settings.quotas;
@@ -49,7 +55,8 @@ export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize)
   const count = itemsNeeded(size);
   const own = operationsOf(count, size);
   const isShared = size.batchItems !== undefined;
-  // Nobody knows whether items make operations: those of a batch cost nothing, of others each makes one most likely.
+  // It is unknown whether items make operations. Operations in a batch cost nothing. Another item most likely makes
+  // one.
   const least = 1 + (size.nesting === "FLAT" && !isShared ? 0 : own);
   const likely = isShared ? least : least + count;
   if (onExceed === "off" || likely <= left) return undefined;
@@ -94,8 +101,8 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
 }
 
 /**
- * Makes a map or parallel known that begins to run: to tools, and to whoever watches the quotas. To be called again
- * when it ends: with what is returned.
+ * Announces a map or parallel that begins to run: to tools, and to the watch of the quotas. The caller calls the
+ * returned function when the map ends.
  */
 export function announceFanOut(
   execution: Execution,
@@ -105,7 +112,7 @@ export function announceFanOut(
   running: () => number,
 ): () => void {
   const { kind, name, nesting, batchItems } = size;
-  const announcement: BatchAnnouncement = {
+  const announcement: FanOutAnnouncement = {
     ...{ executionArn: execution.arn, operationId: operationId(scope.path as OperationPath) },
     ...{ kind, name, nesting, batchItems },
     get total() {
@@ -117,12 +124,12 @@ export function announceFanOut(
     counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: running() }),
     beginAtMost: (items) => completion.bound(items),
   };
-  announceBatch(announcement);
+  publishFanOut(announcement);
   return execution.quotas.enter(demandOf(execution, size, announcement));
 }
 
-/** What a map or parallel under way tells when a quota comes near. */
-function demandOf(execution: Execution, size: FanOutSize, announcement: BatchAnnouncement): Demand {
+/** The information about a running map or parallel for a quota warning. */
+function demandOf(execution: Execution, size: FanOutSize, announcement: FanOutAnnouncement): Demand {
   return {
     what: describe(size),
     progress() {

@@ -15,12 +15,15 @@ import type { EndedItem } from "./collector.ts";
 
 interface RecordedItemsOptions {
   readonly itemSerdes: AnySerdes | undefined;
-  /** Items have no operation of their own, and do not share one. */
+  /** Whether items neither have an operation of their own nor share one. */
   readonly isFlat: boolean;
   readonly planOf: (index: number, value: unknown) => ChildPlan;
 }
 
-/** The items of a map or parallel as earlier invocations recorded them. What takes no time is there at once. */
+/**
+ * The items of a map or parallel as earlier invocations recorded them. Values that need no waiting are returned
+ * directly.
+ */
 export class RecordedItems<T> {
   readonly #execution: Execution;
   readonly #scope: Scope;
@@ -33,8 +36,8 @@ export class RecordedItems<T> {
   }
 
   /**
-   * An item of a batch, by its index in there; undefined when it has begun and not ended. `value` is needed where the
-   * result is made again.
+   * An item of a batch, by its index in the batch. Undefined when the item has begun and not ended. `value` is needed
+   * where the result is rebuilt.
    */
   ofBatch(
     ledger: SharedLedger,
@@ -67,14 +70,17 @@ export class RecordedItems<T> {
     return read.then((value) => succeeded(index, value as T));
   }
 
-  /** An item that has an operation of its own, or operations inside it, and has ended. */
+  /** An ended item that has an operation of its own, or operations inside it. */
   ofOperation(index: number, value: unknown): EndedItem<T> | Promise<EndedItem<T>> {
     return this.#recall(index, value, this.#scope.ledger);
   }
 
   #recall(index: number, value: unknown, ledger: Ledger): EndedItem<T> | Promise<EndedItem<T>> {
-    const place = { path: childPath(this.#scope.path, index + 1), ledger };
-    const recalled = recallChild(this.#execution, this.#scope, { ...this.#options.planOf(index, value), place });
+    const location = { path: childPath(this.#scope.path, index + 1), ledger };
+    const recalled = recallChild(this.#execution, this.#scope, {
+      ...this.#options.planOf(index, value),
+      location: location,
+    });
     if (!(recalled instanceof Promise)) return succeeded(index, recalled.value as T);
     return recalled.then(
       (result) => succeeded<T>(index, result as T),
@@ -82,10 +88,13 @@ export class RecordedItems<T> {
     );
   }
 
-  /** Items that have begun, where fewer of `total`, `most`, may be at work; none where their ends are not recorded. */
+  /**
+   * The items that have begun, where only `most` of `total` items may work at once. None where the ends of items are
+   * not recorded.
+   */
   *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
     if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
-    // Who has begun without a record holds a place, so that behind so many nobody has.
+    // An item that has begun without a record holds a permit. After `most` such items, no later item can have begun.
     for (let index = 0, unknown = 0; index < total && unknown <= most; index++) {
       const status = this.statusOf(index);
       unknown = status === undefined ? unknown + 1 : 0;
@@ -93,7 +102,7 @@ export class RecordedItems<T> {
     }
   }
 
-  /** Whether an item has ended (`S`; `R`: its result is made again) or begun (`-`), by its own operations. */
+  /** Whether an item has ended (`S`, or `R` if its result is rebuilt) or begun (`-`), by the item's own operations. */
   statusOf(index: number): "S" | "R" | "-" | undefined {
     const path = childPath(this.#scope.path, index + 1);
     const { ledger } = this.#scope;
@@ -112,7 +121,7 @@ export class RecordedItems<T> {
   }
 }
 
-// Members in the order in which a payload has them, so that live and recorded items look the same as JSON.
+// The order of the members is that of a payload, so that live and recorded items give the same JSON.
 export function succeeded<T>(index: number, value: T): EndedItem<T> {
   if (value === undefined) return { index, status: "SUCCEEDED" };
   return { result: value, index, status: "SUCCEEDED" };

@@ -1,27 +1,27 @@
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { operationLabel } from "../checks.ts";
 
-/** Items that are read once, in order: a generator, a file's lines, a paged interface. */
+/** Items that are read once, in order: a generator, the lines of a file, a paged interface. */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;
 
 /** The next items of a source. */
 export interface ItemSlice {
   readonly values: readonly unknown[];
-  /** What the items were, where they must be the same whenever they are read. */
+  /** A digest of the items, where they must be the same at each read. */
   readonly fingerprint: string | undefined;
 }
 
-/** Where a map's items come from. */
+/** The source of a map's items. */
 export interface ItemSource {
-  /** Items in all; undefined until the end has been read. */
+  /** The number of items in total; undefined until the end has been read. */
   readonly total: number | undefined;
-  /** The next items: fewer than `count` only at the end. */
+  /** The next items. The list is shorter than `count` only at the end. */
   read(count: number): ItemSlice | Promise<ItemSlice>;
-  /** Nothing more is read. */
+  /** Ends the reading. */
   close(): void;
 }
 
-/** Items that are all there. A replay does not check them: it takes what was recorded for their indexes. */
+/** Items that are all present. A replay does not check them: it takes the records for their indexes. */
 export class ArraySource implements ItemSource {
   readonly total: number;
   readonly #items: readonly unknown[];
@@ -43,7 +43,7 @@ export class ArraySource implements ItemSource {
   close(): void {}
 }
 
-/** Items that are read as they are needed, and read again on replay. */
+/** Items that are read when they are needed, and read again on replay. */
 export class StreamSource implements ItemSource {
   readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
   #position = 0;
@@ -75,23 +75,23 @@ export class StreamSource implements ItemSource {
   close(): void {
     if (this.#total !== undefined) return;
     this.#total = this.#position;
-    // Its own clean-up is its own business: a failure there changes no result.
+    // A failure in the source's own clean-up changes no result.
     void Promise.resolve(this.#iterator.return?.()).catch(() => {});
   }
 }
 
-/** 16 hex digits made of the values' JSON. Throws what `JSON.stringify` throws. */
+/** 16 hex digits made from the values' JSON. Throws the errors of `JSON.stringify`. */
 export function digestOf(values: readonly unknown[]): string {
   return process.getBuiltinModule("node:crypto").hash("md5", JSON.stringify(values), "hex").slice(0, 16);
 }
 
-/** Whether a value is something other than an array whose items can be read one after the other. */
+/** Whether a value is no array and gives its items one after the other. */
 export function isStream(value: unknown): value is ItemStream<unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return Symbol.asyncIterator in value || Symbol.iterator in value;
 }
 
-/** The items are not those of which something is recorded. */
+/** The error when the items are not the recorded ones. */
 export function sourceChanged(mapName: string | undefined, what: string): UnrecoverableExecutionError {
   return new UnrecoverableExecutionError(
     "NonDeterministicExecutionError",

@@ -1,7 +1,7 @@
 import { ChildContextError, DurableOperationError, isError } from "../../core/errors.ts";
 import { defined, type ErrorObject } from "../../core/wire.ts";
 
-/** An error inside a payload: unlike an ErrorObject it keeps its causes. */
+/** An error inside a payload. Unlike an ErrorObject, it keeps its causes. */
 export interface StoredError {
   ErrorType?: string | undefined;
   ErrorMessage?: string | undefined;
@@ -30,13 +30,13 @@ function restoreError(stored: StoredError): Error {
   return rebuilt;
 }
 
-/** The error of a batch's item. */
+/** The error of a map's item. */
 export function restoreItemError(stored: StoredError): ChildContextError {
   const rebuilt = restoreError(stored);
   return rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
 }
 
-/** An item's error as a replay will give it. */
+/** An item's error, as a replay gives it. */
 export function readBackError(error: Error): ChildContextError {
   return restoreItemError(storeError(error));
 }

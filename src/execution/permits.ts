@@ -2,42 +2,43 @@ import type { Permit, Semaphore } from "../core/semaphore.ts";
 import type { Scope } from "./scope.ts";
 
 /**
- * The places of branches in the windows of their fan-outs.
+ * The permits of branches in the windows of their maps and parallels.
  *
- * P1  A branch gives way while nothing below it executes or wants a place, and an operation of it is awaited and waits at
- *     the service, or for a timer. Nothing is released while an acknowledgement is on its way: that counts as executing.
- * P2  A branch has its place again before its code goes on, the outermost one first.
- * P3  Code that waits in memory, for a lock say, keeps its place. When nothing executes any more, some of those who want
- *     theirs back have them regardless, so many as the window is wide: what the others wait for may be theirs to bring
- *     about.
+ * PM1  A branch lends its permit while nothing below it executes or wants a permit, and an awaited operation of the
+ *      branch waits at the service or for a timer. A branch whose acknowledgement is on its way counts as executing and
+ *      keeps its permit.
+ * PM2  A branch regains its permit before its code continues. The outermost permit comes first.
+ * PM3  Code that waits in memory, for example for a lock, keeps its permit. When nothing executes any more, as many
+ *      branches as the window is wide continue without a permit: the others may wait for something that only these
+ *      branches can do.
  */
 
-/** Who sees to it that not all stand still. */ // P3
+/** Prevents that all branches wait for each other. */ // PM3
 export interface Wanting {
-  /** A branch wants its place back, until the returned function is called. */
+  /** Notes that a branch wants its permit back, until the returned function is called. */
   wants(wanted: Wanted): () => void;
 }
 
-/** The outermost place that code in `scope` lacked when it was to go on. */
+/** The outermost permit that was missing when code in `scope` was about to continue. */
 export interface Wanted {
   readonly scope: Scope;
   readonly permit: Permit;
 }
 
-/** Gives up the places around `scope`; false when there was none to give. */ // P1
+/** Gives up the permits around `scope`. False when there was no permit to give up. */ // PM1
 export function giveWay(from: Scope): boolean {
   let gave = false;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
     if (scope.executing > 0 || scope.wanting > 0) break;
-    if (!scope.place?.held) continue;
-    scope.place.lend();
+    if (!scope.permit?.held) continue;
+    scope.permit.lend();
     gave = true;
   }
   return gave;
 }
 
-/** Takes back the places that were given up before code in `scope` goes on; undefined if none is missing. */ // P2
-export function regainPlaces(scope: Scope, wanting: Wanting): Promise<void> | undefined {
+/** Regains the lent permits before code in `scope` continues. Undefined if no permit is missing. */ // PM2
+export function regainPermits(scope: Scope, wanting: Wanting): Promise<void> | undefined {
   const lent = outermostLent(scope);
   return lent === undefined ? undefined : regainAll(scope, lent, wanting);
 }
@@ -53,8 +54,10 @@ async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise
   scope.countWanting(-1);
 }
 
-/** Lets branches go on without their places, the outermost first, but none that an ended map has left behind. */ // P3
-export function forcePlaces(wanted: Iterable<Wanted>): void {
+/**
+ * Lets branches continue without their permits, the outermost first. Branches that an ended map has left are excluded.
+ */ // PM3
+export function forcePermits(wanted: Iterable<Wanted>): void {
   const all = [...wanted].filter(({ scope }) => !scope.isOver);
   const outermost = all.filter(({ scope, permit }) => outermostLent(scope) === permit);
   const forced = new Map<Semaphore, number>();
@@ -68,7 +71,7 @@ export function forcePlaces(wanted: Iterable<Wanted>): void {
 function outermostLent(from: Scope): Permit | undefined {
   let outermost: Permit | undefined;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
-    if (scope.place?.lent) outermost = scope.place;
+    if (scope.permit?.lent) outermost = scope.permit;
   }
   return outermost;
 }

@@ -83,6 +83,7 @@ describe("maxConcurrency bounds branches that are open, whatever they wait for:"
     expect(most).toBe(3);
   });
 
+  // S1
   test.each(forms)("300 items of three steps, three at once, %s", async (_form, config) => {
     const { most } = await gauged(300, { ...config, maxConcurrency: 3 }, works["three steps"] as Work);
     expect(most).toBe(3);
@@ -120,6 +121,7 @@ describe("maxConcurrency bounds branches that are open, whatever they wait for:"
     expect(begun).toEqual([0, 1, 2, 3, 4]);
   });
 
+  // V4
   test("1,000 items, ten at once: as many requests as the official SDK, and a handful in batches", async () => {
     const quotas = { operations: Number.POSITIVE_INFINITY };
     const handler =
@@ -157,6 +159,7 @@ describe("concurrency bounds branches at work:", () => {
     },
   );
 
+  // F2
   test.each(forms)("beside maxConcurrency, %s: two at work of four that are open", async (_form, config) => {
     const work: Work = async (item, _n, _engine, atWork) => {
       await item.step(() => atWork.during(() => pause(1)));
@@ -168,7 +171,7 @@ describe("concurrency bounds branches at work:", () => {
     expect(mostAtWork).toBe(2);
   });
 
-  // What an earlier invocation ended needs no place.
+  // What an earlier invocation ended needs no permit.
   test.each([
     ["with operations of their own", {}],
     ["in batches", { batch: 2 }],
@@ -234,10 +237,11 @@ describe("concurrency bounds branches at work:", () => {
     }
   });
 
+  // PM2
   test.each([
     ["nested", undefined],
     ["in batches", 2],
-  ])("a branch whose own map waited has its place before its code goes on, %s", async (_form, batch) => {
+  ])("a branch whose own map waited has its permit before its code goes on, %s", async (_form, batch) => {
     const config = batch === undefined ? {} : { batch };
     const work: Work = async (item, _n, _engine, atWork) => {
       await item.step(() => atWork.during(() => pause(1)));
@@ -261,6 +265,7 @@ describe("a branch begins in the asynchronous context of the code that called", 
     ["elided STARTs", { maxConcurrency: 2 }, { checkpoint: { elideStarts: true } }],
   ];
 
+  // F4
   test.each(bounds)("map, whatever other branches set (%s)", async (_, config, runtime) => {
     const stores = new Set<string | undefined>();
     const body = (item: DurableContext, n: number) => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { OperationUpdate } from "../../src/core/wire.ts";
+import { ServiceError, ServiceRefusal } from "../../src/testing.ts";
 import { context, execution, type RawInvocation, runRaw, step, wait } from "../support/raw-invocation.ts";
 
 const refused = (message: string | RegExp): object =>
@@ -124,6 +125,7 @@ const cases: [about: string, before: OperationUpdate[], refused: OperationUpdate
   ],
 ];
 
+// E2
 test.for(cases)(
   "the service refuses %s, and nothing of the request is applied",
   async ([, before, updates, message]) => {
@@ -160,4 +162,8 @@ test.for<[string, OperationUpdate[]]>([
       expect(changed.map(({ Id }) => Id).sort()).toEqual([...new Set(updates.map(({ Id }) => Id))].sort());
     },
   ]);
+});
+
+test("ServiceRefusal, the old name of ServiceError, is the same class", () => {
+  expect(ServiceRefusal).toBe(ServiceError);
 });

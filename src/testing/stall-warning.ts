@@ -1,25 +1,25 @@
 import type { OpenCallback } from "../service/open-callbacks.ts";
 
-/** What a test that hangs needs to know: which callbacks nobody completes. */
-export interface Standstill {
+/** The information for a test that does not continue: the callbacks that nobody completes. */
+export interface Stall {
   readonly callbacks: readonly OpenCallback[];
-  /** Whether the test has asked for the callback, so that its time-out is not skipped to. */
+  /** Whether the test has asked for the callback, so that virtual time does not time it out. */
   readonly isHeld: (callbackId: string) => boolean;
 }
 
-/** Says so, on the process's warnings, when virtual time cannot go on and nobody does anything about it. */
-export class StandstillWarning {
+/** Emits a process warning when virtual time cannot move and no test does anything. */
+export class StallWarning {
   readonly #afterMs: number;
-  readonly #look: () => Standstill;
+  readonly #look: () => Stall;
   #timer: NodeJS.Timeout | undefined;
 
   /** `afterMs` of the system's time; Infinity for never. */
-  constructor(afterMs: number, look: () => Standstill) {
+  constructor(afterMs: number, look: () => Stall) {
     this.#afterMs = afterMs;
     this.#look = look;
   }
 
-  /** An invocation has ended. */
+  /** Starts the time until the warning, because an invocation has ended. */
   arm(): void {
     this.disarm();
     if (this.#afterMs === Number.POSITIVE_INFINITY) return;
@@ -27,7 +27,7 @@ export class StandstillWarning {
     this.#timer.unref();
   }
 
-  /** Something runs again. */
+  /** Stops the time, because something runs again. */
   disarm(): void {
     clearTimeout(this.#timer);
   }

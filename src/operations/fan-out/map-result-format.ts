@@ -5,8 +5,8 @@ import type { Execution } from "../../execution/execution.ts";
 import type { ResultFormat } from "../child.ts";
 import type { ClaimedOperation } from "../operation.ts";
 import { decodeResult, type EncodedResult, encodeResult } from "../payload.ts";
-import { Batch, type BatchItem, type BatchResult } from "./batch-result.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
+import { type BatchItem, type BatchResult, MapResult } from "./map-result.ts";
 import { readBackError, restoreItemError, type StoredError, storeError } from "./stored-error.ts";
 
 interface StoredItem {
@@ -16,86 +16,90 @@ interface StoredItem {
   status: BatchItemStatus;
 }
 
-interface StoredBatch {
+interface StoredMapResult {
   all: StoredItem[];
   completionReason: CompletionReason;
   uncollected?: number;
   reduced?: unknown;
 }
 
-export interface BatchFormatOptions<T> {
+export interface MapResultFormatOptions<T> {
   readonly type: "MapResult" | "ParallelResult";
   readonly serdes: Serdes<BatchResult<T>> | undefined;
-  /** Items came through a serdes of the user's: what they hold is not what JSON would give. */
+  /** Whether a user's serdes read the items, so that their values differ from what JSON would give. */
   readonly hasItemSerdes: boolean;
   readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
-  /** Bytes of the items' own payloads so far. */
+  /** The bytes of the items' own payloads so far. */
   readonly itemBytes: () => number;
-  /** Whether a summary must say what became of each item, since no operation of theirs does. */
+  /** Whether a summary must have the status of each item, because no operation of the items has it. */
   readonly keepsStatuses: () => boolean;
-  /** The result was read from its record: the operations of its items are not delivered any more. */
-  readonly onRecalled: (batch: Batch<T>) => void;
+  /**
+   * Called when the result was read from its record. The service does not deliver the operations of its items any more.
+   */
+  readonly onRecalled: (mapResult: MapResult<T>) => void;
 }
 
 /**
- * Items that take this many times the limit one by one are not tried together: what rows of different items have in
- * common makes them smaller, but hardly by more. Saves two thirds of the time of a map with large results.
+ * When the items' separate payloads take this many times the limit, the result is not encoded as a whole. Common rows
+ * of different items make the result smaller, but hardly by more. This saves two thirds of the time of a map with large
+ * results.
  */
 const HOPELESS_FACTOR = 4;
 
-/** How the result of a map or parallel is kept. */
-export function batchFormat<T>(options: BatchFormatOptions<T>): ResultFormat {
+/** The form in which the result of a map or parallel is kept. */
+export function mapResultFormat<T>(options: MapResultFormatOptions<T>): ResultFormat {
   const serdes = options.serdes as AnySerdes | undefined;
   return {
     readBack(result) {
-      const batch = result as Batch<T>;
-      const isRewritten = serdes !== undefined || options.hasItemSerdes || batch.uncollected !== undefined;
-      return isRewritten ? undefined : readBack(batch);
+      const mapResult = result as MapResult<T>;
+      const isRewritten = serdes !== undefined || options.hasItemSerdes || mapResult.uncollected !== undefined;
+      return isRewritten ? undefined : readBack(mapResult);
     },
     async encode(operation, result): Promise<EncodedResult> {
-      const batch = result as Batch<T>;
+      const mapResult = result as MapResult<T>;
       if (serdes !== undefined) {
-        for (const { error } of batch.all) if (error !== undefined) showInJson(error);
-        const { payload, value } = await encodeResult(operation, batch, serdes);
+        for (const { error } of mapResult.all) if (error !== undefined) showInJson(error);
+        const { payload, value } = await encodeResult(operation, mapResult, serdes);
         return { payload, value: rewrap(value) };
       }
-      return encodeStored(operation, batch, options);
+      return encodeStored(operation, mapResult, options);
     },
     async decode(operation, payload) {
       const value = await decodeResult(operation, payload, serdes);
-      const batch = serdes === undefined ? restore<T>(value as StoredBatch) : rewrap(value);
-      if (batch instanceof Batch) options.onRecalled(batch);
-      return batch;
+      const mapResult = serdes === undefined ? restore<T>(value as StoredMapResult) : rewrap(value);
+      if (mapResult instanceof MapResult) options.onRecalled(mapResult);
+      return mapResult;
     },
-    summarize: (result) => summarize(result as Batch<T>, options),
+    summarize: (result) => summarize(result as MapResult<T>, options),
   };
 }
 
 async function encodeStored<T>(
   operation: ClaimedOperation,
-  batch: Batch<T>,
-  { hasItemSerdes, itemBytes }: BatchFormatOptions<T>,
+  mapResult: MapResult<T>,
+  { hasItemSerdes, itemBytes }: MapResultFormatOptions<T>,
 ): Promise<EncodedResult> {
   const { codec, settings } = operation.execution;
-  const encode = () => encodeResult(operation, storeBatch(batch), undefined, codec.packFromBytes * FAN_OUT_PACK_FACTOR);
-  if (hasItemSerdes || batch.uncollected !== undefined) {
+  const encode = () =>
+    encodeResult(operation, storeMapResult(mapResult), undefined, codec.packFromBytes * FAN_OUT_PACK_FACTOR);
+  if (hasItemSerdes || mapResult.uncollected !== undefined) {
     const { payload, value } = await encode();
-    return { payload, value: restore(value as StoredBatch) };
+    return { payload, value: restore(value as StoredMapResult) };
   }
   const oversized = itemBytes() > HOPELESS_FACTOR * settings.quotas.payloadBytes;
   const payload = oversized ? undefined : (await encode()).payload;
-  const value = readBack(batch);
+  const value = readBack(mapResult);
   return oversized ? { payload, value, oversized } : { payload, value };
 }
 
-/** Each result has been read back from its own payload, so only the errors still change by being stored. */
-function readBack<T>(batch: Batch<T>): Batch<T> {
-  for (const item of batch.all) if (item.error !== undefined) item.error = readBackError(item.error);
-  return batch;
+/** Each result was read back from its own payload, so storing changes only the errors. */
+function readBack<T>(mapResult: MapResult<T>): MapResult<T> {
+  for (const item of mapResult.all) if (item.error !== undefined) item.error = readBackError(item.error);
+  return mapResult;
 }
 
-function storeBatch({ all, completionReason, uncollected, reduced }: Batch<unknown>): StoredBatch {
-  const stored: StoredBatch = { all: all.map(storeItem), completionReason };
+function storeMapResult({ all, completionReason, uncollected, reduced }: MapResult<unknown>): StoredMapResult {
+  const stored: StoredMapResult = { all: all.map(storeItem), completionReason };
   if (uncollected !== undefined) stored.uncollected = uncollected;
   if (reduced !== undefined) stored.reduced = reduced;
   return stored;
@@ -107,32 +111,38 @@ function storeItem(item: BatchItem<unknown>): StoredItem {
   return { result: item.result, index: item.index, status: item.status };
 }
 
-function restore<T>(stored: StoredBatch): Batch<T> {
+function restore<T>(stored: StoredMapResult): MapResult<T> {
   const all = stored.all.map(({ error, ...item }) => {
     if (error === undefined) return item as BatchItem<T>;
     return { error: restoreItemError(error), ...item } as BatchItem<T>;
   });
   const { completionReason, uncollected, reduced } = stored;
-  return new Batch(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
+  return new MapResult(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
 }
 
-/** JSON, by which most serdes write, would keep neither the message of an error nor its causes. */
+/** Most serdes write JSON, which would lose the message and the causes of an error. */
 function showInJson(error: Error): void {
   Object.defineProperty(error, "toJSON", { value: () => storeError(error), configurable: true });
 }
 
-/** What a user's serdes read back gets the methods of a batch again, if it still looks like one, and its errors. */
+/**
+ * Gives a value that a user's serdes read its methods and errors again, if the value still has the form of a map
+ * result.
+ */
 function rewrap(value: unknown): unknown {
-  if (value instanceof Batch || typeof value !== "object" || value === null || !("all" in value)) return value;
+  if (value instanceof MapResult || typeof value !== "object" || value === null || !("all" in value)) return value;
   if (!Array.isArray(value.all)) return value;
   const { completionReason = "ALL_COMPLETED" } = value as { completionReason?: CompletionReason };
   for (const item of value.all as (BatchItem<unknown> | null)[]) {
     if (item?.error !== undefined && item.error !== null) item.error = rebuildError(item.error);
   }
-  return new Batch(value.all, completionReason);
+  return new MapResult(value.all, completionReason);
 }
 
-/** An item's error, of what a serdes made of it: ours in JSON, an error of its own, or what JSON leaves of one. */
+/**
+ * Rebuilds an item's error from a serdes' value: a stored error in JSON, an error of the serdes, or the rest that JSON
+ * leaves of an error.
+ */
 function rebuildError(given: unknown): ChildContextError {
   if (given instanceof ChildContextError) return given;
   if (isError(given)) return readBackError(given);
@@ -144,33 +154,36 @@ function rebuildError(given: unknown): ChildContextError {
   return restoreItemError({ ErrorType: type as string | undefined, ...said, ...data });
 }
 
-/** What is kept of a batch over the limit. A replay needs `completionReason` and `itemStatuses`. */
-export interface BatchSummary {
+/** The summary of a map result over the limit. A replay needs `completionReason` and `itemStatuses`. */
+export interface MapSummary {
   completionReason: CompletionReason;
   itemStatuses: string;
 }
 
-function summarize<T>(batch: Batch<T>, { type, summaryGenerator, keepsStatuses }: BatchFormatOptions<T>): string {
-  const { totalCount, successCount, failureCount, startedCount, completionReason, status } = batch;
+function summarize<T>(
+  mapResult: MapResult<T>,
+  { type, summaryGenerator, keepsStatuses }: MapResultFormatOptions<T>,
+): string {
+  const { totalCount, successCount, failureCount, startedCount, completionReason, status } = mapResult;
   const counts = { totalCount, successCount, failureCount, ...(type === "ParallelResult" ? { startedCount } : {}) };
   const summary = {
     type,
     ...counts,
     completionReason,
     status,
-    ...(keepsStatuses() ? { itemStatuses: itemStatuses(batch) } : {}),
+    ...(keepsStatuses() ? { itemStatuses: itemStatuses(mapResult) } : {}),
   };
   if (summaryGenerator === undefined) return JSON.stringify(summary);
-  return JSON.stringify({ ...summary, summary: summaryGenerator(batch) });
+  return JSON.stringify({ ...summary, summary: summaryGenerator(mapResult) });
 }
 
-/** One character an item, up to the last started one: S succeeded, F failed, - neither. */
-function itemStatuses(batch: {
+/** One character per item, up to the last started item: S succeeded, F failed, - neither. */
+function itemStatuses(mapResult: {
   readonly all: readonly Pick<StoredItem, "index" | "status">[];
   readonly uncollected?: number | undefined;
 }): string {
-  const { all, uncollected = 0 } = batch;
-  // Items start in order, so that what was not collected is all that is left out among those that have started.
+  const { all, uncollected = 0 } = mapResult;
+  // Items start in order. Among the started items, only items that were not collected are missing.
   const statuses: string[] = new Array(uncollected === 0 ? 0 : all.length + uncollected).fill("S");
   for (const { index, status } of all) {
     while (statuses.length < index) statuses.push("-");
@@ -180,10 +193,10 @@ function itemStatuses(batch: {
 }
 
 /**
- * Reads what was kept of a batch over the limit: a summary, an older summary without statuses, or (where children
- * are kept for other reasons) the batch itself.
+ * Reads the kept form of a map result over the limit: a summary, an older summary without statuses, or the map result
+ * itself, where children are kept for another reason.
  */
-export function readSummary(execution: Execution, payload: string | undefined): Partial<BatchSummary> {
+export function readSummary(execution: Execution, payload: string | undefined): Partial<MapSummary> {
   let value: unknown;
   try {
     value = execution.codec.decode(payload);
@@ -191,8 +204,8 @@ export function readSummary(execution: Execution, payload: string | undefined): 
     return {};
   }
   if (typeof value !== "object" || value === null) return {};
-  const { completionReason, itemStatuses: statuses, all, uncollected } = value as Partial<BatchSummary & StoredBatch>;
-  const summary: Partial<BatchSummary> = {};
+  const { completionReason, itemStatuses: statuses, all, uncollected } = value as Partial<MapSummary & StoredMapResult>;
+  const summary: Partial<MapSummary> = {};
   if (completionReason !== undefined) summary.completionReason = completionReason;
   if (typeof statuses === "string") summary.itemStatuses = statuses;
   else if (Array.isArray(all)) summary.itemStatuses = itemStatuses({ all, uncollected });

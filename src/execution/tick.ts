@@ -1,22 +1,22 @@
-/** Computing that takes less is taken for none: the way through this package alone takes as long when it is cold. */
+/** Computing that takes less time does not count: on a cold start the code of this package alone takes as long. */
 const MIN_PIECE_MS = 0.5;
-/** How often `isLong` is asked for each look at the clock. */
+/** The number of reads of `isLong` for each read of the clock. */
 const LOOKS_A_CLOCK = 16;
 
 /**
- * Lets the event loop turn between pieces of user code that could all run at once: however much the items of a large map
- * compute, requests leave, timers fire and signals arrive in between. A piece is what a function does until it first
- * awaits; it is never cut.
+ * Lets the event loop run between pieces of user code that could all run in one tick. While the items of a large map
+ * compute, requests leave, timers fire and signals arrive in between. A piece is the code of a function up to its first
+ * await. A piece is never interrupted.
  *
- * V1  The first piece of a turn may always run.
- * V2  Pieces run in the order in which they came: once one waits, all later ones wait behind it.
- * V3  Each goes on in a microtask of its own, so that the time it took is seen before the next one goes on.
- * V4  Code that computes little never waits: requests are as full as if there were no turns.
- * V5  What goes on with nothing but memory in between goes on in the next turn, once the turn has lasted for `maxMs`.
+ * V1  The first piece of a tick may always run.
+ * V2  Pieces run in the order in which they came. When one piece waits, all later pieces wait behind it.
+ * V3  Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
+ * V4  Code that computes little never waits, and requests are as full as without ticks.
+ * V5  When code that continues from memory alone has kept one tick for `maxMs`, it continues in the next tick.
  */
-export class Turn {
+export class Tick {
   readonly #maxMs: number;
-  /** Told when pieces begin to wait (1), and when none waits any more (-1). */
+  /** Called with 1 when pieces begin to wait, and with -1 when no piece waits any more. */
   readonly #onWaiting: (change: 1 | -1) => void;
   #computedMs = 0;
   #isWaitedFor = false;
@@ -25,15 +25,18 @@ export class Turn {
   #looks = 0;
   #beganMs: number | undefined;
 
-  /** When pieces have computed for `maxMs` in one turn, further ones wait for the next turn; with 0 each one does. */
+  /**
+   * When the pieces of one tick have computed for `maxMs`, further pieces wait for the next tick. With 0 each piece
+   * waits.
+   */
   constructor(maxMs: number, onWaiting: (change: 1 | -1) => void) {
     this.#maxMs = maxMs;
     this.#onWaiting = onWaiting;
   }
 
   /**
-   * Resolves when a piece of user code may run; undefined if it may at once. Whoever awaits it runs the piece right
-   * behind, without a function of its own in between that would put it off by a microtask (V3).
+   * Resolves when a piece of user code may run; undefined if the piece may run now. The caller awaits the promise and
+   * runs the piece right behind it. An async function in between would delay the piece by a microtask (V3).
    */
   take(): Promise<void> | undefined {
     if (!this.#isWaitedFor && this.#computedMs < this.#maxMs) return undefined; // V4
@@ -46,9 +49,12 @@ export class Turn {
     });
   }
 
-  /** Whether what goes on in memory has kept the event loop for so long that it has to turn first. */ // V5
+  /**
+   * Whether code that continues from memory has kept the event loop for so long that the code must wait for the next
+   * tick.
+   */ // V5
   get isLong(): boolean {
-    // A look at the clock costs as much as what it is to bound.
+    // A read of the clock costs as much as the work that the clock limits.
     if (this.#maxMs === Number.POSITIVE_INFINITY || ++this.#looks % LOOKS_A_CLOCK !== 0) return false;
     const nowMs = performance.now();
     if (this.#beganMs === undefined) {
@@ -60,7 +66,7 @@ export class Turn {
     return nowMs - this.#beganMs > this.#maxMs;
   }
 
-  /** Runs a piece, and counts the time that it takes. */
+  /** Runs a piece and counts its time. */
   run<T>(piece: () => T): T {
     const beginMs = performance.now();
     try {
@@ -95,7 +101,7 @@ export class Turn {
     queueMicrotask(this.#next); // V3
   };
 
-  /** Those that went on are dropped once they are the larger part: a queue that never runs dry does not grow. */
+  /** Drops the pieces that have run when they are the larger part. A queue that is never empty thus does not grow. */
   #shift(): (() => void) | undefined {
     const first = this.#waiting[this.#cursor];
     if (first !== undefined && ++this.#cursor * 2 > this.#waiting.length) {

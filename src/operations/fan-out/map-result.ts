@@ -1,7 +1,7 @@
 import { BatchCompletionError, type ChildContextError } from "../../core/errors.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
 
-/** One started item of a batch. */
+/** One started item of a map or parallel. */
 export interface BatchItem<TResult> {
   result?: TResult;
   error?: ChildContextError;
@@ -9,18 +9,18 @@ export interface BatchItem<TResult> {
   status: BatchItemStatus;
 }
 
-/** What a `map` or `parallel` gives: the items that were started, in the order of their index. */
+/** The result of a `map` or `parallel`: the started items, in the order of their index. */
 export interface BatchResult<TResult> {
   all: Array<BatchItem<TResult>>;
-  /** Items with a result; one that returned undefined is counted, but not listed. */
+  /** Items with a result. An item that returned undefined is counted, but not listed. */
   succeeded(): Array<BatchItem<TResult> & { result: TResult }>;
   failed(): Array<BatchItem<TResult> & { error: ChildContextError }>;
-  /** Items that had not ended when the batch did. */
+  /** Items that had not ended when the map did. */
   started(): Array<BatchItem<TResult> & { status: "STARTED" }>;
   status: "SUCCEEDED" | "FAILED";
   completionReason: CompletionReason;
   hasFailure: boolean;
-  /** Throws the first failed item's error, or a `BatchCompletionError` when a custom policy failed the batch. */
+  /** Throws the first failed item's error. When a custom policy failed the map, throws a `BatchCompletionError`. */
   throwIfError(): void;
   getResults(): Array<TResult>;
   getErrors(): Array<ChildContextError>;
@@ -30,22 +30,25 @@ export interface BatchResult<TResult> {
   totalCount: number;
 }
 
-/** The result of a map that was told to fold its results into one value; `all` has the items that failed. */
+/** The result of a map that folds its results into one value. `all` has the failed items. */
 export interface ReducedBatchResult<TResult, TReduced> extends BatchResult<TResult> {
   reduced: TReduced;
 }
 
-/** Of a map that does not collect everything: how many items succeeded and are not in `all`, and what was made of them. */
+/**
+ * For a map that does not collect everything: the number of items that succeeded and are not in `all`, and the value
+ * made from them.
+ */
 export interface Uncollected {
   readonly uncollected: number;
   readonly reduced?: unknown;
 }
 
-/** The batch as JSON shows it: `all` and `completionReason`; the rest is derived. */
-export class Batch<TResult> implements BatchResult<TResult> {
+/** The map result as JSON shows it: `all` and `completionReason`. Everything else is computed from these. */
+export class MapResult<TResult> implements BatchResult<TResult> {
   all: BatchItem<TResult>[];
   completionReason: CompletionReason;
-  /** Only where they mean something: in a batch that holds all its items nobody finds them. */
+  /** Present only where it has a meaning. A result with all items does not have it. */
   declare uncollected?: number;
   declare reduced?: unknown;
 
@@ -116,8 +119,9 @@ export class Batch<TResult> implements BatchResult<TResult> {
   }
 }
 
-// No private method: people wrap results, in a `Proxy` or by `Object.create`, and there it would not be found.
-function count({ all }: Batch<unknown>, status: BatchItemStatus): number {
+// A function, not a private method: people wrap results in a `Proxy` or with `Object.create`, and private members are
+// missing there.
+function count({ all }: MapResult<unknown>, status: BatchItemStatus): number {
   let found = 0;
   for (const item of all) if (item.status === status) found++;
   return found;

@@ -10,10 +10,10 @@ import {
 } from "../support/service.ts";
 
 const ITEMS = 40;
-/** Four of them fill a turn. */
+/** Four of them fill a tick. */
 const BURN_MS = 5;
-/** One begins before the time is over, and one may before the first of a turn is counted. */
-const MOST_A_TURN = 6;
+/** One begins before the time is over, and one may before the first of a tick is counted. */
+const MOST_A_TICK = 6;
 const items = Array.from({ length: ITEMS }, (_, index) => index);
 
 /** Keeps the thread for a while. */
@@ -22,28 +22,28 @@ function burn(): void {
   while (performance.now() < endMs);
 }
 
-/** Notes in which turn of the event loop each piece of code runs. */
-function countingTurns() {
-  let turn = 0;
+/** Notes in which tick of the event loop each piece of code runs. */
+function countingTicks() {
+  let tick = 0;
   let next = setImmediate(function count() {
-    turn++;
+    tick++;
     next = setImmediate(count);
   });
-  const turns: number[] = [];
+  const ticks: number[] = [];
   return {
-    note: () => void turns.push(turn),
+    note: () => void ticks.push(tick),
     end: () => clearImmediate(next),
-    /** The most pieces that ran in one turn. */
+    /** The most pieces that ran in one tick. */
     get most() {
-      return Math.max(...turns.map((one) => turns.filter((other) => other === one).length));
+      return Math.max(...ticks.map((one) => ticks.filter((other) => other === one).length));
     },
   };
 }
 
-/** The other tests have no turns. */
-const turnMs = 16;
-const runInTurns = (handler: Handler, options: ServiceOptions = {}) =>
-  runOurs(handler, { ...options, runtime: { turnMs } });
+/** The other tests do not limit a tick. */
+const tickMs = 16;
+const runInTicks = (handler: Handler, options: ServiceOptions = {}) =>
+  runOurs(handler, { ...options, runtime: { tickMs } });
 
 type Config = MapConfig<number, number>;
 
@@ -65,37 +65,38 @@ const shapes: [string, ReturnType<typeof inSteps>][] = [
   ["items without a step in a batch", inItems({ batch: 100 })],
 ];
 
-describe("the event loop turns while items compute:", () => {
+describe("the event loop runs while items compute:", () => {
+  // V2, V3
   test.each(shapes)("%s", async (_, shape) => {
-    const turns = countingTurns();
+    const ticks = countingTicks();
     const order: number[] = [];
-    const run = await runInTurns(async (_, context) => {
+    const run = await runInTicks(async (_, context) => {
       const batch = await shape(context, (n) => {
-        turns.note();
+        ticks.note();
         order.push(n);
         burn();
         return n * 2;
       });
       return batch.getResults();
     });
-    turns.end();
+    ticks.end();
     expect(run.result).toEqual(items.map((n) => n * 2));
     expect(order).toEqual(items);
-    expect(turns.most).toBeLessThanOrEqual(MOST_A_TURN);
+    expect(ticks.most).toBeLessThanOrEqual(MOST_A_TICK);
   });
 
   test("branches of a parallel, and children", async () => {
-    const turns = countingTurns();
+    const ticks = countingTicks();
     const work = async () => {
-      turns.note();
+      ticks.note();
       burn();
     };
-    await runInTurns(async (_, context) => {
+    await runInTicks(async (_, context) => {
       await context.parallel(items.map(() => work));
       await Promise.all(items.map(() => context.runInChildContext(work)));
     });
-    turns.end();
-    expect(turns.most).toBeLessThanOrEqual(MOST_A_TURN);
+    ticks.end();
+    expect(ticks.most).toBeLessThanOrEqual(MOST_A_TICK);
   });
 });
 
@@ -110,20 +111,20 @@ test("what has begun is on its way before most of the code has run", async () =>
       return n;
     });
   };
-  await runInTurns(handler, {
+  await runInTicks(handler, {
     onCheckpoint: ({ forward }) => {
       requests++;
       return forward();
     },
   });
   expect(sentBefore[0]).toBe(0);
-  expect(sentBefore[2 * MOST_A_TURN]).toBeGreaterThan(0);
+  expect(sentBefore[2 * MOST_A_TICK]).toBeGreaterThan(0);
 });
 
 test("timers of the user's fire while items compute", async () => {
   let firedAt: number | undefined;
   let done = 0;
-  await runInTurns(async (_, context) => {
+  await runInTicks(async (_, context) => {
     setTimeout(() => {
       firedAt = done;
     }, 1);
@@ -136,9 +137,10 @@ test("timers of the user's fire while items compute", async () => {
   expect(firedAt).toBeLessThan(ITEMS / 2);
 });
 
-test("a batch that ends early does not run what has not had its turn", async () => {
+// F3
+test("a batch that ends early does not run what waits for the next tick", async () => {
   let runs = 0;
-  const run = await runInTurns(async (_, context) => {
+  const run = await runInTicks(async (_, context) => {
     const batch = await inSteps({ completionConfig: { minSuccessful: 1 } })(context, (n) => {
       runs++;
       burn();
@@ -154,7 +156,7 @@ test.each([
   ["each an operation", {}],
   ["in batches", { batch: 10 }],
 ] as [string, Config][])(
-  "near the deadline what waits for its turn is left to the next invocation: %s",
+  "near the deadline what waits for the next tick is left to the next invocation: %s",
   async (_, config) => {
     const runs = new Map<number, number>();
     const lambda = withRuntime(
@@ -166,7 +168,7 @@ test.each([
         });
         return batch.successCount;
       },
-      { runtime: { turnMs, suspension: { graceMs: 1, reserveMs: 40 } } },
+      { runtime: { tickMs, suspension: { graceMs: 1, reserveMs: 40 } } },
     );
     const run = await runLambda((event) => lambda(event, lambdaContext(90)));
     expect(run.outcome).toEqual({ status: "SUCCEEDED", result: `${ITEMS}` });

@@ -1,0 +1,25 @@
+/** An answer of the service that is not a success, in the form in which the AWS client throws it. */
+export class ServiceError extends Error {
+  readonly $fault: "client" | "server";
+  readonly $metadata: { readonly httpStatusCode: number };
+
+  constructor(name: string, httpStatusCode: number, message: string) {
+    super(message);
+    this.name = name;
+    this.$fault = httpStatusCode < 500 ? "client" : "server";
+    this.$metadata = { httpStatusCode };
+  }
+}
+
+/** The error for a request that the service does not accept: 400. */
+export function invalidParameter(message: string): ServiceError {
+  return new ServiceError("InvalidParameterValueException", 400, message);
+}
+
+/**
+ * @alias
+ * @deprecated Use `ServiceError`, which is the same class. The next version drops this name.
+ */
+export const ServiceRefusal = ServiceError;
+/** @deprecated Use `ServiceError`. The next version drops this name. */
+export type ServiceRefusal = ServiceError;
