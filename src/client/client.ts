@@ -29,6 +29,11 @@ export interface DurableExecutionClient {
    * and can still change it; Lambda's has none. Must not throw.
    */
   onResult?(owner: ResultOwner, result: unknown): void;
+  /**
+   * Is told of an option of an operation that nothing reads and that is spelled almost like one that is read. What is
+   * thrown here fails the operation before anything of it is recorded. Where it is absent, a warning says it.
+   */
+  onMisspelledOption?(message: string): void;
 }
 
 const TAG = "DurableExecutionInvocationInputWithClient";

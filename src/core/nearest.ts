@@ -3,16 +3,27 @@ const warned = new Set<string>();
 /** Warns of a name that nothing reads, of each once in a process, and names the nearest that is read. */
 export function warnOfUnknown(what: string, name: string, known: readonly string[], code: string): void {
   if (known.includes(name)) return;
-  const text = `Nothing reads the ${what} ${name}.`;
-  if (warned.has(text)) return;
-  warned.add(text);
-  process.emitWarning(`${text} The nearest name that is read is ${nearest(name, known)}.`, { code });
+  warnOnce(`Nothing reads the ${what} ${name}. The nearest name that is read is ${nearest(name, known)}.`, code);
 }
 
-/** The one of `words` that takes the fewest letters to be changed, put in or left out to be `word`; the first of several. */
-function nearest(word: string, words: readonly string[]): string | undefined {
+/** Warns unless the same was said before in this process, or the same about `topic`. */
+export function warnOnce(text: string, code: string, topic = text): void {
+  if (warned.has(topic)) return;
+  warned.add(topic);
+  process.emitWarning(text, { code });
+}
+
+/**
+ * The one of `words` that takes the fewest letters to be changed, put in or left out to be `word`, if they are at most
+ * `within`; the first of several.
+ */
+export function nearest(
+  word: string,
+  words: readonly string[],
+  within: number = Number.POSITIVE_INFINITY,
+): string | undefined {
   let best: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
+  let least = within + 1;
   for (const candidate of words) {
     const distance = lettersBetween(word, candidate);
     if (distance >= least) continue;

@@ -1,4 +1,5 @@
 import type { DurableExecutionClient } from "../client/client.ts";
+import { DurableError } from "../core/errors.ts";
 import type {
   CheckpointDurableExecutionRequest,
   CheckpointDurableExecutionResponse,
@@ -29,6 +30,11 @@ export interface ExecutionClientHost {
 export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
+
+  /** @throws DurableError `ERR_OPTION_UNKNOWN`: here the handler can still be changed */
+  onMisspelledOption(message: string): never {
+    throw new DurableError("ERR_OPTION_UNKNOWN", message);
+  }
 
   constructor(host: ExecutionClientHost) {
     this.#host = host;

@@ -5,7 +5,7 @@ import { type CallbackOptions, defined, type WireOperation } from "../core/wire.
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts";
@@ -20,6 +20,8 @@ export interface CreateCallbackConfig<TOutput = string> {
   serdes?: Omit<Serdes<TOutput>, "serialize">;
 }
 
+export const CALLBACK_OPTIONS: readonly (keyof CreateCallbackConfig)[] = ["timeout", "heartbeatTimeout", "serdes"];
+
 /** The promise of the callback's result, and the id by which somebody outside completes it. */
 export type CreateCallbackResult<T = string> = [DurablePromise<T>, string];
 
@@ -33,6 +35,7 @@ export async function createCallback<T>(
   name: string | undefined,
   config: CreateCallbackConfig<T> = {},
 ): Promise<CreateCallbackResult<T>> {
+  checkOptions(execution, scope, () => operationLabel("callback", name), config, CALLBACK_OPTIONS);
   const attention = new Attention();
   const { result, id } = await beginCallback(execution, scope, name, config, attention);
   return [underWay(result, attention), id];

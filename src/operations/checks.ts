@@ -1,7 +1,10 @@
 import { DurableError } from "../core/errors.ts";
-import { warnOfUnknown } from "../core/nearest.ts";
+import { childPath } from "../core/ids.ts";
+import { nearest, warnOnce } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { describeValue } from "../core/setting.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Scope } from "../execution/scope.ts";
 
 /**
  * What is wrong with the settings of an operation is said before the operation is recorded. Values that the official
@@ -58,11 +61,37 @@ export function checkMaxConcurrency(operation: () => string, value: unknown): vo
   throw invalid(operation, "maxConcurrency", value, "a number above 0");
 }
 
-/** Warns once in a process of options that nothing reads: the official SDK takes no notice of them. */
-export function warnOfOptions(what: string, config: object, known: readonly string[]): void {
+/** Letters that a name is away from an option that it is taken for. */
+const MISSPELLED_LETTERS = 2;
+
+/**
+ * Looks for options that are spelled almost like one that is read; others that nothing reads are ignored, as the official
+ * SDK does. They are an error where the handler can still be changed, and elsewhere a warning, once in a process. An
+ * operation that is recorded already goes on: it has done so before.
+ * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine
+ */
+export function checkOptions(
+  { onMisspelledOption }: Execution,
+  scope: Scope,
+  operation: () => string,
+  config: object,
+  known: readonly string[],
+): void {
   for (const [name, value] of Object.entries(config)) {
-    if (value !== undefined) warnOfUnknown(what, name, known, "DURABLE_FANOUT_UNKNOWN_OPTION");
+    if (value === undefined || known.includes(name)) continue;
+    const near = nearest(name, known, MISSPELLED_LETTERS);
+    if (near === undefined) continue;
+    const text = `Nothing reads the option ${name} of ${operation()}. The nearest option that is read is ${near}.`;
+    if (onMisspelledOption === undefined) warnOnce(text, "DURABLE_FANOUT_UNKNOWN_OPTION", name);
+    else if (!isBegun(scope)) onMisspelledOption(text);
   }
+}
+
+/** Whether something is recorded of the next operation, or of what is in it where it writes nothing itself. */
+function isBegun(scope: Scope): boolean {
+  const path = scope.peekPath();
+  const { ledger } = scope;
+  return [ledger, ledger.outside].some((kept) => [path, childPath(path, 1)].some((at) => kept.has(kept.key(at))));
 }
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text with something in it */

@@ -23,6 +23,14 @@ export interface ChildConfig<T> {
   virtualContext?: boolean;
 }
 
+export const CHILD_OPTIONS: readonly (keyof ChildConfig<unknown>)[] = [
+  "serdes",
+  "subType",
+  "summaryGenerator",
+  "errorMapper",
+  "virtualContext",
+];
+
 /** How the result of a context is kept. */
 export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;

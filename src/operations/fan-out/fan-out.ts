@@ -8,16 +8,16 @@ import {
   checkFunction,
   checkMaxConcurrency,
   checkOneOf,
+  checkOptions,
   checkSerdes,
   operationLabel,
-  warnOfOptions,
 } from "../checks.ts";
 import { runChild } from "../child.ts";
 import { batchFormat, readSummary } from "./batch-format.ts";
 import type { BatchResult } from "./batch-result.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
-import { checkCompletion, completionConfigFault } from "./completion.ts";
+import { COMPLETION_OPTIONS, checkCompletion, completionConfigFault } from "./completion.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 
 const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
@@ -50,7 +50,8 @@ export async function runFanOut<T>(
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
-  warnOfOptions(`${branches.kind} option`, config, KNOWN[branches.kind]);
+  checkOptions(execution, scope, label, config, KNOWN[branches.kind]);
+  checkOptions(execution, scope, label, config.completionConfig ?? {}, COMPLETION_OPTIONS);
   const excess = checkQuota(execution, scope, size);
   if (excess !== undefined) return fail(execution, excess);
   const sizes = { itemBytes: 0 };
