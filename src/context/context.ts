@@ -11,13 +11,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
 import { checkFunction, checkOptions, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
-import {
-  CHILD_OPTIONS,
-  type ChildConfig,
-  childResultFormat,
-  type ResultFormat,
-  runChild,
-} from "../operations/child.ts";
+import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "../operations/child.ts";
 import { runCombinator, settledFormat } from "../operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
 import { Attention, DurablePromise, underWay } from "../operations/durable-promise.ts";
@@ -349,7 +343,7 @@ export function makeContext(parts: InvocationParts, scope: Scope): DurableContex
 
 function checkChild(execution: Execution, scope: Scope, name: string | undefined, config: ChildConfig<unknown>): void {
   const label = () => operationLabel("child context", name);
-  checkOptions(execution, scope, label, config, CHILD_OPTIONS);
+  checkOptions(execution, scope, label, config);
   checkSerdes(label, "serdes", config.serdes);
   checkFunction(label, "errorMapper", config.errorMapper);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);

@@ -78,6 +78,8 @@ export class Execution {
   readonly batches: SharedLedgers;
   /** Is shown each result before the codec writes it, where somebody looks on. */
   readonly onResult: DurableExecutionClient["onResult"];
+  /** Is shown what user code threw, where somebody keeps it. */
+  readonly onThrown: DurableExecutionClient["onThrown"];
   /** Is told of options that nothing reads, where somebody can still change them. */
   readonly onMisspelledOption: DurableExecutionClient["onMisspelledOption"];
   /** Lets the event loop turn between pieces of user code. */
@@ -104,6 +106,7 @@ export class Execution {
     this.settings = options.settings;
     this.observer = options.observer;
     if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
+    this.onThrown = options.client.onThrown?.bind(options.client);
     this.onMisspelledOption = options.client.onMisspelledOption?.bind(options.client);
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;

@@ -20,8 +20,6 @@ export interface CreateCallbackConfig<TOutput = string> {
   serdes?: Omit<Serdes<TOutput>, "serialize">;
 }
 
-export const CALLBACK_OPTIONS: readonly (keyof CreateCallbackConfig)[] = ["timeout", "heartbeatTimeout", "serdes"];
-
 /** The promise of the callback's result, and the id by which somebody outside completes it. */
 export type CreateCallbackResult<T = string> = [DurablePromise<T>, string];
 
@@ -35,7 +33,7 @@ export async function createCallback<T>(
   name: string | undefined,
   config: CreateCallbackConfig<T> = {},
 ): Promise<CreateCallbackResult<T>> {
-  checkOptions(execution, scope, () => operationLabel("callback", name), config, CALLBACK_OPTIONS);
+  checkOptions(execution, scope, () => operationLabel("callback", name), config);
   const attention = new Attention();
   const { result, id } = await beginCallback(execution, scope, name, config, attention);
   return [underWay(result, attention), id];

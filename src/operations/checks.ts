@@ -1,9 +1,10 @@
 import { DurableError } from "../core/errors.ts";
-import { childPath } from "../core/ids.ts";
+import { childPath, type OperationPath } from "../core/ids.ts";
 import { nearest, warnOnce } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { describeValue } from "../core/setting.ts";
 import type { Execution } from "../execution/execution.ts";
+import type { Ledger } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
 /**
@@ -61,6 +62,13 @@ export function checkMaxConcurrency(operation: () => string, value: unknown): vo
   throw invalid(operation, "maxConcurrency", value, "a number above 0");
 }
 
+/** Those of all operations. One that belongs to another operation is not misspelled. */
+const OPTIONS = (
+  "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +
+  "errorMapper,virtualContext,payloadSerdes,resultSerdes,tenantId,nesting,maxConcurrency,concurrency,itemSerdes," +
+  "completionConfig,itemNamer,batch,collect,minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete"
+).split(",");
+
 /** Letters that a name is away from an option that it is taken for. */
 const MISSPELLED_LETTERS = 2;
 
@@ -70,28 +78,20 @@ const MISSPELLED_LETTERS = 2;
  * operation that is recorded already goes on: it has done so before.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine
  */
-export function checkOptions(
-  { onMisspelledOption }: Execution,
-  scope: Scope,
-  operation: () => string,
-  config: object,
-  known: readonly string[],
-): void {
+export function checkOptions(execution: Execution, scope: Scope, operation: () => string, config: object): void {
   for (const [name, value] of Object.entries(config)) {
-    if (value === undefined || known.includes(name)) continue;
-    const near = nearest(name, known, MISSPELLED_LETTERS);
+    const near = value === undefined || OPTIONS.includes(name) ? undefined : nearest(name, OPTIONS, MISSPELLED_LETTERS);
     if (near === undefined) continue;
     const text = `Nothing reads the option ${name} of ${operation()}. The nearest option that is read is ${near}.`;
-    if (onMisspelledOption === undefined) warnOnce(text, "DURABLE_FANOUT_UNKNOWN_OPTION", name);
-    else if (!isBegun(scope)) onMisspelledOption(text);
+    if (execution.onMisspelledOption === undefined) warnOnce(text, "DURABLE_FANOUT_UNKNOWN_OPTION", name);
+    else if (!isBegun(scope, scope.peekPath())) execution.onMisspelledOption(text);
   }
 }
 
-/** Whether something is recorded of the next operation, or of what is in it where it writes nothing itself. */
-function isBegun(scope: Scope): boolean {
-  const path = scope.peekPath();
-  const { ledger } = scope;
-  return [ledger, ledger.outside].some((kept) => [path, childPath(path, 1)].some((at) => kept.has(kept.key(at))));
+/** Whether something is recorded of the operation, or of what is in it where it writes nothing itself. */
+function isBegun({ ledger }: Scope, path: OperationPath): boolean {
+  const has = (kept: Ledger, at: OperationPath): boolean => kept.has(kept.key(at));
+  return has(ledger, path) || has(ledger.outside, path) || has(ledger, childPath(path, 1));
 }
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text with something in it */

@@ -23,14 +23,6 @@ export interface ChildConfig<T> {
   virtualContext?: boolean;
 }
 
-export const CHILD_OPTIONS: readonly (keyof ChildConfig<unknown>)[] = [
-  "serdes",
-  "subType",
-  "summaryGenerator",
-  "errorMapper",
-  "virtualContext",
-];
-
 /** How the result of a context is kept. */
 export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
@@ -189,6 +181,7 @@ function keptOf(
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
   const { execution } = operation;
   const error = toRecordedError(thrown);
+  execution.onThrown?.(operation.id, thrown);
   if (plan.virtual) inner.settle();
   else {
     execution.finish(inner);

@@ -42,7 +42,7 @@ export async function runCondition<T>(
   if (typeof check !== "function") throw new TypeError(`${label()} requires a function to check its state`);
   checkFunction(label, "waitStrategy", config.waitStrategy);
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
-  checkOptions(execution, scope, label, config, ["waitStrategy", "initialState", "serdes"]);
+  checkOptions(execution, scope, label, config);
   const operation = claim(execution, scope, { type: "STEP", subType: "WaitForCondition", name });
   if (operation === undefined) return park();
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);

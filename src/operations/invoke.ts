@@ -31,7 +31,7 @@ export function beginInvoke<I, O>(
     checkText(label, "function name", functionName);
     checkSerdes(label, "payloadSerdes", config.payloadSerdes as AnySerdes, ["serialize"]);
     checkSerdes(label, "resultSerdes", config.resultSerdes as AnySerdes, ["deserialize"]);
-    checkOptions(execution, scope, label, config, ["payloadSerdes", "resultSerdes", "tenantId"]);
+    checkOptions(execution, scope, label, config);
     const kind = { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name, isAddressed: true } as const;
     const { mode } = scope;
     const operation = claim(execution, scope, kind);

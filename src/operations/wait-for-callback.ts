@@ -10,7 +10,7 @@ import type { AnySerdes } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
-import { beginCallback, CALLBACK_OPTIONS, type CreateCallbackConfig, rawText } from "./callback.ts";
+import { beginCallback, type CreateCallbackConfig, rawText } from "./callback.ts";
 import { checkOptions, operationLabel } from "./checks.ts";
 import { childResultFormat, runChild } from "./child.ts";
 import { Attention } from "./durable-promise.ts";
@@ -39,8 +39,7 @@ export async function runWaitForCallback<T>(
   config: WaitForCallbackConfig<T> | undefined,
   attention: Attention,
 ): Promise<T> {
-  const known = [...CALLBACK_OPTIONS, "retryStrategy"];
-  checkOptions(execution, scope, () => operationLabel("waitForCallback", name), config ?? {}, known);
+  checkOptions(execution, scope, () => operationLabel("waitForCallback", name), config ?? {});
   const { retryStrategy, serdes, ...options } = config ?? {};
   const path = scope.peekPath();
   const text = await runChild(execution, scope, {

@@ -338,7 +338,7 @@ describe("on the embedded engine an option spelled almost like one that is read 
     let config: object = { colour: "red" };
     const handler = async (_: unknown, context: DurableContext) => {
       await context.runInChildContext("kept", async (inner) => inner.wait({ seconds: 1 }), config as never);
-      const { successCount } = await context.map([1], work, config as never);
+      const { successCount } = await context.map([1], work, { colour: "red" } as never);
       return successCount;
     };
     engine.register(

@@ -59,13 +59,6 @@ export interface CustomCompletionConfig {
 /** When a batch ends early. Without any member the first failure ends it. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
-export const COMPLETION_OPTIONS = [
-  "minSuccessful",
-  "toleratedFailureCount",
-  "toleratedFailurePercentage",
-  "shouldComplete",
-];
-
 /** @throws DurableError `ERR_ARGUMENT_INVALID` for counts that are no counts, and shares outside of 0 to 100 */
 export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
   if (config === undefined || config === null) return;

@@ -17,19 +17,8 @@ import { batchFormat, readSummary } from "./batch-format.ts";
 import type { BatchResult } from "./batch-result.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
-import { COMPLETION_OPTIONS, checkCompletion, completionConfigFault } from "./completion.ts";
+import { checkCompletion, completionConfigFault } from "./completion.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
-
-const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
-  "maxConcurrency",
-  "concurrency",
-  "serdes",
-  "itemSerdes",
-  "completionConfig",
-  "summaryGenerator",
-  "nesting",
-];
-const KNOWN = { parallel: OPTIONS, map: [...OPTIONS, "itemNamer", "batch", "collect"] };
 
 /** Runs a `map` or `parallel`; what is synchronous here happens at the call. */
 export async function runFanOut<T>(
@@ -50,8 +39,7 @@ export async function runFanOut<T>(
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
-  checkOptions(execution, scope, label, config, KNOWN[branches.kind]);
-  checkOptions(execution, scope, label, config.completionConfig ?? {}, COMPLETION_OPTIONS);
+  checkOptions(execution, scope, label, { ...config, ...config.completionConfig });
   const excess = checkQuota(execution, scope, size);
   if (excess !== undefined) return fail(execution, excess);
   const sizes = { itemBytes: 0 };
