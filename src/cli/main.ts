@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { environment } from "../core/environment.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
 import { Output } from "./output.ts";
+import { exitByItself } from "./own-exit.ts";
 import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
 
 // The commands are imported when they are called: --help and mistakes in the arguments answer at once.
@@ -288,7 +289,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return ExitCode.USAGE;
   }
   // A reader that has seen enough, as in `list | head`, is no error.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? ExitCode.OK : 1));
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => exitByItself(error.code === "EPIPE" ? ExitCode.OK : 1));
   let exitCode: ExitCode = ExitCode.OK;
   try {
     await buildProgram((code) => {
@@ -308,4 +309,4 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 }
 
 // A handler may leave timers and sockets behind: the end of the command is the end of the process.
-process.exit(await main(process.argv.slice(2)));
+exitByItself(await main(process.argv.slice(2)));

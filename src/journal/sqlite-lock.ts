@@ -7,6 +7,28 @@ import { isFailureOf, journalError } from "./sqlite-failure.ts";
 /** Milliseconds; a process that was just killed needs a moment until the system has dropped its locks. */
 const PATIENCE_MS = 250;
 
+/** Whether a process runs on the journal at this moment; undefined where nobody can tell. */
+export function isJournalInUse(path: string): boolean | undefined {
+  const file = lockFile(path);
+  if (!existsSync(file)) return false;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file);
+    // Reading takes no longer than a moment, for which a process that begins to run has the patience.
+    database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_schema");
+    return false;
+  } catch (error) {
+    return isFailureOf(error, "busy") ? true : undefined;
+  } finally {
+    database?.close();
+  }
+}
+
+/** A journal reached by two names is still one. */
+function lockFile(path: string): string {
+  return `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
+}
+
 /**
  * Keeps other writers away from a journal for as long as the process lives. It is a transaction that never ends, on an
  * empty database beside the journal: readers of the journal do not notice, and the system drops it with the process.
@@ -17,8 +39,7 @@ export class JournalLock {
 
   /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another of `journalError`. */
   constructor(path: string) {
-    // A journal reached by two names is still one.
-    const file = `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
+    const file = lockFile(path);
     let database: DatabaseSync | undefined;
     try {
       database = new DatabaseSync(file);

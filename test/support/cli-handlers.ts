@@ -170,7 +170,7 @@ export const stuck = withDurableExecution(() => new Promise<never>(() => {}));
 export const stuckStep = withDurableExecution(async (_event: unknown, ctx) =>
   ctx.step("endless", () => {
     console.log("step begun");
-    return new Promise<never>(() => {});
+    return sleep(3_600_000);
   }),
 );
 

@@ -84,15 +84,23 @@ function summaryRows(
 ): [label: string, text: string][] {
   const { counters } = record;
   const rows: [string, string][] = [];
-  if (run !== undefined && run.endedHere > 0) {
-    const perSecond = Math.round(run.endedHere / (run.wallMs / 1_000));
-    rows.push(["items", `${formatCount(run.endedHere)} in this run, ${formatCount(perSecond)} a second`]);
+  const items = run && countItems(run);
+  if (run !== undefined && items !== undefined && items.succeeded + items.failed + items.notFinished > 0) {
+    const { succeeded, failed, notFinished } = items;
+    const counts = [
+      `${formatCount(succeeded)} succeeded`,
+      failed === 0 ? "0 failed" : pc.red(`${formatCount(failed)} failed`),
+      ...(notFinished === 0 ? [] : [pc.yellow(`${formatCount(notFinished)} not finished`)]),
+    ];
+    rows.push(["items", `${counts.join(", ")}; ${formatCount(perSecond(run))} a second in this run`]);
+  } else if (run !== undefined && run.endedHere > 0) {
+    rows.push(["steps", `${formatCount(run.endedHere)} in this run, ${formatCount(perSecond(run))} a second`]);
   }
   const workers = workerStatistics();
   if (workers !== undefined && run !== undefined) rows.push(["threads", describeWorkers(workers)]);
   const failures = counters.invocationFailures;
   rows.push(
-    ["operations", formatCount(quotaOperations(counters))],
+    ["operations", `${formatCount(quotaOperations(counters))}${retriesOf(counters.retries)}`],
     ["updates", `${formatCount(counters.updates)} in ${counted(counters.checkpoints, "request")}`],
     ["written", `${formatBytes(counters.dataBytes)} of data, ${formatBytes(counters.requestBytes)} of requests`],
     ["invocations", `${counters.invocations}${failures > 0 ? `, of which ${failures} failed` : ""}`],
@@ -104,6 +112,26 @@ function summaryRows(
     ["", `not included: ${cost.notIncluded.join(", ")} (${formatDollars(cost.keptPerMonthUsd)} a month)`],
   );
   return rows;
+}
+
+function retriesOf(retries: number): string {
+  if (retries === 0) return "";
+  return retries === 1 ? ", 1 retry" : `, ${formatCount(retries)} retries`;
+}
+
+function perSecond(run: RunTotals): number {
+  return Math.round(run.endedHere / (run.wallMs / 1_000));
+}
+
+/** The items of all maps and parallels; those that began in an earlier run, and those that its record tells of, too. */
+function countItems({ batches }: RunTotals): { succeeded: number; failed: number; notFinished: number } {
+  const counts = { succeeded: 0, failed: 0, notFinished: 0 };
+  for (const { done, failed, total } of batches) {
+    counts.succeeded += done;
+    counts.failed += failed;
+    counts.notFinished += Math.max(0, (total ?? 0) - done - failed);
+  }
+  return counts;
 }
 
 function describeWorkers(workers: WorkerStatistics): string {

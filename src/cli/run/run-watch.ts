@@ -4,6 +4,7 @@ import type { ErrorObject, Operation } from "../../core/wire.ts";
 import { type ExecutionCounters, noCounters } from "../../journal/journal.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import { quotaOperations } from "../cost.ts";
+import { awaitedOf, summarizeAwaited } from "../inspect/waiting.ts";
 import type { Output } from "../output.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
 import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
@@ -28,6 +29,7 @@ export class RunWatch {
   #startedAtMs = performance.now();
   #endedAtMs: number | undefined;
   #unsubscribe: () => void = () => {};
+  #waitsFor: string | undefined;
   #counters: Pick<ExecutionCounters, "operations" | "retries" | "dataBytes" | "checkpoints"> = noCounters();
 
   constructor(options: { output: Output; engine: LocalEngine; maxOperations: number }) {
@@ -48,6 +50,9 @@ export class RunWatch {
     subscribe(BATCH_CHANNEL, onBatch);
     const stopListening = this.#engine.subscribe((event) => {
       if (event.arn !== arn) return;
+      // Looked up once for each suspension: a large execution has many operations.
+      if (event.type === "invocation-started") this.#waitsFor = undefined;
+      if (event.type === "invocation-ended" && event.error === undefined) this.#waitsFor = this.#lookForAwaited(arn);
       if (event.type === "checkpoint") {
         this.#progress.apply(event.updates);
         this.#counters = event.counters;
@@ -75,6 +80,10 @@ export class RunWatch {
     return { wallMs, batches: this.#progress.batches(), endedHere: this.#progress.endedHere };
   }
 
+  #lookForAwaited(arn: string): string | undefined {
+    return summarizeAwaited(awaitedOf(this.#engine.operations(arn), this.#engine.openCallbacks(arn)));
+  }
+
   /** A failed invocation is tried again, and nothing else would tell why a run makes no progress. */
   #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
     if (this.#output.json) this.#output.printJson({ type: "invocation-failed", error: { type, message } });
@@ -91,6 +100,7 @@ export class RunWatch {
       maxOperations: this.#maxOperations,
       dataBytes,
       requests: checkpoints,
+      waitsFor: this.#waitsFor,
     };
   }
 }
