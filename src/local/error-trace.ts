@@ -4,8 +4,12 @@ import { isError } from "../core/errors.ts";
 const MAX_CAUSES = 5;
 const MAX_CHARACTERS = 8_000;
 
-/** The stacks of an error and of its causes, as people read them; undefined for what has none. */
+/**
+ * The stacks of an error and of its causes, as people read them. Undefined for what has none, and for what an operation
+ * that failed was made into: that was thrown by the runtime, and what user code threw is kept with that operation.
+ */
 export function traceOf(thrown: unknown): string | undefined {
+  if (isError(thrown) && "errorType" in thrown) return undefined;
   const texts: string[] = [];
   for (let next = thrown; isError(next) && texts.length <= MAX_CAUSES; next = next.cause) {
     texts.push(`${texts.length === 0 ? "" : "Caused by: "}${next.stack ?? String(next)}`);

@@ -50,7 +50,8 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     callbacks.stop();
     if ("status" in first) {
       const record = findExecution(engine, execution.arn);
-      return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
+      const traces = first.status === "SUCCEEDED" ? [] : engine.traces(record.arn);
+      return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals(), traces });
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
     // The engine answers what is in flight before the journal is closed: what was acknowledged stays.

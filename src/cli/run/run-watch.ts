@@ -4,6 +4,7 @@ import type { ErrorObject, Operation } from "../../core/wire.ts";
 import { type ExecutionCounters, noCounters } from "../../journal/journal.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import { quotaOperations } from "../cost.ts";
+import { errorDocument } from "../documents.ts";
 import { awaitedOf, summarizeAwaited } from "../inspect/waiting.ts";
 import type { Output } from "../output.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
@@ -86,7 +87,11 @@ export class RunWatch {
 
   /** A failed invocation is tried again, and nothing else would tell why a run makes no progress. */
   #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
-    if (this.#output.json) this.#output.printJson({ type: "invocation-failed", error: { type, message } });
+    if (this.#output.json)
+      this.#output.printJson({
+        type: "invocation-failed",
+        error: errorDocument({ ErrorType: type, ErrorMessage: message }),
+      });
     this.#output.say(pc.yellow(`An invocation failed: ${type}: ${message}`));
   }
 
