@@ -33,7 +33,7 @@ interface CliOptions {
 }
 
 // Each test starts processes, several tests at a time, on machines with few cores.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const folders: string[] = [];
 afterAll(() => {
@@ -88,6 +88,15 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Cli
 
 export function runCli(args: readonly string[], options?: CliOptions): Promise<CliResult> {
   return startCli(args, options).ended;
+}
+
+/** What `show --json` says: the execution, and its operations. */
+export async function shownBy(args: readonly string[], options: CliOptions) {
+  const [execution, ...operations] = documentsOf(await runCli(["show", ...args, "--json"], options));
+  return { execution, operations } as {
+    execution: { status: string; [member: string]: unknown };
+    operations: { id: string; name?: string; kind: string; status: string; [member: string]: unknown }[];
+  };
 }
 
 /** The JSON documents of a `--json` output, one a line. */

@@ -158,7 +158,9 @@ function describeEnd({ record, outcome, run, traces }: End): object {
     execution: { arn, name, functionName, status },
     ...(run !== undefined && {
       wallMs: Math.round(run.wallMs),
-      items: { ...countItems(run), endedInThisRun: run.endedHere, perSecond: perSecond(run) },
+      items: run.endedHere,
+      itemsPerSecond: perSecond(run),
+      itemCounts: countItems(run),
       batches: run.batches,
     }),
     usage: usageDocument(counters),
