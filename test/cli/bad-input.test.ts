@@ -294,7 +294,7 @@ describe.concurrent("a journal", () => {
     const result = await runCli(["run", HANDLERS, ...args], { cwd, under });
     expectRefusal(result, 4, "ERR_JOURNAL_READ_ONLY", /small\/journal\.db/);
     const [listed] = documentsOf(await runCli(["list", ...args], { cwd, under }));
-    expect(listed).toMatchObject({ executions: [{ name: "kept" }] });
+    expect(listed).toMatchObject({ type: "execution", name: "kept" });
   });
 
   test("whose folder cannot be made is refused", async () => {
@@ -376,7 +376,7 @@ describe.concurrent("an execution", () => {
     const result = await runCli(["run", HANDLERS, "--export", "large", "--json"], { cwd });
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(/export rows.*(300,?0\d\d|293|300\.0).*(262,?144|256)/);
-    expect(documentsOf(result).at(-1)).toMatchObject({ counters: { invocations: 1, retries: 0 } });
+    expect(documentsOf(result).at(-1)).toMatchObject({ usage: { invocations: 1, retries: 0 } });
   });
 
   test("whose step's result is not serializable fails with the step's name", async () => {

@@ -94,7 +94,8 @@ describe.concurrent("looking into a journal", () => {
     expect(operations).toMatchObject([{ name: "doomed", error }]);
     const event = '{"count":6,"batch":3,"failing":[4]}';
     await runCli(["run", HANDLERS, "--export", "batched", "--event", event, "--name", "batched"], { cwd });
-    expect((await runCli(["show", "batched"], { cwd })).stdout).toMatch(
+    expect((await runCli(["show", "batched"], { cwd })).stdout).toContain("where errors were thrown: --full");
+    expect((await runCli(["show", "batched", "--full"], { cwd })).stdout).toMatch(
       /item 4 .*\n.*RangeError: 4 has no score\n.* at .*cli-handlers\.ts:\d+/,
     );
   });

@@ -58,6 +58,7 @@ class TreeRenderer {
   readonly #traces: ErrorTraces;
   readonly #full: boolean;
   #stacksShown = 0;
+  #hidesStacks = false;
 
   constructor({ operations, batches, traces, nowMs, maxChildren, full }: Tree) {
     this.#nowMs = nowMs;
@@ -76,6 +77,7 @@ class TreeRenderer {
       else siblings.push(operation);
     }
     this.#addChildren(undefined, "");
+    if (this.#hidesStacks) this.lines.push(pc.dim("where errors were thrown: --full, or --operation <name|id>"));
   }
 
   #addChildren(parent: string | undefined, indent: string): void {
@@ -181,8 +183,12 @@ class TreeRenderer {
   }
 
   /** A few in full: where everything fails, the same stack again tells nothing. */
-  #addStack(stack: string | undefined, indent: string): void {
-    if (stack === undefined || (!this.#full && this.#stacksShown >= STACKS_SHOWN)) return;
+  #addStack(stack: string | undefined, indent: string, most = STACKS_SHOWN): void {
+    if (stack === undefined) return;
+    if (!this.#full && this.#stacksShown >= most) {
+      this.#hidesStacks = true;
+      return;
+    }
     this.#stacksShown++;
     for (const line of stack.split("\n")) this.lines.push(pc.dim(indent + line));
   }
@@ -198,7 +204,7 @@ class TreeRenderer {
       this.lines.push(
         `${pc.dim(`${indent}${last ? "└─" : "├─"}`)} ${MARKS["FAILED"]} item ${index}  ${describeError(error ?? {})}`,
       );
-      this.#addStack(this.#traces.ofItem(batch.operation.ParentId, index), `${indent}${last ? "   " : "│  "}`);
+      this.#addStack(this.#traces.ofItem(batch.operation.ParentId, index), `${indent}${last ? "   " : "│  "}`, 0);
     }
     if (shown.length < failed.length) {
       this.lines.push(pc.dim(`${indent}└─ … ${formatCount(failed.length - shown.length)} more failed`));
