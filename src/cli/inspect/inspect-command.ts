@@ -15,7 +15,7 @@ import { renderTable } from "../table.ts";
 import { type BatchView, type ItemView, readBatches } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { inspect } from "./journal-view.ts";
-import { renderDetails } from "./operation-details.ts";
+import { findOperations, renderDetails } from "./operation-details.ts";
 import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./operation-tree.ts";
 import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
 import { awaitedOf, describeAwaited } from "./waiting.ts";
@@ -104,7 +104,7 @@ export async function showCommand(output: Output, target: string, options: ShowO
     if (options.operation !== undefined) {
       const wanted = { ...found, wanted: options.operation };
       if (!output.json) for (const line of renderDetails(wanted)) output.print(line);
-      else for (const operation of renderDetails.find(wanted)) output.printJson(describe(operation, traces, batches));
+      else for (const operation of findOperations(wanted)) output.printJson(describe(operation, traces, batches));
       return;
     }
     const state = stateOf(record);

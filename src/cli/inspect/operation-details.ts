@@ -23,14 +23,16 @@ export interface WantedOperations {
 const MAX_NAMES = 10;
 const MAX_ITEM_RESULT = 200;
 
-/** All that is recorded of the operations with a name or an id, nothing cut. @throws DurableError `ERR_OPERATION_UNKNOWN` */
+/**
+ * All that is recorded of the operations with a name or an id. Nothing is cut but the results of items that share one.
+ * @throws DurableError `ERR_OPERATION_UNKNOWN`
+ */
 export function renderDetails(found: WantedOperations): string[] {
-  return renderDetails
-    .find(found)
-    .flatMap((operation, at) => [...(at === 0 ? [] : [""]), ...describe(operation, found)]);
+  return findOperations(found).flatMap((operation, at) => [...(at === 0 ? [] : [""]), ...describe(operation, found)]);
 }
 
-renderDetails.find = ({ record, operations, wanted }: WantedOperations): readonly Operation[] => {
+/** @throws DurableError `ERR_OPERATION_UNKNOWN` */
+export function findOperations({ record, operations, wanted }: WantedOperations): readonly Operation[] {
   const byId = operations.filter(({ Id }) => Id === wanted);
   const found = byId.length > 0 ? byId : operations.filter(({ Name }) => Name === wanted);
   if (found.length > 0) return found;
@@ -40,7 +42,7 @@ renderDetails.find = ({ record, operations, wanted }: WantedOperations): readonl
     "ERR_OPERATION_UNKNOWN",
     `The execution ${record.name} has no operation with the name or id "${wanted}". ${there}`,
   );
-};
+}
 
 function describe(operation: Operation, { batches, traces }: WantedOperations): string[] {
   const { Id, ParentId, Name, Type, SubType, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
