@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { defineConfig } from "tsdown";
+import { defineConfig, type UserConfig } from "tsdown";
 
 /**
  * Puts msgpackr into this package's own files, as a function that is compiled when it is first called: its import would
@@ -74,7 +74,10 @@ const workersInBundles = {
 // compile it, whenever a process begins.
 const comments = { legal: true, annotation: true, jsdoc: false };
 
-const common = { platform: "node", target: "node22", clean: false, plugins: [msgpackrOnDemand, plainRequire] } as const;
+const common: UserConfig = {
+  ...{ platform: "node", target: "node22", clean: false },
+  plugins: [msgpackrOnDemand, plainRequire],
+};
 const bundled = { alwaysBundle: BUNDLED };
 
 export default defineConfig([

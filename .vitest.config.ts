@@ -7,7 +7,7 @@ export default defineConfig({
     // Half of the time they wait for processes that they have started.
     maxWorkers: Math.max(2, availableParallelism()),
     // Tests start real processes on machines with two busy cores.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

@@ -142,9 +142,13 @@ async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Fi
 
 /** As a batch does it: the calls of many items in one message. */
 function runTogether(score: ReturnType<typeof load>, rounds: number, count: number): Promise<unknown> {
-  const [key] = Object.getOwnPropertySymbols(score.spin);
-  const port = Reflect.get(score.spin, key as symbol) as { runBatch(items: readonly unknown[]): Promise<unknown> };
-  return port.runBatch(Array.from({ length: count }, () => rounds));
+  const item = {
+    [Symbol.for("@aws/durable-execution-sdk-js/durable-context")]: true,
+    [Symbol.for("durable-fanout.shared-batch")]: {},
+    executionContext: { durableExecutionArn: "" },
+    step: <T>(_name: string | undefined, body: () => Promise<T>) => body(),
+  };
+  return Promise.all(Array.from({ length: count }, (_, index) => score.spin(item, rounds, index)));
 }
 
 async function measureMemory({ threads }: Extract<Case, { what: "memory" }>): Promise<Figures> {

@@ -1,7 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import {
   copyFileSync,
-  existsSync,
   globSync,
   mkdtempSync,
   readdirSync,
@@ -182,12 +181,6 @@ test("the package brings its build, README, docs, the deployment kit and license
   for (const name of ["msgpackr", "p-limit", "yocto-queue"]) expect(licenses).toContain(`${name}\n\nMIT License`);
 });
 
-test.each(["deploying.md", "workers.md", "architecture.md"])("what docs/%s links to comes along", (page) => {
-  const docs = join(project, "node_modules/durable-fanout/docs");
-  const links = readFileSync(join(docs, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g);
-  expect(Array.from(links, ([, path = ""]) => path).filter((path) => !existsSync(join(docs, path)))).toEqual([]);
-});
-
 test("what is in the build is not installed beside it, and nothing runs when it is installed", () => {
   const packages = globSync("**/package.json", { cwd: join(project, "node_modules") }).map((file) => {
     const { name, scripts = {} } = JSON.parse(readFileSync(join(project, "node_modules", file), "utf8"));
@@ -257,7 +250,12 @@ function writeWorkerSuite(folder: string): void {
   );
 }
 
-const RUNNERS = { vitest: ["vitest", "run"], jest: ["jest", "--testMatch", "**/*.jest.cjs"] } as const;
+/** Both give a test five seconds where nothing else is said, which a busy machine may take for one. */
+const PATIENT = "--testTimeout=60000";
+const RUNNERS = {
+  vitest: ["vitest", "run", PATIENT],
+  jest: ["jest", PATIENT, "--testMatch", "**/*.jest.cjs"],
+} as const;
 
 describe("tests written with the official testing library pass", () => {
   // The official testing library takes an SDK of version 1.0.1 to 2.4.0 under the official name.
@@ -311,7 +309,7 @@ describe("tests written with the official testing library pass", () => {
   );
 
   test("and functions on threads work in jest, without its flag for ES modules where none is needed", async () => {
-    const output = await runAside("npx", ["jest", "--testMatch", "**/threads.cjs"], beside, { NO_COLOR: "1" });
+    const output = await runAside("npx", ["jest", PATIENT, "--testMatch", "**/threads.cjs"], beside, { NO_COLOR: "1" });
     expect(output).toContain("4 passed, 4 total");
   });
 });

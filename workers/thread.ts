@@ -1,15 +1,15 @@
 /** What each thread of a pool runs: it loads a user's module once, and runs the exports that it is told to. */
 import { setImmediate as turn } from "node:timers/promises";
-import { parentPort } from "node:worker_threads";
+import { parentPort, threadId } from "node:worker_threads";
 import { DurableError } from "../src/core/errors.ts";
-import { findUncloneable, isPlain } from "../src/workers/cloning.ts";
+import { isPlain, whyUncloneable } from "../src/workers/cloning.ts";
 import { holdTasks, markWorkerThread } from "../src/workers/current-task.ts";
 import { describeCall } from "../src/workers/errors.ts";
 import { findExport, type ModuleExport } from "../src/workers/module-export.ts";
 import {
   type CallOutcome,
   Cell,
-  claimCall,
+  elapsedMs,
   POST,
   Stage,
   sharedClockMs,
@@ -28,18 +28,22 @@ let current: ThreadTask | undefined;
 markWorkerThread();
 holdTasks(() => current);
 
+/** Does nothing: for a message that makes Piscina start a thread. */
+export function runNothing(): void {}
+
 /** Runs the calls of a message, one after the other. Never rejects. */
 export async function runMessage(message: WorkerMessage): Promise<WorkerReply> {
-  const { cells } = message;
+  const { cells, module, name } = message;
+  const waitMs = elapsedMs(Atomics.load(cells, Cell.SINCE_MS));
+  Atomics.store(cells, Cell.THREAD, threadId);
   enter(cells, Stage.LOADING);
   let found: ModuleExport;
   try {
-    found = await findExport(message.module, message.name);
+    found = await findExport(module, name);
   } catch (error) {
-    enter(cells, Stage.NOT_BEGUN);
-    return { first: 0, outcomes: [], failure: encodeThrown(error), runMs: 0 };
+    return { first: 0, outcomes: [], failure: encodeThrown(error), waitMs, runMs: 0 };
   }
-  return new MessageRun(message, found).run();
+  return { ...(await new MessageRun(message, found).run()), waitMs };
 }
 
 class MessageRun {
@@ -48,19 +52,18 @@ class MessageRun {
   /** Outcomes that have not been posted, and the call that the first one is of. */
   #outcomes: CallOutcome[] = [];
   #first = 0;
-  #runMs = 0;
 
   constructor(message: WorkerMessage, found: ModuleExport) {
     this.#message = message;
     this.#found = found;
   }
 
-  async run(): Promise<WorkerReply> {
-    const { calls, cells, joined } = this.#message;
+  async run(): Promise<Omit<WorkerReply, "waitMs">> {
+    const { calls, cells } = this.#message;
     const last = calls.length - 1;
     let postedMs = performance.now();
+    let runMs = 0;
     for (const [call, args] of calls.entries()) {
-      if (joined && !claimCall(cells, call)) break;
       if (Atomics.load(cells, Cell.UNWANTED + call) === 1) {
         this.#outcomes.push(null);
         continue;
@@ -69,25 +72,16 @@ class MessageRun {
       const beganMs = performance.now();
       await this.#runCall(call, args);
       const endedMs = performance.now();
-      this.#runMs += endedMs - beganMs;
-      if (joined) await this.#tell(call);
-      else if (call < last && endedMs - postedMs > POST_EVERY_MS) {
+      runMs += endedMs - beganMs;
+      if (call < last && endedMs - postedMs > POST_EVERY_MS) {
         this.#post();
         postedMs = endedMs;
       }
     }
     // A rejection that nobody waits for ends the thread in the next turn. It belongs to the only call, if there is one.
-    if (!joined) {
-      if (last > 0) enter(cells, Stage.BETWEEN_CALLS);
-      await turn();
-    }
-    return { first: this.#first, outcomes: this.#outcomes, runMs: this.#runMs };
-  }
-
-  /** A joined call has ended as if it were alone: after a turn for what it has left behind, and at once. */
-  async #tell(call: number): Promise<void> {
+    if (last > 0) enter(cells, Stage.BETWEEN_CALLS);
     await turn();
-    if (call < this.#message.calls.length - 1 && this.#outcomes.length > 0) this.#post();
+    return { first: this.#first, outcomes: this.#outcomes, runMs };
   }
 
   async #runCall(call: number, args: readonly unknown[]): Promise<void> {
@@ -97,7 +91,7 @@ class MessageRun {
       if (isThenable(result)) {
         result = await result;
         // What it has left behind without waiting for it fails now, and not under the name of the next call.
-        if (!this.#message.joined && call < this.#message.calls.length - 1) await turn();
+        if (call < this.#message.calls.length - 1) await turn();
       }
       this.#succeeded(call, result);
     } catch (thrown) {
@@ -117,18 +111,11 @@ class MessageRun {
       this.#post(moved as never[]);
     } catch (error) {
       const { module, name } = this.#message;
-      const found = findUncloneable(value, "result", new Set<unknown>(moved));
-      const what = found === undefined ? String(error) : `${found.path} is ${found.what}`;
       const where = describeCall({ module, function: name, item: undefined });
-      this.#outcomes[call - this.#first] = {
-        thrown: encodeThrown(
-          new DurableError(
-            "ERR_WORKER_UNCLONEABLE",
-            `What came of ${where} cannot be sent to the main thread: ${what}. Return data only.`,
-            { cause: error },
-          ),
-        ),
-      };
+      const what = whyUncloneable(value, "result", moved, error);
+      const message = `What came of ${where} cannot be sent to the main thread: ${what}. Return data only.`;
+      const refused = new DurableError("ERR_WORKER_UNCLONEABLE", message, { cause: error });
+      this.#outcomes[call - this.#first] = { thrown: encodeThrown(refused) };
     }
   }
 

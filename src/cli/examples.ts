@@ -7,7 +7,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   resume: ["durable-fanout resume friday", "durable-fanout resume friday --handler src/orders.ts"],
   retry: ["durable-fanout retry friday --failed"],
   plan: ["durable-fanout plan orders.ts --event @orders.json --sample 100"],
-  tune: ["durable-fanout tune orders.ts --event @orders.json --vary concurrency=32,256 --vary batch=10,100"],
+  tune: ["durable-fanout plan orders.ts --event @orders.json --try batch=10,100"],
   list: [
     "durable-fanout list --status failed --limit 20",
     "durable-fanout list --json | jq 'select(.durationMs > 60000) | .name'",

@@ -18,7 +18,7 @@ export const ExitCode = {
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** The table of `--help` and of the README. */
+/** The table of `--help` and of docs/command-line.md. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [ExitCode.OK, "the execution succeeded, or the listing was printed"],
   [ExitCode.EXECUTION_FAILED, "the execution failed, timed out or was stopped; doctor found something wrong"],

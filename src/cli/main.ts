@@ -7,6 +7,7 @@ import { addInspectCommands } from "./inspect/register.ts";
 import { Output } from "./output.ts";
 import { exitByItself } from "./own-exit.ts";
 import { packageVersion } from "./package-version.ts";
+import { PLAN_HELP } from "./plan/plan-help.ts";
 import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
 
 // The commands are imported when they are called: --help and mistakes in the arguments answer at once.
@@ -62,6 +63,10 @@ function parseName(text: string): string {
   throw new InvalidArgumentError("Give 1 to 64 letters, digits, hyphens and underscores.");
 }
 
+function collect(text: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, text];
+}
+
 function collectFunctions(kind: FunctionOption["kind"]) {
   return (text: string, earlier: readonly FunctionOption[] = []): FunctionOption[] => {
     const option = parseFunctionOption(text, kind);
@@ -70,6 +75,7 @@ function collectFunctions(kind: FunctionOption["kind"]) {
   };
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one declaration after the other, and each is read alone.
 function buildProgram(done: (code: ExitCode) => void): Command {
   const program = new Command("durable-fanout")
     .description("Runs durable functions on this machine, with a journal on disk: kill it at any time and resume.")
@@ -96,7 +102,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .option("--json", "JSON on standard output, one document a line")
       .option("--verbose", "stack traces with errors");
 
-  const withTrialOptions = (command: Command): Command =>
+  const withTrialOptions = (command: Command): Command => {
     command
       .option("--event <json|@file|->", "the input, as JSON, from a file or from standard input", "{}")
       .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
@@ -109,13 +115,29 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         new Option("--sample <items|all>", "items of each map to run").argParser(parseSample).default(1_000, "1000"),
       )
       .addOption(
-        new Option("--items <n>", "how many items a map has that reads them one after the other").argParser(parseCount),
+        new Option("--items <n>", "compute for so many items of each map that is in no other one").argParser(
+          parseCount,
+        ),
       )
+      .option("--try <setting=values>", "run the sample again with each value, as in batch=50,200", collect)
       .option("--yes", "do not ask before the steps are run")
-      .option("--json", "JSON on standard output")
-      .option("--verbose", "stack traces with errors");
+      .option("--json", "JSON on standard output, one document a line")
+      .option("--verbose", "stack traces with errors")
+      .addHelpText("after", PLAN_HELP);
+    // What else `run` takes: a command line of it can be planned as it is.
+    const others = [
+      "--db <file>",
+      "--name <name>",
+      "--fresh",
+      "--virtual-time",
+      "--max-operations <n>",
+      "--max-data <n>",
+    ];
+    for (const flags of others) command.addOption(new Option(flags).hideHelp());
+    return withFunctionOptions(command);
+  };
 
-  const withEngineOptions = (command: Command): Command =>
+  const withFunctionOptions = (command: Command): Command =>
     command
       .addOption(
         new Option(
@@ -127,7 +149,10 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         new Option("--plain-function <name=file#export>", "the same for a function that is not durable").argParser(
           collectFunctions("plain"),
         ),
-      )
+      );
+
+  const withEngineOptions = (command: Command): Command =>
+    withFunctionOptions(command)
       .option("--virtual-time", "skip waits and retry delays: the clock jumps when nothing else is to do")
       .addOption(
         new Option(
@@ -189,7 +214,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
     program
       .command("plan")
       .description(
-        "predict operations, requests, data, time and cost of the whole input, from a sample that really runs",
+        "compute operations, requests, data and cost of the whole input, as it is and in other settings, from a sample that really runs",
       )
       .argument("<handler file>", "a file that exports the handler"),
   ).action(perform(async () => (await import("./plan/plan-command.ts")).planCommand));
@@ -197,16 +222,11 @@ function buildProgram(done: (code: ExitCode) => void): Command {
   withTrialOptions(
     program
       .command("tune")
-      .description("try settings on samples that really run, and recommend one")
+      .description("the same as plan --try, kept for one version; without settings: --try batch=10,100,1000")
       .argument("<handler file>", "a file that exports the handler")
-      .addOption(
-        new Option(
-          "--vary <setting=values>",
-          "values to try, as in concurrency=32,256; give it for each setting",
-        ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]),
-      )
-      .option("--svg <file>", "write the chart as a picture"),
-  ).action(perform(async () => (await import("./plan/tune-command.ts")).tuneCommand));
+      .option("--vary <setting=values>", "what --try was called", collect)
+      .addOption(new Option("--svg <file>").hideHelp()),
+  ).action(perform(async () => (await import("./plan/plan-command.ts")).tuneCommand));
 
   addInspectCommands(program, { perform, withCommonOptions, parseCount });
 

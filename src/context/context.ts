@@ -2,7 +2,7 @@ import { type BatchSize, readBatchSize } from "../core/batch-size.ts";
 import type { LambdaContext } from "../core/lambda-context.ts";
 import type { SerdesConfig } from "../core/serdes.ts";
 import type { Duration } from "../core/time.ts";
-import { SHARED_BATCH } from "../core/worker-function.ts";
+import { SHARED_BATCH } from "../core/worker-pools.ts";
 import { active, give, SELF } from "../execution/active.ts";
 import { contextLogger } from "../execution/context-logger.ts";
 import type { Execution } from "../execution/execution.ts";

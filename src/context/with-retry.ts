@@ -37,7 +37,8 @@ export async function withRetry<T>(
         const decision = retryStrategy(error as Error, attempt);
         if (!decision.shouldRetry) throw error;
         const delay = decision.delay ?? { seconds: 1 };
-        await (name === undefined ? inner.wait(delay) : inner.wait(`${name}-backoff-${attempt}`, delay));
+        if (name === undefined) await inner.wait(delay);
+        else await inner.wait(`${name}-backoff-${attempt}`, delay);
       }
     }
   };

@@ -1,3 +1,9 @@
+/**
+ * On the context of an item that shares an operation with others: an object that the items of its batch have in
+ * common. Calls that they make in the same turn travel to a thread together.
+ */
+export const SHARED_BATCH = Symbol.for("durable-fanout.shared-batch");
+
 /** What pools of worker threads have done since their first task. */
 export interface WorkerStatistics {
   /** Threads that are alive, and how many there may be. */

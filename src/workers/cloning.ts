@@ -74,6 +74,12 @@ export function findUncloneable(value: unknown, path: string, visited = new Set<
   return { path, what: describe(value) };
 }
 
+/** What to say of a value that the structured clone has refused, where `moved` was to be moved. */
+export function whyUncloneable(value: unknown, path: string, moved: readonly unknown[], refusal: unknown): string {
+  const found = findUncloneable(value, path, new Set(moved));
+  return found === undefined ? String(refusal) : `${found.path} is ${found.what}`;
+}
+
 function* membersOf(value: object): Generator<[name: string, member: unknown]> {
   if (value instanceof Map) {
     for (const [key, member] of value) {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { GivenLogger } from "../execution/active.ts";
+import type { LogMethod } from "./protocol.ts";
 
 /** What a function that runs on a thread may use. */
 export interface WorkerTask {
@@ -65,14 +66,19 @@ export function runAsTask<T>(task: WorkerTask, code: () => T): T {
   return inPlace.run(task, code);
 }
 
+/** A logger each of whose lines goes to `write`. */
+export function loggerTo(write: (method: LogMethod, params: readonly unknown[]) => void): Required<GivenLogger> {
+  return {
+    log: (...params) => write("log", params),
+    error: (...params) => write("error", params),
+    warn: (...params) => write("warn", params),
+    info: (...params) => write("info", params),
+    debug: (...params) => write("debug", params),
+  };
+}
+
 const NO_TASK: WorkerTask = {
-  logger: {
-    log: (level, ...params) => console.log(level, ...params),
-    error: (...params) => console.error(...params),
-    warn: (...params) => console.warn(...params),
-    info: (...params) => console.info(...params),
-    debug: (...params) => console.debug(...params),
-  },
+  logger: loggerTo((method, params) => console[method](...params)),
   get signal() {
     return new AbortController().signal;
   },

@@ -24,11 +24,6 @@ export class Gauge {
     return this.#inPlace;
   }
 
-  /** What a message takes; undefined until enough of them are known. */
-  get averageMs(): number | undefined {
-    return this.#seen < FIRST_LOOK ? undefined : this.#averageMs;
-  }
-
   /** A message took so long: without the way there, wherever it ran. */
   note(runMs: number): void {
     this.#seen++;

@@ -2,11 +2,10 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Transferable } from "node:worker_threads";
 import { DurableError } from "../core/errors.ts";
 import type { GivenLogger } from "../execution/active.ts";
-import { findUncloneable } from "./cloning.ts";
-import { runAsTask, type WorkerTask } from "./current-task.ts";
+import { whyUncloneable } from "./cloning.ts";
+import { loggerTo, runAsTask, type WorkerTask } from "./current-task.ts";
 import { describeCall, WorkerTimeoutError } from "./errors.ts";
 import { findExport } from "./module-export.ts";
-import type { LogMethod } from "./protocol.ts";
 import type { Task } from "./task.ts";
 import { unwrapTransfer } from "./transfer.ts";
 
@@ -59,8 +58,7 @@ function clone<T>(task: Task, value: T, moved: readonly Transferable[], path: st
   try {
     return structuredClone(value, { transfer: [...moved] as never[] });
   } catch (error) {
-    const found = findUncloneable(value, path, new Set<unknown>(moved));
-    const what = found === undefined ? String(error) : `${found.path} is ${found.what}`;
+    const what = whyUncloneable(value, path, moved, error);
     const direction = path === "result" ? "Return" : "Pass";
     throw new DurableError(
       "ERR_WORKER_UNCLONEABLE",
@@ -76,17 +74,7 @@ class TaskInPlace implements WorkerTask {
 
   constructor(task: Task) {
     this.#task = task;
-    const write =
-      (method: LogMethod) =>
-      (...params: unknown[]): void =>
-        task.log(method, params);
-    this.logger = {
-      log: write("log"),
-      error: write("error"),
-      warn: write("warn"),
-      info: write("info"),
-      debug: write("debug"),
-    };
+    this.logger = loggerTo((method, params) => task.log(method, params));
   }
 
   get attempt(): number {

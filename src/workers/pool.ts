@@ -3,57 +3,50 @@ import type { Worker } from "node:worker_threads";
 import type { Piscina } from "piscina";
 import { DurableError, isDurableError, messageOf } from "../core/errors.ts";
 import { type WorkerPoolPort, type WorkerStatistics, workerPools } from "../core/worker-pools.ts";
+import type { Gauge } from "./gauge.ts";
 import { POST, type WorkerPost, type WorkerReply } from "./protocol.ts";
 import type { PoolSettings } from "./settings.ts";
 import { PoolMeter } from "./statistics.ts";
 import type { Task } from "./task.ts";
 import { threadFile } from "./thread-file.ts";
-import { ThreadKill } from "./thread-kill.ts";
-import { ThreadRun } from "./thread-run.ts";
-import { type TaskGroup, WaitingCalls } from "./waiting-calls.ts";
+import { type Leftover, type RunLimits, ThreadRun } from "./thread-run.ts";
 
-/** A message at work, and what its calls were handed in with. */
-interface Sent {
-  readonly run: ThreadRun;
-  readonly group: TaskGroup;
+/** Calls of one function that travel in one message: a single one, or those of a batch. */
+export interface TaskGroup {
+  readonly tasks: readonly Task[];
+  readonly limits: RunLimits;
+  /** Told how long the message took. */
+  readonly gauge: Gauge;
 }
 
 /**
  * Threads that run calls.
  *
- * P1  No more messages are under way than there are threads: what waits for one has not been copied, but for the few
- *     calls that may travel together (`WaitingCalls`).
+ * P1  Messages wait in Piscina's queue, in the order in which they were made, and are copied when a thread is free.
  * P2  Threads are started when they are needed, and none outlives the pool's `close` or its idle time.
  * P3  A thread that dies takes nothing along but the call that it ran; see `ThreadRun`.
- * P4  No thread is free while a call waits that was made apart, be it in a message on another thread.
  */
 export class WorkerPool implements WorkerPoolPort {
   readonly #settings: PoolSettings;
-  readonly #waiting: WaitingCalls;
-  readonly #sent = new Map<number, Sent>();
-  readonly #meter: PoolMeter;
+  readonly #runs = new Map<number, ThreadRun>();
+  readonly #meter = new PoolMeter();
   readonly #rerouted = new WeakSet<Worker>();
   #opening: Promise<Piscina> | undefined;
   #open: Piscina | undefined;
   #messages = 0;
-  /** Threads that have nothing to do, or are not started yet. */
-  #free: number;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
-    this.#meter = new PoolMeter(settings.threads);
-    this.#waiting = new WaitingCalls(this.#meter.left);
-    this.#free = settings.threads;
-  }
-
-  get threads(): number {
-    return this.#settings.threads;
   }
 
   statistics(): WorkerStatistics {
-    let behind = 0;
-    for (const { run } of this.#sent.values()) behind += run.behind;
-    return this.#meter.read(this.#open?.threads.length ?? 0, behind);
+    let [running, waiting] = [0, 0];
+    for (const run of this.#runs.values()) {
+      running += run.running;
+      waiting += run.waiting;
+    }
+    const { threads: maxThreads } = this.#settings;
+    return this.#meter.read({ threads: this.#open?.threads.length ?? 0, maxThreads, running, waiting });
   }
 
   /** Counts calls that run in place. */
@@ -64,101 +57,53 @@ export class WorkerPool implements WorkerPoolPort {
   /** Runs the calls when a thread is free; they settle by themselves. */
   submit(group: TaskGroup): void {
     for (const task of group.tasks) task.onSettled = this.#meter.settled;
-    this.#meter.waits(group.tasks.length);
-    this.#waiting.add(group);
-    this.#dispatch();
+    void this.#send(group);
   }
 
-  // P1
-  #dispatch(): void {
-    if (this.#free > 0) for (const sent of this.#sent.values()) if (sent.run.isHeldUp) this.#takeBack(sent);
-    while (this.#free > 0) {
-      const next = this.#waiting.take(this.#settings.threads);
-      if (next !== undefined) void this.#send(next.tasks, next.group);
-      else if (!this.#takeBackAny()) return;
-    }
-  }
-
-  /** For a thread that has nothing to do. */ // P4
-  #takeBackAny(): boolean {
-    for (const sent of this.#sent.values()) if (this.#takeBack(sent)) return true;
-    return false;
-  }
-
-  #takeBack({ run, group }: Sent): boolean {
-    const tasks = run.takeBack();
-    this.#putBack(tasks.map((task) => ({ ...group, tasks: [task] })));
-    return tasks.length > 0;
-  }
-
-  #putBack(groups: readonly TaskGroup[]): void {
-    for (const { tasks } of groups) this.#meter.waits(tasks.length);
-    this.#waiting.putBack(groups);
-  }
-
-  async #send(tasks: readonly Task[], group: TaskGroup): Promise<void> {
-    this.#free--;
-    const joined = group.joins && tasks.length > 1;
-    const kill = new ThreadKill();
-    const run = new ThreadRun(++this.#messages, tasks, joined, group.limits, () => kill.abort());
-    const { message } = run;
-    this.#sent.set(message.id, { run, group });
-    const running = joined ? 1 : tasks.length;
-    this.#meter.begins(running);
-    let answer: { readonly reply: WorkerReply } | { readonly error: unknown };
+  async #send(group: TaskGroup): Promise<void> {
+    const tasks = group.tasks.filter((task) => !task.isSettled);
+    if (tasks.length === 0) return;
+    const run = new ThreadRun(++this.#messages, tasks, group.limits, (threadId) => this.#end(threadId));
+    this.#runs.set(run.message.id, run);
+    this.#meter.begins();
+    let leftover: Promise<Leftover>;
     try {
-      const piscina = this.#open ?? (await this.#started(run));
-      const replied = piscina.run(message, {
-        transferList: run.moved as never[],
-        signal: kill,
-      }) as Promise<WorkerReply>;
-      this.#reroute(piscina);
-      answer = { reply: await replied };
+      const reply = await this.#replyTo(run);
+      this.#meter.ends(reply.waitMs, reply.runMs);
+      // Nothing has run if no call was wanted any more.
+      if (reply.runMs > 0) group.gauge.note(reply.runMs);
+      leftover = run.answered(reply);
     } catch (error) {
-      answer = { error };
+      this.#meter.ends();
+      leftover = run.broke(error);
+      if (run.lostThread) this.#replaceThread();
     }
-    this.#meter.ends("reply" in answer ? answer.reply.runMs : 0);
-    const ending = "reply" in answer ? run.answered(answer.reply) : run.broke(answer.error);
-    // The thread is free again before those who wait for its results go on.
-    this.#free++;
-    this.#dispatch();
-    const leftover = await ending;
-    if (run.lostThread) this.#meter.restarted();
-    this.#sent.delete(message.id);
-    this.#meter.ended(running);
-    if ("reply" in answer) this.#note(group, answer.reply, joined ? run.size : 1);
-    if (leftover.tasks.length === 0) return;
-    const { tasks: again } = leftover;
-    this.#putBack(
-      leftover.alone ? again.map((task) => ({ ...group, tasks: [task], joins: false })) : [{ ...group, tasks: again }],
-    );
-    this.#dispatch();
+    for (const again of await leftover) void this.#send({ ...group, tasks: again });
+    this.#runs.delete(run.message.id);
   }
 
-  /** What a message took counts for each of those that it would have been. */
-  #note({ gauge }: TaskGroup, { runMs }: WorkerReply, messages: number): void {
-    for (let message = 0; message < messages; message++) gauge.note(runMs / messages);
+  async #replyTo(run: ThreadRun): Promise<WorkerReply> {
+    const piscina = this.#open ?? (await this.#opened(run));
+    const reply = piscina.run(run.message, { transferList: run.moved as never[] });
+    this.#reroute(piscina);
+    try {
+      return (await reply) as WorkerReply;
+    } finally {
+      this.#reroute(piscina);
+    }
   }
 
   // P2
-  async #started(run: ThreadRun): Promise<Piscina> {
+  async #opened(run: ThreadRun): Promise<Piscina> {
+    this.#opening ??= this.#start();
+    const opening = this.#opening;
     try {
-      return await this.#opened();
+      return await opening;
     } catch (error) {
+      if (this.#opening === opening) this.#opening = undefined;
       run.refused(cannotStart(error));
       throw error;
     }
-  }
-
-  #opened(): Promise<Piscina> {
-    if (this.#opening === undefined) {
-      const opening = this.#start();
-      this.#opening = opening;
-      opening.catch(() => {
-        if (this.#opening === opening) this.#opening = undefined;
-      });
-    }
-    return this.#opening;
   }
 
   async #start(): Promise<Piscina> {
@@ -174,6 +119,8 @@ export class WorkerPool implements WorkerPoolPort {
       maxThreads: threads,
       idleTimeout: idleMs,
       concurrentTasksPerWorker: 1,
+      // Without, a message for which no thread is free goes behind those that were made after it.
+      stricterFIFO: true,
       // With atomics a thread sleeps between tasks with its event loop: what a function left behind would fail another.
       atomics: "disabled",
       recordTiming: false,
@@ -188,13 +135,33 @@ export class WorkerPool implements WorkerPoolPort {
   #receive(post: unknown): void {
     if (typeof post !== "object" || post === null || !(POST in post)) return;
     const { id } = post as WorkerPost;
-    this.#sent.get(id)?.run.receive(post as WorkerPost);
+    this.#runs.get(id)?.receive(post as WorkerPost);
+  }
+
+  /**
+   * Ends a thread. Piscina can abort a message, but messages that can be aborted do not keep their order in its queue.
+   * It lets go of a thread, and terminates it, when it hears that the thread has ended: so it is told at once, though
+   * native code may hold up the real end.
+   */
+  #end(threadId: number): void {
+    this.#open?.threads.find((thread) => thread.threadId === threadId)?.emit("exit", 1);
+  }
+
+  /** Piscina starts a thread when it is given a message, and none for messages that wait when another has died. */
+  #replaceThread(): void {
+    this.#meter.restarted();
+    const piscina = this.#open;
+    if (piscina === undefined || piscina.queueSize === 0) return;
+    piscina.run(undefined, { name: "runNothing" }).catch(() => {
+      if (piscina === this.#open) this.#replaceThread();
+    });
+    this.#reroute(piscina);
   }
 
   /** A thread died that ran nothing: one that could not be started, or that a task of its past caught up with. */
   #threadFailed(piscina: Piscina, error: unknown): void {
     this.#meter.restarted();
-    if (piscina.threads.length > 0 || this.#sent.size === 0 || this.#open !== piscina) return;
+    if (piscina.threads.length > 0 || this.#runs.size === 0 || this.#open !== piscina) return;
     this.#abandon(cannotStart(error));
     void piscina.destroy();
   }
@@ -212,11 +179,9 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   async close(): Promise<void> {
-    const why = "The pool of worker threads was closed before the call had ended.";
-    const error = new DurableError("ERR_WORKER_POOL_CLOSED", why);
-    for (const { tasks } of this.#waiting.drain()) for (const task of tasks) task.fail(error);
     const opening = this.#opening;
-    this.#abandon(error);
+    const why = "The pool of worker threads was closed before the call had ended.";
+    this.#abandon(new DurableError("ERR_WORKER_POOL_CLOSED", why));
     const piscina = await opening?.catch(() => undefined);
     await piscina?.destroy();
   }
@@ -224,7 +189,7 @@ export class WorkerPool implements WorkerPoolPort {
   #abandon(error: Error): void {
     this.#open = undefined;
     this.#opening = undefined;
-    for (const { run } of this.#sent.values()) run.refused(error);
+    for (const run of this.#runs.values()) run.refused(error);
   }
 }
 
@@ -232,4 +197,19 @@ function cannotStart(error: unknown): DurableError {
   if (isDurableError(error)) return error;
   const message = `No worker thread can be started: ${messageOf(error)}. If its memory is too small, raise resourceLimits.`;
   return new DurableError("ERR_WORKER_START", message, { cause: error });
+}
+
+const pools = new Map<string, WorkerPool>();
+
+/** The pool of all modules with these settings. It has no threads before its first task. */
+export function poolFor(settings: PoolSettings): WorkerPool {
+  const { threads, idleMs, resourceLimits = {} } = settings;
+  const key = JSON.stringify([threads, String(idleMs), Object.entries(resourceLimits).sort()]);
+  let pool = pools.get(key);
+  if (pool === undefined) {
+    pool = new WorkerPool(settings);
+    pools.set(key, pool);
+    workerPools().pools.add(pool);
+  }
+  return pool;
 }

@@ -8,7 +8,6 @@ import {
   POST,
   Stage,
   sharedClockMs,
-  takeBackCalls,
   type WorkerMessage,
   type WorkerPost,
   type WorkerReply,
@@ -21,11 +20,8 @@ export interface RunLimits {
   readonly graceMs: number;
 }
 
-/** Calls that have to be sent again; `alone`: each in a message of its own. */
-export interface Leftover {
-  readonly tasks: readonly Task[];
-  readonly alone: boolean;
-}
+/** Calls that have to be sent again, each group in a message of its own. */
+export type Leftover = readonly (readonly Task[])[];
 
 /** A call whose threads die before it begins is given up after so many of them. */
 const MAX_CRASHES_BEFORE = 3;
@@ -33,24 +29,20 @@ const MAX_CRASHES_BEFORE = 3;
 const LOAD_LIMIT_MS = 60_000;
 /** Posts are on their way already when a reply or a death is known; this long they are waited for. */
 const POST_WAIT_MS = 5_000;
-/** When a call of a joined message runs for longer than this, the next thread that is free takes what stands behind it. */
-const HELD_UP_MS = 100;
 
 /**
- * One message at work on a thread.
+ * One message under way: it waits for a thread, is at work on it, and has ended.
  *
  * H1  A call fails only by what it did itself. Those that stood behind it, or had ended and not been told of, go again.
  * H2  A call that is not wanted is not begun; one that runs may heed its signal for `graceMs`, then its thread is ended.
  * H3  What the thread has posted is taken in before the message counts as ended.
- * H4  A call that was made apart from those it travels with waits for none of them while a thread is free.
  */
 export class ThreadRun {
   readonly message: WorkerMessage;
-  readonly moved: readonly Transferable[];
-  /** Without those that were taken back. */
-  #tasks: readonly Task[];
+  readonly moved: Transferable[];
+  readonly #tasks: readonly Task[];
   readonly #limits: RunLimits;
-  readonly #kill: () => void;
+  readonly #endThread: (threadId: number) => void;
   #postsReceived = 0;
   #allReceived: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -58,57 +50,36 @@ export class ThreadRun {
   #died = false;
   #over = false;
 
-  constructor(id: number, tasks: readonly Task[], joined: boolean, limits: RunLimits, kill: () => void) {
+  constructor(id: number, tasks: readonly Task[], limits: RunLimits, endThread: (threadId: number) => void) {
     const { module, function: name } = (tasks[0] as Task).call;
     const cells = new Int32Array(new SharedArrayBuffer((Cell.UNWANTED + tasks.length) * Int32Array.BYTES_PER_ELEMENT));
-    this.message = {
-      id,
-      module,
-      name,
-      calls: tasks.map(({ args }) => args),
-      attempts: tasks.map(({ attempt }) => attempt),
-      joined,
-      cells,
-    };
+    const calls = tasks.map(({ args }) => args);
+    this.message = { id, module, name, calls, attempts: tasks.map(({ attempt }) => attempt), cells };
     Atomics.store(cells, Cell.SINCE_MS, sharedClockMs());
-    Atomics.store(cells, Cell.CLAIMED, 1);
     this.moved = tasks.flatMap(({ moved }) => moved);
     this.#tasks = tasks;
     this.#limits = limits;
-    this.#kill = kill;
+    this.#endThread = endThread;
     for (const [call, task] of tasks.entries()) task.onUnwanted = () => this.#forget(call);
     if (limits.timeoutMs !== undefined) this.#checkIn(limits.timeoutMs);
   }
 
   /** Whether the thread has died, or was ended. */
   get lostThread(): boolean {
-    return this.#killed || this.#died;
+    return this.#died;
   }
 
-  /** Calls that run on the thread, or have. */
-  get size(): number {
-    return this.#tasks.length;
+  /** How many of its calls wait for a thread, and how many have one. */
+  get waiting(): number {
+    return this.#stage === Stage.NOT_BEGUN ? this.#unsettled.length : 0;
   }
 
-  /** How many calls wait behind another one that they were not made with. */
-  get behind(): number {
-    if (!this.message.joined || this.#over) return 0;
-    return Math.max(0, this.#tasks.filter((task) => !task.isSettled).length - 1);
+  get running(): number {
+    return this.#stage === Stage.NOT_BEGUN ? 0 : this.#tasks.length;
   }
 
-  /** Whether they have waited too long. */
-  get isHeldUp(): boolean {
-    return this.behind > 0 && elapsedMs(Atomics.load(this.message.cells, Cell.SINCE_MS)) > HELD_UP_MS;
-  }
-
-  /** Gives those of them that have not begun; now they never will on this thread. */ // H4
-  takeBack(): readonly Task[] {
-    const begun = this.behind > 0 ? takeBackCalls(this.message.cells) : undefined;
-    if (begun === undefined) return [];
-    const taken = this.#tasks.slice(begun).filter((task) => !task.isSettled);
-    for (const task of taken) task.onUnwanted = undefined;
-    this.#tasks = this.#tasks.slice(0, begun);
-    return taken;
+  get #unsettled(): Task[] {
+    return this.#tasks.filter((task) => !task.isSettled);
   }
 
   get #stage(): number {
@@ -130,17 +101,18 @@ export class ThreadRun {
     const { failure } = reply;
     if (failure !== undefined) for (const task of this.#tasks) task.failAs(failure);
     this.#takeIn(reply);
-    return this.#leftover(false);
+    return this.#leftover();
   }
 
   /** The thread has died, or could not be sent the message. */
   async broke(error: unknown): Promise<Leftover> {
+    if (this.#over) return [];
     this.#stopWatching();
     const stage = this.#stage;
     if (stage === Stage.NOT_BEGUN && isSendFailure(error)) return this.#blame(error);
     this.#died = true;
     if (!this.#hasAll) await this.#posts(); // H3
-    if (this.#killed) return this.#leftover(false);
+    if (this.#killed) return this.#leftover();
     // H1
     if (stage > 0) this.#crash([this.#tasks[stage - 1] as Task], "while it ran", error);
     else if (stage === Stage.LOADING) this.#crash(this.#tasks, "while it loaded the module for", error);
@@ -163,10 +135,9 @@ export class ThreadRun {
     for (const task of tasks) if (!task.isSettled) task.fail(new WorkerCrashedError(task.call, what, cause));
   }
 
-  #leftover(alone: boolean): Leftover {
-    const tasks = this.#tasks.filter((task) => !task.isSettled);
-    for (const task of this.#tasks) task.onUnwanted = undefined;
-    return { tasks, alone };
+  #leftover(alone = false): Leftover {
+    const left = this.#unsettled;
+    return alone ? left.map((task) => [task]) : [left];
   }
 
   #takeIn({ first, outcomes }: Pick<WorkerReply, "first" | "outcomes">): void {
@@ -211,13 +182,19 @@ export class ThreadRun {
 
   // H2
   #forget(call: number): void {
-    const { cells } = this.message;
+    const { calls, cells } = this.message;
     Atomics.store(cells, Cell.UNWANTED + call, 1);
     Atomics.notify(cells, Cell.UNWANTED + call);
+    // If the message waits still, nothing of the call is copied or moved.
+    calls[call] = [];
+    if (this.moved.length > 0)
+      this.moved.splice(0, this.moved.length, ...this.#unsettled.flatMap(({ moved }) => moved));
     this.#checkIn(this.#limits.graceMs);
   }
 
   #checkIn(ms: number): void {
+    // Another message may be at work on the thread.
+    if (this.#over) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#check(), ms);
   }
@@ -257,13 +234,12 @@ export class ThreadRun {
 
   #end(): void {
     this.#killed = true;
-    this.#kill();
+    this.#endThread(Atomics.load(this.message.cells, Cell.THREAD));
   }
 
   #stopWatching(): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { GivenLogger } from "../execution/active.ts";
 import { isCloneable } from "./cloning.ts";
-import type { WorkerTask } from "./current-task.ts";
+import { loggerTo, type WorkerTask } from "./current-task.ts";
 import { Cell, type LineParam, type LogMethod, POST, type WorkerMessage, type WorkerPost } from "./protocol.ts";
 import { encodeThrown } from "./thrown.ts";
 
@@ -25,13 +25,7 @@ export class ThreadTask implements WorkerTask {
   }
 
   get logger(): Required<GivenLogger> {
-    this.#logger ??= {
-      log: (...params) => this.#line("log", params),
-      error: (...params) => this.#line("error", params),
-      warn: (...params) => this.#line("warn", params),
-      info: (...params) => this.#line("info", params),
-      debug: (...params) => this.#line("debug", params),
-    };
+    this.#logger ??= loggerTo((method, params) => this.#line(method, params));
     return this.#logger;
   }
 

@@ -1,17 +1,10 @@
 import type { RetryStrategy } from "../core/retry.ts";
-import {
-  SHARED_BATCH,
-  WORKER_FUNCTION,
-  type WorkerBatchOptions,
-  type WorkerFunctionPort,
-  type WorkerOutcome,
-} from "../core/worker-function.ts";
+import { SHARED_BATCH } from "../core/worker-pools.ts";
 import { isWorkerThread } from "./current-task.ts";
 import { Gauge } from "./gauge.ts";
 import { runInPlace } from "./in-place.ts";
 import { findModule } from "./module-url.ts";
-import type { WorkerPool } from "./pool.ts";
-import { poolFor } from "./pools.ts";
+import { poolFor, type WorkerPool } from "./pool.ts";
 import {
   resolveWorkerSettings,
   type WorkerCallOptions,
@@ -84,9 +77,9 @@ export function workers<Module extends object>(url: URL | string, options?: Work
 }
 
 /** Makes the calls of one function. */
-class Calls implements WorkerFunctionPort {
-  readonly module: string;
-  readonly name: string;
+class Calls {
+  readonly #module: string;
+  readonly #name: string;
   readonly #settings: WorkerSettings;
   readonly #limits: RunLimits;
   /** Calls and whole batches are measured apart: each is a message. */
@@ -94,8 +87,8 @@ class Calls implements WorkerFunctionPort {
   readonly #gathered = new Map<unknown, Task[]>();
 
   constructor(module: string, name: string, settings: WorkerSettings, gauges?: { single: Gauge; batch: Gauge }) {
-    this.module = module;
-    this.name = name;
+    this.#module = module;
+    this.#name = name;
     this.#settings = settings;
     const { minTaskMicros, timeoutMs, graceMs } = settings;
     this.#limits = { timeoutMs, graceMs };
@@ -111,25 +104,9 @@ class Calls implements WorkerFunctionPort {
       return task.result;
     };
     return Object.assign(call as WorkerFunction<unknown[], unknown>, {
-      [WORKER_FUNCTION]: this,
       with: (options: WorkerCallOptions) =>
-        new Calls(this.module, this.name, withCallOptions(this.#settings, options), this.#gauges).toFunction(),
+        new Calls(this.#module, this.#name, withCallOptions(this.#settings, options), this.#gauges).toFunction(),
     });
-  }
-
-  get parallelism(): number {
-    return this.#isInPlace(this.#gauges.batch) ? 1 : this.#settings.pool.threads;
-  }
-
-  async runBatch(items: readonly unknown[], { signal, onOutcome }: WorkerBatchOptions = {}): Promise<WorkerOutcome[]> {
-    const tasks = items.map((item, index) => this.#task([item], index, signal));
-    const outcomes = tasks.map(async (task, index) => {
-      const outcome = await outcomeOf(task, signal);
-      onOutcome?.(index, outcome);
-      return outcome;
-    });
-    if (tasks.length > 0) this.#run(tasks, this.#gauges.batch);
-    return Promise.all(outcomes);
   }
 
   /** As the function of a map: a step, whose own retries and record the item has. */
@@ -142,7 +119,7 @@ class Calls implements WorkerFunctionPort {
       return task.result;
     };
     const { retryStrategy } = this.#settings;
-    return context.step(this.name, body, retryStrategy === undefined ? {} : { retryStrategy });
+    return context.step(this.#name, body, retryStrategy === undefined ? {} : { retryStrategy });
   }
 
   /** The calls that a batch makes in one turn travel together. */
@@ -160,9 +137,9 @@ class Calls implements WorkerFunctionPort {
     });
   }
 
-  #task(args: readonly unknown[], item: number | undefined, signal?: AbortSignal): Task {
-    const { signal: own, errors } = this.#settings;
-    return new Task({ module: this.module, name: this.name, args, item, signals: [signal, own], errors });
+  #task(args: readonly unknown[], item: number | undefined): Task {
+    const { signal, errors } = this.#settings;
+    return new Task({ module: this.#module, name: this.#name, args, item, signals: [signal], errors });
   }
 
   #run(tasks: readonly Task[], gauge: Gauge): void {
@@ -171,7 +148,7 @@ class Calls implements WorkerFunctionPort {
       void this.#runInPlace(tasks, pool, gauge);
       return;
     }
-    pool.submit({ tasks, limits: this.#limits, gauge, joins: gauge === this.#gauges.single });
+    pool.submit({ tasks, limits: this.#limits, gauge });
   }
 
   async #runInPlace(tasks: readonly Task[], pool: WorkerPool, gauge: Gauge): Promise<void> {
@@ -186,15 +163,6 @@ class Calls implements WorkerFunctionPort {
     if (mode === "inline" || isWorkerThread()) return true;
     if (mode === "threads" || timeoutMs !== undefined || pool.resourceLimits !== undefined) return false;
     return vcpus <= 1 || gauge.prefersInPlace;
-  }
-}
-
-async function outcomeOf(task: Task, signal: AbortSignal | undefined): Promise<WorkerOutcome> {
-  try {
-    return { status: "succeeded", value: await task.result };
-  } catch (error) {
-    if (signal?.aborted === true && error === signal.reason) return { status: "aborted", reason: error };
-    return { status: "failed", error };
   }
 }
 

@@ -42,7 +42,7 @@ async function bundled(bundler: Bundler, entry: string, format: BundleFormat, ex
   return file;
 }
 
-/** As the README says, minified. */
+/** As docs/deploying.md says, minified. */
 async function bundledWithPlugin(entry: string, format: BundleFormat, options: BuildOptions = {}): Promise<string> {
   const { durableFanout } = createRequire(join(project, "x.cjs"))("durable-fanout/esbuild");
   await build({

@@ -1,13 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { planFrom } from "../../src/cli/plan/plan-command.ts";
-import type { Prediction } from "../../src/cli/plan/plan-model.ts";
-import { recommend } from "../../src/cli/plan/plan-report.ts";
+import { recommend, type Setting } from "../../src/cli/plan/plan-report.ts";
 import { runTrial } from "../../src/cli/plan/trial.ts";
 import { type RuntimeOptions, withDurableExecution } from "../../src/index.ts";
 import { LocalEngine, type LocalHandler, VirtualClock } from "../../src/testing.ts";
-import { documentsOf, runCli, temporaryFolder } from "../support/cli.ts";
+import { documentsOf, HANDLERS as INVOKING, runCli, temporaryFolder } from "../support/cli.ts";
 import { bodies } from "../support/plan-handlers.ts";
 
 const HANDLERS = resolve(import.meta.dirname, "../support/plan-handlers.ts");
@@ -18,10 +17,10 @@ function handlerOf(name: keyof typeof bodies, runtime: RuntimeOptions = {}): Loc
 }
 
 /** What is planned from a sample. */
-async function plan(name: keyof typeof bodies, count: number, sampleItems: number, itemsOfStreams?: number) {
+async function plan(name: keyof typeof bodies, count: number, sampleItems: number, items?: number) {
   const module = { functionName: name, handler: handlerOf(name) };
   const trial = await runTrial({ module, input: JSON.stringify({ count }), latencyMs: 0, sampleItems });
-  return planFrom(trial, { functionName: name, latencyMs: 0, itemsOfStreams });
+  return planFrom(trial, { functionName: name, latencyMs: 0, items });
 }
 
 /** What the whole input really takes. */
@@ -35,7 +34,7 @@ async function actual(name: keyof typeof bodies, count: number, runtime: Runtime
   // What keeps ended items that would be many to lose depends on the order in which they end: no sample tells of it.
   const parts = engine.operations(arn).filter(({ SubType }) => SubType === "MapBatchPart").length;
   const dollars = (operations * 8) / 1e6 + (dataBytes * 0.25) / 1e9;
-  return { operations: operations - retries - parts - 1, dataBytes, requests: checkpoints, dollars };
+  return { retries, operations: operations - retries - parts - 1, dataBytes, requests: checkpoints, dollars };
 }
 
 /** Within `ratio` of each other. */
@@ -46,12 +45,12 @@ function expectNear(predicted: number, real: number, ratio: number): void {
 
 describe("a plan", () => {
   test("predicts from a sample of a map what all of it takes, as it is and in batches", async () => {
-    const { maps, predictions } = await plan("nested", 2_000, 300);
+    const { maps, settings } = await plan("nested", 2_000, 300);
     expect(maps).toMatchObject([{ name: "rows", kind: "map", form: "nested", total: 2_000, canShare: true, seen: 1 }]);
-    expect(maps[0]?.sampled).toBeGreaterThan(200);
-    expect(maps[0]?.sampled).toBeLessThan(700);
-    expect(predictions.map(({ name }) => name)).toEqual(["as is", "flat", "batch: 10", "batch: 100", "batch: 1000"]);
-    for (const { name, operations, dataBytes, dollars } of predictions) {
+    expect(maps[0]?.sampled).toBe(300);
+    expect(settings.map(({ name }) => name)).toEqual(["as is", "flat", "batch: 10", "batch: 100", "batch: 1000"]);
+    for (const { name, operations = 0, dataBytes = 0, dollars = 0, measured } of settings) {
+      expect(measured).toEqual([]);
       if (name === "flat") continue;
       const batch = name.split(": ")[1];
       const real = await actual("nested", 2_000, batch === undefined ? {} : { batch: Number(batch) });
@@ -61,62 +60,93 @@ describe("a plan", () => {
       expectNear(dataBytes, real.dataBytes, batch === undefined ? 1.5 : 2);
       expectNear(dollars, real.dollars, 1.5);
     }
-    expect(predictions[1]?.operations).toBe(4_001);
+    expect(settings[1]?.operations).toBe(4_001);
   });
 
-  test("predicts exactly what was run", async () => {
-    const { predictions, maps, notes } = await plan("nested", 100, 1_000);
+  test("measures what was run whole, and says which figures are measured", async () => {
+    const { settings, maps, notes, sample } = await plan("nested", 100, 1_000);
     const { requests: _, ...real } = await actual("nested", 100);
-    const { operations, dataBytes, dollars } = predictions[0] ?? {};
-    expect({ operations, dataBytes, dollars }).toEqual({ ...real, dollars: expect.closeTo(real.dollars, 9) });
+    const { operations, retries, dataBytes, dollars, measured } = settings[0] ?? {};
+    const expected = { ...real, dollars: expect.closeTo(real.dollars, 9) };
+    expect({ operations, retries, dataBytes, dollars }).toEqual(expected);
+    expect(sample).toMatchObject({ operations, retries: 10, dataBytes });
+    expect(measured).toEqual(["operations", "retries", "requests", "dataBytes", "wallMs"]);
+    expect(settings.slice(1).every((setting) => setting.measured.length === 0)).toBe(true);
     expect(maps[0]).toMatchObject({ total: 100, sampled: 100 });
-    expect(notes.join(" ")).toContain("Waits and retry delays come on top");
+    expect(notes.join(" ")).toContain("Waits and retry delays were skipped, and add to the time");
+  });
+
+  test("counts retries in: of items, of batches, and of steps beside maps", async () => {
+    const { settings, notes } = await plan("unsteady", 300, 100);
+    // Each item fails twice.
+    expect(settings[0]).toMatchObject({ name: "as is", operations: 601, retries: 600 });
+    expect(settings[0]?.dollars).toBeCloseTo((1 + 601 + 600) * 8e-6, 4);
+    for (const { name, retries } of settings) if (name.startsWith("batch")) expect(retries).toBeGreaterThan(0);
+    expect(notes.join(" ")).toMatch(/tried again \(200 times in the sample\).*--try batch=… measures it/);
+    const inBatches = await plan("unsteadyInBatches", 300, 100);
+    for (const { retries } of inBatches.settings) expect(retries).toBeGreaterThan(0);
+    expect((await plan("unsteadyStep", 1, 100)).settings[0]).toMatchObject({ operations: 1, retries: 2 });
+  });
+
+  test("computes for another number of items: in the maps that are in no other one", async () => {
+    const real = await actual("nested", 2_000);
+    const { settings, maps, notes } = await plan("nested", 200, 1_000, 2_000);
+    expect(maps[0]).toMatchObject({ total: 2_000, sampled: 200 });
+    expect(settings[0]).toMatchObject({ name: "as is", operations: real.operations, retries: 200, measured: [] });
+    expectNear(settings[0]?.dataBytes ?? 0, real.dataBytes, 1.2);
+    expect(notes.join(" ")).toContain('"rows": as many items as --items says');
+    const areas = await plan("areas", 100, 1_000, 30);
+    expect(areas.maps).toMatchObject([
+      { name: "areas", total: 30 },
+      { name: "orders", total: 300 },
+    ]);
+    expect(areas.settings[0]?.operations).toBe(1 + 30 * (2 + 100 * 2));
   });
 
   test("tells the items of a FLAT map apart, and the requests that few items at once take", async () => {
-    const { predictions, maps } = await plan("flat", 1_500, 400);
+    const { settings, maps } = await plan("flat", 1_500, 400);
     expect(maps[0]).toMatchObject({ form: "flat" });
     const real = await actual("flat", 1_500);
-    expect(predictions[0]?.operations).toBe(real.operations);
-    expectNear(predictions[0]?.dataBytes ?? 0, real.dataBytes, 1.2);
-    expectNear(predictions[0]?.requests ?? 0, real.requests, 1.5);
-    expect(predictions.map(({ name }) => name)).not.toContain("flat");
+    expect(settings[0]?.operations).toBe(real.operations);
+    expectNear(settings[0]?.dataBytes ?? 0, real.dataBytes, 1.2);
+    expectNear(settings[0]?.requests ?? 0, real.requests, 1.5);
+    expect(settings.map(({ name }) => name)).not.toContain("flat");
   });
 
   test("multiplies the maps inside the items of another one", async () => {
-    const { predictions, maps } = await plan("areas", 1_000, 200);
+    const { settings, maps } = await plan("areas", 1_000, 200);
     expect(maps).toMatchObject([
       { name: "areas", total: 3, sampled: 1, canShare: false },
       { name: "orders", total: 1_000, canShare: true },
     ]);
     const real = await actual("areas", 1_000);
-    expect(predictions[0]?.operations).toBe(real.operations);
-    expect(predictions.find(({ name }) => name === "batch: 100")?.operations).toBe(1 + 3 * (1 + 1 + 10));
+    expect(settings[0]?.operations).toBe(real.operations);
+    expect(settings.find(({ name }) => name === "batch: 100")?.operations).toBe(1 + 3 * (1 + 1 + 10));
   });
 
   test("knows which items need operations of their own", async () => {
-    const { predictions, maps, notes } = await plan("patient", 300, Number.POSITIVE_INFINITY);
+    const { settings, maps, notes } = await plan("patient", 300, Number.POSITIVE_INFINITY);
     expect(maps).toMatchObject([{ name: "patient", canShare: false }]);
-    expect(predictions.map(({ name }) => name)).toEqual(["as is", "flat"]);
-    expect(notes.join(" ")).toMatch(/Waits and retry delays come on top: 1 h/);
+    expect(settings.map(({ name }) => name)).toEqual(["as is", "flat"]);
+    expect(notes.join(" ")).toMatch(/Waits and retry delays were skipped, .*: 1 h/);
   });
 
   test("marks what AWS refuses, and recommends something else", async () => {
-    const { predictions } = await plan("nested", 30_000, 200);
-    const refused = predictions.filter(({ refusedByAws }) => refusedByAws.length > 0).map(({ name }) => name);
+    const { settings } = await plan("nested", 30_000, 200);
+    const refused = settings.filter(({ refusedByAws }) => refusedByAws.length > 0).map(({ name }) => name);
     expect(refused).toEqual(["as is", "flat", "batch: 10"]);
-    expect(predictions[0]?.refusedByAws[0]).toContain("90,001 operations, and its limit is 3,000");
-    expect(recommend(predictions)?.name).toMatch(/^batch: 1000?$/);
-    expect(recommend((await plan("nested", 20, 200)).predictions)?.name).toBe("as is");
+    expect(settings[0]?.refusedByAws[0]).toContain("90,001 operations, and its limit is 3,000");
+    expect(recommend(settings)?.name).toMatch(/^batch: 1000?$/);
+    expect(recommend((await plan("nested", 20, 200)).settings)?.name).toBe("as is");
   });
 
   test("recommends the first setting that fits well and is about as fast and as cheap as any", () => {
-    const settings = (...numbers: [operations: number, wallMs: number, dollars: number][]): Prediction[] =>
+    const rows = (...numbers: [operations: number, wallMs: number, dollars: number][]): Setting[] =>
       numbers.map(([operations, wallMs, dollars], index) => ({
-        ...{ name: `setting ${index}`, operations, wallMs, dollars, requests: 1, dataBytes: 1, differs: true },
-        refusedByAws: operations > 3_000 ? ["too many"] : [],
+        ...{ name: `setting ${index}`, operations, retries: 0, wallMs, dollars, requests: 1, dataBytes: 1 },
+        ...{ measured: [], how: "", refusedByAws: operations > 3_000 ? ["too many"] : [] },
       }));
-    const choice = (...numbers: Parameters<typeof settings>) => recommend(settings(...numbers))?.name;
+    const choice = (...numbers: Parameters<typeof rows>) => recommend(rows(...numbers))?.name;
     expect(choice([2_000, 1_000, 0.01], [20, 900, 0.0001])).toBe("setting 0");
     expect(choice([2_000, 60_000, 0.01], [20, 900, 0.0001])).toBe("setting 1");
     expect(choice([2_000, 1_000, 0.02], [20, 900, 0.0001])).toBe("setting 1");
@@ -126,14 +156,14 @@ describe("a plan", () => {
   });
 
   test("looks for a batch that fits when none of the usual ones does", async () => {
-    const { predictions } = await plan("flat", 4_000_000, 200);
-    expect(predictions.at(-1)).toMatchObject({ name: "batch: 1700", operations: 2_354 });
+    const { settings } = await plan("flat", 4_000_000, 200);
+    expect(settings.at(-1)).toMatchObject({ name: "batch: 1700", operations: 2_354 });
   });
 
   test("recommends nothing when AWS takes the input in no setting", async () => {
-    const { predictions } = await plan("heavy", 200_000, 200);
-    expect(predictions.at(-1)?.refusedByAws.join()).toMatch(/MB written, and its limit is 104\.9 MB/);
-    expect(recommend(predictions)).toBeUndefined();
+    const { settings } = await plan("heavy", 200_000, 200);
+    expect(settings.at(-1)?.refusedByAws.join()).toMatch(/MB written, and its limit is 104\.9 MB/);
+    expect(recommend(settings)).toBeUndefined();
   });
 
   test("needs to be told how many items there are where they are read one after the other", async () => {
@@ -141,14 +171,14 @@ describe("a plan", () => {
       code: "ERR_PLAN_ITEMS_UNKNOWN",
       message: expect.stringContaining('Map "numbers" reads its items one after the other'),
     });
-    expect((await plan("streamed", 5_000, 100, 5_000)).predictions[0]?.operations).toBe(251);
+    expect((await plan("streamed", 5_000, 100, 5_000)).settings[0]?.operations).toBe(251);
     const all = await plan("streamed", 300, Number.POSITIVE_INFINITY);
-    expect(all.predictions[0]?.operations).toBe((await actual("streamed", 300)).operations);
+    expect(all.settings[0]?.operations).toBe((await actual("streamed", 300)).operations);
   });
 });
 
 describe.concurrent("the plan command", () => {
-  test("runs nothing before it is told to, and no more than the sample and what is under way then", async () => {
+  test("runs nothing before it is told to, and then no more than the sample", async () => {
     const cwd = temporaryFolder();
     const log = join(cwd, "log");
     const event = JSON.stringify({ count: 5_000, log });
@@ -160,35 +190,81 @@ describe.concurrent("the plan command", () => {
     expect(existsSync(log)).toBe(false);
     const done = await runCli([...args, "--yes"], { cwd });
     expect(done.exitCode).toBe(0);
-    expect(readFileSync(log, "utf8").split("\n").length).toBeLessThan(300 + 3 * 256);
+    expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(300);
     expect(done.stdout).toMatch(
-      /^plan-handlers, at 20 ms a checkpoint\n {2}map "rows": 5,000 items, NESTED, \d+ of them run/,
+      /^plan-handlers, at 20 ms a checkpoint\n {2}map "rows": 5,000 items, NESTED, computed from 300 of them/,
     );
-    expect(done.stdout).toMatch(/as is +15,001 +\d+ +\d+\.\d kB +~.* +\$0\.1\d +AWS refuses it/);
+    expect(done.stdout).toMatch(/the sample +901 +30 +\d+ +\d+\.\d kB +\d.* +~\$0\.00\d+$/m);
+    expect(done.stdout).toMatch(/as is +~15,001 +~500 +~\d+ +~\d+\.\d kB +~.* +~\$0\.1\d +AWS refuses it/);
+    expect(done.stdout).toContain("Figures with ~ are computed from the sample, the others are measured.");
     expect(done.stdout).toContain('AWS would refuse it "as is": 15,001 operations, and its limit is 3,000.');
-    expect(done.stdout).toMatch(/batch: 10 +501 .*recommended/);
-    expect(done.stdout).toContain(
-      'The sample ended in "rows": what the handler does after that is not in these numbers.',
-    );
+    expect(done.stdout).toMatch(/batch: 10 +~501 .*recommended/);
+    expect(done.stdout).toContain('The sample ended in "rows": what the handler does after that is left out.');
     expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
   });
 
-  test("plans what it has seen of a handler that fails, says so and ends with 1", async () => {
+  test("recommends nothing from a sample that failed, says why and ends with 1", async () => {
     const event = '{"count":10}';
-    const result = await runCli(["plan", HANDLERS, "--export", "failing", "--event", event, "--yes", "--json"]);
+    const args = ["plan", HANDLERS, "--export", "failing", "--event", event, "--yes"];
+    const result = await runCli([...args, "--json"]);
     expect(result.exitCode).toBe(1);
-    expect(documentsOf(result)).toMatchObject([
-      {
-        type: "plan",
-        latencyMs: 20,
-        maps: [{ name: "rows", total: 10, sampled: 10 }],
-        settings: [{ name: "as is", operations: 21, refusedByAws: [], recommended: true }, {}, {}, {}, {}],
-        notes: [
-          expect.stringContaining("The execution ended as FAILED: RangeError: nothing to add up"),
-          expect.anything(),
-        ],
-      },
-    ]);
+    const [document, ...others] = documentsOf(result);
+    expect(others).toEqual([]);
+    expect(document).toMatchObject({
+      type: "plan",
+      latencyMs: 20,
+      execution: { status: "FAILED", error: { type: "RangeError", message: "nothing to add up" } },
+      fault: "the execution ended as FAILED: RangeError: nothing to add up",
+      sample: { operations: 21, retries: 0 },
+      maps: [{ name: "rows", total: 10, sampled: 10 }],
+      notes: ["The figures are those up to where the execution ended.", expect.anything()],
+    });
+    const { settings } = document as { settings: { name: string; recommended: boolean }[] };
+    expect(settings[0]).toMatchObject({ name: "as is", operations: 21, refusedByAws: [] });
+    expect(settings.filter(({ recommended }) => recommended)).toEqual([]);
+    const shown = await runCli(args);
+    expect(shown.stdout).toContain("Nothing is recommended, since the sample failed: the execution ended as FAILED");
+    expect(shown.stdout).not.toMatch(/recommended$/m);
+  });
+
+  test("recommends nothing where half of the items fail, though the sample ends before the handler can say so", async () => {
+    const args = ["plan", HANDLERS, "--export", "broken", "--event", '{"count":500}', "--sample", "20", "--yes"];
+    const result = await runCli(args);
+    expect(result.stdout).toMatch(/Nothing is recommended, since the sample failed: 20 of 20 items of "rows" failed:/);
+  });
+
+  test("runs exactly the first items, also where those that wait give way to others", async () => {
+    const cwd = temporaryFolder();
+    const log = join(cwd, "log");
+    const event = JSON.stringify({ count: 2_000, log });
+    for (const [name, batch, bodyRuns] of [
+      ["unsteady", "", 3 * 50],
+      ["patient", "", 50],
+      ["patient", "40", 80],
+    ] as const) {
+      const args = ["plan", HANDLERS, "--export", name, "--event", event, "--sample", "50", "--yes"];
+      const result = await runCli(args, { cwd, env: { DURABLE_FANOUT_BATCH: batch } });
+      expect(result.exitCode).toBe(0);
+      expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(bodyRuns);
+      rmSync(log);
+    }
+  });
+
+  test("takes the options of run, and says what the functions that are invoked leave out", async () => {
+    const cwd = temporaryFolder();
+    const args = ["plan", INVOKING, "--export", "invoking", "--event", '{"n":21}', "--yes"];
+    const unnamed = await runCli(args, { cwd });
+    expect(unnamed.exitCode).toBe(1);
+    expect(unnamed.stdout).toContain("--function or --plain-function <name>=<file>#<export>");
+    expect(unnamed.stdout).not.toMatch(/recommended$/m);
+    const functions = ["--plain-function", `double=${INVOKING}#double`, "--function", `child=${INVOKING}#child`];
+    const others = ["--name", "x", "--db", "y.db", "--fresh", "--virtual-time", "--max-operations", "unlimited"];
+    const named = await runCli([...args, ...functions, ...others], { cwd });
+    expect(named.exitCode).toBe(0);
+    expect(named.stderr).toContain("Batches and the functions that it invokes run whole.");
+    expect(named.stdout).toContain("What the functions that it invokes take themselves is left out.");
+    expect(named.stdout).toContain('The sample ended where all waited for "more", since nobody completes callbacks');
+    expect(existsSync(join(cwd, "y.db"))).toBe(false);
   });
 
   test("ends with 2 where a stream's length is not known", async () => {

@@ -1,47 +1,28 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { drawTuning, recommendTried } from "../../src/cli/plan/tune-report.ts";
-import {
-  combinations,
-  environmentOf,
-  nameOverrides,
-  parseVariation,
-  runtimeOf,
-} from "../../src/cli/plan/tune-sweep.ts";
-import { type Tried, withoutNewFailures } from "../../src/cli/plan/tune-trial.ts";
-import { documentsOf, runCli, temporaryFolder } from "../support/cli.ts";
+import { type FanOutSummary, faultBeside, faultOf, recommend, type Setting } from "../../src/cli/plan/plan-report.ts";
+import { howToSet, nameOverrides, readTries } from "../../src/cli/plan/plan-try.ts";
+import { documentsOf, HANDLERS as INVOKING, runCli, temporaryFolder } from "../support/cli.ts";
 
 const HANDLERS = resolve(import.meta.dirname, "../support/plan-handlers.ts");
 
-function tried(
-  wallMs: number,
-  rest: Partial<Omit<Tried, "overrides">> & { overrides?: Record<string, string> } = {},
-): Tried {
-  const overrides = new Map(Object.entries(rest.overrides ?? {}));
-  const name = nameOverrides(overrides);
-  const use = { operations: 10, requests: 1, dataBytes: 1, dollars: 0.001, refusedByAws: [], maps: [] };
-  return { ...use, ...rest, name, overrides, wallMs };
+function tried(name: string, wallMs: number, rest: Partial<Setting> = {}): Setting {
+  const use = { operations: 10, retries: 0, requests: 1, dataBytes: 1, dollars: 0.001, refusedByAws: [] };
+  return { ...use, measured: [], how: "", name, wallMs, ...rest };
 }
 
-const map = (sampled: number, failed: number) => [
+const map = (sampled: number, failed: number): FanOutSummary[] => [
   {
-    name: "m",
-    kind: "map",
-    form: "nested",
-    batchItems: undefined,
-    seen: 1,
-    total: 10,
-    canShare: true,
-    sampled,
-    failed,
+    ...{ name: "m", kind: "map", form: "nested", batchItems: undefined, seen: 1, total: 10, canShare: true },
+    ...{ sampled, failed, error: "Error: no" },
   } as const,
 ];
 
-describe("a sweep", () => {
-  test("tries all combinations, in the order given", () => {
-    const sweep = combinations([parseVariation("batch=false,100"), parseVariation("concurrency=8,64")]);
-    expect(sweep.map(nameOverrides)).toEqual([
+describe("what is tried", () => {
+  test("is each combination, in the order given", () => {
+    const tries = readTries(["batch=false,100", "concurrency=8,64,8"], "--try");
+    expect(tries.map(nameOverrides)).toEqual([
       "no batch, concurrency 8",
       "no batch, concurrency 64",
       "batch 100, concurrency 8",
@@ -49,156 +30,195 @@ describe("a sweep", () => {
     ]);
   });
 
-  test("says how a setting is made, by the environment and in code", () => {
-    const [overrides = new Map()] = combinations(
-      ["batch=100", "concurrency=unlimited", "checkpoint.maxUpdates=50", "codec=json"].map(parseVariation),
-    );
-    expect(environmentOf(overrides)).toEqual({
-      DURABLE_FANOUT_BATCH: "100",
-      DURABLE_FANOUT_CONCURRENCY: "unlimited",
-      DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES: "50",
-      DURABLE_FANOUT_CODEC: "json",
-    });
-    expect(runtimeOf(overrides)).toBe(
-      'runtime: { batch: 100, concurrency: Infinity, codec: "json", checkpoint: { maxUpdates: 50 } }',
+  test("is told with the way to set it, by the environment and in code", () => {
+    const texts = [
+      'batch={"maxItems":5,"maxBytes":2048}',
+      "concurrency=unlimited",
+      "checkpoint.maxUpdates=50",
+      "codec=json",
+    ];
+    const [overrides = new Map(), ...others] = readTries(texts, "--try");
+    expect(others).toEqual([]);
+    expect(howToSet(overrides)).toBe(
+      'Set DURABLE_FANOUT_BATCH=\'{"maxItems":5,"maxBytes":2048}\' DURABLE_FANOUT_CONCURRENCY=unlimited ' +
+        "DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES=50 DURABLE_FANOUT_CODEC=json, or give withDurableExecution " +
+        '{ runtime: {"batch":{"maxItems":5,"maxBytes":2048},"concurrency":Infinity,"checkpoint":{"maxUpdates":50},"codec":"json"} }.',
     );
   });
 
-  test("names a setting that it does not know, values that are missing, and too many of them", () => {
-    expect(() => parseVariation("concurency=1")).toThrow(/no setting "concurency" to vary; there are concurrency, /);
-    expect(() => parseVariation("concurrency")).toThrow(/has no values/);
-    const many = `concurrency=${Array.from({ length: 20 }, (_, index) => index + 1).join(",")}`;
-    expect(() => combinations([parseVariation(many), parseVariation(many.replace("concurrency", "batch"))])).toThrow(
-      /more than 200 settings/,
+  test.each([
+    ["concurency=1", /no setting "concurency" to try; there are concurrency, /],
+    ["quotas.operations=5", /no setting "quotas.operations" to try/],
+    ["concurrency", /--try concurrency has no values/],
+    ["batch=10,abc", /^--try batch is "abc"; it must be a whole number of items from 1 to 10000, .*or false/],
+    ["concurrency=0", /^--try concurrency is "0"; allowed: a whole number from 1 to 1000000, or Infinity/],
+    ["codec=xml", /^--try codec is "xml"; allowed: json, compact, typed/],
+  ])("is refused by name where it is not allowed: %s", (text, message) => {
+    expect(() => readTries([text], "--try")).toThrow(
+      expect.objectContaining({ code: "ERR_USAGE", message: expect.stringMatching(message) }),
     );
+  });
+
+  test("is not more than can be waited for", () => {
+    const many = `concurrency=${Array.from({ length: 20 }, (_, index) => index + 1).join(",")}`;
+    expect(() => readTries([many, many.replace("concurrency", "batch")], "--try")).toThrow(/more than 200 settings/);
   });
 });
 
 describe("the setting that is recommended", () => {
-  test("is about the fastest, then about the cheapest, then the one that changes least", () => {
-    const asItIs = tried(10_000);
-    const small = tried(1_000, { overrides: { batch: "10", concurrency: "256" }, dollars: 0.01 });
-    const large = tried(900, { overrides: { batch: "1000", concurrency: "32" }, dollars: 0.001 });
-    const middle = tried(950, { overrides: { batch: "100", concurrency: "256" }, dollars: 0.0012 });
-    const fewer = tried(950, { overrides: { batch: "100", concurrency: "32" }, dollars: 0.0012 });
-    const more = tried(850, { overrides: { batch: "100", concurrency: "32", codec: "json" }, dollars: 0.0012 });
-    expect(recommendTried([asItIs, small, large, middle, fewer, more])).toBe(fewer);
-    expect(recommendTried([tried(1_100), small, large, fewer])).toMatchObject({ name: "as it is" });
+  test("is the first that is about as fast as the fastest and as cheap as the cheapest", () => {
+    const asIs = tried("as is", 10_000);
+    const small = tried("small", 1_000, { dollars: 0.02 });
+    const middle = tried("middle", 950);
+    const large = tried("large", 900);
+    expect(recommend([asIs, small, middle, large])).toBe(middle);
+    expect(recommend([tried("as is", 1_100), small, middle, large])).toMatchObject({ name: "as is" });
   });
 
   test("is one that works and that AWS takes, or none", () => {
-    const refused = tried(10, { refusedByAws: ["too many"], overrides: { batch: "1" } });
-    const broken = tried(10, { fault: "it fails", overrides: { batch: "100" } });
-    expect(recommendTried([refused, broken, tried(9_000)])?.name).toBe("as it is");
-    expect(recommendTried([refused, broken])).toBeUndefined();
+    const refused = tried("refused", 10, { refusedByAws: ["too many"] });
+    const broken = tried("broken", 10, { fault: "it fails" });
+    expect(recommend([refused, broken, tried("as is", 9_000)])?.name).toBe("as is");
+    expect(recommend([refused, broken])).toBeUndefined();
   });
 
-  test("is none in which more items fail than before", () => {
-    const asItIs = tried(1_000, { maps: map(100, 5) });
-    expect(withoutNewFailures(tried(10, { maps: map(50, 2) }), asItIs).fault).toBeUndefined();
-    expect(withoutNewFailures(tried(10, { maps: map(50, 50) }), asItIs).fault).toContain('50 of 50 items of "m" fail');
+  test("is none in which more items fail than before, or half of them do", () => {
+    const asIs = { maps: map(100, 5) };
+    expect(faultBeside({ maps: map(50, 2) }, asIs)).toBeUndefined();
+    expect(faultBeside({ maps: map(50, 10) }, asIs)).toBe('10 of 50 items of "m" failed: Error: no');
+    expect(faultOf({ maps: map(50, 10) })).toBeUndefined();
+    expect(faultOf({ maps: map(50, 25) })).toBe('25 of 50 items of "m" failed: Error: no');
   });
 });
 
-test("the picture has a bar for each setting, in proportion", () => {
-  const settings = [tried(4_000), tried(1_000, { overrides: { batch: "100" } })];
-  const svg = drawTuning({ functionName: "a<b", latencyMs: 20, tried: settings, notes: [] });
-  expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 \d+ \d+"/);
-  expect(svg).toContain("a&lt;b: time of the whole input, at 20 ms a checkpoint");
-  const widths = [...svg.matchAll(/width="(\d+)" height="16"/g)].map(([, width]) => Number(width));
-  expect(widths).toEqual([640, 160]);
+describe.concurrent("plan --try", () => {
+  test("runs the sample once more for each value, and says before how often bodies run", async () => {
+    const cwd = temporaryFolder();
+    const log = join(cwd, "log");
+    const event = JSON.stringify({ count: 5_000, log });
+    const args = ["plan", HANDLERS, "--export", "nested", "--event", event, "--sample", "100", "--latency", "1ms"];
+    const tries = ["--try", "batch=false,40", "--try", "checkpoint.maxUpdates=250"];
+    const refused = await runCli([...args, ...tries], { cwd });
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain(
+      "This really runs the handler for the first 100 items of each map, 3 times (as is; no batch, " +
+        "checkpoint.maxUpdates 250; batch 40, checkpoint.maxUpdates 250): whatever its steps do to other systems is done. In all that is 320 items of each map.",
+    );
+    expect(existsSync(log)).toBe(false);
+    const result = await runCli([...args, ...tries, "--yes"], { cwd });
+    expect(result.exitCode).toBe(0);
+    expect(readFileSync(log, "utf8").trim().split("\n")).toHaveLength(320);
+    expect(result.stderr).toMatch(/^3 of 3 {2}batch 40, checkpoint\.maxUpdates 250: /m);
+    expect(result.stdout).toMatch(/^as is +~15,001 .* AWS refuses it$/m);
+    expect(result.stdout).toMatch(/^no batch, checkpoint\.maxUpdates 250 +~15,001 .*AWS refuses it$/m);
+    expect(result.stdout).toMatch(/^batch 40, checkpoint\.maxUpdates 250 +~\d+ .*recommended$/m);
+    expect(result.stdout).not.toMatch(/^(flat|batch:)/m);
+    expect(result.stdout).toContain(
+      "Set DURABLE_FANOUT_BATCH=40 DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES=250, or give withDurableExecution " +
+        '{ runtime: {"batch":40,"checkpoint":{"maxUpdates":250}} }.',
+    );
+  });
+
+  test("refuses a value that is not allowed before anything runs", async () => {
+    const cwd = temporaryFolder();
+    const event = JSON.stringify({ count: 10, log: join(cwd, "log") });
+    for (const [command, option] of [
+      ["plan", "--try"],
+      ["tune", "--vary"],
+    ] as const) {
+      const args = [command, HANDLERS, "--export", "nested", "--event", event, "--yes", "--json"];
+      const result = await runCli([...args, option, "batch=10,abc"], { cwd });
+      expect(result.exitCode).toBe(2);
+      const message = expect.stringMatching(
+        `^${option} batch is "abc"; it must be a whole number .* Nothing was run\\.$`,
+      );
+      expect(documentsOf(result)).toEqual([{ error: { code: "ERR_USAGE", message } }]);
+    }
+    expect(existsSync(join(cwd, "log"))).toBe(false);
+  });
+
+  test("prints one document, in which what does not work has no figures and is not recommended", async () => {
+    const args = ["plan", HANDLERS, "--export", "patient", "--event", '{"count":20}', "--latency", "0", "--yes"];
+    // Both are allowed, but not together.
+    const tries = ["--try", 'batch={"maxItems":10,"maxBytes":200000},10', "--try", "quotas.payloadBytes=100000"];
+    const result = await runCli([...args, ...tries, "--json"]);
+    expect(result.exitCode).toBe(0);
+    const [document, ...others] = documentsOf(result);
+    expect(others).toEqual([]);
+    const measured = ["operations", "retries", "requests", "dataBytes", "wallMs"];
+    expect(document).toMatchObject({
+      type: "plan",
+      latencyMs: 0,
+      execution: { status: "SUCCEEDED" },
+      settings: [
+        { name: "as is", operations: 61, measured, recommended: true },
+        { fault: expect.stringContaining("maxBytes"), measured: [], recommended: false },
+        { settings: { batch: "10", "quotas.payloadBytes": "100000" }, operations: 3, measured },
+      ],
+    });
+    const { settings } = document as { settings: object[] };
+    expect(settings[1]).not.toHaveProperty("operations");
+  });
+
+  test("tries nothing more once the sample has failed as it is", async () => {
+    const args = ["plan", HANDLERS, "--export", "failing", "--event", '{"count":10}', "--yes", "--try", "batch=5,10"];
+    const result = await runCli(args);
+    expect(result.exitCode).toBe(1);
+    expect(result.stdout).toContain("The settings were not tried, since the sample failed without them.");
+    expect(result.stdout).not.toContain("batch 5");
+  });
+
+  test("hands the functions that are invoked on to each run", async () => {
+    const functions = ["--plain-function", `double=${INVOKING}#double`, "--function", `child=${INVOKING}#child`];
+    const args = ["plan", INVOKING, "--export", "invoking", "--event", '{"n":21}', "--yes", ...functions];
+    const result = await runCli([...args, "--try", "codec=json"]);
+    expect(result.exitCode).toBe(0);
+    expect(result.stdout).toMatch(/^codec json +~2 /m);
+  });
+
+  test("says when a map's own batch has won over the settings", async () => {
+    const args = ["plan", HANDLERS, "--export", "streamed", "--event", '{"count":60}', "--latency", "0", "--yes"];
+    const result = await runCli([...args, "--try", "batch=5,50"]);
+    expect(result.stdout).toContain('Batches were the same in all runs of "numbers": what a call says itself wins.');
+  });
 });
 
 describe.concurrent("the tune command", () => {
-  test("tries each setting in a process of its own, and recommends what fits", async () => {
-    const cwd = temporaryFolder();
+  test("is plan --try, and says so", async () => {
     const args = [
       "tune",
       HANDLERS,
       "--export",
       "nested",
       "--event",
-      '{"count":5000}',
-      "--sample",
-      "100",
-      "--latency",
-      "1ms",
-    ];
-    const sweep = ["--vary", "batch=false,100", "--vary", "checkpoint.maxUpdates=250", "--svg", "chart.svg", "--yes"];
-    const result = await runCli([...args, ...sweep], { cwd });
-    expect(result.exitCode).toBe(0);
-    expect(result.stderr).toContain("This really runs the handler for the first 100 items of each map, 3 times");
-    expect(result.stderr).toMatch(/^3 of 3 {2}batch 100, checkpoint\.maxUpdates 250: /m);
-    expect(result.stdout).toMatch(/^as it is +15,001 .* ━+ +AWS refuses it$/m);
-    expect(result.stdout).toMatch(/^no batch, checkpoint\.maxUpdates 250 +15,001 .*AWS refuses it$/m);
-    expect(result.stdout).toMatch(/^batch 100, checkpoint\.maxUpdates 250 +51 .*recommended$/m);
-    expect(result.stdout).toContain(
-      "Set DURABLE_FANOUT_BATCH=100 DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES=250, or give withDurableExecution " +
-        "{ runtime: { batch: 100, checkpoint: { maxUpdates: 250 } } }.",
-    );
-    expect(readFileSync(join(cwd, "chart.svg"), "utf8")).toContain("batch 100, checkpoint.maxUpdates 250");
-  });
-
-  test("does not recommend a setting that is not allowed, and says why", async () => {
-    const args = [
-      "tune",
-      HANDLERS,
-      "--export",
-      "patient",
-      "--event",
-      '{"count":20}',
+      '{"count":60}',
       "--latency",
       "0",
       "--yes",
       "--json",
     ];
-    const result = await runCli([...args, "--vary", "batch=10", "--vary", "concurrency=0,4"]);
-    expect(result.exitCode).toBe(0);
-    expect(documentsOf(result)).toMatchObject([
-      {
-        type: "tuning",
-        latencyMs: 0,
-        settings: [
-          { name: "as it is", settings: {}, operations: 61, recommended: true },
-          { settings: { batch: "10", concurrency: "0" }, fault: expect.stringContaining("DURABLE_FANOUT_CONCURRENCY") },
-          { settings: { batch: "10", concurrency: "4" }, operations: 3 },
-        ],
-      },
-    ]);
+    const varied = await runCli([...args, "--vary", "batch=20"]);
+    expect(varied.stderr).toContain("tune is plan --try batch=20, and goes with the next version.");
+    const [{ settings, type } = {}] = documentsOf(varied) as { type?: string; settings?: { name: string }[] }[];
+    expect(type).toBe("plan");
+    expect(settings?.map(({ name }) => name)).toEqual(["as is", "batch 20"]);
+    const usual = await runCli(args.slice(0, -2));
+    expect(usual.stderr).toContain("tune is plan --try batch=10,100,1000");
+    expect(usual.stderr).toContain("4 times (as is; batch 10; batch 100; batch 1000)");
   });
 
-  test("says when a map's own batch has won over the settings", async () => {
-    const args = ["tune", HANDLERS, "--export", "streamed", "--event", '{"count":60}', "--latency", "0", "--yes"];
-    const result = await runCli([...args, "--vary", "batch=5,50"]);
-    expect(result.stdout).toContain('Batches were the same in all runs of "numbers": what a call says itself wins.');
-  });
-
-  test("does not vary batches in vain, where each map says its own", async () => {
-    const args = ["tune", HANDLERS, "--export", "streamed", "--event", '{"count":60}', "--latency", "0", "--yes"];
-    const result = await runCli([...args, "--json"]);
-    const [{ settings, notes }] = documentsOf(result) as [{ settings: { name: string }[]; notes: string[] }];
-    expect(settings.slice(0, 4).map(({ name }) => name)).toEqual([
-      "as it is",
-      "concurrency 32",
-      "concurrency 128",
-      "concurrency 512",
-    ]);
-    expect(settings.slice(4).every(({ name }) => !name.includes("batch"))).toBe(true);
-    expect(settings).toHaveLength(8);
-    expect(notes.join()).toContain("what a call says itself wins. `durable-fanout plan` compares other sizes.");
-    expect(result.stderr).toContain("8 of 8  ");
-  });
-
-  test("runs nothing before it is told to, and passes on what is wrong with the handler", async () => {
+  test("runs nothing before it is told to, and says what to use where an option is gone", async () => {
     const refused = await runCli(["tune", HANDLERS, "--export", "nested"]);
     expect(refused.exitCode).toBe(2);
-    expect(refused.stderr).toContain("at most 17 times");
     expect(refused.stderr).toContain("Nothing was run. Say --yes to run it.");
     const missing = await runCli(["tune", "nowhere.ts", "--yes"]);
     expect(missing.exitCode).toBe(3);
     expect(missing.stderr).toMatch(/There is no handler file .*nowhere\.ts/);
     const unknown = await runCli(["tune", HANDLERS, "--vary", "speed=11", "--yes"]);
     expect(unknown.exitCode).toBe(2);
-    expect(unknown.stderr).toContain('There is no setting "speed" to vary');
+    expect(unknown.stderr).toContain('There is no setting "speed" to try');
+    const chart = await runCli(["tune", HANDLERS, "--svg", "chart.svg", "--yes"]);
+    expect(chart.exitCode).toBe(2);
+    expect(chart.stderr).toContain("--svg is gone: plan --try prints a table, and with --json all figures");
   });
 });

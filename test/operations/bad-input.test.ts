@@ -371,6 +371,7 @@ describe("what cannot be caught ends the execution, and writes nothing:", () => 
   ])("%s", async (_what, config, message) => {
     let isReached = false;
     const run = await runOurs(async (_, context) => {
+      // biome-ignore lint/nursery/noFloatingPromises: it is awaited, and what it gives is no promise.
       await Promise.resolve(map(context, config)).catch(() => {});
       isReached = true;
     });

@@ -193,20 +193,27 @@ describe("concurrency bounds branches at work:", () => {
     expect(await replay(handler, run)).toMatchObject({ output: { Status: "SUCCEEDED", Result }, requests: [] });
   });
 
-  test("an item whose large result is made again may wait for one that begins before it", async () => {
+  test.each([
+    ["of its own operations", 0, { concurrency: 1 }],
+    ["in the batch of the other", 0, { batch: 2 }],
+    ["in the batch of the other, one at a time", 0, { batch: 2, concurrency: 1 }],
+    ["in a batch of its own, which has ended", 0, { batch: 1 }],
+    ["and begin before it", 1, { batch: 2 }],
+    ["and begin before it, in a batch of its own", 1, { batch: 1 }],
+  ] as const)("an item whose large result is made again may wait for another one: %s", async (_, opener, config) => {
     const run = await runOurs(async (_input, context) => {
       let open = () => {};
       const opened = new Promise<void>((resolve) => {
         open = resolve;
       });
       const body = async (item: DurableContext, n: number) => {
-        if (n === 0) open();
+        if (n === opener) open();
         else await opened;
-        if (n === 0) await item.wait({ seconds: 1 });
+        if (n === opener) await item.wait({ seconds: 1 });
         const texts = await Promise.all(indexes(5).map(() => item.step(async () => "x".repeat(60_000))));
         return texts.join("");
       };
-      const { all } = await context.map(indexes(2), body, { concurrency: 1 });
+      const { all } = await context.map(indexes(2), body, config);
       return all.map(({ result }) => result?.length);
     });
     expect(run.outcome).toEqual({ status: "SUCCEEDED", result: "[300000,300000]" });

@@ -103,6 +103,7 @@ test("what has begun is on its way before most of the code has run", async () =>
   let requests = 0;
   const sentBefore: number[] = [];
   const handler: Handler = async (_, context) => {
+    // biome-ignore lint/nursery/noFloatingPromises: it is awaited, and what it gives is no promise.
     await inSteps()(context, (n) => {
       sentBefore.push(requests);
       burn();
@@ -126,6 +127,7 @@ test("timers of the user's fire while items compute", async () => {
     setTimeout(() => {
       firedAt = done;
     }, 1);
+    // biome-ignore lint/nursery/noFloatingPromises: it is awaited, and what it gives is no promise.
     await inSteps()(context, (n) => {
       burn();
       return done++ + n;

@@ -117,11 +117,12 @@ class SomeOutcomes {
     const pace = nth(PACES, seed / SPREADS.length);
     const surroundings = { ...this.#given.surroundings, latencyMs, seed, ...(pace && { pace }) };
     if (seed % 2 === 0) Object.assign(surroundings, { late });
+    const runtime = { ...surroundings.runtime };
+    // In a batch nobody waits for a request, whatever keeps requests back.
+    if (seed % 3 === 0) runtime.checkpoint = { ...runtime.checkpoint, maxDelayMs: 0, maxUpdates: 250 };
     // What ended before a suspension counts in the next invocation from its beginning in a batch, and else in its turn.
-    const { runtime } = surroundings;
-    const patient = { ...surroundings, runtime: { ...runtime, suspension: { graceMs: 10_000 } } };
-    const isPatient = Math.floor(seed / (SPREADS.length * PACES.length)) % 2 === 1;
-    return isPatient ? patient : surroundings;
+    if (Math.floor(seed / (SPREADS.length * PACES.length)) % 2 === 1) runtime.suspension = { graceMs: 10_000 };
+    return { ...surroundings, runtime };
   }
 
   #know(result: unknown): void {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, vi } from "vitest";
+import { afterAll } from "vitest";
 
 const MAIN = resolve(import.meta.dirname, "../../src/cli/main.ts");
 
@@ -31,9 +31,6 @@ interface CliOptions {
   /** Put before the node command, as in `["unshare", "-rm"]`. */
   under?: string[];
 }
-
-// Each test starts processes, several tests at a time, on machines with few cores.
-vi.setConfig({ testTimeout: 240_000 });
 
 const folders: string[] = [];
 afterAll(() => {

@@ -5,6 +5,17 @@ import { type DurableContext, NestingType, withDurableExecution } from "../../sr
 const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
 const row = (index: number) => ({ id: index, name: `order ${index}`, near: [index + 1, index + 2], km: index / 7 });
 
+const noRetry = () => ({ shouldRetry: false });
+
+/** A step's function that fails twice, and writes a line each time. */
+const twice =
+  (index: number, log: string | undefined) =>
+  async ({ attempt }: { attempt: number }) => {
+    if (log !== undefined) appendFileSync(log, `${index}\n`);
+    if (attempt < 3) throw new Error("later");
+    return index;
+  };
+
 interface PlanEvent {
   count: number;
   log?: string;
@@ -52,9 +63,11 @@ export const bodies = {
   },
 
   /** An hour between two steps of each item. */
-  async patient({ count }, ctx) {
+  async patient({ count, log }, ctx) {
     const all = await ctx.map("patient", indexes(count), async (item, index) => {
-      await item.step(async () => index);
+      await item.step(async () => {
+        if (log !== undefined) appendFileSync(log, `${index}\n`);
+      });
       await item.wait({ hours: 1 });
       return index;
     });
@@ -78,6 +91,30 @@ export const bodies = {
     return all.successCount;
   },
 
+  /** The step of each item fails twice. */
+  async unsteady({ count, log }, ctx) {
+    const all = await ctx.map("rows", indexes(count), (item, index) => item.step(twice(index, log)));
+    return all.successCount;
+  },
+
+  async unsteadyInBatches({ count, log }, ctx) {
+    const all = await ctx.map("rows", indexes(count), (item, index) => item.step(twice(index, log)), { batch: 20 });
+    return all.successCount;
+  },
+
+  async unsteadyStep({ count, log }, ctx) {
+    return ctx.step(twice(count, log));
+  },
+
+  async broken({ count }, ctx) {
+    const failing = () => Promise.reject(new RangeError("no such order"));
+    const all = await ctx.map("rows", indexes(count), (item) => item.step(failing, { retryStrategy: noRetry }), {
+      completionConfig: { toleratedFailurePercentage: 100 },
+    });
+    all.throwIfError();
+    return all.successCount;
+  },
+
   async failing({ count }, ctx) {
     await ctx.map("rows", indexes(count), (item, index) => item.step(async () => index));
     throw new RangeError("nothing to add up");
@@ -88,3 +125,5 @@ export const nested = withDurableExecution(bodies.nested);
 export const streamed = withDurableExecution(bodies.streamed);
 export const failing = withDurableExecution(bodies.failing);
 export const patient = withDurableExecution(bodies.patient);
+export const unsteady = withDurableExecution(bodies.unsteady);
+export const broken = withDurableExecution(bodies.broken);

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeEach, expect } from "vitest";
+import { SHARED_BATCH } from "../../src/core/worker-pools.ts";
+import type { MapItemContext } from "../../src/workers/worker-functions.ts";
 import { closeWorkers, type WorkerOptions, workerStatistics, workers } from "../../src/workers.ts";
 
 type Functions = typeof import("./worker-functions.ts");
@@ -12,6 +14,22 @@ afterAll(() => closeWorkers());
 /** Its functions, on two real threads whatever this machine has. */
 export function threads(options: WorkerOptions = {}) {
   return workers<Functions>(MODULE, { mode: "threads", threads: 2, ...options });
+}
+
+const DURABLE_CONTEXT = Symbol.for("@aws/durable-execution-sdk-js/durable-context");
+
+/** Calls a function as the items of one batch do, all of them in one turn: one message has their calls. */
+export function inOneBatch<Item, Result>(
+  call: (context: MapItemContext, item: Item, index: number) => Promise<Result>,
+  items: readonly Item[],
+): Promise<Result>[] {
+  const context = {
+    [DURABLE_CONTEXT]: true,
+    [SHARED_BATCH]: {},
+    executionContext: { durableExecutionArn: "arn:aws:lambda:us-east-1:123456789012:function:f" },
+    step: <T>(_name: string | undefined, body: () => Promise<T>) => body(),
+  };
+  return items.map((item, index) => call(context, item, index));
 }
 
 /** What a promise rejects with. */

@@ -1,5 +1,6 @@
 /** What the tests of worker threads run on them. */
-import { appendFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync } from "node:fs";
 import { threadId } from "node:worker_threads";
 import { transfer, workers, workerTask } from "../../src/workers.ts";
 
@@ -99,6 +100,12 @@ export function exhaustMemory(): number {
 
 export function spin(): never {
   for (;;);
+}
+
+/** Waits in native code, which cannot be interrupted, until the file exists; not for ever, so that a failed test ends. */
+export function blockUntil(file: string): void {
+  const code = "setInterval(() => fs.existsSync(process.argv[1]) && process.exit(), 5)";
+  if (!existsSync(file)) execFileSync(process.execPath, ["-e", code, file], { timeout: 120_000 });
 }
 
 /** Computes until nobody wants its result. */

@@ -1,9 +1,8 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
-import { workerFunctionOf } from "../../src/core/worker-function.ts";
-import { WorkerTimeoutError, workerStatistics } from "../../src/workers.ts";
+import { WorkerCrashedError, WorkerTimeoutError, workerStatistics } from "../../src/workers.ts";
 import { runOurs } from "../support/service.ts";
-import { expectNoUnhandledRejections, rejection, restarts, threads } from "../support/threads.ts";
+import { expectNoUnhandledRejections, inOneBatch, rejection, restarts, threads } from "../support/threads.ts";
 
 expectNoUnhandledRejections();
 
@@ -94,18 +93,18 @@ describe("a signal", () => {
   });
 
   test("of a batch aborts what has not ended", async () => {
-    const port = workerFunctionOf(threads({ threads: 1 }).obey);
     const controller = new AbortController();
+    const obey = threads({ threads: 1 }).obey.with({ signal: controller.signal });
     const items = [
       { do: "exit", n: 1 },
       { do: "spin", n: 1 },
       { do: "double", n: 4 },
-    ];
-    const outcomes = await port?.runBatch(items, {
-      signal: controller.signal,
-      onOutcome: (index) => void (index === 0 && controller.abort(new Error("enough"))),
-    });
-    expect(outcomes?.map(({ status }) => status)).toEqual(["failed", "aborted", "aborted"]);
+    ] as const;
+    const [first, ...others] = inOneBatch(obey, items as unknown as never[]);
+    const aborted = others.map(rejection);
+    expect(await rejection(first as Promise<unknown>)).toBeInstanceOf(WorkerCrashedError);
+    controller.abort(new Error("enough"));
+    expect((await Promise.all(aborted)).map(({ message }) => message)).toEqual(["enough", "enough"]);
     await settled();
   });
 });

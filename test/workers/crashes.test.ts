@@ -2,10 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { workerFunctionOf } from "../../src/core/worker-function.ts";
 import { WorkerCrashedError, workers } from "../../src/workers.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { expectNoUnhandledRejections, MODULE, rejection, restarts, threads } from "../support/threads.ts";
+import { expectNoUnhandledRejections, inOneBatch, MODULE, rejection, restarts, threads } from "../support/threads.ts";
 
 expectNoUnhandledRejections();
 
@@ -76,17 +75,13 @@ test("no thread at all fails the calls with the reason, and others may succeed",
 });
 
 describe("in a batch", () => {
-  const run = (items: unknown[], options = {}) =>
-    workerFunctionOf(threads(options).obey)
-      ?.runBatch(items)
-      .then((outcomes) =>
-        outcomes.map((outcome) => {
-          if (outcome.status === "succeeded") return outcome.value;
-          return outcome.status === "failed"
-            ? String(outcome.error).replaceAll(/ of file:\S+?\.ts/g, "")
-            : outcome.status;
-        }),
-      );
+  const run = async (items: unknown[], options = {}) => {
+    const { obey } = threads(options);
+    const outcomes = await Promise.allSettled(inOneBatch(obey, items as never[]));
+    return outcomes.map((outcome) =>
+      outcome.status === "fulfilled" ? outcome.value : String(outcome.reason).replaceAll(/ of file:\S+?\.ts/g, ""),
+    );
+  };
   const double = (n: number) => ({ do: "double", n });
 
   test("each item has its own outcome", async () => {
@@ -125,12 +120,5 @@ describe("in a batch", () => {
       "DurableError: The call of obey, for item 1 cannot be sent to a thread: arguments[0].n is a function. Pass data only.",
       6,
     ]);
-  });
-
-  test("outcomes are told as they come, also those of a batch that is cut", async () => {
-    const seen: number[] = [];
-    const port = workerFunctionOf(threads().obey);
-    await port?.runBatch([double(0), { do: "exit", n: 1 }, double(2)], { onOutcome: (index) => seen.push(index) });
-    expect(seen.toSorted()).toEqual([0, 1, 2]);
   });
 });

@@ -82,6 +82,18 @@ describe("auto", () => {
     expect(workerStatistics()?.tasksInPlace).toBe(before);
   });
 
+  test.skipIf(availableVcpus() <= 1)("learns nothing of a function from calls that never ran", async () => {
+    const { whichThread, spinUntilUnwanted } = auto({ minTaskMicros: 5_000, threads: 1, idleMs: 60_002 });
+    const busy = new AbortController();
+    const running = rejection(spinUntilUnwanted.with({ signal: busy.signal })());
+    const unwanted = new AbortController();
+    const never = Array.from({ length: 40 }, () => rejection(whichThread.with({ signal: unwanted.signal })()));
+    unwanted.abort();
+    busy.abort();
+    await Promise.all([running, ...never]);
+    expect(await whichThread()).not.toBe(threadId);
+  });
+
   test("decides by the average of what a function's calls take", () => {
     const gauge = new Gauge(100);
     const note = (times: number, ms: number): void => {

@@ -91,11 +91,12 @@ test("idle threads are ended, and new ones started for the next call", async () 
 
 test("closing ends the threads and fails what runs and waits; a later call opens the pool again", async () => {
   const { spin, double } = threads({ threads: 1 });
+  const before = workerStatistics()?.restarts ?? 0;
   const ended = [rejection(spin()), rejection(double(1))];
   while (statistics().running === 0) await pause(1);
   await closeWorkers();
   for (const error of await Promise.all(ended)) expect(error["code"]).toBe("ERR_WORKER_POOL_CLOSED");
-  expect(statistics()).toMatchObject({ threads: 0, running: 0, waiting: 0 });
+  expect(statistics()).toMatchObject({ threads: 0, running: 0, waiting: 0, restarts: before });
   expect(await double(2)).toBe(4);
 });
 
@@ -115,7 +116,8 @@ test("counts tasks, messages, failures, time, use and restarts", async () => {
 
 describe("hundreds of warm invocations", () => {
   test("keep their threads, and leave no thread, port or listener behind", async () => {
-    const { double, whichThread } = threads({ threads: 2, idleMs: 60_001 });
+    // On a busy machine a call that is not wanted any more may need more than the usual time to end.
+    const { double, whichThread } = threads({ threads: 2, idleMs: 60_001, graceMs: 10_000 });
     const lambda = withDurableExecution(async (n: number, context) => {
       const batch = await context.map([1, 2, 3], (item, m) => item.step("s", () => double(n * m)), {
         completionConfig: n % 3 === 0 ? { minSuccessful: 1 } : {},
@@ -123,7 +125,6 @@ describe("hundreds of warm invocations", () => {
       return [batch.successCount > 0, await context.step("where", () => whichThread())];
     });
     const seen = new Set<number>();
-    const ports: number[] = [];
     const warnings: Error[] = [];
     const warn = (warning: Error): void => void warnings.push(warning);
     process.on("warning", warn);
@@ -134,13 +135,11 @@ describe("hundreds of warm invocations", () => {
       seen.add(thread);
       if (n !== 20 && n !== 299) continue;
       // A thread that starts, or a call that is not wanted any more, may take longer than some invocations.
-      while (statistics().running > 0) await pause(1);
-      ports.push(alive());
+      await expect.poll(() => [statistics().running, alive()], { timeout: 30_000 }).toEqual([0, 0]);
     }
     process.off("warning", warn);
     expect(seen.size).toBeLessThanOrEqual(2);
     expect(statistics()).toMatchObject({ threads: 2, running: 0, waiting: 0, restarts: expect.any(Number) });
-    expect(ports[1]).toBe(ports[0]);
     expect(warnings).toEqual([]);
   });
 });

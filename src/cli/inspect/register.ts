@@ -32,19 +32,28 @@ function parseStatus(text: string): ShownStatus {
 }
 
 /** The commands that look into a journal, those that tidy it, and those that need none. */
-export function addInspectCommands(program: Command, { perform, withCommonOptions, parseCount }: Registration): void {
-  /** Of a command without an argument. */
-  const withoutTarget =
-    <Options extends object>(load: () => Promise<Action<Options>>) =>
-    (options: Options) =>
-      perform(load)("", options);
+export function addInspectCommands(program: Command, registration: Registration): void {
+  addLookingCommands(program, registration);
+  addTidyingCommands(program, registration);
+}
+
+/** The action of a command without an argument. */
+function withoutTarget<Options extends object>(
+  { perform }: Registration,
+  load: () => Promise<Action<Options>>,
+): (options: Options) => Promise<void> {
+  return (options) => perform(load)("", options);
+}
+
+function addLookingCommands(program: Command, registration: Registration): void {
+  const { perform, withCommonOptions, parseCount } = registration;
   const withTarget = (command: Command): Command => command.argument("[id|name|last]", "which execution", "last");
 
   withCommonOptions(program.command("list").description("list the executions of the journal, newest first"))
     .addOption(new Option("--status <status>", SHOWN_STATUSES.join(", ").toLowerCase()).argParser(parseStatus))
     .option("--function <name>", "only those of this function, named as its file")
     .addOption(new Option("--limit <n>", "at most so many").argParser(parseCount))
-    .action(withoutTarget(async () => (await import("./inspect-command.ts")).listCommand));
+    .action(withoutTarget(registration, async () => (await import("./inspect-command.ts")).listCommand));
 
   withCommonOptions(
     withTarget(
@@ -79,6 +88,10 @@ export function addInspectCommands(program: Command, { perform, withCommonOption
         .description("print one execution as one JSON document: input, operations with raw payloads, history"),
     ),
   ).action(perform(async () => (await import("./export-command.ts")).exportCommand));
+}
+
+function addTidyingCommands(program: Command, registration: Registration): void {
+  const { perform, withCommonOptions } = registration;
 
   withCommonOptions(
     program
@@ -100,9 +113,9 @@ export function addInspectCommands(program: Command, { perform, withCommonOption
         .argParser(parseAge)
         .makeOptionMandatory(),
     )
-    .action(withoutTarget(async () => (await import("./remove-command.ts")).pruneCommand));
+    .action(withoutTarget(registration, async () => (await import("./remove-command.ts")).pruneCommand));
 
   withCommonOptions(
     program.command("doctor").description("say what this installation is made of, and what is wrong with it"),
-  ).action(withoutTarget(async () => (await import("./doctor-command.ts")).doctorCommand));
+  ).action(withoutTarget(registration, async () => (await import("./doctor-command.ts")).doctorCommand));
 }

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import pc from "picocolors";
 import { DurableError } from "../../core/errors.ts";
 import { MAX_OPERATIONS } from "../../core/limits.ts";
 import { counted, formatCount } from "../../core/quantity.ts";
@@ -7,56 +8,112 @@ import { readEvent } from "../event.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 import { formatDuration } from "../quantity.ts";
+import { type FunctionOption, loadFunctions } from "../run/function-option.ts";
 import { loadHandlerModule, wrappedHandler } from "../run/handler-module.ts";
+import { InterruptionWatch } from "../run/interruption.ts";
 import { liftQuotas, quietStandardOutput } from "../run/surroundings.ts";
-import { PlanModel, type Variant } from "./plan-model.ts";
-import { type PlanReport, printPlan, summariseFanOuts } from "./plan-report.ts";
+import { measuredFigures, predictor, type Variant } from "./plan-model.ts";
+import { type FanOutSummary, faultOf, type PlanReport, printPlan, summariseFanOuts } from "./plan-report.ts";
 import { type FanOutNode, fanOutsIn, readPlanTree } from "./plan-tree.ts";
-import { runTrial, type Trial, TrialInterrupted } from "./trial.ts";
+import { nameOverrides, type Overrides, readTries, type Tried, trySetting } from "./plan-try.ts";
+import { failWith, runTrial, type Trial, TrialInterrupted } from "./trial.ts";
 
 export interface PlanOptions {
   event: string;
   export?: string;
+  function?: FunctionOption[];
+  plainFunction?: FunctionOption[];
   /** Milliseconds. */
   latency: number;
   /** Infinity for all. */
   sample: number;
+  /** To be computed for; undefined: as many as there are. */
   items?: number;
+  /** As in `batch=50,200`. */
+  try?: string[];
   yes?: true;
+}
+
+export interface TuneOptions extends PlanOptions {
+  vary?: string[];
+  svg?: string;
 }
 
 const BATCHES = [10, 100, 1_000];
 const LARGEST_BATCH = 10_000;
 /** Of the quota, for a batch that is made to fit. */
 const COMFORTABLE_OPERATIONS = MAX_OPERATIONS * 0.8;
+const USUAL_TRIES = [`batch=${BATCHES.join(",")}`];
 
-export async function planCommand(output: Output, handlerFile: string, options: PlanOptions): Promise<ExitCode> {
+export function planCommand(output: Output, handlerFile: string, options: PlanOptions): Promise<ExitCode> {
+  return plan(output, handlerFile, options, readTries(options.try ?? [], "--try"));
+}
+
+/** What `plan --try` was before, kept for those who call it so. */
+export async function tuneCommand(output: Output, handlerFile: string, options: TuneOptions): Promise<ExitCode> {
+  if (options.svg !== undefined) {
+    const message =
+      "--svg is gone: plan --try prints a table, and with --json all figures, from which a chart can be made.";
+    throw new DurableError("ERR_USAGE", `${message} Nothing was run.`);
+  }
+  const texts = [...(options.vary ?? []), ...(options.try ?? [])];
+  const tries = texts.length > 0 ? texts : USUAL_TRIES;
+  output.say(`tune is plan ${tries.map((text) => `--try ${text}`).join(" ")}, and goes with the next version.`);
+  return plan(output, handlerFile, options, readTries(tries, options.vary === undefined ? "--try" : "--vary"));
+}
+
+async function plan(
+  output: Output,
+  handlerFile: string,
+  options: PlanOptions,
+  tries: readonly Overrides[],
+): Promise<ExitCode> {
   quietStandardOutput();
   liftQuotas();
   const input = await readEvent(options.event);
   const { latency: latencyMs, sample: sampleItems } = options;
+  const given = [...(options.function ?? []), ...(options.plainFunction ?? [])];
   const module = await loadHandlerModule(handlerFile, options.export);
-  const scope = Number.isFinite(sampleItems)
-    ? `the first ${counted(sampleItems, "item")} of each map, and those under way beside them`
-    : "the whole input";
-  const warning = `This really runs the handler for ${scope}: whatever its steps do to other systems is done.`;
-  await confirmSideEffects(output, warning, options.yes === true);
-  let trial: Trial;
+  const functions = await loadFunctions(given);
+  const runs = tries[0]?.size ? tries : [];
+  await confirmSideEffects(output, warningOf(options, runs), options.yes === true);
   try {
     const handler = wrappedHandler(module);
-    trial = await runTrial({ module: { ...module, handler }, input, latencyMs, sampleItems });
+    const trial = await runTrial({ module: { ...module, handler }, input, latencyMs, sampleItems, functions });
+    await closeWorkers();
+    const { functionName } = module;
+    const report = planFrom(trial, { functionName, latencyMs, items: options.items });
+    const args = ["plan", handlerFile, "--json", "--yes", "--event", "-", ...passedOn(options)];
+    printPlan(output, runs.length === 0 ? report : await withTries(output, report, runs, args, input));
+    return report.execution === undefined || report.execution.status === "SUCCEEDED"
+      ? ExitCode.OK
+      : ExitCode.EXECUTION_FAILED;
   } catch (error) {
     if (error instanceof TrialInterrupted) return error.interruption.exitCode;
     throw error;
   } finally {
     await closeWorkers();
   }
-  printPlan(output, planFrom(trial, { functionName: module.functionName, latencyMs, itemsOfStreams: options.items }));
-  return trial.outcome === undefined || trial.outcome.status === "SUCCEEDED" ? ExitCode.OK : ExitCode.EXECUTION_FAILED;
+}
+
+/** Says what is about to run, as exactly as it can be known before. */
+function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
+  const { sample, function: durable = [], plainFunction: plain = [] } = options;
+  const isAll = !Number.isFinite(sample);
+  const scope = isAll ? "the whole input" : `the first ${counted(sample, "item")} of each map`;
+  const names = ["as is", ...runs.map(nameOverrides)].join("; ");
+  const times = runs.length === 0 ? "once" : `${formatCount(runs.length + 1)} times (${names})`;
+  // A batch is run whole: its size is what the setting says, if it says one.
+  const sizes = runs.map((overrides) => Number(overrides.get("batch")) || 1);
+  const bodies = sizes.reduce((sum, size) => sum + Math.ceil(sample / size) * size, sample);
+  const total = isAll || runs.length === 0 ? "" : ` In all that is ${formatCount(bodies)} items of each map.`;
+  const whole = durable.length + plain.length > 0 ? "Batches and the functions that it invokes" : "Batches";
+  const rest = isAll ? "" : ` ${whole} run whole.`;
+  return `This really runs the handler for ${scope}, ${times}: whatever its steps do to other systems is done.${total}${rest}`;
 }
 
 /** Asks on a terminal; elsewhere only `--yes` will do. */
-export async function confirmSideEffects(output: Output, warning: string, isConfirmed: boolean): Promise<void> {
+async function confirmSideEffects(output: Output, warning: string, isConfirmed: boolean): Promise<void> {
   output.say(warning);
   if (isConfirmed) return;
   const refusal = new DurableError("ERR_USAGE", "Nothing was run. Say --yes to run it.");
@@ -66,40 +123,105 @@ export async function confirmSideEffects(output: Output, warning: string, isConf
   if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
 }
 
+/** The options as the command line has them, for a process that tries a setting. */
+function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
+  const functions = [...(rest.function ?? []), ...(rest.plainFunction ?? [])];
+  return [
+    ...["--latency", `${latency}ms`, "--sample", Number.isFinite(sample) ? String(sample) : "all"],
+    ...(rest.export === undefined ? [] : ["--export", rest.export]),
+    ...(items === undefined ? [] : ["--items", String(items)]),
+    ...functions.flatMap(({ name, file, exportName, kind }) => [
+      kind === "plain" ? "--plain-function" : "--function",
+      `${name}=${file}${exportName === undefined ? "" : `#${exportName}`}`,
+    ]),
+  ];
+}
+
+/** Runs the sample with each of the settings, and puts what they gave in the place of what was computed. */
+async function withTries(
+  output: Output,
+  report: PlanReport,
+  runs: readonly Overrides[],
+  args: readonly string[],
+  input: string,
+): Promise<PlanReport> {
+  const [asIs, ...computed] = report.settings;
+  if (report.fault !== undefined) {
+    const notes = ["The settings were not tried, since the sample failed without them.", ...report.notes];
+    return { ...report, settings: [asIs, ...computed].slice(0, 1) as PlanReport["settings"], notes };
+  }
+  const interruption = new InterruptionWatch();
+  const abort = new AbortController();
+  const tried: Tried[] = [];
+  try {
+    for (const overrides of runs) {
+      const running = trySetting(overrides, { args, input, asIs: report, signal: abort.signal });
+      // It also ends by an interruption, and nobody looks then.
+      running.catch(() => {});
+      const ended = await Promise.race([running, interruption.interrupted]);
+      if (!("setting" in ended)) return failWith(ended);
+      tried.push(ended);
+      const { name, fault, wallMs = 0 } = ended.setting;
+      output.say(pc.dim(`${tried.length + 1} of ${runs.length + 1}  ${name}: ${fault ?? formatDuration(wallMs)}`));
+    }
+  } finally {
+    abort.abort();
+    interruption.stop();
+  }
+  const settings = [...report.settings.slice(0, 1), ...tried.map(({ setting }) => setting)];
+  return { ...report, settings, notes: [...fixedBatches(report.maps, runs, tried), ...report.notes] };
+}
+
+/** Names the maps whose batches no setting has changed. */
+function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[], tried: readonly Tried[]): string[] {
+  if (!runs.some((overrides) => overrides.has("batch"))) return [];
+  const isIn = (map: FanOutSummary, { maps: others }: Tried): boolean =>
+    others.every((other) => other.name !== map.name || other.batchItems === map.batchItems);
+  const fixed = maps.filter((map) => map.batchItems !== undefined && tried.every((other) => isIn(map, other)));
+  const names = fixed.map(({ name }) => `"${name}"`).join(", ");
+  return names === "" ? [] : [`Batches were the same in all runs of ${names}: what a call says itself wins.`];
+}
+
 interface PlanSetup {
   readonly functionName: string;
   readonly latencyMs: number;
-  readonly itemsOfStreams: number | undefined;
+  readonly items?: number | undefined;
 }
 
 /** @throws DurableError `ERR_PLAN_ITEMS_UNKNOWN` */
-export function planFrom(trial: Trial, { functionName, latencyMs, itemsOfStreams }: PlanSetup): PlanReport {
-  const nodes = readPlanTree(trial, itemsOfStreams);
+export function planFrom(trial: Trial, { functionName, latencyMs, items }: PlanSetup): PlanReport {
+  const nodes = readPlanTree(trial, items);
   const fanOuts = [...fanOutsIn(nodes)];
-  for (const fanOut of fanOuts) if (itemsOfStreams === undefined) refuseUnknownTotal(fanOut);
-  const model = new PlanModel(nodes, trial, latencyMs);
-  const variants: Variant[] = [
-    { way: "as is" },
-    { way: "flat" },
-    ...BATCHES.map((items): Variant => ({ way: "batch", items })),
-  ];
-  const predictions = variants.map((variant) => model.predict(variant));
+  for (const fanOut of fanOuts) refuseUnknownTotal(fanOut);
+  const isWhole = trial.outcome !== undefined && !fanOuts.some(({ isComputed }) => isComputed);
+  const predict = predictor(nodes, trial, isWhole);
+  const batches = BATCHES.map((size): Variant => ({ way: "batch", items: size }));
+  const variants: Variant[] = [{ way: "as is" }, { way: "flat" }, ...batches];
+  const predictions = variants.flatMap((variant) => predict(variant) ?? []);
   if (predictions.every(({ refusedByAws }) => refusedByAws.length > 0)) {
     const most = Math.max(...fanOuts.map(({ total }) => total));
-    const items = Math.min(LARGEST_BATCH, Math.ceil(most / COMFORTABLE_OPERATIONS / 100) * 100);
-    predictions.push(model.predict({ way: "batch", items }));
+    const size = Math.min(LARGEST_BATCH, Math.ceil(most / COMFORTABLE_OPERATIONS / 100) * 100);
+    const fitting = predict({ way: "batch", items: size });
+    if (fitting !== undefined) predictions.push(fitting);
   }
+  const maps = summariseFanOuts(fanOuts);
+  const { status, error } = trial.outcome ?? {};
+  const { ErrorType: type = "Error", ErrorMessage: message = "" } = error ?? {};
+  const execution = status && { status, ...(status === "SUCCEEDED" ? {} : { error: { type, message } }) };
+  const fault = faultOf({ maps, ...(execution && { execution }) });
   return {
     ...{ functionName, latencyMs },
-    execution: trial.outcome && { status: trial.outcome.status, error: trial.outcome.error },
-    maps: summariseFanOuts(fanOuts),
-    predictions: predictions.filter(({ differs }, index) => index === 0 || differs),
-    notes: notesOn(trial, fanOuts),
+    ...(execution && { execution }),
+    ...(fault === undefined ? {} : { fault }),
+    sample: measuredFigures(trial),
+    maps,
+    settings: predictions,
+    notes: notesOn(trial, fanOuts, maps),
   };
 }
 
-function refuseUnknownTotal({ name, isTotalKnown, hasEnded }: FanOutNode): void {
-  if (isTotalKnown || hasEnded) return;
+function refuseUnknownTotal({ name, isTotalKnown, hasEnded, isComputed }: FanOutNode): void {
+  if (isTotalKnown || hasEnded || isComputed) return;
   throw new DurableError(
     "ERR_PLAN_ITEMS_UNKNOWN",
     `Map "${name}" reads its items one after the other, so that nobody knows how many there are. ` +
@@ -107,23 +229,49 @@ function refuseUnknownTotal({ name, isTotalKnown, hasEnded }: FanOutNode): void 
   );
 }
 
-function notesOn({ outcome, skippedMs }: Trial, fanOuts: readonly FanOutNode[]): string[] {
-  const notes: string[] = [];
+/** What the figures leave out, or rest on. */
+function notesOn(
+  { outcome, operations, counters, skippedMs, waitsFor }: Trial,
+  fanOuts: readonly FanOutNode[],
+  maps: readonly FanOutSummary[],
+): string[] {
+  const quoted = (names: Iterable<string>): string => Array.from(new Set(names), (name) => `"${name}"`).join(", ");
+  const namesOf = (nodes: readonly FanOutNode[]): string => quoted(nodes.map(({ name }) => name));
   const open = fanOuts.filter(({ hasEnded }) => !hasEnded);
-  if (outcome === undefined) {
-    const names = [...new Set(open.map(({ name }) => `"${name}"`))].join(", ");
-    notes.push(`The sample ended in ${names}: what the handler does after that is not in these numbers.`);
-  } else if (outcome.status !== "SUCCEEDED") {
-    const { ErrorType: type = "Error", ErrorMessage: message = "" } = outcome.error ?? {};
-    notes.push(`The execution ended as ${outcome.status}: ${type}: ${message}. The numbers are those up to then.`);
-  }
-  const unseen = open
-    .filter(({ items }) => items.length === 0)
-    .map(({ name, total }) => `"${name}" (${formatCount(total)})`);
-  if (unseen.length > 0)
-    notes.push(`No item of ${unseen.join(", ")} was seen: what they take is not in these numbers.`);
-  if (skippedMs > 0) notes.push(`Waits and retry delays come on top: ${formatDuration(skippedMs)} in what was run.`);
-  if (open.length > 0) notes.push("Early ends by a completion policy are not foreseen.");
-  notes.push("Cost is that of operations and data written (us-east-1), without Lambda compute and requests.");
-  return notes;
+  const unseen = open.filter(({ items }) => items.length === 0);
+  const computed = fanOuts.filter(({ isComputed }) => isComputed);
+  const invokes = operations.filter(({ Type }) => Type === "CHAINED_INVOKE");
+  const isUnknown = invokes.some((one) => one.ChainedInvokeDetails?.Error?.ErrorType === "ResourceNotFoundException");
+  const retries = counters.retries + counters.invocationFailures;
+  const ended =
+    waitsFor.length > 0
+      ? `where all waited for ${quoted(waitsFor)}, since nobody completes callbacks in a plan`
+      : `in ${namesOf(open)}`;
+  const notes: readonly (readonly [applies: boolean, note: string])[] = [
+    [outcome === undefined, `The sample ended ${ended}: what the handler does after that is left out.`],
+    [(outcome?.status ?? "SUCCEEDED") !== "SUCCEEDED", "The figures are those up to where the execution ended."],
+    [isUnknown, "Name the functions that it invokes: --function or --plain-function <name>=<file>#<export>."],
+    [invokes.length > 0 && !isUnknown, "What the functions that it invokes take themselves is left out."],
+    [unseen.length > 0, `No item of ${namesOf(unseen)} was seen: what they take is left out.`],
+    ...maps.map(({ name, failed, sampled, error }) => {
+      const note = `${failed} of ${counted(sampled, "item")} of "${name}" failed in the sample: ${error}.`;
+      return [failed > 0, note] as const;
+    }),
+    [computed.length > 0, `${namesOf(computed)}: as many items as --items says, with the input as it is.`],
+    [
+      retries > 0,
+      `Steps were tried again (${formatCount(retries)} times in the sample): AWS charges an operation for each.`,
+    ],
+    [
+      retries > 0 && maps.some(({ canShare }) => canShare),
+      "What a batch writes for such retries depends on when they fall due: --try batch=… measures it.",
+    ],
+    [
+      skippedMs > 0,
+      `Waits and retry delays were skipped, and add to the time: ${formatDuration(skippedMs)} in the sample.`,
+    ],
+    [open.length > 0, "Early ends by a completion policy are not foreseen."],
+    [true, "Cost is that of operations and data written (us-east-1), without Lambda compute and requests."],
+  ];
+  return notes.flatMap(([applies, note]) => (applies ? [note] : []));
 }

@@ -1,11 +1,10 @@
 import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_INVOCATION_MS, MAX_OPERATIONS } from "../../core/limits.ts";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
-import type { ErrorObject } from "../../core/wire.ts";
 import type { Output } from "../output.ts";
-import { formatDollars, formatDuration } from "../quantity.ts";
+import { formatDollars, formatDuration, shorten } from "../quantity.ts";
 import { renderTable } from "../table.ts";
-import { canShare, type Prediction } from "./plan-model.ts";
+import { canShare, type Figures, type Prediction } from "./plan-model.ts";
 import type { FanOutNode } from "./plan-tree.ts";
 
 /** A setting is comfortable while it leaves this share of the quotas. */
@@ -14,6 +13,7 @@ const COMFORTABLE = 0.8;
 const AS_GOOD_RATIO = 1.25;
 const AS_GOOD_MS = 1_000;
 const AS_GOOD_DOLLARS = 0.01;
+const MAX_FAULT_LENGTH = 100;
 
 /** All maps of a name. */
 export interface FanOutSummary {
@@ -21,7 +21,7 @@ export interface FanOutSummary {
   readonly kind: "map" | "parallel";
   readonly form: FanOutNode["form"];
   readonly batchItems: number | undefined;
-  /** How many of them were seen, and their items: in all, and in the sample. */
+  /** How many of them were seen, and their items: in all, and those on which the figures rest. */
   readonly seen: number;
   readonly total: number;
   readonly sampled: number;
@@ -31,13 +31,28 @@ export interface FanOutSummary {
   readonly canShare: boolean;
 }
 
+/** A row of the plan: computed, or what a run gave. */
+export interface Setting extends Omit<Prediction, keyof Figures>, Partial<Figures> {
+  /** What was tried, by paths of `runtime`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Why the handler does not work in this setting. */
+  readonly fault?: string;
+}
+
 export interface PlanReport {
   readonly functionName: string;
-  /** How the execution ended; absent when the sample ended before. */
-  readonly execution: { readonly status: string; readonly error?: ErrorObject | undefined } | undefined;
   readonly latencyMs: number;
+  /** How the execution ended; absent when the sample ended before. */
+  readonly execution?: {
+    readonly status: string;
+    readonly error?: { readonly type: string; readonly message: string };
+  };
+  /** Why nothing can be recommended: the sample itself failed. */
+  readonly fault?: string;
+  /** What the sample itself took. */
+  readonly sample: Required<Figures>;
   readonly maps: readonly FanOutSummary[];
-  readonly predictions: readonly Prediction[];
+  readonly settings: readonly Setting[];
   /** What should be known beside the numbers. */
   readonly notes: readonly string[];
 }
@@ -49,87 +64,134 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
     const { name, kind, form, batchItems, total, items } = fanOut;
     const key = `${kind} ${name}`;
     const before = byName.get(key);
+    const failures = items.flatMap(({ outcome }) => (outcome.mark === "F" ? [outcome.error ?? {}] : []));
+    const [first] = failures;
+    const error = before?.error ?? (first && `${first.ErrorType ?? "Error"}: ${first.ErrorMessage ?? ""}`);
     byName.set(key, {
       ...{ name, kind, form, batchItems },
       seen: (before?.seen ?? 0) + 1,
       total: (before?.total ?? 0) + total,
       sampled: (before?.sampled ?? 0) + items.length,
-      ...addFailures(before, items),
+      failed: (before?.failed ?? 0) + failures.length,
+      ...(error === undefined ? {} : { error }),
       canShare: (before?.canShare ?? true) && canShare(fanOut),
     });
   }
   return [...byName.values()];
 }
 
-function addFailures(
-  before: FanOutSummary | undefined,
-  items: FanOutNode["items"],
-): Pick<FanOutSummary, "failed" | "error"> {
-  const failures = items.flatMap(({ outcome }) => (outcome.mark === "F" ? [outcome.error ?? {}] : []));
-  const [first] = failures;
-  const error = before?.error ?? (first && `${first.ErrorType ?? "Error"}: ${first.ErrorMessage ?? ""}`);
-  return { failed: (before?.failed ?? 0) + failures.length, ...(error === undefined ? {} : { error }) };
+/** Why a sample tells nothing of how the handler works: its execution failed, or half of the items of a map did. */
+export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "maps">): string | undefined {
+  if (execution !== undefined && execution.status !== "SUCCEEDED") {
+    const { type = "Error", message = "" } = execution.error ?? {};
+    return `the execution ended as ${execution.status}: ${type}: ${message}`;
+  }
+  return failuresIn(maps, () => 0.5);
+}
+
+/** Why a tried setting does not work, however fast it is: as above, or more items fail than without it. */
+export function faultBeside(
+  tried: Pick<PlanReport, "execution" | "maps">,
+  asIs: Pick<PlanReport, "maps">,
+): string | undefined {
+  const before = (name: string): number => {
+    const map = asIs.maps.find((one) => one.name === name);
+    return map === undefined || map.sampled === 0 ? 0 : map.failed / map.sampled;
+  };
+  return faultOf(tried) ?? failuresIn(tried.maps, (name) => before(name) + 0.01);
+}
+
+function failuresIn(maps: readonly FanOutSummary[], allowed: (name: string) => number): string | undefined {
+  const map = maps.find(({ name, failed, sampled }) => failed > 0 && failed / sampled >= allowed(name));
+  return map && `${map.failed} of ${counted(map.sampled, "item")} of "${map.name}" failed: ${map.error}`;
 }
 
 /**
- * The setting to choose: of those that AWS takes, and comfortably so if there is one, the first in the order of the table
- * that is about as fast as the fastest and as cheap as the cheapest. The order puts what changes least, and loses least in a crash, first.
+ * The setting to choose: of those that work and that AWS takes, and comfortably so if there is one, the first in the order
+ * of the table that is about as fast as the fastest, if all were run, and as cheap as the cheapest. The order puts what
+ * changes least, and loses least in a crash, first.
  */
-export function recommend(predictions: readonly Prediction[]): Prediction | undefined {
-  const taken = predictions.filter(({ refusedByAws }) => refusedByAws.length === 0);
+export function recommend(settings: readonly Setting[]): Setting | undefined {
+  const taken = settings.filter(isTaken);
   const comfortable = taken.filter(
     ({ operations, dataBytes }) =>
       operations <= MAX_OPERATIONS * COMFORTABLE && dataBytes <= MAX_DATA_BYTES * COMFORTABLE,
   );
   const choice = comfortable.length > 0 ? comfortable : taken;
-  const leastMs = Math.min(...choice.map(({ wallMs }) => wallMs));
+  const wereRun = choice.every(({ wallMs }) => wallMs !== undefined);
+  const msOf = ({ wallMs = 0 }: Figures): number => (wereRun ? wallMs : 0);
+  const leastMs = Math.min(...choice.map(msOf));
   const leastDollars = Math.min(...choice.map(({ dollars }) => dollars));
-  const fast = choice.filter(({ wallMs }) => wallMs <= Math.max(leastMs * AS_GOOD_RATIO, leastMs + AS_GOOD_MS));
+  const fast = choice.filter((setting) => msOf(setting) <= Math.max(leastMs * AS_GOOD_RATIO, leastMs + AS_GOOD_MS));
   return (
     fast.find(({ dollars }) => dollars <= Math.max(leastDollars * AS_GOOD_RATIO, leastDollars + AS_GOOD_DOLLARS)) ??
     fast[0]
   );
 }
 
+function isTaken(setting: Setting): setting is Setting & Figures {
+  return setting.operations !== undefined && setting.fault === undefined && setting.refusedByAws.length === 0;
+}
+
 export function printPlan(output: Output, report: PlanReport): void {
-  const { functionName, execution, latencyMs, maps, predictions, notes } = report;
-  const recommended = recommend(predictions);
+  const { functionName, latencyMs, fault, sample, maps, settings, notes } = report;
+  const recommended = fault === undefined ? recommend(settings) : undefined;
   if (output.json) {
-    const settings = predictions.map((prediction) => {
-      const { differs: _, wallMs, ...rest } = prediction;
-      return { ...rest, wallMs: Math.round(wallMs), recommended: prediction === recommended };
-    });
-    return output.printJson({ type: "plan", functionName, latencyMs, execution, maps, settings, notes });
+    const rows = settings.map((setting) => ({ ...rounded(setting), recommended: setting === recommended }));
+    return output.printJson({ type: "plan", ...report, sample: rounded(sample), settings: rows });
   }
   output.print(pc.bold(`${functionName}, at ${formatDuration(latencyMs)} a checkpoint`));
   for (const map of maps) output.print(`  ${describeFanOut(map)}`);
   output.print("");
-  const rows = predictions.map((prediction) => [
-    prediction.name,
-    formatCount(prediction.operations),
-    formatCount(prediction.requests),
-    formatBytes(prediction.dataBytes),
-    `~${formatDuration(prediction.wallMs)}`,
-    formatDollars(prediction.dollars),
-    prediction === recommended ? "recommended" : prediction.refusedByAws.length > 0 ? "AWS refuses it" : "",
-  ]);
-  const [head = "", ...lines] = renderTable(
-    ["setting", "operations", "requests", "data", "time", "cost on AWS", ""],
-    rows,
-  );
-  output.print(pc.dim(head));
-  for (const [index, line] of lines.entries()) output.print(paint(line, predictions[index], recommended));
+  for (const line of tableOf(report, recommended)) output.print(line);
   output.print("");
-  const refused = predictions.find(({ refusedByAws }) => refusedByAws.length > 0);
+  output.print("Figures with ~ are computed from the sample, the others are measured.");
+  const refused = settings.find(({ refusedByAws }) => refusedByAws.length > 0);
   if (refused !== undefined) {
     output.print(pc.red(`AWS would refuse it "${refused.name}": ${refused.refusedByAws.join("; ")}.`));
   }
-  for (const note of [...sayRecommended(recommended), ...notes]) output.print(note);
+  for (const line of [...sayRecommended(report, recommended), ...notes]) output.print(line);
 }
 
-function paint(line: string, prediction: Prediction | undefined, recommended: Prediction | undefined): string {
-  if (prediction === recommended) return pc.green(line);
-  return (prediction?.refusedByAws.length ?? 0) > 0 ? pc.red(line) : line;
+function rounded<T extends Partial<Figures>>(figures: T): T {
+  return figures.wallMs === undefined ? figures : { ...figures, wallMs: Math.round(figures.wallMs) };
+}
+
+function tableOf({ sample, settings }: PlanReport, recommended: Setting | undefined): string[] {
+  const isPartOnly = settings[0]?.measured.length === 0;
+  const measured = Object.keys(sample).filter((key) => key !== "dollars") as Prediction["measured"];
+  const own: Setting = { name: "the sample", ...sample, measured, refusedByAws: [], how: "" };
+  const rows = isPartOnly ? [own, ...settings] : settings;
+  const figures: readonly (readonly [head: string, key: keyof Figures, format: (value: number) => string])[] = [
+    ["operations", "operations", formatCount],
+    ["retries", "retries", formatCount],
+    ["requests", "requests", formatCount],
+    ["data", "dataBytes", formatBytes],
+    ["time", "wallMs", formatDuration],
+    ["cost on AWS", "dollars", formatDollars],
+  ];
+  const shown = figures.filter(([, key]) => key !== "retries" || rows.some(({ retries = 0 }) => retries > 0));
+  const cells = rows.map((row) => [
+    row.name,
+    ...shown.map(([, key, format]) => {
+      const value = row[key];
+      if (value === undefined) return "–";
+      return row.measured.includes(key) ? format(value) : `~${format(value)}`;
+    }),
+    remarkOn(row, recommended),
+  ]);
+  const [head = "", ...lines] = renderTable(["setting", ...shown.map(([name]) => name), ""], cells);
+  const paint = (line: string, row: Setting | undefined): string => {
+    if (row === recommended) return pc.green(line);
+    return row?.fault !== undefined || (row?.refusedByAws.length ?? 0) > 0 ? pc.red(line) : line;
+  };
+  return [pc.dim(head), ...lines.map((line, index) => paint(line, rows[index]))];
+}
+
+function remarkOn(setting: Setting, recommended: Setting | undefined): string {
+  if (setting === recommended) return "recommended";
+  if (setting.fault !== undefined) return shorten(setting.fault, MAX_FAULT_LENGTH);
+  return setting.refusedByAws.length > 0 ? "AWS refuses it" : "";
 }
 
 function describeFanOut({
@@ -145,23 +207,30 @@ function describeFanOut({
   const noun = kind === "map" ? "item" : "branch";
   const what = form === "batched" ? `in batches of ${batchItems}` : form.toUpperCase();
   const times = seen > 1 ? `, ${formatCount(seen)} times` : "";
-  const sample = sampled < total ? `, ${formatCount(sampled)} of them run` : "";
+  const sample = sampled < total ? `, computed from ${formatCount(sampled)} of them` : "";
   const alone = kind === "map" && !shares ? "; its items need operations of their own: no batches" : "";
   return `${kind} "${name}": ${counted(total, noun)}${times}, ${what}${sample}${alone}`;
 }
 
-function sayRecommended(recommended: Prediction | undefined): string[] {
+function sayRecommended({ fault, settings }: PlanReport, recommended: Setting | undefined): string[] {
+  if (fault !== undefined) return [pc.red(`Nothing is recommended, since the sample failed: ${fault}.`)];
   if (recommended === undefined) {
-    return [pc.red("AWS refuses all of these. Split the input over several executions.")];
+    const hasWorking = settings.some((setting) => setting.fault === undefined);
+    return [
+      hasWorking
+        ? pc.red("AWS refuses all of these. Split the input over several executions.")
+        : pc.red("Nothing is recommended: the handler works in none of these settings."),
+    ];
   }
-  const { name, wallMs } = recommended;
-  const way =
-    name === "as is"
-      ? "The handler can stay as it is."
-      : name === "flat"
-        ? 'Give the map { nesting: "FLAT" }.'
-        : `Give the map { ${name} }, or set DURABLE_FANOUT_BATCH=${name.split(" ")[1]} for those that say nothing.`;
-  const long =
-    wallMs > MAX_INVOCATION_MS ? ["It takes longer than one invocation may (15 minutes): it goes on in the next."] : [];
-  return [pc.green(way), ...long];
+  const { how, wallMs } = recommended;
+  const [, batch] = /^batch: (\d+)$/.exec(recommended.name) ?? [];
+  return [
+    pc.green(how),
+    ...(batch === undefined
+      ? []
+      : [`By cost, as computed: --try batch=${batch} runs the sample with it, and tells the time.`]),
+    ...(wallMs !== undefined && wallMs > MAX_INVOCATION_MS
+      ? ["It takes longer than one invocation may (15 minutes): it goes on in the next."]
+      : []),
+  ];
 }

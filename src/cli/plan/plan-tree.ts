@@ -5,7 +5,8 @@ import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
 import type { Operation } from "../../core/wire.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
-import type { FanOutCounts, OperationTally, Trial } from "./trial.ts";
+import type { BatchAnnouncement } from "../run/progress.ts";
+import type { OperationTally, Trial } from "./trial.ts";
 
 /** What something takes of an execution. */
 export interface Use {
@@ -31,7 +32,6 @@ export interface ItemNode {
   readonly children: readonly PlanNode[];
   /** As a batch keeps it. */
   readonly outcome: Outcome;
-  readonly hasEnded: boolean;
 }
 
 /** A map or parallel, with the items that have ended in the sample (or those that have begun, if none has). */
@@ -46,11 +46,14 @@ export interface FanOutNode {
   readonly total: number;
   readonly isTotalKnown: boolean;
   readonly items: readonly ItemNode[];
-  /** Attempts after the first one that an item takes: of all that were tried, since those that are tried again end late. */
-  readonly retriesEach: number;
-  /** Of those batches that hold the items, where they are shared. */
+  /** Of those batches that hold the items, where they are shared: what all of them took, and how many they are. */
   readonly batches: Use;
+  readonly batchCount: number;
   readonly hasEnded: boolean;
+  /** Whether it is computed for a number of items that is not its own. */
+  readonly isComputed: boolean;
+  /** Whether its operations are all that it takes. */
+  readonly isWhole: boolean;
 }
 
 export const nothing = (): Use => ({ operations: 0, updates: 0, retries: 0, dataBytes: 0 });
@@ -65,10 +68,10 @@ export function add(to: Use, { operations, updates, retries, dataBytes }: Use, t
 
 /**
  * Arranges what a trial recorded by maps and items.
- * @param itemsOfStreams how many items a map has of which nobody knows, since they are read one after the other
+ * @param items how many each map has that is in no other one, or of which nobody knows; undefined: as many as there are
  */
-export function readPlanTree(trial: Trial, itemsOfStreams: number | undefined): readonly PlanNode[] {
-  return new TreeReader(trial, itemsOfStreams).children(undefined);
+export function readPlanTree(trial: Trial, items: number | undefined): readonly PlanNode[] {
+  return new TreeReader(trial, items).children(undefined, true);
 }
 
 /** All maps and parallels, the outer ones before those in their items. */
@@ -82,111 +85,105 @@ export function* fanOutsIn(nodes: readonly PlanNode[]): Generator<FanOutNode> {
   }
 }
 
+/** What a trial has seen of a map's items. */
+type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | "batchCount">;
+
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
 const IN_PLACE = new Set(["Step", "RunInChildContext"]);
 const codec = createCodec("json");
 
 class TreeReader {
   readonly #trial: Trial;
-  readonly #itemsOfStreams: number | undefined;
-  readonly #childrenOf = new Map<string | undefined, Operation[]>();
+  readonly #wantedItems: number | undefined;
+  readonly #childrenOf: ReadonlyMap<string | undefined, readonly Operation[]>;
   readonly #paths: ReturnType<typeof findPaths>;
   readonly #outcomes: ReturnType<typeof readBatches>;
 
-  constructor(trial: Trial, itemsOfStreams: number | undefined) {
+  constructor(trial: Trial, wantedItems: number | undefined) {
     this.#trial = trial;
-    this.#itemsOfStreams = itemsOfStreams;
+    this.#wantedItems = wantedItems;
     this.#paths = findPaths(trial.operations);
     this.#outcomes = readBatches(trial.operations);
-    for (const operation of trial.operations) {
-      if (operation.Type === "EXECUTION") continue;
-      const siblings = this.#childrenOf.get(operation.ParentId);
-      if (siblings === undefined) this.#childrenOf.set(operation.ParentId, [operation]);
-      else siblings.push(operation);
-    }
+    const operations = trial.operations.filter(({ Type }) => Type !== "EXECUTION");
+    this.#childrenOf = groupBy(operations, ({ ParentId }) => ParentId);
   }
 
-  children(parent: string | undefined): PlanNode[] {
-    return (this.#childrenOf.get(parent) ?? []).map((operation) => this.#node(operation));
+  /** @param isOutermost whether no item of a map is around them */
+  children(parent: string | undefined, isOutermost = false): PlanNode[] {
+    return (this.#childrenOf.get(parent) ?? []).map((operation) => this.#node(operation, isOutermost));
   }
 
-  #node(operation: Operation): PlanNode {
+  #node(operation: Operation, isOutermost = false): PlanNode {
     const { Id: id = "", SubType: subType = "" } = operation;
     const own = this.#useOf(operation);
     if (subType === "Map" || subType === "Parallel") {
-      return { own, children: [], fanOut: this.#fanOut(operation), fitsInBatch: false };
+      return { own, children: [], fanOut: this.#fanOut(operation, isOutermost), fitsInBatch: false };
     }
-    const children = this.children(id);
+    const children = this.children(id, isOutermost);
     const fitsInBatch = IN_PLACE.has(subType) && children.every((child) => child.fitsInBatch);
     return { own, children, fitsInBatch };
   }
 
-  #fanOut(operation: Operation): FanOutNode {
-    const { Id: id = "", Name: name, SubType: subType } = operation;
+  #fanOut(operation: Operation, isOutermost: boolean): FanOutNode {
+    const { Id: id = "", SubType: subType } = operation;
     const kind = subType === "Parallel" ? "parallel" : "map";
-    const children = this.#childrenOf.get(id) ?? [];
-    const hasEnded = isFinished(operation);
+    const name = operation.Name ?? kind;
     const counts = this.#trial.fanOuts.get(id);
-    const base = { id, name: name ?? kind, kind, hasEnded, isTotalKnown: counts?.isTotalKnown ?? true } as const;
-    if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(base, children, counts);
+    const isKnown = counts?.isTotalKnown ?? true;
+    const hasEnded = isFinished(operation);
+    const seen = this.#itemsIn(operation, counts);
+    const isWanted = kind === "map" && (isOutermost || !(isKnown || hasEnded));
+    const wanted = isWanted ? this.#wantedItems : undefined;
+    const isComputed = wanted !== undefined;
+    const total = wanted ?? counts?.total ?? seen.items.length;
+    const isWhole = hasEnded && !isComputed;
+    return { id, name, kind, ...seen, total, isTotalKnown: isKnown, hasEnded, isComputed, isWhole };
+  }
+
+  #itemsIn(fanOut: Operation, announced: BatchAnnouncement | undefined): ItemsSeen {
+    const children = this.#childrenOf.get(fanOut.Id ?? "") ?? [];
+    if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, announced);
     const isNested = children.some(({ SubType }) => SubType === "MapIteration" || SubType === "ParallelBranch");
-    const begun = isNested ? this.#nestedItems(children) : this.#flatItems(operation, children);
-    const ended = isNested ? begun.filter(({ hasEnded }) => hasEnded) : begun.slice(0, counts?.ended);
-    const items = ended.length > 0 ? ended : begun;
-    const total = counts?.total ?? items.length;
-    const form = isNested ? "nested" : "flat";
-    return { ...base, form, batchItems: undefined, total, items, retriesEach: retriesEach(begun), batches: nothing() };
+    const items = isNested ? this.#nestedItems(children) : this.#flatItems(fanOut, children);
+    return { form: isNested ? "nested" : "flat", batchItems: undefined, items, batches: nothing(), batchCount: 0 };
   }
 
   #nestedItems(contexts: readonly Operation[]): ItemNode[] {
-    return contexts.map((context) => ({
+    const ended = contexts.filter(isFinished);
+    return (ended.length > 0 ? ended : contexts).map((context) => ({
       own: this.#useOf(context),
       children: this.children(context.Id),
       outcome: outcomeOf(context),
-      hasEnded: isFinished(context),
     }));
   }
 
-  /** Which item an operation belongs to is in its path alone. Items begin in order: the first ones have ended. */
+  /** Which item an operation belongs to is in its path alone. */
   #flatItems(map: Operation, operations: readonly Operation[]): ItemNode[] {
     const mapPath = this.#paths.get(map.Id ?? "");
     if (mapPath === undefined) return [];
-    const groups = new Map<number, Operation[]>();
-    for (const operation of operations) {
-      const path = this.#paths.get(operation.Id ?? "");
-      if (path === undefined) continue;
-      const index = itemIndex(mapPath, path);
-      const group = groups.get(index);
-      if (group === undefined) groups.set(index, [operation]);
-      else group.push(operation);
-    }
-    const byIndex = [...groups].sort(([a], [b]) => a - b);
-    return byIndex.map(([, group]) => ({
+    const byItem = groupBy(operations, ({ Id = "" }) => {
+      const path = this.#paths.get(Id);
+      return path === undefined ? -1 : itemIndex(mapPath, path);
+    });
+    byItem.delete(-1);
+    return Array.from(byItem.values(), (group) => ({
       own: nothing(),
       children: group.map((operation) => this.#node(operation)),
       outcome: outcomeOf(group.at(-1) as Operation),
-      hasEnded: group.every(isFinished),
     }));
   }
 
-  #batched(
-    base: Omit<FanOutNode, "form" | "batchItems" | "total" | "items" | "batches" | "retriesEach">,
-    children: readonly Operation[],
-    counts: FanOutCounts | undefined,
-  ): FanOutNode {
+  #batched(children: readonly Operation[], announced: BatchAnnouncement | undefined): ItemsSeen {
     const views = children.flatMap(({ Id }) => this.#outcomes.get(Id ?? "") ?? []);
     const ended = views.filter(({ operation }) => operation.Status === "SUCCEEDED");
+    const chosen = ended.length > 0 ? ended : views;
     const batches = nothing();
-    const items: ItemNode[] = [];
-    for (const view of ended.length > 0 ? ended : views) {
-      for (const operation of [view.operation, ...view.parts]) add(batches, this.#useOf(operation));
-      for (const item of view.items) {
-        items.push({ own: nothing(), children: [], outcome: storedOutcome(item), hasEnded: true });
-      }
-    }
-    const batchItems = counts?.batchItems ?? Math.max(1, ...views.map((view) => view.items.length));
-    const known = counts === undefined || counts.isTotalKnown ? counts?.total : this.#itemsOfStreams;
-    return { ...base, form: "batched", batchItems, total: known ?? items.length, items, retriesEach: 0, batches };
+    for (const { operation, parts } of chosen) for (const one of [operation, ...parts]) add(batches, this.#useOf(one));
+    const items = chosen.flatMap((view) =>
+      view.items.map((item) => ({ own: nothing(), children: [], outcome: storedOutcome(item) })),
+    );
+    const batchItems = announced?.batchItems ?? Math.max(1, ...views.map((view) => view.items.length));
+    return { form: "batched", batchItems, items, batches, batchCount: chosen.length };
   }
 
   #useOf({ Id }: Operation): Use {
@@ -195,19 +192,15 @@ class TreeReader {
   }
 }
 
-function retriesEach(items: readonly ItemNode[]): number {
-  let retries = 0;
-  let tried = 0;
-  for (const { children, hasEnded } of items) {
-    const own = children.reduce((sum, child) => sum + retriesIn(child), 0);
-    retries += own;
-    if (hasEnded || own > 0) tried++;
+function groupBy<Key>(operations: readonly Operation[], keyOf: (operation: Operation) => Key): Map<Key, Operation[]> {
+  const groups = new Map<Key, Operation[]>();
+  for (const operation of operations) {
+    const key = keyOf(operation);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [operation]);
+    else group.push(operation);
   }
-  return tried === 0 ? 0 : retries / tried;
-}
-
-function retriesIn({ own, children }: PlanNode): number {
-  return children.reduce((sum, child) => sum + retriesIn(child), own.retries);
+  return groups;
 }
 
 function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome {

@@ -1,11 +1,14 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "../../client/client.ts";
-import type { ErrorObject, Operation, OperationUpdate } from "../../core/wire.ts";
+import { BATCH_SUBTYPE, recordedRange } from "../../core/batch-operation.ts";
+import { isDurableError } from "../../core/errors.ts";
+import type { Operation, OperationUpdate } from "../../core/wire.ts";
 import type { ExecutionCounters } from "../../journal/journal.ts";
 import { VirtualClock } from "../../local/clock.ts";
 import { LocalEngine } from "../../local/engine.ts";
 import type { ExecutionOutcome } from "../../service/execution-outcome.ts";
 import { dataBytes } from "../../service/metering.ts";
+import type { LoadedFunction } from "../run/function-option.ts";
 import type { HandlerModule } from "../run/handler-module.ts";
 import { type Interruption, InterruptionWatch } from "../run/interruption.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement } from "../run/progress.ts";
@@ -16,8 +19,13 @@ export interface TrialOptions {
   readonly input: string;
   /** Milliseconds that each request to the service takes. */
   readonly latencyMs: number;
-  /** Ends the trial once a map with more items than these has ended so many of them; Infinity never does. */
+  /**
+   * No map or parallel begins more items than these, rounded up to whole batches. The trial ends once one that has more
+   * has ended so many. Infinity: all run.
+   */
   readonly sampleItems: number;
+  /** What the handler may invoke. Default: nothing. */
+  readonly functions?: readonly LoadedFunction[];
 }
 
 /** What was written of one operation. */
@@ -27,22 +35,13 @@ export interface OperationTally {
   dataBytes: number;
 }
 
-/** What had passed by a moment of a trial. */
+/** How long a trial took. */
 export interface Pace {
   readonly updates: number;
   readonly requests: number;
   readonly wallMs: number;
-  /** Milliseconds of the handler's own work at least: those of CPU, or those in which no request was under way. */
-  readonly workMs: number;
-}
-
-/** How far a map or parallel came. */
-export interface FanOutCounts {
-  readonly total: number;
-  readonly isTotalKnown: boolean;
-  readonly ended: number;
-  /** Undefined unless items share operations. */
-  readonly batchItems: number | undefined;
+  /** Of these: until the first request. */
+  readonly startMs: number;
 }
 
 /** What a handler did on an engine in memory, in virtual time. */
@@ -54,17 +53,17 @@ export interface Trial {
   /** By wire id. */
   readonly tallies: ReadonlyMap<string, OperationTally>;
   /** By wire id; of runtimes that announce what they begin. */
-  readonly fanOuts: ReadonlyMap<string, FanOutCounts>;
+  readonly fanOuts: ReadonlyMap<string, BatchAnnouncement>;
   readonly counters: ExecutionCounters;
   readonly pace: Pace;
-  /** The same when half of the sample was run: what comes later is free of the cost of a start. */
-  readonly halfway: Pace | undefined;
   /** Milliseconds of waits and retry delays, which were skipped. */
   readonly skippedMs: number;
+  /** Names of the callbacks at which the trial ended, since nobody completes them. */
+  readonly waitsFor: readonly string[];
 }
 
 const ITEM_CONTEXTS = new Set(["MapIteration", "ParallelBranch"]);
-const STOPPED: ErrorObject = { ErrorType: "Sampled", ErrorMessage: "The trial has seen enough." };
+const CHECK_EVERY_MS = 10;
 
 /**
  * Runs a handler with quotas lifted. Its steps really run.
@@ -74,7 +73,11 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
   const trial = new RunningTrial(options);
   const interruption = new InterruptionWatch();
   try {
-    return await Promise.race([trial.run(), interruption.interrupted.then(failWith)]);
+    const running = trial.run();
+    const first = await Promise.race([running, interruption.interrupted]);
+    if ("input" in first) return first;
+    if (trial.endWhenIdle(first)) return await running;
+    return failWith(first);
   } finally {
     interruption.stop();
     await trial.close();
@@ -91,7 +94,8 @@ export class TrialInterrupted extends Error {
   }
 }
 
-function failWith(interruption: Interruption): never {
+/** Throws what ended a run early. */
+export function failWith(interruption: Interruption): never {
   if ("error" in interruption) throw interruption.error;
   throw new TrialInterrupted(interruption);
 }
@@ -102,16 +106,15 @@ class RunningTrial {
   readonly #engine: LocalEngine;
   readonly #announced = new Map<string, BatchAnnouncement>();
   readonly #tallies = new Map<string, OperationTally>();
-  /** By the map or parallel: items whose own contexts are recorded as ended. */
+  /** By the map or parallel: items whose own contexts, or batches, are recorded as ended. */
   readonly #recordedItems = new Map<string, number>();
   #arn: string | undefined;
   readonly #startMs = performance.now();
-  readonly #cpuStart = process.cpuUsage();
   #updates = 0;
   #requests = 0;
-  #flightMs = 0;
-  #halfway: Pace | undefined;
+  #firstRequestMs: number | undefined;
   #isEnough = false;
+  #waitsFor: readonly string[] = [];
 
   constructor(options: TrialOptions) {
     this.#options = options;
@@ -121,6 +124,8 @@ class RunningTrial {
       clock: this.#clock,
       quotas: { operations: lifted, dataBytes: lifted },
       latencyMs: { checkpoint: latencyMs, getState: latencyMs },
+      // A time-out would be a failure that the execution does not have where somebody answers.
+      skipCallbackTimeouts: false,
     });
   }
 
@@ -129,33 +134,59 @@ class RunningTrial {
     const { functionName, handler } = module;
     const listen = (message: unknown): void => {
       const announcement = message as BatchAnnouncement;
-      if (announcement.executionArn === this.#arn) this.#announced.set(announcement.operationId, announcement);
+      if (announcement.executionArn !== this.#arn) return;
+      this.#announced.set(announcement.operationId, announcement);
+      announcement.beginAtMost?.(this.#mostOf(announcement));
     };
+    for (const { register } of this.#options.functions ?? []) register(this.#engine);
     this.#engine.register(functionName, (event, context) => {
+      this.#arn ??= event.DurableExecutionArn;
+      // The handler may also be invoked by itself or by what it invokes.
+      if (event.DurableExecutionArn !== this.#arn) return handler(event, context);
       const client = this.#observed(event.durableExecutionClient);
       return handler(new DurableExecutionInvocationInputWithClient(event, client), context);
     });
     subscribe(BATCH_CHANNEL, listen);
     const clockStartMs = this.#clock.now();
+    // The last items may end after the last request.
+    const timer = setInterval(() => this.#stopIfEnough(), CHECK_EVERY_MS).unref();
     try {
       const execution = this.#engine.start({ functionName, input });
-      this.#arn = execution.arn;
       const outcome = await execution.result;
-      const pace = this.#pace();
+      const endMs = performance.now();
       return {
         input,
         ...(this.#isEnough ? {} : { outcome }),
         operations: this.#engine.operations(execution.arn),
         tallies: this.#tallies,
-        fanOuts: this.#counts(),
+        fanOuts: this.#announced,
         counters: this.#engine.find(execution.arn)?.counters as ExecutionCounters,
-        pace,
-        halfway: this.#halfway,
+        pace: {
+          ...{ updates: this.#updates, requests: this.#requests },
+          wallMs: endMs - this.#startMs,
+          startMs: (this.#firstRequestMs ?? endMs) - this.#startMs,
+        },
         skippedMs: this.#clock.now() - clockStartMs,
+        waitsFor: this.#waitsFor,
       };
     } finally {
+      clearInterval(timer);
       unsubscribe(BATCH_CHANNEL, listen);
     }
+  }
+
+  /** Ends the trial where nothing is left to do but callbacks, or items beyond the sample; false: it is stuck. */
+  endWhenIdle(interruption: Interruption): boolean {
+    const error = "error" in interruption ? interruption.error : undefined;
+    if (this.#arn === undefined || !isDurableError(error) || error.code !== "ERR_HANDLER_STUCK") return false;
+    this.#stopIfEnough();
+    if (this.#isEnough) return true;
+    const all = this.#engine.list().flatMap(({ arn }) => this.#engine.operations(arn));
+    const open = all.filter(({ Type, Status }) => Type === "CALLBACK" && Status === "STARTED");
+    if (open.length === 0) return false;
+    this.#waitsFor = [...new Set(open.map(({ Name = "" }) => Name))];
+    this.#end();
+    return true;
   }
 
   async close(): Promise<void> {
@@ -165,9 +196,8 @@ class RunningTrial {
   #observed(client: DurableExecutionClient): DurableExecutionClient {
     return {
       checkpoint: async (params) => {
-        const sentMs = performance.now();
+        this.#firstRequestMs ??= performance.now();
         const answer = await client.checkpoint(params);
-        this.#flightMs += performance.now() - sentMs;
         this.#requests++;
         for (const update of params.Updates ?? []) this.#tally(update);
         this.#stopIfEnough();
@@ -189,41 +219,34 @@ class RunningTrial {
     tally.dataBytes += dataBytes(update);
     if (update.Action === "RETRY") tally.retries++;
     const { SubType: subType = "", ParentId: parent = "" } = update;
-    if (!ITEM_CONTEXTS.has(subType)) return;
-    const ended = this.#recordedItems.get(parent) ?? 0;
-    this.#recordedItems.set(parent, update.Action === "START" ? ended : ended + 1);
+    const { first = 0, last = 0 } = (subType === BATCH_SUBTYPE && recordedRange(update.Name)) || {};
+    if (subType !== BATCH_SUBTYPE && !ITEM_CONTEXTS.has(subType)) return;
+    const hasEnded = update.Action === "SUCCEED" || update.Action === "FAIL";
+    this.#recordedItems.set(parent, (this.#recordedItems.get(parent) ?? 0) + (hasEnded ? last - first + 1 : 0));
   }
 
-  #pace(): Pace {
-    const wallMs = performance.now() - this.#startMs;
-    const { user, system } = process.cpuUsage(this.#cpuStart);
-    const workMs = Math.max(0, wallMs - this.#flightMs, (user + system) / 1_000);
-    return { updates: this.#updates, requests: this.#requests, wallMs, workMs };
+  #mostOf({ batchItems = 1 }: BatchAnnouncement): number {
+    return Math.ceil(this.#options.sampleItems / batchItems) * batchItems;
   }
 
   #stopIfEnough(): void {
-    const { sampleItems } = this.#options;
-    if (this.#isEnough || sampleItems === Number.POSITIVE_INFINITY || this.#arn === undefined) return;
+    if (this.#isEnough) return;
     for (const announcement of this.#announced.values()) {
+      const most = this.#mostOf(announcement);
+      if (announcement.isTotalKnown && announcement.total <= most) continue;
       const { succeeded, failed } = announcement.counts();
-      if (announcement.isTotalKnown && announcement.total <= sampleItems) continue;
-      if (succeeded + failed >= sampleItems / 2) this.#halfway ??= this.#pace();
-      // An item counts when it has ended; of one with a context of its own, the record of that may be on its way.
-      const recorded = this.#recordedItems.get(announcement.operationId) ?? sampleItems;
-      if (Math.min(recorded, succeeded + failed) < sampleItems) continue;
-      this.#isEnough = true;
-      this.#engine.stop(this.#arn, STOPPED);
+      // An item counts when it has ended, and the context or batch that keeps it is recorded.
+      const { batchItems, nesting, operationId } = announcement;
+      const isRecorded = nesting === "FLAT" && batchItems === undefined;
+      const recorded = isRecorded ? most : (this.#recordedItems.get(operationId) ?? 0);
+      if (Math.min(recorded, succeeded + failed) < most) continue;
+      this.#end();
       return;
     }
   }
 
-  #counts(): Map<string, FanOutCounts> {
-    return new Map(
-      Array.from(this.#announced, ([id, announcement]) => {
-        const { succeeded, failed } = announcement.counts();
-        const { total, isTotalKnown, batchItems } = announcement;
-        return [id, { total, isTotalKnown, batchItems, ended: succeeded + failed }];
-      }),
-    );
+  #end(): void {
+    this.#isEnough = true;
+    this.#engine.stop(this.#arn as string);
   }
 }

@@ -33,10 +33,14 @@ export interface BatchAnnouncement {
   name?: string | undefined;
   total: number;
   isTotalKnown: boolean;
+  /** Whether each item has an operation of its own, around those that it makes. */
+  nesting?: "NESTED" | "FLAT";
   /** Items that share an operation; undefined where they do not. */
   batchItems: number | undefined;
   /** Live counts, read when progress is shown. */
   counts(): { succeeded: number; failed: number; running: number };
+  /** No more items than these begin, and the map does not end without them. Absent where an older version announces. */
+  beginAtMost?(items: number): void;
 }
 
 /**

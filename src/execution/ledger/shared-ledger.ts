@@ -60,6 +60,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
+  /** Items that have ended, and whose results are to be made again. */
+  readonly #madeAgain = new Set<number>();
   isRestored = false;
   #unwritten = 0;
   #tooLong: ArmedTimer | undefined;
@@ -152,14 +154,20 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return outcome;
   }
 
-  /** Whether an earlier invocation recorded the end of an item. */
-  hasEnded(index: number): boolean {
-    return this.#counted.has(index);
+  /** The function of an item that has ended is to run again, since its result was too large to keep. */
+  makeAgain(index: number): void {
+    this.#madeAgain.add(index);
   }
 
-  /** Items whose end the map has counted. */
-  get endedCount(): number {
-    return this.#counted.size;
+  /** Whether the function of an item is to run. */
+  isLeft(index: number): boolean {
+    return !this.#counted.has(index) && (!this.isClosed || this.#madeAgain.has(index));
+  }
+
+  /** Items whose functions are to run and have not ended. */
+  get left(): number {
+    if (!this.isClosed) return this.count - this.#counted.size;
+    return [...this.#madeAgain].filter((index) => this.isLeft(index)).length;
   }
 
   /** Its first item begins; false when it has begun in an earlier invocation. */

@@ -18,6 +18,8 @@ export interface BatchAnnouncement {
   readonly isTotalKnown: boolean;
   /** As they are now: read it whenever progress is to be shown. */
   counts(): { succeeded: number; failed: number; running: number };
+  /** For a tool that wants a sample only: no more items than these begin, and the map does not end without them. */
+  beginAtMost(items: number): void;
 }
 
 const batches = process.getBuiltinModule("node:diagnostics_channel").channel("durable-fanout:batch");

@@ -39,6 +39,8 @@ export class BranchRun<T> {
   readonly #execution: Execution;
   readonly #scope: Scope;
   readonly #options: BranchRunOptions<T>;
+  /** Whether items share operations. */
+  readonly isBatched: boolean;
   readonly #groups: ItemGroups;
   readonly #completion: Completion;
   readonly #collector: Collector<T>;
@@ -71,6 +73,7 @@ export class BranchRun<T> {
       nameOf: nameOf && ((index, value) => nameOf(index, value) ?? ""),
       onOverfull: (index, bytes, maxBytes) => this.#fail(itemTooLarge(label(), index, bytes, maxBytes)),
     });
+    this.isBatched = this.#groups.isBatched;
     this.#collector = new Collector(label, branches.collect);
     this.#completion = new Completion(label, source.total, config.completionConfig, (at) => this.#nameOf(at));
     const maxConcurrency = Number(config.maxConcurrency);
@@ -104,24 +107,10 @@ export class BranchRun<T> {
     };
   }
 
-  /** Whether items share operations. */
-  get isBatched(): boolean {
-    return this.#groups.isBatched;
-  }
-
   /** Rejects with what a custom policy, a source or a reduction throws. */
   async run(): Promise<Batch<T>> {
     const completion = this.#completion;
-    const { source } = this.#options.branches;
-    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, {
-      get total() {
-        return completion.total;
-      },
-      get isTotalKnown() {
-        return source.total !== undefined;
-      },
-      counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
-    });
+    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, completion, () => this.#running);
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
       completion.begin();
@@ -166,6 +155,10 @@ export class BranchRun<T> {
         const outcome = ledger.takeOutcome(at);
         if (outcome === undefined) continue;
         this.#started(first + at);
+        if (outcome.mark === "R" && !this.#over) {
+          ledger.makeAgain(at); // In its turn: its function may wait for others to begin.
+          continue;
+        }
         const value = outcome.mark === "R" ? await this.#groups.valueOf(first + at) : undefined;
         const item = this.#recalled.ofBatch(ledger, at, outcome, value);
         if (item === undefined) continue;
@@ -230,7 +223,7 @@ export class BranchRun<T> {
 
   /** Whether one more branch may be open, besides so many that are about to be. */
   #mayOpen(others: number): boolean {
-    if (this.#running + others >= this.#maxOpen) return false;
+    if (this.#running + others >= Math.min(this.#maxOpen, this.#completion.room)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
   }
 

@@ -98,6 +98,7 @@ export class Completion {
   #custom: CompletionDecision = { complete: false };
   #succeeded = 0;
   #failed = 0;
+  #mayBegin = Number.POSITIVE_INFINITY;
 
   /**
    * `total` is undefined while nobody knows it: then `grow` says how many items there are so far. `names` is asked only
@@ -116,6 +117,16 @@ export class Completion {
     this.#names = names;
   }
 
+  /** No more items than these are to begin, though it ends no sooner. */
+  bound(items: number): void {
+    this.#mayBegin = items;
+  }
+
+  /** How many items may be under way. */
+  get room(): number {
+    return this.#mayBegin - this.#succeeded - this.#failed;
+  }
+
   /** So many items there are, so far or (`isEnd`) in all. */
   grow(total: number, isEnd: boolean): void {
     this.#total = total;
@@ -124,6 +135,10 @@ export class Completion {
 
   get total(): number {
     return this.#total;
+  }
+
+  get isTotalKnown(): boolean {
+    return this.#isTotalKnown;
   }
 
   /** To be called before the first item. Throws what a custom policy throws. */

@@ -37,7 +37,7 @@ export interface ItemGroup {
 
 /** The index inside the group of the item that begins next. */
 export function takeNext(group: ItemGroup): number {
-  while (group.ledger?.hasEnded(group.cursor) || group.ended.has(group.cursor)) group.cursor++;
+  while (group.ledger?.isLeft(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;
   group.left--;
   return group.cursor++;
 }
@@ -136,8 +136,7 @@ export class ItemGroups {
     const early = this.#early.shift();
     if (early === undefined) return this.#read();
     // More of its items may have been found to have ended.
-    const { ledger, values } = early;
-    if (ledger !== undefined) early.left = ledger.isClosed ? 0 : values.length - ledger.endedCount;
+    if (early.ledger !== undefined) early.left = early.ledger.left;
     return early;
   }
 
@@ -177,8 +176,12 @@ export class ItemGroups {
     const name = rangeName(this.#options.name, first, first + count - 1);
     const ledger = recorded ?? this.#ledger(batchPath(scope.path, this.#batches), name, first, count);
     this.#mark(ledger, values, fingerprint);
-    const left = ledger.isClosed ? 0 : count - ledger.endedCount;
-    return { ...group, left, scope: scope.child(scope.path as OperationPath, scope.parentId, scope.mode), ledger };
+    return {
+      ...group,
+      left: ledger.left,
+      scope: scope.child(scope.path as OperationPath, scope.parentId, scope.mode),
+      ledger,
+    };
   }
 
   /** Notes what the items of a batch are, or compares that with what is recorded. */

@@ -8,7 +8,7 @@ import type { Scope } from "../../execution/scope.ts";
 import { operationLabel } from "../checks.ts";
 import { isRecorded } from "../operation.ts";
 import { announceBatch, type BatchAnnouncement } from "./batch-channel.ts";
-import type { CompletionConfig } from "./completion.ts";
+import type { Completion, CompletionConfig } from "./completion.ts";
 
 /** What a map or parallel is, as far as its operations go. */
 export interface FanOutSize {
@@ -101,13 +101,22 @@ export function announceFanOut(
   execution: Execution,
   scope: Scope,
   size: FanOutSize,
-  progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts">,
+  completion: Completion,
+  running: () => number,
 ): () => void {
   const { kind, name, nesting, batchItems } = size;
-  const announcement: BatchAnnouncement = Object.assign(progress, {
+  const announcement: BatchAnnouncement = {
     ...{ executionArn: execution.arn, operationId: operationId(scope.path as OperationPath) },
     ...{ kind, name, nesting, batchItems },
-  });
+    get total() {
+      return completion.total;
+    },
+    get isTotalKnown() {
+      return completion.isTotalKnown;
+    },
+    counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: running() }),
+    beginAtMost: (items) => completion.bound(items),
+  };
   announceBatch(announcement);
   return execution.quotas.enter(demandOf(execution, size, announcement));
 }

@@ -1,0 +1,141 @@
+import { execFile } from "node:child_process";
+import { environment } from "../../core/environment.ts";
+import { DurableError, isDurableError, messageOf } from "../../core/errors.ts";
+import { readValue, rowsOf } from "../../core/setting.ts";
+import { RUNTIME_TABLE, settingVariables } from "../../core/settings.ts";
+import { type FanOutSummary, faultBeside, type PlanReport, type Setting } from "./plan-report.ts";
+
+/** Settings of `runtime` by their paths, as text: those that a run overrides by the environment. */
+export type Overrides = ReadonlyMap<string, string>;
+
+const MAX_RUNS = 200;
+/** A plan lifts these: it is to find out what would be too much. */
+const LIFTED = new Set(["quotas.operations", "quotas.dataBytes"]);
+
+/**
+ * Reads what is to be tried, as in `["batch=50,200", "codec=json"]`: all combinations of the values, in the order given.
+ * @param option how the command line calls it, for errors
+ * @throws DurableError `ERR_USAGE`, naming the setting or value that is wrong and what is allowed
+ */
+export function readTries(texts: readonly string[], option: string): Overrides[] {
+  let all: Overrides[] = [new Map()];
+  for (const text of texts) {
+    const { path, values } = readTry(text, option);
+    all = all.flatMap((overrides) => values.map((value) => new Map([...overrides, [path, value]])));
+    if (all.length > MAX_RUNS) {
+      throw new DurableError("ERR_USAGE", `These are more than ${MAX_RUNS} settings to try; give fewer values.`);
+    }
+  }
+  return all;
+}
+
+function readTry(text: string, option: string): { path: string; values: readonly string[] } {
+  const [, path = text, list = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const rows = new Map(rowsOf(RUNTIME_TABLE, "runtime").map(([name, row]) => [name.slice("runtime.".length), row]));
+  for (const lifted of LIFTED) rows.delete(lifted);
+  const row = rows.get(path);
+  if (row === undefined) {
+    throw new DurableError(
+      "ERR_USAGE",
+      `There is no setting "${path}" to try; there are ${[...rows.keys()].join(", ")}.`,
+    );
+  }
+  // A batch may be an object in JSON, whose commas divide nothing.
+  const values = [...new Set(list.match(/\{[^}]*\}|[^,]+/g) ?? [])];
+  if (values.length === 0) {
+    throw new DurableError("ERR_USAGE", `${option} ${text} has no values. Give them as in ${option} batch=50,200.`);
+  }
+  for (const value of values) {
+    try {
+      readValue(row, value, `${option} ${path}`, true);
+    } catch (error) {
+      throw new DurableError("ERR_USAGE", `${messageOf(error)} Nothing was run.`, { cause: error });
+    }
+  }
+  return { path, values };
+}
+
+/** `batch 100, concurrency 256`. */
+export function nameOverrides(overrides: Overrides): string {
+  return [...overrides].map(([path, value]) => (value === "false" ? `no ${path}` : `${path} ${value}`)).join(", ");
+}
+
+/** As a shell sets them: `DURABLE_FANOUT_BATCH=100 DURABLE_FANOUT_CONCURRENCY=256`. */
+function environmentOf(overrides: Overrides): Record<string, string> {
+  const variables = settingVariables();
+  return Object.fromEntries([...overrides].map(([path, value]) => [variables.get(path) ?? path, value]));
+}
+
+/** By the environment, and as code has them: `runtime: {"batch":100,"checkpoint":{"maxUpdates":50}}`. */
+export function howToSet(overrides: Overrides): string {
+  const variables = Object.entries(environmentOf(overrides)).map(([name, value]) => `${name}=${quote(value)}`);
+  const runtime: Record<string, unknown> = {};
+  for (const [path, value] of overrides) {
+    const [group = "", member] = path.split(".");
+    const literal = /^(\d+|true|false|\{.*\})$/s.test(value) ? JSON.parse(value) : value;
+    runtime[group] = member === undefined ? literal : { ...(runtime[group] as object), [member]: literal };
+  }
+  const code = JSON.stringify(runtime).replaceAll('"unlimited"', "Infinity");
+  return `Set ${variables.join(" ")}, or give withDurableExecution { runtime: ${code} }.`;
+}
+
+function quote(value: string): string {
+  return /^[\w.-]*$/.test(value) ? value : `'${value}'`;
+}
+
+/** What a tried setting gave, with the maps as they ran in it. */
+export interface Tried {
+  readonly setting: Setting;
+  readonly maps: readonly FanOutSummary[];
+}
+
+/**
+ * Plans the handler under these settings, in a process of its own: settings are read when the handler's module is
+ * imported, and what one run has warmed up is not to favour the next.
+ * @param args of the command line, after the settings; the input comes by standard input
+ * @param asIs the plan without the settings
+ */
+export async function trySetting(
+  overrides: Overrides,
+  { args, input, asIs, signal }: { args: readonly string[]; input: string; asIs: PlanReport; signal: AbortSignal },
+): Promise<Tried> {
+  const how = howToSet(overrides);
+  const own = { name: nameOverrides(overrides), settings: Object.fromEntries(overrides), how };
+  try {
+    const document = await callSelf(args, input, environmentOf(overrides), signal);
+    const fault = faultBeside(document, asIs);
+    const setting = { ...document.settings[0], ...own, ...(fault === undefined ? {} : { fault }) } as Setting;
+    return { setting, maps: document.maps };
+  } catch (error) {
+    if (!isDurableError(error)) throw error;
+    // Values that do not go together, or with which the handler cannot live.
+    return { setting: { ...own, measured: [], refusedByAws: [], fault: error.message }, maps: [] };
+  }
+}
+
+/** Runs this command line again, as this process was started. */
+function callSelf(args: readonly string[], input: string, env: object, signal: AbortSignal): Promise<PlanReport> {
+  const whole = [...process.execArgv, process.argv[1] ?? "", ...args];
+  const options = { env: { ...environment(), ...env }, signal, maxBuffer: Number.POSITIVE_INFINITY };
+  return new Promise((resolve, reject) => {
+    const child = execFile(process.execPath, whole, options, (error, stdout, stderr) => {
+      const document = parseDocument(stdout.trim().split("\n").at(-1) ?? "");
+      if (document?.type === "plan") resolve(document as unknown as PlanReport);
+      else if (document?.error !== undefined) reject(new DurableError(document.error.code, document.error.message));
+      else {
+        const reason = stderr.trim().split("\n").at(-1) || messageOf(error);
+        reject(new DurableError("ERR_HANDLER_CRASHED", `The process that was to try a setting ended: ${reason}`));
+      }
+    });
+    // A process that ends before it has read everything says why.
+    child.stdin?.on("error", () => {}).end(input);
+  });
+}
+
+function parseDocument(line: string): { type?: string; error?: { code: string; message: string } } | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
