@@ -319,6 +319,7 @@ async function respond(execution: Execution, outcome: Outcome): Promise<Invocati
       throw final.error;
     case "fail":
       if (final.error instanceof UnrecoverableInvocationError) throw final.error;
+      execution.onThrown?.(undefined, final.error);
       return { output: failed(final.error), error: final.error };
     case "succeed":
       return succeed(execution, final.result);

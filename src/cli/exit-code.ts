@@ -21,15 +21,18 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /** The table of `--help` and of docs/command-line.md. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [ExitCode.OK, "the execution succeeded, or the listing was printed"],
-  [ExitCode.EXECUTION_FAILED, "the execution failed, timed out or was stopped"],
+  [ExitCode.EXECUTION_FAILED, "the execution failed, timed out or was stopped; doctor found something wrong"],
   [
     ExitCode.USAGE,
     "wrong command line, nothing to retry, retried already, or an event, result or error that cannot be taken",
   ],
-  [ExitCode.HANDLER, "the handler file is missing, lacks the export, throws at import, or crashed the process"],
+  [
+    ExitCode.HANDLER,
+    "the handler file is missing, lacks the export, throws at import, waits for nothing, or ends the process",
+  ],
   [ExitCode.JOURNAL, "the journal is missing, not ours, corrupt, read-only or from a newer version"],
   [ExitCode.JOURNAL_IN_USE, "another process runs on this journal"],
-  [ExitCode.EXECUTION_UNKNOWN, "the journal has no such execution"],
+  [ExitCode.EXECUTION_UNKNOWN, "the journal has no such execution, or the execution no such operation"],
   [ExitCode.NAME_TAKEN, "the name belongs to an execution with another input or handler"],
   [ExitCode.DISK_FULL, "the disk is full; free some space and resume"],
   [ExitCode.CALLBACK_NOT_OPEN, "no such callback is open"],
@@ -40,6 +43,14 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
 
 const BY_ERROR: Readonly<Record<string, ExitCode>> = {
   ERR_USAGE: ExitCode.USAGE,
+  ERR_INPUT_INVALID: ExitCode.USAGE,
+  ERR_INPUT_TOO_LARGE: ExitCode.USAGE,
+  ERR_SETTING_INVALID: ExitCode.USAGE,
+  ERR_SETTING_UNKNOWN: ExitCode.USAGE,
+  ERR_TEXT_UNREADABLE: ExitCode.USAGE,
+  ERR_PAYLOAD_UNREADABLE: ExitCode.USAGE,
+  ERR_OPERATION_UNKNOWN: ExitCode.EXECUTION_UNKNOWN,
+  ERR_EXECUTION_ENDED: ExitCode.USAGE,
   ERR_PLAN_ITEMS_UNKNOWN: ExitCode.USAGE,
   ERR_EXECUTION_RUNNING: ExitCode.USAGE,
   ERR_NOTHING_FAILED: ExitCode.USAGE,
@@ -58,6 +69,7 @@ const BY_ERROR: Readonly<Record<string, ExitCode>> = {
   ERR_HANDLER_IMPORT: ExitCode.HANDLER,
   ERR_HANDLER_UNKNOWN: ExitCode.HANDLER,
   ERR_HANDLER_CRASHED: ExitCode.HANDLER,
+  ERR_HANDLER_EXITED: ExitCode.HANDLER,
   ERR_HANDLER_STUCK: ExitCode.HANDLER,
   ERR_JOURNAL_IN_USE: ExitCode.JOURNAL_IN_USE,
   ERR_REQUEST_UNANSWERED: ExitCode.JOURNAL_IN_USE,

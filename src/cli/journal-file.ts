@@ -19,16 +19,28 @@ export function openJournal(db: string): SqliteJournal {
 }
 
 /**
+ * Opens the journal to change it, if there is one.
+ * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` when there is none.
+ */
+export function openExistingJournal(db: string): SqliteJournal {
+  refuseMissing(resolve(db));
+  return openJournal(db);
+}
+
+/**
  * Opens the journal to look at it, while another process may be running on it.
  * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` when there is none.
  */
 export function openJournalToRead(db: string): SqliteJournal {
   const file = resolve(db);
-  if (!existsSync(file)) {
-    throw new DurableError(
-      "ERR_JOURNAL_MISSING",
-      `There is no journal ${file}. Name another with --db, or run something first.`,
-    );
-  }
+  refuseMissing(file);
   return new SqliteJournal(file, { readOnly: true });
+}
+
+function refuseMissing(file: string): void {
+  if (existsSync(file)) return;
+  throw new DurableError(
+    "ERR_JOURNAL_MISSING",
+    `There is no journal ${file}. Name another with --db, or run something first.`,
+  );
 }

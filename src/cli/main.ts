@@ -1,9 +1,12 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { environment } from "../core/environment.ts";
+import { EXAMPLES, NOTES } from "./examples.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
+import { addInspectCommands } from "./inspect/register.ts";
 import { Output } from "./output.ts";
+import { exitByItself } from "./own-exit.ts";
+import { packageVersion } from "./package-version.ts";
 import { PLAN_HELP } from "./plan/plan-help.ts";
 import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
 
@@ -225,26 +228,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .addOption(new Option("--svg <file>").hideHelp()),
   ).action(perform(async () => (await import("./plan/plan-command.ts")).tuneCommand));
 
-  withCommonOptions(program.command("list").description("list the executions of the journal, newest first")).action(
-    (options: CommonOptions & { db: string }) =>
-      perform(async () => (await import("./inspect/inspect-command.ts")).listCommand)("", options),
-  );
-
-  withCommonOptions(
-    program
-      .command("show")
-      .description("show an execution: its operations as a tree, with durations and attempts")
-      .argument("[id|name|last]", "which one", "last")
-      .option("--all", "every operation, however long a list is"),
-  ).action(perform(async () => (await import("./inspect/inspect-command.ts")).showCommand));
-
-  withCommonOptions(
-    program
-      .command("history")
-      .description("print the events of an execution in the service's format and order")
-      .argument("[id|name|last]", "which one", "last")
-      .option("--data", "with inputs, results and errors"),
-  ).action(perform(async () => (await import("./inspect/inspect-command.ts")).historyCommand));
+  addInspectCommands(program, { perform, withCommonOptions, parseCount });
 
   withCommonOptions(
     program
@@ -258,7 +242,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .command("complete")
       .description("complete a callback, of an execution that runs or of one that is to be resumed")
       .argument("<callback>", "its id, or its name if no other open callback has it")
-      .option("--result <text|@file|->", "what the handler gets, JSON or not (default: nothing)"),
+      .option("--result <text|@file|->", "what the handler gets, as this text (default: nothing)"),
   ).action(perform(async () => (await import("./callbacks/callback-commands.ts")).completeCommand));
 
   withCommonOptions(
@@ -277,16 +261,14 @@ function buildProgram(done: (code: ExitCode) => void): Command {
   ).action(perform(async () => (await import("./callbacks/callback-commands.ts")).heartbeatCommand));
 
   for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of program.commands) command.addHelpText("after", () => describeUse(command.name()));
   return program;
 }
 
-/** The package's root is one folder up from the build, two from the sources. */
-function packageVersion(): string {
-  const manifest = ["../package.json", "../../package.json"]
-    .map((path) => new URL(path, import.meta.url))
-    .find(existsSync);
-  if (manifest === undefined) return "unknown";
-  return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+function describeUse(command: string): string {
+  const { [command]: examples = [] } = EXAMPLES;
+  const note = NOTES[command] === undefined ? "" : `\n${NOTES[command]}\n`;
+  return `${note}\nExamples:\n${examples.map((example) => `  ${example}`).join("\n")}`;
 }
 
 function describeExitCode([code, meaning]: readonly [ExitCode, string]): string {
@@ -308,7 +290,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return ExitCode.USAGE;
   }
   // A reader that has seen enough, as in `list | head`, is no error.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? ExitCode.OK : 1));
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => exitByItself(error.code === "EPIPE" ? ExitCode.OK : 1));
   let exitCode: ExitCode = ExitCode.OK;
   try {
     await buildProgram((code) => {
@@ -320,7 +302,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     // Commander has told people already.
     const message = error.message.replace(/^error: /, "");
     const output = new Output({ json: args.includes("--json"), verbose: false });
-    if (output.json) output.printJson({ error: { code: "ERR_USAGE", message } });
+    if (output.json) output.printJson({ type: "error", error: { code: "ERR_USAGE", message } });
     await output.flush();
     return ExitCode.USAGE;
   }
@@ -328,4 +310,4 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 }
 
 // A handler may leave timers and sockets behind: the end of the command is the end of the process.
-process.exit(await main(process.argv.slice(2)));
+exitByItself(await main(process.argv.slice(2)));

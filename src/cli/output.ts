@@ -9,11 +9,11 @@ const write = process.stdout.write.bind(process.stdout);
  */
 export class Output {
   readonly json: boolean;
-  readonly #verbose: boolean;
+  readonly verbose: boolean;
 
   constructor(options: { json: boolean; verbose: boolean }) {
     this.json = options.json;
-    this.#verbose = options.verbose;
+    this.verbose = options.verbose;
   }
 
   /** What was asked for, as text. */
@@ -35,9 +35,9 @@ export class Output {
   fail(error: unknown): void {
     const message = messageOf(error);
     const code = isDurableError(error) ? error.code : "ERR_INTERNAL";
-    if (this.json) this.printJson({ error: { code, message } });
+    if (this.json) this.printJson({ type: "error", error: { code, message } });
     this.say(`error: ${message}`);
-    if (this.#verbose) this.#sayStacks(error);
+    if (this.verbose) this.#sayStacks(error);
     else if (!isDurableError(error)) this.say("This looks like a mistake of durable-fanout. --verbose shows where.");
   }
 
@@ -54,6 +54,8 @@ export class Output {
 /** Results that the `typed` codec kept may hold what JSON cannot say. */
 function sayable(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
-  if (value instanceof Map) return [...value];
-  return value instanceof Set ? [...value] : value;
+  if (value instanceof Map || value instanceof Set) return [...value];
+  if (value instanceof RegExp) return String(value);
+  if (value instanceof Error) return { type: value.name, message: value.message };
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as Uint8Array) : value;
 }

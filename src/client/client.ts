@@ -29,6 +29,16 @@ export interface DurableExecutionClient {
    * change the handler. Lambda's client does not have this method. Must not throw.
    */
   onResult?(owner: ResultOwner, result: unknown): void;
+  /**
+   * Is shown what user code threw, before it is recorded without its stack and its cause: by the operation's wire id, or
+   * undefined for the handler itself. Must not throw.
+   */
+  onThrown?(operationId: string | undefined, thrown: unknown): void;
+  /**
+   * Is told of an option of an operation that nothing reads and that is spelled almost like one that is read. What is
+   * thrown here fails the operation before anything of it is recorded. Where it is absent, a warning says it.
+   */
+  onMisspelledOption?(message: string): void;
 }
 
 const TAG = "DurableExecutionInvocationInputWithClient";

@@ -5,11 +5,12 @@ import type { Duration } from "../core/time.ts";
 import { SHARED_BATCH } from "../core/worker-pools.ts";
 import { active, give, SELF } from "../execution/active.ts";
 import { contextLogger } from "../execution/context-logger.ts";
+import type { Execution } from "../execution/execution.ts";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
-import { checkFunction, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
+import { checkFunction, checkOptions, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "../operations/child.ts";
 import { runCombinator, settledFormat } from "../operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
@@ -83,7 +84,7 @@ class ScopeContext {
     if (typeof body !== "function") return mistaken("runInChildContext", name, "requires a function to run");
     const config = (given ?? {}) as ChildConfig<unknown>;
     try {
-      checkChild(name, config);
+      checkChild(self.#parts.execution, self.#scope, name, config);
     } catch (error) {
       return rejected(error);
     }
@@ -344,8 +345,9 @@ export function makeContext(parts: InvocationParts, scope: Scope): DurableContex
   return new ScopeContext(parts, scope) as unknown as DurableContext;
 }
 
-function checkChild(name: string | undefined, config: ChildConfig<unknown>): void {
+function checkChild(execution: Execution, scope: Scope, name: string | undefined, config: ChildConfig<unknown>): void {
   const label = () => operationLabel("child context", name);
+  checkOptions(execution, scope, label, config);
   checkSerdes(label, "serdes", config.serdes);
   checkFunction(label, "errorMapper", config.errorMapper);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);

@@ -3,16 +3,27 @@ const warned = new Set<string>();
 /** Warns of a name that nothing reads, once for each name in a process. The warning names the nearest known name. */
 export function warnOfUnknown(what: string, name: string, known: readonly string[], code: string): void {
   if (known.includes(name)) return;
-  const text = `Nothing reads the ${what} ${name}.`;
-  if (warned.has(text)) return;
-  warned.add(text);
-  process.emitWarning(`${text} The nearest name that is read is ${nearest(name, known)}.`, { code });
+  warnOnce(`Nothing reads the ${what} ${name}. The nearest name that is read is ${nearest(name, known)}.`, code);
 }
 
-/** The first of `words` with the smallest number of letters to change, add or remove. */
-function nearest(word: string, words: readonly string[]): string | undefined {
+/** Warns once in a process for each `topic`. */
+export function warnOnce(text: string, code: string, topic = text): void {
+  if (warned.has(topic)) return;
+  warned.add(topic);
+  process.emitWarning(text, { code });
+}
+
+/**
+ * The first of `words` with the smallest number of letters to change, add or remove. Undefined if that number is above
+ * `within`.
+ */
+export function nearest(
+  word: string,
+  words: readonly string[],
+  within: number = Number.POSITIVE_INFINITY,
+): string | undefined {
   let best: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
+  let least = within + 1;
   for (const candidate of words) {
     const distance = lettersBetween(word, candidate);
     if (distance >= least) continue;

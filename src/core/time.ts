@@ -72,6 +72,8 @@ function isDate(value: unknown): value is Date {
 
 /** A handle that cancels a timer. Cancelling twice is allowed. */
 export interface Timer {
+  /** Lets the process end before; absent where time is not the system's. */
+  unref?(): void;
   cancel(): void;
 }
 

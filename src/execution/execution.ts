@@ -81,6 +81,10 @@ export class Execution {
   readonly batches: SharedLedgers;
   /** Gets each result before the codec writes the result; undefined when the client does not want results. */
   readonly onResult: DurableExecutionClient["onResult"];
+  /** Gets each error that user code threw; undefined when the client does not want the errors. */
+  readonly onThrown: DurableExecutionClient["onThrown"];
+  /** Gets each misspelled option; undefined when nobody can correct the code now. */
+  readonly onMisspelledOption: DurableExecutionClient["onMisspelledOption"];
   /** Lets the event loop run between pieces of user code. */
   readonly tick: Tick;
   /** Resolves with the first reason to end the invocation, or never. */
@@ -105,6 +109,8 @@ export class Execution {
     this.settings = options.settings;
     this.observer = options.observer;
     if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
+    this.onThrown = options.client.onThrown?.bind(options.client);
+    this.onMisspelledOption = options.client.onMisspelledOption?.bind(options.client);
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
     });

@@ -104,6 +104,15 @@ export type JournalEntry =
       readonly error?: ErrorObject | undefined;
     };
 
+/** What user code threw, with the stack and the causes that no operation records. */
+export interface ErrorTrace {
+  /** The operation's wire id; the execution's for the handler itself. In a batch: that of an operation that has none. */
+  readonly operationId: string;
+  readonly atMs: number;
+  /** Stacks, of the error and of its causes, one below the other. */
+  readonly text: string;
+}
+
 /** An execution as the journal lists it. */
 export interface JournalExecution {
   readonly header: ExecutionHeader;
@@ -137,6 +146,14 @@ export interface Journal {
   /** The execution that was created last. Executions that other executions began do not count. */
   last(): JournalExecution | undefined;
   entries(arn: string): Iterable<JournalEntry>;
+  /** When the last entry of an execution was written, epoch milliseconds; undefined when there is none. */
+  lastMs(arn: string): number | undefined;
+  /** Keeps what was thrown, beside the entries: nothing follows from it. */
+  addTrace(arn: string, trace: ErrorTrace): void;
+  /** In the order in which they were thrown. */
+  traces(arn: string): ErrorTrace[];
+  /** Removes executions with all that is kept of them, in one transaction. */
+  remove(arns: readonly string[]): void;
   close(): void;
 }
 

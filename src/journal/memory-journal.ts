@@ -1,4 +1,5 @@
 import {
+  type ErrorTrace,
   type ExecutionCounters,
   type ExecutionHeader,
   type ExecutionKey,
@@ -12,6 +13,7 @@ import {
 interface Kept {
   readonly header: ExecutionHeader;
   readonly entries: JournalEntry[];
+  readonly traces: ErrorTrace[];
   end: Extract<JournalEntry, { kind: "end" }> | undefined;
   counters: ExecutionCounters;
 }
@@ -24,13 +26,10 @@ export class MemoryJournal implements Journal {
   #lastArn: string | undefined;
 
   create(header: ExecutionHeader, seed?: JournalSeed): void {
-    const { arn, name, parent } = header;
+    const { arn } = header;
     const { entries = [], counters = noCounters() } = seed ?? {};
-    this.#kept.set(arn, { header, entries: [...entries], end: undefined, counters: { ...counters } });
-    if (!this.#arns.name.has(name)) this.#arns.name.set(name, arn);
-    const id = arn.slice(arn.lastIndexOf("/") + 1);
-    if (!this.#arns.id.has(id)) this.#arns.id.set(id, arn);
-    if (parent === undefined) this.#lastArn = arn;
+    this.#kept.set(arn, { header, entries: [...entries], traces: [], end: undefined, counters: { ...counters } });
+    this.#index(header);
   }
 
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void {
@@ -60,7 +59,33 @@ export class MemoryJournal implements Journal {
     return this.#kept.get(arn)?.entries ?? [];
   }
 
+  lastMs(arn: string): number | undefined {
+    return this.#kept.get(arn)?.entries.at(-1)?.atMs;
+  }
+
+  addTrace(arn: string, trace: ErrorTrace): void {
+    this.#kept.get(arn)?.traces.push(trace);
+  }
+
+  traces(arn: string): ErrorTrace[] {
+    return [...(this.#kept.get(arn)?.traces ?? [])];
+  }
+
+  remove(arns: readonly string[]): void {
+    for (const arn of arns) this.#kept.delete(arn);
+    for (const map of Object.values(this.#arns)) map.clear();
+    this.#lastArn = undefined;
+    for (const { header } of this.#kept.values()) this.#index(header);
+  }
+
   close(): void {}
+
+  #index({ arn, name, parent }: ExecutionHeader): void {
+    if (!this.#arns.name.has(name)) this.#arns.name.set(name, arn);
+    const id = arn.slice(arn.lastIndexOf("/") + 1);
+    if (!this.#arns.id.has(id)) this.#arns.id.set(id, arn);
+    if (parent === undefined) this.#lastArn = arn;
+  }
 }
 
 function asListed({ header, end, counters }: Kept): JournalExecution {

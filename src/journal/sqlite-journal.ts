@@ -3,6 +3,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { DurableError } from "../core/errors.ts";
 import type {
+  ErrorTrace,
   ExecutionCounters,
   ExecutionHeader,
   ExecutionKey,
@@ -56,6 +57,14 @@ const INDEXES = `
   CREATE INDEX execution_id ON execution (${KEYS.id});
 `;
 
+// Not in every journal: earlier releases wrote none, and take no notice of it.
+const TRACES = `
+  CREATE TABLE IF NOT EXISTS trace (
+    id INTEGER PRIMARY KEY, execution INTEGER NOT NULL REFERENCES execution (id), trace TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS trace_of_execution ON trace (execution);
+`;
+
 const INSERT_ENTRY = "INSERT INTO entry (execution, entry) VALUES (?, ?)";
 
 const SELECT_EXECUTION = `
@@ -70,6 +79,8 @@ const SELECT_EXECUTION = `
  * J1  `create` and `append` are one transaction each. When they have returned, their data survives the process.
  * J2  Only one process writes at a time. The system drops its lock with the process, so nothing must be cleaned up.
  * J3  A file that is no journal of this package is never opened for writing.
+ * J4  An execution that somebody starts is in the file itself, not only in the log beside the file. When the log is lost,
+ *     the journal still knows that the execution existed.
  */
 export class SqliteJournal implements Journal {
   readonly readOnly: boolean;
@@ -126,6 +137,7 @@ export class SqliteJournal implements Journal {
       const insertEntry = this.#prepared(INSERT_ENTRY);
       for (const entry of entries) insertEntry.run(id, JSON.stringify(entry));
     });
+    if (header.parent === undefined) this.#moveIntoFile(); // J4
   }
 
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void {
@@ -184,6 +196,48 @@ export class SqliteJournal implements Journal {
     }
   }
 
+  lastMs(arn: string): number | undefined {
+    return this.#guard(() => {
+      const select = "SELECT entry ->> '$.atMs' AS at_ms FROM entry WHERE execution = ? ORDER BY id DESC LIMIT 1";
+      const row = this.#prepared(select).get(this.#idOf(arn) ?? 0);
+      return row === undefined ? undefined : Number(row["at_ms"]);
+    });
+  }
+
+  addTrace(arn: string, trace: ErrorTrace): void {
+    this.#write(() => {
+      const insert = "INSERT INTO trace (execution, trace) VALUES (?, ?)";
+      this.#prepared(insert).run(this.#idOf(arn) ?? 0, JSON.stringify(trace));
+    });
+  }
+
+  traces(arn: string): ErrorTrace[] {
+    return this.#guard(() => {
+      if (!this.#hasTraces()) return [];
+      const rows = this.#prepared("SELECT trace FROM trace WHERE execution = ? ORDER BY id").all(this.#idOf(arn) ?? 0);
+      return rows.map((row) => parseRow<ErrorTrace>(row["trace"]));
+    });
+  }
+
+  remove(arns: readonly string[]): void {
+    this.#write(() => {
+      for (const arn of arns) {
+        const id = this.#idOf(arn);
+        if (id === undefined) continue;
+        for (const table of ["trace", "entry", "progress"]) {
+          this.#prepared(`DELETE FROM ${table} WHERE execution = ?`).run(id);
+        }
+        this.#prepared("DELETE FROM execution WHERE id = ?").run(id);
+        this.#ids.delete(arn);
+      }
+    });
+  }
+
+  /** Gives the space of what was removed back to the disk. It needs as much again while it works. */
+  compact(): void {
+    this.#guard(() => this.#database.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+
   /** Closing twice is allowed. */
   close(): void {
     if (!this.#open) return;
@@ -205,6 +259,7 @@ export class SqliteJournal implements Journal {
     } else if (this.#pragma("user_version") < JOURNAL_VERSION) {
       this.#database.exec(`${INDEXES} PRAGMA user_version = ${JOURNAL_VERSION}`);
     }
+    if (!this.#hasTraces()) this.#database.exec(TRACES);
     // Changes nothing, but fails now if the file can only be read. BEGIN alone would succeed.
     this.#database.exec("DELETE FROM execution WHERE false; COMMIT");
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
@@ -222,6 +277,15 @@ export class SqliteJournal implements Journal {
 
   #pragma(name: "application_id" | "user_version"): number {
     return Number(this.#database.prepare(`PRAGMA ${name}`).get()?.[name]);
+  }
+
+  #hasTraces(): boolean {
+    return this.#database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'trace'").get() !== undefined;
+  }
+
+  /** What cannot be moved now, because somebody reads, is moved later. */
+  #moveIntoFile(): void {
+    this.#guard(() => this.#prepared("PRAGMA wal_checkpoint(PASSIVE)").get());
   }
 
   #idOf(arn: string): number | undefined {

@@ -7,6 +7,28 @@ import { isFailureOf, journalError } from "./sqlite-failure.ts";
 /** Milliseconds. After a process was killed, the system needs a moment to drop its locks. */
 const PATIENCE_MS = 250;
 
+/** Whether a process runs on the journal at this moment. Undefined when that cannot be found out. */
+export function isJournalInUse(path: string): boolean | undefined {
+  const file = lockFile(path);
+  if (!existsSync(file)) return false;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file);
+    // The read takes a moment. A process that begins to run waits longer than that.
+    database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_schema");
+    return false;
+  } catch (error) {
+    return isFailureOf(error, "busy") ? true : undefined;
+  } finally {
+    database?.close();
+  }
+}
+
+/** Two names of one file are one journal. */
+function lockFile(path: string): string {
+  return `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
+}
+
 /**
  * Keeps other writers away from a journal during the life of the process. The lock is a transaction that never ends, on
  * an empty database beside the journal. Readers of the journal do not notice it, and the system drops it with the
@@ -17,8 +39,7 @@ export class JournalLock {
 
   /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError`. */
   constructor(path: string) {
-    // Two names of one file are one journal.
-    const file = `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
+    const file = lockFile(path);
     let database: DatabaseSync | undefined;
     try {
       database = new DatabaseSync(file);

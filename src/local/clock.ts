@@ -5,13 +5,19 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
     let handle: NodeJS.Timeout;
+    let keepsAlive = true;
     const arm = (leftMs: number): void => {
       // setTimeout accepts about 24 days, and a wait may take a year.
       const stepMs = Math.min(leftMs, MAX_TIMER_MS);
       handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : action()), Math.max(0, stepMs));
+      if (!keepsAlive) handle.unref();
     };
     arm(delayMs);
-    return { cancel: () => clearTimeout(handle) };
+    const unref = (): void => {
+      keepsAlive = false;
+      handle.unref();
+    };
+    return { cancel: () => clearTimeout(handle), unref };
   },
 };
 

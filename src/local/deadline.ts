@@ -14,6 +14,8 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
       error.name = TIMED_OUT;
       reject(error);
     });
+    // A function that waits for what never comes keeps nothing alive, and the deadline alone is not to do so either.
+    timer.unref?.();
   });
   try {
     return await Promise.race([running, deadline]);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
-import type { ExecutionHeader, ExternalCompletion, Journal, JournalExecution } from "../journal/journal.ts";
+import type { ErrorTrace, ExecutionHeader, ExternalCompletion, Journal, JournalExecution } from "../journal/journal.ts";
 import { MemoryJournal } from "../journal/memory-journal.ts";
 import { Callbacks } from "../service/callbacks.ts";
 import { executionIdOf, newExecutionArn } from "../service/execution-arn.ts";
@@ -216,6 +216,11 @@ export class LocalEngine {
   history(arn: string, options?: HistoryOptions): HistoryEvent[] {
     const { header } = this.#executions.get(arn);
     return readHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
+  }
+
+  /** What an execution's operations and its handler threw, with stacks and causes, in the order in which they did. */
+  traces(arn: string): ErrorTrace[] {
+    return this.#journal.traces(arn);
   }
 
   /**

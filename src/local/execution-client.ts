@@ -1,4 +1,5 @@
 import type { DurableExecutionClient } from "../client/client.ts";
+import { DurableError } from "../core/errors.ts";
 import type {
   CheckpointDurableExecutionRequest,
   CheckpointDurableExecutionResponse,
@@ -11,7 +12,11 @@ import type { ExecutionRecord } from "../service/execution-record.ts";
 import { ServiceError } from "../service/service-error.ts";
 import type { LocalLatency } from "../service/settings.ts";
 import type { StatePages } from "../service/state-pages.ts";
+import { traceOf } from "./error-trace.ts";
 import { warnOfLoss } from "./lossy-results.ts";
+
+/** Kept of one invocation: a map in which everything fails is not to fill the journal. */
+const MAX_TRACES = 1_000;
 
 export interface ExecutionClientHost {
   readonly record: ExecutionRecord;
@@ -29,6 +34,24 @@ export interface ExecutionClientHost {
 export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
+  #tracesKept = 0;
+
+  /** Keeps where it was thrown, and its causes. */
+  onThrown(operationId: string | undefined, thrown: unknown): void {
+    const text = traceOf(thrown);
+    if (text === undefined || this.#tracesKept >= MAX_TRACES) return;
+    this.#tracesKept++;
+    try {
+      this.#host.record.keepTrace(operationId, text, this.#host.now());
+    } catch (error) {
+      this.#host.onFailure(error);
+    }
+  }
+
+  /** @throws DurableError `ERR_OPTION_UNKNOWN`: here the handler can still be changed */
+  onMisspelledOption(message: string): never {
+    throw new DurableError("ERR_OPTION_UNKNOWN", message);
+  }
 
   constructor(host: ExecutionClientHost) {
     this.#host = host;

@@ -132,6 +132,7 @@ export function untilReady(
  */
 export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {
   const { execution, key: Id, type: Type } = operation;
+  if (end.end !== "succeed" && end.thrown !== undefined) execution.onThrown?.(operation.id, end.thrown);
   switch (end.end) {
     case "succeed": {
       const rest = end.payload === undefined ? undefined : { Payload: end.payload };

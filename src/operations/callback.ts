@@ -5,7 +5,7 @@ import { type CallbackOptions, defined, type WireOperation } from "../core/wire.
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts";
@@ -33,6 +33,7 @@ export async function createCallback<T>(
   name: string | undefined,
   config: CreateCallbackConfig<T> = {},
 ): Promise<CreateCallbackResult<T>> {
+  checkOptions(execution, scope, () => operationLabel("callback", name), config);
   const attention = new Attention();
   const { result, id } = await beginCallback(execution, scope, name, config, attention);
   return [underWay(result, attention), id];

@@ -1,7 +1,11 @@
 import { DurableError } from "../core/errors.ts";
-import { warnOfUnknown } from "../core/nearest.ts";
+import { childPath, type OperationPath } from "../core/ids.ts";
+import { nearest, warnOnce } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import { describeValue } from "../core/setting.ts";
+import type { Execution } from "../execution/execution.ts";
+import type { Ledger } from "../execution/ledger/ledger.ts";
+import type { Scope } from "../execution/scope.ts";
 
 /**
  * Checks of an operation's settings before the operation is recorded. A value is accepted if the official SDK accepts
@@ -60,11 +64,36 @@ export function checkMaxConcurrency(operation: () => string, value: unknown): vo
   throw invalid(operation, "maxConcurrency", value, "a number above 0");
 }
 
-/** Warns of options that nothing reads, once in a process. The official SDK ignores such options. */
-export function warnOfOptions(what: string, config: object, known: readonly string[]): void {
+/** The options of all operations. An option that belongs to another operation is not misspelled. */
+const OPTIONS = (
+  "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +
+  "errorMapper,virtualContext,payloadSerdes,resultSerdes,tenantId,nesting,maxConcurrency,concurrency,itemSerdes," +
+  "completionConfig,itemNamer,batch,collect,minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete"
+).split(",");
+
+/** The greatest number of letters between a misspelled option and the option that was meant. */
+const MISSPELLED_LETTERS = 2;
+
+/**
+ * Looks for options that are spelled almost like an option that is read. All other unknown options are ignored, as in the
+ * official SDK. A misspelled option is an error where the handler can still be changed, and a warning, once in a process,
+ * elsewhere. An operation that is recorded continues, because the operation has done so before.
+ * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine
+ */
+export function checkOptions(execution: Execution, scope: Scope, operation: () => string, config: object): void {
   for (const [name, value] of Object.entries(config)) {
-    if (value !== undefined) warnOfUnknown(what, name, known, "DURABLE_FANOUT_UNKNOWN_OPTION");
+    const near = value === undefined || OPTIONS.includes(name) ? undefined : nearest(name, OPTIONS, MISSPELLED_LETTERS);
+    if (near === undefined) continue;
+    const text = `Nothing reads the option ${name} of ${operation()}. The nearest option that is read is ${near}.`;
+    if (execution.onMisspelledOption === undefined) warnOnce(text, "DURABLE_FANOUT_UNKNOWN_OPTION", name);
+    else if (!isBegun(scope, scope.peekPath())) execution.onMisspelledOption(text);
   }
+}
+
+/** Whether the operation is recorded, or the first operation in it, because some operations write nothing themselves. */
+function isBegun({ ledger }: Scope, path: OperationPath): boolean {
+  const has = (kept: Ledger, at: OperationPath): boolean => kept.has(kept.key(at));
+  return has(ledger, path) || has(ledger.outside, path) || has(ledger, childPath(path, 1));
 }
 
 /** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text that is not empty */

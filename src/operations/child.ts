@@ -195,6 +195,7 @@ function keptOf(
 function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, thrown: unknown): Promise<never> {
   const { execution } = operation;
   const error = toRecordedError(thrown);
+  execution.onThrown?.(operation.id, thrown);
   if (plan.virtual) inner.settle();
   else {
     execution.finish(inner);

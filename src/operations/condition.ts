@@ -10,7 +10,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { checkFunction, checkSerdes, operationLabel } from "./checks.ts";
+import { checkFunction, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
@@ -42,6 +42,7 @@ export async function runCondition<T>(
   if (typeof check !== "function") throw new TypeError(`${label()} requires a function to check its state`);
   checkFunction(label, "waitStrategy", config.waitStrategy);
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
+  checkOptions(execution, scope, label, config);
   const operation = claim(execution, scope, { type: "STEP", subType: "WaitForCondition", name });
   if (operation === undefined) return park();
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);

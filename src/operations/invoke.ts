@@ -4,7 +4,7 @@ import { defined, type WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { checkSerdes, checkText, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, checkText, operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim, isRecorded } from "./operation.ts";
@@ -34,6 +34,7 @@ export function beginInvoke<I, O>(
     checkText(label, "function name", functionName);
     checkSerdes(label, "payloadSerdes", config.payloadSerdes as AnySerdes, ["serialize"]);
     checkSerdes(label, "resultSerdes", config.resultSerdes as AnySerdes, ["deserialize"]);
+    checkOptions(execution, scope, label, config);
     const kind = { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name, isAddressed: true } as const;
     const { mode } = scope;
     const operation = claim(execution, scope, kind);

@@ -9,7 +9,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { checkFunction, checkOneOf, checkSerdes, operationLabel } from "./checks.ts";
+import { checkFunction, checkOneOf, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
@@ -71,7 +71,7 @@ export async function runStep<T>(
   attention = new Attention(),
   shownName?: string,
 ): Promise<T> {
-  if (config !== NO_CONFIG) checkConfig(name, config);
+  if (config !== NO_CONFIG) checkConfig(execution, scope, name, config);
   const operation = claim(execution, scope, { type: "STEP", subType: "Step", name, shownName });
   if (operation === undefined) return park();
   const semantics = config.semantics ?? "AT_LEAST_ONCE_PER_RETRY";
@@ -106,9 +106,11 @@ export async function runStep<T>(
 /** The settings of a step without settings, which need no check. */
 const NO_CONFIG = {};
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID` */
-function checkConfig<T>(name: string | undefined, { retryStrategy, semantics, serdes, timeout }: StepConfig<T>): void {
+/** @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID`, `ERR_OPTION_UNKNOWN` */
+function checkConfig<T>(execution: Execution, scope: Scope, name: string | undefined, config: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
+  const { retryStrategy, semantics, serdes, timeout } = config;
+  checkOptions(execution, scope, operation, config);
   checkFunction(operation, "retryStrategy", retryStrategy);
   checkOneOf(operation, "semantics", semantics, ["AT_MOST_ONCE_PER_RETRY", "AT_LEAST_ONCE_PER_RETRY"]);
   checkSerdes(operation, "serdes", serdes);

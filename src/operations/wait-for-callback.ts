@@ -11,6 +11,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { beginCallback, type CreateCallbackConfig, rawText } from "./callback.ts";
+import { checkOptions, operationLabel } from "./checks.ts";
 import { childResultFormat, runChild } from "./child.ts";
 import { Attention } from "./durable-promise.ts";
 import { deserializeWith } from "./payload.ts";
@@ -38,6 +39,7 @@ export async function runWaitForCallback<T>(
   config: WaitForCallbackConfig<T> | undefined,
   attention: Attention,
 ): Promise<T> {
+  checkOptions(execution, scope, () => operationLabel("waitForCallback", name), config ?? {});
   const { retryStrategy, serdes, ...options } = config ?? {};
   const path = scope.peekPath();
   const text = await runChild(execution, scope, {

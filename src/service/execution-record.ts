@@ -245,6 +245,13 @@ export class ExecutionRecord {
     this.#write([{ kind: "invocation", atMs: nowMs, ...this.#invocation, error }], counters);
   }
 
+  /** Keeps where something was thrown: by an operation, or by the handler itself. */
+  keepTrace(operationId: string | undefined, text: string, nowMs: number): void {
+    if (this.#end !== undefined) return; // E5
+    const trace = { operationId: operationId ?? this.executionId, atMs: nowMs, text };
+    this.#host.journal.addTrace(this.header.arn, trace);
+  }
+
   finish(outcome: ExecutionOutcome, nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const { status, result, error } = outcome;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
-import { type CliResult, documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { type CliResult, documentsOf, HANDLERS, runCli, shownBy, startCli, temporaryFolder } from "../support/cli.ts";
 import { packedPackage } from "../support/packed-package.ts";
 
 function expectRefusal(result: CliResult, exitCode: number, code: string, message: RegExp): void {
@@ -11,7 +11,10 @@ function expectRefusal(result: CliResult, exitCode: number, code: string, messag
     exitCode,
     stderr: expect.stringMatching(message),
   });
-  expect(documentsOf(result).at(-1)).toEqual({ error: { code, message: expect.stringMatching(message) } });
+  expect(documentsOf(result).at(-1)).toEqual({
+    type: "error",
+    error: { code, message: expect.stringMatching(message) },
+  });
   expect(result.stderr).not.toMatch(/^\s+at /m);
 }
 
@@ -126,18 +129,65 @@ describe.concurrent("a handler file", () => {
     expect(result.stderr).toMatch(/waits for a promise that nothing can settle/);
   });
 
+  test("that waits for what nothing can settle ends the run within a moment, also where time is the system's", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "stuck", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_STUCK", /waits for a promise that nothing can settle/);
+  });
+
+  test.for([0, 7])("that ends the process with %i is told so, and the run can be continued", async (code) => {
+    const cwd = temporaryFolder();
+    const event = JSON.stringify({ code });
+    const result = await runCli(["run", HANDLERS, "--export", "exiting", "--event", event, "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_EXITED", /ended the process, by process\.exit\(\d\)/);
+    expect(result.stderr).toContain("Nothing recorded is lost. To continue: node");
+  });
+
+  test("with a mistake in its syntax, or in that of a file that it imports, is told file and line", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "typo.mjs"), "\nexport const a = (;");
+    writeFileSync(join(cwd, "typo.ts"), "\n\nexport const a: number = (;");
+    writeFileSync(join(cwd, "imports.mjs"), 'import "./typo.mjs"; export const handler = 1;');
+    for (const [file, place] of [
+      ["typo.mjs", /\/typo\.mjs:2\)/],
+      ["typo.ts", /\/typo\.ts:3\)/],
+      ["imports.mjs", /\/typo\.mjs:2\)/],
+    ] as const) {
+      expectRefusal(await runCli(["run", file, "--json"], { cwd }), 3, "ERR_HANDLER_IMPORT", place);
+    }
+  });
+
+  test("with TypeScript that Node does not take is told how it can", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "helper.ts"), "export const a = 1;");
+    writeFileSync(join(cwd, "enum.ts"), "enum Colour { red } export const handler = () => Colour.red;");
+    writeFileSync(join(cwd, "import.ts"), 'import { a } from "./helper"; export const handler = () => a;');
+    for (const [file, advice] of [
+      ["enum.ts", /enum is not supported.*NODE_OPTIONS="--import tsx"/],
+      ["import.ts", /let the import end in "\.ts", or .*NODE_OPTIONS="--import tsx"/],
+    ] as const) {
+      expectRefusal(await runCli(["run", file, "--json"], { cwd }), 3, "ERR_HANDLER_IMPORT", advice);
+    }
+  });
+
   test("whose error escapes ends the run with the way to continue", async () => {
     const cwd = temporaryFolder();
     const result = await runCli(["run", HANDLERS, "--export", "crashing", "--name", "crash"], { cwd });
     expect(result.exitCode).toBe(3);
     expect(result.stderr).toMatch(/escaped from the handler.*thrown from a timer/);
     expect(result.stderr).toContain("To continue: node");
-    const shown = documentsOf(await runCli(["show", "crash", "--json"], { cwd }))[0];
-    expect(shown).toMatchObject({ execution: { status: "RUNNING" } });
+    expect((await shownBy(["crash"], { cwd })).execution.status).toBe("INTERRUPTED");
   });
 });
 
 describe.concurrent("an event", () => {
+  test("that is larger than an execution takes is refused", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "large.json"), JSON.stringify("x".repeat(7_000_000)));
+    const result = await runCli(["run", HANDLERS, "--event", "@large.json", "--json"], { cwd });
+    expectRefusal(result, 2, "ERR_INPUT_TOO_LARGE", /7000002 bytes; an execution takes 6291456/);
+  });
+
   test.for([
     ['{"a":x}', /unexpected "x" at line 1, column 6/],
     ['{"a": 1,\n "b": tru}', /unexpected "t" at line 2, column 7/],
@@ -244,7 +294,7 @@ describe.concurrent("a journal", () => {
     const result = await runCli(["run", HANDLERS, ...args], { cwd, under });
     expectRefusal(result, 4, "ERR_JOURNAL_READ_ONLY", /small\/journal\.db/);
     const [listed] = documentsOf(await runCli(["list", ...args], { cwd, under }));
-    expect(listed).toMatchObject({ executions: [{ name: "kept" }] });
+    expect(listed).toMatchObject({ type: "execution", name: "kept" });
   });
 
   test("whose folder cannot be made is refused", async () => {
@@ -270,7 +320,7 @@ describe.concurrent("a journal", () => {
     expectRefusal(second, 5, "ERR_JOURNAL_IN_USE", /in use/);
     expectRefusal(await runCli(["resume", "--json"], { cwd }), 5, "ERR_JOURNAL_IN_USE", /in use/);
     const listed = documentsOf(await runCli(["list", "--json"], { cwd }))[0];
-    expect(listed).toMatchObject({ executions: [{ name: "long", status: "RUNNING" }] });
+    expect(listed).toMatchObject({ name: "long", status: "RUNNING" });
     expect((await runCli(["show", "long"], { cwd })).stdout).toContain("first");
     expect((await runCli(["history", "long"], { cwd })).stdout).toContain("ExecutionStarted");
     first.child.kill("SIGINT");
@@ -288,9 +338,8 @@ describe.concurrent("a journal", () => {
     const args = ["run", HANDLERS, "--export", "writing", "--name", "full", ...event, ...db, "--json"];
     const result = await runCli(args, { cwd, under });
     expectRefusal(result, 8, "ERR_JOURNAL_DISK_FULL", /small\/journal\.db/);
-    const recorded = documentsOf(await runCli(["show", "full", "--db", "kept/journal.db", "--json"], { cwd }))[0];
-    const { operations } = recorded as { operations: { Status: string }[] };
-    expect(operations.filter((operation) => operation.Status === "SUCCEEDED").length).toBeGreaterThan(2);
+    const { operations } = await shownBy(["full", "--db", "kept/journal.db"], { cwd });
+    expect(operations.filter(({ status }) => status === "SUCCEEDED").length).toBeGreaterThan(2);
     const resumed = await runCli(["resume", "full", "--db", "kept/journal.db"], { cwd });
     expect({ exitCode: resumed.exitCode, stdout: resumed.stdout }).toEqual({ exitCode: 0, stdout: "3\n" });
   });
@@ -327,7 +376,7 @@ describe.concurrent("an execution", () => {
     const result = await runCli(["run", HANDLERS, "--export", "large", "--json"], { cwd });
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(/export rows.*(300,?0\d\d|293|300\.0).*(262,?144|256)/);
-    expect(documentsOf(result).at(-1)).toMatchObject({ counters: { invocations: 1, retries: 0 } });
+    expect(documentsOf(result).at(-1)).toMatchObject({ usage: { invocations: 1, retries: 0 } });
   });
 
   test("whose step's result is not serializable fails with the step's name", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { documentsOf, HANDLERS, runCli, shownBy, startCli, temporaryFolder } from "../support/cli.ts";
 
 const batched = (event: object) => ["run", HANDLERS, "--export", "batched", "--event", JSON.stringify(event)];
 
@@ -11,8 +11,8 @@ interface ShownBatch {
 }
 
 async function shownBatches(cwd: string): Promise<ShownBatch[]> {
-  const [document] = documentsOf(await runCli(["show", "--json"], { cwd }));
-  return (document as { batches: ShownBatch[] }).batches;
+  const { operations } = await shownBy([], { cwd });
+  return operations.filter(({ kind }) => kind === "MapBatch") as unknown as ShownBatch[];
 }
 
 describe.concurrent("a map in batches", () => {
@@ -67,7 +67,7 @@ describe.concurrent("a map in batches", () => {
         status: "PENDING",
         items: [
           { index: 0, status: "SUCCEEDED", result: 0 },
-          { index: 1, status: "FAILED", error: { ErrorType: "StepError", ErrorMessage: "1 has no score" } },
+          { index: 1, status: "FAILED", error: { type: "StepError", message: "1 has no score" } },
           { index: 2, status: "SUCCEEDED", result: 2 },
           { index: 3, status: "PENDING", operations: [{ path: "1", status: "PENDING", attempts: 1 }] },
           { index: 4, status: "SUCCEEDED", result: 4 },
@@ -93,6 +93,7 @@ describe.concurrent("a map in batches", () => {
       items: 300,
       batches: [{ name: "score", unit: "items", done: 298, failed: 2, running: 0, total: 300, ended: true }],
     });
-    expect(result.stderr).toContain("300 in this run");
+    expect(documentsOf(result).at(-1)).toMatchObject({ itemCounts: { succeeded: 298, failed: 2, notFinished: 0 } });
+    expect(result.stderr).toMatch(/items +298 succeeded, 2 failed; /);
   });
 });

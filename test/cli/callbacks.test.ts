@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { deliver } from "../../src/cli/callbacks/callback-delivery.ts";
 import { RequestBox } from "../../src/cli/callbacks/request-box.ts";
-import { LocalEngine, type OpenCallback, SqliteJournal } from "../../src/testing.ts";
+import { LocalEngine, SqliteJournal } from "../../src/testing.ts";
 import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
 import { PENDING, RawInvocation } from "../support/raw-invocation.ts";
 
@@ -11,7 +11,7 @@ const RUN = ["run", HANDLERS, "--export"];
 
 const refused = (exitCode: number, code: string, message: RegExp) => ({
   exitCode,
-  documents: [{ error: { code, message: expect.stringMatching(message) } }],
+  documents: [{ type: "error", error: { code, message: expect.stringMatching(message) } }],
 });
 
 async function ask(args: string[], cwd: string, stdin = "") {
@@ -19,10 +19,16 @@ async function ask(args: string[], cwd: string, stdin = "") {
   return { exitCode: result.exitCode, documents: documentsOf(result) };
 }
 
+interface ListedCallback {
+  readonly callbackId: string;
+  readonly startedAt: string;
+  readonly heartbeatDueAt?: string;
+}
+
 /** The open callbacks, once there is a journal. */
 async function listCallbacks(cwd: string, ...target: string[]) {
-  const [listing] = documentsOf(await runCli(["callbacks", ...target, "--json"], { cwd }));
-  return (listing?.["callbacks"] ?? []) as (OpenCallback & { executionName: string })[];
+  const documents = documentsOf(await runCli(["callbacks", ...target, "--json"], { cwd }));
+  return documents.filter(({ type }) => type === "callback") as unknown as ListedCallback[];
 }
 
 describe.concurrent("callbacks of an execution that runs", () => {
@@ -35,26 +41,27 @@ describe.concurrent("callbacks of an execution that runs", () => {
       /^approval {2}friday {2}open for .* {2}times out in (1 h \d+|2 h 0) min {2}heartbeat due in/,
     );
     const callbacks = await listCallbacks(cwd, "friday");
-    const startTimestamp = callbacks[0]?.startTimestamp as number;
+    const startMs = Date.parse(callbacks[0]?.startedAt ?? "");
     expect(callbacks).toEqual([
       {
+        type: "callback",
         callbackId: expect.any(String),
         name: "approval",
         executionName: "friday",
         executionArn: expect.stringContaining("/friday/"),
         operationId: expect.any(String),
-        startTimestamp: expect.any(Number),
-        timeoutTimestamp: startTimestamp + 7_200_000,
-        heartbeatTimestamp: startTimestamp + 3_600_000,
+        startedAt: expect.any(String),
+        timeoutAt: new Date(startMs + 7_200_000).toISOString(),
+        heartbeatDueAt: new Date(startMs + 3_600_000).toISOString(),
       },
     ]);
     const callbackId = callbacks[0]?.callbackId as string;
     expect(await ask(["heartbeat", "approval"], cwd)).toEqual({
       exitCode: 0,
-      documents: [{ action: "heartbeat", callbackId, doneBy: "running process" }],
+      documents: [{ type: "callback-done", action: "heartbeat", callbackId, doneBy: "running process" }],
     });
     const [after] = await listCallbacks(cwd);
-    expect(after?.heartbeatTimestamp).toBeGreaterThan(startTimestamp + 3_600_000);
+    expect(Date.parse(after?.heartbeatDueAt ?? "")).toBeGreaterThan(startMs + 3_600_000);
     const completed = await runCli(["complete", callbackId, "--result", "-"], { cwd, stdin: '{"by":"me"}\n' });
     expect([completed.exitCode, completed.stdout, completed.stderr]).toEqual([
       0,
@@ -117,7 +124,7 @@ describe.concurrent("callbacks of an execution that no process runs", () => {
     expect(completed.stderr).toMatch(
       /is completed\.\nNo process runs the execution\. .* node .*main\.ts resume friday\n/,
     );
-    expect(await ask(["callbacks"], cwd)).toEqual({ exitCode: 0, documents: [{ callbacks: [] }] });
+    expect(await ask(["callbacks"], cwd)).toEqual({ exitCode: 0, documents: [] });
     const resumed = startCli(["resume", "friday"], { cwd });
     await resumed.said("Waits for callback answer");
     expect(await ask(["fail", "answer", "--error", "no time"], cwd)).toMatchObject({ exitCode: 0 });

@@ -38,6 +38,7 @@ describe.concurrent("functions that a handler invokes", () => {
     expect(wrong.exitCode).toBe(3);
     expect(documentsOf(wrong)).toEqual([
       {
+        type: "error",
         error: {
           code: "ERR_FUNCTION_UNKNOWN",
           message: expect.stringMatching(/"child".* was a durable function .* On the command line: --function <name>=/),

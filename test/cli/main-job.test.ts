@@ -27,10 +27,10 @@ test("the main job, killed half-way and started again, gives the answer of an un
 test("the main job retries the few cities that fail at first", async () => {
   const cwd = temporaryFolder();
   const result = await runCli([...ARGUMENTS, "--json"], { cwd });
-  const finished = documentsOf(result).at(-1) as { counters: { retries: number }; result: { cities: number } };
+  const finished = documentsOf(result).at(-1) as { usage: { retries: number }; result: { cities: number } };
   expect(finished.result.cities).toBe(4_000);
   // Only what is left when nothing else runs is retried by the service: on a slow machine most fall due before.
-  expect(finished.counters.retries).toBeGreaterThan(0);
+  expect(finished.usage.retries).toBeGreaterThan(0);
 });
 
 test("npm start runs the main job over at least 20,000 cities, and lifts no limit", () => {

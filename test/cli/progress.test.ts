@@ -116,6 +116,7 @@ function momentOf(batch: Partial<BatchProgress>): Moment {
     operations: 5_001,
     maxOperations: Number.POSITIVE_INFINITY,
     dataBytes: 1_234_567,
+    waitsFor: undefined,
     requests: 70,
   };
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { documentsOf, HANDLERS, runCli, shownBy, startCli, temporaryFolder } from "../support/cli.ts";
 
 function ledgerArguments(cwd: string, count: number): string[] {
   const event = JSON.stringify({ log: join(cwd, "ledger.log"), count, stepMs: 20 });
@@ -33,12 +33,9 @@ describe.concurrent("an interrupted run", () => {
     );
     expect(documentsOf(interrupted).at(-1)).toMatchObject({ type: "interrupted", signal, resume: expect.any(String) });
 
-    const before = documentsOf(await runCli(["show", "ledger", "--json"], { cwd }))[0] as {
-      execution: { status: string };
-      operations: { Status: string; Name?: string }[];
-    };
-    expect(before.execution.status).toBe("RUNNING");
-    const acknowledged = before.operations.filter(({ Status }) => Status === "SUCCEEDED").map(({ Name }) => Name);
+    const before = await shownBy(["ledger"], { cwd });
+    expect(before.execution.status).toBe("INTERRUPTED");
+    const acknowledged = before.operations.filter(({ status }) => status === "SUCCEEDED").map(({ name }) => name);
     const linesBefore = linesOf(cwd);
 
     const resumed = await runCli(["resume"], { cwd });
@@ -111,7 +108,11 @@ describe.concurrent("the resume command", () => {
     run.child.kill("SIGINT");
     const { arn } = (documentsOf(await run.ended)[0] as { execution: { arn: string } }).execution;
     renameSync(join(cwd, "old.ts"), join(cwd, "new.ts"));
-    expect((await runCli(["resume", arn], { cwd })).exitCode).toBe(3);
+    const moved = await runCli(["resume", arn], { cwd });
+    expect([moved.exitCode, moved.stderr]).toEqual([
+      3,
+      expect.stringMatching(/If it has moved, name its file with --handler/),
+    ]);
     const args = ["resume", arn, "--handler", "new.ts", "--virtual-time"];
     expect((await runCli(args, { cwd })).stdout).toBe('"awake"\n');
   });

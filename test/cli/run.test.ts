@@ -30,7 +30,8 @@ describe.concurrent("the run command", () => {
       result: { sum: 14 },
       items: 4,
       batches: [{ name: "squares", done: 4, failed: 0, running: 0, ended: true }],
-      counters: { operations: expect.any(Number), updates: expect.any(Number), requestBytes: expect.any(Number) },
+      itemCounts: { succeeded: 4, failed: 0, notFinished: 0 },
+      usage: { operations: 9, meteredOperations: 10, updates: expect.any(Number), requestBytes: expect.any(Number) },
       cost: { totalUsd: expect.any(Number), notIncluded: expect.any(Array) },
       refusedByAws: [],
     });
@@ -74,8 +75,7 @@ describe.concurrent("the run command", () => {
     });
     const fresh = documentsOf(await runCli([...args, "--fresh"], { cwd }));
     expect(fresh[0]).toMatchObject({ continued: false, execution: { name: "again-2" } });
-    const { executions } = documentsOf(await runCli(["list", "--json"], { cwd }))[0] as { executions: unknown[] };
-    expect(executions).toHaveLength(2);
+    expect(documentsOf(await runCli(["list", "--json"], { cwd }))).toHaveLength(2);
   });
 
   test("a failed execution ends with 1, its error on standard error and in the JSON", async () => {
@@ -88,6 +88,15 @@ describe.concurrent("the run command", () => {
       execution: { status: "FAILED" },
       error: { code: "ERR_EXECUTION_FAILED", message: "the shelf is empty", type: "StepError" },
     });
+  });
+
+  test("--verbose shows where a failure was thrown, and its causes", async () => {
+    const cwd = temporaryFolder();
+    const plain = await runCli(["run", HANDLERS, "--export", "caused"], { cwd });
+    expect(plain.stderr).not.toContain("cli-handlers.ts:");
+    const { stderr } = await runCli(["run", HANDLERS, "--export", "caused", "--verbose"], { cwd });
+    expect(stderr).toMatch(/RangeError: the shelf is empty\n +at .*cli-handlers\.ts:\d+/);
+    expect(stderr).toMatch(/Caused by: TypeError: no supplier\n +at .*cli-handlers\.ts:\d+/);
   });
 
   test("--virtual-time skips an hour's wait", async () => {
@@ -137,7 +146,7 @@ describe.concurrent("the run command", () => {
     const result = await runCli(["run", HANDLERS, "--export", "ledger", "--event", event], { cwd });
     expect(result.exitCode).toBe(0);
     expect(result.stderr).toMatch(
-      /ledger: \d+(\/100)? (steps|items) done, .*\d of 3,000 operations, .* written, \d+ requests/,
+      /ledger: \d+(\/100)? (steps|items) done, .*\d of 3,000 operations, .* written, \d+ requests?/,
     );
     expect(result.stderr).not.toContain("\u001b[");
   });

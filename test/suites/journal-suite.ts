@@ -2,6 +2,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type Journal, type JournalEntry, noCounters } from "../../src/journal/journal.ts";
 import { checkpointEntry, executionHeader } from "../support/journal-entries.ts";
 
+type Header = ReturnType<typeof executionHeader>;
+
 /** What the engine relies on, for every implementation of the port. */
 export function journalSuite(name: string, create: () => Journal): void {
   describe(`a journal (${name})`, () => {
@@ -116,6 +118,54 @@ export function journalSuite(name: string, create: () => Journal): void {
         expect(journal.find(key, "nobody")).toBeUndefined();
         expect(journal.find(key, "")).toBeUndefined();
       }
+    });
+
+    test("knows when the last entry was written", () => {
+      const journal = open();
+      const header = executionHeader("last");
+      expect(journal.lastMs(header.arn)).toBeUndefined();
+      journal.create(header);
+      expect(journal.lastMs(header.arn)).toBeUndefined();
+      journal.append(header.arn, [checkpointEntry(1), { kind: "timers", atMs: 7.5, ids: [] }], noCounters());
+      expect(journal.lastMs(header.arn)).toBe(7.5);
+    });
+
+    test("keeps what was thrown, apart from the entries", () => {
+      const journal = open();
+      const [one, two] = [executionHeader("one"), executionHeader("two")];
+      for (const header of [one, two]) journal.create(header);
+      const traces = [1, 2].map((atMs) => ({ operationId: "a", atMs, text: `Error: ${atMs}\0\uD800` }));
+      for (const trace of traces) journal.addTrace(one.arn, trace);
+      expect(journal.traces(one.arn)).toEqual(traces);
+      expect(journal.traces(two.arn)).toEqual([]);
+      expect(journal.traces("arn:unknown")).toEqual([]);
+      expect([...journal.entries(one.arn)]).toEqual([]);
+    });
+
+    test("removes executions with all that it has of them, and no others", () => {
+      const journal = open();
+      const [one, two, three] = ["one", "two", "three"].map((name) => executionHeader(name)) as [
+        Header,
+        Header,
+        Header,
+      ];
+      for (const header of [one, two, three]) {
+        const { arn } = header;
+        journal.create(header);
+        journal.append(arn, [checkpointEntry(1)], noCounters());
+        journal.addTrace(arn, { operationId: "a", atMs: 1, text: "Error" });
+      }
+      journal.remove([one.arn, three.arn, "arn:unknown"]);
+      expect(journal.executions().map(({ header }) => header)).toEqual([two]);
+      expect(journal.find("name", "one")).toBeUndefined();
+      expect(journal.find("arn", three.arn)).toBeUndefined();
+      expect(journal.last()?.header).toEqual(two);
+      expect([...journal.entries(one.arn)]).toEqual([]);
+      expect(journal.traces(three.arn)).toEqual([]);
+      expect([...journal.entries(two.arn)]).toEqual([checkpointEntry(1)]);
+      expect(journal.traces(two.arn)).toHaveLength(1);
+      journal.create(one);
+      expect([...journal.entries(one.arn)]).toEqual([]);
     });
 
     test("finds the first of several executions with one name", () => {

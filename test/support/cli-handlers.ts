@@ -164,13 +164,39 @@ export const mending = withDurableExecution(
   },
 );
 
+export const exiting = withDurableExecution(async ({ code }: { code: number }, ctx) => {
+  await ctx.step("first", async () => "done");
+  process.exit(code);
+});
+
+/** Throws with a cause, in the step `doomed` and beside it. */
+export const caused = withDurableExecution(async (_event: unknown, ctx) => {
+  await ctx.step(
+    "doomed",
+    async () => {
+      throw new RangeError("the shelf is empty", { cause: new TypeError("no supplier") });
+    },
+    { retryStrategy: () => ({ shouldRetry: false }) },
+  );
+});
+
+/** Keeps what JSON cannot say, in a payload that is packed. */
+export const packed = withDurableExecution(
+  async (_event: unknown, ctx) => {
+    await ctx.step("rows", async () => Array.from({ length: 300 }, (_, id) => ({ id, at: new Date(id) })));
+    await ctx.step("day", async () => new Map([["at", new Date(0)]]));
+    await ctx.runInChildContext("inside", async (inner) => inner.step("deep", async () => "found"));
+  },
+  { runtime: { codec: "typed" } },
+);
+
 /** Waits for what never comes. */
 export const stuck = withDurableExecution(() => new Promise<never>(() => {}));
 
 export const stuckStep = withDurableExecution(async (_event: unknown, ctx) =>
   ctx.step("endless", () => {
     console.log("step begun");
-    return new Promise<never>(() => {});
+    return sleep(3_600_000);
   }),
 );
 

@@ -87,6 +87,15 @@ export function runCli(args: readonly string[], options?: CliOptions): Promise<C
   return startCli(args, options).ended;
 }
 
+/** What `show --json` says: the execution, and its operations. */
+export async function shownBy(args: readonly string[], options: CliOptions) {
+  const [execution, ...operations] = documentsOf(await runCli(["show", ...args, "--json"], options));
+  return { execution, operations } as {
+    execution: { status: string; [member: string]: unknown };
+    operations: { id: string; name?: string; kind: string; status: string; [member: string]: unknown }[];
+  };
+}
+
 /** The JSON documents of a `--json` output, one a line. */
 export function documentsOf(result: CliResult): Record<string, unknown>[] {
   const lines = result.stdout.split("\n").filter((line) => line !== "");

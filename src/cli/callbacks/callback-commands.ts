@@ -5,6 +5,7 @@ import type { ErrorObject } from "../../core/wire.ts";
 import { LocalEngine } from "../../local/engine.ts";
 import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { commandHint } from "../command-hint.ts";
+import { callbackDocument } from "../documents.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
 import { openJournalToRead } from "../journal-file.ts";
@@ -42,7 +43,7 @@ export async function callbacksCommand(
 ): Promise<ExitCode> {
   const open = await openCallbacks(db, target);
   if (output.json) {
-    output.printJson({ callbacks: open });
+    for (const callback of open) output.printJson(callbackDocument(callback));
     return ExitCode.OK;
   }
   if (open.length === 0) output.say("No callback is open.");
@@ -103,7 +104,8 @@ async function act(
   const found = choose(target, await openCallbacks(db, undefined));
   const request = make(found?.callbackId ?? target);
   const doer = await deliver(db, request);
-  if (output.json) output.printJson({ action: request.action, callbackId: request.callbackId, doneBy: doer });
+  if (output.json)
+    output.printJson({ type: "callback-done", action: request.action, callbackId: request.callbackId, doneBy: doer });
   else output.say(`Callback ${found?.name ?? target} ${DONE[request.action]}.`);
   if (doer === "this process" && found !== undefined) {
     const hint = commandHint(["resume", found.executionName], db);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DurableError, isDurableError } from "../../core/errors.ts";
 import { SqliteJournal } from "../../journal/sqlite-journal.ts";
 import { LocalEngine } from "../../local/engine.ts";
-import { applyCallbackRequest, type CallbackRequest } from "./callback-request.ts";
+import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
 /** Who did what was asked: the process that runs on the journal, or this one, since none does. */
@@ -15,13 +15,13 @@ const LOOK_EVERY_MS = 1_000;
 const POLL_MS = 50;
 
 /**
- * Does something to a callback of a journal that one process at a time may write. The process that runs on it is asked
+ * Does something to an execution of a journal that one process at a time may write. The process that runs on it is asked
  * to; while none does, it is written into the journal, and the execution learns of it when it is resumed.
- * @throws DurableError as `applyCallbackRequest`, `ERR_REQUEST_UNANSWERED`, or the journal's
+ * @throws DurableError as `applyRequest`, `ERR_REQUEST_UNANSWERED`, or the journal's
  */
 export async function deliver(
   db: string,
-  request: CallbackRequest,
+  request: JournalRequest,
   patienceMs: number = DEFAULT_PATIENCE_MS,
 ): Promise<Doer> {
   const box = new RequestBox(db);
@@ -54,7 +54,7 @@ function openUnlessInUse(db: string): SqliteJournal | undefined {
 /** Nobody else runs on the journal from here on. */
 async function applyHere(
   journal: SqliteJournal,
-  request: CallbackRequest,
+  request: JournalRequest,
   answered: () => RequestAnswer | undefined,
 ): Promise<Doer> {
   const engine = new LocalEngine({ journal });
@@ -62,7 +62,7 @@ async function applyHere(
     // The process that ran may have done it before it ended.
     const answer = answered();
     if (answer !== undefined) return finish(answer);
-    applyCallbackRequest(engine, request);
+    applyRequest(engine, request);
     return "this process";
   } finally {
     await engine.close();
@@ -91,6 +91,6 @@ function unanswered(patienceMs: number): DurableError {
   return new DurableError(
     "ERR_REQUEST_UNANSWERED",
     `The process that runs on the journal has not answered for ${patienceMs / 1_000} seconds. It is busy, or a program ` +
-      "with an engine of its own, which has to complete the callback itself (completeCallback).",
+      "with an engine of its own, which has to do it itself (completeCallback, stop).",
   );
 }

@@ -3,11 +3,13 @@ import type { ErrorObject } from "../../core/wire.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import { ServiceError } from "../../service/service-error.ts";
 
-/** What a command does to a callback. */
+/** What a command does to a callback, or asks of the process that runs on the journal. */
 export type CallbackRequest =
   | { readonly action: "complete"; readonly callbackId: string; readonly result?: string | undefined }
   | { readonly action: "fail"; readonly callbackId: string; readonly error: ErrorObject }
   | { readonly action: "heartbeat"; readonly callbackId: string };
+
+export type JournalRequest = CallbackRequest | { readonly action: "stop"; readonly executionArn: string };
 
 const REFUSALS: Readonly<Record<string, string>> = {
   CallbackTimeoutException: "ERR_CALLBACK_CLOSED",
@@ -15,7 +17,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 /** @throws DurableError `ERR_CALLBACK_CLOSED`, `ERR_CALLBACK_UNKNOWN`, `ERR_CALLBACK_REFUSED`, or the journal's */
-export function applyCallbackRequest(engine: LocalEngine, request: CallbackRequest): void {
+export function applyRequest(engine: LocalEngine, request: JournalRequest): void {
   try {
     switch (request.action) {
       case "complete":
@@ -24,6 +26,8 @@ export function applyCallbackRequest(engine: LocalEngine, request: CallbackReque
         return engine.failCallback(request.callbackId, request.error);
       case "heartbeat":
         return engine.heartbeatCallback(request.callbackId);
+      case "stop":
+        return engine.stop(request.executionArn);
     }
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;

@@ -3,8 +3,9 @@ import { isDurableError, messageOf } from "../../core/errors.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { commandHint } from "../command-hint.ts";
+import { callbackDocument } from "../documents.ts";
 import type { Output } from "../output.ts";
-import { applyCallbackRequest, type CallbackRequest } from "./callback-request.ts";
+import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
 const POLL_MS = 200;
@@ -56,9 +57,9 @@ export class CallbackWatch {
     for (const { id, request } of box.takeRequests(Date.now())) box.answer(id, this.#apply(request));
   }
 
-  #apply(request: CallbackRequest): RequestAnswer {
+  #apply(request: JournalRequest): RequestAnswer {
     try {
-      applyCallbackRequest(this.#engine, request);
+      applyRequest(this.#engine, request);
       return {};
     } catch (error) {
       return { error: { code: isDurableError(error) ? error.code : "ERR_INTERNAL", message: messageOf(error) } };
@@ -74,7 +75,7 @@ export class CallbackWatch {
     const fresh = open.filter((callback) => !this.#told.has(callback.callbackId) && this.#mayBeCompleted(callback));
     if (fresh.length === 0) return;
     for (const { callbackId } of fresh) this.#told.add(callbackId);
-    if (this.#output.json) return this.#output.printJson({ type: "waiting", callbacks: fresh });
+    if (this.#output.json) return this.#output.printJson({ type: "waiting", callbacks: fresh.map(callbackDocument) });
     for (const { callbackId, name } of fresh.slice(0, MAX_TOLD)) {
       const isUnique = name !== undefined && open.filter((other) => other.name === name).length === 1;
       const command = commandHint(["complete", isUnique ? name : callbackId], this.#db);

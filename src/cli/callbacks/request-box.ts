@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import type { CallbackRequest } from "./callback-request.ts";
+import type { JournalRequest } from "./callback-request.ts";
 
 /** What became of a request. */
 export interface RequestAnswer {
@@ -19,7 +19,7 @@ export interface RequestAnswer {
 }
 
 interface PostedRequest {
-  readonly request: CallbackRequest;
+  readonly request: JournalRequest;
   /** Epoch milliseconds: who asked has gone away by then. */
   readonly expiresMs: number;
 }
@@ -41,7 +41,7 @@ export class RequestBox {
   }
 
   /** Returns the request's id. */
-  post(request: CallbackRequest, expiresMs: number): string {
+  post(request: JournalRequest, expiresMs: number): string {
     const id = randomUUID();
     this.#write(`${id}.request`, { request, expiresMs } satisfies PostedRequest);
     return id;
@@ -58,8 +58,8 @@ export class RequestBox {
   }
 
   /** Requests that somebody waits for. */
-  takeRequests(nowMs: number): { id: string; request: CallbackRequest }[] {
-    const taken: { id: string; request: CallbackRequest }[] = [];
+  takeRequests(nowMs: number): { id: string; request: JournalRequest }[] {
+    const taken: { id: string; request: JournalRequest }[] = [];
     for (const file of this.#list()) {
       const [, id] = /^(.+)\.request$/.exec(file) ?? [];
       const posted = id === undefined ? undefined : (this.#take(file) as PostedRequest | undefined);

@@ -1,141 +1,250 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
-import { LocalEngine } from "../../local/engine.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
+import type { HistoryEvent } from "../../service/history.ts";
+import { commandHint } from "../command-hint.ts";
 import { quotaOperations } from "../cost.ts";
-import { ExitCode } from "../exit-code.ts";
+import { errorDocument, eventDocument, executionDocument, operationDocument, outcomeDocument } from "../documents.ts";
+import type { ShownStatus } from "../execution-state.ts";
+import type { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
-import { openJournalToRead } from "../journal-file.ts";
+import { formatMoment, isoMoment } from "../moment.ts";
 import type { Output } from "../output.ts";
-import { formatDuration, shorten } from "../quantity.ts";
-import { type BatchView, readBatches } from "./batch-view.ts";
+import { formatDuration } from "../quantity.ts";
+import { renderTable } from "../table.ts";
+import { type BatchView, type ItemView, readBatches } from "./batch-view.ts";
+import type { ErrorTraces } from "./error-traces.ts";
+import { inspect } from "./journal-view.ts";
+import { findOperations, renderDetails } from "./operation-details.ts";
 import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./operation-tree.ts";
+import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
+import { awaitedOf, describeAwaited } from "./waiting.ts";
 
 interface InspectOptions {
   db: string;
 }
 
+export interface ListOptions extends InspectOptions {
+  status?: ShownStatus;
+  function?: string;
+  limit?: number;
+}
+
+export interface ShowOptions extends InspectOptions {
+  all?: true;
+  full?: true;
+  operation?: string;
+}
+
+export interface HistoryCommandOptions extends InspectOptions {
+  data?: true;
+  full?: true;
+  operation?: string;
+}
+
 const MAX_PAYLOAD_SHOWN = 200;
+/** Of what an execution waits for. */
+const MAX_AWAITED_SHOWN = 10;
 
-/** Opens the journal for reading, hands it to `look` and closes it again. */
-async function inspect(db: string, look: (engine: LocalEngine) => void): Promise<ExitCode> {
-  const engine = new LocalEngine({ journal: openJournalToRead(db) });
-  try {
-    look(engine);
-  } finally {
-    await engine.close();
-  }
-  return ExitCode.OK;
+export function paintStatus(status: string): string {
+  if (status === "SUCCEEDED") return pc.green(status);
+  return status === "RUNNING" || status === "INTERRUPTED" ? pc.yellow(status) : pc.red(status);
 }
 
-function durationMs(record: ExecutionSummary): number {
-  return Math.max(0, (record.endTimestamp ?? Date.now()) - record.startTimestamp);
-}
-
-function paintStatus(status: string, width = 0): string {
-  const text = status.padEnd(width);
-  if (status === "SUCCEEDED") return pc.green(text);
-  return status === "RUNNING" ? pc.yellow(text) : pc.red(text);
-}
-
-export async function listCommand(output: Output, _target: string, options: InspectOptions): Promise<ExitCode> {
-  return inspect(options.db, (engine) => {
-    const records = engine.list().toSorted((a, b) => b.startTimestamp - a.startTimestamp);
+export async function listCommand(output: Output, _target: string, options: ListOptions): Promise<ExitCode> {
+  return inspect(options.db, ({ engine, stateOf }) => {
+    const wanted = engine
+      .list()
+      .toReversed()
+      .filter(({ functionName }) => options.function === undefined || functionName === options.function)
+      .map((record) => ({ record, state: stateOf(record) }))
+      .filter(({ state }) => options.status === undefined || state.status === options.status);
+    const shown = wanted.slice(0, options.limit);
     if (output.json) {
-      const executions = records.map(({ input: _input, result: _result, metadata: _metadata, ...rest }) => rest);
-      return output.printJson({ executions });
+      for (const { record, state } of shown) {
+        const { error } = record;
+        const ended = error === undefined ? {} : { error: errorDocument(error) };
+        output.printJson({ ...executionDocument(record, state), ...ended });
+      }
+      return;
     }
-    if (records.length === 0) return output.say("The journal has no execution yet.");
-    const widths = {
-      name: Math.max(4, ...records.map((record) => record.name.length)),
-      function: Math.max(8, ...records.map((record) => record.functionName.length)),
-    };
-    const head = [
-      "name".padEnd(widths.name),
-      "function".padEnd(widths.function),
-      "status   ",
-      "started                 ",
-    ];
-    output.print(pc.dim([...head, "duration    ", "operations"].join("  ")));
-    for (const record of records) {
-      const cells = [
-        record.name.padEnd(widths.name),
-        record.functionName.padEnd(widths.function),
-        paintStatus(record.status, 9),
-        new Date(record.startTimestamp).toISOString(),
-        formatDuration(durationMs(record)).padEnd(12),
-        formatCount(quotaOperations(record.counters)).padStart(10),
-      ];
-      output.print(cells.join("  "));
+    if (shown.length === 0) {
+      const isAny = options.status === undefined && options.function === undefined;
+      return output.say(isAny ? "The journal has no execution yet." : "The journal has no such execution.");
+    }
+    const rows = shown.map(({ record, state }) => [
+      ...[record.name, record.functionName, state.status, isoMoment(record.startTimestamp)],
+      formatDuration(Math.max(0, state.endMs - record.startTimestamp)),
+      formatCount(quotaOperations(record.counters)),
+    ]);
+    const [head = "", ...lines] = renderTable(
+      ["name", "function", "status", "started", "duration", "operations"],
+      rows,
+    );
+    output.print(pc.dim(head));
+    for (const [at, line] of lines.entries()) {
+      const { status } = shown[at]?.state ?? { status: "" };
+      output.print(line.replace(`  ${status}  `, `  ${paintStatus(status)}  `));
+    }
+    if (shown.length < wanted.length)
+      output.say(`${formatCount(wanted.length - shown.length)} more; --limit shows them.`);
+    if (shown.some(({ state }) => state.status === "INTERRUPTED")) {
+      output.say(`To continue one that is interrupted: ${pc.cyan(commandHint(["resume", "<name>"], options.db))}`);
     }
   });
 }
 
-export async function showCommand(
-  output: Output,
-  target: string,
-  options: InspectOptions & { all?: true },
-): Promise<ExitCode> {
-  return inspect(options.db, (engine) => {
+export async function showCommand(output: Output, target: string, options: ShowOptions): Promise<ExitCode> {
+  return inspect(options.db, ({ engine, stateOf, tracesOf }) => {
     const record = findExecution(engine, target);
-    const operations = engine.operations(record.arn);
-    if (output.json) {
-      const { metadata: _metadata, ...execution } = record;
-      const batches = [...readBatches(operations).values()].map(describeBatch);
-      return output.printJson({ execution, operations, ...(batches.length === 0 ? {} : { batches }) });
+    const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
+    const traces = tracesOf(record.arn, operations);
+    const batches = readBatches(operations);
+    const found = { record, operations, traces, batches };
+    if (options.operation !== undefined) {
+      const wanted = { ...found, wanted: options.operation };
+      if (!output.json) for (const line of renderDetails(wanted)) output.print(line);
+      else for (const operation of findOperations(wanted)) output.printJson(describe(operation, traces, batches));
+      return;
     }
-    output.print(`${pc.bold(record.name)}  ${paintStatus(record.status)}  ${formatDuration(durationMs(record))}`);
-    output.print(pc.dim(record.arn));
-    if (record.redriveOf !== undefined) output.print(pc.dim(`retry of ${record.redriveOf}`));
-    const { counters } = record;
-    output.print(
-      `${counted(quotaOperations(counters), "operation")}, ${counted(counters.updates, "update")} in ` +
-        `${counted(counters.checkpoints, "request")}, ${formatBytes(counters.dataBytes)} written, ` +
-        counted(counters.invocations, "invocation"),
-    );
-    if (record.input !== undefined) output.print(`input   ${shorten(record.input, MAX_PAYLOAD_SHOWN)}`);
-    const maxChildren = options.all === true ? Number.POSITIVE_INFINITY : DEFAULT_CHILDREN_SHOWN;
-    for (const line of renderOperationTree(operations, Date.now(), maxChildren)) output.print(line);
-    if (record.result !== undefined) output.print(`result  ${shorten(record.result, MAX_PAYLOAD_SHOWN)}`);
+    const state = stateOf(record);
+    const awaited = record.status === "RUNNING" ? awaitedOf(operations, engine.openCallbacks(record.arn)) : [];
+    const ownTrace = traces.of(engine.operations(record.arn)[0]?.Id);
+    if (output.json) {
+      const waitsFor = awaited.map(({ untilMs, ...rest }) => ({
+        ...rest,
+        ...(untilMs === undefined ? {} : { until: isoMoment(untilMs) }),
+      }));
+      output.printJson({
+        ...executionDocument(record, state),
+        ...outcomeDocument(record, ownTrace),
+        ...(waitsFor.length === 0 ? {} : { waitsFor }),
+      });
+      for (const operation of operations) output.printJson(describe(operation, traces, batches));
+      return;
+    }
+    printHead(output, record, state);
+    if (state.status === "INTERRUPTED") {
+      const hint = pc.cyan(commandHint(["resume", record.name], options.db));
+      output.print(
+        pc.yellow(`No process runs it; it was last seen at ${formatMoment(state.endMs)}. To continue: ${hint}`),
+      );
+    }
+    for (const one of awaited.slice(0, MAX_AWAITED_SHOWN)) output.print(`waits   ${describeAwaited(one)}`);
+    if (awaited.length > MAX_AWAITED_SHOWN) {
+      output.print(pc.dim(`        and for ${formatCount(awaited.length - MAX_AWAITED_SHOWN)} more`));
+    }
+    printPayload(output, "input", record.input, options.full === true);
+    const tree = {
+      ...{ operations, batches, traces, nowMs: state.endMs, full: options.full === true },
+      maxChildren: options.all === true ? Number.POSITIVE_INFINITY : DEFAULT_CHILDREN_SHOWN,
+    };
+    for (const line of renderOperationTree(tree)) output.print(line);
+    printPayload(output, "result", record.result, options.full === true);
     if (record.error !== undefined) {
       output.print(pc.red(`error   ${record.error.ErrorType ?? "Error"}: ${record.error.ErrorMessage ?? ""}`));
+      const stack = ownTrace ?? record.error.StackTrace?.join("\n");
+      if (stack !== undefined) output.print(pc.dim(indent(stack, "        ")));
     }
   });
 }
 
-/** A batch's items, with the results and errors that its payload holds in one piece. */
-function describeBatch({ operation, items, parts, unreadable }: BatchView): object {
-  const { Id: id, Name: name, ParentId: parentId, Status: status } = operation;
+function printHead(
+  output: Output,
+  record: ExecutionSummary,
+  { status, endMs }: { status: ShownStatus; endMs: number },
+): void {
+  const { counters } = record;
+  output.print(`${pc.bold(record.name)}  ${paintStatus(status)}  ${formatDuration(endMs - record.startTimestamp)}`);
+  output.print(pc.dim(record.arn));
+  if (record.redriveOf !== undefined) output.print(pc.dim(`retry of ${record.redriveOf}`));
+  output.print(
+    `${counted(quotaOperations(counters), "operation")}, ${counted(counters.updates, "update")} in ` +
+      `${counted(counters.checkpoints, "request")}, ${formatBytes(counters.dataBytes)} written, ` +
+      counted(counters.invocations, "invocation"),
+  );
+}
+
+function printPayload(output: Output, label: string, payload: string | undefined, full: boolean): void {
+  if (payload === undefined || payload === "") return;
+  const read = readAnyPayload(payload);
+  output.print(`${label.padEnd(8)}${full ? wholeText(read) : shortText(read, MAX_PAYLOAD_SHOWN, "the whole: --full")}`);
+}
+
+/** An operation as a document; a batch with its items, of which the payload is one piece. */
+function describe(
+  operation: Parameters<typeof operationDocument>[0],
+  traces: ErrorTraces,
+  batches: ReadonlyMap<string, BatchView>,
+): object {
+  const document = operationDocument(operation, traces.of(operation.Id));
+  const batch = batches.get(operation.Id ?? "");
+  if (batch === undefined) return document;
+  const { result: _result, ...rest } = document as { result?: unknown };
+  const { items, parts, unreadable } = batch;
   return {
-    ...{ id, name, parentId, status, items },
+    ...rest,
+    items: items.map((item) => describeItem(item, traces.ofItem(operation.ParentId, item.index))),
     ...(parts.length === 0 ? {} : { parts: parts.map((part) => part.Id) }),
-    ...(unreadable === undefined ? {} : { unreadable }),
+    ...(unreadable === undefined ? {} : { resultUnreadable: unreadable }),
+  };
+}
+
+function describeItem({ error, operations, ...rest }: ItemView, trace: string | undefined): object {
+  return {
+    ...rest,
+    ...(error === undefined ? {} : { error: errorDocument(error, trace) }),
+    ...(operations === undefined
+      ? {}
+      : {
+          operations: operations.map(({ error: inner, ...record }) => ({
+            ...record,
+            ...(inner === undefined ? {} : { error: errorDocument(inner) }),
+          })),
+        }),
   };
 }
 
 export async function historyCommand(
   output: Output,
   target: string,
-  options: InspectOptions & { data?: true },
+  options: HistoryCommandOptions,
 ): Promise<ExitCode> {
-  return inspect(options.db, (engine) => {
+  const { full, operation } = options;
+  const withData = options.data === true || full === true || operation !== undefined || output.json;
+  return inspect(options.db, ({ engine }) => {
     const record = findExecution(engine, target);
-    const events = engine.history(record.arn, { includeExecutionData: options.data === true });
-    if (output.json) return output.printJson({ executionArn: record.arn, events });
-    const width = String(events.length).length;
+    const all = engine.history(record.arn, { includeExecutionData: withData });
+    const events = all.filter(({ Id, Name }) => operation === undefined || operation === Id || operation === Name);
+    if (output.json) {
+      for (const event of events) output.printJson(eventDocument(event));
+      return;
+    }
+    const width = String(all.length).length;
     for (const event of events) {
       const { EventId, EventType, EventTimestamp, Name, Id } = event;
-      const afterMs = new Date(EventTimestamp ?? 0).getTime() - record.startTimestamp;
-      const details =
-        options.data === true ? (event as unknown as Record<string, unknown>)[`${EventType}Details`] : undefined;
+      const afterMs = EventTimestamp.getTime() - record.startTimestamp;
       const cells = [
         String(EventId).padStart(width),
         `+${formatDuration(Math.max(0, afterMs))}`.padStart(12),
-        (EventType ?? "").padEnd(22),
+        EventType.padEnd(22),
         Name ?? pc.dim(Id ?? ""),
-        ...(details === undefined ? [] : [pc.dim(JSON.stringify(details))]),
+        ...(withData ? [pc.dim(describeDetails(event, full === true || operation !== undefined))] : []),
       ];
       output.print(cells.join("  ").trimEnd());
     }
   });
+}
+
+/** The details of an event on one line, its payloads decoded. */
+function describeDetails(event: HistoryEvent, isWhole: boolean): string {
+  const { details } = eventDocument(event) as { details?: Record<string, unknown> };
+  if (details === undefined || Object.keys(details).length === 0) return "";
+  const payload = { value: details, isPacked: false, bytes: JSON.stringify(details)?.length ?? 0 };
+  const way = `the whole: --operation ${event.Name ?? event.Id ?? ""}`;
+  return shortText(payload, isWhole ? Number.POSITIVE_INFINITY : MAX_PAYLOAD_SHOWN, way);
+}
+
+function indent(text: string, by: string): string {
+  return text.replaceAll(/^/gm, by);
 }

@@ -1,8 +1,12 @@
 import pc from "picocolors";
 import { counted, formatCount } from "../../core/quantity.ts";
 import type { ErrorObject, Operation } from "../../core/wire.ts";
+import { endOf } from "../documents.ts";
 import { formatDuration, shorten } from "../quantity.ts";
-import { type BatchView, countItems, readBatches, wordFor } from "./batch-view.ts";
+import { type BatchView, countItems, wordFor } from "./batch-view.ts";
+import type { ErrorTraces } from "./error-traces.ts";
+import { describeItem } from "./operation-details.ts";
+import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
 
 /** How many of an operation's children are shown unless asked otherwise. */
 export const DEFAULT_CHILDREN_SHOWN = 12;
@@ -20,14 +24,29 @@ const MARKS: Readonly<Record<string, string>> = {
   READY: pc.yellow("…"),
 };
 const MAX_MESSAGE_LENGTH = 100;
+const MAX_RESULT_LENGTH = 60;
+const STACKS_SHOWN = 3;
+const WAITING_ITEMS_SHOWN = 5;
 
 /**
  * An execution's operations as a tree, a line each: mark, name, kind, duration, attempts, error. Of long lists only
  * `maxChildren` are shown, those that failed or go on before the others, in the order in which they began. A batch says
  * what became of its items, and names those that failed; the operations that hold what it has no room for are part of it.
  */
-export function renderOperationTree(operations: readonly Operation[], nowMs: number, maxChildren: number): string[] {
-  return new TreeRenderer(operations, nowMs, maxChildren).lines;
+export function renderOperationTree(tree: Tree): string[] {
+  return new TreeRenderer(tree).lines;
+}
+
+/** What is shown, and how much of it. */
+export interface Tree {
+  readonly operations: readonly Operation[];
+  readonly batches: ReadonlyMap<string, BatchView>;
+  readonly traces: ErrorTraces;
+  /** Until when operations that have not ended are taken to run, epoch milliseconds. */
+  readonly nowMs: number;
+  readonly maxChildren: number;
+  /** Results and stacks as they are, however long. */
+  readonly full: boolean;
 }
 
 class TreeRenderer {
@@ -36,11 +55,17 @@ class TreeRenderer {
   readonly #batches: ReadonlyMap<string, BatchView>;
   readonly #nowMs: number;
   readonly #maxChildren: number;
+  readonly #traces: ErrorTraces;
+  readonly #full: boolean;
+  #stacksShown = 0;
+  #hidesStacks = false;
 
-  constructor(operations: readonly Operation[], nowMs: number, maxChildren: number) {
+  constructor({ operations, batches, traces, nowMs, maxChildren, full }: Tree) {
     this.#nowMs = nowMs;
     this.#maxChildren = maxChildren;
-    this.#batches = readBatches(operations);
+    this.#batches = batches;
+    this.#traces = traces;
+    this.#full = full;
     const folded = new Set([...this.#batches.values()].flatMap((batch) => batch.parts));
     const ids = new Set(operations.map((operation) => operation.Id));
     for (const operation of operations) {
@@ -52,6 +77,7 @@ class TreeRenderer {
       else siblings.push(operation);
     }
     this.#addChildren(undefined, "");
+    if (this.#hidesStacks) this.lines.push(pc.dim("where errors were thrown: --full, or --operation <name|id>"));
   }
 
   #addChildren(parent: string | undefined, indent: string): void {
@@ -62,7 +88,9 @@ class TreeRenderer {
       this.lines.push(`${pc.dim(`${indent}${last ? "└─" : "├─"}`)} ${this.#describe(operation)}`);
       const inner = `${indent}${last ? "   " : "│  "}`;
       const batch = this.#batchOf(operation);
-      if (batch !== undefined) this.#addFailedItems(batch, inner);
+      if (batch !== undefined) this.#addItems(batch, inner);
+      if (operation.Status !== "SUCCEEDED") this.#addStack(this.#traces.of(operation.Id), `${inner}  `);
+      else if (this.#full) this.#addResult(operation, `${inner}  `);
       this.#addChildren(operation.Id, inner);
     }
     if (shown.length < all.length) this.lines.push(pc.dim(`${indent}└─ … ${this.#describeHidden(all, shown)}`));
@@ -116,8 +144,9 @@ class TreeRenderer {
       const inMs = Math.max(0, StepDetails.NextAttemptTimestamp.getTime() - this.#nowMs);
       parts.push(pc.yellow(`attempt ${attempts + 1} in ${formatDuration(inMs)}`));
     }
-    const error = errorOf(operation);
+    const { error } = endOf(operation);
     if (error !== undefined && Status !== "SUCCEEDED") parts.push(describeError(error));
+    if (Status === "SUCCEEDED" && !this.#full) parts.push(...this.#describeResult(operation));
     return parts.join("  ");
   }
 
@@ -135,7 +164,39 @@ class TreeRenderer {
     return words;
   }
 
-  #addFailedItems(batch: BatchView, indent: string): void {
+  /** Cut short; that of a batch is told by its items, and that of a map or parallel by its own. */
+  #describeResult(operation: Operation): string[] {
+    const { result } = endOf(operation);
+    if (result === undefined || result === "" || this.#isOfItems(operation)) return [];
+    const way = `the whole: --operation ${operation.Name ?? operation.Id}`;
+    return [pc.dim(`→ ${shortText(readAnyPayload(result), MAX_RESULT_LENGTH, way)}`)];
+  }
+
+  #addResult(operation: Operation, indent: string): void {
+    const { result } = endOf(operation);
+    if (result === undefined || result === "" || this.#isOfItems(operation)) return;
+    for (const line of wholeText(readAnyPayload(result)).split("\n")) this.lines.push(pc.dim(indent) + line);
+  }
+
+  #isOfItems(operation: Operation): boolean {
+    return this.#batchOf(operation) !== undefined || operation.SubType === "Map" || operation.SubType === "Parallel";
+  }
+
+  /** A few in full: where everything fails, the same stack again tells nothing. */
+  #addStack(stack: string | undefined, indent: string, most = STACKS_SHOWN): void {
+    if (stack === undefined) return;
+    if (!this.#full && this.#stacksShown >= most) {
+      this.#hidesStacks = true;
+      return;
+    }
+    this.#stacksShown++;
+    for (const line of stack.split("\n")) this.lines.push(pc.dim(indent + line));
+  }
+
+  #addItems(batch: BatchView, indent: string): void {
+    for (const item of batch.items.filter(({ status }) => status === "PENDING").slice(0, WAITING_ITEMS_SHOWN)) {
+      this.lines.push(`${pc.dim(`${indent}├─`)} ${MARKS["PENDING"]} item ${item.index}${describeItem(item)}`);
+    }
     const failed = batch.items.filter(({ status }) => status === "FAILED");
     const shown = Number.isFinite(this.#maxChildren) ? failed.slice(0, FAILED_ITEMS_SHOWN) : failed;
     for (const [at, { index, error }] of shown.entries()) {
@@ -143,6 +204,7 @@ class TreeRenderer {
       this.lines.push(
         `${pc.dim(`${indent}${last ? "└─" : "├─"}`)} ${MARKS["FAILED"]} item ${index}  ${describeError(error ?? {})}`,
       );
+      this.#addStack(this.#traces.ofItem(batch.operation.ParentId, index), `${indent}${last ? "   " : "│  "}`, 0);
     }
     if (shown.length < failed.length) {
       this.lines.push(pc.dim(`${indent}└─ … ${formatCount(failed.length - shown.length)} more failed`));
@@ -162,13 +224,4 @@ function describeItems(batches: readonly BatchView[]): string {
 
 function describeError(error: ErrorObject): string {
   return pc.red(shorten(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`, MAX_MESSAGE_LENGTH));
-}
-
-function errorOf(operation: Operation): ErrorObject | undefined {
-  return (
-    operation.StepDetails?.Error ??
-    operation.ContextDetails?.Error ??
-    operation.CallbackDetails?.Error ??
-    operation.ChainedInvokeDetails?.Error
-  );
 }

@@ -31,13 +31,17 @@ export interface Drive {
 
 /** Begins or continues the execution, shows how it goes, and reports how it ended or why it stops here. */
 export async function drive({ output, engine, module, settings, db, earlier, named, begin }: Drive): Promise<ExitCode> {
-  const interruption = new InterruptionWatch();
+  let hint = "";
+  const interruption = new InterruptionWatch((error) => {
+    output.fail(error);
+    if (hint !== "") output.say(`Nothing recorded is lost. To continue: ${pc.cyan(hint)}`);
+  });
   const watch = new RunWatch({ output, engine, maxOperations: settings.maxOperations });
   const callbacks = new CallbackWatch({ output, engine, db, virtualTime: settings.virtualTime });
   try {
     callbacks.start();
     const execution = begin();
-    const hint = resumeHint({ name: execution.name, named, db });
+    hint = resumeHint({ name: execution.name, named, db });
     const ended = earlier !== undefined && earlier.status !== "RUNNING";
     announce(output, execution, { earlier, hint, settings });
     if (!ended) watch.start(execution.arn, earlier === undefined ? [] : engine.operations(execution.arn));
@@ -46,7 +50,8 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     callbacks.stop();
     if ("status" in first) {
       const record = findExecution(engine, execution.arn);
-      return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
+      const traces = first.status === "SUCCEEDED" ? [] : engine.traces(record.arn);
+      return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals(), traces });
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
     // The engine answers what is in flight before the journal is closed: what was acknowledged stays.

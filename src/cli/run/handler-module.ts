@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { DurableError } from "../../core/errors.ts";
+import { DurableError, messageOf } from "../../core/errors.ts";
 import type { LocalHandler } from "../../local/local-execution.ts";
 
 /** A user's module with a durable handler. */
@@ -48,6 +49,9 @@ export async function loadHandlerModule(path: string, wantedExport: string | und
   };
 }
 
+/** Milliseconds that another process may take to say where a mistake is. */
+const LOOK_MS = 5_000;
+
 const SET_TYPE =
   '. Node reads the file as CommonJS, because the nearest package.json says "type": "commonjs". Run ' +
   '"npm pkg set type=module", or let the name of the file end in .mts or .mjs.';
@@ -56,11 +60,40 @@ function isTakenForCommonJs(error: unknown): boolean {
   return error instanceof SyntaxError && /import statement outside|Unexpected token 'export'/.test(error.message);
 }
 
+const WITH_TSX = 'install tsx (npm install --save-dev tsx) and set NODE_OPTIONS="--import tsx"';
+
+/** The module that an import does not find, if there is a source of that name. */
+function missingEnding(error: unknown): string | undefined {
+  const [, path = ""] = /^Cannot find module '([^']+)'/.exec(messageOf(error)) ?? [];
+  return [".ts", ".mts", ".js", ".mjs", "/index.ts", "/index.js"].find((ending) => existsSync(path + ending));
+}
+
 /** What to do about a file that this Node does not import; nothing for other errors. */
 function adviceFor(error: unknown): string {
   if (isTakenForCommonJs(error)) return SET_TYPE;
-  if ((error as { code?: unknown } | null)?.code !== "ERR_UNKNOWN_FILE_EXTENSION") return "";
+  const code = (error as { code?: unknown } | null)?.code;
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
+    return `. Node only strips types, and this syntax makes code. Write it otherwise, or ${WITH_TSX}.`;
+  }
+  const ending = code === "ERR_MODULE_NOT_FOUND" ? missingEnding(error) : undefined;
+  if (ending !== undefined) {
+    return `. Node wants the whole name of the file: let the import end in "${ending}", or ${WITH_TSX}.`;
+  }
+  if (code !== "ERR_UNKNOWN_FILE_EXTENSION") return "";
   return `. Node loads TypeScript from 22.18 on (.ts, .mts, .cts); this is ${process.version}. Or give JavaScript built from it.`;
+}
+
+/** Where a mistake of syntax is, as file and line. V8 says that of some modules only when it ends the process for them. */
+function placeOf(error: SyntaxError, file: string): string | undefined {
+  const found = placeIn(error.stack);
+  if (found !== undefined) return found;
+  const script = `import(${JSON.stringify(pathToFileURL(file).href)})`;
+  return placeIn(spawnSync(process.execPath, ["--eval", script], { encoding: "utf8", timeout: LOOK_MS }).stderr);
+}
+
+function placeIn(text: string | undefined): string | undefined {
+  const [, place] = /^((?:file:\/\/)?[^\s()]+:\d+)$/m.exec(text ?? "") ?? [];
+  return place?.replace(/^file:\/\//, "");
 }
 
 async function importModule(file: string): Promise<Record<string, unknown>> {
@@ -69,7 +102,9 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
     names = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const message = `${file} cannot be imported: ${reason}${adviceFor(error)}`;
+    const place = error instanceof SyntaxError ? placeOf(error, file) : undefined;
+    const at = place === undefined ? "" : ` (${place})`;
+    const message = `${file} cannot be imported: ${reason}${at}${adviceFor(error)}`;
     throw new DurableError("ERR_HANDLER_IMPORT", message, { cause: error });
   }
   // A CommonJS file whose exports Node could not foresee has them all in its default export only.

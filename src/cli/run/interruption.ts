@@ -1,5 +1,6 @@
 import { DurableError, isDurableError } from "../../core/errors.ts";
 import { ExitCode } from "../exit-code.ts";
+import { exitByItself, isExitOwn } from "../own-exit.ts";
 
 /** Why a run ends before its execution does. */
 export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };
@@ -8,14 +9,16 @@ export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } 
 const SAME_SIGNAL_MS = 300;
 
 /**
- * Watches for what can end a run early: Ctrl-C and SIGTERM, an error that the handler lets escape, and a handler that
- * waits for something that no longer can come. A second signal ends the process at once.
+ * Watches for what can end a run early: Ctrl-C and SIGTERM, an error that the handler lets escape, a handler that waits
+ * for something that no longer can come, and one that ends the process. A second signal ends the process at once. Code
+ * that computes without end hears no signal: only SIGKILL ends that.
  */
 export class InterruptionWatch {
   readonly interrupted: Promise<Interruption>;
   readonly #undo: (() => void)[] = [];
 
-  constructor() {
+  /** @param onExit is told when the handler ends the process; what it writes must not wait */
+  constructor(onExit: (error: DurableError) => void = sayAtOnce) {
     let resolve: (interruption: Interruption) => void = () => {};
     this.interrupted = new Promise((settle) => {
       resolve = settle;
@@ -23,7 +26,7 @@ export class InterruptionWatch {
     let firstAtMs: number | undefined;
     const onSignal = (signal: "SIGINT" | "SIGTERM", exitCode: ExitCode) => (): void => {
       firstAtMs ??= performance.now();
-      if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(exitCode);
+      if (performance.now() - firstAtMs > SAME_SIGNAL_MS) exitByItself(exitCode);
       resolve({ signal, exitCode });
     };
     const onCrash = (cause: unknown): void => {
@@ -41,6 +44,13 @@ export class InterruptionWatch {
         "Nothing recorded is lost.";
       resolve({ error: new DurableError("ERR_HANDLER_STUCK", message) });
     };
+    const onHandlersExit = (code: number): void => {
+      if (isExitOwn()) return;
+      process.exitCode = ExitCode.HANDLER;
+      const message = `The handler has ended the process, by process.exit(${code}). Let it return or throw instead.`;
+      onExit(new DurableError("ERR_HANDLER_EXITED", message));
+    };
+    this.#on("exit", onHandlersExit);
     this.#on("SIGINT", onSignal("SIGINT", ExitCode.INTERRUPTED));
     this.#on("SIGTERM", onSignal("SIGTERM", ExitCode.TERMINATED));
     this.#on("uncaughtException", onCrash);
@@ -56,4 +66,8 @@ export class InterruptionWatch {
     process.on(event, listener as () => void);
     this.#undo.push(() => process.off(event, listener as () => void));
   }
+}
+
+function sayAtOnce({ message }: DurableError): void {
+  process.stderr.write(`error: ${message}\n`);
 }

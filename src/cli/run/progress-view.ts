@@ -16,6 +16,8 @@ export interface Moment {
   /** Bytes of payloads written, as the quota counts them. */
   dataBytes: number;
   requests: number;
+  /** While nothing runs: what is waited for, and until when. */
+  waitsFor: string | undefined;
 }
 
 export interface ProgressView {
@@ -65,6 +67,7 @@ function formatTimeLeft(seconds: number): string {
 class LineView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
   #timer: NodeJS.Timeout | undefined;
+  #said: string | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -72,7 +75,11 @@ class LineView implements ProgressView {
 
   start(read: () => Moment): void {
     const print = (): void => {
-      this.#stream.write(`${this.#line(read())}\n`);
+      const moment = read();
+      const line = this.#line(moment);
+      // Where nothing changes, the same line again tells nothing.
+      if (line !== this.#said) this.#stream.write(`${formatDuration(moment.elapsedMs)} | ${line}\n`);
+      this.#said = line;
       this.#timer = setTimeout(print, LINE_EVERY_MS).unref();
     };
     this.#timer = setTimeout(print, FIRST_LINE_MS).unref();
@@ -84,7 +91,8 @@ class LineView implements ProgressView {
 
   #line(moment: Moment): string {
     const batches = shownBatches(moment).slice(0, MAX_BATCHES_SHOWN).map(describeBatch);
-    return [formatDuration(moment.elapsedMs), ...batches, describeTotals(moment)].join(" | ");
+    const waits = moment.waitsFor === undefined ? [] : [moment.waitsFor];
+    return [...batches, ...waits, describeTotals(moment)].join(" | ");
   }
 }
 
@@ -128,6 +136,7 @@ class BarView implements ProgressView {
     const shown = shownBatches(moment);
     const lines = shown.slice(0, MAX_BATCHES_SHOWN).map((batch) => this.#bar(batch, moment, width));
     if (shown.length > MAX_BATCHES_SHOWN) lines.push(pc.dim(`… ${shown.length - MAX_BATCHES_SHOWN} more`));
+    if (moment.waitsFor !== undefined) lines.push(pc.yellow(moment.waitsFor.slice(0, width)));
     lines.push(pc.dim(`${formatDuration(moment.elapsedMs)}  ${describeTotals(moment)}`.slice(0, width)));
     this.#erase();
     this.#write(`${lines.join("\n")}\n`);

@@ -1,4 +1,4 @@
-import { DurableError } from "../../core/errors.ts";
+import { DurableError, isDurableError } from "../../core/errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../../core/limits.ts";
 import { closeWorkers } from "../../core/worker-pools.ts";
 import type { Journal } from "../../journal/journal.ts";
@@ -109,7 +109,7 @@ export async function withEarlier(
       throw new DurableError("ERR_HANDLER_UNKNOWN", message);
     }
     tellQuotas(options.maxOperations ?? kept.maxOperations, options.maxData ?? kept.maxDataBytes);
-    const module = await loadHandlerModule(handlerFile, options.export ?? kept.handlerExport);
+    const module = await loadKept(handlerFile, options.export ?? kept.handlerExport, options.handler === undefined);
     const functions = await loadFunctions(mergeFunctions(givenFunctions(options), kept.functions ?? []));
     const settings: RunSettings = {
       handlerFile: module.file,
@@ -128,6 +128,19 @@ export async function withEarlier(
     await closeWorkers();
   }
 }
+
+/** The handler, by the file that the journal names or that an option gives instead. */
+async function loadKept(file: string, exportName: string | undefined, isFromJournal: boolean): Promise<HandlerModule> {
+  try {
+    return await loadHandlerModule(file, exportName);
+  } catch (error) {
+    if (!isFromJournal || !isDurableError(error) || !MOVED.includes(error.code)) throw error;
+    const advice = "If it has moved, name its file with --handler, and its export with --export.";
+    throw new DurableError(error.code, `${error.message} ${advice}`, { cause: error });
+  }
+}
+
+const MOVED = ["ERR_HANDLER_MISSING", "ERR_HANDLER_EXPORT"];
 
 function givenFunctions(options: EngineOptions): FunctionOption[] {
   return [...(options.function ?? []), ...(options.plainFunction ?? [])];

@@ -1,10 +1,12 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
 import { type WorkerStatistics, workerStatistics } from "../../core/worker-pools.ts";
+import type { ErrorTrace } from "../../journal/journal.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import type { LocalExecution } from "../../local/local-execution.ts";
 import type { ExecutionOutcome } from "../../service/execution-outcome.ts";
 import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "../cost.ts";
+import { errorDocument, usageDocument } from "../documents.ts";
 import { ExitCode, exitCodeOf } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 import { formatDollars, formatDuration } from "../quantity.ts";
@@ -12,12 +14,17 @@ import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { RunTotals } from "./run-watch.ts";
 
+/** The last of what was thrown: by the handler, and by what it waited for. */
+const TRACES_SHOWN = 3;
+
 interface End {
   record: ExecutionSummary;
   outcome: ExecutionOutcome;
   module: HandlerModule;
   /** Undefined when the execution had ended before this process began. */
   run: RunTotals | undefined;
+  /** What was thrown on the way to the failure. */
+  traces: readonly ErrorTrace[];
 }
 
 /** Prints the summary and the result of an execution that has ended. */
@@ -32,7 +39,6 @@ export function reportEnd(output: Output, end: End): ExitCode {
     output.printJson({
       type: "finished",
       ...describeEnd(end),
-      meteredOperations: metered,
       cost,
       refusedByAws: refusals,
     });
@@ -42,6 +48,7 @@ export function reportEnd(output: Output, end: End): ExitCode {
     output.say(`This execution ended on ${when}. ${pc.cyan("--fresh")} with a --name runs it anew.`);
   }
   output.say(headline(outcome, run));
+  if (output.verbose) for (const { text } of end.traces.slice(-TRACES_SHOWN)) output.say(pc.dim(text));
   for (const [label, text] of summaryRows(record, run, metered, cost)) output.say(`  ${label.padEnd(12)} ${text}`);
   if (refusals.length > 0) {
     output.say(pc.yellow(`  AWS would refuse this execution: ${refusals.join("; ")}.`));
@@ -84,15 +91,23 @@ function summaryRows(
 ): [label: string, text: string][] {
   const { counters } = record;
   const rows: [string, string][] = [];
-  if (run !== undefined && run.endedHere > 0) {
-    const perSecond = Math.round(run.endedHere / (run.wallMs / 1_000));
-    rows.push(["items", `${formatCount(run.endedHere)} in this run, ${formatCount(perSecond)} a second`]);
+  const items = run && countItems(run);
+  if (run !== undefined && items !== undefined && items.succeeded + items.failed + items.notFinished > 0) {
+    const { succeeded, failed, notFinished } = items;
+    const counts = [
+      `${formatCount(succeeded)} succeeded`,
+      failed === 0 ? "0 failed" : pc.red(`${formatCount(failed)} failed`),
+      ...(notFinished === 0 ? [] : [pc.yellow(`${formatCount(notFinished)} not finished`)]),
+    ];
+    rows.push(["items", `${counts.join(", ")}; ${formatCount(perSecond(run))} a second in this run`]);
+  } else if (run !== undefined && run.endedHere > 0) {
+    rows.push(["steps", `${formatCount(run.endedHere)} in this run, ${formatCount(perSecond(run))} a second`]);
   }
   const workers = workerStatistics();
   if (workers !== undefined && run !== undefined) rows.push(["threads", describeWorkers(workers)]);
   const failures = counters.invocationFailures;
   rows.push(
-    ["operations", formatCount(quotaOperations(counters))],
+    ["operations", `${formatCount(quotaOperations(counters))}${retriesOf(counters.retries)}`],
     ["updates", `${formatCount(counters.updates)} in ${counted(counters.checkpoints, "request")}`],
     ["written", `${formatBytes(counters.dataBytes)} of data, ${formatBytes(counters.requestBytes)} of requests`],
     ["invocations", `${counters.invocations}${failures > 0 ? `, of which ${failures} failed` : ""}`],
@@ -106,6 +121,26 @@ function summaryRows(
   return rows;
 }
 
+function retriesOf(retries: number): string {
+  if (retries === 0) return "";
+  return retries === 1 ? ", 1 retry" : `, ${formatCount(retries)} retries`;
+}
+
+function perSecond(run: RunTotals): number {
+  return Math.round(run.endedHere / (run.wallMs / 1_000));
+}
+
+/** The items of all maps and parallels; those that began in an earlier run, and those that its record tells of, too. */
+function countItems({ batches }: RunTotals): { succeeded: number; failed: number; notFinished: number } {
+  const counts = { succeeded: 0, failed: 0, notFinished: 0 };
+  for (const { done, failed, total } of batches) {
+    counts.succeeded += done;
+    counts.failed += failed;
+    counts.notFinished += Math.max(0, (total ?? 0) - done - failed);
+  }
+  return counts;
+}
+
 function describeWorkers(workers: WorkerStatistics): string {
   const { maxThreads, utilisation, tasks, messages, tasksInPlace, restarts } = workers;
   return [
@@ -116,7 +151,7 @@ function describeWorkers(workers: WorkerStatistics): string {
   ].join(", ");
 }
 
-function describeEnd({ record, outcome, run }: End): object {
+function describeEnd({ record, outcome, run, traces }: End): object {
   const { arn, name, functionName, counters } = record;
   const { status, error } = outcome;
   return {
@@ -124,19 +159,18 @@ function describeEnd({ record, outcome, run }: End): object {
     ...(run !== undefined && {
       wallMs: Math.round(run.wallMs),
       items: run.endedHere,
-      itemsPerSecond: Math.round(run.endedHere / (run.wallMs / 1_000)),
+      itemsPerSecond: perSecond(run),
+      itemCounts: countItems(run),
       batches: run.batches,
     }),
-    counters,
+    usage: usageDocument(counters),
     ...(run !== undefined && { workers: workerStatistics() }),
     ...(status === "SUCCEEDED" && { result: parseResult(outcome.result) }),
     ...(status !== "SUCCEEDED" && {
       error: {
         code: "ERR_EXECUTION_FAILED",
+        ...errorDocument(error ?? {}, traces.at(-1)?.text),
         message: error?.ErrorMessage ?? `The execution ended as ${status}.`,
-        type: error?.ErrorType,
-        data: error?.ErrorData,
-        stack: error?.StackTrace,
       },
     }),
   };

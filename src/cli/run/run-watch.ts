@@ -4,6 +4,8 @@ import type { ErrorObject, Operation } from "../../core/wire.ts";
 import { type ExecutionCounters, noCounters } from "../../journal/journal.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import { quotaOperations } from "../cost.ts";
+import { errorDocument } from "../documents.ts";
+import { awaitedOf, summarizeAwaited } from "../inspect/waiting.ts";
 import type { Output } from "../output.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
 import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
@@ -28,6 +30,7 @@ export class RunWatch {
   #startedAtMs = performance.now();
   #endedAtMs: number | undefined;
   #unsubscribe: () => void = () => {};
+  #waitsFor: string | undefined;
   #counters: Pick<ExecutionCounters, "operations" | "retries" | "dataBytes" | "checkpoints"> = noCounters();
 
   constructor(options: { output: Output; engine: LocalEngine; maxOperations: number }) {
@@ -48,6 +51,9 @@ export class RunWatch {
     subscribe(BATCH_CHANNEL, onBatch);
     const stopListening = this.#engine.subscribe((event) => {
       if (event.arn !== arn) return;
+      // Looked up once for each suspension: a large execution has many operations.
+      if (event.type === "invocation-started") this.#waitsFor = undefined;
+      if (event.type === "invocation-ended" && event.error === undefined) this.#waitsFor = this.#lookForAwaited(arn);
       if (event.type === "checkpoint") {
         this.#progress.apply(event.updates);
         this.#counters = event.counters;
@@ -75,9 +81,17 @@ export class RunWatch {
     return { wallMs, batches: this.#progress.batches(), endedHere: this.#progress.endedHere };
   }
 
+  #lookForAwaited(arn: string): string | undefined {
+    return summarizeAwaited(awaitedOf(this.#engine.operations(arn), this.#engine.openCallbacks(arn)));
+  }
+
   /** A failed invocation is tried again, and nothing else would tell why a run makes no progress. */
   #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
-    if (this.#output.json) this.#output.printJson({ type: "invocation-failed", error: { type, message } });
+    if (this.#output.json)
+      this.#output.printJson({
+        type: "invocation-failed",
+        error: errorDocument({ ErrorType: type, ErrorMessage: message }),
+      });
     this.#output.say(pc.yellow(`An invocation failed: ${type}: ${message}`));
   }
 
@@ -91,6 +105,7 @@ export class RunWatch {
       maxOperations: this.#maxOperations,
       dataBytes,
       requests: checkpoints,
+      waitsFor: this.#waitsFor,
     };
   }
 }

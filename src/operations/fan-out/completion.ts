@@ -1,5 +1,5 @@
 import type { CompletionReason } from "../../core/errors.ts";
-import { checkCount, checkFunction, invalid, isThenable, warnOfOptions } from "../checks.ts";
+import { checkCount, checkFunction, invalid, isThenable } from "../checks.ts";
 
 export type { CompletionReason };
 
@@ -59,15 +59,12 @@ export interface CustomCompletionConfig {
 /** When a map or parallel ends early. Without any member the first failure ends it. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
-const OPTIONS = ["minSuccessful", "toleratedFailureCount", "toleratedFailurePercentage", "shouldComplete"];
-
 /** @throws DurableError `ERR_ARGUMENT_INVALID` for counts that are no counts, and shares outside of 0 to 100 */
 export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
   if (config === undefined || config === null) return;
   if (typeof config !== "object" || Array.isArray(config)) {
     throw invalid(operation, "completionConfig", config, "an object");
   }
-  warnOfOptions("completionConfig option", config, OPTIONS);
   const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage: share, shouldComplete } = config;
   checkCount(operation, "completionConfig.minSuccessful", minSuccessful);
   checkCount(operation, "completionConfig.toleratedFailureCount", toleratedFailureCount);

@@ -8,9 +8,9 @@ import {
   checkFunction,
   checkMaxConcurrency,
   checkOneOf,
+  checkOptions,
   checkSerdes,
   operationLabel,
-  warnOfOptions,
 } from "../checks.ts";
 import { runChild } from "../child.ts";
 import { BranchRun } from "./branch-run.ts";
@@ -19,17 +19,6 @@ import { checkCompletion, completionConfigFault } from "./completion.ts";
 import type { BatchResult } from "./map-result.ts";
 import { mapResultFormat, readSummary } from "./map-result-format.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
-
-const OPTIONS: readonly (keyof FanOutConfig<unknown>)[] = [
-  "maxConcurrency",
-  "concurrency",
-  "serdes",
-  "itemSerdes",
-  "completionConfig",
-  "summaryGenerator",
-  "nesting",
-];
-const KNOWN = { parallel: OPTIONS, map: [...OPTIONS, "itemNamer", "batch", "collect"] };
 
 /** Runs a `map` or `parallel`. The synchronous part runs at the call. */
 export async function runFanOut<T>(
@@ -50,7 +39,7 @@ export async function runFanOut<T>(
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
-  warnOfOptions(`${branches.kind} option`, config, KNOWN[branches.kind]);
+  checkOptions(execution, scope, label, { ...config, ...config.completionConfig });
   const excess = checkQuota(execution, scope, size);
   if (excess !== undefined) return fail(execution, excess);
   const sizes = { itemBytes: 0 };

@@ -1,0 +1,143 @@
+import { defined, type ErrorObject, type Operation } from "../core/wire.ts";
+import type { ExecutionCounters } from "../journal/journal.ts";
+import type { ExecutionSummary } from "../local/executions.ts";
+import type { HistoryEvent } from "../service/history.ts";
+import type { OpenCallback } from "../service/open-callbacks.ts";
+import { meteredOperations, quotaOperations } from "./cost.ts";
+import type { ExecutionState } from "./execution-state.ts";
+import { readAnyPayload } from "./inspect/payload-view.ts";
+import { isoMoment } from "./moment.ts";
+
+/**
+ * The words of `--json`, the same in every command: names in camelCase, moments as ISO 8601 in UTC, payloads decoded.
+ * docs/command-line-json.md says what they mean.
+ */
+
+/** What an execution has used; `operations` counts as the quota does, and as the text of every command. */
+export function usageDocument(counters: ExecutionCounters): object {
+  return {
+    operations: quotaOperations(counters),
+    meteredOperations: meteredOperations(counters),
+    retries: counters.retries,
+    updates: counters.updates,
+    requests: counters.checkpoints,
+    dataBytes: counters.dataBytes,
+    requestBytes: counters.requestBytes,
+    invocations: counters.invocations,
+    failedInvocations: counters.invocationFailures,
+    stateReads: counters.stateReads,
+  };
+}
+
+/** An execution, without what it was given and what it gave. */
+export function executionDocument(record: ExecutionSummary, { status, endMs }: ExecutionState): object {
+  const { arn, name, functionName, startTimestamp, endTimestamp, parent, redriveOf, counters } = record;
+  return {
+    type: "execution",
+    ...{ arn, id: arn.slice(arn.lastIndexOf("/") + 1), name, functionName, status },
+    startedAt: isoMoment(startTimestamp),
+    ...defined({
+      endedAt: isoMoment(endTimestamp),
+      ...(status === "INTERRUPTED" && { lastSeenAt: isoMoment(endMs) }),
+    }),
+    durationMs: Math.max(0, endMs - startTimestamp),
+    ...(parent === undefined ? {} : { parent: { executionArn: parent.arn, operationId: parent.operationId } }),
+    ...(redriveOf === undefined ? {} : { redriveOf }),
+    usage: usageDocument(counters),
+  };
+}
+
+/** Input, result and error of an execution, decoded. */
+export function outcomeDocument({ input, result, error }: ExecutionSummary, trace: string | undefined): object {
+  return { ...payloadMember("input", input), ...payloadMember("result", result), ...errorMember(error, trace) };
+}
+
+/** One operation, decoded. */
+export function operationDocument(operation: Operation, trace: string | undefined): object {
+  const { Id: id, ParentId: parentId, Name: name, Type, SubType, Status: status } = operation;
+  const { StartTimestamp, EndTimestamp, StepDetails: step, WaitDetails: wait, CallbackDetails: callback } = operation;
+  const { result, error } = endOf(operation);
+  return {
+    type: "operation",
+    ...defined({ id, parentId, name, kind: SubType ?? Type, status }),
+    ...defined({
+      startedAt: isoMoment(StartTimestamp?.getTime()),
+      endedAt: isoMoment(EndTimestamp?.getTime()),
+      durationMs: EndTimestamp && StartTimestamp ? EndTimestamp.getTime() - StartTimestamp.getTime() : undefined,
+      attempts: step?.Attempt,
+      nextAttemptAt: isoMoment(step?.NextAttemptTimestamp?.getTime()),
+      waitsUntil: isoMoment(wait?.ScheduledEndTimestamp?.getTime()),
+      callbackId: callback?.CallbackId,
+    }),
+    ...payloadMember("result", result),
+    ...errorMember(error, trace),
+  };
+}
+
+/** What an operation has ended with, wherever its type keeps that. */
+export function endOf(operation: Operation): { result: string | undefined; error: ErrorObject | undefined } {
+  const { StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails } = operation;
+  const details = StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails;
+  return { result: details?.Result, error: details?.Error };
+}
+
+/** An error; `trace` has the stacks of what was thrown and of its causes, where the journal keeps them. */
+export function errorDocument(error: ErrorObject, trace?: string): object {
+  const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error;
+  return defined({ type, message, data, stack, trace });
+}
+
+/** One event of a history. */
+export function eventDocument(event: HistoryEvent): object {
+  const { EventId, EventType, EventTimestamp, Id, Name, ParentId, SubType } = event;
+  const details = event[`${EventType}Details`];
+  return {
+    type: "event",
+    ...{ eventId: EventId, event: EventType, at: EventTimestamp.toISOString() },
+    ...defined({ operationId: Id, name: Name, parentId: ParentId, kind: SubType }),
+    ...(details === undefined ? {} : { details: detailsDocument(details as Record<string, unknown>) }),
+  };
+}
+
+/** A callback that somebody is to complete. */
+export function callbackDocument(callback: OpenCallback & { readonly executionName?: string }): object {
+  const { callbackId, name, executionArn, executionName, operationId } = callback;
+  return {
+    type: "callback",
+    ...defined({ callbackId, name, executionArn, executionName, operationId }),
+    startedAt: isoMoment(callback.startTimestamp),
+    ...defined({
+      timeoutAt: isoMoment(callback.timeoutTimestamp),
+      heartbeatDueAt: isoMoment(callback.heartbeatTimestamp),
+    }),
+  };
+}
+
+/** A payload under its name; one that cannot be read stays as it is, and `…Unreadable` says why. */
+export function payloadMember(name: string, payload: string | undefined): object {
+  if (payload === undefined || payload === "") return {};
+  const { value, unreadable } = readAnyPayload(payload);
+  return { [name]: value, ...(unreadable === undefined ? {} : { [`${name}Unreadable`]: unreadable }) };
+}
+
+function errorMember(error: ErrorObject | undefined, trace: string | undefined): object {
+  return error === undefined ? {} : { error: errorDocument(error, trace) };
+}
+
+function detailsDocument(details: Record<string, unknown>): object {
+  const members = Object.entries(details).flatMap(([key, value]): (readonly [string, unknown])[] => {
+    const name = key.charAt(0).toLowerCase() + key.slice(1);
+    if (value === undefined) return [];
+    if (key === "Input" || key === "Result") {
+      return Object.entries(payloadMember(name, (value as { Payload?: string }).Payload));
+    }
+    if (key === "Error") {
+      const { Payload: error } = value as { Payload?: ErrorObject };
+      return error === undefined ? [] : [[name, errorDocument(error)]];
+    }
+    if (key.endsWith("Timestamp")) return [[`${name.slice(0, -"Timestamp".length)}At`, value]];
+    if (key === "RetryDetails") return Object.entries(detailsDocument(value as Record<string, unknown>));
+    return [[name, value]];
+  });
+  return Object.fromEntries(members);
+}

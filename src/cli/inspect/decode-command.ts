@@ -1,0 +1,61 @@
+import { inspect } from "node:util";
+import { DurableError } from "../../core/errors.ts";
+import { ExitCode } from "../exit-code.ts";
+import type { Output } from "../output.ts";
+import { readTextSource } from "../text-source.ts";
+import { readAnyPayload, wholeText } from "./payload-view.ts";
+
+/** A packed payload, with what consoles put around or into it. */
+const PACKED = /~\d[a-z][\w-]+/;
+
+/**
+ * Prints the value of a payload that was copied from a console, a log or a history: packed or JSON, also inside quotes,
+ * with escapes or broken over lines.
+ * @throws DurableError `ERR_TEXT_UNREADABLE`, `ERR_PAYLOAD_UNREADABLE`
+ */
+export async function decodeCommand(output: Output, source: string, _options: object): Promise<ExitCode> {
+  const { text, from } = await readTextSource(source, "The text", "text", "ERR_TEXT_UNREADABLE");
+  const payload = cleaned(text);
+  if (payload === "") {
+    throw new DurableError("ERR_TEXT_UNREADABLE", `${from} is empty; give a payload, @file, or - for standard input.`);
+  }
+  const read = readAnyPayload(payload);
+  const isText = !read.isPacked && read.value === payload;
+  if (read.unreadable !== undefined || isText) {
+    const reason = read.unreadable ?? "it is neither JSON nor a packed payload, which begins with ~";
+    throw new DurableError("ERR_PAYLOAD_UNREADABLE", `${from} cannot be read: ${reason}`);
+  }
+  if (output.json) output.printJson({ type: "payload", value: read.value, packed: read.isPacked, bytes: read.bytes });
+  else output.print(read.isPacked ? wholeText(read) : inspectPlain(read.value));
+  return ExitCode.OK;
+}
+
+function inspectPlain(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value, undefined, 2) ?? inspect(value));
+}
+
+function cleaned(text: string): string {
+  const trimmed = text.replace(/^\uFEFF/, "").trim();
+  const joined = trimmed.replaceAll(/\s+/g, "");
+  const packed = PACKED.exec(joined)?.[0];
+  // JSON that has a packed payload somewhere inside is still JSON: only one that is quoted is taken out of it.
+  if (packed !== undefined && (joined.startsWith("~") || /^\\?["']~/.test(joined))) return packed;
+  if (packed !== undefined && !isJson(trimmed)) return packed;
+  return unquoted(trimmed);
+}
+
+/** JSON inside a JSON string, as histories show it. */
+function unquoted(text: string): string {
+  if (!isJson(text)) return text;
+  const value: unknown = JSON.parse(text);
+  return typeof value === "string" && isJson(value) ? value : text;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

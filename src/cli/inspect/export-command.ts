@@ -1,0 +1,38 @@
+import { eventDocument, executionDocument, operationDocument, outcomeDocument } from "../documents.ts";
+import type { ExitCode } from "../exit-code.ts";
+import { findExecution } from "../find-execution.ts";
+import type { Output } from "../output.ts";
+import { inspect } from "./journal-view.ts";
+
+/** The version of the document; readers refuse what is newer. */
+export const EXPORT_VERSION = 1;
+
+/**
+ * Writes one execution as one JSON document: what people read, decoded, and beside it what the service would have (`wire`:
+ * raw payloads, the service's spelling), from which another program can rebuild it.
+ */
+export async function exportCommand(output: Output, target: string, { db }: { db: string }): Promise<ExitCode> {
+  return inspect(db, ({ engine, stateOf, tracesOf }) => {
+    const record = findExecution(engine, target);
+    const all = engine.operations(record.arn);
+    const operations = all.filter(({ Type }) => Type !== "EXECUTION");
+    const traces = tracesOf(record.arn, operations);
+    const { input, result, error } = record;
+    const events = engine.history(record.arn, { includeExecutionData: true });
+    const { type: _type, ...execution } = executionDocument(record, stateOf(record)) as { type: string };
+    output.printJson({
+      type: "export",
+      version: EXPORT_VERSION,
+      execution: {
+        ...execution,
+        ...outcomeDocument(record, traces.of(all[0]?.Id)),
+        wire: { input, result, error },
+      },
+      operations: operations.map((operation) => ({
+        ...operationDocument(operation, traces.of(operation.Id)),
+        wire: operation,
+      })),
+      events: events.map((event) => ({ ...eventDocument(event), wire: event })),
+    });
+  });
+}

@@ -1,0 +1,113 @@
+import pc from "picocolors";
+import { DurableError } from "../../core/errors.ts";
+import { formatCount } from "../../core/quantity.ts";
+import type { Operation } from "../../core/wire.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import { endOf } from "../documents.ts";
+import { isoMoment } from "../moment.ts";
+import { formatDuration } from "../quantity.ts";
+import { type BatchView, type ItemView, wordFor } from "./batch-view.ts";
+import type { ErrorTraces } from "./error-traces.ts";
+import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
+
+/** Which operations to show, and where they are. */
+export interface WantedOperations {
+  readonly record: ExecutionSummary;
+  readonly operations: readonly Operation[];
+  readonly batches: ReadonlyMap<string, BatchView>;
+  readonly traces: ErrorTraces;
+  /** Their name, or the id of one. */
+  readonly wanted: string;
+}
+
+const MAX_NAMES = 10;
+const MAX_ITEM_RESULT = 200;
+
+/**
+ * All that is recorded of the operations with a name or an id. Nothing is cut but the results of items that share one.
+ * @throws DurableError `ERR_OPERATION_UNKNOWN`
+ */
+export function renderDetails(found: WantedOperations): string[] {
+  return findOperations(found).flatMap((operation, at) => [...(at === 0 ? [] : [""]), ...describe(operation, found)]);
+}
+
+/** @throws DurableError `ERR_OPERATION_UNKNOWN` */
+export function findOperations({ record, operations, wanted }: WantedOperations): readonly Operation[] {
+  const byId = operations.filter(({ Id }) => Id === wanted);
+  const found = byId.length > 0 ? byId : operations.filter(({ Name }) => Name === wanted);
+  if (found.length > 0) return found;
+  const names = [...new Set(operations.map(({ Name }) => Name).filter((name) => name !== undefined))];
+  const there = names.length === 0 ? "None has a name." : `There are: ${names.slice(0, MAX_NAMES).join(", ")}.`;
+  throw new DurableError(
+    "ERR_OPERATION_UNKNOWN",
+    `The execution ${record.name} has no operation with the name or id "${wanted}". ${there}`,
+  );
+}
+
+function describe(operation: Operation, { batches, traces }: WantedOperations): string[] {
+  const { Id, ParentId, Name, Type, SubType, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
+  const { result, error } = endOf(operation);
+  const batch = batches.get(Id ?? "");
+  const trace = traces.of(Id) ?? error?.StackTrace?.join("\n");
+  const took =
+    StartTimestamp && EndTimestamp ? ` (${formatDuration(EndTimestamp.getTime() - StartTimestamp.getTime())})` : "";
+  const rows: [string, string | undefined][] = [
+    ["id", Id],
+    ["inside", ParentId],
+    ["status", Status],
+    ["started", isoMoment(StartTimestamp?.getTime())],
+    ["ended", EndTimestamp && `${isoMoment(EndTimestamp.getTime())}${took}`],
+    ["attempts", StepDetails?.Attempt === undefined ? undefined : String(StepDetails.Attempt)],
+    ["next at", isoMoment(StepDetails?.NextAttemptTimestamp?.getTime())],
+    ["until", isoMoment(operation.WaitDetails?.ScheduledEndTimestamp?.getTime())],
+    ["callback", operation.CallbackDetails?.CallbackId],
+    ["error", error && pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)],
+    ["data", error?.ErrorData],
+    ["stack", trace],
+    ["result", result && batch === undefined ? wholeText(readAnyPayload(result)) : undefined],
+  ];
+  const lines = rows.flatMap(([label, text]) => (text === undefined ? [] : labelled(label, text)));
+  return [
+    `${pc.bold(Name ?? Id ?? "")}  ${SubType ?? Type ?? ""}`,
+    ...lines,
+    ...(batch ? itemLines(batch, operation, traces) : []),
+  ];
+}
+
+/** The label before the first line, and the others below one another. */
+function labelled(label: string, text: string): string[] {
+  const [first = "", ...rest] = text.split("\n");
+  return [`  ${label.padEnd(10)}${first}`, ...rest.map((line) => `  ${"".padEnd(10)}${line}`)];
+}
+
+function itemLines({ items, unreadable }: BatchView, operation: Operation, traces: ErrorTraces): string[] {
+  const lines = labelled("items", formatCount(items.length));
+  if (unreadable !== undefined) lines.push(...labelled("", pc.red(`what is recorded cannot be read: ${unreadable}`)));
+  for (const item of items) {
+    lines.push(...labelled("", `item ${item.index}  ${wordFor(item.status, operation.Status)}${describeItem(item)}`));
+    const trace = item.status === "FAILED" ? traces.ofItem(operation.ParentId, item.index) : undefined;
+    if (trace !== undefined) lines.push(...labelled("", pc.dim(trace)));
+  }
+  return lines;
+}
+
+/** What an item gave or threw, and how far its operations are. */
+export function describeItem({ result, error, operations }: ItemView): string {
+  if (error !== undefined) return `  ${pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)}`;
+  if (operations !== undefined) return operations.map(describeRecord).join("");
+  if (result === undefined) return "";
+  const text = JSON.stringify(result) ?? String(result);
+  return `  ${shortText({ value: result, isPacked: false, bytes: Buffer.byteLength(text) }, MAX_ITEM_RESULT, "the whole: --json")}`;
+}
+
+function describeRecord({
+  name,
+  path,
+  status,
+  attempts = 0,
+  error,
+}: NonNullable<ItemView["operations"]>[number]): string {
+  const tries = attempts === 0 ? "" : `, ${attempts} attempt${attempts === 1 ? "" : "s"}`;
+  const reason = error === undefined ? "" : `, ${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`;
+  return `  ${name ?? path} ${status.toLowerCase()}${tries}${reason}`;
+}

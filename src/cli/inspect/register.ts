@@ -1,0 +1,121 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { SHOWN_STATUSES, type ShownStatus } from "../execution-state.ts";
+import type { ExitCode } from "../exit-code.ts";
+import type { Output } from "../output.ts";
+
+type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
+
+/** How `main.ts` runs an action, which is imported when it is called. */
+export interface Registration {
+  readonly perform: <Options extends object>(
+    load: () => Promise<Action<Options>>,
+  ) => (target: string, options: Options) => Promise<void>;
+  readonly withCommonOptions: (command: Command) => Command;
+  readonly parseCount: (text: string) => number;
+}
+
+const DAY_MS = 86_400_000;
+const AGES: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: DAY_MS, w: 7 * DAY_MS };
+
+function parseAge(text: string): number {
+  const [, amount, unit = ""] = /^(\d+)(m|h|d|w)$/.exec(text) ?? [];
+  const unitMs = AGES[unit];
+  if (amount !== undefined && unitMs !== undefined) return Number(amount) * unitMs;
+  throw new InvalidArgumentError("Give minutes, hours, days or weeks, as in 30m, 12h, 7d or 2w.");
+}
+
+function parseStatus(text: string): ShownStatus {
+  const status = text.toUpperCase().replace("-", "_");
+  const found = SHOWN_STATUSES.find((known) => known === status);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`Give one of ${SHOWN_STATUSES.join(", ").toLowerCase()}.`);
+}
+
+/** The commands that look into a journal, those that tidy it, and those that need none. */
+export function addInspectCommands(program: Command, registration: Registration): void {
+  addLookingCommands(program, registration);
+  addTidyingCommands(program, registration);
+}
+
+/** The action of a command without an argument. */
+function withoutTarget<Options extends object>(
+  { perform }: Registration,
+  load: () => Promise<Action<Options>>,
+): (options: Options) => Promise<void> {
+  return (options) => perform(load)("", options);
+}
+
+function addLookingCommands(program: Command, registration: Registration): void {
+  const { perform, withCommonOptions, parseCount } = registration;
+  const withTarget = (command: Command): Command => command.argument("[id|name|last]", "which execution", "last");
+
+  withCommonOptions(program.command("list").description("list the executions of the journal, newest first"))
+    .addOption(new Option("--status <status>", SHOWN_STATUSES.join(", ").toLowerCase()).argParser(parseStatus))
+    .option("--function <name>", "only those of this function, named as its file")
+    .addOption(new Option("--limit <n>", "at most so many").argParser(parseCount))
+    .action(withoutTarget(registration, async () => (await import("./inspect-command.ts")).listCommand));
+
+  withCommonOptions(
+    withTarget(
+      program
+        .command("show")
+        .description("show an execution: its operations as a tree, with durations, attempts, results and errors"),
+    )
+      .option("--all", "every operation, however long a list is")
+      .option("--full", "results and stacks as they are, however long")
+      .option("--operation <name|id>", "all that is recorded of the operations with this name, or of one"),
+  ).action(perform(async () => (await import("./inspect-command.ts")).showCommand));
+
+  withCommonOptions(
+    withTarget(program.command("history").description("print the events of an execution in the service's order"))
+      .option("--data", "with inputs, results and errors, decoded; long ones are cut")
+      .option("--full", "the same, not cut")
+      .option("--operation <name|id>", "only those of the operations with this name, or of one; not cut"),
+  ).action(perform(async () => (await import("./inspect-command.ts")).historyCommand));
+
+  program
+    .command("decode")
+    .description("print the value of a payload that was copied from a console, a log or a history")
+    .argument("<payload|@file|->", "the text, a file with it, or - for standard input")
+    .option("--json", "JSON on standard output, one document a line")
+    .option("--verbose", "stack traces with errors")
+    .action(perform(async () => (await import("./decode-command.ts")).decodeCommand));
+
+  withCommonOptions(
+    withTarget(
+      program
+        .command("export")
+        .description("print one execution as one JSON document: input, operations with raw payloads, history"),
+    ),
+  ).action(perform(async () => (await import("./export-command.ts")).exportCommand));
+}
+
+function addTidyingCommands(program: Command, registration: Registration): void {
+  const { perform, withCommonOptions } = registration;
+
+  withCommonOptions(
+    program
+      .command("stop")
+      .description("end an execution that has not ended, as STOPPED")
+      .argument("<id|name|last>", "which execution"),
+  ).action(perform(async () => (await import("../callbacks/stop-command.ts")).stopCommand));
+
+  withCommonOptions(
+    program
+      .command("delete")
+      .description("delete an execution that has ended, and those that it invoked, from the journal")
+      .argument("<id|name|last>", "which execution"),
+  ).action(perform(async () => (await import("./remove-command.ts")).deleteCommand));
+
+  withCommonOptions(program.command("prune").description("delete the executions that ended long ago"))
+    .addOption(
+      new Option("--older-than <age>", "minutes, hours, days or weeks since they ended, as in 12h or 7d")
+        .argParser(parseAge)
+        .makeOptionMandatory(),
+    )
+    .action(withoutTarget(registration, async () => (await import("./remove-command.ts")).pruneCommand));
+
+  withCommonOptions(
+    program.command("doctor").description("say what this installation is made of, and what is wrong with it"),
+  ).action(withoutTarget(registration, async () => (await import("./doctor-command.ts")).doctorCommand));
+}
