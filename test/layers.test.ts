@@ -19,7 +19,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   journal: ["core", "journal"],
   service: ["core", "journal/journal.ts", "service"],
-  local: ["core", "client/client.ts", "journal/journal.ts", "journal/memory-journal.ts", "service", "local"],
+  replay: ["core", "client/client.ts", "replay"],
+  local: ["core", "client/client.ts", "journal/journal.ts", "journal/memory-journal.ts", "service", "replay", "local"],
   operations: ["core", "codec/batch-outcomes.ts", "codec/stored-batch.ts", "plugins", "execution", "operations"],
   context: ["core", "execution", "operations", "context"],
   serdes: ["core", "serdes"],
@@ -45,14 +46,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "context/with-retry.ts",
     "handler.ts",
   ],
-  redrive: ["core", "codec", "service/redrive.ts", "redrive"],
+  redrive: ["core", "codec", "service/redrive.ts", "replay/divergence.ts", "replay/rehearsal.ts", "redrive"],
   workers: ["core", "execution/active.ts", "workers"],
   "workers.ts": ["core", "workers"],
   bundling: ["bundling"],
   "esbuild.ts": ["bundling"],
   testing: ["core", "codec", "journal/journal.ts", "service", "local", "testing"],
-  "testing.ts": ["core", "client", "journal", "service", "local", "redrive", "testing"],
-  cli: ["core", "codec", "client", "journal", "service", "local", "redrive", "cli"],
+  "testing.ts": ["core", "client", "journal", "service", "local", "redrive", "replay", "testing"],
+  cli: ["core", "codec", "client", "journal", "service", "local", "redrive", "replay", "cli"],
 };
 
 const root = join(import.meta.dirname, "../src");

@@ -168,9 +168,12 @@ function buildProgram(done: (code: ExitCode) => void): Command {
     withCommonOptions(
       program
         .command("retry")
-        .description("run the failed items of an ended execution again, in a new execution that takes over the rest")
+        .description("let an ended execution go on from where it failed, in a new execution that takes over the rest")
         .argument("[id|name|last]", "which one", "last")
         .option("--failed", "the items of maps and parallels that failed, and what follows them")
+        .option("--from <operation>", "go back to this operation (name or id): it begins anew, and all that follows it")
+        .option("--dry-run", "say what would run and what is kept, and run nothing")
+        .option("--event <json|@file|->", "another input (default: that of the execution)")
         .option("--again", "although there is a retry of it already: what has succeeded there runs once more")
         .addOption(
           new Option("--name <name>", "name of the new execution (default: <name>-retry, -retry-2 …)").argParser(

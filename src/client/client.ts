@@ -1,3 +1,4 @@
+import type { OperationPath } from "../core/ids.ts";
 import type {
   CheckpointDurableExecutionRequest,
   CheckpointDurableExecutionResponse,
@@ -11,6 +12,17 @@ import type {
 export interface ResultOwner {
   readonly subType: string;
   readonly name: string | undefined;
+}
+
+/** An operation that the code has come to. */
+export interface AskedOperation {
+  readonly type: string;
+  readonly subType: string;
+  readonly name: string | undefined;
+  /** Where it stands in the code: `2-1` is the first operation of the second context. */
+  readonly path: OperationPath;
+  /** It has no record of its own, and its code runs on each replay. */
+  readonly virtual?: boolean | undefined;
 }
 
 /**
@@ -29,6 +41,12 @@ export interface DurableExecutionClient {
    * and can still change it; Lambda's has none. Must not throw.
    */
   onResult?(owner: ResultOwner, result: unknown): void;
+  /**
+   * Is told of each operation that the code comes to, with its record and what is wrong with that record; where the answer
+   * is false, the code stops there. For rehearsals of a recording, in which nothing may begin; Lambda's client has none.
+   * A runtime that knows of it asks for it before it reads any page of the state.
+   */
+  onClaim?(asked: AskedOperation, record: WireOperation | undefined, mismatch: Error | undefined): boolean;
 }
 
 const TAG = "DurableExecutionInvocationInputWithClient";

@@ -1,5 +1,8 @@
 import { MAX_NAME_LENGTH } from "./limits.ts";
 
+/** What the history calls the wait that brings the next invocation about; no code asks for it. */
+export const CONTINUATION = "continued in the next invocation";
+
 /** What the service's API takes as the name of an operation. */
 const TAKEN = /^[\x20-\x7E]{1,256}$/;
 const OTHERS = /[^\x20-\x7E]/gu;

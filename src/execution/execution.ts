@@ -1,6 +1,7 @@
 import type { DurableExecutionClient } from "../client/client.ts";
 import type { Codec } from "../codec/codec.ts";
 import { type OperationPath, operationId } from "../core/ids.ts";
+import { CONTINUATION } from "../core/operation-name.ts";
 import type { Settings } from "../core/settings.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { active } from "./active.ts";
@@ -21,15 +22,14 @@ import { Timers } from "./timers.ts";
 import { Turn } from "./turn.ts";
 import { UsageCounter } from "./usage.ts";
 
+/** How long code between two operations may take in a rehearsal. */
+const REHEARSAL_GRACE_MS = 250;
 const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
 const RESERVE_SHARE = 0.1;
 
 /** Signals are aborted so long before the platform cuts the invocation off: time to let go and to record what is there. */
 const DEADLINE_RESERVE_MS = 2_000;
-
-/** What the history calls the wait that brings the next invocation about. */
-const CONTINUATION = "continued in the next invocation";
 
 function defaultReserveMs(remainingMs: number): number {
   // At least half of the time is for work: otherwise a short invocation would only ever suspend.
@@ -52,6 +52,8 @@ export interface ExecutionOptions {
   readonly logger: LoggerSetup;
   /** Only where there are plugins. */
   readonly observer?: Observer | undefined;
+  /** Only in a rehearsal. */
+  readonly onClaim: DurableExecutionClient["onClaim"];
   /** Levels of finished child contexts whose operations the service is asked to keep. Default 0. */
   readonly childOperationsDepth?: number;
   /** Milliseconds until the platform cuts the invocation off. */
@@ -78,6 +80,8 @@ export class Execution {
   readonly batches: SharedLedgers;
   /** Is shown each result before the codec writes it, where somebody looks on. */
   readonly onResult: DurableExecutionClient["onResult"];
+  /** Decides whether an operation that the code comes to goes on; only in a rehearsal. */
+  readonly onClaim: DurableExecutionClient["onClaim"];
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
   /** Resolves with the first reason to end, or never. */
@@ -101,6 +105,7 @@ export class Execution {
     this.codec = options.codec;
     this.settings = options.settings;
     this.observer = options.observer;
+    this.onClaim = options.onClaim;
     if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
@@ -156,7 +161,8 @@ export class Execution {
     this.#suspension = new Suspension(
       this.root,
       this.#coalescer,
-      graceMs,
+      // No next invocation would go on with what is cut off.
+      this.onClaim === undefined ? graceMs : REHEARSAL_GRACE_MS,
       () => this.#flush(),
       (termination) => this.terminate(termination),
     );
@@ -325,6 +331,12 @@ export class Execution {
   /** Resolves when the branches around `scope` have their places; undefined if they have. */
   regainPlaces(scope: Scope): Promise<void> | undefined {
     return regainPlaces(scope, this.#suspension);
+  }
+
+  /** An operation in `scope` waits for as long as the invocation lasts. */
+  hold(scope: Scope): void {
+    scope.countWaiting(1);
+    this.#suspension.check();
   }
 
   /** Begins to wait for an operation's status to become other than `status`. */

@@ -3,6 +3,7 @@ import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
 import type { ExecutionHeader, ExternalCompletion, Journal, JournalExecution } from "../journal/journal.ts";
 import { MemoryJournal } from "../journal/memory-journal.ts";
+import type { Rehearsal } from "../replay/rehearsal.ts";
 import { Callbacks } from "../service/callbacks.ts";
 import { executionIdOf, newExecutionArn } from "../service/execution-arn.ts";
 import type { ExecutionOutcome } from "../service/execution-outcome.ts";
@@ -20,6 +21,7 @@ import { type ExecutionSummary, Executions } from "./executions.ts";
 import { FunctionRegistry, type LocalFunction } from "./function-registry.ts";
 import { IdleTime, type SkippingClock } from "./idle-time.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
+import { type RehearsalRequest, rehearseExecution } from "./rehearsals.ts";
 
 export interface LocalEngineOptions extends LocalSettingsOptions {
   /** Where executions are kept. Default: in memory. */
@@ -179,6 +181,19 @@ export class LocalEngine {
     const handler = this.#functions.handlerOf(functionName);
     const redriven = createRedriven(this.#journal, found, this.operations(arn), request, this.#clock.now());
     return this.#open(this.#executions.get(redriven), handler);
+  }
+
+  /**
+   * Runs the handler against what is recorded of an execution, or against what a redrive with `amend` would begin with:
+   * without any step, wait or invoke, and without a trace in the journal. See `rehearse`.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
+   * `ERR_HANDLER_NOT_DURABLE`, or what `amend` throws
+   */
+  async rehearse(arnOrName: string, request: RehearsalRequest = {}): Promise<Rehearsal> {
+    const found = this.#executions.get(arnOrName);
+    const handler = this.#functions.handlerOf(found.header.functionName);
+    const { timeoutMs } = this.#settings.invocation;
+    return rehearseExecution(this.#journal, found, this.operations(found.header.arn), handler, timeoutMs, request);
   }
 
   /**

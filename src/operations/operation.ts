@@ -108,6 +108,7 @@ export function claim(
   } else {
     const error = ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
     if (error !== undefined) {
+      execution.onClaim?.({ ...kind, path }, record, error);
       execution.terminate({ end: "fail", error });
       return undefined;
     }
@@ -118,6 +119,10 @@ export function claim(
       }
       if (scope.mode === "replay") scope.mode = "execution";
     }
+  }
+  if (execution.onClaim?.({ ...kind, path }, record, undefined) === false) {
+    execution.hold(scope);
+    return undefined;
   }
   return new ClaimedOperation(kind, name, execution, scope, place ?? { path, ledger }, key, record);
 }

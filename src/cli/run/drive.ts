@@ -12,6 +12,7 @@ import { findExecution } from "../find-execution.ts";
 import type { Output } from "../output.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import { type Interruption, InterruptionWatch } from "./interruption.ts";
+import { sayHowToRetry } from "./retry-hint.ts";
 import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { RunWatch } from "./run-watch.ts";
@@ -46,7 +47,9 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     callbacks.stop();
     if ("status" in first) {
       const record = findExecution(engine, execution.arn);
-      return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
+      const code = reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
+      sayHowToRetry(output, engine, record, db);
+      return code;
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
     // The engine answers what is in flight before the journal is closed: what was acknowledged stays.
