@@ -24,7 +24,7 @@ export { type FailedItems, failedItems } from "./redrive/failed-items.ts";
 export { planRedrive, type RedriveOptions, type RedrivePlan, type RehearsingEngine } from "./redrive/plan.ts";
 export type { CallSite } from "./replay/call-site.ts";
 export type { Divergence, ReachedOperation } from "./replay/divergence.ts";
-export type { Recording } from "./replay/recording.ts";
+export { type Recording, readRecording } from "./replay/recording.ts";
 export { type Rehearsal, rehearse } from "./replay/rehearsal.ts";
 export type { ExecutionOutcome } from "./service/execution-outcome.ts";
 export type { HistoryEvent, HistoryOptions } from "./service/history.ts";

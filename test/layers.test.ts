@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   journal: ["core", "journal"],
   service: ["core", "journal/journal.ts", "service"],
-  replay: ["core", "client/client.ts", "replay"],
+  replay: ["core", "codec/format.ts", "client/client.ts", "replay"],
   local: ["core", "client/client.ts", "journal/journal.ts", "journal/memory-journal.ts", "service", "replay", "local"],
   operations: ["core", "codec/batch-outcomes.ts", "codec/stored-batch.ts", "plugins", "execution", "operations"],
   context: ["core", "execution", "operations", "context"],

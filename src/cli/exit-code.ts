@@ -21,7 +21,10 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /** The table of `--help` and of the README. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [ExitCode.OK, "the execution succeeded, or the listing was printed"],
-  [ExitCode.EXECUTION_FAILED, "the execution failed, timed out or was stopped"],
+  [
+    ExitCode.EXECUTION_FAILED,
+    "the execution failed, timed out or was stopped; a replay: the code differs from the record",
+  ],
   [
     ExitCode.USAGE,
     "wrong command line, nothing to retry, retried already, or an event, result or error that cannot be taken",

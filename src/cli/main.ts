@@ -15,6 +15,12 @@ interface CommonOptions {
   verbose?: true;
 }
 
+interface ReplayFlags {
+  db: string;
+  export?: string;
+  event?: string;
+}
+
 type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
 
 const byteUnits: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
@@ -184,6 +190,21 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         .option("--export <name>", "the handler's export, if it has another name now"),
     ),
   ).action(perform(async () => (await import("./run/retry-command.ts")).retryCommand));
+
+  withCommonOptions(
+    program
+      .command("replay")
+      .description("run today's code against a recording, without any step, and say where both part")
+      .argument("<id|name|last|file>", "an execution of the journal, an export, or a history of AWS with data (JSON)")
+      .argument("<handler file>", "a file that exports the handler")
+      .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
+      .option("--event <json|@file|->", "the input, where the recording does not have it"),
+  ).action((target: string, handlerFile: string, options: ReplayFlags & CommonOptions) =>
+    perform(async () => (await import("./replay/replay-command.ts")).replayCommand)(target, {
+      ...options,
+      handlerFile,
+    }),
+  );
 
   withTrialOptions(
     program
