@@ -167,7 +167,6 @@ class Invocation {
   readonly #event: DurableExecutionInvocationInput;
   readonly #lambdaContext: LambdaContext & { tenantId?: string };
   readonly #settings: Settings;
-  #onClaim: DurableExecutionClient["onClaim"];
 
   constructor(
     handler: DurableExecutionHandler,
@@ -187,7 +186,6 @@ class Invocation {
     depth: number | undefined,
   ): Promise<DurableExecutionInvocationOutput> {
     let state: RecordedState;
-    this.#onClaim = client.onClaim?.bind(client);
     try {
       const { logger } = this.#logger(plugins && (() => plugins.logMembers()));
       state = await RecordedState.load(this.#event, client, logger);
@@ -260,7 +258,6 @@ class Invocation {
     const settings = this.#settings;
     const execution = new Execution({
       ...{ arn, token, client, state, settings, observer, requestId: lambdaContext.awsRequestId },
-      onClaim: this.#onClaim,
       codec: createCodec(settings.codec, settings.packFromBytes),
       childOperationsDepth: depth ?? 0,
       logger: { logger, modeAware: true },

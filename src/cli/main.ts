@@ -131,6 +131,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
           collectFunctions("plain"),
         ),
       )
+      .option("--failures <file>", "write the failed items of maps there, a line of JSON each")
       .option("--virtual-time", "skip waits and retry delays: the clock jumps when nothing else is to do")
       .addOption(
         new Option(

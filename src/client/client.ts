@@ -19,8 +19,6 @@ export interface AskedOperation {
   readonly type: string;
   readonly subType: string;
   readonly name: string | undefined;
-  /** Where it stands in the code: `2-1` is the first operation of the second context. */
-  readonly path: OperationPath;
   /** It has no record of its own, and its code runs on each replay. */
   readonly virtual?: boolean | undefined;
 }
@@ -42,11 +40,19 @@ export interface DurableExecutionClient {
    */
   onResult?(owner: ResultOwner, result: unknown): void;
   /**
-   * Is told of each operation that the code comes to, with its record and what is wrong with that record; where the answer
-   * is false, the code stops there. For rehearsals of a recording, in which nothing may begin; Lambda's client has none.
-   * A runtime that knows of it asks for it before it reads any page of the state.
+   * Is told of each operation that the code comes to: where it stands (`2-1` is the first operation of the second context),
+   * whether the context around it has ended and only makes its result again (`sealed`), its record, and what is wrong with
+   * that. The code stops there where the answer is true. For rehearsals of a recording, in which nothing may begin; Lambda's
+   * client has none. A runtime that knows of it asks for it before it reads any page of the state, and calls it without a
+   * receiver.
    */
-  onClaim?(asked: AskedOperation, record: WireOperation | undefined, mismatch: Error | undefined): boolean;
+  onClaim?(
+    asked: AskedOperation,
+    path: OperationPath,
+    around: { readonly sealed: boolean },
+    record: WireOperation | undefined,
+    mismatch: Error | undefined,
+  ): boolean;
 }
 
 const TAG = "DurableExecutionInvocationInputWithClient";

@@ -52,8 +52,6 @@ export interface ExecutionOptions {
   readonly logger: LoggerSetup;
   /** Only where there are plugins. */
   readonly observer?: Observer | undefined;
-  /** Only in a rehearsal. */
-  readonly onClaim: DurableExecutionClient["onClaim"];
   /** Levels of finished child contexts whose operations the service is asked to keep. Default 0. */
   readonly childOperationsDepth?: number;
   /** Milliseconds until the platform cuts the invocation off. */
@@ -80,8 +78,6 @@ export class Execution {
   readonly batches: SharedLedgers;
   /** Is shown each result before the codec writes it, where somebody looks on. */
   readonly onResult: DurableExecutionClient["onResult"];
-  /** Decides whether an operation that the code comes to goes on; only in a rehearsal. */
-  readonly onClaim: DurableExecutionClient["onClaim"];
   /** Lets the event loop turn between pieces of user code. */
   readonly turn: Turn;
   /** Resolves with the first reason to end, or never. */
@@ -105,7 +101,6 @@ export class Execution {
     this.codec = options.codec;
     this.settings = options.settings;
     this.observer = options.observer;
-    this.onClaim = options.onClaim;
     if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;
@@ -162,7 +157,7 @@ export class Execution {
       this.root,
       this.#coalescer,
       // No next invocation would go on with what is cut off.
-      this.onClaim === undefined ? graceMs : REHEARSAL_GRACE_MS,
+      this.state.onClaim ? REHEARSAL_GRACE_MS : graceMs,
       () => this.#flush(),
       (termination) => this.terminate(termination),
     );

@@ -99,30 +99,22 @@ export function claim(
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
   // One that was recorded in another form goes on as it is recorded.
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
-  if (record === undefined) {
-    leaveReplay(scope, path);
-    if (scope.sealed && kind.virtual !== true) {
+  const error = record === undefined || ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
+  if (execution.state.onClaim?.(kind, path, scope, record, error)) {
+    execution.hold(scope);
+    return undefined;
+  }
+  if (record === undefined) leaveReplay(scope, path);
+  else if (error !== undefined) {
+    execution.terminate({ end: "fail", error });
+    return undefined;
+  }
+  if (record === undefined ? kind.virtual !== true : !isFinished(record)) {
+    if (scope.sealed) {
       execution.noteStuck(scope, unrecorded(path));
       return undefined;
     }
-  } else {
-    const error = ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
-    if (error !== undefined) {
-      execution.onClaim?.({ ...kind, path }, record, error);
-      execution.terminate({ end: "fail", error });
-      return undefined;
-    }
-    if (!isFinished(record)) {
-      if (scope.sealed) {
-        execution.noteStuck(scope, unrecorded(path));
-        return undefined;
-      }
-      if (scope.mode === "replay") scope.mode = "execution";
-    }
-  }
-  if (execution.onClaim?.({ ...kind, path }, record, undefined) === false) {
-    execution.hold(scope);
-    return undefined;
+    if (record !== undefined && scope.mode === "replay") scope.mode = "execution";
   }
   return new ClaimedOperation(kind, name, execution, scope, place ?? { path, ledger }, key, record);
 }

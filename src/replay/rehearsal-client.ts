@@ -41,7 +41,7 @@ export class RehearsalClient implements DurableExecutionClient {
   // H3
   get onClaim(): NonNullable<DurableExecutionClient["onClaim"]> {
     this.#asksBefore = true;
-    return (asked, record, mismatch) => this.#claim(asked, record, mismatch);
+    return (asked, path, { sealed }, record, mismatch) => this.#stopsAt(asked, path, sealed, record, mismatch);
   }
 
   /** Whether the handler's runtime asks before anything begins. */
@@ -68,29 +68,37 @@ export class RehearsalClient implements DurableExecutionClient {
     return { CheckpointToken: "rehearsal", NewExecutionState: { Operations: changed } };
   }
 
-  #claim(asked: AskedOperation, record: WireOperation | undefined, mismatch: Error | undefined): boolean {
-    const id = operationId(asked.path);
+  /** Whether the code stops at an operation. */
+  #stopsAt(
+    asked: AskedOperation,
+    path: OperationPath,
+    sealed: boolean,
+    record: WireOperation | undefined,
+    mismatch: Error | undefined,
+  ): boolean {
+    const id = operationId(path);
     if (mismatch !== undefined) {
       const { message } = mismatch;
-      this.divergence ??= { kind: "operation", message, recorded: record, asked: this.#describe(asked, id) };
+      this.divergence ??= { kind: "operation", message, recorded: record, asked: this.#describe(asked, path, id) };
       return false;
     }
-    if (record === undefined && asked.virtual === true) return true;
-    if (record !== undefined) this.claimed.set(id, asked.path);
+    if (record !== undefined) this.claimed.set(id, path);
     if (record !== undefined && this.#recording.truncated?.has(id)) {
-      this.truncated ??= this.#describe(asked, id);
-      return false;
-    }
-    if (record !== undefined && (hasEnded(record) || asked.type === "CONTEXT" || asked.type === "CALLBACK")) {
-      if (asked.type === "CONTEXT" && isEntered(record) && !isFanOut(asked)) this.entered.add(id);
+      this.truncated ??= this.#describe(asked, path, id);
       return true;
     }
+    // Where a result is made again from what is recorded, what is missing is a mistake that the runtime finds.
+    if (sealed || (record === undefined && asked.virtual === true)) return false;
+    if (record !== undefined && (hasEnded(record) || asked.type === "CONTEXT" || asked.type === "CALLBACK")) {
+      if (asked.type === "CONTEXT" && isEntered(record) && !isFanOut(asked)) this.entered.add(id);
+      return false;
+    }
     // H1
-    this.reached.push(this.#describe(asked, id));
-    return false;
+    this.reached.push(this.#describe(asked, path, id));
+    return true;
   }
 
-  #describe({ type, subType, name, path }: AskedOperation, id: string): ReachedOperation {
+  #describe({ type, subType, name }: AskedOperation, path: OperationPath, id: string): ReachedOperation {
     return { type, subType, name, id, path, site: callSite(deepStack(), this.#handlerFile) };
   }
 }

@@ -56,3 +56,25 @@ export const many = withDurableExecution(async ({ log, count }: { log: string; c
   for (let n = 0; n < count; n++) await step(ctx, log, `step ${n}`, () => n);
   return count;
 });
+
+interface Checks {
+  readonly log: string;
+  readonly bad: readonly number[];
+  readonly config: { readonly batch: number | false; readonly nesting?: "FLAT" };
+}
+
+/** Ten orders, of which some are bad. */
+export const checking = withDurableExecution(async ({ log, bad, config }: Checks, ctx) => {
+  const found = Array.from({ length: 10 }, (_, id) => ({ id, rows: [id] }));
+  const batch = await ctx.map(
+    "check",
+    found,
+    (item, { id }) =>
+      step(item, log, "check", () => {
+        if (bad.includes(id)) throw new Error(`${id} is bad`);
+        return id;
+      }),
+    { ...config, itemNamer: ({ id }) => `order ${id}`, completionConfig: { toleratedFailurePercentage: 100 } },
+  );
+  return batch.successCount;
+});

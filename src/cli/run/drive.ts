@@ -12,6 +12,7 @@ import { findExecution } from "../find-execution.ts";
 import type { Output } from "../output.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import { type Interruption, InterruptionWatch } from "./interruption.ts";
+import { ItemFailures, writeFailures } from "./item-failures.ts";
 import { sayHowToRetry } from "./retry-hint.ts";
 import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";
@@ -24,6 +25,8 @@ export interface Drive {
   module: HandlerModule;
   settings: RunSettings;
   db: string;
+  /** Where a line is written for each failed item. */
+  failures?: string | undefined;
   /** The execution as an earlier process left it. */
   earlier: ExecutionSummary | undefined;
   named: boolean;
@@ -31,13 +34,16 @@ export interface Drive {
 }
 
 /** Begins or continues the execution, shows how it goes, and reports how it ended or why it stops here. */
-export async function drive({ output, engine, module, settings, db, earlier, named, begin }: Drive): Promise<ExitCode> {
+export async function drive(given: Drive): Promise<ExitCode> {
+  const { output, engine, module, settings, db, earlier, named, begin } = given;
   const interruption = new InterruptionWatch();
   const watch = new RunWatch({ output, engine, maxOperations: settings.maxOperations });
+  const failures = new ItemFailures();
   const callbacks = new CallbackWatch({ output, engine, db, virtualTime: settings.virtualTime });
   try {
     callbacks.start();
     const execution = begin();
+    failures.start(execution.arn);
     const hint = resumeHint({ name: execution.name, named, db });
     const ended = earlier !== undefined && earlier.status !== "RUNNING";
     announce(output, execution, { earlier, hint, settings });
@@ -48,7 +54,10 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     if ("status" in first) {
       const record = findExecution(engine, execution.arn);
       const code = reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals() });
-      sayHowToRetry(output, engine, record, db);
+      const operations = engine.operations(execution.arn);
+      const failed = failures.of(operations);
+      if (given.failures !== undefined) writeFailures(given.failures, failed);
+      sayHowToRetry(output, { record, operations, failed, db, failures: given.failures });
       return code;
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
@@ -56,6 +65,7 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     await engine.close();
     return reportInterruption(output, first, { execution, hint });
   } finally {
+    failures.stop();
     watch.stop();
     callbacks.stop();
     interruption.stop();

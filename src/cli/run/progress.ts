@@ -37,6 +37,8 @@ export interface BatchAnnouncement {
   batchItems: number | undefined;
   /** Live counts, read when progress is shown. */
   counts(): { succeeded: number; failed: number; running: number };
+  /** To be set by whoever wants to know which items fail. */
+  onFailed?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
 /**

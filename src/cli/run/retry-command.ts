@@ -10,7 +10,7 @@ import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
 import { withFunctionHint } from "./function-option.ts";
 import { describePlan, planDocument } from "./retry-plan.ts";
-import { type Earlier, type ResumeOptions, withEarlier } from "./run-command.ts";
+import { type Earlier, filesOf, type ResumeOptions, withEarlier } from "./run-command.ts";
 import { type RunSettings, toMetadata } from "./run-settings.ts";
 
 export interface RetryOptions extends ResumeOptions {
@@ -60,7 +60,7 @@ export async function retryCommand(output: Output, target: string, options: Retr
       engine,
       module,
       settings,
-      db: options.db,
+      ...filesOf(options),
       earlier: begun,
       named: false,
       begin: () => execution,

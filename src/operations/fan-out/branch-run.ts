@@ -12,8 +12,8 @@ import type { Batch } from "./batch-result.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
-import { type ItemGroup, ItemGroups, itemTooLarge, placeOf, takeNext } from "./item-groups.ts";
-import { announceFanOut, type FanOutSize } from "./quota.ts";
+import { type ItemGroup, ItemGroups, itemTooLarge, nextOf, placeOf, takeNext } from "./item-groups.ts";
+import { announceFanOut, type FanOutSize, type Progress } from "./quota.ts";
 import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
 
 export interface BranchRunOptions<T> {
@@ -58,6 +58,7 @@ export class BranchRun<T> {
   #running = 0;
   #isReading = false;
   #over = false;
+  #progress: Progress | undefined;
   #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined; // F3: what is recorded is counted
 
   constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
@@ -113,7 +114,7 @@ export class BranchRun<T> {
   async run(): Promise<Batch<T>> {
     const completion = this.#completion;
     const { source } = this.#options.branches;
-    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, {
+    this.#progress = {
       get total() {
         return completion.total;
       },
@@ -121,7 +122,8 @@ export class BranchRun<T> {
         return source.total !== undefined;
       },
       counts: () => ({ succeeded: completion.succeeded, failed: completion.failed, running: this.#running }),
-    });
+    };
+    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, this.#progress);
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
       completion.begin();
@@ -288,7 +290,7 @@ export class BranchRun<T> {
 
   #begin(permit: Permit): void {
     this.#acquiring--;
-    const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
+    const group = this.#over || this.#execution.isOver ? undefined : nextOf(this.#open);
     if (group === undefined) return permit.done();
     const at = takeNext(group);
     const index = group.first + at;
@@ -304,11 +306,6 @@ export class BranchRun<T> {
     );
   }
 
-  #nextGroup(): ItemGroup | undefined {
-    for (const group of this.#open) if (group.left > 0) return group;
-    return undefined;
-  }
-
   #ended(group: ItemGroup, at: number, permit: Permit, item: EndedItem<T>): void {
     this.#running--;
     if (this.#over) {
@@ -316,8 +313,9 @@ export class BranchRun<T> {
       return;
     }
     group.running.delete(at);
-    const { ledger } = group;
+    const { ledger, values } = group;
     if (ledger !== undefined) this.#execution.noteItem();
+    if (item.error !== undefined) this.#progress?.onFailed?.(item, this.#nameOf(item.index, values[at]), values[at]);
     try {
       const isComplete = ledger === undefined ? group.left + group.running.size === 0 : ledger.counts(at);
       this.#count(item);

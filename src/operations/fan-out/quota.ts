@@ -93,16 +93,14 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
   return batchItems === undefined ? noun : `${noun} in batches of ${formatCount(batchItems)}`;
 }
 
+/** How far a map or parallel is; what is made known of it is this object. */
+export type Progress = Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts" | "onFailed">;
+
 /**
  * Makes a map or parallel known that begins to run: to tools, and to whoever watches the quotas. To be called again
  * when it ends: with what is returned.
  */
-export function announceFanOut(
-  execution: Execution,
-  scope: Scope,
-  size: FanOutSize,
-  progress: Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts">,
-): () => void {
+export function announceFanOut(execution: Execution, scope: Scope, size: FanOutSize, progress: Progress): () => void {
   const { kind, name, nesting, batchItems } = size;
   const announcement: BatchAnnouncement = Object.assign(progress, {
     ...{ executionArn: execution.arn, operationId: operationId(scope.path as OperationPath) },
