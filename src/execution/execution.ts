@@ -298,8 +298,8 @@ export class Execution {
     return latest;
   }
 
-  /** An operation's own code begins (1), or has ended and is recorded (-1). */
-  countExecuting(scope: Scope, change: 1 | -1): void {
+  /** An operation's own code begins (1), or has ended and is recorded (-1); 0 when nothing else but what waits has changed. */
+  countExecuting(scope: Scope, change: 1 | 0 | -1): void {
     scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;
     else this.#suspension.check();
@@ -326,12 +326,6 @@ export class Execution {
   /** Resolves when the branches around `scope` have their places; undefined if they have. */
   regainPlaces(scope: Scope): Promise<void> | undefined {
     return regainPlaces(scope, this.#suspension);
-  }
-
-  /** An operation in `scope` waits for as long as the invocation lasts. */
-  hold(scope: Scope): void {
-    scope.countWaiting(1);
-    this.#suspension.check();
   }
 
   /** Begins to wait for an operation's status to become other than `status`. */

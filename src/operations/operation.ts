@@ -101,7 +101,9 @@ export function claim(
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
   const error = record === undefined || ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
   if (execution.state.onClaim?.(kind, path, scope, record, error)) {
-    execution.hold(scope);
+    // It waits for as long as the invocation lasts, which may be over with that.
+    scope.countWaiting(1);
+    execution.countExecuting(scope, 0);
     return undefined;
   }
   if (record === undefined) leaveReplay(scope, path);
@@ -172,9 +174,7 @@ function mismatch(what: string, path: OperationPath, recorded: string | undefine
 }
 
 function unrecorded(path: OperationPath): Error {
-  return nonDeterminism(
-    `Operation "${path}" did not finish when the context around it did, and now that context waits for it.`,
-  );
+  return nonDeterminism(`Operation "${path}" did not finish when the context around it did, which waits for it.`);
 }
 
 function nonDeterminism(what: string): Error {

@@ -33,7 +33,7 @@ export class ItemFailures {
       const announcement = message as BatchAnnouncement;
       if (announcement.executionArn !== arn) return;
       const { operationId: mapId, name: map } = announcement;
-      announcement.onFailed = ({ index, error }, name, input) => {
+      announcement.onFailure = ({ index, error }, name, input) => {
         this.#seen.set(key(mapId, index), { mapId, map, index, name, input, error: toErrorObject(ownErrorOf(error)) });
       };
     };

@@ -38,7 +38,7 @@ export interface BatchAnnouncement {
   /** Live counts, read when progress is shown. */
   counts(): { succeeded: number; failed: number; running: number };
   /** To be set by whoever wants to know which items fail. */
-  onFailed?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
+  onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
 /**

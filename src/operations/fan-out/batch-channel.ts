@@ -19,7 +19,7 @@ export interface BatchAnnouncement {
   /** As they are now: read it whenever progress is to be shown. */
   counts(): { succeeded: number; failed: number; running: number };
   /** Whoever looks on may set it: called with each item that fails in this invocation, and what the item was. */
-  onFailed?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
+  onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
 const batches = process.getBuiltinModule("node:diagnostics_channel").channel("durable-fanout:batch");

@@ -315,7 +315,7 @@ export class BranchRun<T> {
     group.running.delete(at);
     const { ledger, values } = group;
     if (ledger !== undefined) this.#execution.noteItem();
-    if (item.error !== undefined) this.#progress?.onFailed?.(item, this.#nameOf(item.index, values[at]), values[at]);
+    if (item.error !== undefined) this.#progress?.onFailure?.(item, this.#nameOf(item.index, values[at]), values[at]);
     try {
       const isComplete = ledger === undefined ? group.left + group.running.size === 0 : ledger.counts(at);
       this.#count(item);

@@ -94,7 +94,7 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
 }
 
 /** How far a map or parallel is; what is made known of it is this object. */
-export type Progress = Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts" | "onFailed">;
+export type Progress = Pick<BatchAnnouncement, "total" | "isTotalKnown" | "counts" | "onFailure">;
 
 /**
  * Makes a map or parallel known that begins to run: to tools, and to whoever watches the quotas. To be called again
