@@ -223,7 +223,7 @@ class HistoryWriter {
       case "SUCCEEDED":
         return this.add("ExecutionSucceeded", entry.atMs, this.execution, { Result: this.payload(entry.result) });
       case "FAILED":
-        return this.add("ExecutionFailure", entry.atMs, this.execution, { Error: this.error(entry.error) });
+        return this.add("ExecutionFailed", entry.atMs, this.execution, { Error: this.error(entry.error) });
       case "TIMED_OUT":
         return this.add("ExecutionTimedOut", entry.atMs, this.execution, {});
       case "STOPPED":
