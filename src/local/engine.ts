@@ -171,7 +171,7 @@ export class LocalEngine {
   /**
    * Starts an execution that takes over from one that has ended: with its input, and with its operations as they are but
    * for what `amend` says: a plan of `planRedrive`, from where it failed or from an earlier operation, or `failedItems`.
-   * Callbacks and invokes that were open begin anew.
+   * Waits, callbacks and invokes that were open begin anew.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
    * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's, or what `amend` throws
    */
