@@ -19,6 +19,12 @@ interface CommonOptions {
   verbose?: true;
 }
 
+interface ReplayFlags {
+  db: string;
+  export?: string;
+  event?: string;
+}
+
 type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
 
 const byteUnits: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
@@ -153,6 +159,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
 
   const withEngineOptions = (command: Command): Command =>
     withFunctionOptions(command)
+      .option("--failures <file>", "write the failed items of maps there, a line of JSON each")
       .option("--virtual-time", "skip waits and retry delays: the clock jumps when nothing else is to do")
       .addOption(
         new Option(
@@ -196,9 +203,12 @@ function buildProgram(done: (code: ExitCode) => void): Command {
     withCommonOptions(
       program
         .command("retry")
-        .description("run the failed items of an ended execution again, in a new execution that takes over the rest")
+        .description("let an ended execution go on from where it failed, in a new execution that takes over the rest")
         .argument("[id|name|last]", "which one", "last")
         .option("--failed", "the items of maps and parallels that failed, and what follows them")
+        .option("--from <operation>", "go back to this operation (name or id): it begins anew, and all that follows it")
+        .option("--dry-run", "say what would run and what is kept, and run nothing")
+        .option("--event <json|@file|->", "another input (default: that of the execution)")
         .option("--again", "although there is a retry of it already: what has succeeded there runs once more")
         .addOption(
           new Option("--name <name>", "name of the new execution (default: <name>-retry, -retry-2 …)").argParser(
@@ -209,6 +219,21 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         .option("--export <name>", "the handler's export, if it has another name now"),
     ),
   ).action(perform(async () => (await import("./run/retry-command.ts")).retryCommand));
+
+  withCommonOptions(
+    program
+      .command("replay")
+      .description("run today's code against a recording, without any step, and say where both part")
+      .argument("<id|name|last|file>", "an execution of the journal, an export, or a history of AWS with data (JSON)")
+      .argument("<handler file>", "a file that exports the handler")
+      .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
+      .option("--event <json|@file|->", "the input, where the recording does not have it"),
+  ).action((target: string, handlerFile: string, options: ReplayFlags & CommonOptions) =>
+    perform(async () => (await import("./replay/replay-command.ts")).replayCommand)(target, {
+      ...options,
+      handlerFile,
+    }),
+  );
 
   withTrialOptions(
     program

@@ -1,3 +1,4 @@
+import type { OperationPath } from "../core/ids.ts";
 import type {
   CheckpointDurableExecutionRequest,
   CheckpointDurableExecutionResponse,
@@ -11,6 +12,15 @@ import type {
 export interface ResultOwner {
   readonly subType: string;
   readonly name: string | undefined;
+}
+
+/** An operation that the code has come to. */
+export interface AskedOperation {
+  readonly type: string;
+  readonly subType: string;
+  readonly name: string | undefined;
+  /** It has no record of its own, and its code runs on each replay. */
+  readonly virtual?: boolean | undefined;
 }
 
 /**
@@ -39,6 +49,20 @@ export interface DurableExecutionClient {
    * thrown here fails the operation before anything of it is recorded. Where it is absent, a warning says it.
    */
   onMisspelledOption?(message: string): void;
+  /**
+   * Gets each operation to which the code comes: the operation's path (`2-1` is the first operation of the second
+   * context), whether the context around it has ended and only makes its result again (`sealed`), the record, and the
+   * mismatch between record and code. When the answer is true, the code stops there. Only a rehearsal of a recording has
+   * this function: nothing may begin in a rehearsal. The runtime asks for the function before it reads any page of the
+   * state, and calls it without a receiver.
+   */
+  onClaim?(
+    asked: AskedOperation,
+    path: OperationPath,
+    around: { readonly sealed: boolean },
+    record: WireOperation | undefined,
+    mismatch: Error | undefined,
+  ): boolean;
 }
 
 const TAG = "DurableExecutionInvocationInputWithClient";

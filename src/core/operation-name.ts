@@ -1,5 +1,8 @@
 import { MAX_NAME_LENGTH } from "./limits.ts";
 
+/** The name, in the history, of the wait that makes the service begin the next invocation. No code asks for the wait. */
+export const CONTINUATION = "continued in the next invocation";
+
 /** The names of operations that the service's API accepts. */
 const TAKEN = /^[\x20-\x7E]{1,256}$/;
 const OTHERS = /[^\x20-\x7E]/gu;

@@ -1,6 +1,7 @@
 import type { DurableExecutionClient } from "../client/client.ts";
 import type { Codec } from "../codec/codec.ts";
 import { type OperationPath, operationId } from "../core/ids.ts";
+import { CONTINUATION } from "../core/operation-name.ts";
 import type { Settings } from "../core/settings.ts";
 import type { OperationUpdate, WireOperation } from "../core/wire.ts";
 import { active } from "./active.ts";
@@ -21,6 +22,8 @@ import { Tick } from "./tick.ts";
 import { Timers } from "./timers.ts";
 import { UsageCounter } from "./usage.ts";
 
+/** How long code between two operations may take in a rehearsal. */
+const REHEARSAL_GRACE_MS = 250;
 const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
 const RESERVE_SHARE = 0.1;
@@ -30,9 +33,6 @@ const RESERVE_SHARE = 0.1;
  * to record its results.
  */
 const DEADLINE_RESERVE_MS = 2_000;
-
-/** The name, in the history, of the wait that makes the service begin the next invocation. */
-const CONTINUATION = "continued in the next invocation";
 
 function defaultReserveMs(remainingMs: number): number {
   // At least half of the time is for work. Otherwise a short invocation would do nothing but suspend.
@@ -165,7 +165,8 @@ export class Execution {
     this.#suspension = new Suspension(
       this.root,
       this.#coalescer,
-      graceMs,
+      // No next invocation would go on with what is cut off.
+      this.state.onClaim ? REHEARSAL_GRACE_MS : graceMs,
       () => this.#flush(),
       (termination) => this.terminate(termination),
     );
@@ -309,8 +310,8 @@ export class Execution {
     return latest;
   }
 
-  /** Counts that the own code of an operation begins (1), or has ended and is recorded (-1). */
-  countExecuting(scope: Scope, change: 1 | -1): void {
+  /** Counts that the own code of an operation begins (1), or has ended and is recorded (-1). With 0, only the waits changed. */
+  countExecuting(scope: Scope, change: 1 | 0 | -1): void {
     scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;
     else this.#suspension.check();

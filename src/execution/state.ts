@@ -15,6 +15,8 @@ import { RecordedUsage } from "./usage.ts";
 export class RecordedState {
   /** The usage of earlier invocations. */
   readonly usage = new RecordedUsage();
+  /** Decides whether the code stops at an operation; only in a rehearsal of what is recorded. */
+  onClaim: DurableExecutionClient["onClaim"];
   readonly #records = new Map<string, WireOperation>();
   readonly #watchers = new Map<string, (operation: WireOperation) => void>();
   #execution: WireOperation | undefined;
@@ -30,6 +32,8 @@ export class RecordedState {
     logger?: DurableLogger,
   ): Promise<RecordedState> {
     const state = new RecordedState();
+    // Before any page is read: a rehearsal gives records only to those who ask.
+    state.onClaim = client.onClaim;
     const { DurableExecutionArn, CheckpointToken, InitialExecutionState } = event;
     if (typeof InitialExecutionState !== "object" || InitialExecutionState === null) {
       throw unexpected(`The event's InitialExecutionState is ${shown(InitialExecutionState)}, not an object.`);

@@ -3,6 +3,7 @@ import { DurableError } from "../core/errors.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
 import type { ErrorTrace, ExecutionHeader, ExternalCompletion, Journal, JournalExecution } from "../journal/journal.ts";
 import { MemoryJournal } from "../journal/memory-journal.ts";
+import type { Rehearsal } from "../replay/rehearsal.ts";
 import { Callbacks } from "../service/callbacks.ts";
 import { executionIdOf, newExecutionArn } from "../service/execution-arn.ts";
 import type { ExecutionOutcome } from "../service/execution-outcome.ts";
@@ -20,6 +21,7 @@ import { type ExecutionSummary, Executions } from "./executions.ts";
 import { FunctionRegistry, type LocalFunction } from "./function-registry.ts";
 import { IdleTime, type SkippingClock } from "./idle-time.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
+import { type RehearsalRequest, rehearseExecution } from "./rehearsals.ts";
 
 export interface LocalEngineOptions extends LocalSettingsOptions {
   /** The store of executions. Default: in memory. */
@@ -167,7 +169,8 @@ export class LocalEngine {
 
   /**
    * Starts an execution that takes over from an ended one: with its input and its operations, except for the changes
-   * that `amend` returns (with `failedItems`, failed items of maps count as not begun). Open waits begin anew.
+   * that `amend` returns: a plan of `planRedrive` (from the failure, or from an earlier operation), or `failedItems`.
+   * Open waits, callbacks and invokes begin anew.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
    * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of
    * `amend`
@@ -179,6 +182,19 @@ export class LocalEngine {
     const handler = this.#functions.handlerOf(functionName);
     const redriven = createRedriven(this.#journal, found, this.operations(arn), request, this.#clock.now());
     return this.#open(this.#executions.get(redriven), handler);
+  }
+
+  /**
+   * Runs the handler against the records of an execution, or against the records with which a redrive with `amend` would
+   * begin. No step, wait or invoke runs, and the journal does not change. See `rehearse`.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
+   * `ERR_HANDLER_NOT_DURABLE`, or the errors of `amend`
+   */
+  async rehearse(arnOrName: string, request: RehearsalRequest = {}): Promise<Rehearsal> {
+    const found = this.#executions.get(arnOrName);
+    const handler = this.#functions.handlerOf(found.header.functionName);
+    const { timeoutMs } = this.#settings.invocation;
+    return rehearseExecution(this.#journal, found, this.operations(found.header.arn), handler, timeoutMs, request);
   }
 
   /**

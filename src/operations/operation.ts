@@ -103,25 +103,24 @@ export function claim(
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
   // A recorded operation keeps its recorded name.
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
-  if (record === undefined) {
-    leaveReplay(scope, path);
-    if (scope.sealed && kind.virtual !== true) {
+  const error = record === undefined || ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
+  if (execution.state.onClaim?.(kind, path, scope, record, error)) {
+    // It waits for as long as the invocation lasts, which may be over with that.
+    scope.countWaiting(1);
+    execution.countExecuting(scope, 0);
+    return undefined;
+  }
+  if (record === undefined) leaveReplay(scope, path);
+  else if (error !== undefined) {
+    execution.terminate({ end: "fail", error });
+    return undefined;
+  }
+  if (record === undefined ? kind.virtual !== true : !isFinished(record)) {
+    if (scope.sealed) {
       execution.noteStuck(scope, unrecorded(path));
       return undefined;
     }
-  } else {
-    const error = ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
-    if (error !== undefined) {
-      execution.terminate({ end: "fail", error });
-      return undefined;
-    }
-    if (!isFinished(record)) {
-      if (scope.sealed) {
-        execution.noteStuck(scope, unrecorded(path));
-        return undefined;
-      }
-      if (scope.mode === "replay") scope.mode = "execution";
-    }
+    if (record !== undefined && scope.mode === "replay") scope.mode = "execution";
   }
   return new ClaimedOperation(kind, name, execution, scope, location ?? { path, ledger }, key, record);
 }
@@ -182,9 +181,7 @@ function mismatch(what: string, path: OperationPath, recorded: string | undefine
 }
 
 function unrecorded(path: OperationPath): Error {
-  return nonDeterminism(
-    `Operation "${path}" did not finish when the context around it did, and now that context waits for it.`,
-  );
+  return nonDeterminism(`Operation "${path}" did not finish when the context around it did, which waits for it.`);
 }
 
 function nonDeterminism(what: string): Error {

@@ -4,7 +4,7 @@ import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import { isFinished } from "../core/transitions.ts";
-import type { Operation } from "../core/wire.ts";
+import type { ErrorObject, Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
 import { ExternalsFinder } from "./externals.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
@@ -31,7 +31,7 @@ export interface FailedItems extends Amendment {
  * @throws DurableError `ERR_NOTHING_FAILED` when no map has a failed item
  */
 export function failedItems(operations: readonly Operation[]): FailedItems {
-  const search = new Search(operations);
+  const search = new Search(operations, undefined);
   if (search.failedCount > 0) return search;
   throw new DurableError(
     "ERR_NOTHING_FAILED",
@@ -39,16 +39,35 @@ export function failedItems(operations: readonly Operation[]): FailedItems {
   );
 }
 
-class Search implements FailedItems {
+/** As `failedItems` for one map or parallel, and what it is called by: what stands behind it in the code stays. */
+export interface FailedItemsOfOne extends FailedItems {
+  /** What the items that failed have failed with, as far as that is recorded. */
+  readonly messages: readonly string[];
+}
+
+/** What is to run again of one map or parallel, which stands in no other one; undefined when nothing of it has failed. */
+export function failedItemsOf(operations: readonly Operation[], fanOut: string): FailedItemsOfOne | undefined {
+  const search = new Search(operations, fanOut);
+  return search.hasFound ? search : undefined;
+}
+
+class Search implements FailedItemsOfOne {
   readonly removed = new Set<string>();
   readonly reopened = new Set<string>();
   readonly retried = new Map<string, string>();
   readonly payloads = new Map<string, string>();
+  readonly messages: string[] = [];
   failedCount = 0;
+  hasFound = false;
+  /** The map or parallel that is looked at alone. */
+  readonly #only: string | undefined;
+  #isInside: boolean;
   readonly #childrenOf = new Map<string | undefined, Operation[]>();
   readonly #paths: ReadonlyMap<string, OperationPath>;
 
-  constructor(operations: readonly Operation[]) {
+  constructor(operations: readonly Operation[], only: string | undefined) {
+    this.#only = only;
+    this.#isInside = only === undefined;
     this.#paths = findPaths(operations);
     for (const operation of operations) {
       if (operation.Type === "EXECUTION") continue;
@@ -56,24 +75,34 @@ class Search implements FailedItems {
       if (siblings === undefined) this.#childrenOf.set(operation.ParentId, [operation]);
       else siblings.push(operation);
     }
-    for (const operation of operations) {
-      // The callback belongs to the old execution, so its submitter must submit another id.
-      if (operation.SubType === "WaitForCallback" && !isFinished(operation)) this.#remove(operation);
-    }
+    // The callback belongs to the old execution, so its submitter must submit another id.
+    for (const operation of operations) if (isOpenCallback(operation)) this.#remove(operation);
+    const before = this.removed.size;
     for (const siblings of this.#childrenOf.values()) siblings.sort((a, b) => this.#compare(a, b));
     this.#visit(this.#children(undefined));
+    this.hasFound = this.failedCount > 0 || this.removed.size > before || this.retried.size > 0;
   }
 
   /** Visits the operations of one context, in the order of the code. Returns whether any of them runs again. */
   #visit(operations: readonly Operation[]): boolean {
     for (const [index, operation] of operations.entries()) {
-      const runsAgain = isFanOut(operation) ? this.#fanOut(operation) : this.#visit(this.#children(operation.Id));
+      const runsAgain = isFanOut(operation) ? this.#alone(operation) : this.#visit(this.#children(operation.Id));
       if (!runsAgain) continue;
       if (operation.Type === "CONTEXT") this.#reopen(operation); // A2
+      if (!this.#isInside) return true;
       for (const later of operations.slice(index + 1)) this.#remove(later); // A3
       return true;
     }
     return false;
+  }
+
+  #alone(operation: Operation): boolean {
+    if (this.#isInside) return this.#fanOut(operation);
+    if (operation.Id !== this.#only) return false;
+    this.#isInside = true;
+    const runsAgain = this.#fanOut(operation);
+    this.#isInside = false;
+    return runsAgain;
   }
 
   #fanOut(operation: Operation): boolean {
@@ -93,6 +122,7 @@ class Search implements FailedItems {
     if (!this.#visit(inside)) {
       if (item.Status !== "FAILED") return false;
       this.failedCount++;
+      this.#note(item.ContextDetails?.Error);
       for (const operation of inside) this.#remove(operation); // A1
     }
     this.#reopen(item);
@@ -116,7 +146,10 @@ class Search implements FailedItems {
       if (!this.#visit(item)) {
         if (!failed.has(index)) continue;
         this.failedCount++;
-        for (const operation of item) this.#remove(operation); // A1
+        for (const operation of item) {
+          this.#note(operation.StepDetails?.Error ?? operation.ContextDetails?.Error);
+          this.#remove(operation); // A1
+        }
       }
       runsAgain = true;
     }
@@ -170,6 +203,7 @@ class Search implements FailedItems {
     const failedCount = batches.reduce((sum, batch) => sum + batch.failedCount, 0);
     if (failedCount === 0 && isFinished(map)) return false;
     this.failedCount += failedCount;
+    for (const batch of batches) for (const error of batch.errors) this.#note(error);
     const finder = new ExternalsFinder(this.#paths.get(map.Id ?? ""), operations.filter(isExternal));
     const toAmend = batches.filter(({ isComplete }) => !isComplete);
     const found = finder.find(toAmend.flatMap(({ indexes }) => indexes));
@@ -180,6 +214,10 @@ class Search implements FailedItems {
       for (const { id, payload } of parts) this.payloads.set(id, payload);
     }
     return failedCount > 0;
+  }
+
+  #note(error: ErrorObject | undefined): void {
+    if (error?.ErrorMessage) this.messages.push(error.ErrorMessage);
   }
 
   #reopen(operation: Operation): void {
@@ -204,7 +242,10 @@ class Search implements FailedItems {
 
 const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
-const isFanOut = ({ SubType: subType }: Operation): boolean => subType === "Map" || subType === "Parallel";
+/** Its callback belongs to the old execution, so that its submitter has to hand out another one. */
+export const isOpenCallback = (operation: Operation): boolean =>
+  operation.SubType === "WaitForCallback" && !isFinished(operation);
+export const isFanOut = ({ SubType: subType }: Operation): boolean => subType === "Map" || subType === "Parallel";
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" || type === "CHAINED_INVOKE";
 const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";

@@ -13,7 +13,7 @@ import type { StoredBatch, StoredRecord } from "../codec/stored-batch.ts";
 import { recordedRange } from "../core/batch-operation.ts";
 import { MAX_BATCH_ITEMS } from "../core/batch-size.ts";
 import { DurableError, messageOf } from "../core/errors.ts";
-import type { Operation } from "../core/wire.ts";
+import type { ErrorObject, Operation } from "../core/wire.ts";
 import type { FoundExternal } from "./externals.ts";
 
 // This codec reads every format.
@@ -50,6 +50,11 @@ export class RecordedBatch {
     this.isComplete = this.#outcomes.filter(hasSucceeded).length > last - first;
     const count = Math.min(last - first + 1, MAX_BATCH_ITEMS);
     for (let at = 0; at < count; at++) if (!hasSucceeded(this.#outcomes[at])) this.#open.set(first + at, at);
+  }
+
+  /** What items have failed with. */
+  get errors(): readonly ErrorObject[] {
+    return this.#outcomes.flatMap((outcome) => (outcome?.mark === "F" && outcome.error ? [outcome.error] : []));
   }
 
   /** The items that have not succeeded, by their index in the map. */

@@ -31,6 +31,8 @@ export interface RedriveRequest {
   readonly amend: (operations: readonly Operation[]) => Amendment;
   /** The name of the new execution, unique in the journal. Default: a random name. */
   readonly name?: string;
+  /** The handler's input, JSON text. Default: that of the old execution. */
+  readonly input?: string;
   /** Default: that of the old execution. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -52,7 +54,7 @@ export function createRedriven(
   journal: Journal,
   { header: old, status }: JournalExecution,
   operations: readonly Operation[],
-  { amend, name = randomUUID(), metadata = old.metadata }: RedriveRequest,
+  { amend, name = randomUUID(), metadata = old.metadata, input = old.input }: RedriveRequest,
   startMs: number,
 ): string {
   if (status === "RUNNING") {
@@ -63,22 +65,38 @@ export function createRedriven(
     const message = `There is an execution named "${name}" already. Give this one another name.`;
     throw new DurableError("ERR_EXECUTION_NAME_TAKEN", message);
   }
-  const { functionName, input, timeoutSeconds, tenantId } = old;
+  const { functionName, timeoutSeconds, tenantId } = old;
   const header: ExecutionHeader = {
     ...{ arn: newExecutionArn(functionName, name), name, functionName, input, startMs, timeoutSeconds, metadata },
     ...(tenantId === undefined ? {} : { tenantId }),
     redriveOf: old.arn,
   };
   const amendment = withoutOpenExternals(operations, amend(operations));
-  journal.create(header, seedOf(header, journal.entries(old.arn), amendment));
+  const { entries, counters } = seedOf(header, journal.entries(old.arn), amendment);
+  journal.create(header, { entries, counters });
   return header.arn;
+}
+
+/** The operations with which an execution would begin that takes over from this one, without the execution itself. */
+export function amendedOperations(
+  journal: Journal,
+  { header }: JournalExecution,
+  operations: readonly Operation[],
+  amendment: Amendment,
+): Operation[] {
+  const { table } = seedOf(header, journal.entries(header.arn), withoutOpenExternals(operations, amendment));
+  return [...table.all()].filter(({ Type: type }) => type !== "EXECUTION");
 }
 
 /**
  * The first entries of the new execution's journal: all events of the kept operations, with the current time. The kept
  * operations count for the quotas. No requests are counted.
  */
-function seedOf(header: ExecutionHeader, entries: Iterable<JournalEntry>, amendment: Amendment): JournalSeed {
+function seedOf(
+  header: ExecutionHeader,
+  entries: Iterable<JournalEntry>,
+  amendment: Amendment,
+): JournalSeed & { readonly table: OperationTable } {
   const table = new OperationTable(header, executionIdOf(header.arn));
   const copied: JournalEntry[] = [];
   let counters = { ...noCounters(), dataBytes: Buffer.byteLength(header.input ?? "") };
@@ -98,7 +116,7 @@ function seedOf(header: ExecutionHeader, entries: Iterable<JournalEntry>, amendm
       table.apply(copy);
     }
   }
-  return { entries: copied, counters: { ...counters, updates: 0, checkpoints: 0, requestBytes: 0 } };
+  return { entries: copied, counters: { ...counters, updates: 0, checkpoints: 0, requestBytes: 0 }, table };
 }
 
 /**

@@ -1,6 +1,6 @@
 // What a fragment of code in the documentation may take for granted. Compiled, never run.
 import type { DurableContext } from "../../src/index.ts";
-import type { LocalDurableTestRunner } from "../../src/testing.ts";
+import type { LocalDurableTestRunner, LocalEngine, LocalExecution } from "../../src/testing.ts";
 import type { City } from "./score.ts";
 
 export interface Order {
@@ -15,6 +15,8 @@ export declare const order: Order;
 export declare const orders: Order[];
 export declare const places: string[];
 export declare const runner: LocalDurableTestRunner;
+export declare const engine: LocalEngine;
+export declare const execution: LocalExecution;
 export declare const metrics: { put(values: Readonly<Record<string, number>>): void };
 
 export declare function charge(order: Order): Promise<string>;

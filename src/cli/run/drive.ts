@@ -12,6 +12,8 @@ import { findExecution } from "../find-execution.ts";
 import type { Output } from "../output.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import { type Interruption, InterruptionWatch } from "./interruption.ts";
+import { ItemFailures, writeFailures } from "./item-failures.ts";
+import { sayHowToRetry } from "./retry-hint.ts";
 import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { RunWatch } from "./run-watch.ts";
@@ -23,6 +25,8 @@ export interface Drive {
   module: HandlerModule;
   settings: RunSettings;
   db: string;
+  /** Where a line is written for each failed item. */
+  failures?: string | undefined;
   /** The execution as an earlier process left it. */
   earlier: ExecutionSummary | undefined;
   named: boolean;
@@ -30,18 +34,21 @@ export interface Drive {
 }
 
 /** Begins or continues the execution, shows how it goes, and reports how it ended or why it stops here. */
-export async function drive({ output, engine, module, settings, db, earlier, named, begin }: Drive): Promise<ExitCode> {
+export async function drive(given: Drive): Promise<ExitCode> {
+  const { output, engine, module, settings, db, earlier, named, begin } = given;
   let hint = "";
   const interruption = new InterruptionWatch((error) => {
     output.fail(error);
     if (hint !== "") output.say(`Nothing recorded is lost. To continue: ${pc.cyan(hint)}`);
   });
   const watch = new RunWatch({ output, engine, maxOperations: settings.maxOperations });
+  const failures = new ItemFailures();
   const callbacks = new CallbackWatch({ output, engine, db, virtualTime: settings.virtualTime });
   try {
     callbacks.start();
     const execution = begin();
     hint = resumeHint({ name: execution.name, named, db });
+    failures.start(execution.arn);
     const ended = earlier !== undefined && earlier.status !== "RUNNING";
     announce(output, execution, { earlier, hint, settings });
     if (!ended) watch.start(execution.arn, earlier === undefined ? [] : engine.operations(execution.arn));
@@ -51,13 +58,20 @@ export async function drive({ output, engine, module, settings, db, earlier, nam
     if ("status" in first) {
       const record = findExecution(engine, execution.arn);
       const traces = first.status === "SUCCEEDED" ? [] : engine.traces(record.arn);
-      return reportEnd(output, { record, outcome: first, module, run: ended ? undefined : watch.totals(), traces });
+      const run = ended ? undefined : watch.totals();
+      const code = reportEnd(output, { record, outcome: first, module, run, traces });
+      const operations = engine.operations(execution.arn);
+      const failed = failures.of(operations);
+      if (given.failures !== undefined) writeFailures(given.failures, failed);
+      sayHowToRetry(output, { record, operations, failed, db, failures: given.failures });
+      return code;
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
     // The engine answers what is in flight before the journal is closed: what was acknowledged stays.
     await engine.close();
     return reportInterruption(output, first, { execution, hint });
   } finally {
+    failures.stop();
     watch.stop();
     callbacks.stop();
     interruption.stop();

@@ -41,6 +41,8 @@ export interface BatchAnnouncement {
   counts(): { succeeded: number; failed: number; running: number };
   /** No more items than these begin, and the map does not end without them. Absent where an older version announces. */
   beginAtMost?(items: number): void;
+  /** A tool that wants to know which items fail sets this function. */
+  onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
 /**

@@ -1,51 +1,66 @@
-import { DurableError } from "../../core/errors.ts";
-import { counted } from "../../core/quantity.ts";
+import { DurableError, isDurableError } from "../../core/errors.ts";
+import { counted, formatCount } from "../../core/quantity.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
-import { type FailedItems, failedItems } from "../../redrive/failed-items.ts";
+import { planRedrive, type RedrivePlan } from "../../redrive/plan.ts";
 import { commandHint } from "../command-hint.ts";
-import type { ExitCode } from "../exit-code.ts";
+import { readEvent } from "../event.ts";
+import { ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
 import { withFunctionHint } from "./function-option.ts";
-import { type ResumeOptions, withEarlier } from "./run-command.ts";
-import { toMetadata } from "./run-settings.ts";
+import { describePlan, planDocument } from "./retry-plan.ts";
+import { type Earlier, filesOf, type ResumeOptions, withEarlier } from "./run-command.ts";
+import { type RunSettings, toMetadata } from "./run-settings.ts";
 
 export interface RetryOptions extends ResumeOptions {
   failed?: true;
+  /** Name or id of the operation to go back to. */
+  from?: string;
+  dryRun?: true;
+  event?: string;
   /** Also what another retry has run again already. */
   again?: true;
   name?: string;
 }
 
-/** Runs the failed items of an execution that has ended, in a new one that takes over the rest. */
+/** Lets an execution that has ended go on from where it failed, in a new one that takes over the rest. */
 export async function retryCommand(output: Output, target: string, options: RetryOptions): Promise<ExitCode> {
-  if (options.failed !== true) {
-    const message = "Say what is to run again: retry --failed runs the items of maps and parallels that failed.";
+  if (options.failed === true && options.from !== undefined) {
+    const message = "Give --failed, for the failed items of maps, or --from, to go back to an operation; not both.";
     throw new DurableError("ERR_USAGE", message);
   }
-  return withEarlier(target, options, async ({ engine, earlier, module, settings }) => {
-    if (options.again !== true) refuseTwice(engine, earlier, options.db);
-    let found: FailedItems | undefined;
+  const input = options.event === undefined ? undefined : await readEvent(options.event);
+  return withEarlier(target, options, async (found) => {
+    const { engine, earlier, module, settings } = found;
+    refuseRunning(earlier, options);
+    if (options.again !== true) refuseTwice(engine, earlier, options);
+    refuseQuota(earlier, settings);
+    const plan = await makePlan(found, input, options);
+    if (options.dryRun === true) {
+      if (output.json) output.printJson(planDocument(earlier, plan));
+      else for (const line of describePlan(earlier, plan)) output.print(line);
+      return ExitCode.OK;
+    }
     const execution = withFunctionHint(() =>
       engine.redrive(earlier.arn, {
-        amend: (operations) => {
-          found = failedItems(operations);
-          return found;
-        },
+        amend: () => plan,
         name: options.name ?? freeRetryName(engine, earlier.name),
         metadata: toMetadata(settings),
+        ...(input === undefined ? {} : { input }),
       }),
     );
-    const failed = counted(found?.failedCount ?? 0, "failed item");
-    output.say(`Running ${failed} of ${earlier.name} again, and what follows. What else it did is taken over.`);
+    if (options.failed === true) {
+      const failed = counted(plan.failedItems, "failed item");
+      output.say(`Running ${failed} of ${earlier.name} again, and what follows. What else it did is taken over.`);
+    } else for (const line of describePlan(earlier, plan)) output.say(line);
     const begun = engine.find(execution.arn);
     return drive({
       output,
       engine,
       module,
       settings,
-      db: options.db,
+      ...filesOf(options),
       earlier: begun,
       named: false,
       begin: () => execution,
@@ -53,19 +68,65 @@ export async function retryCommand(output: Output, target: string, options: Retr
   });
 }
 
-/** The items that failed there may have succeeded in a retry meanwhile. */
-function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, db: string): void {
+async function makePlan(
+  { engine, earlier, module }: Earlier,
+  input: string | undefined,
+  { failed, from, db }: RetryOptions,
+): Promise<RedrivePlan> {
+  try {
+    return await planRedrive(engine, earlier.arn, { failed, from, input, handlerFile: module.file });
+  } catch (error) {
+    if (!isDurableError(error)) throw error;
+    const [, key] = /"from": ("(?:[^"\\]|\\.)*")/.exec(error.message) ?? [];
+    if (key === undefined) throw error;
+    const hint = commandHint(["retry", earlier.name, "--from", JSON.parse(key) as string], db);
+    throw new DurableError(error.code, `${error.message} On the command line: ${hint}`, { cause: error });
+  }
+}
+
+function refuseRunning(earlier: ExecutionSummary, { failed, from, db }: RetryOptions): void {
+  const { name, status } = earlier;
+  if (status === "RUNNING") {
+    const message = `${name} has not ended. It goes on by: ${commandHint(["resume", name], db)}`;
+    throw new DurableError("ERR_EXECUTION_RUNNING", message);
+  }
+  if (status !== "SUCCEEDED" || failed === true || from !== undefined) return;
+  throw new DurableError(
+    "ERR_NOTHING_FAILED",
+    `${name} has succeeded. retry --failed runs the items of maps and parallels that failed nevertheless, and ` +
+      "--from <operation> goes back to an operation.",
+  );
+}
+
+/** It would fail at its first operation. */
+function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): void {
+  const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
+  if (what === undefined) return;
+  const isData = what !== "operations";
+  if ((isData ? settings.maxDataBytes : settings.maxOperations) > Number(limit)) return;
+  const option = isData ? "--max-data" : "--max-operations";
+  throw new DurableError(
+    "ERR_USAGE",
+    `${name} failed because ${formatCount(Number(limit))} ${what} are all that it may have, and what it did counts for the ` +
+      `retry as well. Give ${option} with a higher limit, or "unlimited".`,
+  );
+}
+
+/** What failed there may have succeeded in a retry meanwhile. */
+function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, failed }: RetryOptions): void {
   const retries = engine.list().filter(({ redriveOf }) => redriveOf === earlier.arn);
   const last = retries.toSorted((a, b) => a.startTimestamp - b.startTimestamp).at(-1);
   if (last === undefined) return;
+  const flags = failed === true ? ["--failed"] : [];
   const next =
     last.status === "RUNNING"
       ? `It has not ended: ${commandHint(["resume", last.name], db)}`
-      : `What failed in that one: ${commandHint(["retry", last.name, "--failed"], db)}`;
+      : `What failed in that one: ${commandHint(["retry", last.name, ...flags], db)}`;
+  const what = failed === true ? `the failed items of ${earlier.name} run` : `what failed in ${earlier.name} runs`;
   throw new DurableError(
     "ERR_RETRIED_ALREADY",
     `${earlier.name} has been retried already, by ${last.name} (${last.status}). ${next}. ` +
-      `With --again the failed items of ${earlier.name} run once more, those that have succeeded since then as well.`,
+      `With --again ${what} once more, also what has succeeded since then.`,
   );
 }
 

@@ -23,6 +23,8 @@ interface EngineOptions {
   virtualTime?: true;
   maxOperations?: number;
   maxData?: number;
+  /** File for the items that failed. */
+  failures?: string;
   function?: FunctionOption[];
   plainFunction?: FunctionOption[];
 }
@@ -68,7 +70,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
         }),
       );
     const named = options.name !== undefined && options.fresh !== true;
-    return await drive({ output, engine, module, settings, db: options.db, earlier, named, begin });
+    return await drive({ output, engine, module, settings, ...filesOf(options), earlier, named, begin });
   } finally {
     await engine.close();
     await closeWorkers();
@@ -78,7 +80,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
 export function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
   return withEarlier(target, options, ({ engine, earlier, module, settings }) => {
     const begin = (): LocalExecution => withFunctionHint(() => engine.resume(earlier.arn));
-    return drive({ output, engine, module, settings, db: options.db, earlier, named: false, begin });
+    return drive({ output, engine, module, settings, ...filesOf(options), earlier, named: false, begin });
   });
 }
 
@@ -141,6 +143,11 @@ async function loadKept(file: string, exportName: string | undefined, isFromJour
 }
 
 const MOVED = ["ERR_HANDLER_MISSING", "ERR_HANDLER_EXPORT"];
+
+/** The files that a run reads and writes. */
+export function filesOf({ db, failures }: EngineOptions): { db: string; failures: string | undefined } {
+  return { db, failures };
+}
 
 function givenFunctions(options: EngineOptions): FunctionOption[] {
   return [...(options.function ?? []), ...(options.plainFunction ?? [])];

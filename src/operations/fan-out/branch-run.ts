@@ -10,7 +10,8 @@ import type { EncodedResult } from "../payload.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
-import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, takeNext } from "./item-groups.ts";
+import type { FanOutAnnouncement } from "./fan-out-channel.ts";
+import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, nextOf, takeNext } from "./item-groups.ts";
 import type { MapResult } from "./map-result.ts";
 import type { MapSummary } from "./map-result-format.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
@@ -60,6 +61,7 @@ export class BranchRun<T> {
   #running = 0;
   #isReading = false;
   #over = false;
+  #announcement: FanOutAnnouncement | undefined;
   #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined; // F3: what is recorded is counted
 
   constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
@@ -110,7 +112,10 @@ export class BranchRun<T> {
   /** Rejects with the error of a custom policy, a source or a reduction. */
   async run(): Promise<MapResult<T>> {
     const completion = this.#completion;
-    const leave = announceFanOut(this.#execution, this.#scope, this.#options.size, completion, () => this.#running);
+    const { announcement, leave } = announceFanOut(
+      ...([this.#execution, this.#scope, this.#options.size, completion, () => this.#running] as const),
+    );
+    this.#announcement = announcement;
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
       completion.begin();
@@ -281,7 +286,7 @@ export class BranchRun<T> {
 
   #begin(permit: Permit): void {
     this.#acquiring--;
-    const group = this.#over || this.#execution.isOver ? undefined : this.#nextGroup();
+    const group = this.#over || this.#execution.isOver ? undefined : nextOf(this.#open);
     if (group === undefined) return permit.done();
     const at = takeNext(group);
     const index = group.first + at;
@@ -297,11 +302,6 @@ export class BranchRun<T> {
     );
   }
 
-  #nextGroup(): ItemGroup | undefined {
-    for (const group of this.#open) if (group.left > 0) return group;
-    return undefined;
-  }
-
   #ended(group: ItemGroup, at: number, permit: Permit, item: EndedItem<T>): void {
     this.#running--;
     if (this.#over) {
@@ -309,8 +309,10 @@ export class BranchRun<T> {
       return;
     }
     group.running.delete(at);
-    const { ledger } = group;
+    const { ledger, values } = group;
     if (ledger !== undefined) this.#execution.noteItem();
+    if (item.error !== undefined)
+      this.#announcement?.onFailure?.(item, this.#nameOf(item.index, values[at]), values[at]);
     try {
       const isComplete = ledger === undefined ? group.left + group.running.size === 0 : ledger.counts(at);
       this.#count(item);

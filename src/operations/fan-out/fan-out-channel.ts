@@ -22,6 +22,8 @@ export interface FanOutAnnouncement {
   counts(): { succeeded: number; failed: number; running: number };
   /** For a tool that wants a sample only: no more than `items` items begin, and the map does not end without the others. */
   beginAtMost(items: number): void;
+  /** A tool may set it. Called with each item that fails in this invocation, its name, and the item that was read. */
+  onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
 const channel = process.getBuiltinModule("node:diagnostics_channel").channel("durable-fanout:batch");

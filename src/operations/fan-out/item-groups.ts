@@ -35,6 +35,12 @@ export interface ItemGroup {
   readonly ledger: SharedLedger | undefined;
 }
 
+/** The first group that has items which are to begin. */
+export function nextOf(groups: Iterable<ItemGroup>): ItemGroup | undefined {
+  for (const group of groups) if (group.left > 0) return group;
+  return undefined;
+}
+
 /** The index inside the group of the item that begins next. */
 export function takeNext(group: ItemGroup): number {
   while (group.ledger?.isLeft(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;

@@ -101,8 +101,8 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
 }
 
 /**
- * Announces a map or parallel that begins to run: to tools, and to the watch of the quotas. The caller calls the
- * returned function when the map ends.
+ * Announces a map or parallel that begins to run: to tools, and to the watch of the quotas. The caller calls
+ * `leave` when the map ends.
  */
 export function announceFanOut(
   execution: Execution,
@@ -110,7 +110,7 @@ export function announceFanOut(
   size: FanOutSize,
   completion: Completion,
   running: () => number,
-): () => void {
+): { announcement: FanOutAnnouncement; leave: () => void } {
   const { kind, name, nesting, batchItems } = size;
   const announcement: FanOutAnnouncement = {
     ...{ executionArn: execution.arn, operationId: operationId(scope.path as OperationPath) },
@@ -125,7 +125,7 @@ export function announceFanOut(
     beginAtMost: (items) => completion.bound(items),
   };
   publishFanOut(announcement);
-  return execution.quotas.enter(demandOf(execution, size, announcement));
+  return { announcement, leave: execution.quotas.enter(demandOf(execution, size, announcement)) };
 }
 
 /** The information about a running map or parallel for a quota warning. */

@@ -1,0 +1,53 @@
+import pc from "picocolors";
+import { counted } from "../../core/quantity.ts";
+import type { Operation } from "../../core/wire.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
+import { commandHint } from "../command-hint.ts";
+import type { Output } from "../output.ts";
+import type { ItemFailure } from "./item-failures.ts";
+
+interface Ended {
+  readonly record: ExecutionSummary;
+  readonly operations: readonly Operation[];
+  readonly failed: readonly ItemFailure[];
+  readonly db: string;
+  /** The file that has the failed items. */
+  readonly failures: string | undefined;
+}
+
+/** Says how an execution goes on that did not succeed, or whose maps have failed items, once what failed is mended. */
+export function sayHowToRetry(output: Output, { record, operations, failed, db, failures }: Ended): void {
+  const { status, name } = record;
+  const retry = commandHint(["retry", name], db);
+  if (failed.length > 0) {
+    const verb = failed.length === 1 ? "it" : "them";
+    const where = failures === undefined ? "" : ` (see ${failures})`;
+    output.say(
+      `${counted(failed.length, "item")} failed${where}. To run ${verb} again: ${pc.cyan(`${retry} --failed`)}`,
+    );
+  }
+  if (status === "SUCCEEDED" || status === "RUNNING") return;
+  const missing = missingFunctions(operations);
+  if (missing.length === 0) {
+    output.say(`To go on from where it failed, once that is mended: ${pc.cyan(retry)}`);
+    return;
+  }
+  const flags = missing.map((missed) => `--function ${missed}=<file>#<export>`).join(" ");
+  const names = missing.map((missed) => JSON.stringify(missed)).join(", ");
+  output.say(
+    `No function ${names} was given. To go on with it: ${pc.cyan(`${retry} ${flags}`)} ` +
+      "(--plain-function if it is not durable)",
+  );
+}
+
+/** Functions that the handler has invoked and the command line had not named. */
+function missingFunctions(operations: readonly Operation[]): string[] {
+  const missing = new Set<string>();
+  for (const { Type: type, Status: status, ChainedInvokeDetails: details } of operations) {
+    if (type !== "CHAINED_INVOKE" || status !== "FAILED") continue;
+    if (details?.Error?.ErrorType !== "ResourceNotFoundException") continue;
+    const [, name] = /^No function "(.+)" is registered/.exec(details.Error.ErrorMessage ?? "") ?? [];
+    if (name !== undefined) missing.add(name);
+  }
+  return [...missing];
+}

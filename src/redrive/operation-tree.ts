@@ -1,0 +1,124 @@
+import { BATCH_SUBTYPE, PART_SUBTYPE } from "../core/batch-operation.ts";
+import { DurableError } from "../core/errors.ts";
+import type { OperationPath } from "../core/ids.ts";
+import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
+import type { Operation } from "../core/wire.ts";
+import { isFanOut } from "./failed-items.ts";
+
+/** The operations of an execution, as they stand in its code. */
+export class OperationTree {
+  readonly #byId = new Map<string, Operation>();
+  readonly #children = new Map<string | undefined, Operation[]>();
+  readonly #paths: ReadonlyMap<string, OperationPath>;
+  readonly #idsByPath: ReadonlyMap<string, string>;
+
+  constructor(operations: readonly Operation[]) {
+    this.#paths = findPaths(operations);
+    this.#idsByPath = new Map([...this.#paths].map(([id, path]) => [path, id]));
+    for (const operation of operations) {
+      if (operation.Type === "EXECUTION") continue;
+      this.#byId.set(operation.Id as string, operation);
+      const siblings = this.#children.get(operation.ParentId);
+      if (siblings === undefined) this.#children.set(operation.ParentId, [operation]);
+      else siblings.push(operation);
+    }
+  }
+
+  get all(): Iterable<Operation> {
+    return this.#byId.values();
+  }
+
+  get(id: string | undefined): Operation | undefined {
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  pathOf(operation: Operation): OperationPath | undefined {
+    return this.#paths.get(operation.Id as string);
+  }
+
+  parentOf(operation: Operation): Operation | undefined {
+    return this.get(operation.ParentId);
+  }
+
+  /** The contexts around an operation, the outermost first. */
+  around(operation: Operation): Operation[] {
+    const parent = this.parentOf(operation);
+    return parent === undefined ? [] : [...this.around(parent), parent];
+  }
+
+  /** An operation with everything inside it. */
+  *within(operation: Operation): Generator<Operation> {
+    yield operation;
+    for (const child of this.#children.get(operation.Id) ?? []) yield* this.within(child);
+  }
+
+  /** What stands behind an operation in its own context; other items of a map stand beside it. */
+  behind(operation: Operation): Operation[] {
+    const parent = this.parentOf(operation);
+    const path = this.pathOf(operation);
+    const siblings = this.#children.get(operation.ParentId) ?? [];
+    if (path === undefined) return siblings.slice(siblings.indexOf(operation) + 1);
+    const around = parent && isFanOut(parent) ? this.pathOf(parent) : undefined;
+    return siblings.filter((other) => {
+      const at = this.pathOf(other);
+      if (at === undefined || comparePaths(at, path) <= 0) return false;
+      return around === undefined || itemIndex(around, at) === itemIndex(around, path);
+    });
+  }
+
+  /**
+   * The operation with this id or name.
+   * @throws DurableError `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS`
+   */
+  find(wanted: string): Operation {
+    const found = this.get(wanted) ?? this.#named(wanted);
+    const parent = this.parentOf(found);
+    if (isOfBatch(found) || (parent !== undefined && this.#hasBatches(parent))) {
+      const map = parent?.Name ?? parent?.Id;
+      throw new DurableError(
+        "ERR_OPERATION_UNKNOWN",
+        `"${wanted}" belongs to items that share an operation, of which none can be gone back to. ` +
+          `Go back to the whole map ("${map}"), or run the items again that failed.`,
+      );
+    }
+    return found;
+  }
+
+  #named(name: string): Operation {
+    const named = [...this.#byId.values()].filter(({ Name }) => Name === name);
+    const [first, ...others] = named;
+    if (first === undefined) {
+      const message = `The execution has recorded no operation with the name or id "${name}".`;
+      throw new DurableError("ERR_OPERATION_UNKNOWN", message);
+    }
+    if (others.length === 0) return first;
+    const ids = named.slice(0, 10).map(({ Id: id }) => id);
+    const rest = named.length > ids.length ? ` and ${named.length - ids.length} more` : "";
+    const message = `${named.length} operations are named "${name}". Give the id of one: ${ids.join(", ")}${rest}.`;
+    throw new DurableError("ERR_OPERATION_AMBIGUOUS", message);
+  }
+
+  #hasBatches(map: Operation): boolean {
+    return isFanOut(map) && (this.#children.get(map.Id) ?? []).some(isOfBatch);
+  }
+
+  /** By which one is found: its name if no other has that, otherwise its id. */
+  keyOf({ Name: name, Id: id }: Operation): string {
+    if (name === undefined || this.#byId.has(name)) return id as string;
+    for (const other of this.#byId.values()) if (other.Name === name && other.Id !== id) return id as string;
+    return name;
+  }
+
+  /** The recorded operation at a path, or else the innermost one around it. */
+  at(path: string): Operation | undefined {
+    for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf("-")))) {
+      const id = this.#idsByPath.get(at);
+      if (id !== undefined) return this.#byId.get(id);
+    }
+    return undefined;
+  }
+}
+
+function isOfBatch({ SubType: subType }: Operation): boolean {
+  return subType === BATCH_SUBTYPE || subType === PART_SUBTYPE;
+}

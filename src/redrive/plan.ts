@@ -1,0 +1,234 @@
+import { DurableError, isDurableError } from "../core/errors.ts";
+import { counted } from "../core/quantity.ts";
+import type { Operation } from "../core/wire.ts";
+import type { ReachedOperation } from "../replay/divergence.ts";
+import type { Rehearsal } from "../replay/rehearsal.ts";
+import type { Amendment } from "../service/redrive.ts";
+import { Draft, hasEnded } from "./draft.ts";
+import { failedItems } from "./failed-items.ts";
+import { OperationTree } from "./operation-tree.ts";
+
+/** What a plan asks of an engine; `LocalEngine` has it. */
+export interface RehearsingEngine {
+  operations(arn: string): Operation[];
+  rehearse(
+    arn: string,
+    request: { amend: () => Amendment; input?: string | undefined; handlerFile?: string | undefined },
+  ): Promise<Rehearsal>;
+}
+
+export interface RedriveOptions {
+  /**
+   * Name or id of the operation to go back to: it begins anew, with all that stands behind it in the code; other items of a
+   * map stay. Default: where the execution failed.
+   */
+  readonly from?: string | undefined;
+  /**
+   * Only the failed items of all maps and parallels, and what stands behind these maps, whether the handler failed or not.
+   * Not together with `from`.
+   */
+  readonly failed?: boolean | undefined;
+  /** Another input for the handler, JSON text. Default: that of the execution. */
+  readonly input?: string | undefined;
+  /** The file that exports the handler: messages tell its lines. */
+  readonly handlerFile?: string | undefined;
+}
+
+/** What an execution that takes over from an ended one is to do, for `amend` of `LocalEngine.redrive`. */
+export interface RedrivePlan extends Amendment {
+  /** Operations that had failed, or items of maps, and run again. */
+  readonly again: readonly Operation[];
+  /** How many items of these maps had failed. */
+  readonly failedItems: number;
+  /** Operations that had ended and begin anew since `from` goes back so far; without those inside them. */
+  readonly forgotten: readonly Operation[];
+  /** Operations that have ended and are taken over, those of finished contexts included. */
+  readonly kept: number;
+  /** Where the code goes on: operations that are not recorded, or have not ended. Empty when it only has to end. */
+  readonly next: readonly ReachedOperation[];
+}
+
+/** Each pass finds one more operation that failed. */
+const MAX_PASSES = 200;
+
+/**
+ * Finds from where an execution that failed, timed out or was stopped goes on. Today's handler is rehearsed against what is
+ * recorded: what it fails by runs again, and all that has ended besides is kept. Nothing runs, and nothing is written.
+ *
+ * ```ts
+ * const plan = await planRedrive(engine, execution.arn);
+ * const outcome = await engine.redrive(execution.arn, { amend: () => plan }).result;
+ * ```
+ *
+ * @throws DurableError `ERR_REDRIVE_DIVERGED` when the handler asks for other operations than are recorded, and
+ * `ERR_REDRIVE_LEAVES_ENDED` when it would not ask for some that have ended: both messages list what `from` would let begin
+ * anew. `ERR_REDRIVE_FAILS_AGAIN` when the handler throws before it comes to anything that could run.
+ * `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS` of `from`, `ERR_NOTHING_FAILED` of `failed`. What `rehearse` throws.
+ */
+export async function planRedrive(
+  engine: RehearsingEngine,
+  arn: string,
+  { from, failed = false, input, handlerFile }: RedriveOptions = {},
+): Promise<RedrivePlan> {
+  const operations = engine.operations(arn);
+  const tree = new OperationTree(operations);
+  const draft = new Draft(operations, tree);
+  if (failed) draft.add(failedItems(operations));
+  else if (from !== undefined) draft.goBack(tree.find(from));
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
+    const request = { amend: () => draft.amendment, input, handlerFile };
+    const rehearsal = await (failed ? rehearseIfPossible(engine, arn, request) : engine.rehearse(arn, request));
+    if (rehearsal === undefined) return planOf(operations, tree, draft, []);
+    const { divergence, status } = rehearsal;
+    if (divergence !== undefined && divergence.kind !== "unasked") throw diverged(rehearsal, tree, draft);
+    if (failed || status !== "FAILED")
+      return finished(rehearsal, operations, tree, draft, failed || from !== undefined);
+    if (!draft.repeatCause(rehearsal)) throw failsAgain(rehearsal);
+  }
+  throw new DurableError(
+    "ERR_REDRIVE_FAILS_AGAIN",
+    `More than ${MAX_PASSES} operations have failed one after the other.`,
+  );
+}
+
+function finished(
+  rehearsal: Rehearsal,
+  operations: readonly Operation[],
+  tree: OperationTree,
+  draft: Draft,
+  isAsked: boolean,
+): RedrivePlan {
+  const left = rehearsal.unasked
+    .map(({ Id: id }) => tree.get(id))
+    .filter((operation) => operation !== undefined && !draft.removed.has(operation.Id as string)) as Operation[];
+  const endedLeft = left.filter(hasEnded);
+  if (!isAsked && endedLeft.length > 0) throw leavesEnded(rehearsal, endedLeft, tree, draft);
+  for (const operation of left) draft.remove(operation);
+  return planOf(operations, tree, draft, rehearsal.reached);
+}
+
+function planOf(
+  operations: readonly Operation[],
+  tree: OperationTree,
+  draft: Draft,
+  next: readonly ReachedOperation[],
+): RedrivePlan {
+  const again = new Set(draft.again.flatMap((operation) => [...tree.within(operation)]));
+  const kept = operations.filter(
+    (operation) => operation.Type !== "EXECUTION" && hasEnded(operation) && !isAnew(operation, draft),
+  );
+  return {
+    ...draft.amendment,
+    again: draft.again,
+    failedItems: draft.failedItems,
+    forgotten: operations.filter(
+      (operation) => isOutermostRemoved(operation, tree, draft) && hasEnded(operation) && !again.has(operation),
+    ),
+    kept: kept.length,
+    next,
+  };
+}
+
+/** What failed items are is told by the records alone, so that handlers of the official SDK need no rehearsal. */
+async function rehearseIfPossible(
+  engine: RehearsingEngine,
+  arn: string,
+  request: Parameters<RehearsingEngine["rehearse"]>[1],
+): Promise<Rehearsal | undefined> {
+  try {
+    return await engine.rehearse(arn, request);
+  } catch (error) {
+    if (isDurableError(error) && error.code === "ERR_HANDLER_NOT_DURABLE") return undefined;
+    throw error;
+  }
+}
+
+function isAnew({ Id: id = "" }: Operation, { removed, reopened }: Draft): boolean {
+  return removed.has(id) || reopened.has(id);
+}
+
+function isOutermostRemoved(operation: Operation, tree: OperationTree, { removed }: Draft): boolean {
+  return removed.has(operation.Id as string) && !removed.has(tree.parentOf(operation)?.Id ?? "");
+}
+
+function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft): DurableError {
+  const { asked, recorded, message } = divergence as NonNullable<Rehearsal["divergence"]>;
+  const at = asked === undefined ? undefined : tree.at(asked.path);
+  const what =
+    asked === undefined || recorded === undefined
+      ? message
+      : `The code asks for ${label(asked)}${where(asked)} where ${label(fromWire(recorded))} is recorded.`;
+  if (at === undefined) {
+    return new DurableError(
+      "ERR_REDRIVE_DIVERGED",
+      `${what} Nothing was run. Take the change back, or go back before it.`,
+    );
+  }
+  const lost = new Draft([], tree);
+  lost.goBack(at);
+  const ended = [...tree.all].filter(
+    (operation) =>
+      isOutermostRemoved(operation, tree, lost) && hasEnded(operation) && !draft.removed.has(operation.Id as string),
+  );
+  return new DurableError(
+    "ERR_REDRIVE_DIVERGED",
+    `${what} Nothing was run. Take the change back, or go back to it ("from": ${JSON.stringify(tree.keyOf(at))}): then ` +
+      `${listed(ended)} would begin anew.`,
+  );
+}
+
+function leavesEnded(
+  { status, reached }: Rehearsal,
+  left: readonly Operation[],
+  tree: OperationTree,
+  draft: Draft,
+): DurableError {
+  const [failed] = draft.again;
+  const how =
+    failed !== undefined
+      ? `${label(fromWire(failed))} failed, and runs again. After it ended, what may have come of the failure: ` +
+        `${listed(left)}.`
+      : `The handler ${status === "SUCCEEDED" ? "returns" : `comes to ${reached.map(label).slice(0, 3).join(", ")}`} ` +
+        `without asking for ${listed(left)}.`;
+  const from = failed ?? (left[0] as Operation);
+  return new DurableError(
+    "ERR_REDRIVE_LEAVES_ENDED",
+    `${how} Nothing was run. To let these begin anew, go back to that place ("from": ${JSON.stringify(tree.keyOf(from))}).`,
+  );
+}
+
+function failsAgain({ error }: Rehearsal): DurableError {
+  return new DurableError(
+    "ERR_REDRIVE_FAILS_AGAIN",
+    `The handler fails again before it comes to anything that could run: ${error?.ErrorType ?? "Error"}: ` +
+      `${error?.ErrorMessage ?? ""}. Nothing was run. Mend that first, or go back to an earlier operation ("from").`,
+  );
+}
+
+const MAX_LISTED = 8;
+
+function listed(operations: readonly Operation[]): string {
+  if (operations.length === 0) return "nothing that had ended";
+  const names = operations.slice(0, MAX_LISTED).map((operation) => label(fromWire(operation)));
+  const rest = operations.length - names.length;
+  return rest > 0 ? `${names.join(", ")} and ${counted(rest, "more operation")}` : names.join(", ");
+}
+
+type Labelled = Pick<ReachedOperation, "subType" | "name" | "id">;
+
+function fromWire({
+  Type: type,
+  SubType: subType,
+  Name: name,
+  Id: id,
+}: Pick<Operation, "Type" | "SubType" | "Name" | "Id">): Labelled {
+  return { subType: subType ?? type ?? "operation", name, id: id ?? "" };
+}
+
+function label({ subType, name, id }: Labelled): string {
+  return `${subType} ${name === undefined ? id : JSON.stringify(name)}`;
+}
+
+function where({ site }: ReachedOperation): string {
+  return site === undefined ? "" : ` (${site.file}:${site.line})`;
+}

@@ -1,0 +1,69 @@
+import { DurableError } from "../core/errors.ts";
+import type { WireOperation } from "../core/wire.ts";
+import { isHistoryEvent, readHistoryEvents } from "./history-events.ts";
+
+/** What is recorded of one execution, wherever that was read. */
+export interface Recording {
+  /** The handler's input as JSON text; undefined for none. */
+  readonly input: string | undefined;
+  /** Without the execution itself, in the order of their start. */
+  readonly operations: readonly WireOperation[];
+  /** Ids of operations whose result or error the recording has cut, so that nothing after them can be told. */
+  readonly truncated?: ReadonlySet<string>;
+  /** The recording has cut the input, or has it not. */
+  readonly lacksInput?: boolean;
+  /** Name of the function that was recorded. Default `rehearsal`. */
+  readonly functionName?: string | undefined;
+}
+
+/**
+ * Reads a recording from a parsed file: an export of one execution, with `operations` as in the service's
+ * GetDurableExecutionState and `input`; or the answer of GetDurableExecutionHistory with data, with `Events`.
+ * @throws DurableError `ERR_RECORDING_INVALID` when the document is neither, or lacks pages or data
+ */
+export function readRecording(document: unknown): Recording {
+  if (typeof document === "object" && document !== null) {
+    const { operations, Operations, events, Events, NextMarker, input } = document as Record<string, unknown>;
+    if (typeof NextMarker === "string" && NextMarker !== "") {
+      throw invalid("It is one page of several (NextMarker). Fetch all pages, and put their events into one list.");
+    }
+    const listed = Events ?? events;
+    if (Array.isArray(listed)) {
+      if (!listed.every(isHistoryEvent)) throw invalid("Not all of its events have an EventType.");
+      return readHistoryEvents(listed, invalid);
+    }
+    const recorded = operations ?? Operations;
+    if (Array.isArray(recorded)) return readOperations(recorded, input);
+  }
+  throw invalid('It has neither "Events", as the history of an execution, nor "operations", as an export.');
+}
+
+function readOperations(recorded: readonly unknown[], input: unknown): Recording {
+  for (const [at, operation] of recorded.entries()) {
+    const { Id: id, Type: type } = (operation ?? {}) as Partial<WireOperation>;
+    if (typeof id !== "string" || typeof type !== "string") throw invalid(`Operation ${at} has no Id or no Type.`);
+  }
+  const all = recorded as readonly WireOperation[];
+  const execution = all.find(({ Type: type }) => type === "EXECUTION");
+  const payload = execution?.ExecutionDetails?.InputPayload;
+  return {
+    input: payload ?? jsonText(input),
+    operations: all.filter(({ Type: type }) => type !== "EXECUTION"),
+    lacksInput: execution === undefined && input === undefined,
+  };
+}
+
+/** An input that is JSON text already stays as it is. */
+function jsonText(input: unknown): string | undefined {
+  if (typeof input !== "string") return JSON.stringify(input);
+  try {
+    JSON.parse(input);
+    return input;
+  } catch {
+    return JSON.stringify(input);
+  }
+}
+
+function invalid(what: string): DurableError {
+  return new DurableError("ERR_RECORDING_INVALID", `The file is no recording of an execution. ${what}`);
+}

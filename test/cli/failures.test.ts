@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { documentsOf, runCli, temporaryFolder } from "../support/cli.ts";
+
+const HANDLERS = resolve(import.meta.dirname, "../support/redrive-handlers.ts");
+
+const linesOf = (file: string) =>
+  readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+
+describe.concurrent("the failed items of a run", () => {
+  test.for([
+    ["with operations of their own", { batch: false }],
+    ["without, in a flat map", { batch: false, nesting: "FLAT" }],
+    ["in batches", { batch: 4 }],
+  ] as const)("stand in a file %s, and how to run them again is said", async ([, config]) => {
+    const cwd = temporaryFolder();
+    const event = JSON.stringify({ config, bad: [3, 7], log: join(cwd, "log") });
+    const args = ["run", HANDLERS, "--export", "checking", "--event", event, "--name", "friday"];
+    const run = await runCli([...args, "--failures", "failures.jsonl"], { cwd });
+    expect([run.exitCode, JSON.parse(run.stdout)]).toEqual([0, 8]);
+    const line = (index: number) => ({
+      ...{ map: "check", mapId: expect.stringMatching(/^[0-9a-f]{16}$/), index, name: `order ${index}` },
+      input: { id: index, rows: [index] },
+      error: { type: "StepError", message: `${index} is bad`, data: expect.anything() },
+    });
+    expect(linesOf(join(cwd, "failures.jsonl"))).toEqual(
+      [line(3), line(7)].map(({ error: { data, ...error }, ...rest }) =>
+        expect.objectContaining({ ...rest, error: expect.objectContaining(error) }),
+      ),
+    );
+    expect(run.stderr).toMatch(
+      /^2 items failed \(see failures\.jsonl\)\. To run them again: .*retry friday --failed$/m,
+    );
+
+    // Another process knows what is recorded, and not what the items were.
+    const again = await runCli([...args, "--failures", "again.jsonl", "--json"], { cwd });
+    expect(documentsOf(again).at(-1)).toMatchObject({ type: "finished" });
+    const known = linesOf(join(cwd, "again.jsonl"));
+    expect(known.map(({ index, error }) => [index, error.message])).toEqual([
+      [3, "3 is bad"],
+      [7, "7 is bad"],
+    ]);
+    expect(known.every((failure) => !("input" in failure))).toBe(true);
+  });
+
+  test("are none when all are good: the file is empty, and nothing is said", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "failures.jsonl"), "of an earlier run\n");
+    const event = JSON.stringify({ config: { batch: 4 }, bad: [], log: join(cwd, "log") });
+    const args = ["run", HANDLERS, "--export", "checking", "--event", event, "--failures", "failures.jsonl"];
+    const run = await runCli(args, { cwd });
+    expect(run.exitCode).toBe(0);
+    expect(run.stderr).not.toContain("--failed");
+    expect(readFileSync(join(cwd, "failures.jsonl"), "utf8")).toBe("");
+  });
+
+  test("that cannot be written are an error of the command line, and the run is kept", async () => {
+    const cwd = temporaryFolder();
+    const event = JSON.stringify({ config: { batch: 4 }, bad: [1], log: join(cwd, "log") });
+    const args = ["run", HANDLERS, "--export", "checking", "--event", event, "--failures", "no/such/folder.jsonl"];
+    const run = await runCli(args, { cwd });
+    expect(run.exitCode).toBe(2);
+    expect(run.stderr).toContain("The failed items cannot be written to no/such/folder.jsonl");
+    expect((await runCli(["list"], { cwd })).stdout).toContain("SUCCEEDED");
+  });
+});
