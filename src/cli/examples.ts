@@ -5,8 +5,19 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     "durable-fanout run orders.ts --function charge=charge.ts --virtual-time",
   ],
   resume: ["durable-fanout resume friday", "durable-fanout resume friday --handler src/orders.ts"],
-  retry: ["durable-fanout retry friday --failed"],
-  plan: ["durable-fanout plan orders.ts --event @orders.json --sample 100"],
+  retry: [
+    "durable-fanout retry friday --dry-run",
+    "durable-fanout retry friday --from report",
+    "durable-fanout retry friday --failed",
+  ],
+  replay: [
+    "durable-fanout replay friday src/orders.ts",
+    "durable-fanout replay history.json src/orders.ts --export handler",
+  ],
+  plan: [
+    "durable-fanout plan orders.ts --event @orders.json --sample 100",
+    "durable-fanout plan orders.ts --event @orders.json --try batch=50,200 --yes",
+  ],
   tune: ["durable-fanout plan orders.ts --event @orders.json --try batch=10,100"],
   list: [
     "durable-fanout list --status failed --limit 20",

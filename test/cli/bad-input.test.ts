@@ -185,7 +185,7 @@ describe.concurrent("an event", () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "large.json"), JSON.stringify("x".repeat(7_000_000)));
     const result = await runCli(["run", HANDLERS, "--event", "@large.json", "--json"], { cwd });
-    expectRefusal(result, 2, "ERR_INPUT_TOO_LARGE", /7000002 bytes; an execution takes 6291456/);
+    expectRefusal(result, 2, "ERR_INPUT_TOO_LARGE", /7000002 bytes; the limit is 6291456/);
   });
 
   test.for([

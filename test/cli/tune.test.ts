@@ -132,7 +132,7 @@ describe.concurrent("plan --try", () => {
       const message = expect.stringMatching(
         `^${option} batch is "abc"; it must be a whole number .* Nothing was run\\.$`,
       );
-      expect(documentsOf(result)).toEqual([{ error: { code: "ERR_USAGE", message } }]);
+      expect(documentsOf(result)).toEqual([{ type: "error", error: { code: "ERR_USAGE", message } }]);
     }
     expect(existsSync(join(cwd, "log"))).toBe(false);
   });

@@ -21,4 +21,4 @@ With --json one document is printed, on one line:
    "settings": [{name, operations, retries, requests, dataBytes, wallMs, dollars, measured, refusedByAws, how,
                  settings, fault, recommended}],       "measured" names the figures that are not computed
    "notes": [what is left out, in words]}
-Errors: {"error": {code, message}}`;
+Errors: {"type": "error", "error": {code, message}}`;
