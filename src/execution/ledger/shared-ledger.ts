@@ -63,8 +63,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
-  /** Items that have ended, and whose results are to be made again. */
-  readonly #madeAgain = new Set<number>();
+  /** Items that have ended, and whose functions run again: their results were too large to keep. */
+  readonly madeAgain = new Set<number>();
   isRestored = false;
   #unwritten = 0;
   #tooLong: ArmedTimer | undefined;
@@ -149,20 +149,15 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return outcome;
   }
 
-  /** The function of an item that has ended is to run again, since its result was too large to keep. */
-  makeAgain(index: number): void {
-    this.#madeAgain.add(index);
-  }
-
   /** Whether the function of an item is to run. */
   isLeft(index: number): boolean {
-    return !this.#counted.has(index) && (!this.isClosed || this.#madeAgain.has(index));
+    return !this.#counted.has(index) && (!this.isClosed || this.madeAgain.has(index));
   }
 
   /** Items whose functions are to run and have not ended. */
   get left(): number {
     if (!this.isClosed) return this.count - this.#counted.size;
-    return [...this.#madeAgain].filter((index) => this.isLeft(index)).length;
+    return [...this.madeAgain].filter((index) => this.isLeft(index)).length;
   }
 
   /** Notes that the first item begins. False when an earlier invocation has begun the batch. */

@@ -161,7 +161,7 @@ export class BranchRun<T> {
         if (outcome === undefined) continue;
         this.#started(first + at);
         if (outcome.mark === "R" && !this.#over) {
-          ledger.makeAgain(at); // In its turn: its function may wait for others to begin.
+          ledger.madeAgain.add(at); // In its turn: its function may wait for others to begin.
           continue;
         }
         const value = outcome.mark === "R" ? await this.#groups.valueOf(first + at) : undefined;
@@ -310,7 +310,7 @@ export class BranchRun<T> {
     }
     group.running.delete(at);
     const { ledger, values } = group;
-    if (ledger !== undefined) this.#execution.noteItem();
+    if (ledger?.madeAgain.has(at) === false) this.#execution.noteItem();
     if (item.error !== undefined)
       this.#announcement?.onFailure?.(item, this.#nameOf(item.index, values[at]), values[at]);
     try {
