@@ -33,15 +33,16 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
   /**
    * The number of items that share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for no batches. The
    * items behave as without batches. Callbacks and chained invokes in an item have operations of their own. Default:
-   * the handler's `runtime.batch`. When the items are read one after the other, or not all results are collected: 100.
+   * the handler's `runtime.batch`. If that is not set either: 100 when the items are read one after the other or not
+   * all results are collected, otherwise no batches.
    */
   batch?: number | false | BatchSize;
   /**
    * The content of the result: `"all"` items (the default), only the `"failures"`, or one value that
-   * `{ reduce, initial }` makes from all results. Items that are not collected are not kept in memory and not written
-   * twice.
+   * `{ reduce, initial }` makes from all results. Items that are not collected are not kept in memory, and the record
+   * of the map does not repeat them.
    */
-  // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` know what is reduced to what.
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` have the exact types.
   collect?: Collect<TResult, any>;
 }
 
@@ -117,8 +118,9 @@ export type NamedBatchResult<
 };
 
 /**
- * The context of a durable handler. Every operation begins when its method is called, and is recorded. On a replay the
- * method gives the recorded outcome. Each method can be called without a name.
+ * The context of a durable handler. Every operation is recorded. It begins when its method is called; a combinator
+ * begins when its promise is awaited. On a replay the method gives the recorded outcome. Each method can be called
+ * without a name.
  */
 export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   lambdaContext: LambdaContext;
@@ -132,7 +134,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   readonly signal: AbortSignal;
 
   /**
-   * Runs code once and keeps its result.
+   * Runs code, with retries, and records the result. A replay returns the recorded result and does not run the code.
    * @throws StepError when all attempts have failed. `cause` has the original name and message.
    */
   step<TOutput>(
@@ -143,7 +145,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   step<TOutput>(fn: StepFunc<TOutput, TLogger>, config?: StepConfig<TOutput>): DurablePromise<TOutput>;
 
   /**
-   * Groups operations in a context of their own. The function must use this context.
+   * Groups operations in a context of their own. The function must use the context that it gets as its argument.
    * @throws ChildContextError around the error of the function.
    */
   runInChildContext<TOutput>(
@@ -157,7 +159,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   wait(name: string, duration: Duration): DurablePromise<void>;
   wait(duration: Duration): DurablePromise<void>;
 
-  /** Runs a map as below, and folds the results into one value, `reduced`, in the order of the items. */
+  /** Runs a function for every item, and folds the results into one value, `reduced`, in the order of the items. */
   map<TInput, TOutput, TReduced>(
     name: string | undefined,
     items: TInput[] | ItemStream<TInput>,
@@ -183,8 +185,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<BatchResult<TOutput>>;
 
   /**
-   * Runs a function for items that are read when they are needed: from a generator, the lines of a file, a paged
-   * interface. Each invocation reads the items again, and they must be the same in the same order.
+   * Runs a function for items that are read when they are needed: from a generator, the lines of a file, a paged API.
+   * Each invocation reads the items again, and they must be the same in the same order.
    */
   map<TInput, TOutput>(
     name: string | undefined,
@@ -209,7 +211,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     config?: ParallelConfig<TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
   /**
-   * Runs branches with different types of results. In `all` each branch has its own type if every branch has started.
+   * Runs branches with different types of results. The type of `all` has one entry for each branch. This is correct
+   * only if every branch has started, because a branch that never started has no entry.
    */
   parallel<const TBranches extends readonly AnyBranch<TLogger>[]>(
     name: string | undefined,
@@ -222,7 +225,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TupleBatchResult<TBranches, TLogger>>;
   /**
    * Runs branches with names, in the order of the keys (keys that are whole numbers come first). `byName` has the item
-   * of each.
+   * of each branch.
    */
   parallel<TBranches extends Readonly<Record<string, AnyBranch<TLogger>>>>(
     name: string | undefined,

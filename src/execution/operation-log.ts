@@ -3,8 +3,8 @@ import type { OperationInfo } from "../plugins/plugin.ts";
 import { infosOf } from "./operation-info.ts";
 
 /**
- * All states, in order, of the operations that the invocation knows. The log can give the operations of any earlier
- * moment without a copy.
+ * All states, in order, of the operations that the invocation knows. A snapshot notes only the number of states, so
+ * that taking the snapshot copies nothing.
  */
 export class OperationLog {
   readonly #states: WireOperation[] = [];

@@ -45,7 +45,7 @@ export class Scope {
    */
   keptLevels = 0;
   /**
-   * The innermost context around its operations that plugins know, even if that context has no operation at the
+   * The innermost context, this one or one around it, that plugins know, even if that context has no operation at the
    * service.
    */
   owner: { readonly id: OperationId } | undefined;
@@ -56,8 +56,8 @@ export class Scope {
   /** Called at the first request for a signal in the invocation. */
   onSignal: (() => void) | undefined;
   /**
-   * Operations in this subtree whose code runs. Only `countExecuting` changes the number. The counters below have
-   * methods too.
+   * Operations in this subtree whose code runs. Only `countExecuting` changes the number. The next two counters have
+   * such methods too.
    */
   executing = 0;
   /** Awaited operations that wait for a timer or for an external system. */
@@ -169,7 +169,7 @@ export class Scope {
     if (this.#isFollowing && (this.#followers?.size ?? 0) === 0) this.parent?.unfollow(this);
   }
 
-  /** The context's own function has settled. Code that still runs inside does not count any more. */ // T2
+  /** The context is over: its function has settled, and code that still runs inside does not count any more. */ // T2
   finish(): void {
     if (this.#finished) return;
     this.settle();

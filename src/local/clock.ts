@@ -44,7 +44,7 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    // A timer without an end does not move time.
+    // A timer with an infinite delay never fires. It is not kept, so that the clock never jumps to it.
     if (delayMs === Number.POSITIVE_INFINITY) return { cancel() {} };
     const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
     this.#alarms.add(alarm);
@@ -59,8 +59,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Jumps to the next timer and runs it. False, without a change, when there is none, or when it is due at `beforeMs`
-   * (epoch milliseconds; default: never) or later.
+   * Jumps to the next timer and runs it. Returns false and changes nothing when there is no timer, or when the next
+   * timer is due at `beforeMs` (epoch milliseconds; default: no limit) or later.
    */
   skip(beforeMs: number = Number.POSITIVE_INFINITY): boolean {
     const next = this.#next();

@@ -96,7 +96,7 @@ interface InvocationBaseInfo {
 export interface InvocationInfo extends InvocationBaseInfo {
   /** Whether only the execution itself was recorded when the invocation began. */
   isFirstInvocation: boolean;
-  /** Operations that changed outside of this function between the previous invocation and this one, by wire id. */
+  /** Operations that the service changed between the previous invocation and this one, by wire id. */
   updatedOperations: Record<string, OperationInfo>;
 }
 
@@ -114,7 +114,7 @@ export interface InvocationEndInfo extends InvocationBaseInfo {
 
 export interface OperationChangeInfo {
   executionArn: string;
-  /** Operations whose status a checkpoint's answer changed, by wire id. */
+  /** Operations whose status was changed by the answer to a checkpoint, by wire id. */
   updatedOperations: Record<string, OperationInfo>;
   /** All operations known to the invocation, the execution itself included, by wire id. */
   operations: Record<string, OperationInfo>;
@@ -123,10 +123,10 @@ export interface OperationChangeInfo {
 /**
  * Observes executions, for traces, metrics and audits. All members are optional.
  *
- * The `on…` hooks of all plugins are called at once and awaited before the execution continues. Their errors are
- * ignored (`DURABLE_VERBOSE_MODE=true` shows them). The `wrap…` hooks are nested, the first plugin outermost, and call
- * the given function. That function runs exactly once, and its outcome counts, whatever the hooks return or throw. No
- * hook is called after `onInvocationEnd`.
+ * The `on…` hooks of all plugins are called without waiting for one another, and all are awaited before the execution
+ * continues. Their errors are ignored (`DURABLE_VERBOSE_MODE=true` shows them). The `wrap…` hooks are nested, the first
+ * plugin outermost, and call the given function. That function runs exactly once, and its outcome counts, whatever the
+ * hooks return or throw. No hook is called after `onInvocationEnd`.
  */
 export interface DurableInstrumentationPlugin {
   /** Before the handler runs, once in each invocation. */

@@ -77,8 +77,8 @@ export class OperationTree {
       const map = parent?.Name ?? parent?.Id;
       throw new DurableError(
         "ERR_OPERATION_UNKNOWN",
-        `"${wanted}" belongs to items that share an operation, of which none can be gone back to. ` +
-          `Go back to the whole map ("${map}"), or run the items again that failed.`,
+        `"${wanted}" belongs to items that share an operation, and it is not possible to go back to one of these items. ` +
+          `Go back to the whole map ("${map}"), or run the failed items again.`,
       );
     }
     return found;

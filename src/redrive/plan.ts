@@ -19,13 +19,13 @@ export interface RehearsingEngine {
 
 export interface RedriveOptions {
   /**
-   * Name or id of the operation to go back to: it begins anew, with all that stands behind it in the code; other items of a
-   * map stay. Default: where the execution failed.
+   * Name or id of the operation to go back to: it begins anew, with all that stands behind it in the code; other items
+   * of a map stay. Default: where the execution failed.
    */
   readonly from?: string | undefined;
   /**
-   * Only the failed items of all maps and parallels, and what stands behind these maps, whether the handler failed or not.
-   * Not together with `from`.
+   * Only the failed items of all maps and parallels, and what stands behind these maps, whether the handler failed or
+   * not. Not together with `from`.
    */
   readonly failed?: boolean | undefined;
   /** Another input for the handler, JSON text. Default: that of the execution. */
@@ -52,8 +52,9 @@ export interface RedrivePlan extends Amendment {
 const MAX_PASSES = 200;
 
 /**
- * Finds from where an execution that failed, timed out or was stopped goes on. Today's handler is rehearsed against what is
- * recorded: what it fails by runs again, and all that has ended besides is kept. Nothing runs, and nothing is written.
+ * Finds from where an execution that failed, timed out or was stopped goes on. Today's handler is rehearsed against
+ * what is recorded: what it fails by runs again, and all that has ended besides is kept. Nothing runs, and nothing is
+ * written.
  *
  * ```ts
  * const plan = await planRedrive(engine, execution.arn);
@@ -61,9 +62,10 @@ const MAX_PASSES = 200;
  * ```
  *
  * @throws DurableError `ERR_REDRIVE_DIVERGED` when the handler asks for other operations than are recorded, and
- * `ERR_REDRIVE_LEAVES_ENDED` when it would not ask for some that have ended: both messages list what `from` would let begin
- * anew. `ERR_REDRIVE_FAILS_AGAIN` when the handler throws before it comes to anything that could run.
- * `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS` of `from`, `ERR_NOTHING_FAILED` of `failed`. What `rehearse` throws.
+ * `ERR_REDRIVE_LEAVES_ENDED` when it would not ask for some that have ended: both messages list what `from` would let
+ * begin anew. `ERR_REDRIVE_FAILS_AGAIN` when the handler throws before it comes to anything that could run.
+ * `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS` of `from`, `ERR_NOTHING_FAILED` of `failed`. What `rehearse`
+ * throws.
  */
 export async function planRedrive(
   engine: RehearsingEngine,
@@ -161,7 +163,7 @@ function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft):
   if (at === undefined) {
     return new DurableError(
       "ERR_REDRIVE_DIVERGED",
-      `${what} Nothing was run. Take the change back, or go back before it.`,
+      `${what} Nothing was run. Undo the change in the code, or go back to an operation before the change.`,
     );
   }
   const lost = new Draft([], tree);
@@ -172,7 +174,7 @@ function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft):
   );
   return new DurableError(
     "ERR_REDRIVE_DIVERGED",
-    `${what} Nothing was run. Take the change back, or go back to it ("from": ${JSON.stringify(tree.keyOf(at))}): then ` +
+    `${what} Nothing was run. Undo the change in the code, or go back to this place ("from": ${JSON.stringify(tree.keyOf(at))}): then ` +
       `${listed(ended)} would begin anew.`,
   );
 }
@@ -186,22 +188,22 @@ function leavesEnded(
   const [failed] = draft.again;
   const how =
     failed !== undefined
-      ? `${label(fromWire(failed))} failed, and runs again. After it ended, what may have come of the failure: ` +
+      ? `${label(fromWire(failed))} failed and would run again. These operations have ended and may depend on the failure: ` +
         `${listed(left)}.`
-      : `The handler ${status === "SUCCEEDED" ? "returns" : `comes to ${reached.map(label).slice(0, 3).join(", ")}`} ` +
+      : `The handler ${status === "SUCCEEDED" ? "returns" : `reaches ${reached.map(label).slice(0, 3).join(", ")}`} ` +
         `without asking for ${listed(left)}.`;
   const from = failed ?? (left[0] as Operation);
   return new DurableError(
     "ERR_REDRIVE_LEAVES_ENDED",
-    `${how} Nothing was run. To let these begin anew, go back to that place ("from": ${JSON.stringify(tree.keyOf(from))}).`,
+    `${how} Nothing was run. To let these operations begin anew, go back to this operation ("from": ${JSON.stringify(tree.keyOf(from))}).`,
   );
 }
 
 function failsAgain({ error }: Rehearsal): DurableError {
   return new DurableError(
     "ERR_REDRIVE_FAILS_AGAIN",
-    `The handler fails again before it comes to anything that could run: ${error?.ErrorType ?? "Error"}: ` +
-      `${error?.ErrorMessage ?? ""}. Nothing was run. Mend that first, or go back to an earlier operation ("from").`,
+    `The handler fails again before it reaches an operation that could run: ${error?.ErrorType ?? "Error"}: ` +
+      `${error?.ErrorMessage ?? ""}. Nothing was run. Fix the cause first, or go back to an earlier operation ("from").`,
   );
 }
 

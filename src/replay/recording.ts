@@ -35,7 +35,7 @@ export function readRecording(document: unknown): Recording {
     const recorded = operations ?? Operations;
     if (Array.isArray(recorded)) return readOperations(recorded, input);
   }
-  throw invalid('It has neither "Events", as the history of an execution, nor "operations", as an export.');
+  throw invalid('It has neither "Events", which a history has, nor "operations", which an export has.');
 }
 
 function readOperations(recorded: readonly unknown[], input: unknown): Recording {

@@ -41,10 +41,10 @@ export interface RehearsalOptions {
 }
 
 /**
- * Runs a handler against a recording, without any step, submitter, condition, wait or invoke: code that comes to one that
- * is not recorded, or has not ended, stops there. Code between operations runs, as in each replay.
- * @throws DurableError `ERR_HANDLER_NOT_DURABLE` when the handler was not made by this package's `withDurableExecution`:
- * nothing would keep its steps from running
+ * Runs a handler against a recording, without any step, submitter, condition, wait or invoke: code that comes to one
+ * that is not recorded, or has not ended, stops there. Code between operations runs, as in each replay.
+ * @throws DurableError `ERR_HANDLER_NOT_DURABLE` when the handler was not made by this package's
+ * `withDurableExecution`: nothing would keep its steps from running
  */
 export async function rehearse(
   handler: RehearsedHandler,
@@ -92,8 +92,8 @@ async function answerOf(running: Promise<unknown>, client: RehearsalClient): Pro
   }
   throw new DurableError(
     "ERR_HANDLER_NOT_DURABLE",
-    "The handler cannot be rehearsed: only one that withDurableExecution of durable-fanout made keeps its steps from " +
-      "running. Let its file import durable-fanout, of this version or a later one.",
+    "The handler cannot be rehearsed: only a handler made by withDurableExecution of durable-fanout can be kept from " +
+      "running its steps. Import withDurableExecution from durable-fanout, this version or later, in the handler's file.",
   );
 }
 

@@ -47,7 +47,7 @@ describe.concurrent("a handler file", () => {
     const result = await runCli(["run", HANDLERS, "--export", "nothing", "--json"], { cwd });
     expectRefusal(result, 3, "ERR_HANDLER_EXPORT", /has no export "nothing"\. It exports .*failing/);
     const other = await runCli(["run", HANDLERS, "--export", "notAFunction", "--json"], { cwd });
-    expectRefusal(other, 3, "ERR_HANDLER_EXPORT", /exports "notAFunction", no function/);
+    expectRefusal(other, 3, "ERR_HANDLER_EXPORT", /exports "notAFunction", which is not a function/);
   });
 
   test("that throws at import shows its error, and where with --verbose", async () => {
@@ -109,7 +109,7 @@ describe.concurrent("a handler file", () => {
       encoding: "utf8",
     });
     expect(stderr).toMatch(
-      /typed\.ts cannot be imported: .*Node loads TypeScript from 22\.18 on .* or give JavaScript built/is,
+      /typed\.ts cannot be imported: .*Node loads TypeScript from 22\.18 on .* or give a JavaScript file that is built/is,
     );
   });
 

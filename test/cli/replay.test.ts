@@ -117,7 +117,7 @@ describe.concurrent("replay of a history from AWS", () => {
     const cases: [string, string][] = [
       [write("bare.json", { Events: bare }), "--include-execution-data"],
       [write("page.json", { Events: events, NextMarker: "more" }), "one page of several"],
-      [write("cut.json", { Events: cut }), "Give it with --event"],
+      [write("cut.json", { Events: cut }), "Give the input with --event"],
       [write("other.json", { hello: 1 }), 'neither "Events"'],
       [write("text.json", "hello"), "cannot be read as JSON"],
       [join(cwd, "nowhere.json"), "There is no file"],

@@ -23,7 +23,7 @@ describe.concurrent("retry --failed", () => {
     mend();
     const retried = await runCli(["retry", "friday", "--failed", "--json"], { cwd });
     expect(retried.exitCode).toBe(0);
-    expect(retried.stderr).toContain("Running 2 failed items of friday again, and what follows.");
+    expect(retried.stderr).toContain("Running 2 failed items of friday again, and the operations after their maps.");
     expect(documentsOf(retried)[0]).toMatchObject({
       type: "started",
       execution: { name: "friday-retry" },
@@ -80,7 +80,7 @@ describe.concurrent("retry --failed", () => {
     const { cwd } = await mendingRun(4);
     const silent = await runCli(["retry", "friday"], { cwd });
     expect(silent.exitCode).toBe(2);
-    expect(silent.stderr).toContain("retry --failed runs the items of maps and parallels that failed");
+    expect(silent.stderr).toContain("retry --failed runs the failed items of its maps and parallels again");
     expect((await runCli(["retry", "monday", "--failed"], { cwd })).exitCode).toBe(6);
   });
 });

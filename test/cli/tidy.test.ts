@@ -138,7 +138,7 @@ describe.concurrent("doctor", () => {
     const none = await runCli(["doctor"], { cwd });
     expect([none.exitCode, none.stdout]).toEqual([
       0,
-      expect.stringMatching(/there is none yet[\s\S]*Nothing is wrong/),
+      expect.stringMatching(/does not exist yet[\s\S]*Nothing is wrong/),
     ]);
     await runCli(["run", HANDLERS], { cwd });
     await runCli(["run", HANDLERS, "--export", "failing"], { cwd });

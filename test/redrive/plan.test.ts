@@ -387,7 +387,7 @@ describe("a plan finds what made the handler fail", () => {
     await expect(lab.plan()).rejects.toMatchObject({
       code: "ERR_REDRIVE_LEAVES_ENDED",
       message: expect.stringMatching(
-        /Step "charge" failed, and runs again\. After it ended.*Step "refund".*"from": "charge"/,
+        /Step "charge" failed and would run again\. These operations have ended.*Step "refund".*"from": "charge"/,
       ),
     });
     const { ran, plan } = await lab.redrive({ from: "charge" });

@@ -5,7 +5,7 @@ import type { Output } from "../output.ts";
 import { readTextSource } from "../text-source.ts";
 import { readAnyPayload, wholeText } from "./payload-view.ts";
 
-/** A packed payload, with what consoles put around or into it. */
+/** A packed payload, in a text from which all whitespace is removed. */
 const PACKED = /~\d[a-z][\w-]+/;
 
 /**
@@ -38,13 +38,14 @@ function cleaned(text: string): string {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   const joined = trimmed.replaceAll(/\s+/g, "");
   const packed = PACKED.exec(joined)?.[0];
-  // JSON that has a packed payload somewhere inside is still JSON: only one that is quoted is taken out of it.
+  // A packed payload is taken out if the text begins with it, quoted or not, or if the text is not JSON. JSON that only
+  // contains a packed payload stays JSON.
   if (packed !== undefined && (joined.startsWith("~") || /^\\?["']~/.test(joined))) return packed;
   if (packed !== undefined && !isJson(trimmed)) return packed;
   return unquoted(trimmed);
 }
 
-/** JSON inside a JSON string, as histories show it. */
+/** Takes JSON out of a JSON string, as histories show payloads. Returns any other text unchanged. */
 function unquoted(text: string): string {
   if (!isJson(text)) return text;
   const value: unknown = JSON.parse(text);

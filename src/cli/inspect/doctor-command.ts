@@ -114,8 +114,8 @@ async function lookAtJournal(db: string, problems: Problem[]): Promise<JournalRe
   const walBytes = sizeOf(`${file}-wal`);
   const seen = { file, exists: true, bytes: sizeOf(file), walBytes, inUse: isJournalInUse(file) };
   if (walBytes > LARGE_WAL_BYTES && seen.inUse !== true) {
-    const advice = "Run any command that writes on it, such as resume, while nothing else reads it.";
-    problems.push({ problem: `The log beside the journal has ${formatBytes(walBytes)}.`, advice });
+    const advice = "Run a command that writes to the journal, such as resume, while nothing else reads the journal.";
+    problems.push({ problem: `The journal's log file (-wal) has ${formatBytes(walBytes)}.`, advice });
   }
   const executions: Record<string, number> = {};
   try {
@@ -128,7 +128,10 @@ async function lookAtJournal(db: string, problems: Problem[]): Promise<JournalRe
     return { ...seen, readable: true, executions };
   } catch (error) {
     if (!isDurableError(error)) throw error;
-    problems.push({ problem: error.message, advice: "Other commands fail on this journal until that is mended." });
+    problems.push({
+      problem: error.message,
+      advice: "Other commands fail on this journal until this problem is fixed.",
+    });
     return { ...seen, readable: false };
   }
 }
@@ -167,14 +170,14 @@ function print(
 }
 
 function describeJournal({ exists, readable, bytes = 0, walBytes = 0, inUse }: JournalReport): string {
-  if (!exists) return "there is none yet; run makes it";
+  if (!exists) return "does not exist yet; the command run creates it";
   const use = inUse === true ? "a process runs on it" : "no process runs on it";
   const state = readable === true ? "readable" : "not readable";
   return `${state}, ${formatBytes(bytes)} and ${formatBytes(walBytes)} in its log; ${use}`;
 }
 
 function showValue(value: unknown): string {
-  if (value === undefined) return "by the code that uses it";
+  if (value === undefined) return "decided by the code that uses it";
   if (value === Number.POSITIVE_INFINITY) return "unlimited";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

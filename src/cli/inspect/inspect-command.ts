@@ -89,7 +89,7 @@ export async function listCommand(output: Output, _target: string, options: List
     if (shown.length < wanted.length)
       output.say(`${formatCount(wanted.length - shown.length)} more; --limit shows them.`);
     if (shown.some(({ state }) => state.status === "INTERRUPTED")) {
-      output.say(`To continue one that is interrupted: ${pc.cyan(commandHint(["resume", "<name>"], options.db))}`);
+      output.say(`To continue an interrupted execution: ${pc.cyan(commandHint(["resume", "<name>"], options.db))}`);
     }
   });
 }

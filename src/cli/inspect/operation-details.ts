@@ -37,7 +37,7 @@ export function findOperations({ record, operations, wanted }: WantedOperations)
   const found = byId.length > 0 ? byId : operations.filter(({ Name }) => Name === wanted);
   if (found.length > 0) return found;
   const names = [...new Set(operations.map(({ Name }) => Name).filter((name) => name !== undefined))];
-  const there = names.length === 0 ? "None has a name." : `There are: ${names.slice(0, MAX_NAMES).join(", ")}.`;
+  const there = names.length === 0 ? "No operation has a name." : `There are: ${names.slice(0, MAX_NAMES).join(", ")}.`;
   throw new DurableError(
     "ERR_OPERATION_UNKNOWN",
     `The execution ${record.name} has no operation with the name or id "${wanted}". ${there}`,

@@ -28,7 +28,7 @@ export function readAnyPayload(payload: string): ReadPayload {
 
 /** The whole value, over several lines where it is long. */
 export function wholeText({ value, isPacked, unreadable }: ReadPayload): string {
-  if (unreadable !== undefined) return `${String(value)}\n(it cannot be read: ${unreadable})`;
+  if (unreadable !== undefined) return `${String(value)}\n(the payload cannot be read: ${unreadable})`;
   if (!isPacked) return typeof value === "string" ? value : JSON.stringify(value, undefined, 2);
   const limits = { depth: null, maxArrayLength: null, maxStringLength: null };
   return inspect(value, { ...limits, breakLength: 100 });
@@ -42,7 +42,7 @@ export function shortText(payload: ReadPayload, maxLength: number, way: string):
 }
 
 function oneLine({ value, isPacked, unreadable }: ReadPayload): string {
-  if (unreadable !== undefined) return `${String(value).slice(0, 20)}… (it cannot be read: ${unreadable})`;
+  if (unreadable !== undefined) return `${String(value).slice(0, 20)}… (the payload cannot be read: ${unreadable})`;
   if (!isPacked) return JSON.stringify(value) ?? "undefined";
   const limits = { depth: 8, maxArrayLength: 100, maxStringLength: 1_000 };
   return inspect(value, { ...limits, breakLength: Number.POSITIVE_INFINITY, compact: true });

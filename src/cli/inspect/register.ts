@@ -51,8 +51,8 @@ function addLookingCommands(program: Command, registration: Registration): void 
 
   withCommonOptions(program.command("list").description("list the executions of the journal, newest first"))
     .addOption(new Option("--status <status>", SHOWN_STATUSES.join(", ").toLowerCase()).argParser(parseStatus))
-    .option("--function <name>", "only those of this function, named as its file")
-    .addOption(new Option("--limit <n>", "at most so many").argParser(parseCount))
+    .option("--function <name>", "only executions of this function; its name is the file name without ending")
+    .addOption(new Option("--limit <n>", "show at most this many executions").argParser(parseCount))
     .action(withoutTarget(registration, async () => (await import("./inspect-command.ts")).listCommand));
 
   withCommonOptions(
@@ -63,14 +63,20 @@ function addLookingCommands(program: Command, registration: Registration): void 
     )
       .option("--all", "every operation, however long a list is")
       .option("--full", "results and stacks as they are, however long")
-      .option("--operation <name|id>", "all that is recorded of the operations with this name, or of one"),
+      .option(
+        "--operation <name|id>",
+        "all that is recorded of the operations with this name, or of the operation with this id",
+      ),
   ).action(perform(async () => (await import("./inspect-command.ts")).showCommand));
 
   withCommonOptions(
     withTarget(program.command("history").description("print the events of an execution in the service's order"))
       .option("--data", "with inputs, results and errors, decoded; long ones are cut")
       .option("--full", "the same, not cut")
-      .option("--operation <name|id>", "only those of the operations with this name, or of one; not cut"),
+      .option(
+        "--operation <name|id>",
+        "only events of the operations with this name, or of the operation with this id; not cut",
+      ),
   ).action(perform(async () => (await import("./inspect-command.ts")).historyCommand));
 
   program

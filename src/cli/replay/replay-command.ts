@@ -24,13 +24,15 @@ export interface ReplayOptions {
 
 const LONG_MS = 900_000;
 
-/** Runs today's handler against a recording, without any step, and says where both part. */
+/**
+ * Runs today's handler against a recording, without any step, and says where the code and the recording first differ.
+ */
 export async function replayCommand(output: Output, target: string, options: ReplayOptions): Promise<ExitCode> {
   quietStandardOutput();
   const given = options.event === undefined ? undefined : await readEvent(options.event);
   const found = isFile(target) ? await readFileOf(target) : await readJournal(target, options.db);
   if (found.lacksInput === true && given === undefined) {
-    const message = `${target} does not have the whole input of the execution. Give it with --event.`;
+    const message = `${target} does not have the whole input of the execution. Give the input with --event.`;
     throw new DurableError("ERR_RECORDING_INVALID", message);
   }
   const recording = given === undefined ? found : { ...found, input: given };
@@ -51,7 +53,7 @@ export async function replayCommand(output: Output, target: string, options: Rep
   }
 }
 
-/** @throws DurableError `ERR_RECORDING_INVALID` for what looks like a file and is none */
+/** @throws DurableError `ERR_RECORDING_INVALID` when `target` ends in .json and there is no such file */
 function isFile(target: string): boolean {
   if (existsSync(target)) return statSync(target).isFile();
   if (!target.endsWith(".json")) return false;

@@ -56,7 +56,8 @@ export function withFunctionHint<T>(begin: () => T): T {
     return begin();
   } catch (error) {
     if (!(error instanceof DurableError) || error.code !== "ERR_FUNCTION_UNKNOWN") throw error;
-    const hint = "On the command line: --function <name>=<file>#<export>, or --plain-function if it is not durable.";
+    const hint =
+      "On the command line: --function <name>=<file>#<export>, or --plain-function for a function that is not durable.";
     throw new DurableError(error.code, `${error.message} ${hint}`, { cause: error });
   }
 }

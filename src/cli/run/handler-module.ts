@@ -33,10 +33,11 @@ export async function loadHandlerModule(path: string, wantedExport: string | und
   if (typeof handler !== "function") {
     const functions = Object.keys(names).filter((name) => typeof names[name] === "function");
     const others = functions.length === 0 ? "It exports no function." : `It exports ${functions.join(", ")}.`;
-    const problem = handler === undefined ? `has no export "${exportName}"` : `exports "${exportName}", no function`;
+    const problem =
+      handler === undefined ? `has no export "${exportName}"` : `exports "${exportName}", which is not a function`;
     throw new DurableError(
       "ERR_HANDLER_EXPORT",
-      `${file} ${problem}. ${others} Name the one made by withDurableExecution with --export.`,
+      `${file} ${problem}. ${others} With --export, name the export that withDurableExecution made.`,
     );
   }
   const { formatResult } = names;
@@ -80,10 +81,15 @@ function adviceFor(error: unknown): string {
     return `. Node wants the whole name of the file: let the import end in "${ending}", or ${WITH_TSX}.`;
   }
   if (code !== "ERR_UNKNOWN_FILE_EXTENSION") return "";
-  return `. Node loads TypeScript from 22.18 on (.ts, .mts, .cts); this is ${process.version}. Or give JavaScript built from it.`;
+  return (
+    `. Node loads TypeScript from 22.18 on (.ts, .mts, .cts); this is ${process.version}. Use such a version, or give a ` +
+    "JavaScript file that is built from this file."
+  );
 }
 
-/** Where a mistake of syntax is, as file and line. V8 says that of some modules only when it ends the process for them. */
+/**
+ * Where a mistake of syntax is, as file and line. V8 says that of some modules only when it ends the process for them.
+ */
 function placeOf(error: SyntaxError, file: string): string | undefined {
   const found = placeIn(error.stack);
   if (found !== undefined) return found;

@@ -52,7 +52,9 @@ export async function retryCommand(output: Output, target: string, options: Retr
     );
     if (options.failed === true) {
       const failed = counted(plan.failedItems, "failed item");
-      output.say(`Running ${failed} of ${earlier.name} again, and what follows. What else it did is taken over.`);
+      output.say(
+        `Running ${failed} of ${earlier.name} again, and the operations after their maps. The other results are taken over.`,
+      );
     } else for (const line of describePlan(earlier, plan)) output.say(line);
     const begun = engine.find(execution.arn);
     return drive({
@@ -87,13 +89,13 @@ async function makePlan(
 function refuseRunning(earlier: ExecutionSummary, { failed, from, db }: RetryOptions): void {
   const { name, status } = earlier;
   if (status === "RUNNING") {
-    const message = `${name} has not ended. It goes on by: ${commandHint(["resume", name], db)}`;
+    const message = `${name} has not ended. To continue: ${commandHint(["resume", name], db)}`;
     throw new DurableError("ERR_EXECUTION_RUNNING", message);
   }
   if (status !== "SUCCEEDED" || failed === true || from !== undefined) return;
   throw new DurableError(
     "ERR_NOTHING_FAILED",
-    `${name} has succeeded. retry --failed runs the items of maps and parallels that failed nevertheless, and ` +
+    `${name} has succeeded. retry --failed runs the failed items of its maps and parallels again, and ` +
       "--from <operation> goes back to an operation.",
   );
 }

@@ -29,7 +29,7 @@ export function sayHowToRetry(output: Output, { record, operations, failed, db, 
   if (status === "SUCCEEDED" || status === "RUNNING") return;
   const missing = missingFunctions(operations);
   if (missing.length === 0) {
-    output.say(`To go on from where it failed, once that is mended: ${pc.cyan(retry)}`);
+    output.say(`To continue where the execution ended, after you fix the cause: ${pc.cyan(retry)}`);
     return;
   }
   const flags = missing.map((missed) => `--function ${missed}=<file>#<export>`).join(" ");

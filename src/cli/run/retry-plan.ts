@@ -18,7 +18,7 @@ export function describePlan({ name }: ExecutionSummary, plan: RedrivePlan): str
     ...(forgotten.length > 0 ? [`Begins anew: ${listed(forgotten.map(labelOf))}.`] : []),
     next.length > 0
       ? `Goes on with: ${listed(next.map((reached) => `${labelOfReached(reached)}${siteOf(reached)}`))}.`
-      : "Nothing is left to run but the end of the handler.",
+      : "Only the end of the handler is left to run.",
   ];
 }
 

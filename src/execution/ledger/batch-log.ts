@@ -11,7 +11,7 @@ import { type Kept, writtenEnd, writtenRecord } from "./kept.ts";
 import { type RecordedLogs, readLogs } from "./restored.ts";
 import type { SharedLedgers } from "./shared-ledgers.ts";
 
-/** The operations of a batch, and the functions that the log notifies. */
+/** Where a batch's operations are, how many bytes each may hold, and the function that the log calls. */
 export interface BatchLogOptions {
   /** The context of the map. */
   readonly scope: Scope;
@@ -20,11 +20,11 @@ export interface BatchLogOptions {
   readonly name: string;
   /** Bytes that one operation may hold. */
   readonly maxBytes: number;
-  /** Called when the own operation may be written again. */
+  /** Called when the batch's own operation may be written again. */
   readonly onReady: () => void;
 }
 
-/** The data about the batch's items that a replay compares. */
+/** The data about the batch's items. A replay compares the recorded data with that of its own items. */
 export interface ItemMarks {
   readonly fingerprint: string | undefined;
   readonly names: string | undefined;
@@ -48,7 +48,10 @@ export class BatchLog {
   state: "new" | "started" | "pending" | "ended" = "new";
   /** The time at which the service makes the pending own operation ready; epoch milliseconds. */
   wakesMs = Number.POSITIVE_INFINITY;
-  /** Characters of the payloads that this invocation wrote. */
+  /**
+   * Characters of the parts, and of the own operation's last payload, that this invocation wrote. Payloads of RETRY do
+   * not count.
+   */
   size = 0;
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
@@ -95,8 +98,8 @@ export class BatchLog {
   }
 
   /**
-   * The payload of the own operation. With `readyMs` the payload also has the times that waiting records have to wait
-   * from then on.
+   * The payload of the own operation. With `waiting`, the payload also has the milliseconds that each waiting record
+   * still waits after `readyMs`.
    */
   payload(
     entries: Iterable<Kept>,
@@ -114,7 +117,7 @@ export class BatchLog {
     return !isLongerThan(payload, this.#options.maxBytes);
   }
 
-  /** Makes the own operation wait, with a payload that has `ends` new ends of items. */
+  /** Makes the own operation wait. `ends` is the number of items whose end is new in the payload. */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
     this.wakesMs = Date.now() + delaySeconds * 1_000;
@@ -202,7 +205,7 @@ export class BatchLog {
     this.#send({ ...own, ...details, Name: name }, ends);
   }
 
-  /** Sends an update that records `ends` ends of items. */
+  /** Sends an update. `ends` is the number of items whose end it records. */
   #send(update: OperationUpdate, ends = 0, recorded?: () => void): void {
     if (this.isLeft) return;
     if (ends > 0) this.#all.left(ends);
@@ -247,7 +250,7 @@ export class BatchLog {
   }
 }
 
-/** The times that the records have to wait after `fromMs` (epoch milliseconds). */
+/** The milliseconds that each record still waits after `fromMs` (epoch milliseconds). */
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
     const leftMs = Math.max(0, dueMs - fromMs);
