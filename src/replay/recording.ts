@@ -17,16 +17,17 @@ export interface Recording {
 }
 
 /**
- * Reads a recording from a parsed file: an export of one execution, with `operations` as in the service's
- * GetDurableExecutionState and `input`; or the answer of GetDurableExecutionHistory with data, with `Events`.
+ * Reads a recording from a parsed file. The file has the output of `durable-fanout export`; or `operations`, as in the
+ * service's GetDurableExecutionState, and `input`; or the answer of GetDurableExecutionHistory with data, with `Events`.
  * @throws DurableError `ERR_RECORDING_INVALID` when the document is neither, or lacks pages or data
  */
 export function readRecording(document: unknown): Recording {
   if (typeof document === "object" && document !== null) {
-    const { operations, Operations, events, Events, NextMarker, input } = document as Record<string, unknown>;
+    const { type, operations, Operations, events, Events, NextMarker, input } = document as Record<string, unknown>;
     if (typeof NextMarker === "string" && NextMarker !== "") {
       throw invalid("It is one page of several (NextMarker). Fetch all pages, and put their events into one list.");
     }
+    if (type === "export") return readExport(document as ExportDocument);
     const listed = Events ?? events;
     if (Array.isArray(listed)) {
       if (!listed.every(isHistoryEvent)) throw invalid("Not all of its events have an EventType.");
@@ -36,6 +37,27 @@ export function readRecording(document: unknown): Recording {
     if (Array.isArray(recorded)) return readOperations(recorded, input);
   }
   throw invalid('It has neither "Events", which a history has, nor "operations", which an export has.');
+}
+
+/** The document of `durable-fanout export`; version 1. */
+interface ExportDocument {
+  readonly version?: unknown;
+  readonly execution?: { readonly functionName?: string; readonly wire?: { readonly input?: string } };
+  readonly operations?: readonly { readonly wire?: unknown }[];
+}
+
+const EXPORT_VERSION = 1;
+
+function readExport({ version, execution, operations }: ExportDocument): Recording {
+  if (version !== EXPORT_VERSION) {
+    throw invalid(`It is an export of version ${JSON.stringify(version)}; version ${EXPORT_VERSION} can be read.`);
+  }
+  if (!Array.isArray(operations) || execution?.wire === undefined) throw invalid("Its export is not complete.");
+  const recorded = readOperations(
+    operations.map(({ wire }) => wire),
+    execution.wire.input,
+  );
+  return { ...recorded, input: execution.wire.input, lacksInput: false, functionName: execution.functionName };
 }
 
 function readOperations(recorded: readonly unknown[], input: unknown): Recording {

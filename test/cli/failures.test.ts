@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { documentsOf, runCli, temporaryFolder } from "../support/cli.ts";
@@ -58,13 +58,13 @@ describe.concurrent("the failed items of a run", () => {
     expect(readFileSync(join(cwd, "failures.jsonl"), "utf8")).toBe("");
   });
 
-  test("that cannot be written are an error of the command line, and the run is kept", async () => {
+  test("that cannot be written are an error before anything runs", async () => {
     const cwd = temporaryFolder();
     const event = JSON.stringify({ config: { batch: 4 }, bad: [1], log: join(cwd, "log") });
     const args = ["run", HANDLERS, "--export", "checking", "--event", event, "--failures", "no/such/folder.jsonl"];
     const run = await runCli(args, { cwd });
     expect(run.exitCode).toBe(2);
     expect(run.stderr).toContain("The failed items cannot be written to no/such/folder.jsonl");
-    expect((await runCli(["list"], { cwd })).stdout).toContain("SUCCEEDED");
+    expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
   });
 });

@@ -70,7 +70,7 @@ describe.concurrent("looking into a journal", () => {
     });
     const unknown = await runCli(["show", "packed", "--operation", "nothing"], { cwd });
     expect([unknown.exitCode, unknown.stderr]).toEqual([
-      2,
+      6,
       expect.stringMatching(/There are: rows, day, inside, deep/),
     ]);
   });

@@ -50,7 +50,7 @@ describe.concurrent("retry", () => {
     const early = await runCli(["retry", "friday"], { cwd });
     expect(early.exitCode).toBe(2);
     expect(early.stderr).toContain(
-      "The handler fails again before it comes to anything that could run: TypeError: total",
+      "The handler fails again before it reaches an operation that could run: TypeError: total",
     );
     write("code", "{}");
     expect(await runCli(["retry", "friday"], { cwd })).toMatchObject({ exitCode: 0, stdout: "435\n" });
@@ -71,7 +71,7 @@ describe.concurrent("retry", () => {
     expect(back.stderr).toContain('Begins anew: Step "report".');
     expect(ranSince()).toEqual(["summary"]);
     const unknown = await runCli(["retry", "friday", "--again", "--from", "nobody"], { cwd });
-    expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('name or id "nobody"')]);
+    expect([unknown.exitCode, unknown.stderr]).toEqual([6, expect.stringContaining('name or id "nobody"')]);
     const both = await runCli(["retry", "friday", "--from", "report", "--failed"], { cwd });
     expect([both.exitCode, both.stderr]).toEqual([2, expect.stringContaining("not both")]);
   });

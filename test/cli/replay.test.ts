@@ -157,3 +157,18 @@ test("replay of an execution of the journal guards its batches that are under wa
   expect([fewer.exitCode, fewer.stdout]).toEqual([1, expect.stringContaining("✖ The code and the record part.")]);
   expect((await replay("monday", "batches", "--db", db)).exitCode).toBe(6);
 });
+
+test("replay reads what export writes", async () => {
+  const cwd = temporaryFolder();
+  const handlers = join(import.meta.dirname, "../support/cli-handlers.ts");
+  await runCli(["run", handlers, "--export", "batched", "--event", '{"count":4,"batch":2}', "--name", "b"], { cwd });
+  const { stdout } = await runCli(["export", "b"], { cwd });
+  writeFileSync(join(cwd, "b.json"), stdout);
+  const same = await runCli(["replay", "b.json", handlers, "--export", "batched"], { cwd });
+  expect([same.exitCode, same.stderr, same.stdout]).toEqual([0, "", expect.stringContaining("The code matches")]);
+  const other = await runCli(["replay", "b.json", handlers, "--export", "asking"], { cwd });
+  expect([other.exitCode, other.stdout]).toEqual([1, expect.stringContaining("The code and the record part.")]);
+  writeFileSync(join(cwd, "newer.json"), JSON.stringify({ ...JSON.parse(stdout), version: 9 }));
+  const newer = await runCli(["replay", "newer.json", handlers, "--export", "batched"], { cwd });
+  expect([newer.exitCode, newer.stderr]).toEqual([2, expect.stringContaining("export of version 9")]);
+});

@@ -147,22 +147,24 @@ describe("a wait", () => {
 });
 
 describe("the grace before a suspension", () => {
-  const handler: Handler = async (_, context) => {
-    const beside = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      return context.step("after some plain code", async () => "reached");
+  const handlerOf =
+    (codeMs: number): Handler =>
+    async (_, context) => {
+      const beside = async () => {
+        await new Promise((resolve) => setTimeout(resolve, codeMs));
+        return context.step("after some plain code", async () => "reached");
+      };
+      const [, reached] = await Promise.all([context.wait({ seconds: 1 }), beside()]);
+      return reached;
     };
-    const [, reached] = await Promise.all([context.wait({ seconds: 1 }), beside()]);
-    return reached;
-  };
 
   test("lets code beside an awaited operation reach its next one", async () => {
-    const run = await runOurs(handler, { runtime: { suspension: { graceMs: 400 } } });
+    const run = await runOurs(handlerOf(100), { runtime: { suspension: { graceMs: 30_000 } } });
     expect(run.invocations[0]?.requests.flat().map(({ Name }) => Name)).toContain("after some plain code");
   });
 
   test("cuts off code that takes longer, which then runs again", async () => {
-    const run = await runOurs(handler, { runtime: { suspension: { graceMs: 0 } } });
+    const run = await runOurs(handlerOf(2_000), { runtime: { suspension: { graceMs: 0 } } });
     expect(run.invocations[0]?.requests.flat().map(({ Name }) => Name)).not.toContain("after some plain code");
     expect(run.result).toBe("reached");
   });

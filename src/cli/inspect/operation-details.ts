@@ -1,6 +1,7 @@
 import pc from "picocolors";
+import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { DurableError } from "../../core/errors.ts";
-import { formatCount } from "../../core/quantity.ts";
+import { counted, formatCount } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import { endOf } from "../documents.ts";
@@ -37,10 +38,14 @@ export function findOperations({ record, operations, wanted }: WantedOperations)
   const found = byId.length > 0 ? byId : operations.filter(({ Name }) => Name === wanted);
   if (found.length > 0) return found;
   const names = [...new Set(operations.map(({ Name }) => Name).filter((name) => name !== undefined))];
-  const there = names.length === 0 ? "No operation has a name." : `There are: ${names.slice(0, MAX_NAMES).join(", ")}.`;
+  const more = names.length > MAX_NAMES ? ` and ${counted(names.length - MAX_NAMES, "more name")}` : "";
+  const there =
+    names.length === 0 ? "No operation has a name." : `There are: ${names.slice(0, MAX_NAMES).join(", ")}${more}.`;
+  const batch = operations.find(({ SubType }) => SubType === BATCH_SUBTYPE)?.Name;
+  const items = batch === undefined ? "" : ` Items that share an operation are shown by its name, as "${batch}".`;
   throw new DurableError(
     "ERR_OPERATION_UNKNOWN",
-    `The execution ${record.name} has no operation with the name or id "${wanted}". ${there}`,
+    `The execution ${record.name} has no operation with the name or id "${wanted}". ${there}${items}`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { createCodec } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
@@ -60,6 +60,24 @@ export class ItemFailures {
 }
 
 /**
+ * Makes sure, before anything runs, that the file can be written. An existing file stays as it is.
+ * @throws DurableError `ERR_FAILURES_UNWRITABLE`
+ */
+export function checkFailuresFile(file: string | undefined): void {
+  if (file === undefined) return;
+  try {
+    closeSync(openSync(file, "a"));
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+function unwritable(file: string, error: unknown): DurableError {
+  const message = `The failed items cannot be written to ${file}: ${messageOf(error)}.`;
+  return new DurableError("ERR_FAILURES_UNWRITABLE", message, { cause: error });
+}
+
+/**
  * Writes a line of JSON for each failed item.
  * @throws DurableError `ERR_FAILURES_UNWRITABLE`
  */
@@ -77,8 +95,7 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
   try {
     writeFileSync(file, lines.map((line) => `${line}\n`).join(""));
   } catch (error) {
-    const message = `The failed items cannot be written to ${file}: ${messageOf(error)}.`;
-    throw new DurableError("ERR_FAILURES_UNWRITABLE", message, { cause: error });
+    throw unwritable(file, error);
   }
 }
 

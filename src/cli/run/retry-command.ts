@@ -122,8 +122,10 @@ function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, faile
   const flags = failed === true ? ["--failed"] : [];
   const next =
     last.status === "RUNNING"
-      ? `It has not ended: ${commandHint(["resume", last.name], db)}`
-      : `What failed in that one: ${commandHint(["retry", last.name, ...flags], db)}`;
+      ? `That retry has not ended. To continue: ${commandHint(["resume", last.name], db)}`
+      : last.status === "SUCCEEDED" && failed !== true
+        ? "Nothing is left to retry"
+        : `To retry what failed in that retry: ${commandHint(["retry", last.name, ...flags], db)}`;
   const what = failed === true ? `the failed items of ${earlier.name} run` : `what failed in ${earlier.name} runs`;
   throw new DurableError(
     "ERR_RETRIED_ALREADY",

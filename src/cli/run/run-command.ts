@@ -14,6 +14,7 @@ import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
 import { type FunctionOption, loadFunctions, mergeFunctions, withFunctionHint } from "./function-option.ts";
 import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
+import { checkFailuresFile } from "./item-failures.ts";
 import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
 import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
 
@@ -41,6 +42,7 @@ export interface ResumeOptions extends EngineOptions {
 
 export async function runCommand(output: Output, handlerFile: string, options: RunOptions): Promise<ExitCode> {
   quietStandardOutput();
+  checkFailuresFile(options.failures);
   const input = await readEvent(options.event);
   tellQuotas(options.maxOperations, options.maxData);
   const module = await loadHandlerModule(handlerFile, options.export);
@@ -99,6 +101,7 @@ export async function withEarlier(
   goOn: (found: Earlier) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   quietStandardOutput();
+  checkFailuresFile(options.failures);
   // The journal says which handler and which settings; the engine that runs is made from them.
   const journal = openJournal(options.db);
   let engine = new LocalEngine({ journal });

@@ -45,7 +45,7 @@ export function reportEnd(output: Output, end: End): ExitCode {
   }
   if (run === undefined) {
     const when = new Date(record.endTimestamp ?? record.startTimestamp).toISOString();
-    output.say(`This execution ended on ${when}. ${pc.cyan("--fresh")} with a --name starts a new execution.`);
+    output.say(`This execution ended on ${when}. ${pc.cyan("run --fresh --name <name>")} starts a new execution.`);
   }
   output.say(headline(outcome, run));
   if (output.verbose) for (const { text } of end.traces.slice(-TRACES_SHOWN)) output.say(pc.dim(text));
