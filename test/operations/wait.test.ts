@@ -159,7 +159,7 @@ describe("the grace before a suspension", () => {
     };
 
   test("lets code beside an awaited operation reach its next one", async () => {
-    const run = await runOurs(handlerOf(100), { runtime: { suspension: { graceMs: 30_000 } } });
+    const run = await runOurs(handlerOf(100), { runtime: { suspension: { graceMs: 2_000 } } });
     expect(run.invocations[0]?.requests.flat().map(({ Name }) => Name)).toContain("after some plain code");
   });
 
