@@ -10,6 +10,8 @@ import type { LocalHandler } from "./local-execution.ts";
 export interface RehearsalRequest {
   /** As in a redrive: what is to be otherwise. Default: nothing, the execution as it is recorded. */
   readonly amend?: RedriveRequest["amend"];
+  /** Changes the operations for this rehearsal alone. */
+  readonly alter?: ((operations: readonly Operation[]) => readonly Operation[]) | undefined;
   /** JSON text. Default: the execution's own input. */
   readonly input?: string | undefined;
   /** The file that exports the handler: calls are told by their lines in it. */
@@ -23,7 +25,7 @@ export function rehearseExecution(
   recorded: readonly Operation[],
   handler: LocalHandler,
   timeoutMs: number,
-  { amend, input, handlerFile }: RehearsalRequest,
+  { amend, alter, input, handlerFile }: RehearsalRequest,
 ): Promise<Rehearsal> {
   const { functionName, tenantId, input: recordedInput } = found.header;
   const operations = amend
@@ -32,7 +34,7 @@ export function rehearseExecution(
   const identity = { functionName, functionArn: functionArn(functionName), requestId: randomUUID(), tenantId };
   return rehearse(
     handler,
-    { input: input ?? recordedInput, operations, functionName },
+    { input: input ?? recordedInput, operations: alter?.(operations) ?? operations, functionName },
     { lambdaContext: lambdaContext(identity, () => timeoutMs), handlerFile },
   );
 }

@@ -3,12 +3,14 @@ import type { Operation } from "../core/wire.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
 import { type FailedItems, failedItemsOf, isFanOut, isOpenCallback } from "./failed-items.ts";
+import { textsOf } from "./marks.ts";
 import type { OperationTree } from "./operation-tree.ts";
 
-/** What made the handler fail: a failed operation, a context around one, or a map with failed items. */
-interface Cause {
+/** What may have made the handler fail: a failed operation, a context around one, or a map with failed items. */
+export interface Cause {
   readonly operation: Operation;
   readonly messages: readonly string[];
+  /** Lets it run again. */
   readonly apply: () => void;
 }
 
@@ -60,8 +62,13 @@ export class Draft {
     }
   }
 
-  /** Lets that run again which made the handler fail in a rehearsal; false when that is nothing of what is recorded. */
-  repeatCause({ claimed, error }: Rehearsal): boolean {
+  /**
+   * What may have made the handler fail in a rehearsal, in the order in which the code came to it: each has a message
+   * that is in the thrown error, or in the first of its causes for which there is one. Empty for nothing of what is
+   * recorded.
+   */
+  causesOf(rehearsal: Rehearsal): readonly Cause[] {
+    const { claimed, error } = rehearsal;
     const carriers = new Set<Operation>();
     for (const path of claimed.values()) {
       const operation = this.#tree.at(path);
@@ -73,13 +80,16 @@ export class Draft {
     }
     const text = error?.ErrorMessage ?? "";
     const causes = [...carriers].flatMap((carrier) => this.#causeAt(carrier) ?? this.#resultWith(text, carrier) ?? []);
+    for (const thrown of textsOf(rehearsal)) {
+      const matching = causes.flatMap((cause) => {
+        const messages = cause.messages.filter((message) => message !== "" && thrown.includes(message));
+        return messages.length === 0 ? [] : [{ ...cause, messages }];
+      });
+      if (matching.length > 0) return matching;
+    }
     const last = [...carriers].at(-1);
     // What the handler throws after its last operation, in words of its own, is about that one.
-    const cause =
-      causes.findLast(({ messages }) => messages.some((message) => message !== "" && text.includes(message))) ??
-      causes.find(({ operation }) => operation === last);
-    cause?.apply();
-    return cause !== undefined;
+    return causes.filter(({ operation }) => operation === last);
   }
 
   /** By whose outcome the handler learns how an operation ended: a map around it, or a context that has ended. */
@@ -156,7 +166,7 @@ export function hasEnded({ Status: status }: Operation): boolean {
   return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }
 
-function hasFailed(operation: Operation): boolean {
+export function hasFailed(operation: Operation): boolean {
   return hasEnded(operation) && operation.Status !== "SUCCEEDED" && operation.Type !== "WAIT";
 }
 

@@ -4,8 +4,9 @@ import type { Operation } from "../core/wire.ts";
 import type { ReachedOperation } from "../replay/divergence.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { Draft, hasEnded } from "./draft.ts";
-import { failedItems } from "./failed-items.ts";
+import { type Cause, Draft, hasEnded, hasFailed } from "./draft.ts";
+import { failedItems, isFanOut } from "./failed-items.ts";
+import { type RehearseAltered, tellApart } from "./marks.ts";
 import { OperationTree } from "./operation-tree.ts";
 
 /** What a plan asks of an engine; `LocalEngine` has it. */
@@ -13,7 +14,12 @@ export interface RehearsingEngine {
   operations(arn: string): Operation[];
   rehearse(
     arn: string,
-    request: { amend: () => Amendment; input?: string | undefined; handlerFile?: string | undefined },
+    request: {
+      amend: () => Amendment;
+      alter?: ((operations: readonly Operation[]) => readonly Operation[]) | undefined;
+      input?: string | undefined;
+      handlerFile?: string | undefined;
+    },
   ): Promise<Rehearsal>;
 }
 
@@ -62,8 +68,9 @@ const MAX_PASSES = 200;
  * ```
  *
  * @throws DurableError `ERR_REDRIVE_DIVERGED` when the handler asks for other operations than are recorded, and
- * `ERR_REDRIVE_LEAVES_ENDED` when it would not ask for some that have ended: both messages list what `from` would let
- * begin anew. `ERR_REDRIVE_FAILS_AGAIN` when the handler throws before it comes to anything that could run.
+ * `ERR_REDRIVE_LEAVES_ENDED` when it would not ask for some that have succeeded: both messages list what `from` would let
+ * begin anew. `ERR_REDRIVE_AMBIGUOUS` when several operations have failed with the message that the handler throws, and
+ * rehearsals do not tell which one it throws. `ERR_REDRIVE_FAILS_AGAIN` when the handler throws before it comes to anything that could run.
  * `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS` of `from`, `ERR_NOTHING_FAILED` of `failed`. What `rehearse`
  * throws.
  */
@@ -85,12 +92,29 @@ export async function planRedrive(
     if (divergence !== undefined && divergence.kind !== "unasked") throw diverged(rehearsal, tree, draft);
     if (failed || status !== "FAILED")
       return finished(rehearsal, operations, tree, draft, failed || from !== undefined);
-    if (!draft.repeatCause(rehearsal)) throw failsAgain(rehearsal);
+    const rehearse: RehearseAltered = (alter) => engine.rehearse(arn, { ...request, alter });
+    for (const { apply } of await causesOf(rehearsal, tree, draft, rehearse)) apply();
   }
   throw new DurableError(
     "ERR_REDRIVE_FAILS_AGAIN",
     `More than ${MAX_PASSES} operations have failed one after the other.`,
   );
+}
+
+/** What made the handler fail, and runs again. */
+async function causesOf(
+  rehearsal: Rehearsal,
+  tree: OperationTree,
+  draft: Draft,
+  rehearse: RehearseAltered,
+): Promise<readonly Cause[]> {
+  const causes = draft.causesOf(rehearsal);
+  if (causes.length === 0) throw failsAgain(rehearsal);
+  if (causes.length === 1) return causes;
+  const marked = causes.map(({ operation, messages }) => ({ operations: [...tree.within(operation)], messages }));
+  const found = await tellApart(marked, rehearsal, rehearse);
+  if (found.length === 0) throw ambiguous(rehearsal, causes, tree);
+  return found.map((index) => causes[index] as Cause);
 }
 
 function finished(
@@ -103,7 +127,11 @@ function finished(
   const left = rehearsal.unasked
     .map(({ Id: id }) => tree.get(id))
     .filter((operation) => operation !== undefined && !draft.removed.has(operation.Id as string)) as Operation[];
-  const endedLeft = left.filter(hasEnded);
+  // What has failed with all that is inside would run again in any case.
+  const endedLeft = left.filter(
+    (operation) =>
+      hasEnded(operation) && [...tree.within(operation)].some((inner) => hasEnded(inner) && !hasFailed(inner)),
+  );
   if (!isAsked && endedLeft.length > 0) throw leavesEnded(rehearsal, endedLeft, tree, draft);
   for (const operation of left) draft.remove(operation);
   return planOf(operations, tree, draft, rehearsal.reached);
@@ -193,9 +221,24 @@ function leavesEnded(
       : `The handler ${status === "SUCCEEDED" ? "returns" : `reaches ${reached.map(label).slice(0, 3).join(", ")}`} ` +
         `without asking for ${listed(left)}.`;
   const from = failed ?? (left[0] as Operation);
+  const items =
+    failed !== undefined && isFanOut(failed)
+      ? ' This also runs the items that succeeded again. To keep these, run only the failed items again ("failed").'
+      : "";
   return new DurableError(
     "ERR_REDRIVE_LEAVES_ENDED",
-    `${how} Nothing was run. To let these operations begin anew, go back to this operation ("from": ${JSON.stringify(tree.keyOf(from))}).`,
+    `${how} Nothing was run. To let these operations begin anew, go back to this operation ("from": ${JSON.stringify(tree.keyOf(from))}).${items}`,
+  );
+}
+
+function ambiguous({ error }: Rehearsal, causes: readonly Cause[], tree: OperationTree): DurableError {
+  const operations = causes.map(({ operation }) => operation);
+  const keys = operations.slice(0, MAX_LISTED).map((operation) => JSON.stringify(tree.keyOf(operation)));
+  return new DurableError(
+    "ERR_REDRIVE_AMBIGUOUS",
+    `The handler fails with ${JSON.stringify(error?.ErrorMessage ?? "")}. Several operations failed with this message: ` +
+      `${listed(operations)}. The plan cannot tell which of them made the handler fail. Nothing was run. ` +
+      `Choose the one to go back to ("from": ${keys.join(" or ")}).`,
   );
 }
 

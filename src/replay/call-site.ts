@@ -7,6 +7,8 @@ export interface CallSite {
   readonly column: number;
 }
 
+/** A frame in a file. Node's own parts have the scheme `node:` and slashes too, so the whole place is matched. */
+const FRAME = /(?:^at (?:async )?|\()((?:file:|[A-Za-z]:[\\/]|\/)[^()]*?):(\d+):(\d+)\)?$/;
 /** Other copies of this package, and the official one. */
 const PACKAGES = /[\\/]node_modules[\\/](?:durable-fanout|@aws[\\/]durable-execution-sdk-js)[\\/]/;
 /** The last part of a path, and the folder of this file where the package runs from its sources. */
@@ -18,7 +20,7 @@ const LAST_PARTS = /(?:[\\/]replay)?[\\/][^\\/]*$/;
  */
 export function callSite(stack: string | undefined, handlerFile: string | undefined): CallSite | undefined {
   const sites = (stack ?? "").split("\n").flatMap((line) => {
-    const [, place, row, column] = /\(?((?:file:|[A-Za-z]:[\\/]|\/)[^()]*?):(\d+):(\d+)\)?$/.exec(line.trim()) ?? [];
+    const [, place, row, column] = FRAME.exec(line.trim()) ?? [];
     const file = place === undefined ? undefined : toPath(place);
     return file === undefined ? [] : [{ file, line: Number(row), column: Number(column) }];
   });

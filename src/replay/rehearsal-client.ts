@@ -8,7 +8,7 @@ import type {
   Operation,
   WireOperation,
 } from "../core/wire.ts";
-import { callSite } from "./call-site.ts";
+import { type CallSite, callSite } from "./call-site.ts";
 import type { Divergence, ReachedOperation } from "./divergence.ts";
 import type { Recording } from "./recording.ts";
 
@@ -27,6 +27,10 @@ export class RehearsalClient implements DurableExecutionClient {
   readonly reached: ReachedOperation[] = [];
   divergence: Divergence | undefined;
   truncated: ReachedOperation | undefined;
+  /** What the handler threw. */
+  thrown: unknown;
+  /** The lines that call the maps and parallels, by their paths: their items may begin without a stack of the user. */
+  readonly #fanOutSites = new Map<string, CallSite | undefined>();
   readonly #recording: Recording;
   readonly #handlerFile: string | undefined;
   readonly #operations: Map<string, WireOperation>;
@@ -47,6 +51,10 @@ export class RehearsalClient implements DurableExecutionClient {
   /** Whether the handler's runtime asks before anything begins. */
   get holdsBack(): boolean {
     return this.#asksBefore;
+  }
+
+  onThrown(operationId: string | undefined, thrown: unknown): void {
+    if (operationId === undefined) this.thrown = thrown;
   }
 
   async getExecutionState(): Promise<GetDurableExecutionStateResponse> {
@@ -83,6 +91,7 @@ export class RehearsalClient implements DurableExecutionClient {
       return false;
     }
     if (record !== undefined) this.claimed.set(id, path);
+    if (isFanOut(asked)) this.#fanOutSites.set(path, callSite(deepStack(), this.#handlerFile));
     if (record !== undefined && this.#recording.truncated?.has(id)) {
       this.truncated ??= this.#describe(asked, path, id);
       return true;
@@ -99,7 +108,9 @@ export class RehearsalClient implements DurableExecutionClient {
   }
 
   #describe({ type, subType, name }: AskedOperation, path: OperationPath, id: string): ReachedOperation {
-    return { type, subType, name, id, path, site: callSite(deepStack(), this.#handlerFile) };
+    const around = path.slice(0, Math.max(0, path.lastIndexOf("-")));
+    const site = callSite(deepStack(), this.#handlerFile) ?? this.#fanOutSites.get(around);
+    return { type, subType, name, id, path, site };
   }
 }
 

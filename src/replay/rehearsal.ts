@@ -18,6 +18,11 @@ export interface Rehearsal {
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
   /** With `FAILED`. */
   readonly error: ErrorObject | undefined;
+  /**
+   * With `FAILED`: the messages of the causes of what the handler threw, the nearest first. The errors of an
+   * `AggregateError` count as causes, and share one text with a line each.
+   */
+  readonly causes: readonly string[];
   /** Recorded operations that the code came to: their paths by their ids, in the order in which it did. */
   readonly claimed: ReadonlyMap<string, string>;
   /** Recorded operations that the code did not come to, of those contexts whose code ran; items of maps left aside. */
@@ -73,10 +78,30 @@ export async function rehearse(
   const unasked = recording.operations.filter((operation) => isUnasked(operation, client));
   const { Status: status } = answer;
   const error = answer.Status === "FAILED" ? answer.Error : undefined;
-  const { reached, claimed, truncated } = client;
+  const { reached, claimed, truncated, thrown } = client;
+  const causes = error === undefined ? [] : causesOf(thrown);
   const divergence =
     client.divergence ?? otherDivergence(error) ?? (truncated === undefined ? early(answer, unasked) : undefined);
-  return { divergence, reached, status, error, claimed, unasked, truncated };
+  return { divergence, reached, status, error, causes, claimed, unasked, truncated };
+}
+
+/** The greatest depth of causes that is read. An error can be its own cause. */
+const MAX_DEPTH = 10;
+
+function causesOf(thrown: unknown): string[] {
+  const texts: string[] = [];
+  let causes = directCauses(thrown);
+  for (let depth = 0; depth < MAX_DEPTH && causes.length > 0; depth++) {
+    texts.push(causes.map(messageOf).join("\n"));
+    causes = [...new Set(causes.flatMap(directCauses))];
+  }
+  return texts;
+}
+
+function directCauses(thrown: unknown): unknown[] {
+  if (typeof thrown !== "object" || thrown === null) return [];
+  const { cause, errors } = thrown as { cause?: unknown; errors?: unknown };
+  return [...(cause === undefined ? [] : [cause]), ...(Array.isArray(errors) ? errors : [])];
 }
 
 async function answerOf(running: Promise<unknown>, client: RehearsalClient): Promise<DurableExecutionInvocationOutput> {

@@ -41,6 +41,15 @@ describe.concurrent("retry --failed", () => {
     expect((await runCli(["show", "friday"], { cwd })).stdout).toContain("SUCCEEDED");
   });
 
+  test("says what each of its counts of operations counts", async () => {
+    const { cwd, mend } = await mendingRun(false);
+    mend();
+    const dry = await runCli(["retry", "friday", "--failed", "--dry-run"], { cwd });
+    expect(dry.stdout).toContain("Taken over from friday: 16 operations that ended.");
+    const retried = await runCli(["retry", "friday", "--failed"], { cwd });
+    expect(retried.stderr).toMatch(/Continuing: 19 operations \(ended or not\) and .* are recorded already\./);
+  });
+
   test("takes another name each time, and says so when nothing is left to retry", async () => {
     const { cwd, mend } = await mendingRun(4);
     const again = await runCli(["retry", "--failed"], { cwd });

@@ -396,6 +396,145 @@ describe("a plan finds what made the handler fail", () => {
   });
 });
 
+describe("a plan for a handler that throws one of several failures with the same message", () => {
+  const fails = (context: DurableContext, bodies: Bodies, name: string, message = "timeout") =>
+    context.step(
+      name,
+      async () => {
+        await bodies.run(name, 1).catch(() => {
+          throw new Error(message);
+        });
+        return 1;
+      },
+      never,
+    );
+  const caught = (promise: Promise<unknown>): Promise<Error | undefined> =>
+    promise.then(
+      () => undefined,
+      (error: Error) => error,
+    );
+  const tolerant = (context: DurableContext, bodies: Bodies, name: string, config: MapConfig<number, unknown>) =>
+    context.map(
+      name,
+      indexes(6),
+      (item, n) => (n % 3 === 2 ? fails(item, bodies, `${name} ${n}`) : item.step(async () => n)),
+      {
+        ...config,
+        completionConfig: { toleratedFailurePercentage: 100 },
+      },
+    );
+  const maps =
+    (config: MapConfig<number, unknown>): Code =>
+    async (context, bodies) => {
+      const a = await tolerant(context, bodies, "a", config);
+      await tolerant(context, bodies, "b", config);
+      a.throwIfError();
+    };
+  const payAndMail =
+    (end: (pay: Error, mail: Error | undefined) => void): Code =>
+    async (context, bodies) => {
+      const pay = await caught(fails(context, bodies, "pay"));
+      const mail = await caught(fails(context, bodies, "mail"));
+      if (pay !== undefined) end(pay, mail);
+    };
+  const cases: [string, Code, again: string][] = [
+    [
+      "the error itself",
+      payAndMail((pay) => {
+        throw pay;
+      }),
+      "pay",
+    ],
+    [
+      "the error as the cause of another one",
+      payAndMail((pay) => {
+        throw new Error("no order", { cause: pay });
+      }),
+      "pay",
+    ],
+    [
+      "its message in words of its own",
+      payAndMail((pay) => {
+        throw new TypeError(`no order: ${pay.message}`);
+      }),
+      "pay",
+    ],
+    [
+      "both errors",
+      payAndMail((pay, mail) => {
+        if (mail !== undefined) throw new AggregateError([pay, mail], "no order");
+      }),
+      "pay, mail",
+    ],
+    [
+      "out of a child context",
+      (context, bodies) =>
+        context.runInChildContext("order", async (order) => {
+          const pay = await caught(fails(order, bodies, "pay"));
+          await caught(fails(order, bodies, "mail"));
+          if (pay !== undefined) throw pay;
+        }),
+      "pay",
+    ],
+    ["of a map", maps({}), "a"],
+    ["of a flat map", maps({ nesting: "FLAT" }), "a"],
+    ["of a map in batches", maps({ batch: 3 }), "a"],
+    [
+      "of a map in batches whose result is too large to keep",
+      async (context, bodies) => {
+        const run = (name: string) =>
+          context.map(
+            name,
+            indexes(40),
+            async (item, n) => (n === 2 ? fails(item, bodies, `${name} 2`) : `${n}`.repeat(10_000)),
+            { batch: 10, completionConfig: { toleratedFailurePercentage: 100 } },
+          );
+        const a = await run("a");
+        await run("b");
+        a.throwIfError();
+      },
+      "a",
+    ],
+  ];
+
+  test.each(cases)("lets what it throws run again: %s", async (_name, code, again) => {
+    const lab = new Lab(code);
+    lab.bodies.broken = new Set(["pay", "mail", ...["a", "b"].flatMap((map) => [`${map} 2`, `${map} 5`])]);
+    expect((await lab.start().result).status).toBe("FAILED");
+    lab.bodies.broken.clear();
+    if (again !== "a") {
+      const { plan, ran, outcome } = await lab.redrive();
+      expect(plan.again.map(({ Name }) => Name).join(", ")).toBe(again);
+      expect(ran).toEqual(["pay", "mail"]);
+      expect(outcome.status).toBe("SUCCEEDED");
+      return;
+    }
+    // The second map has items that succeeded: these do not begin anew unasked.
+    await expect(lab.plan()).rejects.toMatchObject({
+      code: "ERR_REDRIVE_LEAVES_ENDED",
+      message: expect.stringMatching(/^Map "a" failed and would run again\..*: Map "b"\./),
+    });
+  });
+
+  test("asks where the handler itself compares the messages, and goes back to the one that is given", async () => {
+    const lab = new Lab(
+      payAndMail((pay, mail) => {
+        throw mail?.message === "timeout" ? pay : (mail ?? pay);
+      }),
+    );
+    lab.bodies.broken = new Set(["pay", "mail"]);
+    await lab.start().result;
+    lab.bodies.broken.clear();
+    await expect(lab.plan()).rejects.toMatchObject({
+      code: "ERR_REDRIVE_AMBIGUOUS",
+      message: expect.stringMatching(/fails with "timeout".*Step "pay", Step "mail"\..*"from": "pay" or "mail"/),
+    });
+    const { ran, outcome } = await lab.redrive({ from: "pay" });
+    expect(ran).toEqual(["pay", "mail"]);
+    expect(outcome.status).toBe("SUCCEEDED");
+  });
+});
+
 test("a redrive may have another input: what had ended keeps its results", async () => {
   const lab = new Lab(async (context, bodies, { scale = 1 }) => {
     const first = await bodies.step(context, "first", scale);

@@ -81,6 +81,26 @@ describe("a rehearsal", () => {
     ]);
   });
 
+  test("tells the line of a map for items that begin later than the map", async () => {
+    const handler = withDurableExecution(async (_: unknown, ctx) => {
+      await ctx.map("map", [0, 1, 2], (item, n) => item.step(async () => n), { maxConcurrency: 1 });
+    }) as unknown as LocalHandler;
+    const engine = new LocalEngine({ clock: new VirtualClock() });
+    engine.register("f", handler);
+    const { arn, result } = engine.start({ functionName: "f" });
+    await result;
+    const map = engine.operations(arn).find(({ Name }) => Name === "map");
+    const first = engine.operations(arn).find(({ ParentId }) => ParentId === map?.Id);
+    const removed = new Set(engine.operations(arn).map(({ Id }) => Id as string));
+    for (const { Id, ParentId } of engine.operations(arn)) {
+      if (Id === map?.Id || Id === first?.Id || ParentId === first?.Id) removed.delete(Id as string);
+    }
+    const reopened = new Set([map?.Id as string]);
+    const amend = () => ({ removed, reopened, retried: new Map(), payloads: new Map() });
+    const { reached } = await engine.rehearse(arn, { amend });
+    expect(reached).toMatchObject([{ subType: "MapIteration", site: { file: import.meta.filename } }]);
+  });
+
   test("RC2: goes on behind a context whose inside has ended, though its own end is not recorded", async () => {
     const handler = withDurableExecution(async (_: unknown, ctx) => {
       await ctx.runInChildContext("child", async (child) => child.step("inside", async () => 1));

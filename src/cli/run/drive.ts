@@ -97,8 +97,9 @@ function announce(
   if (earlier === undefined || continued) output.say(`To continue after an interruption: ${pc.cyan(hint)}`);
   if (continued) {
     const { dataBytes } = earlier.counters;
-    const operations = quotaOperations(earlier.counters);
-    output.say(`Continuing: ${counted(operations, "operation")} and ${formatBytes(dataBytes)} are recorded already.`);
+    // A plan of a retry counts the ended ones alone.
+    const operations = `${counted(quotaOperations(earlier.counters), "operation")} (ended or not)`;
+    output.say(`Continuing: ${operations} and ${formatBytes(dataBytes)} are recorded already.`);
   }
   if (earlier !== undefined && !continued) return;
   if (settings.maxOperations > MAX_OPERATIONS) {
