@@ -5,7 +5,7 @@ import type { HistoryEvent } from "../service/history.ts";
 import type { OpenCallback } from "../service/open-callbacks.ts";
 import { meteredOperations, quotaOperations } from "./cost.ts";
 import type { ExecutionState } from "./execution-state.ts";
-import { readAnyPayload } from "./inspect/payload-view.ts";
+import { type ReadPayload, readAnyPayload, readResult } from "./inspect/payload-view.ts";
 import { isoMoment } from "./moment.ts";
 
 /**
@@ -69,7 +69,7 @@ export function operationDocument(operation: Operation, trace: string | undefine
       waitsUntil: isoMoment(wait?.ScheduledEndTimestamp?.getTime()),
       callbackId: callback?.CallbackId,
     }),
-    ...payloadMember("result", result),
+    ...payloadMember("result", result, (payload) => readResult(operation, payload)),
     ...errorMember(error, trace),
   };
 }
@@ -91,11 +91,13 @@ export function errorDocument(error: ErrorObject, trace?: string): object {
 export function eventDocument(event: HistoryEvent): object {
   const { EventId, EventType, EventTimestamp, Id, Name, ParentId, SubType } = event;
   const details = event[`${EventType}Details`];
+  const read = (payload: string): ReadPayload =>
+    readResult({ Type: EventType === "CallbackSucceeded" ? "CALLBACK" : undefined }, payload);
   return {
     type: "event",
     ...{ eventId: EventId, event: EventType, at: EventTimestamp.toISOString() },
     ...defined({ operationId: Id, name: Name, parentId: ParentId, kind: SubType }),
-    ...(details === undefined ? {} : { details: detailsDocument(details as Record<string, unknown>) }),
+    ...(details === undefined ? {} : { details: detailsDocument(details as Record<string, unknown>, read) }),
   };
 }
 
@@ -114,9 +116,9 @@ export function callbackDocument(callback: OpenCallback & { readonly executionNa
 }
 
 /** A payload under its name; one that cannot be read stays as it is, and `…Unreadable` says why. */
-export function payloadMember(name: string, payload: string | undefined): object {
+export function payloadMember(name: string, payload: string | undefined, read = readAnyPayload): object {
   if (payload === undefined || payload === "") return {};
-  const { value, unreadable } = readAnyPayload(payload);
+  const { value, unreadable } = read(payload);
   return { [name]: value, ...(unreadable === undefined ? {} : { [`${name}Unreadable`]: unreadable }) };
 }
 
@@ -124,19 +126,19 @@ function errorMember(error: ErrorObject | undefined, trace: string | undefined):
   return error === undefined ? {} : { error: errorDocument(error, trace) };
 }
 
-function detailsDocument(details: Record<string, unknown>): object {
+function detailsDocument(details: Record<string, unknown>, read: typeof readAnyPayload): object {
   const members = Object.entries(details).flatMap(([key, value]): (readonly [string, unknown])[] => {
     const name = key.charAt(0).toLowerCase() + key.slice(1);
     if (value === undefined) return [];
     if (key === "Input" || key === "Result") {
-      return Object.entries(payloadMember(name, (value as { Payload?: string }).Payload));
+      return Object.entries(payloadMember(name, (value as { Payload?: string }).Payload, read));
     }
     if (key === "Error") {
       const { Payload: error } = value as { Payload?: ErrorObject };
       return error === undefined ? [] : [[name, errorDocument(error)]];
     }
     if (key.endsWith("Timestamp")) return [[`${name.slice(0, -"Timestamp".length)}At`, value]];
-    if (key === "RetryDetails") return Object.entries(detailsDocument(value as Record<string, unknown>));
+    if (key === "RetryDetails") return Object.entries(detailsDocument(value as Record<string, unknown>, read));
     return [[name, value]];
   });
   return Object.fromEntries(members);

@@ -1,4 +1,5 @@
 import { isDurableError, messageOf } from "../core/errors.ts";
+import { lineStart } from "./line-start.ts";
 
 /** Taken before a handler is loaded, whose own output goes elsewhere from then on. */
 const write = process.stdout.write.bind(process.stdout);
@@ -26,9 +27,9 @@ export class Output {
     write(`${JSON.stringify(document, sayable)}\n`);
   }
 
-  /** Said along the way. */
+  /** Said along the way, on a line of its own. */
   say(text: string): void {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${lineStart()}${text}\n`);
   }
 
   /** The error that ends the command, for people and with `--json` for programs as well. */

@@ -135,10 +135,8 @@ export class LocalEngine {
       const { header } = existing;
       if (header.input !== request.input || header.functionName !== request.functionName) {
         const what = header.functionName === request.functionName ? "input" : "function";
-        throw new DurableError(
-          "ERR_EXECUTION_NAME_TAKEN",
-          `There is an execution named "${name}" with another ${what} (${header.arn}). Give this one another name.`,
-        );
+        const message = `There is an execution named "${name}" with another ${what} (${header.arn}).`;
+        throw new DurableError("ERR_EXECUTION_NAME_TAKEN", `${message} Give this one another name.`);
       }
       return this.#open(existing, handler);
     }
@@ -197,10 +195,7 @@ export class LocalEngine {
     return rehearseExecution(this.#journal, found, this.operations(found.header.arn), handler, timeoutMs, request);
   }
 
-  /**
-   * An execution by ARN, name, id (the ARN's last part) or `last`: the execution that was started last, but not by
-   * another execution.
-   */
+  /** An execution by ARN, name, id (the ARN's last part) or `last`: the last execution that no other one started. */
   find(arnOrName: string): ExecutionSummary | undefined {
     const found = this.#executions.find(arnOrName);
     return found && this.#executions.summarize(found);
@@ -226,6 +221,11 @@ export class LocalEngine {
   openCallbacks(arn: string): OpenCallback[] {
     const record = this.#executions.recordOf(arn);
     return record.status === "RUNNING" ? record.openCallbacks() : [];
+  }
+
+  /** The ARNs of the executions that were started or resumed here and now wait for an operation: none of their code runs. */
+  suspended(): string[] {
+    return this.#executions.suspended();
   }
 
   /** The events of an execution, in the service's format. @throws DurableError `ERR_EXECUTION_UNKNOWN` */

@@ -71,6 +71,12 @@ export class Executions {
     return this.#running.get(arn);
   }
 
+  /** The ARNs of the running executions that wait for an operation. With news, an invocation is about to begin. */
+  suspended(): string[] {
+    const waiting = [...this.#running.values()].filter(({ record }) => record.isSuspended && !record.hasNews);
+    return waiting.map(({ execution }) => execution.arn);
+  }
+
   begin(begun: RunningExecution): void {
     this.#running.set(begun.execution.arn, begun);
   }

@@ -102,7 +102,7 @@ export class ExecutionRecord {
 
   /** Whether the last invocation ended well and the execution waits for an operation. */
   get isSuspended(): boolean {
-    return this.#suspended;
+    return this.#suspended && this.#invocation === undefined;
   }
 
   /** Whether a timer or an external system may still change an operation. */

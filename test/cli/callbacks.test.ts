@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { deliver } from "../../src/cli/callbacks/callback-delivery.ts";
 import { RequestBox } from "../../src/cli/callbacks/request-box.ts";
 import { LocalEngine, SqliteJournal } from "../../src/testing.ts";
-import { documentsOf, HANDLERS, runCli, startCli, temporaryFolder } from "../support/cli.ts";
+import { type CliProcess, documentsOf, HANDLERS, runCli, shownBy, startCli, temporaryFolder } from "../support/cli.ts";
 import { PENDING, RawInvocation } from "../support/raw-invocation.ts";
 
 const RUN = ["run", HANDLERS, "--export"];
@@ -111,6 +111,70 @@ describe.concurrent("callbacks of an execution that runs", () => {
   });
 });
 
+/** Runs until the command line tells of an open callback, and then stops as with Ctrl-C. */
+async function interruptedAt(callback: string, args: string[], cwd: string): Promise<void> {
+  const run = startCli(args, { cwd });
+  await run.said(`Waits for callback ${callback}`);
+  run.child.kill("SIGINT");
+  expect((await run.ended).exitCode).toBe(130);
+}
+
+/** Settles when standard output has shown the text. */
+function printed({ child, ended }: CliProcess, text: string): Promise<void> {
+  let shown = "";
+  return new Promise((settle, reject) => {
+    child.stdout?.on("data", (chunk: string) => {
+      shown += chunk;
+      if (shown.includes(text)) settle();
+    });
+    ended.then(() => reject(new Error(`The process ended before it printed ${text}`)), reject);
+  });
+}
+
+describe.concurrent("callbacks for which an execution waited before it was resumed", () => {
+  test("are told of again, and the progress says what is waited for", async () => {
+    const cwd = temporaryFolder();
+    await interruptedAt("approval", [...RUN, "asking", "--name", "friday"], cwd);
+    const resumed = startCli(["resume", "friday"], { cwd });
+    await resumed.said(/Waits for callback approval: node .*main\.ts complete approval --result …/);
+    await resumed.said(/ \| waits for callback approval \(times out .*\) \| /);
+    resumed.child.kill("SIGINT");
+    await resumed.ended;
+    const again = startCli([...RUN, "asking", "--name", "friday", "--json"], { cwd });
+    await printed(again, '"waitsFor":"waits for callback approval (times out');
+    await runCli(["complete", "approval", "--result", "yes"], { cwd });
+    await printed(again, '"name":"answer"');
+    await runCli(["complete", "answer", "--result", "no"], { cwd });
+    const documents = documentsOf(await again.ended);
+    expect(documents.filter(({ type }) => type === "waiting")).toMatchObject([
+      { callbacks: [{ name: "approval", callbackId: expect.any(String) }] },
+      { callbacks: [{ name: "answer", callbackId: expect.any(String) }] },
+    ]);
+    expect(documents.at(-1)).toMatchObject({ type: "finished", result: { approval: "yes", answer: "no" } });
+  });
+
+  test("are told of again where a function that is invoked waits for them", async () => {
+    const cwd = temporaryFolder();
+    const functions = ["--plain-function", `double=${HANDLERS}#double`, "--function", `child=${HANDLERS}#child`];
+    const run = [...RUN, "invoking", "--event", '{"n":1}', "--name", "sum"];
+    await interruptedAt("more", [...run, ...functions], cwd);
+    const resumed = startCli(["resume", "sum"], { cwd });
+    await resumed.said("Waits for callback more");
+    await runCli(["complete", "more", "--result", "4"], { cwd });
+    expect(JSON.parse((await resumed.ended).stdout)).toEqual([2, 5]);
+  });
+
+  test("are told of again in virtual time, and keep the process alive", async () => {
+    const cwd = temporaryFolder();
+    const run = [...RUN, "asksAll", "--event", '{"count":1}', "--name", "friday", "--virtual-time"];
+    await interruptedAt("everybody", run, cwd);
+    const resumed = startCli(["resume", "friday"], { cwd });
+    await resumed.said("Waits for callback everybody");
+    await runCli(["complete", "everybody", "--result", "late"], { cwd });
+    expect(JSON.parse((await resumed.ended).stdout)).toEqual(["late"]);
+  });
+});
+
 describe.concurrent("callbacks of an execution that no process runs", () => {
   test("are completed in the journal, and delivered when it is resumed", async () => {
     const cwd = temporaryFolder();
@@ -135,6 +199,28 @@ describe.concurrent("callbacks of an execution that no process runs", () => {
     expect(await ask(["complete", "answer"], cwd)).toEqual(
       refused(9, "ERR_CALLBACK_UNKNOWN", /id or name "answer"\. None is open/),
     );
+  });
+
+  test("are shown with the text of their answer, as the handler gets it", async () => {
+    const cwd = temporaryFolder();
+    await interruptedAt("approval", [...RUN, "asking", "--name", "friday"], cwd);
+    await runCli(["complete", "approval", "--result", '"yes"'], { cwd });
+    await interruptedAt("answer", ["resume", "friday"], cwd);
+    const { stdout } = await runCli(["show", "friday"], { cwd });
+    expect(stdout).toMatch(/ approval {2}WaitForCallback .* → "\\"yes\\""\n/);
+    expect(stdout).toMatch(/ {2}Callback .* → "\\"yes\\""\n/);
+    const { operations } = await shownBy(["friday"], { cwd });
+    const ended = operations.filter(({ kind, status }) => kind.includes("Callback") && status === "SUCCEEDED");
+    expect(ended.map(({ kind, result }) => [kind, result])).toEqual([
+      ["WaitForCallback", '"yes"'],
+      ["Callback", '"yes"'],
+    ]);
+    const { id = "" } = ended[1] ?? {};
+    const whole = await runCli(["show", "friday", "--operation", id], { cwd });
+    expect(whole.stdout).toMatch(/\n {2}result {4}"yes"\n/);
+    const history = documentsOf(await runCli(["history", "friday", "--json"], { cwd }));
+    const told = history.find(({ event }) => event === "CallbackSucceeded");
+    expect(told).toMatchObject({ details: { result: '"yes"' } });
   });
 
   test("are not taken for others, and errors and results are checked first", async () => {

@@ -267,6 +267,12 @@ describe.concurrent("the plan command", () => {
     expect(existsSync(join(cwd, "y.db"))).toBe(false);
   });
 
+  test("names the callback that a waitForCallback waits for", async () => {
+    const args = ["plan", INVOKING, "--export", "asking", "--yes"];
+    const { stdout } = await runCli(args, { cwd: temporaryFolder() });
+    expect(stdout).toContain('The sample ended where all waited for "approval", since nobody completes callbacks');
+  });
+
   test("ends with 2 where a stream's length is not known", async () => {
     const event = '{"count":5000}';
     const args = ["plan", HANDLERS, "--export", "streamed", "--event", event, "--yes", "--sample", "100"];

@@ -62,6 +62,17 @@ describe.concurrent("the run command", () => {
     expect(documents.map(({ type }) => type)).toEqual(["started", "finished"]);
   });
 
+  test("begins its own lines on a line of their own, wherever the handler has left a line open", async () => {
+    const cwd = temporaryFolder();
+    for (const by of ["stdout", "stderr", "bytes"]) {
+      const run = [HANDLERS, "--export", "unended", "--event", JSON.stringify({ by })];
+      const { stderr } = await runCli(["run", ...run], { cwd });
+      expect(stderr).toMatch(/left open\S*\n✔ SUCCEEDED after/);
+    }
+    const { stderr } = await runCli(["run", HANDLERS, "--export", "talkative"], { cwd });
+    expect(stderr).not.toContain("\n\n");
+  });
+
   test("called again with the same name and input it shows the answer, with --fresh it runs anew", async () => {
     const cwd = temporaryFolder();
     const args = ["run", HANDLERS, "--event", '{"count":4}', "--name", "again", "--json"];

@@ -90,6 +90,13 @@ export const talkative = withDurableExecution(
   { runtime: { logUsage: true } },
 );
 
+/** Leaves a line open on each of its ways out, before the command says something. */
+export const unended = withDurableExecution(async ({ by }: { by: "stdout" | "stderr" | "bytes" }) => {
+  if (by === "stdout") process.stdout.write("left open");
+  if (by === "stderr") process.stderr.write("said\n\u001b[31mleft open\u001b[39m");
+  if (by === "bytes") process.stderr.write(Buffer.from("left open"));
+});
+
 export const large = withDurableExecution(async (_event: unknown, ctx) =>
   ctx.step("export rows", async () => noise("rows", 300_000), { retryStrategy: retryAfterASecond }),
 );

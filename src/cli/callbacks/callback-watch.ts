@@ -40,10 +40,13 @@ export class CallbackWatch {
       this.#look();
     }, POLL_MS).unref();
     this.#unsubscribe = this.#engine.subscribe((event) => {
-      if (event.type !== "invocation-ended" || event.error !== undefined) return;
-      this.#suspended.add(event.arn);
-      this.#poll?.ref();
+      if (event.type === "invocation-ended" && event.error === undefined) this.#note(event.arn);
     });
+  }
+
+  /** Also tells of what the executions waited for before this process: they may wait on, without any event. */
+  recall(): void {
+    for (const arn of this.#engine.suspended()) this.#note(arn);
   }
 
   /** Stopping twice is allowed. */
@@ -51,6 +54,11 @@ export class CallbackWatch {
     clearInterval(this.#poll);
     this.#unsubscribe();
     this.#box?.tidy();
+  }
+
+  #note(arn: string): void {
+    this.#suspended.add(arn);
+    this.#poll?.ref();
   }
 
   #serve(box: RequestBox): void {

@@ -9,7 +9,7 @@ import { isoMoment } from "../moment.ts";
 import { formatDuration } from "../quantity.ts";
 import { type BatchView, type ItemView, wordFor } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
-import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
+import { readResult, shortText, wholeText } from "./payload-view.ts";
 
 /** Which operations to show, and where they are. */
 export interface WantedOperations {
@@ -69,7 +69,7 @@ function describe(operation: Operation, { batches, traces }: WantedOperations): 
     ["error", error && pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)],
     ["data", error?.ErrorData],
     ["stack", trace],
-    ["result", result && batch === undefined ? wholeText(readAnyPayload(result)) : undefined],
+    ["result", result && batch === undefined ? wholeText(readResult(operation, result)) : undefined],
   ];
   const lines = rows.flatMap(([label, text]) => (text === undefined ? [] : labelled(label, text)));
   return [

@@ -6,7 +6,7 @@ import { formatDuration, shorten } from "../quantity.ts";
 import { type BatchView, countItems, wordFor } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { describeItem } from "./operation-details.ts";
-import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
+import { readResult, shortText, wholeText } from "./payload-view.ts";
 
 /** How many of an operation's children are shown unless asked otherwise. */
 export const DEFAULT_CHILDREN_SHOWN = 12;
@@ -169,13 +169,13 @@ class TreeRenderer {
     const { result } = endOf(operation);
     if (result === undefined || result === "" || this.#isOfItems(operation)) return [];
     const way = `the whole: --operation ${operation.Name ?? operation.Id}`;
-    return [pc.dim(`→ ${shortText(readAnyPayload(result), MAX_RESULT_LENGTH, way)}`)];
+    return [pc.dim(`→ ${shortText(readResult(operation, result), MAX_RESULT_LENGTH, way)}`)];
   }
 
   #addResult(operation: Operation, indent: string): void {
     const { result } = endOf(operation);
     if (result === undefined || result === "" || this.#isOfItems(operation)) return;
-    for (const line of wholeText(readAnyPayload(result)).split("\n")) this.lines.push(pc.dim(indent) + line);
+    for (const line of wholeText(readResult(operation, result)).split("\n")) this.lines.push(pc.dim(indent) + line);
   }
 
   #isOfItems(operation: Operation): boolean {

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { createCodec } from "../../codec/codec.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatBytes } from "../../core/quantity.ts";
+import type { Operation } from "../../core/wire.ts";
 
 /** A payload, read: its value, or the text itself where that is what was written or what nobody can read. */
 export interface ReadPayload {
@@ -24,6 +25,12 @@ export function readAnyPayload(payload: string): ReadPayload {
   } catch (error) {
     return { value: payload, isPacked, bytes, ...(isPacked ? { unreadable: messageOf(error) } : {}) };
   }
+}
+
+/** Reads what an operation has ended with. The answer to a callback is text, and the handler gets this text as it is. */
+export function readResult({ Type }: Pick<Operation, "Type">, result: string): ReadPayload {
+  if (Type !== "CALLBACK") return readAnyPayload(result);
+  return { value: result, isPacked: false, bytes: Buffer.byteLength(result) };
 }
 
 /** The whole value, over several lines where it is long. */

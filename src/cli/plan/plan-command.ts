@@ -229,6 +229,10 @@ function refuseUnknownTotal({ name, isTotalKnown, hasEnded, isComputed }: FanOut
   );
 }
 
+function nameCallback(name: string | undefined): string {
+  return name === undefined ? "a callback without a name" : `"${name}"`;
+}
+
 /** What the figures leave out, or rest on. */
 function notesOn(
   { outcome, operations, counters, skippedMs, waitsFor }: Trial,
@@ -245,7 +249,7 @@ function notesOn(
   const retries = counters.retries + counters.invocationFailures;
   const ended =
     waitsFor.length > 0
-      ? `where all waited for ${quoted(waitsFor)}, since nobody completes callbacks in a plan`
+      ? `where all waited for ${waitsFor.map(nameCallback).join(", ")}, since nobody completes callbacks in a plan`
       : `in ${namesOf(open)}`;
   const notes: readonly (readonly [applies: boolean, note: string])[] = [
     [outcome === undefined, `The sample ended ${ended}: what the handler does after that is left out.`],

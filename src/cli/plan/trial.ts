@@ -58,8 +58,8 @@ export interface Trial {
   readonly pace: Pace;
   /** Milliseconds of waits and retry delays, which were skipped. */
   readonly skippedMs: number;
-  /** Names of the callbacks at which the trial ended, since nobody completes them. */
-  readonly waitsFor: readonly string[];
+  /** Names of the callbacks at which the trial ended, since nobody completes them; undefined for those without a name. */
+  readonly waitsFor: readonly (string | undefined)[];
 }
 
 const ITEM_CONTEXTS = new Set(["MapIteration", "ParallelBranch"]);
@@ -114,7 +114,7 @@ class RunningTrial {
   #requests = 0;
   #firstRequestMs: number | undefined;
   #isEnough = false;
-  #waitsFor: readonly string[] = [];
+  #waitsFor: readonly (string | undefined)[] = [];
 
   constructor(options: TrialOptions) {
     this.#options = options;
@@ -181,10 +181,9 @@ class RunningTrial {
     if (this.#arn === undefined || !isDurableError(error) || error.code !== "ERR_HANDLER_STUCK") return false;
     this.#stopIfEnough();
     if (this.#isEnough) return true;
-    const all = this.#engine.list().flatMap(({ arn }) => this.#engine.operations(arn));
-    const open = all.filter(({ Type, Status }) => Type === "CALLBACK" && Status === "STARTED");
+    const open = this.#engine.list().flatMap(({ arn }) => this.#engine.openCallbacks(arn));
     if (open.length === 0) return false;
-    this.#waitsFor = [...new Set(open.map(({ Name = "" }) => Name))];
+    this.#waitsFor = [...new Set(open.map(({ name }) => name))];
     this.#end();
     return true;
   }

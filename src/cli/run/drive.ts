@@ -52,6 +52,7 @@ export async function drive(given: Drive): Promise<ExitCode> {
     const ended = earlier !== undefined && earlier.status !== "RUNNING";
     announce(output, execution, { earlier, hint, settings });
     if (!ended) watch.start(execution.arn, earlier === undefined ? [] : engine.operations(execution.arn));
+    callbacks.recall();
     const first = await Promise.race([execution.result.catch(asInterruption), interruption.interrupted]);
     watch.stop();
     callbacks.stop();

@@ -1,5 +1,6 @@
 import { DurableError, isDurableError } from "../../core/errors.ts";
 import { ExitCode } from "../exit-code.ts";
+import { lineStart } from "../line-start.ts";
 import { exitByItself, isExitOwn } from "../own-exit.ts";
 
 /** Why a run ends before its execution does. */
@@ -69,5 +70,5 @@ export class InterruptionWatch {
 }
 
 function sayAtOnce({ message }: DurableError): void {
-  process.stderr.write(`error: ${message}\n`);
+  process.stderr.write(`${lineStart()}error: ${message}\n`);
 }

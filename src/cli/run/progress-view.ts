@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import { environment } from "../../core/environment.ts";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { lineStart } from "../line-start.ts";
 import { formatDuration } from "../quantity.ts";
 import type { BatchProgress } from "./progress.ts";
 
@@ -78,7 +79,7 @@ class LineView implements ProgressView {
       const moment = read();
       const line = this.#line(moment);
       // Where nothing changes, the same line again tells nothing.
-      if (line !== this.#said) this.#stream.write(`${formatDuration(moment.elapsedMs)} | ${line}\n`);
+      if (line !== this.#said) this.#stream.write(`${lineStart()}${formatDuration(moment.elapsedMs)} | ${line}\n`);
       this.#said = line;
       this.#timer = setTimeout(print, LINE_EVERY_MS).unref();
     };
@@ -139,7 +140,7 @@ class BarView implements ProgressView {
     if (moment.waitsFor !== undefined) lines.push(pc.yellow(moment.waitsFor.slice(0, width)));
     lines.push(pc.dim(`${formatDuration(moment.elapsedMs)}  ${describeTotals(moment)}`.slice(0, width)));
     this.#erase();
-    this.#write(`${lines.join("\n")}\n`);
+    this.#write(`${lineStart()}${lines.join("\n")}\n`);
     this.#linesDrawn = lines.length;
   }
 

@@ -65,6 +65,8 @@ export class RunWatch {
       stopListening();
       unsubscribe(BATCH_CHANNEL, onBatch);
     };
+    // An execution that waits on for what it waited for before has no event that says so.
+    if (this.#engine.suspended().includes(arn)) this.#waitsFor = this.#lookForAwaited(arn);
     this.#counters = this.#engine.find(arn)?.counters ?? this.#counters;
     this.#view.start(() => this.#moment());
   }

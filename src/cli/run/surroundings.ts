@@ -1,11 +1,14 @@
 import { environment } from "../../core/environment.ts";
 import { workerPools } from "../../core/worker-pools.ts";
+import { followStandardError } from "../line-start.ts";
 
 /**
  * What a handler writes to standard output by any way is said along the way, that of its threads too: its console, the
- * loggers of contexts, the usage line. Standard output is for the result; `Output` has kept its own way there.
+ * loggers of contexts, the usage line. Standard output is for the result; `Output` has kept its own way there. Lines of the command
+ * do not continue what the handler has written.
  */
 export function quietStandardOutput(): void {
+  followStandardError();
   process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
   // The stream decides about colours.
   const { error } = console;
