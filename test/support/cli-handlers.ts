@@ -93,7 +93,7 @@ export const talkative = withDurableExecution(
 /** Leaves a line open on each of its ways out, before the command says something. */
 export const unended = withDurableExecution(async ({ by }: { by: "stdout" | "stderr" | "bytes" }) => {
   if (by === "stdout") process.stdout.write("left open");
-  if (by === "stderr") process.stderr.write("said\n\u001b[31mleft open\u001b[39m");
+  if (by === "stderr") process.stderr.write("said\n\u001b[31m left open\u001b[39m");
   if (by === "bytes") process.stderr.write(Buffer.from("left open"));
 });
 
