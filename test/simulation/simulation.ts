@@ -37,7 +37,7 @@ const RETRY_PAUSE_MS = 1_000;
 const REINVOKE_MS = 5;
 /** After its end an execution is watched for so long: nothing may go on. */
 const AFTERMATH_MS = 20_000;
-const MAX_INVOCATIONS = 300;
+const MAX_INVOCATIONS = 1_000;
 const MAX_EVENTS = 60_000;
 const MAX_VIOLATIONS = 20;
 /** For so long nothing may run, and nothing be on its way, before an invocation answers. */
