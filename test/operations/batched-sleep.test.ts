@@ -260,3 +260,23 @@ describe("a sleeping batch", () => {
     expect(costOf(run).bytes).toBeLessThan(500_000);
   });
 });
+
+test("a batch that its map left asleep is not begun again when the map's large result is made again", async () => {
+  const run = await runOurs(async (_, context) => {
+    const { all } = await context.map(
+      "map",
+      [2, 2, 5, 5, 5],
+      async (item, seconds) => {
+        await item.wait({ seconds });
+        return item.step(async () => "x".repeat(200_000));
+      },
+      { batch: 1, concurrency: 1, completionConfig: { minSuccessful: 2 } },
+    );
+    await context.wait({ seconds: 10 });
+    return all.map(({ status, result }) => result?.length ?? status);
+  });
+  expect(run.result).toEqual([200_000, 200_000, "STARTED", "STARTED", "STARTED"]);
+  const names = run.invocations.map(({ requests }) => requests.flat().map(({ Name, Action }) => `${Name} ${Action}`));
+  const ended = names.findIndex((updates) => updates.includes("map SUCCEED"));
+  expect(names.slice(ended + 1).flat()).toEqual([]);
+});

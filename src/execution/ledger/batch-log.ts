@@ -75,7 +75,8 @@ export class BatchLog {
     this.#parts = recorded.parts;
     this.#begunPart = recorded.begunPart;
     this.marks = recorded;
-    if (recorded.isLast || isFinished(record)) this.state = "ended";
+    // The map has ended, and only makes its result again: nothing begins.
+    if (recorded.isLast || isFinished(record) || this.#options.scope.sealed) this.state = "ended";
     else if (record.Status === "PENDING") this.#isPending(record);
     else {
       this.state = "started";
