@@ -1,4 +1,4 @@
-import { defined, type ErrorObject, type Operation } from "../core/wire.ts";
+import { defined, detailsOf, type ErrorObject, type Operation } from "../core/wire.ts";
 import type { ExecutionCounters } from "../journal/journal.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 import type { HistoryEvent } from "../service/history.ts";
@@ -76,8 +76,7 @@ export function operationDocument(operation: Operation, trace: string | undefine
 
 /** What an operation has ended with, wherever its type keeps that. */
 export function endOf(operation: Operation): { result: string | undefined; error: ErrorObject | undefined } {
-  const { StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails } = operation;
-  const details = StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails;
+  const details = detailsOf(operation);
   return { result: details?.Result, error: details?.Error };
 }
 

@@ -252,3 +252,21 @@ export function defined<Members extends object>(members: Members): Members {
   for (const key in members) if (members[key] !== undefined) kept[key] = members[key];
   return kept as Members;
 }
+
+/** Whether an operation of any type has ended, well or not. */
+export function hasEnded({ Status: status }: Pick<WireOperation, "Status">): boolean {
+  return status !== "STARTED" && status !== "PENDING" && status !== "READY";
+}
+
+/** Whether this kind of operation is a map or a parallel. */
+export function isFanOut(subType: string | undefined): subType is "Map" | "Parallel" {
+  return subType === "Map" || subType === "Parallel";
+}
+
+/** The details in which an operation's result or error is recorded. Undefined for a wait. */
+export function detailsOf(
+  operation: Operation | WireOperation,
+): { Result?: string | undefined; Error?: ErrorObject | undefined } | undefined {
+  const { StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails } = operation;
+  return StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails;
+}

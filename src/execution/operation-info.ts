@@ -1,13 +1,12 @@
 import { asError, DurableOperationError } from "../core/errors.ts";
 import { readTimestamp } from "../core/time.ts";
-import { defined, type WireOperation } from "../core/wire.ts";
+import { defined, detailsOf, type WireOperation } from "../core/wire.ts";
 import type { OperationInfo, PluginOperationStatus } from "../plugins/plugin.ts";
 
 /** The record of an operation, as plugins see it. */
 export function infoOf(operation: WireOperation): OperationInfo {
   const { Id, Name, Type, SubType, ParentId, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
-  const details =
-    StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails ?? operation.ChainedInvokeDetails;
+  const details = detailsOf(operation);
   return defined({
     ...{ id: Id as string, type: Type as string, isReplay: false },
     // A transport may deliver absent members as null.

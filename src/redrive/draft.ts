@@ -1,8 +1,8 @@
 import { createCodec } from "../codec/codec.ts";
-import type { Operation } from "../core/wire.ts";
+import { detailsOf, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { type FailedItems, failedItemsOf, isFanOut, isOpenCallback } from "./failed-items.ts";
+import { type FailedItems, failedItemsOf, isOpenCallback } from "./failed-items.ts";
 import { textsOf } from "./marks.ts";
 import type { OperationTree } from "./operation-tree.ts";
 
@@ -95,15 +95,19 @@ export class Draft {
   /** By whose outcome the handler learns how an operation ended: a map around it, or a context that has ended. */
   #carrierOf(operation: Operation): Operation {
     const around = [...this.#tree.around(operation), operation];
-    return around.find(isFanOut) ?? around.find((context) => this.#isClosed(context)) ?? operation;
+    return (
+      around.find(({ SubType: subType }) => isFanOut(subType)) ??
+      around.find((context) => this.#isClosed(context)) ??
+      operation
+    );
   }
 
   #causeAt(carrier: Operation): Cause | undefined {
     const id = carrier.Id as string;
     if (this.removed.has(id) || this.#handled.has(id)) return undefined;
-    if (isFanOut(carrier)) return this.#itemsOf(carrier);
+    if (isFanOut(carrier.SubType)) return this.#itemsOf(carrier);
     if (!hasFailed(carrier)) return undefined;
-    const messages = [errorOf(carrier)?.ErrorMessage ?? ""];
+    const messages = [detailsOf(carrier)?.Error?.ErrorMessage ?? ""];
     const isWhole = carrier.Type !== "CONTEXT" || carrier.SubType === "WaitForCallback";
     const apply = (): void => {
       this.#handled.add(id);
@@ -122,7 +126,7 @@ export class Draft {
     const apply = (): void => {
       this.#reopen(carrier);
       for (const operation of this.#tree.all) {
-        const message = errorOf(operation)?.ErrorMessage;
+        const message = detailsOf(operation)?.Error?.ErrorMessage;
         if (operation.ParentId !== carrier.ParentId || !message || !hasFailed(operation)) continue;
         if (result.includes(JSON.stringify(message))) this.#causeAt(operation)?.apply();
       }
@@ -162,15 +166,6 @@ function readable(payload: string | undefined): string {
   }
 }
 
-export function hasEnded({ Status: status }: Operation): boolean {
-  return status !== "STARTED" && status !== "PENDING" && status !== "READY";
-}
-
 export function hasFailed(operation: Operation): boolean {
   return hasEnded(operation) && operation.Status !== "SUCCEEDED" && operation.Type !== "WAIT";
-}
-
-function errorOf(operation: Operation): { ErrorMessage?: string | undefined } | undefined {
-  const { StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails } = operation;
-  return (StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails)?.Error;
 }

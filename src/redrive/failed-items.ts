@@ -4,7 +4,7 @@ import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import { isFinished } from "../core/transitions.ts";
-import type { ErrorObject, Operation } from "../core/wire.ts";
+import { type ErrorObject, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
 import { ExternalsFinder } from "./externals.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
@@ -86,7 +86,9 @@ class Search implements FailedItemsOfOne {
   /** Visits the operations of one context, in the order of the code. Returns whether any of them runs again. */
   #visit(operations: readonly Operation[]): boolean {
     for (const [index, operation] of operations.entries()) {
-      const runsAgain = isFanOut(operation) ? this.#alone(operation) : this.#visit(this.#children(operation.Id));
+      const runsAgain = isFanOut(operation.SubType)
+        ? this.#alone(operation)
+        : this.#visit(this.#children(operation.Id));
       if (!runsAgain) continue;
       if (operation.Type === "CONTEXT") this.#reopen(operation); // A2
       if (!this.#isInside) return true;
@@ -178,9 +180,9 @@ class Search implements FailedItemsOfOne {
     for (const [index, operation] of operations.entries()) {
       const id = operation.Id as string;
       if (this.removed.has(id)) continue;
-      if (isOpen(operation) || this.reopened.has(id)) {
+      if (!hasEnded(operation) || this.reopened.has(id)) {
         // No result depends on the result of this map yet.
-        if (isFanOut(operation)) this.#clearItems(operation);
+        if (isFanOut(operation.SubType)) this.#clearItems(operation);
         else this.#clear(this.#children(id));
       } else if (operation.Status !== "SUCCEEDED") {
         for (const behind of operations.slice(index)) this.#remove(behind);
@@ -245,12 +247,9 @@ const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 /** Its callback belongs to the old execution, so that its submitter has to hand out another one. */
 export const isOpenCallback = (operation: Operation): boolean =>
   operation.SubType === "WaitForCallback" && !isFinished(operation);
-export const isFanOut = ({ SubType: subType }: Operation): boolean => subType === "Map" || subType === "Parallel";
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" || type === "CHAINED_INVOKE";
 const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
-const isOpen = ({ Status: status }: Operation): boolean =>
-  status === "STARTED" || status === "PENDING" || status === "READY";
 const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
 
 // This codec reads every format.

@@ -2,8 +2,7 @@ import { BATCH_SUBTYPE, PART_SUBTYPE } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
-import type { Operation } from "../core/wire.ts";
-import { isFanOut } from "./failed-items.ts";
+import { isFanOut, type Operation } from "../core/wire.ts";
 
 /** The operations of an execution, as they stand in its code. */
 export class OperationTree {
@@ -58,7 +57,7 @@ export class OperationTree {
     const path = this.pathOf(operation);
     const siblings = this.#children.get(operation.ParentId) ?? [];
     if (path === undefined) return siblings.slice(siblings.indexOf(operation) + 1);
-    const around = parent && isFanOut(parent) ? this.pathOf(parent) : undefined;
+    const around = parent && isFanOut(parent.SubType) ? this.pathOf(parent) : undefined;
     return siblings.filter((other) => {
       const at = this.pathOf(other);
       if (at === undefined || comparePaths(at, path) <= 0) return false;
@@ -99,7 +98,7 @@ export class OperationTree {
   }
 
   #hasBatches(map: Operation): boolean {
-    return isFanOut(map) && (this.#children.get(map.Id) ?? []).some(isOfBatch);
+    return isFanOut(map.SubType) && (this.#children.get(map.Id) ?? []).some(isOfBatch);
   }
 
   /** By which one is found: its name if no other has that, otherwise its id. */

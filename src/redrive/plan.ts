@@ -1,11 +1,11 @@
 import { DurableError, isDurableError } from "../core/errors.ts";
 import { counted } from "../core/quantity.ts";
-import type { Operation } from "../core/wire.ts";
+import { hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { ReachedOperation } from "../replay/divergence.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { type Cause, Draft, hasEnded, hasFailed } from "./draft.ts";
-import { failedItems, isFanOut } from "./failed-items.ts";
+import { type Cause, Draft, hasFailed } from "./draft.ts";
+import { failedItems } from "./failed-items.ts";
 import { type RehearseAltered, tellApart } from "./marks.ts";
 import { OperationTree } from "./operation-tree.ts";
 
@@ -52,6 +52,17 @@ export interface RedrivePlan extends Amendment {
   readonly kept: number;
   /** Where the code goes on: operations that are not recorded, or have not ended. Empty when it only has to end. */
   readonly next: readonly ReachedOperation[];
+}
+
+/** A refused redrive, with the `from` that the message proposes first. */
+export class RedriveError extends DurableError {
+  static override readonly name = DurableError.name;
+  readonly from: string;
+
+  constructor(code: string, message: string, from: string) {
+    super(code, message);
+    this.from = from;
+  }
 }
 
 /** Each pass finds one more operation that failed. */
@@ -194,16 +205,18 @@ function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft):
       `${what} Nothing was run. Undo the change in the code, or go back to an operation before the change.`,
     );
   }
+  const from = tree.keyOf(at);
   const lost = new Draft([], tree);
   lost.goBack(at);
   const ended = [...tree.all].filter(
     (operation) =>
       isOutermostRemoved(operation, tree, lost) && hasEnded(operation) && !draft.removed.has(operation.Id as string),
   );
-  return new DurableError(
+  return new RedriveError(
     "ERR_REDRIVE_DIVERGED",
-    `${what} Nothing was run. Undo the change in the code, or go back to this place ("from": ${JSON.stringify(tree.keyOf(at))}): then ` +
-      `${listed(ended)} would begin anew.`,
+    `${what} Nothing was run. Undo the change in the code, or go back to this place ("from": ${JSON.stringify(from)}): ` +
+      `then ${listed(ended)} would begin anew.`,
+    from,
   );
 }
 
@@ -220,25 +233,28 @@ function leavesEnded(
         `${listed(left)}.`
       : `The handler ${status === "SUCCEEDED" ? "returns" : `reaches ${reached.map(label).slice(0, 3).join(", ")}`} ` +
         `without asking for ${listed(left)}.`;
-  const from = failed ?? (left[0] as Operation);
+  const from = tree.keyOf(failed ?? (left[0] as Operation));
   const items =
-    failed !== undefined && isFanOut(failed)
+    failed !== undefined && isFanOut(failed.SubType)
       ? ' This also runs the items that succeeded again. To keep these, run only the failed items again ("failed").'
       : "";
-  return new DurableError(
+  return new RedriveError(
     "ERR_REDRIVE_LEAVES_ENDED",
-    `${how} Nothing was run. To let these operations begin anew, go back to this operation ("from": ${JSON.stringify(tree.keyOf(from))}).${items}`,
+    `${how} Nothing was run. To let these operations begin anew, go back to this operation ` +
+      `("from": ${JSON.stringify(from)}).${items}`,
+    from,
   );
 }
 
 function ambiguous({ error }: Rehearsal, causes: readonly Cause[], tree: OperationTree): DurableError {
   const operations = causes.map(({ operation }) => operation);
-  const keys = operations.slice(0, MAX_LISTED).map((operation) => JSON.stringify(tree.keyOf(operation)));
-  return new DurableError(
+  const keys = operations.slice(0, MAX_LISTED).map((operation) => tree.keyOf(operation));
+  return new RedriveError(
     "ERR_REDRIVE_AMBIGUOUS",
     `The handler fails with ${JSON.stringify(error?.ErrorMessage ?? "")}. Several operations failed with this message: ` +
       `${listed(operations)}. The plan cannot tell which of them made the handler fail. Nothing was run. ` +
-      `Choose the one to go back to ("from": ${keys.join(" or ")}).`,
+      `Choose the one to go back to ("from": ${keys.map((key) => JSON.stringify(key)).join(" or ")}).`,
+    keys[0] as string,
   );
 }
 

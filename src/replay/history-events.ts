@@ -3,6 +3,7 @@ import { applyUpdate, completeTimer } from "../core/transitions.ts";
 import {
   defined,
   type ErrorObject,
+  isFanOut,
   type Operation,
   type OperationAction,
   type OperationStatus,
@@ -152,8 +153,7 @@ function isRebuilt(subType: string | undefined, result: string | undefined): boo
   if (result.startsWith(OWN_PREFIX)) return false;
   try {
     const value: unknown = JSON.parse(result);
-    const isFanOut = subType === "Map" || subType === "Parallel";
-    return isFanOut && !Array.isArray((value as { all?: unknown } | null)?.all);
+    return isFanOut(subType) && !Array.isArray((value as { all?: unknown } | null)?.all);
   } catch {
     // A summary in the user's own words.
     return true;

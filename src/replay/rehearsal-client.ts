@@ -1,12 +1,14 @@
 import type { AskedOperation, DurableExecutionClient } from "../client/client.ts";
 import { type OperationPath, operationId } from "../core/ids.ts";
 import { applyUpdate } from "../core/transitions.ts";
-import type {
-  CheckpointDurableExecutionRequest,
-  CheckpointDurableExecutionResponse,
-  GetDurableExecutionStateResponse,
-  Operation,
-  WireOperation,
+import {
+  type CheckpointDurableExecutionRequest,
+  type CheckpointDurableExecutionResponse,
+  type GetDurableExecutionStateResponse,
+  hasEnded,
+  isFanOut,
+  type Operation,
+  type WireOperation,
 } from "../core/wire.ts";
 import { type CallSite, callSite } from "./call-site.ts";
 import type { Divergence, ReachedOperation } from "./divergence.ts";
@@ -91,7 +93,7 @@ export class RehearsalClient implements DurableExecutionClient {
       return false;
     }
     if (record !== undefined) this.claimed.set(id, path);
-    if (isFanOut(asked)) this.#fanOutSites.set(path, callSite(deepStack(), this.#handlerFile));
+    if (isFanOut(asked.subType)) this.#fanOutSites.set(path, callSite(deepStack(), this.#handlerFile));
     if (record !== undefined && this.#recording.truncated?.has(id)) {
       this.truncated ??= this.#describe(asked, path, id);
       return true;
@@ -99,7 +101,7 @@ export class RehearsalClient implements DurableExecutionClient {
     // Where a result is made again from what is recorded, what is missing is a mistake that the runtime finds.
     if (sealed || (record === undefined && asked.virtual === true)) return false;
     if (record !== undefined && (hasEnded(record) || asked.type === "CONTEXT" || asked.type === "CALLBACK")) {
-      if (asked.type === "CONTEXT" && isEntered(record) && !isFanOut(asked)) this.entered.add(id);
+      if (asked.type === "CONTEXT" && isEntered(record) && !isFanOut(asked.subType)) this.entered.add(id);
       return false;
     }
     // RC1
@@ -125,14 +127,6 @@ function deepStack(): string | undefined {
   } finally {
     Error.stackTraceLimit = before;
   }
-}
-
-function isFanOut({ subType }: AskedOperation): boolean {
-  return subType === "Map" || subType === "Parallel";
-}
-
-function hasEnded({ Status: status }: WireOperation): boolean {
-  return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }
 
 /** Whether the code of a context runs, and not its recorded result is taken. */

@@ -1,9 +1,9 @@
 import type { Event } from "@aws-sdk/client-lambda";
 import { DurableError } from "../core/errors.ts";
-import type { ErrorObject, Operation, OperationStatus, OperationType } from "../core/wire.ts";
+import { type ErrorObject, hasEnded, type Operation, type OperationStatus, type OperationType } from "../core/wire.ts";
 import { ServiceError } from "../service/service-error.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
-import { callbackOf, isOver, WaitingOperationStatus } from "./operation-waits.ts";
+import { callbackOf, WaitingOperationStatus } from "./operation-waits.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";
 import type { TestExecution } from "./test-execution.ts";
 
@@ -220,7 +220,7 @@ export class DurableOperation<TResult = any> {
       const message = `${name} has not begun: await waitForData() on it before you complete it.`;
       throw new DurableError("ERR_CALLBACK_NOT_STARTED", message);
     }
-    if (isOver(callback)) {
+    if (hasEnded(callback)) {
       const message = `${name} is closed already (${callback.Status}): a callback is completed once.`;
       throw new DurableError("ERR_CALLBACK_CLOSED", message);
     }

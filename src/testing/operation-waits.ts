@@ -1,5 +1,5 @@
 import { DurableError } from "../core/errors.ts";
-import type { Operation } from "../core/wire.ts";
+import { hasEnded, type Operation } from "../core/wire.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 
 /** The status of an operation for which a test may wait. */
@@ -96,7 +96,7 @@ export class OperationWaits {
   }
 
   #hasReached(operation: Operation, status: WaitingOperationStatus): boolean {
-    if (isOver(operation)) return true;
+    if (hasEnded(operation)) return true;
     if (operation.SubType !== "WaitForCallback") {
       return status === "STARTED" || (status === "SUBMITTED" && this.#execution.isSubmittedInBatch(operation));
     }
@@ -105,7 +105,7 @@ export class OperationWaits {
       case "STARTED":
         return children.some(({ Type: type }) => type === "CALLBACK");
       case "SUBMITTED":
-        return children.some((child) => child.Type === "STEP" && isOver(child));
+        return children.some((child) => child.Type === "STEP" && hasEnded(child));
       case "COMPLETED":
         return false;
     }
@@ -138,8 +138,4 @@ export function callbackOf(
   if (operation.Type === "CALLBACK") return operation;
   if (operation.SubType !== "WaitForCallback") return undefined;
   return childrenOf(operation).find(({ Type: type }) => type === "CALLBACK");
-}
-
-export function isOver({ Status: status }: Operation): boolean {
-  return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }

@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import { counted, formatCount } from "../../core/quantity.ts";
-import type { ErrorObject, Operation } from "../../core/wire.ts";
+import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
 import { endOf } from "../documents.ts";
 import { formatDuration, shorten } from "../quantity.ts";
 import { type BatchView, countItems, wordFor } from "./batch-view.ts";
@@ -179,7 +179,7 @@ class TreeRenderer {
   }
 
   #isOfItems(operation: Operation): boolean {
-    return this.#batchOf(operation) !== undefined || operation.SubType === "Map" || operation.SubType === "Parallel";
+    return this.#batchOf(operation) !== undefined || isFanOut(operation.SubType);
   }
 
   /** A few in full: where everything fails, the same stack again tells nothing. */

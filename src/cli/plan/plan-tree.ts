@@ -3,7 +3,7 @@ import { createCodec } from "../../codec/codec.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
-import type { Operation } from "../../core/wire.ts";
+import { isFanOut, type Operation } from "../../core/wire.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import type { BatchAnnouncement } from "../run/progress.ts";
 import type { OperationTally, Trial } from "./trial.ts";
@@ -116,7 +116,7 @@ class TreeReader {
   #node(operation: Operation, isOutermost = false): PlanNode {
     const { Id: id = "", SubType: subType = "" } = operation;
     const own = this.#useOf(operation);
-    if (subType === "Map" || subType === "Parallel") {
+    if (isFanOut(subType)) {
       return { own, children: [], fanOut: this.#fanOut(operation, isOutermost), fitsInBatch: false };
     }
     const children = this.children(id, isOutermost);

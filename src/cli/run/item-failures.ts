@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import { createCodec } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
-import type { ErrorObject, Operation } from "../../core/wire.ts";
+import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
 import { readBatches } from "../inspect/batch-view.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
 
@@ -120,7 +120,7 @@ function recordedItems(operations: readonly Operation[]) {
       if (status === "FAILED") note(map, itemIndex(mapPath, path), details?.Error ?? {}, name);
       else if (status === "SUCCEEDED") note(map, itemIndex(mapPath, path), undefined);
     }
-    if (subType === "Map" || subType === "Parallel") {
+    if (isFanOut(subType)) {
       for (const { index, status: ended, error } of itemsOfResult(details?.Result)) {
         if (ended === "FAILED") note(operation, index, ownError(error));
         else if (ended === "SUCCEEDED") note(operation, index, undefined);

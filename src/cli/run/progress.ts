@@ -1,6 +1,6 @@
 import { BATCH_SUBTYPE, PART_SUBTYPE } from "../../core/batch-operation.ts";
 import { isFinished } from "../../core/transitions.ts";
-import type { Operation, OperationUpdate } from "../../core/wire.ts";
+import { isFanOut, type Operation, type OperationUpdate } from "../../core/wire.ts";
 import { tallyOutcomes } from "../inspect/batch-view.ts";
 
 /** How far one map or parallel is. */
@@ -150,7 +150,7 @@ export class Progress {
   recall(operations: Iterable<Operation>): void {
     for (const { Id, ParentId, Name, Type, SubType, Status, StepDetails } of operations) {
       if (Id === undefined) continue;
-      if (isBatch(SubType)) {
+      if (isFanOut(SubType)) {
         const batch = this.#begin(Id, Name ?? SubType);
         if (isFinished({ Status })) batch.end();
         continue;
@@ -177,7 +177,7 @@ export class Progress {
   apply(updates: readonly OperationUpdate[]): void {
     for (const { Id, ParentId, Name, Type, SubType, Action, Payload } of updates) {
       if (Id === undefined) continue;
-      if (isBatch(SubType)) {
+      if (isFanOut(SubType)) {
         const batch = this.#begin(Id, Name ?? SubType);
         if (Action !== "START") batch.end();
         continue;
@@ -231,8 +231,4 @@ export class Progress {
     if (parentId === undefined || (type !== "CONTEXT" && type !== "STEP")) return undefined;
     return this.#batches.get(parentId);
   }
-}
-
-function isBatch(subType: string | undefined): subType is "Map" | "Parallel" {
-  return subType === "Map" || subType === "Parallel";
 }

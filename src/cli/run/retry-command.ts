@@ -1,8 +1,8 @@
-import { DurableError, isDurableError } from "../../core/errors.ts";
+import { DurableError } from "../../core/errors.ts";
 import { counted, formatCount } from "../../core/quantity.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
-import { planRedrive, type RedrivePlan } from "../../redrive/plan.ts";
+import { planRedrive, RedriveError, type RedrivePlan } from "../../redrive/plan.ts";
 import { commandHint } from "../command-hint.ts";
 import { readEvent } from "../event.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -78,10 +78,8 @@ async function makePlan(
   try {
     return await planRedrive(engine, earlier.arn, { failed, from, input, handlerFile: module.file });
   } catch (error) {
-    if (!isDurableError(error)) throw error;
-    const [, key] = /"from": ("(?:[^"\\]|\\.)*")/.exec(error.message) ?? [];
-    if (key === undefined) throw error;
-    const hint = commandHint(["retry", earlier.name, "--from", JSON.parse(key) as string], db);
+    if (!(error instanceof RedriveError)) throw error;
+    const hint = commandHint(["retry", earlier.name, "--from", error.from], db);
     throw new DurableError(error.code, `${error.message} On the command line: ${hint}`, { cause: error });
   }
 }
