@@ -3,7 +3,7 @@ import { type Checked, check, difference, reference } from "./check.ts";
 import { Climb } from "./climb.ts";
 import { type Hints, hintsOf } from "./hints.ts";
 import type { Violation } from "./invariants.ts";
-import { isOrderFree, judgesAtTheEnd, withBatch } from "./program.ts";
+import { codeOutlives, hasWindow, isOrderFree, judgesAtTheEnd, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
 
@@ -42,7 +42,7 @@ export async function checkEquivalence(given: Case): Promise<Checked> {
   const cut = isCut(given);
   const tally = new Tally();
   const violations: Violation[] = [];
-  const isComparable = !cut && !judgesAtTheEnd(given.program);
+  const isComparable = !cut && !judgesAtTheEnd(given.program) && !mayForcePermits(given);
   const outcomes = isOrderFree(given.program, cut, given.surroundings.payloadBytes)
     ? new OneOutcome(await simulate(reference(given)), cut)
     : new SomeOutcomes(given);
@@ -62,6 +62,15 @@ export async function checkEquivalence(given: Case): Promise<Checked> {
     }
   }
   return { violations, tally };
+}
+
+/**
+ * Whether a branch may continue without a permit because others compute for longer than the grace period. Which branch
+ * continues then depends on milliseconds, not on the order of acknowledgements.
+ */
+function mayForcePermits({ program, surroundings: { runtime } }: Case): boolean {
+  const isBounded = runtime.concurrency !== undefined || hasWindow(program);
+  return isBounded && codeOutlives(program, runtime.suspension?.graceMs ?? 20);
 }
 
 /** The only outcome that a program may have. */

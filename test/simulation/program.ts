@@ -100,6 +100,16 @@ export function judgesAtTheEnd(nodes: readonly Node[]): boolean {
   return has(nodes, (node) => node.kind === "map" && node.source !== "array" && isShare(node));
 }
 
+/** Whether a map or parallel says how many of its branches may work at once. */
+export function hasWindow(nodes: readonly Node[]): boolean {
+  return has(nodes, (node) => (node.kind === "map" || node.kind === "parallel") && node.concurrency !== undefined);
+}
+
+/** Whether code between operations takes longer than that. */
+export function codeOutlives(nodes: readonly Node[], ms: number): boolean {
+  return has(nodes, (node) => node.kind === "code" && node.ms > ms);
+}
+
 function isShare({ policy }: FanOut): boolean {
   return policy.by === "toleratedFailurePercentage" && policy.value < 100;
 }
