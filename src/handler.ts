@@ -18,7 +18,7 @@ import { isKeyError } from "./execution/checkpoint-failure.ts";
 import { Execution } from "./execution/execution.ts";
 import { type InvocationEnd, InvocationReport } from "./execution/invocation-report.ts";
 import { JsonLogger } from "./execution/json-logger.ts";
-import { type DurableLogger, loggingContext } from "./execution/logger.ts";
+import { type DurableLogger, lineOrigin, loggingContext } from "./execution/logger.ts";
 import { Observer } from "./execution/observer.ts";
 import { RecordedState } from "./execution/state.ts";
 import type { Termination } from "./execution/suspension.ts";
@@ -264,7 +264,7 @@ class Invocation {
       ...{ arn, token, client, state, settings, observer, requestId: lambdaContext.awsRequestId },
       codec: createCodec(settings.codec, settings.packFromBytes),
       childOperationsDepth: depth ?? 0,
-      logger: { logger, modeAware: true },
+      logger: { logger: client.wrapLogger?.(logger, lineOrigin) ?? logger, modeAware: true },
       remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
     });
     try {

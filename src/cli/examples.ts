@@ -24,6 +24,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     "durable-fanout list --json | jq 'select(.durationMs > 60000) | .name'",
   ],
   show: ["durable-fanout show friday", "durable-fanout show friday --operation report"],
+  logs: ["durable-fanout logs friday", "durable-fanout logs friday --operation 'score[3]'"],
   history: ["durable-fanout history friday --data", "durable-fanout history friday --json | jq .event"],
   decode: ["durable-fanout decode '~1m1HJAkaR3aGVu1v8AAAAA'", "pbpaste | durable-fanout decode -"],
   export: ["durable-fanout export friday > friday.json"],

@@ -23,6 +23,25 @@ export interface AskedOperation {
   readonly virtual?: boolean | undefined;
 }
 
+/** The code that logs a line. */
+export interface LineOrigin {
+  /** The path of the context or step; `root` for the handler itself. */
+  readonly path: string;
+  readonly name: string | undefined;
+  readonly attempt: number | undefined;
+}
+
+type Log = (...params: unknown[]) => void;
+
+/** The methods of a logger by which lines are written. */
+export interface LineWriter {
+  readonly log?: ((level: "DEBUG" | "INFO" | "WARN" | "ERROR", ...params: unknown[]) => void) | undefined;
+  readonly error: Log;
+  readonly warn: Log;
+  readonly info: Log;
+  readonly debug: Log;
+}
+
 /**
  * The service's side of a durable execution. The requests are the objects of the wire. A transport that retries by
  * itself creates one `ClientToken` for each call, and uses it for all retries.
@@ -44,6 +63,11 @@ export interface DurableExecutionClient {
    * undefined for the handler itself. Must not throw.
    */
   onThrown?(operationId: string | undefined, thrown: unknown): void;
+  /**
+   * Gets each logger of the handler, also a logger of the user, and returns the logger that writes its lines. A client can
+   * keep the lines in this way. `origin` tells which code logs at the moment.
+   */
+  wrapLogger?(logger: LineWriter, origin: () => LineOrigin): LineWriter;
   /**
    * Is told of an option of an operation that nothing reads and that is spelled almost like one that is read. What is
    * thrown here fails the operation before anything of it is recorded. Where it is absent, a warning says it.

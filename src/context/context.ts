@@ -6,7 +6,7 @@ import { SHARED_BATCH } from "../core/worker-pools.ts";
 import { active, give, SELF } from "../execution/active.ts";
 import { contextLogger } from "../execution/context-logger.ts";
 import type { Execution } from "../execution/execution.ts";
-import type { DurableContextLogger, DurableLogger, LoggerConfig } from "../execution/logger.ts";
+import { type DurableContextLogger, type DurableLogger, type LoggerConfig, lineOrigin } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
@@ -294,7 +294,8 @@ class ScopeContext {
     const self = this[SELF];
     const { customLogger, modeAware } = config;
     const current = self.#scope.logger;
-    self.#scope.logger = { logger: customLogger ?? current.logger, modeAware: modeAware ?? current.modeAware };
+    const logger = customLogger && (self.#parts.execution.wrapLogger?.(customLogger, lineOrigin) ?? customLogger);
+    self.#scope.logger = { logger: logger ?? current.logger, modeAware: modeAware ?? current.modeAware };
     customLogger?.configureDurableLoggingContext?.(self.#parts.loggingContext);
   }
 

@@ -1,3 +1,4 @@
+import type { LineWriter } from "../client/client.ts";
 import type { OperationId } from "../core/ids.ts";
 
 /**
@@ -30,16 +31,8 @@ export interface Given {
   readonly logger: GivenLogger;
 }
 
-type Log = (...params: unknown[]) => void;
-
 /** A logger as user code sees it. */
-export interface GivenLogger {
-  readonly log?: ((level: "DEBUG" | "INFO" | "WARN" | "ERROR", ...params: unknown[]) => void) | undefined;
-  readonly error: Log;
-  readonly warn: Log;
-  readonly info: Log;
-  readonly debug: Log;
-}
+export type GivenLogger = LineWriter;
 
 const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
 

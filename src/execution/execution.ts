@@ -83,6 +83,8 @@ export class Execution {
   readonly onResult: DurableExecutionClient["onResult"];
   /** Gets each error that user code threw; undefined when the client does not want the errors. */
   readonly onThrown: DurableExecutionClient["onThrown"];
+  /** Wraps each logger of the handler; undefined when the client keeps no lines. */
+  readonly wrapLogger: DurableExecutionClient["wrapLogger"];
   /** Gets each misspelled option; undefined when nobody can correct the code now. */
   readonly onMisspelledOption: DurableExecutionClient["onMisspelledOption"];
   /** Lets the event loop run between pieces of user code. */
@@ -110,6 +112,7 @@ export class Execution {
     this.observer = options.observer;
     if (options.codec.name !== "typed") this.onResult = options.client.onResult?.bind(options.client);
     this.onThrown = options.client.onThrown?.bind(options.client);
+    this.wrapLogger = options.client.wrapLogger?.bind(options.client);
     this.onMisspelledOption = options.client.onMisspelledOption?.bind(options.client);
     this.terminated = new Promise((resolve) => {
       this.#terminate = resolve;

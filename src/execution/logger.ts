@@ -1,3 +1,4 @@
+import type { LineOrigin } from "../client/client.ts";
 import { active } from "./active.ts";
 
 export type DurableLogLevel = "INFO" | "WARN" | "ERROR" | "DEBUG";
@@ -49,6 +50,12 @@ export interface LoggerConfig<Logger extends DurableLogger> {
 export interface LoggerSetup {
   readonly logger: DurableLogger;
   readonly modeAware: boolean;
+}
+
+/** Tells which code logs at the moment. */
+export function lineOrigin(): LineOrigin {
+  const { contextId: path = "root", operationName: name, attempt } = active.getStore() ?? {};
+  return { path, name, attempt };
 }
 
 /** Reads the data of the current log line from the active operation. */

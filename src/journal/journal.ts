@@ -113,6 +113,19 @@ export interface ErrorTrace {
   readonly text: string;
 }
 
+/** A line that a handler logged. */
+export interface LogLine {
+  readonly atMs: number;
+  readonly level: "DEBUG" | "INFO" | "WARN" | "ERROR";
+  /** The path of the context or step whose code logged the line; `root` for the handler itself. */
+  readonly path: string;
+  /** The name of that context or step. */
+  readonly name?: string | undefined;
+  /** In a step or condition, from 1. */
+  readonly attempt?: number | undefined;
+  readonly text: string;
+}
+
 /** An execution as the journal lists it. */
 export interface JournalExecution {
   readonly header: ExecutionHeader;
@@ -152,6 +165,10 @@ export interface Journal {
   addTrace(arn: string, trace: ErrorTrace): void;
   /** In the order in which they were thrown. */
   traces(arn: string): ErrorTrace[];
+  /** Keeps a logged line, beside the entries: nothing follows from it. */
+  addLog(arn: string, line: LogLine): void;
+  /** In the order in which the lines were logged. */
+  logs(arn: string): LogLine[];
   /** Removes executions with all that is kept of them, in one transaction. */
   remove(arns: readonly string[]): void;
   close(): void;

@@ -7,6 +7,7 @@ import {
   type JournalEntry,
   type JournalExecution,
   type JournalSeed,
+  type LogLine,
   noCounters,
 } from "./journal.ts";
 
@@ -14,6 +15,7 @@ interface Kept {
   readonly header: ExecutionHeader;
   readonly entries: JournalEntry[];
   readonly traces: ErrorTrace[];
+  readonly logs: LogLine[];
   end: Extract<JournalEntry, { kind: "end" }> | undefined;
   counters: ExecutionCounters;
 }
@@ -28,7 +30,8 @@ export class MemoryJournal implements Journal {
   create(header: ExecutionHeader, seed?: JournalSeed): void {
     const { arn } = header;
     const { entries = [], counters = noCounters() } = seed ?? {};
-    this.#kept.set(arn, { header, entries: [...entries], traces: [], end: undefined, counters: { ...counters } });
+    const beside = { traces: [], logs: [] };
+    this.#kept.set(arn, { header, entries: [...entries], ...beside, end: undefined, counters: { ...counters } });
     this.#index(header);
   }
 
@@ -69,6 +72,14 @@ export class MemoryJournal implements Journal {
 
   traces(arn: string): ErrorTrace[] {
     return [...(this.#kept.get(arn)?.traces ?? [])];
+  }
+
+  addLog(arn: string, line: LogLine): void {
+    this.#kept.get(arn)?.logs.push(line);
+  }
+
+  logs(arn: string): LogLine[] {
+    return [...(this.#kept.get(arn)?.logs ?? [])];
   }
 
   remove(arns: readonly string[]): void {

@@ -7,16 +7,17 @@ import type {
   ExecutionCounters,
   ExecutionHeader,
   ExecutionKey,
-  ExecutionStatus,
   Journal,
   JournalEntry,
   JournalExecution,
   JournalSeed,
+  LogLine,
 } from "./journal.ts";
 import { noCounters } from "./journal.ts";
 import { isFailureOf, journalError } from "./sqlite-failure.ts";
 import { APPLICATION_ID, inspectJournalFile, JOURNAL_VERSION, newerJournal } from "./sqlite-file.ts";
 import { JournalLock } from "./sqlite-lock.ts";
+import { parseExecution, parseRow } from "./sqlite-rows.ts";
 
 export interface SqliteJournalOptions {
   /** Only reads: works while another process writes, takes no lock, and creates nothing. Default false. */
@@ -57,12 +58,14 @@ const INDEXES = `
   CREATE INDEX execution_id ON execution (${KEYS.id});
 `;
 
-// Not in every journal: earlier releases wrote none, and take no notice of it.
-const TRACES = `
-  CREATE TABLE IF NOT EXISTS trace (
-    id INTEGER PRIMARY KEY, execution INTEGER NOT NULL REFERENCES execution (id), trace TEXT NOT NULL
+/** What is kept beside the entries. Earlier releases did not write these tables, and do not read them. */
+type Beside = "trace" | "log";
+
+const createBeside = (table: Beside): string => `
+  CREATE TABLE IF NOT EXISTS ${table} (
+    id INTEGER PRIMARY KEY, execution INTEGER NOT NULL REFERENCES execution (id), ${table} TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS trace_of_execution ON trace (execution);
+  CREATE INDEX IF NOT EXISTS ${table}_of_execution ON ${table} (execution);
 `;
 
 const INSERT_ENTRY = "INSERT INTO entry (execution, entry) VALUES (?, ?)";
@@ -205,17 +208,35 @@ export class SqliteJournal implements Journal {
   }
 
   addTrace(arn: string, trace: ErrorTrace): void {
-    this.#write(() => {
-      const insert = "INSERT INTO trace (execution, trace) VALUES (?, ?)";
-      this.#prepared(insert).run(this.#idOf(arn) ?? 0, JSON.stringify(trace));
-    });
+    this.#addBeside("trace", arn, trace);
   }
 
   traces(arn: string): ErrorTrace[] {
+    return this.#readBeside<ErrorTrace>("trace", arn);
+  }
+
+  addLog(arn: string, line: LogLine): void {
+    this.#addBeside("log", arn, line);
+  }
+
+  logs(arn: string): LogLine[] {
+    return this.#readBeside<LogLine>("log", arn);
+  }
+
+  #addBeside(table: Beside, arn: string, row: object): void {
+    this.#write(() => {
+      const insert = `INSERT INTO ${table} (execution, ${table}) VALUES (?, ?)`;
+      this.#prepared(insert).run(this.#idOf(arn) ?? 0, JSON.stringify(row));
+    });
+  }
+
+  #readBeside<Row>(table: Beside, arn: string): Row[] {
     return this.#guard(() => {
-      if (!this.#hasTraces()) return [];
-      const rows = this.#prepared("SELECT trace FROM trace WHERE execution = ? ORDER BY id").all(this.#idOf(arn) ?? 0);
-      return rows.map((row) => parseRow<ErrorTrace>(row["trace"]));
+      if (!this.#has(table)) return [];
+      const select = `SELECT ${table} FROM ${table} WHERE execution = ? ORDER BY id`;
+      return this.#prepared(select)
+        .all(this.#idOf(arn) ?? 0)
+        .map((row) => parseRow<Row>(row[table]));
     });
   }
 
@@ -224,7 +245,7 @@ export class SqliteJournal implements Journal {
       for (const arn of arns) {
         const id = this.#idOf(arn);
         if (id === undefined) continue;
-        for (const table of ["trace", "entry", "progress"]) {
+        for (const table of ["trace", "log", "entry", "progress"]) {
           this.#prepared(`DELETE FROM ${table} WHERE execution = ?`).run(id);
         }
         this.#prepared("DELETE FROM execution WHERE id = ?").run(id);
@@ -259,7 +280,7 @@ export class SqliteJournal implements Journal {
     } else if (this.#pragma("user_version") < JOURNAL_VERSION) {
       this.#database.exec(`${INDEXES} PRAGMA user_version = ${JOURNAL_VERSION}`);
     }
-    if (!this.#hasTraces()) this.#database.exec(TRACES);
+    for (const table of ["trace", "log"] as const) if (!this.#has(table)) this.#database.exec(createBeside(table));
     // Changes nothing, but fails now if the file can only be read. BEGIN alone would succeed.
     this.#database.exec("DELETE FROM execution WHERE false; COMMIT");
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
@@ -279,8 +300,8 @@ export class SqliteJournal implements Journal {
     return Number(this.#database.prepare(`PRAGMA ${name}`).get()?.[name]);
   }
 
-  #hasTraces(): boolean {
-    return this.#database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'trace'").get() !== undefined;
+  #has(table: Beside): boolean {
+    return this.#database.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) !== undefined;
   }
 
   /** What cannot be moved now, because somebody reads, is moved later. */
@@ -360,24 +381,4 @@ function openToRead(path: string): DatabaseSync {
     url.searchParams.set("immutable", "1");
     return new DatabaseSync(url, { readOnly: true });
   }
-}
-
-function parseExecution(row: Record<string, unknown>): JournalExecution {
-  const end =
-    row["end_entry"] === null ? undefined : parseRow<Extract<JournalEntry, { kind: "end" }>>(row["end_entry"]);
-  return {
-    header: parseRow<ExecutionHeader>(row["header"]),
-    status: row["status"] as ExecutionStatus,
-    endMs: row["end_ms"] === null ? undefined : Number(row["end_ms"]),
-    result: end?.result,
-    error: end?.error,
-    // Older rows lack a counter that a later version added.
-    counters: { ...noCounters(), ...parseRow<ExecutionCounters>(row["counters"]) },
-  };
-}
-
-function parseRow<T>(text: unknown): T {
-  const parsed: unknown = JSON.parse(String(text));
-  if (typeof parsed !== "object" || parsed === null) throw new SyntaxError("A row of the journal is no object.");
-  return parsed as T;
 }

@@ -1,4 +1,4 @@
-import type { DurableExecutionClient } from "../client/client.ts";
+import type { DurableExecutionClient, LineOrigin, LineWriter } from "../client/client.ts";
 import { DurableError } from "../core/errors.ts";
 import type {
   CheckpointDurableExecutionRequest,
@@ -8,11 +8,13 @@ import type {
   Operation,
   OperationUpdate,
 } from "../core/wire.ts";
+import type { LogLine } from "../journal/journal.ts";
 import type { ExecutionRecord } from "../service/execution-record.ts";
 import { ServiceError } from "../service/service-error.ts";
 import type { LocalLatency } from "../service/settings.ts";
 import type { StatePages } from "../service/state-pages.ts";
 import { traceOf } from "./error-trace.ts";
+import { KeptLines } from "./kept-lines.ts";
 import { warnOfLoss } from "./lossy-results.ts";
 
 /** Kept of one invocation: a map in which everything fails is not to fill the journal. */
@@ -35,6 +37,7 @@ export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
   #tracesKept = 0;
+  readonly #lines = new KeptLines((line) => this.#keepLine(line));
 
   /** Keeps where it was thrown, and its causes. */
   onThrown(operationId: string | undefined, thrown: unknown): void {
@@ -43,6 +46,19 @@ export class ExecutionClient implements DurableExecutionClient {
     this.#tracesKept++;
     try {
       this.#host.record.keepTrace(operationId, text, this.#host.now());
+    } catch (error) {
+      this.#host.onFailure(error);
+    }
+  }
+
+  /** Keeps what the handler logs, so that the lines of an operation can be read later. */
+  wrapLogger(logger: LineWriter, origin: () => LineOrigin): LineWriter {
+    return this.#lines.wrap(logger, origin);
+  }
+
+  #keepLine(line: Omit<LogLine, "atMs">): void {
+    try {
+      this.#host.record.keepLog({ atMs: this.#host.now(), ...line });
     } catch (error) {
       this.#host.onFailure(error);
     }

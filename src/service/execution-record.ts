@@ -6,6 +6,7 @@ import {
   type ExternalCompletion,
   type Journal,
   type JournalEntry,
+  type LogLine,
   noCounters,
 } from "../journal/journal.ts";
 import { newCallbackId } from "./callback-id.ts";
@@ -250,6 +251,12 @@ export class ExecutionRecord {
     if (this.#end !== undefined) return; // E5
     const trace = { operationId: operationId ?? this.executionId, atMs: nowMs, text };
     this.#host.journal.addTrace(this.header.arn, trace);
+  }
+
+  /** Keeps a logged line. */
+  keepLog(line: LogLine): void {
+    if (this.#end !== undefined) return; // E5
+    this.#host.journal.addLog(this.header.arn, line);
   }
 
   finish(outcome: ExecutionOutcome, nowMs: number): void {

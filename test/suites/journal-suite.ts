@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { type Journal, type JournalEntry, noCounters } from "../../src/journal/journal.ts";
+import { type Journal, type JournalEntry, type LogLine, noCounters } from "../../src/journal/journal.ts";
 import { checkpointEntry, executionHeader } from "../support/journal-entries.ts";
 
 type Header = ReturnType<typeof executionHeader>;
@@ -142,6 +142,22 @@ export function journalSuite(name: string, create: () => Journal): void {
       expect([...journal.entries(one.arn)]).toEqual([]);
     });
 
+    test("keeps what was logged, apart from the entries", () => {
+      const journal = open();
+      const [one, two] = [executionHeader("one"), executionHeader("two")];
+      for (const header of [one, two]) journal.create(header);
+      const step = { name: "charge", attempt: 2, path: "1-1" };
+      const lines: LogLine[] = [
+        { atMs: 1, level: "INFO", path: "root", text: "begins\0\uD800" },
+        { atMs: 2, level: "WARN", ...step, text: "" },
+      ];
+      for (const line of lines) journal.addLog(one.arn, line);
+      expect(journal.logs(one.arn)).toEqual(lines);
+      expect(journal.logs(two.arn)).toEqual([]);
+      expect(journal.logs("arn:unknown")).toEqual([]);
+      expect([...journal.entries(one.arn)]).toEqual([]);
+    });
+
     test("removes executions with all that it has of them, and no others", () => {
       const journal = open();
       const [one, two, three] = ["one", "two", "three"].map((name) => executionHeader(name)) as [
@@ -154,6 +170,7 @@ export function journalSuite(name: string, create: () => Journal): void {
         journal.create(header);
         journal.append(arn, [checkpointEntry(1)], noCounters());
         journal.addTrace(arn, { operationId: "a", atMs: 1, text: "Error" });
+        journal.addLog(arn, { atMs: 1, level: "INFO", path: "root", text: "begins" });
       }
       journal.remove([one.arn, three.arn, "arn:unknown"]);
       expect(journal.executions().map(({ header }) => header)).toEqual([two]);
@@ -162,8 +179,10 @@ export function journalSuite(name: string, create: () => Journal): void {
       expect(journal.last()?.header).toEqual(two);
       expect([...journal.entries(one.arn)]).toEqual([]);
       expect(journal.traces(three.arn)).toEqual([]);
+      expect(journal.logs(three.arn)).toEqual([]);
       expect([...journal.entries(two.arn)]).toEqual([checkpointEntry(1)]);
       expect(journal.traces(two.arn)).toHaveLength(1);
+      expect(journal.logs(two.arn)).toHaveLength(1);
       journal.create(one);
       expect([...journal.entries(one.arn)]).toEqual([]);
     });

@@ -3,6 +3,7 @@ import type { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
 import type { Output } from "../output.ts";
 import { inspect } from "./journal-view.ts";
+import { LogLines, logDocument } from "./log-lines.ts";
 
 /** The version of the document; readers refuse what is newer. */
 export const EXPORT_VERSION = 1;
@@ -12,7 +13,7 @@ export const EXPORT_VERSION = 1;
  * raw payloads, the service's spelling), from which another program can rebuild it.
  */
 export async function exportCommand(output: Output, target: string, { db }: { db: string }): Promise<ExitCode> {
-  return inspect(db, ({ engine, stateOf, tracesOf }) => {
+  return inspect(db, ({ engine, journal, stateOf, tracesOf }) => {
     const record = findExecution(engine, target);
     const all = engine.operations(record.arn);
     const operations = all.filter(({ Type }) => Type !== "EXECUTION");
@@ -33,6 +34,7 @@ export async function exportCommand(output: Output, target: string, { db }: { db
         wire: operation,
       })),
       events: events.map((event) => ({ ...eventDocument(event), wire: event })),
+      logs: new LogLines(journal.logs(record.arn), all).all.map(logDocument),
     });
   });
 }

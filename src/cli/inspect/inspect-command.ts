@@ -15,7 +15,8 @@ import { renderTable } from "../table.ts";
 import { type BatchView, type ItemView, readBatches } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { inspect } from "./journal-view.ts";
-import { findOperations, renderDetails } from "./operation-details.ts";
+import { LogLines, logDocument, type PlacedLine } from "./log-lines.ts";
+import { findOperations, findSharedItems, renderDetails, type WantedOperations } from "./operation-details.ts";
 import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./operation-tree.ts";
 import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
 import { awaitedOf, describeAwaited } from "./waiting.ts";
@@ -95,16 +96,15 @@ export async function listCommand(output: Output, _target: string, options: List
 }
 
 export async function showCommand(output: Output, target: string, options: ShowOptions): Promise<ExitCode> {
-  return inspect(options.db, ({ engine, stateOf, tracesOf }) => {
+  return inspect(options.db, ({ engine, journal, stateOf, tracesOf }) => {
     const record = findExecution(engine, target);
     const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
     const traces = tracesOf(record.arn, operations);
     const batches = readBatches(operations);
-    const found = { record, operations, traces, batches };
+    const logged = journal.logs(record.arn);
     if (options.operation !== undefined) {
-      const wanted = { ...found, wanted: options.operation };
-      if (!output.json) for (const line of renderDetails(wanted)) output.print(line);
-      else for (const operation of findOperations(wanted)) output.printJson(describe(operation, traces, batches));
+      const logs = new LogLines(logged, operations);
+      showOperations(output, { record, operations, traces, batches, logs, wanted: options.operation });
       return;
     }
     const state = stateOf(record);
@@ -140,6 +140,10 @@ export async function showCommand(output: Output, target: string, options: ShowO
       maxChildren: options.all === true ? Number.POSITIVE_INFINITY : DEFAULT_CHILDREN_SHOWN,
     };
     for (const line of renderOperationTree(tree)) output.print(line);
+    if (logged.length > 0) {
+      const hint = pc.cyan(commandHint(["logs", record.name], options.db));
+      output.print(pc.dim(`log     ${counted(logged.length, "line")}: ${hint}`));
+    }
     printPayload(output, "result", record.result, options.full === true);
     if (record.error !== undefined) {
       output.print(pc.red(`error   ${record.error.ErrorType ?? "Error"}: ${record.error.ErrorMessage ?? ""}`));
@@ -147,6 +151,35 @@ export async function showCommand(output: Output, target: string, options: ShowO
       if (stack !== undefined) output.print(pc.dim(indent(stack, "        ")));
     }
   });
+}
+
+function showOperations(output: Output, found: WantedOperations): void {
+  if (!output.json) {
+    for (const line of renderDetails(found)) output.print(line);
+    return;
+  }
+  const { batches, traces, logs } = found;
+  const items = findSharedItems(found);
+  for (const { batch, item, label } of items) {
+    const { Id: operationId, Name: operationName, ParentId: parentId } = batch.operation;
+    const described = describeItem(item, traces.ofItem(parentId, item.index));
+    output.printJson({
+      type: "item",
+      name: label,
+      operationId,
+      operationName,
+      ...described,
+      ...logMember(logs.inside(label)),
+    });
+  }
+  if (items.length > 0) return;
+  for (const operation of findOperations(found)) {
+    output.printJson({ ...describe(operation, traces, batches), ...logMember(logs.of(operation.Id)) });
+  }
+}
+
+function logMember(lines: readonly PlacedLine[]): object {
+  return lines.length === 0 ? {} : { logs: lines.map(logDocument) };
 }
 
 function printHead(

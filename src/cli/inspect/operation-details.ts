@@ -1,15 +1,19 @@
 import pc from "picocolors";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { DurableError } from "../../core/errors.ts";
+import { childPath, operationId } from "../../core/ids.ts";
+import { findPaths } from "../../core/operation-paths.ts";
 import { counted, formatCount } from "../../core/quantity.ts";
-import type { Operation } from "../../core/wire.ts";
+import { isFanOut, type Operation } from "../../core/wire.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import { endOf } from "../documents.ts";
 import { isoMoment } from "../moment.ts";
 import { formatDuration } from "../quantity.ts";
 import { type BatchView, type ItemView, wordFor } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
+import { type LogLines, renderLine } from "./log-lines.ts";
 import { readResult, shortText, wholeText } from "./payload-view.ts";
+import { parseItem } from "./places.ts";
 
 /** Which operations to show, and where they are. */
 export interface WantedOperations {
@@ -17,8 +21,17 @@ export interface WantedOperations {
   readonly operations: readonly Operation[];
   readonly batches: ReadonlyMap<string, BatchView>;
   readonly traces: ErrorTraces;
-  /** Their name, or the id of one. */
+  readonly logs: LogLines;
+  /** Their name, the id of one, or an item of a map, as `score[3]`. */
   readonly wanted: string;
+}
+
+/** An item that shares an operation with other items. */
+export interface SharedItem {
+  readonly batch: BatchView;
+  readonly item: ItemView;
+  /** The map's name and the item's index: `score[3]`. */
+  readonly label: string;
 }
 
 const MAX_NAMES = 10;
@@ -29,7 +42,22 @@ const MAX_ITEM_RESULT = 200;
  * @throws DurableError `ERR_OPERATION_UNKNOWN`
  */
 export function renderDetails(found: WantedOperations): string[] {
+  const items = findSharedItems(found);
+  if (items.length > 0) return items.flatMap((item) => describeShared(item, found));
   return findOperations(found).flatMap((operation, at) => [...(at === 0 ? [] : [""]), ...describe(operation, found)]);
+}
+
+/** The items that share an operation and are wanted by a text such as `score[3]`: one for each map of that name. */
+export function findSharedItems({ operations, batches, wanted }: WantedOperations): readonly SharedItem[] {
+  const asked = parseItem(wanted);
+  if (asked === undefined) return [];
+  const maps = operations.filter(({ Id, Name }) => (Name ?? Id) === asked.map).map(({ Id }) => Id);
+  return [...batches.values()]
+    .filter(({ operation }) => maps.includes(operation.ParentId))
+    .flatMap((batch) => {
+      const item = batch.items.find(({ index }) => index === asked.index);
+      return item === undefined ? [] : [{ batch, item, label: wanted }];
+    });
 }
 
 /** @throws DurableError `ERR_OPERATION_UNKNOWN` */
@@ -37,19 +65,53 @@ export function findOperations({ record, operations, wanted }: WantedOperations)
   const byId = operations.filter(({ Id }) => Id === wanted);
   const found = byId.length > 0 ? byId : operations.filter(({ Name }) => Name === wanted);
   if (found.length > 0) return found;
+  const item = findItemOperations(operations, wanted);
+  if (item.length > 0) return item;
   const names = [...new Set(operations.map(({ Name }) => Name).filter((name) => name !== undefined))];
   const more = names.length > MAX_NAMES ? ` and ${counted(names.length - MAX_NAMES, "more name")}` : "";
   const there =
     names.length === 0 ? "No operation has a name." : `There are: ${names.slice(0, MAX_NAMES).join(", ")}${more}.`;
   const batch = operations.find(({ SubType }) => SubType === BATCH_SUBTYPE)?.Name;
-  const items = batch === undefined ? "" : ` Items that share an operation are shown by its name, as "${batch}".`;
+  const items =
+    batch === undefined
+      ? ""
+      : ` Items that share an operation are shown by the name of the operation, as "${batch}", or one by one, as "${batch.replace(/\.\..*/, "]")}".`;
   throw new DurableError(
     "ERR_OPERATION_UNKNOWN",
     `The execution ${record.name} has no operation with the name or id "${wanted}". ${there}${items}`,
   );
 }
 
-function describe(operation: Operation, { batches, traces }: WantedOperations): string[] {
+/** The operations of the item of a map that is wanted by a text such as `score[3]`. */
+function findItemOperations(operations: readonly Operation[], wanted: string): readonly Operation[] {
+  const asked = parseItem(wanted);
+  if (asked === undefined) return [];
+  const maps = operations.filter(({ Id, Name, SubType }) => isFanOut(SubType) && (Name ?? Id) === asked.map);
+  const paths = findPaths(operations);
+  const ids = maps.flatMap(({ Id = "" }) => {
+    const path = paths.get(Id);
+    return path === undefined ? [] : [operationId(childPath(path, asked.index + 1)) as string];
+  });
+  return operations.filter(({ Id = "" }) => ids.includes(Id));
+}
+
+function describeShared({ batch: { operation }, item, label }: SharedItem, { traces, logs }: WantedOperations) {
+  const { index, status, result, error, operations } = item;
+  const trace = traces.ofItem(operation.ParentId, index) ?? error?.StackTrace?.join("\n");
+  const value = { value: result, isPacked: false, bytes: 0 };
+  return [
+    `${pc.bold(label)}  item of ${operation.Name ?? operation.Id}`,
+    ...labelled("status", wordFor(status, operation.Status)),
+    ...labelled("shares", `operation ${operation.Id}`),
+    ...(operations ?? []).flatMap((record) => labelled("inside", describeRecord(record).trim())),
+    ...(error ? labelled("error", pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)) : []),
+    ...(error && trace ? labelled("stack", trace) : []),
+    ...(result === undefined ? [] : labelled("result", wholeText(value))),
+    ...logs.inside(label).flatMap((line) => labelled("log", renderLine(line))),
+  ];
+}
+
+function describe(operation: Operation, { batches, traces, logs }: WantedOperations): string[] {
   const { Id, ParentId, Name, Type, SubType, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
   const { result, error } = endOf(operation);
   const batch = batches.get(Id ?? "");
@@ -75,6 +137,7 @@ function describe(operation: Operation, { batches, traces }: WantedOperations): 
   return [
     `${pc.bold(Name ?? Id ?? "")}  ${SubType ?? Type ?? ""}`,
     ...lines,
+    ...logs.of(Id).flatMap((line) => labelled("log", renderLine(line))),
     ...(batch ? itemLines(batch, operation, traces) : []),
   ];
 }

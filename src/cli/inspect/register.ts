@@ -65,7 +65,7 @@ function addLookingCommands(program: Command, registration: Registration): void 
       .option("--full", "results and stacks as they are, however long")
       .option(
         "--operation <name|id>",
-        "all that is recorded of the operations with this name, or of the operation with this id",
+        "all that is recorded of the operations with this name or id, or of one item, as in score[3]",
       ),
   ).action(perform(async () => (await import("./inspect-command.ts")).showCommand));
 
@@ -78,6 +78,15 @@ function addLookingCommands(program: Command, registration: Registration): void 
         "only events of the operations with this name, or of the operation with this id; not cut",
       ),
   ).action(perform(async () => (await import("./inspect-command.ts")).historyCommand));
+
+  withCommonOptions(
+    withTarget(
+      program.command("logs").description("print what a handler logged, with the operations that logged it"),
+    ).option(
+      "--operation <name|id>",
+      "only lines of the operations with this name or id, or of the item score[3], and of everything inside",
+    ),
+  ).action(perform(async () => (await import("./logs-command.ts")).logsCommand));
 
   program
     .command("decode")
