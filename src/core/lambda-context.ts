@@ -1,6 +1,6 @@
 /**
- * Lambda's information about an invocation. The members are those of `Context` in `@types/aws-lambda`. The declaration
- * here keeps users free of those types, and of a second copy of the global types.
+ * Lambda's information about an invocation. The members are those of `Context` in `@types/aws-lambda`. The members are
+ * declared here, so that users need neither that package nor a second copy of its global types.
  */
 export interface LambdaContext {
   callbackWaitsForEmptyEventLoop: boolean;

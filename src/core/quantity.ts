@@ -1,8 +1,8 @@
 /** Numbers as people read them. The locale is fixed, because scripts and tests read the numbers too. */
 
-/** `2,101`. A fraction is cut off. */
+/** Formats a number as `2,101`. A fraction is cut off. */
 export function formatCount(value: number): string {
-  // Intl is not used: loading a locale takes tens of milliseconds and 8 MB.
+  // Intl is not used, because loading a locale takes tens of milliseconds and 8 MB.
   return String(Math.trunc(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 }
 

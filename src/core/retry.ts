@@ -1,16 +1,25 @@
 import { type Duration, durationToSeconds } from "./time.ts";
 
-/** How delays are spread, so that many retries do not start at the same time. */
+/**
+ * How delays vary at random, so that many retries do not start at the same time. `NONE`: delays do not vary. `FULL`:
+ * from zero to the whole delay. `HALF`: from half of the delay to the whole delay.
+ */
 export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as const;
 export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
 
-/** A strategy's answer. The strategies below round `delay` to whole seconds. The default of `delay` is 1 second. */
+/**
+ * The answer of a retry strategy. The strategies of this package round `delay` to whole seconds. The default of `delay`
+ * is 1 second.
+ */
 export interface RetryDecision {
   shouldRetry: boolean;
   delay?: Duration;
 }
 
-/** Decides after a failed attempt. `attempt` counts from 1. */
+/**
+ * Decides after a failed attempt whether another attempt follows. `attempt` is the number of the failed attempt, from
+ * 1.
+ */
 export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
 
 interface RetryFilters {
@@ -21,23 +30,26 @@ interface RetryFilters {
   jitter?: JitterStrategy;
   /** Only errors whose message includes the text, or matches the expression, are retried. */
   retryableErrors?: (string | RegExp)[];
-  /** Only instances of these classes are retried. With `retryableErrors` too, one of both conditions is enough. */
+  /**
+   * Only instances of these classes are retried. If `retryableErrors` is given too, an error is retried when one of the
+   * two conditions holds.
+   */
   retryableErrorTypes?: (new (
     ...args: never[]
   ) => Error)[];
 }
 
 export interface RetryStrategyConfig extends RetryFilters {
-  /** The factor from one delay to the next. */
+  /** Each delay is the previous delay times this factor. */
   backoffRate?: number;
 }
 
 export interface LinearRetryStrategyConfig extends RetryFilters {
-  /** The time that is added from one delay to the next. */
+  /** Each delay is the previous delay plus this time. */
   increment?: Duration;
 }
 
-/** Whole seconds, at least 1: the delays that the service accepts. */
+/** A delay with jitter, in whole seconds and at least 1, because the service accepts only such delays. */
 export function jitteredSeconds(baseSeconds: number, jitter: JitterStrategy): number {
   switch (jitter) {
     case "NONE":
@@ -90,7 +102,7 @@ export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}
 /** The strategy of a step that has no strategy of its own. */
 export const defaultRetryStrategy = createRetryStrategy({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
-// Marked as pure: bundlers remove the presets from handlers that do not name them.
+// The calls are marked as pure, so that bundlers remove presets that a handler does not use.
 export const retryPresets = {
   /** The strategy of a step without one of its own: 6 attempts, 5 s doubling up to 60 s, full jitter. */
   default: defaultRetryStrategy,

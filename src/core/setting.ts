@@ -2,17 +2,18 @@ import type { Environment } from "./environment.ts";
 import { DurableError } from "./errors.ts";
 
 /**
- * A setting: one row of a table. The position in the table is the path in the options. The docstring of the option says
- * what the setting means. `docs/settings.ts` makes the page of settings from both, and holds that both agree.
+ * One setting, which is a row of a table of settings. The keys that lead to the row are the path of the option. The
+ * docstring of the option says what the setting means. `docs/settings.ts` writes the page of settings from the table
+ * and the docstrings, and fails when the two differ.
  */
 export type Row<T> = NumberRow<T> | ValueRow<T> | OwnRow<T>;
 
 interface AnyRow<T> {
-  /** The value of the setting when nobody sets it. Undefined: the code that uses the setting decides. */
+  /** The default of the setting. If the default is undefined, the code that uses the setting decides. */
   readonly fallback: T;
   /**
-   * The name, without the prefix, of the variable that overrides the option; "" for no variable. Default: made from the
-   * path.
+   * The name of the environment variable that overrides the option, without the prefix. The empty text means that there
+   * is no variable. By default the name is made from the path.
    */
   readonly variable?: string;
 }
@@ -37,14 +38,17 @@ export interface OwnRow<T> extends AnyRow<T> {
    * the variable.
    */
   readonly read: (raw: unknown, where: string, isText: boolean) => T;
-  /** The allowed values, as errors and the page of settings name them. Default on the page: the option's type. */
+  /**
+   * A text that says which values are allowed. Errors and the page of settings contain the text. Without a text, the
+   * page shows the option's type.
+   */
   readonly allowed?: string;
 }
 
 /** A table of settings, in the same groups as the options. */
 export type Table = { readonly [key: string]: Row<unknown> | Table };
 
-/** The values that are read with a table. */
+/** The values of the settings in a table, in the same groups. */
 export type SettingsOf<Group> = {
   readonly [Key in keyof Group]: Group[Key] extends { readonly fallback: infer Value } ? Value : SettingsOf<Group[Key]>;
 };
@@ -142,7 +146,10 @@ export function describeValue(value: unknown): string {
   return type === "Object" ? `an object with ${Object.keys(value).join(", ") || "nothing in it"}` : `a ${type}`;
 }
 
-/** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` when the value is given and has other members */
+/**
+ * Checks that a given value is an object whose members are all known.
+ * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`
+ */
 export function checkMembers(value: unknown, where: string, known: readonly string[]): void {
   if (value === undefined) return;
   if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
@@ -151,7 +158,7 @@ export function checkMembers(value: unknown, where: string, known: readonly stri
   throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${unknown}"; it has ${known.join(", ")}.`);
 }
 
-/** Unlike `Number`, gives NaN for a blank text. */
+/** Reads a number. For a blank text the result is NaN, and `Number` alone would return 0. */
 function parseNumber(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
 }
