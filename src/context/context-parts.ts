@@ -32,7 +32,7 @@ export function rejected(error: unknown): DurablePromise<never> {
   return new DurablePromise(() => Promise.reject(error));
 }
 
-/** A context is used outside of its own function. */
+/** The error of a context that is used outside of its own function. */
 export function usageError(method: string, active: string, own: string | undefined): Error {
   return new Error(
     `Context usage error in "${method}": You are using a parent or sibling context instead of the current child ` +
