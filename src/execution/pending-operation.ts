@@ -16,7 +16,7 @@ export interface WaitingOperation {
   readonly key: RecordKey;
   /** The status during the wait. Any other status ends the wait. */
   readonly status: string;
-  /** Epoch milliseconds; undefined when the time is unknown. */
+  /** The due time in epoch milliseconds; undefined when the time is unknown. */
   readonly dueMs: number | undefined;
 }
 
@@ -51,7 +51,7 @@ export class PendingOperation {
     return this.#suspension.isOpen ? changed : park();
   }
 
-  /** Polls for the operation in this process, even if user code does not await the operation. */
+  /** Begins to poll for the operation, even if user code does not await the operation. */
   arm(): void {
     if (this.#over || this.#timer !== undefined) return;
     const { ledger, key, dueMs } = this.#operation;
@@ -79,7 +79,7 @@ export class PendingOperation {
     scope.countWaiting(-1);
   }
 
-  /** Gives up the permits around a branch that only waits. Returns whether there was a permit to give up. */
+  /** Lends the permits around the operation if its branches only wait. Returns whether a permit was lent. */
   giveWay(): boolean {
     return giveWay(this.#operation.scope);
   }

@@ -16,9 +16,9 @@ export interface InvocationUsage {
   requestBytes: number;
   /** Bytes of payloads and errors, which AWS counts as written data. */
   dataBytes: number;
-  /** Attempts after the first one of a step, a condition or a batch. */
+  /** The number of repeated attempts of steps, conditions and batches. First attempts do not count. */
   retries: number;
-  /** Operations that items of a map share. */
+  /** The number of batches. A batch is an operation that items of a map share. */
   batches: number;
 }
 
@@ -31,8 +31,8 @@ export interface ExecutionUsage {
   /** US dollars for operations and written data (us-east-1), without compute time, requests and storage of the data. */
   dollars: number;
   /**
-   * False when earlier invocations wrote something that a later invocation cannot see: operations inside a context that
-   * has ended, or payloads of failed attempts. The numbers are then estimates, and rather too low.
+   * False when earlier invocations wrote something that this invocation cannot see: operations inside a context that
+   * has ended, or payloads of failed attempts. Then the numbers are estimates, which are rather too low.
    */
   isExact: boolean;
 }
@@ -82,9 +82,9 @@ export class RecordedUsage {
 /**
  * Counts the usage of an execution from the sent updates.
  *
- * Only operations that have not ended are kept by id, so the memory in use is that of the open operations.
+ * Ids are kept only of operations that have not ended, so that memory does not grow with the number of operations.
  *
- * UC1  An operation is new when its first update is seen, START or not: starts may be left out.
+ * UC1  An operation is counted at its first update, even if this update is no START, because a START may be left out.
  */
 export class UsageCounter {
   readonly #arn: string;
@@ -109,7 +109,10 @@ export class UsageCounter {
     this.#open = recorded.open;
   }
 
-  /** A client that does the same, and calls `sent` after it has counted a request with updates. */
+  /**
+   * Returns a client that does the same as `client`, and counts each request before it is sent. After the count of a
+   * request with updates, `sent` is called.
+   */
   counting(client: DurableExecutionClient, sent: () => void): DurableExecutionClient {
     return {
       checkpoint: (params, logger) => {
@@ -124,12 +127,15 @@ export class UsageCounter {
     };
   }
 
-  /** Notes that the execution has ended with a result or error that is no update. */
+  /** Notes the result or error with which the execution has ended. It is in the response, and in no update. */
   ended(outcome: { Result?: string | undefined; Error?: object | undefined }): void {
     this.#invocation.dataBytes += dataBytesOf(outcome.Result, outcome.Error);
   }
 
-  /** Notes that a recorded map has ended, so that the service does not deliver its items' operations any more. */
+  /**
+   * Notes the operations of the items of a map that an earlier invocation has ended. The service does not deliver these
+   * operations any more.
+   */
   addUndelivered(operations: number): void {
     this.#undelivered += operations;
   }
