@@ -36,7 +36,7 @@ export type DurableExecutionHandler<TEvent = any, TResult = any, TLogger extends
 export interface DurableExecutionConfig {
   /** The AWS client. Default: one client that the process shares. */
   client?: LambdaClient;
-  /** Another transport to the service. Cannot be combined with `client`. */
+  /** A client of your own for the service. Cannot be combined with `client`. */
   durableExecutionClient?: DurableExecutionClient;
   /** Plugins that observe executions. The plugins in `DURABLE_EXECUTION_PLUGINS` come after them. */
   plugins?: DurableInstrumentationPlugin[];

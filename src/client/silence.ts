@@ -9,8 +9,8 @@ interface TransportOptions {
 }
 
 /**
- * The greatest time for which a connection may be silent. The connection is examined every `everyMs` milliseconds.
- * `looks` is the number of successive examinations that find nothing new.
+ * The greatest time for which a connection may be silent. The connection is examined every `everyMs` milliseconds. The
+ * request ends when `looks` successive examinations find nothing new.
  */
 export interface SilenceLimits {
   readonly looks: number;

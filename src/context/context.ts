@@ -256,7 +256,7 @@ class ScopeContext {
     return underWay(running);
   }
 
-  /** Runs the branches of an object. The keys are the names. */
+  /** Runs branches that are given as an object. Its keys are the names of the branches. */
   async #runNamed(
     name: string | undefined,
     branches: Record<string, unknown>,
@@ -330,7 +330,10 @@ class ScopeContext {
     return false;
   }
 
-  /** The same object for all items of a batch. Threads use the object to group the calls of these items. */
+  /**
+   * The same object for all items of a batch. The functions of `workers` use the object to group the calls of these
+   * items.
+   */
   get [SHARED_BATCH](): object | undefined {
     return this[SELF].#scope.ledger.group;
   }

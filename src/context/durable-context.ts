@@ -63,7 +63,7 @@ export type ParallelFunc<TResult, Logger extends DurableLogger = DurableLogger> 
 ) => Promise<TResult>;
 
 export interface NamedParallelBranch<TResult, Logger extends DurableLogger = DurableLogger> {
-  /** Default `parallel-branch-<index>`. */
+  /** The name of the branch in the history. Default `parallel-branch-<index>`. */
   name?: string;
   func: ParallelFunc<TResult, Logger>;
 }
@@ -101,7 +101,7 @@ type BranchResult<Branch, Logger extends DurableLogger> =
 // biome-ignore lint/suspicious/noExplicitAny: whatever the branch returns.
 type AnyBranch<Logger extends DurableLogger> = ParallelFunc<any, Logger> | NamedParallelBranch<any, Logger>;
 
-/** The result of a tuple of branches. */
+/** The result of branches that are given as a tuple. Each entry of `all` has the result type of its own branch. */
 export type TupleBatchResult<TBranches extends readonly unknown[], Logger extends DurableLogger = DurableLogger> = Omit<
   BatchResult<BranchResult<TBranches[number], Logger>>,
   "all"
@@ -128,9 +128,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   logger: DurableContextLogger<TLogger>;
   readonly executionContext: { readonly durableExecutionArn: string };
   /**
-   * Aborted when the map or parallel around this context ends early, and shortly before the platform stops the
-   * invocation. The signal is not recorded, and may differ on a replay. Use the signal to stop work, and not to decide
-   * which operations run.
+   * This signal is aborted when the map or parallel around this context ends early, and shortly before the platform
+   * stops the invocation. The signal is not recorded, and may differ on a replay. Use the signal to stop work, and not
+   * to decide which operations run.
    */
   readonly signal: AbortSignal;
 
@@ -157,7 +157,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
   runInChildContext<TOutput>(fn: ChildFunc<TOutput, TLogger>, config?: ChildConfig<TOutput>): DurablePromise<TOutput>;
 
-  /** Waits at the service for whole seconds, 1 second to 1 year. No invocation runs during the wait. */
+  /**
+   * Waits at the service for a whole number of seconds, from 1 second to 1 year. No invocation runs during the wait.
+   */
   wait(name: string, duration: Duration): DurablePromise<void>;
   wait(duration: Duration): DurablePromise<void>;
 
@@ -313,8 +315,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     race<TOutput>(promises: DurablePromise<TOutput>[]): DurablePromise<TOutput>;
   };
 
-  /** Sets the logger of this context and of contexts created in it afterwards. */
+  /** Sets the logger of this context, and of contexts that are created in this context afterwards. */
   configureLogger(config: LoggerConfig<TLogger>): void;
-  /** Sets the serdes of operations that are created afterwards in this context and below. */
+  /** Sets the serdes of operations that are created afterwards in this context or in contexts inside it. */
   configureSerdes(config: SerdesConfig): void;
 }

@@ -63,7 +63,9 @@ export abstract class DurableOperationError extends Error {
   }
 }
 
-/** The records of some mistakes contain a type instead of a code. This table has the code for each of these types. */
+/**
+ * Some mistakes are recorded with an error type instead of their code. This table has the code for each of these types.
+ */
 const CODES: Readonly<Record<string, string>> = {
   PayloadTooLargeError: "ERR_PAYLOAD_TOO_LARGE",
   PayloadUnwritableError: "ERR_PAYLOAD_UNWRITABLE",
@@ -131,7 +133,7 @@ export class CallbackSubmitterError extends CallbackError {
   override readonly errorType = "CallbackSubmitterError";
 }
 
-/** A chained function failed, timed out or was stopped. */
+/** A function that `invoke` called failed, timed out or was stopped. */
 export class InvokeError extends DurableOperationError {
   static override readonly name: string = "InvokeError";
   protected static override readonly fallback: string = "Invoke failed";
@@ -167,7 +169,7 @@ export type CompletionReason =
   | "CUSTOM_COMPLETION_SUCCEEDED"
   | "CUSTOM_COMPLETION_FAILED";
 
-/** The error of `throwIfError()` when a custom policy completed the map as failed. */
+/** The error of `throwIfError()` when the user's function `shouldComplete` has ended the map as failed. */
 export class BatchCompletionError extends DurableOperationError {
   static override readonly name: string = "BatchCompletionError";
   readonly errorType = "BatchCompletionError";
@@ -185,7 +187,7 @@ const rebuildable: readonly Rebuildable[] = [
   ...[InvokeError, ChildContextError, PromiseCombinatorError, WaitForConditionError],
 ];
 
-/** Makes the wire format's error of any thrown value. */
+/** Converts any thrown value to the form that errors have on the wire. */
 export function toErrorObject(thrown: unknown): ErrorObject {
   if (thrown instanceof DurableOperationError) return thrown.toErrorObject();
   if (isErrorLike(thrown)) {
@@ -263,7 +265,7 @@ export type DurableExecutionClientErrorScope =
   (typeof DurableExecutionClientErrorScope)[keyof typeof DurableExecutionClientErrorScope];
 
 export interface DurableExecutionClientErrorOptions {
-  /** Default `INVOCATION`. */
+  /** What the failed call ends. Default `INVOCATION`. */
   scope?: DurableExecutionClientErrorScope;
   cause?: unknown;
 }

@@ -81,7 +81,10 @@ function strategy(
   };
 }
 
-/** Exponential back-off. Defaults: 3 attempts, 5 s, doubling, at most 300 s, full jitter. */
+/**
+ * Exponential back-off. Defaults: 3 attempts. The first delay is 5 s, and each delay is twice the previous one, up to
+ * 300 s. The jitter is `FULL`.
+ */
 export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStrategy {
   const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 5 });
   const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
@@ -90,7 +93,10 @@ export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStra
   return strategy(config, config.maxAttempts ?? 3, baseSeconds, config.jitter ?? "FULL");
 }
 
-/** Linear back-off. Defaults: 6 attempts, 1 s, 1 s more each time, at most 300 s, full jitter. */
+/**
+ * Linear back-off. Defaults: 6 attempts. The first delay is 1 s, and each delay is 1 s longer than the previous one, up
+ * to 300 s. The jitter is `FULL`.
+ */
 export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}): RetryStrategy {
   const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 1 });
   const incrementSeconds = durationToSeconds(config.increment ?? { seconds: 1 });
@@ -104,10 +110,13 @@ export const defaultRetryStrategy = createRetryStrategy({ maxAttempts: 6, maxDel
 
 // The calls are marked as pure, so that bundlers remove presets that a handler does not use.
 export const retryPresets = {
-  /** The strategy of a step without one of its own: 6 attempts, 5 s doubling up to 60 s, full jitter. */
+  /**
+   * The strategy of a step that has no strategy of its own: 6 attempts, delays that double from 5 s up to 60 s, full
+   * jitter.
+   */
   default: defaultRetryStrategy,
-  /** 6 attempts, 1 s more each time, no jitter. */
+  /** 6 attempts, delays that grow by 1 s from 1 s on, no jitter. */
   linear: /* @__PURE__ */ createLinearRetryStrategy({ jitter: "NONE" }),
-  /** One attempt. */
+  /** One attempt, and no retry. */
   noRetry: /* @__PURE__ */ createRetryStrategy({ maxAttempts: 1 }),
 };

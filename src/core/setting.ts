@@ -31,7 +31,7 @@ export interface ValueRow<T> extends AnyRow<T> {
   readonly values: readonly T[];
 }
 
-/** A setting of another kind. */
+/** A setting that reads its value with a function of its own. */
 export interface OwnRow<T> extends AnyRow<T> {
   /**
    * Reads the given value, or throws. `where` names the option or the variable. `isText` says that the value is from
@@ -73,7 +73,10 @@ export function rowsOf(table: Table, path: string): (readonly [path: string, row
   });
 }
 
-/** `runtime.checkpoint.maxBytes` is overridden by `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. */
+/**
+ * The environment variable that overrides the setting at `path`. For `runtime.checkpoint.maxBytes` this is
+ * `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. Undefined if the setting has no variable.
+ */
 export function variableOf(path: string, { variable }: Row<unknown>): `${typeof PREFIX}${string}` | undefined {
   if (variable === "") return undefined;
   const words = path.replace("runtime.", "").replace("quotas", "quota").replaceAll(/[A-Z]/g, "_$&").replace(".", "_");
@@ -136,7 +139,7 @@ export function invalidSetting(where: string, value: unknown, allowed: string): 
   return new DurableError("ERR_SETTING_INVALID", `${where} is ${describeValue(value)}; allowed: ${allowed}.`);
 }
 
-/** A given value, for a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
+/** Describes a value in a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value).slice(0, 100);
   if (typeof value === "function") return "a function";

@@ -41,9 +41,15 @@ export interface RuntimeOptions {
    */
   turnMs?: number;
   checkpoint?: {
-    /** Bytes of one checkpoint request. 1,024 to 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` */
+    /**
+     * The greatest number of bytes of one checkpoint request. 1,024 to 6,291,456. Default 768,000.
+     * `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`
+     */
     maxBytes?: number;
-    /** Updates in one checkpoint request. 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
+    /**
+     * The greatest number of updates in one checkpoint request. 1 to 1,000. Default 250.
+     * `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES`
+     */
     maxUpdates?: number;
     /**
      * The number of items in batches that may have ended and are not yet recorded. While this number is reached, no
@@ -78,27 +84,27 @@ export interface RuntimeOptions {
    */
   codec?: CodecName;
   /**
-   * Bytes of JSON from which `compact` and `typed` pack a payload. A shorter payload stays JSON, which people can read
-   * in consoles. The payload of a batch is packed from a quarter of this size, the result of a map or parallel from 16
-   * times this size. With Infinity nothing is packed. 0 to 6,291,456, or Infinity ("unlimited"). Default 4,096.
-   * `DURABLE_FANOUT_PACK_FROM_BYTES`
+   * The codecs `compact` and `typed` pack a payload that has at least this number of bytes as JSON. A shorter payload
+   * stays JSON, which people can read in consoles. For the payload of a batch the number is a quarter of this number.
+   * For the result of a map or parallel it is 16 times this number. With Infinity nothing is packed. 0 to 6,291,456, or
+   * Infinity ("unlimited"). Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
    */
   packFromBytes?: number;
   quotas?: {
     /**
-     * Bytes of one operation's payload. A step with a larger result fails. A context with a larger result is recorded
-     * without the result, and a replay makes the result again from the operations inside the context. 1,024 to
-     * 6,291,456. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
+     * The greatest number of bytes of one operation's payload. A step with a larger result fails. A context with a
+     * larger result is recorded without the result, and a replay makes the result again from the operations inside the
+     * context. 1,024 to 6,291,456. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
      */
     payloadBytes?: number;
     /**
-     * Operations that the service accepts in one execution. Warnings and checks use this number. 1 to 1,000,000,000, or
-     * Infinity ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
+     * The number of operations that the service accepts in one execution. Warnings and checks use this number. 1 to
+     * 1,000,000,000, or Infinity ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
      */
     operations?: number;
     /**
-     * Bytes of data that one execution may write. Warnings use this number. 1 to 1,000,000,000,000, or Infinity
-     * ("unlimited"). Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
+     * The number of bytes of data that one execution may write. Warnings use this number. 1 to 1,000,000,000,000, or
+     * Infinity ("unlimited"). Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
      */
     dataBytes?: number;
     /**

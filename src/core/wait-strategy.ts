@@ -10,13 +10,13 @@ export type WaitForConditionWaitStrategyFunc<T> = (state: T, attempt: number) =>
 export interface WaitStrategyConfig<T> {
   /** The greatest number of checks, the first one included. Default 60. */
   maxAttempts?: number;
-  /** Default 5 seconds. */
+  /** The delay after the first check. Default 5 seconds. */
   initialDelay?: Duration;
-  /** Default 5 minutes. */
+  /** The greatest delay. Default 5 minutes. */
   maxDelay?: Duration;
   /** Each delay is the previous delay times this factor. Default 1.5. */
   backoffRate?: number;
-  /** Default `FULL`. */
+  /** How the delays vary at random. Default `FULL`. */
   jitter?: JitterStrategy;
   /** Gets the state of the latest check. Returns whether another check follows. */
   shouldContinuePolling: (result: T) => boolean;

@@ -241,7 +241,7 @@ interface DurableExecutionInvocationOutputPending {
   Status: typeof InvocationStatus.PENDING;
 }
 
-/** The answer of a durable function to the service. */
+/** The response of a durable function to the service. */
 export type DurableExecutionInvocationOutput =
   | DurableExecutionInvocationOutputSucceeded
   | DurableExecutionInvocationOutputFailed

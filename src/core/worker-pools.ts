@@ -28,7 +28,7 @@ export interface WorkerStatistics {
    */
   waitMs: number;
   runMs: number;
-  /** Run time as a share of the time that all threads could have run while there was work, 0 to 1. */
+  /** The time that threads ran, divided by the time that all threads could have run while there was work: 0 to 1. */
   utilisation: number;
   /** The number of threads that died, or that were ended because their task did not stop. New threads replaced them. */
   restarts: number;

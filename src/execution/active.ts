@@ -13,7 +13,7 @@ export type ReplayMode = "execution" | "replay" | "replay-succeeded";
 export interface ActiveOperation {
   /** The path of the context or step; `root` for the handler itself. */
   readonly contextId: string;
-  /** Absent in the handler itself. */
+  /** The operation of the context or step. Absent in the handler itself. */
   readonly operation?: { readonly id: OperationId };
   readonly operationName?: string | undefined;
   readonly attempt?: number | undefined;
@@ -64,8 +64,8 @@ export function give(given: Given): void {
 }
 
 /**
- * Runs user code with `current` as the active operation. The code's promise is also awaited there, because some
- * operations begin only when their `DurablePromise` is awaited.
+ * Runs user code with `current` as the active operation. The code's promise is awaited in the same asynchronous
+ * context, because some operations begin only when their `DurablePromise` is awaited.
  */
 export function runAs<T>(current: ActiveOperation, code: () => Promise<T>): Promise<T> {
   return active.run(current, () => {
@@ -80,7 +80,7 @@ async function settle<T>(promise: PromiseLike<T>): Promise<T> {
 
 /**
  * The member of an object that refers to the object itself. Users may wrap such an object in a `Proxy` or with
- * `Object.create`. A method that is called on the wrapper finds no private members there, so the method reads them from
- * this member.
+ * `Object.create`. The wrapper has no private members. So a method that is called on the wrapper reads the private
+ * members of `this[SELF]`.
  */
 export const SELF = Symbol("self");

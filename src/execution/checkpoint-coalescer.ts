@@ -16,7 +16,7 @@ export interface CoalescerOptions {
   readonly client: DurableExecutionClient;
   readonly arn: string;
   readonly token: string;
-  /** Gets the failures of requests. */
+  /** The logger to which the client writes failures of requests. */
   readonly logger?: DurableLogger;
   readonly maxBytes: number;
   readonly maxUpdates: number;
@@ -32,7 +32,7 @@ export interface CoalescerOptions {
   readonly onClosed: () => void;
 }
 
-/** Bytes around the updates of a request, as the official client counts them. */
+/** The number of bytes around the updates of a request, as the official client counts them. */
 const ENVELOPE_BYTES = 100;
 
 /**
@@ -290,7 +290,8 @@ export class Coalescer {
   #closedByService(updates: readonly OperationUpdate[]): void {
     const unsent = this.#cursor < this.#queue.length || !this.#sealed;
     this.close();
-    // The request that ends the execution is always the last one. Then the service gives no next token.
+    // No request follows the request that ends the execution. So there the missing token does not mean that updates are
+    // lost.
     if (unsent && updates.at(-1)?.Type !== "EXECUTION") this.#options.onClosed();
   }
 

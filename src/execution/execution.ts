@@ -45,7 +45,7 @@ function nearDeadline(): DOMException {
 
 export interface ExecutionOptions {
   readonly arn: string;
-  /** The id of the invocation at the platform. */
+  /** The id that the platform has given to the invocation. */
   readonly requestId: string;
   readonly token: string;
   readonly client: DurableExecutionClient;
@@ -169,7 +169,7 @@ export class Execution {
     this.#suspension = new Suspension(
       this.root,
       this.#coalescer,
-      // A rehearsal has no next invocation, so its code gets more time before it is cut off.
+      // A rehearsal has no next invocation, which could run the rest of the code. So the grace period is longer.
       this.state.onClaim ? REHEARSAL_GRACE_MS : graceMs,
       () => this.#flush(),
       (termination) => this.terminate(termination),
@@ -201,8 +201,8 @@ export class Execution {
   }
 
   /**
-   * The reason why updates could not be recorded; undefined if they could. This reason replaces the handler's own
-   * outcome, even if the handler has ended first.
+   * The termination that replaces the handler's own outcome when updates could not be recorded; otherwise undefined. It
+   * replaces the outcome even if the handler has ended first.
    */
   get lost(): Termination | undefined {
     return this.#lost;
@@ -348,8 +348,8 @@ export class Execution {
   }
 
   /**
-   * Notes that an operation in `scope` will never continue. The execution fails with `error`, unless the scope ends
-   * although this operation does not.
+   * Notes that an operation in `scope` will never continue. The execution then fails with `error`, unless the scope
+   * ends without this operation.
    */
   noteStuck(scope: Scope, error: Error): void {
     this.#suspension.noteStuck(scope, error);

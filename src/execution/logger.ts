@@ -32,7 +32,7 @@ export interface DurableLogger {
   info(...params: any): void;
   // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
   debug(...params: any): void;
-  /** Called with an object that gives the data of the current line. */
+  /** Called with an object whose function returns the data of the current log line. */
   configureDurableLoggingContext?(durableLoggingContext: DurableLoggingContext): void;
 }
 

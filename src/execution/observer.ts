@@ -100,7 +100,7 @@ export class Observer {
     return id !== undefined && this.#updated.has(id);
   }
 
-  /** All operations as they are known now, by wire id. */
+  /** Returns a function that makes a map of all operations as they are known now, by wire id. */
   snapshot(): () => Record<string, OperationInfo> {
     return this.#log?.snapshot() ?? (() => ({}));
   }

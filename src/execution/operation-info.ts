@@ -9,7 +9,7 @@ export function infoOf(operation: WireOperation): OperationInfo {
   const details = detailsOf(operation);
   return defined({
     ...{ id: Id as string, type: Type as string, isReplay: false },
-    // A transport may deliver absent members as null.
+    // The client of the service may deliver absent members as null.
     ...{ name: Name ?? undefined, subType: SubType ?? undefined, parentId: ParentId ?? undefined },
     status: Status as PluginOperationStatus | undefined,
     startTimestamp: readTimestamp(StartTimestamp),

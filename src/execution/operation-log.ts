@@ -32,7 +32,8 @@ export class OperationLog {
   }
 
   /**
-   * All operations as they are known now. The form that plugins see is made only when the returned function is called.
+   * Returns a function that makes a map of all operations as they are known now. The map is made only when this
+   * function is called.
    */
   snapshot(): () => Record<string, OperationInfo> {
     const { length } = this.#states;

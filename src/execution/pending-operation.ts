@@ -6,7 +6,7 @@ import type { Scope } from "./scope.ts";
 import { park, type Suspension } from "./suspension.ts";
 import type { ArmedTimer } from "./timers.ts";
 
-/** Milliseconds between an answer and the next poll for an operation without a due time. */
+/** If an operation has no due time, the first poll comes after this number of milliseconds. */
 const UNTIMED_POLL_MS = 1_000;
 
 /** An operation that waits for a timer or for an external system. */
@@ -20,7 +20,7 @@ export interface WaitingOperation {
   readonly dueMs: number | undefined;
 }
 
-/** Waits for the operation. The operation counts as waiting from the first time that user code awaits it. */
+/** One wait for an operation. The operation counts as waiting from the first time that user code awaits it. */
 export class PendingOperation {
   /** Resolves with the operation's new state when the status has changed and the user code may continue. */
   readonly changed: Promise<WireOperation>;

@@ -35,7 +35,10 @@ export class Scope {
   readonly parentId: OperationId | undefined;
   /** The ledger that keeps the records of this context's operations. */
   readonly ledger: Ledger;
-  /** Whether nothing new may begin here, because the result of this context is recorded already. */
+  /**
+   * Whether nothing new may begin here. This is so when this context, or one around it, has ended and its function only
+   * makes its result again.
+   */
   readonly sealed: boolean;
   mode: ReplayMode;
   defaultSerdes: AnySerdes | undefined;
@@ -47,8 +50,8 @@ export class Scope {
    */
   keptLevels = 0;
   /**
-   * The context that plugins see as the parent of the operations here. It is this context, or the nearest context
-   * around it that plugins know. It may have no operation at the service.
+   * The context that plugins see as the parent of the operations in this context. It is this context, or the nearest
+   * context around it that plugins know. It may have no operation at the service.
    */
   owner: { readonly id: OperationId } | undefined;
   /**
@@ -89,7 +92,7 @@ export class Scope {
     this.logger = options.logger;
   }
 
-  /** A context inside this one. */
+  /** Makes the scope of a context inside this one. */
   child(path: OperationPath, parentId: OperationId | undefined, mode: ReplayMode, ledger = this.ledger): Scope {
     return new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
   }
@@ -124,7 +127,10 @@ export class Scope {
     }
   }
 
-  /** Aborted when a context around this one ends before this one, or when the end of the invocation is near. */
+  /**
+   * The signal of this context. It is aborted when a context around this one ends first, or when the end of the
+   * invocation is near.
+   */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();

@@ -4,11 +4,11 @@ import type { Scope } from "./scope.ts";
 
 /** The reason why an invocation ends before its handler does. */
 export type Termination =
-  /** All operations wait: the answer is PENDING. */
+  /** All operations wait. The response is PENDING. */
   | { readonly end: "suspend" }
-  /** The execution cannot continue: the answer is FAILED. */
+  /** The execution cannot continue. The response is FAILED. */
   | { readonly end: "fail"; readonly error: unknown }
-  /** The invocation cannot continue: it rejects, and the service starts another one. */
+  /** The invocation cannot continue. The invocation rejects, and the service starts another one. */
   | { readonly end: "reject"; readonly error: unknown };
 
 /** An awaited operation. `giveWay` lends the permits around the operation. It returns whether a permit was lent. */
@@ -133,8 +133,8 @@ export class Suspension {
   }
 
   /**
-   * Lends the permits of branches that only wait. If there are none, branches that want permits continue without them.
-   * Returns whether a permit was lent, because then other branches may have work.
+   * Lends the permits of branches that only wait. If there are no such permits, branches that want permits continue
+   * without them. Returns whether a permit was lent, because then other branches may have work.
    */
   #makeRoom(): boolean {
     let lent = false;
@@ -145,7 +145,8 @@ export class Suspension {
 
   #next(): Exclude<Termination, { end: "reject" }> | Stall | undefined {
     if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
-    // Nobody awaits a branch that an ended map has left. So such a branch need not continue without a permit.
+    // Nobody awaits a branch that an ended map has left. Such a branch is removed here, and waits until a permit is
+    // free.
     for (const wanted of this.#wanted) {
       if (!wanted.scope.isOver) return STANDSTILL;
       this.#wanted.delete(wanted);

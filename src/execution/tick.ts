@@ -15,7 +15,8 @@ const LOOKS_A_CLOCK = 16;
  * V3  Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
  * V4  While the pieces of a tick compute for less than `maxMs`, no piece waits. Requests then have as many updates as
  *     without this class.
- * V5  Code that continues only from memory must wait for the next tick when it has kept one tick for `maxMs`.
+ * V5  Code that continues from records in memory, without waiting for the service, may keep one tick for `maxMs`. Then
+ *     it waits for the next tick.
  */
 export class Tick {
   readonly #maxMs: number;
@@ -53,7 +54,8 @@ export class Tick {
   }
 
   /**
-   * Whether code that continues from memory has kept the event loop for so long that it must wait for the next tick.
+   * Whether code that continues from records in memory has kept the event loop for so long that it must wait for the
+   * next tick.
    */ // V5
   get isLong(): boolean {
     // The clock is not read at each call, because reading it costs as much as the work that it limits.

@@ -14,16 +14,20 @@ export interface ArmedTimer {
   cancel(): void;
 }
 
-/** An invocation that has less time left than this does not poll any more, because the platform is about to stop it. */
+/**
+ * An invocation that has less time left than this does not poll any more, because the platform is about to stop the
+ * invocation.
+ */
 const RESERVE_MS = 1_000;
 const LONGEST_POLL_PAUSE_MS = 10_000;
 const SLOWEST_POLL_PAUSE_MS = 60_000;
-/** From this number of polls on, the pause has its greatest length. They take about a quarter of an hour. */
+/** From this number of polls on, the pause has its greatest length. These polls take about a quarter of an hour. */
 const SLOW_AFTER_POLLS = 95;
 
 /**
  * Polls the service for waiting operations that are due, while other work keeps the invocation alive. Also runs actions
- * that are due in this process. All share one timer and one poll, because the answer to a poll contains every change.
+ * that are due in this process. The operations and the actions share one timer. One poll serves all operations, because
+ * its answer contains every change.
  */
 export class Timers {
   readonly #poll: (answered: () => void) => void;
@@ -65,7 +69,7 @@ export class Timers {
     const timer = setTimeout(
       () => {
         this.#deadlines.delete(timer);
-        // With a fake clock the timer may fire before the platform's clock says so.
+        // With a fake clock the timer may fire too early for the platform's clock. Then a new timer is set.
         if (this.#remainingMs() > reserveMs + 1) this.before(reserveMs, action);
         else action();
       },

@@ -5,16 +5,16 @@ import { isFinished } from "../core/transitions.ts";
 import { defined, type OperationUpdate, type WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
-/** The usage of one invocation. */
+/** What one invocation has used. */
 export interface InvocationUsage {
-  /** Operations that the invocation began. */
+  /** The number of operations that the invocation began. */
   operations: number;
   updates: number;
-  /** Checkpoint requests, including requests without updates, which only poll. */
+  /** The number of checkpoint requests, including requests without updates, which are polls. */
   requests: number;
   /** The approximate bytes of these requests: payloads, errors and names, and 200 bytes per update. */
   requestBytes: number;
-  /** Bytes of payloads and errors, which AWS counts as written data. */
+  /** The number of bytes of payloads and errors, which AWS counts as written data. */
   dataBytes: number;
   /** The number of repeated attempts of steps, conditions and batches. First attempts do not count. */
   retries: number;
@@ -22,9 +22,9 @@ export interface InvocationUsage {
   batches: number;
 }
 
-/** The usage of the whole execution, as far as this invocation can know it. */
+/** What the whole execution has used, as far as this invocation can know it. */
 export interface ExecutionUsage {
-  /** Counted as for the quota: without the execution itself and without retries. */
+  /** The number of operations as the quota counts them: without the execution itself and without retries. */
   operations: number;
   retries: number;
   dataBytes: number;
@@ -50,7 +50,7 @@ export interface Usage {
 /** The approximate bytes around the payload, error and name of one update. */
 const UPDATE_FRAME_BYTES = 200;
 
-/** The usage before this invocation, as far as the recorded operations show it. */
+/** What the execution used before this invocation, as far as the recorded operations show it. */
 export class RecordedUsage {
   operations = 0;
   retries = 0;
@@ -140,7 +140,7 @@ export class UsageCounter {
     this.#undelivered += operations;
   }
 
-  /** The operations of the execution so far, counted as for the quota. */
+  /** The number of operations of the execution so far, as the quota counts them. */
   get operations(): number {
     return this.#before.operations + this.#undelivered + this.#invocation.operations;
   }
@@ -198,7 +198,7 @@ function dataBytesOf(payload: string | undefined, error: object | undefined): nu
   return byteLength(payload) + (error ? byteLength(JSON.stringify(error)) : 0);
 }
 
-/** A transport may deliver absent members as null. */
+/** The number of bytes of a text. The client of the service may deliver an absent text as null. */
 function byteLength(text: string | undefined | null): number {
   return text ? Buffer.byteLength(text) : 0;
 }

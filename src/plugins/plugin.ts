@@ -16,7 +16,7 @@ export const PluginInvocationStatus = {
 } as const;
 export type PluginInvocationStatus = (typeof PluginInvocationStatus)[keyof typeof PluginInvocationStatus];
 
-/** The state of an operation, in the service's words. */
+/** The status of an operation, with the names that the service uses. */
 export const PluginOperationStatus = {
   STARTED: "STARTED",
   READY: "READY",
@@ -70,7 +70,7 @@ export interface OperationEndInfo extends OperationInfo {
 }
 
 export interface AttemptInfo extends OperationInfo {
-  /** From 1. */
+  /** The number of the attempt, from 1. */
   attempt: number;
 }
 
@@ -94,7 +94,7 @@ interface InvocationBaseInfo {
 }
 
 export interface InvocationInfo extends InvocationBaseInfo {
-  /** Whether only the execution itself was recorded when the invocation began. */
+  /** Whether no operation except the execution itself was recorded when the invocation began. */
   isFirstInvocation: boolean;
   /** Operations that the service changed between the previous invocation and this one, by wire id. */
   updatedOperations: Record<string, OperationInfo>;
@@ -130,34 +130,37 @@ export interface OperationChangeInfo {
  * `onInvocationEnd`.
  */
 export interface DurableInstrumentationPlugin {
-  /** Before the handler runs, once in each invocation. */
+  /** Called before the handler runs, once in each invocation. */
   onInvocationStart?(info: InvocationInfo): Promise<void>;
-  /** Around the handler and `onInvocationEnd`. */
+  /** Called around the handler and `onInvocationEnd`. */
   wrapInvocation?(
     info: InvocationInfo,
     fn: () => Promise<DurableExecutionInvocationOutput>,
   ): Promise<DurableExecutionInvocationOutput>;
-  /** Before the response is returned. Plugins flush here, because Lambda freezes the process afterwards. */
+  /** Called before the response is returned. Plugins flush here, because Lambda freezes the process afterwards. */
   onInvocationEnd?(info: InvocationEndInfo): Promise<void>;
-  /** When an operation starts. Called again, with `isReplay`, in each invocation that finds the operation started. */
+  /**
+   * Called when an operation starts. Called again, with `isReplay`, in each invocation that finds the operation
+   * started.
+   */
   onOperationStart?(info: OperationInfo): Promise<void>;
   /**
-   * Around the function of a context, a map's item or a parallel's branch. Not called when the function of a finished
-   * context runs again only to make its result again.
+   * Called around the function of a context, a map's item or a parallel's branch. Not called when the function of a
+   * finished context runs again only to make its result again.
    */
   wrapChildContextFn?(info: OperationInfo, fn: () => unknown): unknown;
   /**
-   * When an operation has ended. For waits, callbacks and invokes, also called (with `isReplay`) in each invocation
-   * that finds the operation ended.
+   * Called when an operation has ended. For waits, callbacks and invokes, called again, with `isReplay`, in each
+   * invocation that finds the operation ended.
    */
   onOperationEnd?(info: OperationEndInfo): Promise<void>;
-  /** Before a step's function or a condition's check runs. */
+  /** Called before a step's function or a condition's check runs. */
   onOperationAttemptStart?(info: AttemptInfo): Promise<void>;
-  /** Around a step's function or a condition's check. */
+  /** Called around a step's function or a condition's check. */
   wrapOperationAttemptFn?(info: AttemptInfo, fn: () => unknown): unknown;
-  /** When the end of an attempt is recorded. */
+  /** Called when the end of an attempt is recorded. */
   onOperationAttemptEnd?(info: AttemptEndInfo): Promise<void>;
-  /** When a checkpoint's answer changed the status of operations. */
+  /** Called when the answer to a checkpoint has changed the status of operations. */
   onOperationChange?(info: OperationChangeInfo): Promise<void>;
   /** Returns members that are added to a line of the default logger. Called for each line, and synchronously. */
   enrichLogContext?(): Record<string, string | number | boolean> | undefined;
@@ -170,7 +173,10 @@ export type DurableInstrumentationPluginType<
   ...args: never[]
 ) => Plugin;
 
-/** The export `durableExecutionPluginProvider` of a module named in `DURABLE_EXECUTION_PLUGINS`. */
+/**
+ * The object that makes a plugin. A module that `DURABLE_EXECUTION_PLUGINS` names exports this object as
+ * `durableExecutionPluginProvider`.
+ */
 export interface DurableInstrumentationPluginProvider<
   Plugin extends DurableInstrumentationPlugin = DurableInstrumentationPlugin,
 > {

@@ -37,9 +37,9 @@ export interface ItemMarks {
  * The operations in which a batch keeps its records: its own operation, which may be written many times, and parts,
  * which are written once.
  *
- * BL1  The payloads of these operations form a log. The log begins with the parts that the own operation's payload
- *      counts. The own operation follows, and then the later parts. A later record of an operation replaces an earlier
- *      record.
+ * BL1  The payloads of these operations form a log. The parts that were written before the batch's own operation come
+ *      first. The own operation's payload contains their number. Then come the own operation and the later parts. A
+ *      later record of an operation replaces an earlier record.
  * BL2  Entries are written in the order of their last change. So a recorded entry never depends on an entry that is not
  *      recorded.
  * BL3  The own operation's payload contains times relative to its next attempt, because the service's clock decides
@@ -49,19 +49,22 @@ export interface ItemMarks {
 export class BatchLog {
   readonly id: OperationId;
   marks: ItemMarks = { fingerprint: undefined, names: undefined };
-  /** The state of the own operation. */
+  /** The state of the batch's own operation. */
   state: "new" | "started" | "pending" | "ended" = "new";
   /** The time at which the service makes the pending own operation ready; epoch milliseconds. */
   wakesMs = Number.POSITIVE_INFINITY;
   /**
-   * The number of characters that this invocation wrote to parts, and to the own operation at its end. Payloads of
-   * RETRY do not count.
+   * The number of characters that this invocation wrote to parts, and to the batch's own operation at its end. Payloads
+   * of RETRY do not count.
    */
   size = 0;
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
   #parts = 0;
-  /** The id of the next part, if the process ended between the part's START and its end. */
+  /**
+   * The id of a part that has begun and not ended, because an earlier process ended in between. The next part gets this
+   * id.
+   */
   #begunPart: string | undefined;
   #poll: ArmedTimer | undefined;
 
@@ -107,8 +110,8 @@ export class BatchLog {
   }
 
   /**
-   * Makes the payload of the own operation. With `waiting`, the payload also says for how many milliseconds after
-   * `readyMs` each waiting record still waits.
+   * Makes the payload of the batch's own operation. With `waiting`, the payload also says for how many milliseconds
+   * after `readyMs` each waiting record still waits.
    */
   payload(
     entries: Iterable<Kept>,
@@ -127,8 +130,8 @@ export class BatchLog {
   }
 
   /**
-   * Writes the payload, and makes the own operation wait. `ends` is the number of items whose ends the payload records
-   * for the first time.
+   * Writes the payload, and makes the batch's own operation wait. `ends` is the number of items whose ends the payload
+   * records for the first time.
    */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
@@ -137,7 +140,7 @@ export class BatchLog {
     this.#recordOwn("RETRY", { Payload: payload, StepOptions: { NextAttemptDelaySeconds: delaySeconds } }, ends);
   }
 
-  /** Writes the payload, and ends the own operation, because the batch is over. */
+  /** Writes the payload, and ends the batch's own operation, because the batch is over. */
   succeed(payload: string, ends: number): void {
     this.size += payload.length;
     this.#recordOwn("SUCCEED", { Payload: payload }, ends);
@@ -177,7 +180,7 @@ export class BatchLog {
     this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, recorded);
   }
 
-  /** Ends the log. Nothing more is written, and the own operation is not watched any more. */
+  /** Ends the log. Nothing more is written, and the batch's own operation is not watched any more. */
   end(): void {
     this.state = "ended";
     this.#poll?.cancel();
@@ -236,8 +239,8 @@ export class BatchLog {
   }
 
   /**
-   * Notes that the own operation is pending. If the invocation still runs when the operation is due, the service is
-   * polled.
+   * Notes that the batch's own operation is pending. If the invocation still runs when the operation is due, the
+   * service is polled.
    */
   #isPending(operation: WireOperation): void {
     this.state = "pending";
@@ -265,7 +268,7 @@ export class BatchLog {
   }
 }
 
-/** The milliseconds that each record still waits after `fromMs` (epoch milliseconds). */
+/** Returns for how many milliseconds after `fromMs` (epoch milliseconds) each record still waits. */
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
     const leftMs = Math.max(0, dueMs - fromMs);

@@ -11,7 +11,7 @@ export interface KeptOn {
   /** The index of the item in its batch, from 0. */
   readonly index: number;
   readonly isFirstVersion: boolean;
-  /** The end of the item that the map has counted; undefined until the item has ended. */
+  /** The record of the item's end; undefined until the item has ended. */
   readonly end: Kept | undefined;
   completeTimer(kept: Kept): void;
 }

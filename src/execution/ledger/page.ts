@@ -61,8 +61,7 @@ export class Page implements Ledger {
   #isRestored = false;
   #records: Map<OperationPath, Kept> | undefined;
   /**
-   * The paths of the operations directly inside each context of the item. The operations directly inside the item are
-   * left out.
+   * For each context of the item, the paths of the operations directly inside this context. The item itself is no key.
    */
   #below: Map<string, OperationPath[]> | undefined;
   #watchers: Map<RecordKey, (operation: WireOperation) => void> | undefined;
@@ -130,8 +129,8 @@ export class Page implements Ledger {
   completeTimer(kept: Kept): void {
     this.group.stopsWaiting(kept);
     kept.operation = completeTimer(kept.operation, new Date());
-    // The end of a wait must be written, because a replay knows it only from the status. The change of a step is not
-    // written, because a replay knows from the due time that the step is ready.
+    // The end of a wait must be written, because a replay knows the end only from the status. The change of a step is
+    // not written, because a replay knows from the due time that the step is ready.
     if (kept.operation.Type === "WAIT") this.group.changed(kept);
     this.#watchers?.get(kept.path)?.(kept.operation);
   }
@@ -258,8 +257,8 @@ export class Page implements Ledger {
       return;
     }
     this.#below.set(parent, [path]);
-    // A context without a record of its own must be entered too. Otherwise `#prune` would not find the operations
-    // inside it.
+    // A context without a record of its own is in `#below` too. Otherwise `#prune` would not find the operations inside
+    // it.
     const above = parentOf(parent);
     if (above.length > this.path.length) this.#enter(above, parent as OperationPath);
   }

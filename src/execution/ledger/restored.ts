@@ -18,7 +18,7 @@ export interface RecordedLogs {
   /** The payloads in their order. A later record of an operation replaces an earlier record. */
   readonly logs: readonly Log[];
   readonly parts: number;
-  /** The id of the next part, if the process ended between the part's START and its end. */
+  /** The id of a part that has begun and not ended, because an earlier process ended in between. */
   readonly begunPart: string | undefined;
   /** Whether a part says that no part follows. */
   readonly isLast: boolean;

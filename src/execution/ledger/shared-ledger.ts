@@ -39,11 +39,11 @@ export interface SharedLedgerOptions {
  * The records of the items of one batch. They are kept in memory, and are written together to the operation that these
  * items share.
  *
- * L1  If the own operation is pending, a flush writes changed records to a part. Otherwise a flush writes RETRY if an
- *     awaited record waits for a known time, or if work is left. If nothing waits, changed records go to a part.
+ * L1  If the batch's own operation is pending, a flush writes changed records to a part. Otherwise a flush writes RETRY
+ *     if an awaited record waits for a known time, or if work is left. If nothing waits, changed records go to a part.
  * L2  An entry that is only in the own operation's payload is written again when this payload is replaced.
  * L3  When the map is over, the ends that the map has counted are recorded. For items that were left, the ended
- *     operations inside them are recorded, because a redrive continues these items there.
+ *     operations inside them are recorded, because a redrive continues these items from there.
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
@@ -62,7 +62,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   #outcomes: (Outcome | undefined)[] = [];
   /** Entries that have changed and are not written, in the order of their last change. */
   readonly #dirty = new Set<Kept>();
-  /** Entries that are in the own operation's payload and in no part. */ // L2
+  /** Entries that are in the batch's own operation's payload and in no part. */ // L2
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
@@ -91,7 +91,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
   }
 
-  /** The data about the items that is recorded, or will be recorded. */
+  /** Data that identifies the items. The data is recorded, or will be recorded. */
   get marks(): ItemMarks {
     return this.#log.marks;
   }
@@ -184,7 +184,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.isLeft ? 0 : this.#unwritten;
   }
 
-  /** The time at which the own operation makes the service begin the next invocation; epoch milliseconds. */
+  /** The time at which the batch's own operation makes the service begin the next invocation; epoch milliseconds. */
   get wakesMs(): number {
     return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
@@ -332,8 +332,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * Moves the entries that `moves` selects from the own operation's payload to parts. Waiting records need not move
-   * first, because no later record depends on them.
+   * Moves the entries that `moves` selects from the batch's own operation's payload to parts. Waiting records may stay,
+   * because no other record depends on them.
    */
   #moveToParts(moves: (kept: Kept) => boolean): void {
     const entries = [...this.#inOwn, ...this.#dirty].filter(moves);
@@ -343,8 +343,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * Notes that these entries are written: to the own operation if `own` is given, otherwise to a part. Returns the
-   * number of items whose ends were not written before.
+   * Notes that these entries are written: to the batch's own operation if `own` is given, otherwise to a part. Returns
+   * the number of items whose ends were not written before.
    */
   #isWritten(entries: readonly Kept[], own?: Set<Kept>): number {
     let ends = 0;

@@ -65,7 +65,7 @@ export class SharedLedgers {
     this.#open.delete(ledger);
   }
 
-  /** Calls `listener` when items may begin again. The caller calls the returned function to end this. */ // U2
+  /** Calls `listener` when items may begin again. The returned function stops these calls. */ // U2
   onRoom(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -84,8 +84,8 @@ export class SharedLedgers {
         break;
       }
     }
-    // The map of the written ledger may be over, so that nothing was sent. Then no acknowledgement notifies the maps
-    // that wait.
+    // The map of the written ledger may be over, so that nothing was sent. Then no acknowledgement notifies the waiting
+    // maps, so they are notified here.
     if (this.#inFlight === 0) this.#notify();
     return false;
   }

@@ -43,7 +43,7 @@ export class WaitingRecords {
   }
 
   /**
-   * Notes that user code awaits the record. The record's wait ends at the due time, also within this invocation, unless
+   * Notes that user code awaits the record. A timer of this process ends the record's wait at the due time, unless
    * cancelled.
    */
   arm(kept: Kept): ArmedTimer {
@@ -94,8 +94,8 @@ export class WaitingRecords {
   /**
    * The time, in epoch milliseconds, at which the service must begin the next invocation for the awaited records. It is
    * the due time of the first record, or a later time if further records may then continue too. With `unlessMs`, only
-   * records count that are due before this time and for which the own operation does not begin an invocation. Undefined
-   * when no record counts.
+   * records count that are due before this time and for which the batch's own operation does not begin an invocation.
+   * Undefined when no record counts.
    */
   wakeMs(nowMs: number, unlessMs?: number): number | undefined {
     const byTime = [...this.#asked.keys()]
