@@ -36,15 +36,15 @@ export type DurableExecutionHandler<TEvent = any, TResult = any, TLogger extends
 export interface DurableExecutionConfig {
   /** The AWS client. Default: one client that the process shares. */
   client?: LambdaClient;
-  /** Another transport to the service. Cannot be combined with `client`. */
+  /** A client of your own for the service. Cannot be combined with `client`. */
   durableExecutionClient?: DurableExecutionClient;
   /** Plugins that observe executions. The plugins in `DURABLE_EXECUTION_PLUGINS` come after them. */
   plugins?: DurableInstrumentationPlugin[];
   pluginsConfig?: {
     /**
-     * The number of levels of finished child contexts whose operations the service still delivers, so that plugins see
-     * the operations on every replay: 0 (the default), more, or Infinity. The functions of these contexts run again on
-     * replay.
+     * The number of levels of finished child contexts that keep their operations at the service, so that plugins see
+     * these operations on every replay. 0 (the default), a whole number, or Infinity. A replay runs the functions of
+     * these contexts again.
      */
     childOperationsDepth?: number;
   };
@@ -69,7 +69,7 @@ export type DurableLambdaHandler = (
  * ```
  *
  * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN` when a setting of `runtime`, or an environment
- * variable that overrides it, is not allowed.
+ * variable that overrides a setting, is not allowed.
  */
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
 export function withDurableExecution<TEvent = any, TResult = any, TLogger extends DurableLogger = DurableLogger>(
@@ -116,19 +116,20 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   };
 }
 
-/** Undefined when there are no plugins. Then nothing is kept for them. */
+/** Returns undefined when there are no plugins. Then an invocation keeps nothing for plugins. */
 function choosePlugins(config: DurableExecutionConfig): PluginRunner | Promise<PluginRunner> | undefined {
   const plugins = config.plugins ?? [];
   if (!namesPlugins()) return plugins.length === 0 ? undefined : new PluginRunner(plugins);
   const loading = loadPlugins().then((loaded) => new PluginRunner([...plugins, ...loaded]));
-  // Each invocation reports the failure.
+  // Each invocation awaits the promise and reports the failure. This handler only prevents that the rejection counts as
+  // unhandled.
   loading.catch(() => {});
   return loading;
 }
 
-/** Checks the clients when the handler is made, and not at the first checkpoint. */
+/** Checks the clients when the handler is made, so that a mistake does not wait for the first checkpoint. */
 function checkClients({ client, durableExecutionClient: transport }: DurableExecutionConfig): void {
-  // With both clients the invocation fails, as with the official SDK.
+  // If both clients are given, each invocation fails later, as with the official SDK.
   if (client !== undefined && transport !== undefined) return;
   if (client !== undefined && typeof client?.send !== "function") {
     throw new DurableError("ERR_CLIENT_INVALID", "`client` must be a LambdaClient of @aws-sdk/client-lambda.");
@@ -152,8 +153,8 @@ function checkEvent(event: unknown): void {
 }
 
 /**
- * Makes the service start another invocation after this error, as the official SDK does, whose error has this class
- * too.
+ * Parses the execution's input. After an error the invocation rejects, and the service starts another one. The official
+ * SDK does the same, and its error has the same class.
  */
 function readInput(payload: string | undefined): unknown {
   try {
@@ -165,7 +166,7 @@ function readInput(payload: string | undefined): unknown {
   }
 }
 
-/** One invocation: its parts, from the event to the answer. */
+/** One invocation, from its event to its response. */
 class Invocation {
   readonly #handler: DurableExecutionHandler;
   readonly #event: DurableExecutionInvocationInput;

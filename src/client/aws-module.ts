@@ -2,11 +2,11 @@ import { DurableExecutionClientError } from "../core/errors.ts";
 
 export type AwsModule = typeof import("@aws-sdk/client-lambda");
 
-/** The parts of the AWS client that this package uses. The version is the first one that has them. */
+/** The exports of the AWS client that this package uses. `SINCE` is the first version that has all of them. */
 const NEEDED = ["LambdaClient", "CheckpointDurableExecutionCommand", "GetDurableExecutionStateCommand"] as const;
 const SINCE = "3.943.0";
 
-/** In the build, `require` where it exists. */
+/** The build replaces this name by `require`. In an ES module there may be no `require`. */
 declare const scopeRequire: NodeJS.Require | undefined;
 
 let loading: Promise<AwsModule> | undefined;
@@ -23,11 +23,11 @@ export function loadAws(): Promise<AwsModule> {
 async function importAws(): Promise<AwsModule> {
   completeRequire();
   const module = await import("@aws-sdk/client-lambda").catch((error) => {
-    // Other errors are not changed, because another attempt may succeed.
+    // All other errors are thrown unchanged. They end only the invocation, because another attempt may succeed.
     throw error?.code?.endsWith("MODULE_NOT_FOUND") ? unusable("is not there, or not all of it", error) : error;
   });
-  // When a bundler splits the code, the default export of the chunk is the whole CommonJS package, without other
-  // exports.
+  // A bundler that splits the code may make a chunk whose only export is the default. This default is the whole
+  // CommonJS package.
   const { default: whole = module } = module as { default?: AwsModule };
   const aws = "LambdaClient" in module ? module : whole;
   const missing = NEEDED.find((name) => typeof aws[name] !== "function");
@@ -35,7 +35,7 @@ async function importAws(): Promise<AwsModule> {
   throw unusable(`is from before durable functions: it has no ${missing}`);
 }
 
-/** The execution ends, because another invocation would find the same client. */
+/** The scope of this error is the execution, because another invocation would find the same client. */
 function unusable(what: string, cause?: unknown): DurableExecutionClientError {
   return new DurableExecutionClientError(
     `The @aws-sdk/client-lambda of this function ${what}. Deploy version ${SINCE} or later in its bundle or its ` +
@@ -45,8 +45,9 @@ function unusable(what: string, cause?: unknown): DurableExecutionClientError {
 }
 
 /**
- * esbuild puts the AWS client as CommonJS into ES modules, and replaces its `require` by a function that resolves
- * nothing. This function throws ("Dynamic require of …") unless a global `require` exists at the time of the call.
+ * Defines a global `require` in bundles that esbuild makes as ES modules. esbuild puts the AWS client into the bundle
+ * as CommonJS, and replaces the client's `require` by a function of its own. This function calls the global `require`,
+ * and throws ("Dynamic require of …") if there is none. Unlike a real `require`, this function has no `resolve`.
  */
 function completeRequire(): void {
   if (typeof scopeRequire !== "function" || typeof scopeRequire.resolve === "function") return;

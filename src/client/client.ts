@@ -8,18 +8,18 @@ import type {
   WireOperation,
 } from "../core/wire.ts";
 
-/** The owner of a result: a step, a context or a condition. */
+/** The operation that has a result: a step, a context or a condition. */
 export interface ResultOwner {
   readonly subType: string;
   readonly name: string | undefined;
 }
 
-/** An operation that the code has come to. */
+/** An operation that the handler's code has reached. */
 export interface AskedOperation {
   readonly type: string;
   readonly subType: string;
   readonly name: string | undefined;
-  /** It has no record of its own, and its code runs on each replay. */
+  /** Whether the operation has no record of its own. Its code then runs on each replay. */
   readonly virtual?: boolean | undefined;
 }
 
@@ -43,24 +43,28 @@ export interface LineWriter {
 }
 
 /**
- * The service's side of a durable execution. The requests are the objects of the wire. A transport that retries by
- * itself creates one `ClientToken` for each call, and uses it for all retries.
+ * The connection to the service of durable executions. Requests and responses have the form of the service's API. A
+ * client that repeats failed requests itself must create one `ClientToken` for each call, and use this token for all
+ * repetitions.
  */
 export interface DurableExecutionClient {
   /** Reads one page of the recorded operations. */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   getExecutionState(params: GetDurableExecutionStateRequest, logger?: any): Promise<GetDurableExecutionStateResponse>;
-  /** Writes updates. Returns the next token and the changed operations. Without updates the call is a poll. */
+  /**
+   * Writes updates. Returns the next token and the changed operations. A call without updates only asks for changes (a
+   * poll).
+   */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   checkpoint(params: CheckpointDurableExecutionRequest, logger?: any): Promise<CheckpointDurableExecutionResponse>;
   /**
-   * Gets each result that is about to be stored as JSON. For a service on the computer of the developer, who can still
-   * change the handler. Lambda's client does not have this method. Must not throw.
+   * Gets each result before the result is stored as JSON. The client of the embedded service has this method, because
+   * the developer can still change the handler. Lambda's client does not have the method. Must not throw.
    */
   onResult?(owner: ResultOwner, result: unknown): void;
   /**
-   * Is shown what user code threw, before it is recorded without its stack and its cause: by the operation's wire id, or
-   * undefined for the handler itself. Must not throw.
+   * Gets each value that user code threw. The value still has its stack and its causes, which the record does not have.
+   * `operationId` is the wire id of the operation, and undefined for the handler itself. Must not throw.
    */
   onThrown?(operationId: string | undefined, thrown: unknown): void;
   /**
@@ -69,16 +73,19 @@ export interface DurableExecutionClient {
    */
   wrapLogger?(logger: LineWriter, origin: () => LineOrigin): LineWriter;
   /**
-   * Is told of an option of an operation that nothing reads and that is spelled almost like one that is read. What is
-   * thrown here fails the operation before anything of it is recorded. Where it is absent, a warning says it.
+   * Gets a message about an option that nothing reads and whose name is almost the name of an option that is read. If
+   * this method throws, the operation fails before anything of the operation is recorded. If the method is absent, the
+   * runtime warns instead.
    */
   onMisspelledOption?(message: string): void;
   /**
-   * Gets each operation to which the code comes: the operation's path (`2-1` is the first operation of the second
-   * context), whether the context around it has ended and only makes its result again (`sealed`), the record, and the
-   * mismatch between record and code. When the answer is true, the code stops there. Only a rehearsal of a recording has
-   * this function: nothing may begin in a rehearsal. The runtime asks for the function before it reads any page of the
-   * state, and calls it without a receiver.
+   * Gets each operation that the handler's code reaches. If the answer is true, the code stops at this operation.
+   *
+   * Only the client of a rehearsal has this function, because nothing may begin in a rehearsal. The runtime reads the
+   * function from the client before it reads any page of the state, and calls the function without `this`.
+   * @param path `2-1` is the first operation inside the second operation of the handler
+   * @param around `sealed` says that the context around the operation has ended and only makes its result again
+   * @param mismatch the difference between the record and the code
    */
   onClaim?(
     asked: AskedOperation,
@@ -93,10 +100,11 @@ const TAG = "DurableExecutionInvocationInputWithClient";
 
 /**
  * An invocation event with a client of its own. Test runners and the embedded engine give this event to a handler. The
- * client in the event wins over any configured client.
+ * handler uses the client in the event instead of any configured client.
  */
 export class DurableExecutionInvocationInputWithClient implements DurableExecutionInvocationInput {
-  // Other copies of the package know the class by this name, also after minification.
+  // Other copies of the package recognise the class by this name. Minification does not change a name that is a static
+  // member.
   static readonly name: string = TAG;
   readonly durableExecutionClient: DurableExecutionClient;
   readonly InitialExecutionState: { Operations: WireOperation[]; NextMarker?: string | undefined };

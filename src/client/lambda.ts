@@ -15,24 +15,24 @@ interface ErrorLog {
   error(...params: unknown[]): void;
 }
 
-/** Milliseconds, as in the official client. `endSilence` usually ends a request earlier. */
+/** The time-outs of the official client, in milliseconds. `endSilence` usually ends a request earlier. */
 const TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 50_000, requestTimeout: 55_000 } as const;
 
 /**
- * The number of attempts, one more than the default of the AWS client. The service throttles each update of a burst
- * separately, and a connection that was closed while idle costs an attempt too. Two throttled attempts and one such
- * connection used up three attempts and ended the invocation, so that the next invocation repeated its work.
- * `AWS_MAX_ATTEMPTS` overrides the number, as for every AWS client.
+ * The number of attempts of one request. `AWS_MAX_ATTEMPTS` overrides the number, as for every AWS client. The AWS
+ * client's default is three attempts, which were not enough: the service throttled two attempts of a burst, and a
+ * connection that was closed while idle cost the third attempt. Then the invocation ended, and the next invocation
+ * repeated its work.
  */
 const MAX_ATTEMPTS = 4;
 
 let shared: LambdaClient | undefined;
 
-/** The client of the process. */
+/** The client that the whole process shares. The first call creates the client. */
 function sharedClient(aws: AwsModule): LambdaClient {
   if (shared === undefined) {
     shared = new aws.LambdaClient({
-      // The service knows its SDKs by this name. The name of this package follows.
+      // The service recognises the official SDK by its name, so this name comes first.
       customUserAgent: [["aws-durable-execution-sdk-js", SDK_VERSION], ["durable-fanout"]],
       requestHandler: { ...TIMEOUTS, throwOnRequestTimeout: true },
       ...(environment().AWS_MAX_ATTEMPTS ? {} : { maxAttempts: MAX_ATTEMPTS }),
@@ -43,9 +43,10 @@ function sharedClient(aws: AwsModule): LambdaClient {
 }
 
 /**
- * In Lambda, loads the AWS client and creates the shared client while the process starts. Lambda gives more processor
- * time at that time: with 128 MB the client otherwise takes half a second of the first invocation. Elsewhere, as in
- * tests, many processes never need the client. A failure shows at the first call.
+ * In Lambda, loads the AWS client and creates the shared client while the process starts, because a starting process
+ * has more processor time. Otherwise, with 128 MB, the client takes half a second of the first invocation. Outside of
+ * Lambda nothing is loaded, because many processes (such as tests) never need the client. If the client cannot be
+ * loaded, the first call fails.
  */
 export function prepareSharedClient(): void {
   if (isServingLambda())
@@ -54,14 +55,18 @@ export function prepareSharedClient(): void {
       .catch(() => {});
 }
 
-/** The service, called through the AWS client. The client is loaded on first use, and the process shares it. */
+/** Calls the service through the AWS client, which is loaded on first use. */
 export class DurableExecutionApiClient implements DurableExecutionClient {
   readonly #client: LambdaClient | undefined;
 
-  /** Without a given client, the shared client of the process is used. It makes four attempts in total. */
+  /**
+   * Without a given client, the client that the process shares is used. The shared client makes up to four attempts of
+   * each request.
+   */
   constructor(client?: LambdaClient) {
     this.#client = client;
-    // Loading begins now, at the same time as the start of the invocation. A failure shows at the first call.
+    // Loading begins now, so that the client is loaded while the invocation starts. If the client cannot be loaded, the
+    // first call fails.
     loadAws().catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** The used parts of the AWS client's own transport. */
+/** The request handler of the AWS client. Only the members that are used here are declared. */
 export interface Transport {
   handle(request: unknown, options?: TransportOptions): Promise<{ response: { body?: unknown } }>;
 }
@@ -8,7 +8,10 @@ interface TransportOptions {
   [option: string]: unknown;
 }
 
-/** The greatest silence of a connection: a number of looks, and the milliseconds between two looks. */
+/**
+ * The greatest time for which a connection may be silent. The connection is examined every `everyMs` milliseconds. The
+ * request ends when `looks` successive examinations find nothing new.
+ */
 export interface SilenceLimits {
   readonly looks: number;
   readonly everyMs: number;
@@ -16,12 +19,12 @@ export interface SilenceLimits {
 
 /**
  * Eight seconds. The service answers a checkpoint within tens of milliseconds (AWS documents no number). A connection
- * falls silent when a network path or a host has failed. Such a failure does not heal, and another connection is
- * quicker. With four attempts the shared client then takes little more than half a minute of the invocation.
+ * becomes silent when a network path or a host has failed. Such a connection does not recover, so a new connection is
+ * quicker. The four attempts of the shared client then take little more than half a minute of the invocation.
  */
 export const SILENCE: SilenceLimits = { looks: 8, everyMs: 1_000 };
 
-/** A body in the form that Node gives: a stream over a socket. */
+/** The body of a response in the form that Node gives: a stream from a socket. */
 interface Body {
   once(event: "end" | "close" | "error", listener: () => void): unknown;
   destroy(error: Error): unknown;
@@ -29,9 +32,10 @@ interface Body {
 }
 
 /**
- * Ends requests whose connection is silent, before the answer begins or in the middle of its body. The error makes the
- * AWS client try again. Only time counts in which this process could have read the answer. Node's own time-outs also
- * fire after a long computation, or after Lambda has frozen the process, although the answer has arrived.
+ * Ends a request when its connection is silent, before the response begins or in the middle of the body. The error
+ * makes the AWS client try again. The silence is counted in examinations, because only time counts in which this
+ * process could have read the response. Node's own time-outs are not used: they also fire after a long computation, or
+ * after Lambda has frozen the process, although the response has arrived.
  */
 export function endSilence(transport: Transport, limits: SilenceLimits = SILENCE): void {
   const handle = transport.handle.bind(transport);
@@ -70,7 +74,7 @@ class SilenceWatch {
     this.#timer = setInterval(() => this.#look(), limits.everyMs);
   }
 
-  /** Watches the body, because the answer has begun. */
+  /** Watches the body from now on, because the response has begun. */
   follow(body: unknown): void {
     if (!isBody(body)) {
       this.end();

@@ -15,7 +15,10 @@ export function isName(value: unknown): value is string | undefined {
   return typeof value === "string" || value === undefined;
 }
 
-/** `(name, fn, config)` or `(fn, config)`: the first argument is a name if it is a string or undefined. */
+/**
+ * Reads the arguments `(name, fn, config)` or `(fn, config)`. The first argument is a name if it is a string or
+ * undefined. In the result the name always comes first.
+ */
 export function splitName(args: readonly unknown[]): readonly [string | undefined, ...unknown[]] {
   return (isName(args[0]) ? args : [undefined, ...args]) as [string | undefined, ...unknown[]];
 }
@@ -32,7 +35,7 @@ export function rejected(error: unknown): DurablePromise<never> {
   return new DurablePromise(() => Promise.reject(error));
 }
 
-/** A context is used outside of its own function. */
+/** The error of a context that is used outside of its own function. */
 export function usageError(method: string, active: string, own: string | undefined): Error {
   return new Error(
     `Context usage error in "${method}": You are using a parent or sibling context instead of the current child ` +

@@ -33,7 +33,9 @@ import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, Par
 
 type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
 
-/** The context of one scope. Its methods read the forms of arguments and call the operations. */
+/**
+ * The context that user code gets for a scope. Its methods read the forms of their arguments and call the operations.
+ */
 class ScopeContext {
   readonly [SELF] = this;
   readonly lambdaContext: LambdaContext;
@@ -56,8 +58,8 @@ class ScopeContext {
     return self.#logger;
   }
 
-  // The official context has a plain member, which middleware replaces. On a wrapper that inherits, only the wrapper
-  // changes.
+  // Middleware may set the logger, because `logger` is a plain member of the official context. `this` may be a wrapper
+  // that inherits from the context. Then only the wrapper gets the new logger.
   set logger(value: DurableContextLogger<DurableLogger>) {
     Object.defineProperty(this, "logger", { value, writable: true, enumerable: true, configurable: true });
   }
@@ -109,7 +111,8 @@ class ScopeContext {
   invoke(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("invoke")) return parked();
-    // A text as the second argument is the function's name: an unnamed invoke cannot have a text as its input.
+    // If the second argument is a text, this text is the function's name, and the first argument is the operation's
+    // name. So the input of an unnamed invoke cannot be a text.
     const [name, target, input, config] = typeof args[1] === "string" ? args : [undefined, ...args];
     return beginInvoke(
       self.#parts.execution,
@@ -175,7 +178,7 @@ class ScopeContext {
     } as DurableContext["promise"];
   }
 
-  /** Begins when the promise is awaited, and claims its id then. */
+  /** A combinator begins, and claims its path, when its promise is awaited. */
   #combine(method: keyof Combinators, args: readonly unknown[], format?: ResultFormat): DurablePromise<unknown> {
     const [name, promises] = splitName(args);
     return new DurablePromise(() => {
@@ -209,7 +212,8 @@ class ScopeContext {
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
     const { itemNamer, collect } = config;
     checkFunction(label, "itemNamer", itemNamer);
-    // All names of an array are made before anything is written, so that an error of the namer loses nothing.
+    // All names of an array are made before anything is recorded. So an error of the namer ends the map before any item
+    // has run.
     const names = itemNamer && isArray ? items.map((item, index) => itemNamer(item, index)) : undefined;
     const branches = {
       kind: "map",
@@ -225,7 +229,7 @@ class ScopeContext {
     return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
   }
 
-  /** The number of items that share an operation. */
+  /** The number of items that share an operation. Undefined for no batches. */
   #batchOf(
     label: () => string,
     isArray: boolean,
@@ -236,7 +240,8 @@ class ScopeContext {
     if (given !== undefined) {
       return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
     }
-    // A map that reads its items one after the other, or does not collect all results, usually has many items.
+    // A map that reads its items one after the other, or does not collect all results, usually has many items. So the
+    // default of such a map is batches.
     return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
   }
 
@@ -251,7 +256,7 @@ class ScopeContext {
     return underWay(running);
   }
 
-  /** Runs the branches of an object. The keys are the names. */
+  /** Runs branches that are given as an object. Its keys are the names of the branches. */
   async #runNamed(
     name: string | undefined,
     branches: Record<string, unknown>,
@@ -266,9 +271,9 @@ class ScopeContext {
       return { name: branchName(branch) || key, func };
     });
     const result = await this.#runParallel(name, named, config);
-    // A user's serdes may have returned another form.
+    // A user's serdes may return a value of another form than a map result.
     if (typeof result !== "object" || result === null || !("all" in result)) return result;
-    // Not enumerable, because `all` is the part that is stored and compared.
+    // `byName` is not enumerable, because `all` already contains the items, and only `all` is stored and compared.
     return Object.defineProperty(result, "byName", {
       get: () => Object.fromEntries((result as MapResult<unknown>).all.map((item) => [keys[item.index], item])),
     });
@@ -314,8 +319,8 @@ class ScopeContext {
   }
 
   /**
-   * Whether the context is used inside its own function. Elsewhere its counter would give ids that a replay does not
-   * give.
+   * Whether the running code is the context's own function. Other code may use the context in another order on a
+   * replay, so that operations would get other paths. Then the execution fails.
    */
   #isCurrent(method: string): boolean {
     const current = active.getStore();
@@ -326,7 +331,10 @@ class ScopeContext {
     return false;
   }
 
-  /** The key object with which threads group calls of a batch's items. */
+  /**
+   * The same object for all items of a batch. The functions of `workers` use the object to group the calls of these
+   * items.
+   */
   get [SHARED_BATCH](): object | undefined {
     return this[SELF].#scope.ledger.group;
   }
@@ -341,7 +349,7 @@ class ScopeContext {
   }
 }
 
-/** Makes the public object of a scope. */
+/** Makes the context that user code gets for a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
   return new ScopeContext(parts, scope) as unknown as DurableContext;
 }
@@ -354,7 +362,7 @@ function checkChild(execution: Execution, scope: Scope, name: string | undefined
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
 }
 
-/** Whether the branches are an object with names. */
+/** Whether the branches are given as an object, whose keys are the names of the branches. */
 function isRecord(branches: unknown): branches is Record<string, unknown> {
   if (typeof branches !== "object" || branches === null || Array.isArray(branches)) return false;
   return Object.keys(branches).length > 0;

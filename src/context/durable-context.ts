@@ -31,10 +31,10 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
   /** Makes the name of the item's context in the history. Default `map-item-<index>`. */
   itemNamer?: (item: TItem, index: number) => string;
   /**
-   * The number of items that share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for no batches. The
-   * items behave as without batches. Callbacks and chained invokes in an item have operations of their own. Default:
-   * the handler's `runtime.batch`. If that is not set either: 100 when the items are read one after the other or not
-   * all results are collected, otherwise no batches.
+   * The number of items that share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for no batches.
+   * Batches do not change what the code of an item does. Callbacks and chained invokes in an item have operations of
+   * their own. Default: the handler's `runtime.batch`. If neither is set, the default is 100 when the items are read
+   * one after the other or when not all results are collected. Otherwise there are no batches.
    */
   batch?: number | false | BatchSize;
   /**
@@ -63,7 +63,7 @@ export type ParallelFunc<TResult, Logger extends DurableLogger = DurableLogger> 
 ) => Promise<TResult>;
 
 export interface NamedParallelBranch<TResult, Logger extends DurableLogger = DurableLogger> {
-  /** Default `parallel-branch-<index>`. */
+  /** The name of the branch in the history. Default `parallel-branch-<index>`. */
   name?: string;
   func: ParallelFunc<TResult, Logger>;
 }
@@ -101,7 +101,7 @@ type BranchResult<Branch, Logger extends DurableLogger> =
 // biome-ignore lint/suspicious/noExplicitAny: whatever the branch returns.
 type AnyBranch<Logger extends DurableLogger> = ParallelFunc<any, Logger> | NamedParallelBranch<any, Logger>;
 
-/** The result of a tuple of branches. */
+/** The result of branches that are given as a tuple. Each entry of `all` has the result type of its own branch. */
 export type TupleBatchResult<TBranches extends readonly unknown[], Logger extends DurableLogger = DurableLogger> = Omit<
   BatchResult<BranchResult<TBranches[number], Logger>>,
   "all"
@@ -118,18 +118,19 @@ export type NamedBatchResult<
 };
 
 /**
- * The context of a durable handler. Every operation is recorded. It begins when its method is called; a combinator
- * begins when its promise is awaited. On a replay the method gives the recorded outcome. Each method can be called
- * without a name.
+ * The context of a durable handler. Every operation is recorded. An operation begins when its method is called. A
+ * combinator begins when its promise is awaited. On a replay the method returns the recorded outcome. The name can be
+ * left out in each method.
  */
 export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   lambdaContext: LambdaContext;
-  /** Silent while the handler replays. */
+  /** The logger. It writes nothing while the handler replays. */
   logger: DurableContextLogger<TLogger>;
   readonly executionContext: { readonly durableExecutionArn: string };
   /**
-   * Aborted when the map or parallel around this context ends early, and shortly before the platform stops the
-   * invocation. The signal is not recorded, and may differ on a replay. Use it to stop work, not to choose operations.
+   * This signal is aborted when the map or parallel around this context ends early, and shortly before the platform
+   * stops the invocation. The signal is not recorded, and may differ on a replay. Use the signal to stop work, and not
+   * to decide which operations run.
    */
   readonly signal: AbortSignal;
 
@@ -145,7 +146,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   step<TOutput>(fn: StepFunc<TOutput, TLogger>, config?: StepConfig<TOutput>): DurablePromise<TOutput>;
 
   /**
-   * Groups operations in a context of their own. The function must use the context that it gets as its argument.
+   * Runs a function in a child context, which groups the operations of this function. The function must use the context
+   * that it gets as its argument.
    * @throws ChildContextError around the error of the function.
    */
   runInChildContext<TOutput>(
@@ -155,7 +157,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
   runInChildContext<TOutput>(fn: ChildFunc<TOutput, TLogger>, config?: ChildConfig<TOutput>): DurablePromise<TOutput>;
 
-  /** Waits at the service for whole seconds, 1 second to 1 year. No invocation runs during the wait. */
+  /**
+   * Waits at the service for a whole number of seconds, from 1 second to 1 year. No invocation runs during the wait.
+   */
   wait(name: string, duration: Duration): DurablePromise<void>;
   wait(duration: Duration): DurablePromise<void>;
 
@@ -186,7 +190,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Runs a function for items that are read when they are needed: from a generator, the lines of a file, a paged API.
-   * Each invocation reads the items again, and they must be the same in the same order.
+   * Each invocation reads the items again, and must get the same items in the same order.
    */
   map<TInput, TOutput>(
     name: string | undefined,
@@ -211,8 +215,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     config?: ParallelConfig<TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
   /**
-   * Runs branches with different types of results. The type of `all` has one entry for each branch. This is correct
-   * only if every branch has started, because a branch that never started has no entry.
+   * Runs branches with different types of results. The type of `all` has one entry for each branch. A branch that never
+   * started has no entry in `all`, and then the type is wrong.
    */
   parallel<const TBranches extends readonly AnyBranch<TLogger>[]>(
     name: string | undefined,
@@ -239,7 +243,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Runs another Lambda function, durable or not, and waits for its result.
-   * @throws InvokeError when it failed, timed out or was stopped.
+   * @throws InvokeError when that function failed, timed out or was stopped.
    */
   invoke<TInput, TOutput>(
     name: string,
@@ -254,7 +258,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Repeats a check, with waits in between, until the strategy ends it. Gives the last state.
+   * Repeats a check, with waits in between, until the strategy ends the checks. Returns the last state.
    * @throws StepError with the error of the check or the strategy.
    */
   waitForCondition<TOutput>(
@@ -268,7 +272,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Makes an id with which an external system completes the promise beside it. The promise rejects with CallbackError.
+   * Makes a promise and an id. An external system uses the id to complete the promise. If the callback fails or times
+   * out, the promise rejects with CallbackError.
    */
   createCallback<TOutput = string>(
     name: string | undefined,
@@ -293,8 +298,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Combine promises so that a replay gives the same outcome. A combinator begins, and takes its id, when its promise
-   * is awaited. Each combinator rejects with PromiseCombinatorError.
+   * Combine promises, and record the outcome, so that a replay returns the same outcome. A combinator begins, and
+   * claims its path, when its promise is awaited. Each combinator rejects with PromiseCombinatorError.
    */
   promise: {
     all<TOutput>(name: string | undefined, promises: DurablePromise<TOutput>[]): DurablePromise<TOutput[]>;
@@ -310,8 +315,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     race<TOutput>(promises: DurablePromise<TOutput>[]): DurablePromise<TOutput>;
   };
 
-  /** Sets the logger of this context and of contexts created in it afterwards. */
+  /** Sets the logger of this context, and of contexts that are created in this context afterwards. */
   configureLogger(config: LoggerConfig<TLogger>): void;
-  /** Sets the serdes of operations that are created afterwards in this context and below. */
+  /** Sets the serdes of operations that are created afterwards in this context or in contexts inside it. */
   configureSerdes(config: SerdesConfig): void;
 }

@@ -13,7 +13,7 @@ export type RetryableFunc<T> = (context: DurableContext, attempt: number) => Pro
 
 /**
  * Repeats a group of operations after a failure, with a durable wait between the attempts.
- * @throws ChildContextError around the last error. Without a child context, the last error itself.
+ * @throws ChildContextError around the last error. Without a child context, the last error itself is thrown.
  */
 export function withRetry<T>(
   context: DurableContext,

@@ -4,28 +4,30 @@ import { takenName } from "./operation-name.ts";
 import type { Operation } from "./wire.ts";
 
 /**
- * The subtypes of a batch's own operation and of its parts. A part holds outcomes for which the own operation has no
- * room.
+ * A batch records the outcomes of its items in one operation of its own, whose subtype is `BATCH_SUBTYPE`. Outcomes for
+ * which this operation has no room go to further operations, the parts.
  */
 export const BATCH_SUBTYPE = "MapBatch";
 export const PART_SUBTYPE = "MapBatchPart";
 
 /**
- * The path of a map's batch, and the path of a part of a batch. Both numbers count from 1. No operation in the code has
- * such a path. The first version used the paths of the items and of the operations inside them.
+ * The path of a batch's own operation. `number` counts the batches of the map, from 1. The path contains a word, so
+ * that no operation in user code can have the same path.
  */
 export function batchPath(map: OperationPath | undefined, number: number): OperationPath {
   return `${map}-batch-${number}` as OperationPath;
 }
 
+/** The path of a part of a batch. `part` counts the parts of the batch, from 1. */
 export function partPath(batch: OperationPath, part: number): OperationPath {
   return `${batch}-part-${part}` as OperationPath;
 }
 
+/** Version 2.0.0 used the paths of items for batches, and the paths of operations inside an item for parts. */
 export const firstVersionBatchPath = childPath;
 export const firstVersionPartPath = childPath;
 
-/** The items of a batch, both ends included. */
+/** The items of a batch: all items of the map from the index `first` to the index `last`, both included. */
 export interface ItemRange {
   readonly first: number;
   readonly last: number;
@@ -51,10 +53,14 @@ function named(name: string | undefined, ending: string): string {
   return (takenName(name) ?? "map").slice(0, MAX_NAME_LENGTH - ending.length) + ending;
 }
 
-/** Finds the parts of a batch among an execution's operations, in order, by their names. */
+/**
+ * Returns a function that lists the parts of a batch in their order. The function finds the parts among `operations` by
+ * their names.
+ */
 export function partsFinder(operations: Iterable<Operation>): (batch: Operation) => Operation[] {
   const found = new Map<string, Operation>();
-  // The first version recorded names that this version cuts or replaces.
+  // Version 2.0.0 recorded names without the changes that `takenName` makes. So `takenName` is applied to both names
+  // before they are compared.
   const keyOf = (parentId: string | undefined, name: string | undefined) => `${parentId} ${takenName(name)}`;
   for (const operation of operations) {
     if (operation.SubType === PART_SUBTYPE) found.set(keyOf(operation.ParentId, operation.Name), operation);

@@ -2,13 +2,13 @@ import { DurableError } from "./errors.ts";
 import { MAX_EXECUTION_PAYLOAD_BYTES } from "./limits.ts";
 import { describeValue } from "./setting.ts";
 
-/** How many items of a map share one operation. */
+/** The limits of a batch. The items of a batch share one operation. */
 export interface BatchSize {
-  /** Items of one batch, 1 to 10,000. Default 100. */
+  /** The greatest number of items of one batch: 1 to 10,000. Default 100. */
   maxItems?: number | undefined;
   /**
-   * Bytes of outcomes that one operation holds, from 1,024 up to the payload quota, which is the default. A batch with
-   * more bytes uses further operations.
+   * The bytes of outcomes that one operation may hold: from 1,024 up to `quotas.payloadBytes`, which is the default. If
+   * a batch has more bytes, it uses further operations.
    */
   maxBytes?: number | undefined;
 }

@@ -6,8 +6,8 @@ export interface Environment {
    */
   readonly AWS_LAMBDA_FUNCTION_NAME?: string | undefined;
   /**
-   * The address from which the process gets Lambda's events. When this is set too, the AWS client is loaded while the
-   * process starts.
+   * The address from which the process gets Lambda's events. When this variable and the function's name are set, the
+   * AWS client is loaded while the process starts.
    */
   readonly AWS_LAMBDA_RUNTIME_API?: string | undefined;
   /** The function's memory in megabytes, which decides how many threads `workers` has. */
@@ -23,15 +23,15 @@ export interface Environment {
   readonly DURABLE_EXECUTION_PLUGINS?: string | undefined;
   /** With `true`, the runtime reports its work through `console.debug`. */
   readonly DURABLE_VERBOSE_MODE?: string | undefined;
-  /** The folder of the function's code. Modules of plugins are also searched there. */
+  /** The folder of the function's code. Modules of plugins are also searched in this folder. */
   readonly LAMBDA_TASK_ROOT?: string | undefined;
   /** When set, the command line shows the stack of an error, as with `--verbose`. */
   readonly DEBUG?: string | undefined;
   /** With `dumb`, the command line shows progress as lines instead of bars. */
   readonly TERM?: string | undefined;
-  /** The npm command that started the command line. Hints that name a next command use the same one. */
+  /** The npm command that started the command line. Hints suggest further commands in the same form. */
   readonly npm_command?: string | undefined;
-  /** The npm script that started the command line. Hints that name a next command use the same one. */
+  /** The npm script that started the command line. Hints suggest further commands in the same form. */
   readonly npm_lifecycle_event?: string | undefined;
   [setting: `DURABLE_FANOUT_${string}`]: string | undefined;
 }
@@ -46,7 +46,10 @@ export function isLambda(variables = environment()): boolean {
   return Boolean(variables.AWS_LAMBDA_FUNCTION_NAME);
 }
 
-/** Whether this process gets its events from Lambda. A test that only sets the function's name does not. */
+/**
+ * Whether this process gets its events from Lambda. Tests may set the function's name without an address for events,
+ * and then the answer is false.
+ */
 export function isServingLambda(): boolean {
   return isLambda() && Boolean(environment().AWS_LAMBDA_RUNTIME_API);
 }

@@ -1,11 +1,11 @@
 import type { ErrorObject } from "./wire.ts";
 
-// Each class declares its name as a static member. Minifiers change the name in a class declaration, and user code and
-// the wire format need the original name.
+// Each class declares its name as a static member, because minifiers change the name in a class declaration. User code
+// and the wire format need the original name.
 
 /**
  * A mistake in the configuration, an argument, a journal or a codec. `code` is stable, and user code may compare it.
- * The message names the thing, the value and the way out.
+ * The message says what is wrong, shows the value, and says what is allowed.
  */
 export class DurableError extends Error {
   static override readonly name: string = "DurableError";
@@ -24,7 +24,7 @@ export function isDurableError(error: unknown): error is DurableError {
   return typeof error === "object" && error !== null && "isDurableError" in error && error.isDurableError === true;
 }
 
-/** An error of a durable operation, as user code sees the error. A live run and a replay give the same error. */
+/** The error that user code gets when a durable operation fails. A live run and a replay give the same error. */
 export abstract class DurableOperationError extends Error {
   /** The message of an error that was made without a message. */
   protected static readonly fallback: string | undefined;
@@ -50,8 +50,8 @@ export abstract class DurableOperationError extends Error {
   }
 
   /**
-   * The error as an operation records the error. `ErrorData` is the error's own data, or the first data among ten
-   * causes.
+   * The form in which an operation records this error. `ErrorData` is the error's own data. If the error has no data,
+   * `ErrorData` is the first data in the chain of its causes, of which at most ten are searched.
    */
   toErrorObject(): ErrorObject {
     return {
@@ -63,21 +63,23 @@ export abstract class DurableOperationError extends Error {
   }
 }
 
-/** The codes of mistakes that are recorded by a name instead of a code. */
+/**
+ * Some mistakes are recorded with an error type instead of their code. This table has the code for each of these types.
+ */
 const CODES: Readonly<Record<string, string>> = {
   PayloadTooLargeError: "ERR_PAYLOAD_TOO_LARGE",
   PayloadUnwritableError: "ERR_PAYLOAD_UNWRITABLE",
 };
 
 /**
- * Gives an error the code of the mistake that caused it, live and on replay, so that `isDurableError` accepts the
- * error.
+ * Gives an error the code of the mistake that caused the error, so that `isDurableError` accepts the error. A live run
+ * and a replay both do this.
  */
 function markMistake(error: Error, code: string | undefined): void {
   if (code !== undefined) Object.assign(error, { code, isDurableError: true });
 }
 
-/** The thrown error, as far as the operation recorded it. */
+/** Rebuilds the error that user code threw from the recorded name, message and stack. */
 export function recordedCause(errorObject: ErrorObject): Error {
   const cause = new Error(errorObject.ErrorMessage);
   const type = errorObject.ErrorType || "Error";
@@ -97,7 +99,7 @@ function findErrorData(from: unknown): string | undefined {
   return undefined;
 }
 
-/** A step, or the check of a condition, failed finally. `cause` has the original name and message. */
+/** All attempts of a step, or of the check of a condition, have failed. `cause` has the original name and message. */
 export class StepError extends DurableOperationError {
   static override readonly name: string = "StepError";
   protected static override readonly fallback: string = "Step failed";
@@ -111,7 +113,7 @@ export class CallbackError extends DurableOperationError {
   readonly errorType: string = "CallbackError";
 }
 
-/** The system that completes the callback reported a failure. */
+/** The external system reported that the callback failed. */
 export class CallbackExternalError extends CallbackError {
   static override readonly name: string = "CallbackExternalError";
   override readonly errorType = "CallbackExternalError";
@@ -131,7 +133,7 @@ export class CallbackSubmitterError extends CallbackError {
   override readonly errorType = "CallbackSubmitterError";
 }
 
-/** A chained function failed, timed out or was stopped. */
+/** A function that `invoke` called failed, timed out or was stopped. */
 export class InvokeError extends DurableOperationError {
   static override readonly name: string = "InvokeError";
   protected static override readonly fallback: string = "Invoke failed";
@@ -152,7 +154,7 @@ export class PromiseCombinatorError extends DurableOperationError {
   readonly errorType = "PromiseCombinatorError";
 }
 
-/** A condition failed, and the record has no reason. */
+/** A condition failed, and its record contains no error. */
 export class WaitForConditionError extends DurableOperationError {
   static override readonly name: string = "WaitForConditionError";
   protected static override readonly fallback: string = "Wait for condition failed";
@@ -167,7 +169,7 @@ export type CompletionReason =
   | "CUSTOM_COMPLETION_SUCCEEDED"
   | "CUSTOM_COMPLETION_FAILED";
 
-/** The error of `throwIfError()` when a custom policy completed the map as failed. */
+/** The error of `throwIfError()` when the user's function `shouldComplete` has ended the map as failed. */
 export class BatchCompletionError extends DurableOperationError {
   static override readonly name: string = "BatchCompletionError";
   readonly errorType = "BatchCompletionError";
@@ -185,7 +187,7 @@ const rebuildable: readonly Rebuildable[] = [
   ...[InvokeError, ChildContextError, PromiseCombinatorError, WaitForConditionError],
 ];
 
-/** Any thrown value, in the form of the wire. */
+/** Converts any thrown value to the form that errors have on the wire. */
 export function toErrorObject(thrown: unknown): ErrorObject {
   if (thrown instanceof DurableOperationError) return thrown.toErrorObject();
   if (isErrorLike(thrown)) {
@@ -195,14 +197,17 @@ export function toErrorObject(thrown: unknown): ErrorObject {
   return { ErrorMessage: thrownText(thrown) };
 }
 
-/** Makes an `Error` of any thrown value. An error of any realm is returned unchanged. */
+/**
+ * Makes an `Error` of any thrown value. An error of any realm (a global scope with its own classes) is returned
+ * unchanged.
+ */
 export function asError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;
   if (thrown === undefined || thrown === null) return new Error("Unknown Error");
   return new Error(isErrorLike(thrown) ? String(thrown.message) : thrownText(thrown), { cause: thrown });
 }
 
-/** Whether a value is an error of any realm. Test runners have several realms. */
+/** Whether a value is an error of any realm (a global scope with its own classes). Test runners have several realms. */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
 }
@@ -211,7 +216,7 @@ function isErrorLike(thrown: unknown): thrown is Pick<Error, "name" | "message">
   return typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown;
 }
 
-/** The reason of a failure, for a message. */
+/** The text of a thrown value, as a part of another message. */
 export function messageOf(thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown);
 }
@@ -223,14 +228,16 @@ export function thrownText(thrown: unknown): string {
   if (typeof thrown !== "object") return String(thrown);
   try {
     const json = JSON.stringify(thrown) as string | undefined;
-    // An object without members of its own, such as a Response, gives at least its type.
+    // The JSON of an object without own members, such as a Response, says nothing. So the text is the object's type.
     return json === undefined || json === "{}" ? Object.prototype.toString.call(thrown) : json;
   } catch {
     return Object.prototype.toString.call(thrown);
   }
 }
 
-/** An at-most-once step has a START and no end: its process ended during the step. */
+/**
+ * An at-most-once step was interrupted. Its record has a START and no end, because the process ended during the step.
+ */
 export class StepInterruptedError extends Error {
   constructor(_stepId: string, _stepName?: string) {
     super("The step execution process was initiated but failed to reach completion due to an interruption.");
@@ -249,18 +256,21 @@ export class StepTimeoutError extends Error {
   }
 }
 
-/** What ends when a call of a client fails: the invocation, which the service then repeats, or the whole execution. */
+/**
+ * What a failed call of a client ends. `INVOCATION`: the invocation ends, and the service starts another one.
+ * `EXECUTION`: the whole execution fails.
+ */
 export const DurableExecutionClientErrorScope = { INVOCATION: "INVOCATION", EXECUTION: "EXECUTION" } as const;
 export type DurableExecutionClientErrorScope =
   (typeof DurableExecutionClientErrorScope)[keyof typeof DurableExecutionClientErrorScope];
 
 export interface DurableExecutionClientErrorOptions {
-  /** Default `INVOCATION`. */
+  /** What the failed call ends. Default `INVOCATION`. */
   scope?: DurableExecutionClientErrorScope;
   cause?: unknown;
 }
 
-/** The error with which a custom client chooses what its failure ends. */
+/** A custom client throws this error to choose what a failed call ends: the invocation or the execution. */
 export class DurableExecutionClientError extends Error {
   readonly isDurableExecutionClientError = true;
   readonly scope: DurableExecutionClientErrorScope;

@@ -1,13 +1,13 @@
 /**
- * Lambda's information about an invocation. The members are those of `Context` in `@types/aws-lambda`. The declaration
- * here keeps users free of those types, and of a second copy of the global types.
+ * Lambda's information about an invocation. The members are those of `Context` in `@types/aws-lambda`. The members are
+ * declared here, so that users need neither that package nor a second copy of the global types.
  */
 export interface LambdaContext {
   callbackWaitsForEmptyEventLoop: boolean;
   functionName: string;
   functionVersion: string;
   invokedFunctionArn: string;
-  /** Megabytes, as a text of digits. */
+  /** The function's memory in megabytes, as a text of digits. */
   memoryLimitInMB: string;
   awsRequestId: string;
   logGroupName: string;

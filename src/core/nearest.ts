@@ -14,8 +14,8 @@ export function warnOnce(text: string, code: string, topic = text): void {
 }
 
 /**
- * The first of `words` with the smallest number of letters to change, add or remove. Undefined if that number is above
- * `within`.
+ * Returns the word that is most similar to `word`: the fewest letters must be changed, added or removed. If several
+ * words are equally similar, the first one is returned. Returns undefined if more than `within` letters differ.
  */
 export function nearest(
   word: string,

@@ -1,6 +1,9 @@
 import { MAX_NAME_LENGTH } from "./limits.ts";
 
-/** The name, in the history, of the wait that makes the service begin the next invocation. No code asks for the wait. */
+/**
+ * The name of a wait that the runtime records only so that the service begins the next invocation. The history shows
+ * this name. User code never awaits the wait.
+ */
 export const CONTINUATION = "continued in the next invocation";
 
 /** The names of operations that the service's API accepts. */
@@ -13,8 +16,8 @@ export function isTakenName(name: string): boolean {
 }
 
 /**
- * The name in a form that the service accepts, the same form each time. Each other character becomes `?`, a name that
- * is too long is cut, and an empty name becomes undefined. A name that the service accepts is not changed.
+ * Changes a name so that the service accepts the name. The same name always gives the same result. Each character that
+ * the service refuses becomes `?`, and a name that is too long is cut. An empty name becomes undefined.
  */
 export function takenName(name: string | undefined): string | undefined {
   if (name === undefined || isTakenName(name)) return name;

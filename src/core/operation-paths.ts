@@ -2,15 +2,19 @@ import { childPath, type OperationPath, operationId } from "./ids.ts";
 import type { Operation } from "./wire.ts";
 
 /**
- * Numbers that were claimed but never written leave gaps: a combinator that nobody awaited, an item without operations.
+ * The search in a context ends after this number of successive paths without an operation. Code may claim a path and
+ * record nothing, for example in an item without operations.
  */
 const MAX_GAP = 1_000;
-/** The greatest depth of contexts that have no operation of their own, one inside the other. */
+/**
+ * Contexts may have no operation of their own. The search follows at most this number of such contexts, one inside the
+ * other.
+ */
 const MAX_VIRTUAL_DEPTH = 3;
 
 /**
- * Finds the position of each operation in the code. A hash makes ids from paths, so the search tries paths until all
- * operations of a context are found.
+ * Finds the path of each operation. An id is the hash of a path, and nothing computes a path from a hash. So the search
+ * tries one path after the other until all operations of a context are found.
  */
 export function findPaths(operations: readonly Operation[]): Map<string, OperationPath> {
   const paths = new Map<string, OperationPath>();
@@ -37,7 +41,8 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
         left = search(here, left, virtualDepth + 1);
       }
       gap = left === before ? gap + 1 : 0;
-      // In a context without an operation the number of operations is unknown.
+      // In a context without an operation of its own, the number of operations is unknown. So the search there ends
+      // after two successive paths without an operation.
       if (virtualDepth > 0 && gap > 1) break;
     }
     return left;
@@ -56,8 +61,8 @@ export function itemIndex(mapPath: OperationPath, path: OperationPath): number {
 }
 
 /**
- * The order in which the code reached the paths: below zero when `a` comes before `b`. A context comes before its
- * operations.
+ * Compares two paths by the order in which the code reaches them. The result is below zero when `a` comes before `b`. A
+ * context comes before the operations inside it.
  */
 export function comparePaths(a: OperationPath, b: OperationPath): number {
   const left = a.split("-");

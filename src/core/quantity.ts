@@ -1,18 +1,21 @@
-/** Numbers as people read them. The locale is fixed, because scripts and tests read the numbers too. */
+/**
+ * The functions of this file write numbers for people. The locale is fixed, because scripts and tests read these
+ * numbers too.
+ */
 
-/** `2,101`. A fraction is cut off. */
+/** Formats a number as `2,101`. A fraction is cut off. */
 export function formatCount(value: number): string {
-  // Intl is not used: loading a locale takes tens of milliseconds and 8 MB.
+  // Intl is not used, because loading a locale takes tens of milliseconds and 8 MB.
   return String(Math.trunc(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** `1 request`, `2,101 requests`, `3 batches`. */
+/** Formats a number with its noun: `1 request`, `2,101 requests`, `3 batches`. */
 export function counted(value: number, noun: string): string {
   const plural = noun.endsWith("ch") ? "es" : "s";
   return `${formatCount(value)} ${noun}${value === 1 ? "" : plural}`;
 }
 
-/** `832 B`, `12.4 kB`, `1.9 MB`: decimal units, as in quotas and prices. */
+/** Formats bytes: `832 B`, `12.4 kB`, `1.9 MB`. The units are decimal, as in quotas and prices. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) return `${Math.round(bytes)} B`;
   const units = ["kB", "MB", "GB", "TB"];
@@ -25,7 +28,7 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${units[unit]}`;
 }
 
-/** `7 ms`, `1.25 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+/** Formats a duration: `7 ms`, `1.25 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 1_000) return `${Math.round(durationMs)} ms`;
   if (durationMs < 60_000) return `${(durationMs / 1_000).toFixed(durationMs < 10_000 ? 2 : 1)} s`;

@@ -3,18 +3,18 @@ import { MAX_ERROR_BYTES } from "./limits.ts";
 import { formatCount } from "./quantity.ts";
 import type { ErrorObject } from "./wire.ts";
 
-/** The greatest number of bytes that a character takes in JSON: an escape. */
+/** A UTF-16 unit takes at most six bytes in JSON, as an escape such as `\u0000`. */
 const MAX_CHARACTER_BYTES = 6;
 /** The approximate bytes of the member names and quotes of an error in JSON. */
 const FRAME_BYTES = 100;
-/** The first half of a character, at the place of a cut. */
+/** The first half of a character of two UTF-16 units. A cut may leave this half at the end of a text. */
 const LONE_SURROGATE = /[\uD800-\uDBFF]$/;
-/** The greatest length of the name of an error's class. */
+/** The type of an error that must be shortened is cut at this length. */
 const MAX_TYPE_CHARS = 256;
 
 /**
- * A thrown value as an operation records it. An error over the service's limit would end the execution, so the end of
- * its message is cut.
+ * Makes the record's error of a thrown value. If the error takes `maxBytes` or more, the end of its message is cut.
+ * Otherwise the service would refuse the error, and the execution would end.
  */
 export function toRecordedError(thrown: unknown, maxBytes = MAX_ERROR_BYTES): ErrorObject {
   const error = toErrorObject(thrown);
@@ -25,7 +25,8 @@ export function toRecordedError(thrown: unknown, maxBytes = MAX_ERROR_BYTES): Er
 
 function cut({ ErrorType, ErrorMessage = "", ErrorData }: ErrorObject, maxBytes: number): ErrorObject {
   const type = ErrorType?.slice(0, MAX_TYPE_CHARS);
-  // Data that is cut has no meaning. Data is kept as a whole where it leaves room for the message.
+  // `ErrorData` is never cut, because a part of the data has no meaning. Data that leaves too little room for the
+  // message is dropped.
   const kept = ErrorData !== undefined && jsonBytes(ErrorData) < maxBytes / 2 ? { ErrorData } : {};
   const note = ` … (${formatCount(ErrorMessage.length)} characters, cut)`;
   const room = maxBytes - jsonBytes({ ErrorMessage: note, ErrorType: type, ...kept }) - 1;
@@ -33,7 +34,7 @@ function cut({ ErrorType, ErrorMessage = "", ErrorData }: ErrorObject, maxBytes:
   return { ErrorMessage: message, ErrorType: type, ...kept };
 }
 
-/** The longest start of a text that takes `maxBytes` in JSON. */
+/** A start of the text that takes at most `maxBytes` bytes in JSON. */
 function startOf(text: string, maxBytes: number): string {
   let chars = Math.min(text.length, maxBytes);
   for (;;) {

@@ -1,16 +1,25 @@
 import { type Duration, durationToSeconds } from "./time.ts";
 
-/** How delays are spread, so that many retries do not start at the same time. */
+/**
+ * How delays vary at random, so that many retries do not start at the same time. `NONE`: delays do not vary. `FULL`:
+ * from zero to the whole delay. `HALF`: from half of the delay to the whole delay.
+ */
 export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as const;
 export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
 
-/** A strategy's answer. The strategies below round `delay` to whole seconds. The default of `delay` is 1 second. */
+/**
+ * The answer of a retry strategy. The strategies of this package round `delay` to whole seconds. The default of `delay`
+ * is 1 second.
+ */
 export interface RetryDecision {
   shouldRetry: boolean;
   delay?: Duration;
 }
 
-/** Decides after a failed attempt. `attempt` counts from 1. */
+/**
+ * Decides after a failed attempt whether another attempt follows. `attempt` is the number of the failed attempt, from
+ * 1.
+ */
 export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
 
 interface RetryFilters {
@@ -21,23 +30,26 @@ interface RetryFilters {
   jitter?: JitterStrategy;
   /** Only errors whose message includes the text, or matches the expression, are retried. */
   retryableErrors?: (string | RegExp)[];
-  /** Only instances of these classes are retried. With `retryableErrors` too, one of both conditions is enough. */
+  /**
+   * Only instances of these classes are retried. If `retryableErrors` is given too, an error is retried when one of the
+   * two conditions holds.
+   */
   retryableErrorTypes?: (new (
     ...args: never[]
   ) => Error)[];
 }
 
 export interface RetryStrategyConfig extends RetryFilters {
-  /** The factor from one delay to the next. */
+  /** Each delay is the previous delay times this factor. */
   backoffRate?: number;
 }
 
 export interface LinearRetryStrategyConfig extends RetryFilters {
-  /** The time that is added from one delay to the next. */
+  /** Each delay is the previous delay plus this time. */
   increment?: Duration;
 }
 
-/** Whole seconds, at least 1: the delays that the service accepts. */
+/** A delay with jitter, in whole seconds and at least 1, because the service accepts only such delays. */
 export function jitteredSeconds(baseSeconds: number, jitter: JitterStrategy): number {
   switch (jitter) {
     case "NONE":
@@ -69,7 +81,10 @@ function strategy(
   };
 }
 
-/** Exponential back-off. Defaults: 3 attempts, 5 s, doubling, at most 300 s, full jitter. */
+/**
+ * Exponential back-off. Defaults: 3 attempts. The first delay is 5 s, and each delay is twice the previous one, up to
+ * 300 s. The jitter is `FULL`.
+ */
 export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStrategy {
   const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 5 });
   const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
@@ -78,7 +93,10 @@ export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStra
   return strategy(config, config.maxAttempts ?? 3, baseSeconds, config.jitter ?? "FULL");
 }
 
-/** Linear back-off. Defaults: 6 attempts, 1 s, 1 s more each time, at most 300 s, full jitter. */
+/**
+ * Linear back-off. Defaults: 6 attempts. The first delay is 1 s, and each delay is 1 s longer than the previous one, up
+ * to 300 s. The jitter is `FULL`.
+ */
 export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}): RetryStrategy {
   const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 1 });
   const incrementSeconds = durationToSeconds(config.increment ?? { seconds: 1 });
@@ -90,12 +108,15 @@ export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}
 /** The strategy of a step that has no strategy of its own. */
 export const defaultRetryStrategy = createRetryStrategy({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
-// Marked as pure: bundlers remove the presets from handlers that do not name them.
+// The calls are marked as pure, so that bundlers remove presets that a handler does not use.
 export const retryPresets = {
-  /** The strategy of a step without one of its own: 6 attempts, 5 s doubling up to 60 s, full jitter. */
+  /**
+   * The strategy of a step that has no strategy of its own: 6 attempts, delays that double from 5 s up to 60 s, full
+   * jitter.
+   */
   default: defaultRetryStrategy,
-  /** 6 attempts, 1 s more each time, no jitter. */
+  /** 6 attempts, delays that grow by 1 s from 1 s on, no jitter. */
   linear: /* @__PURE__ */ createLinearRetryStrategy({ jitter: "NONE" }),
-  /** One attempt. */
+  /** One attempt, and no retry. */
   noRetry: /* @__PURE__ */ createRetryStrategy({ maxAttempts: 1 }),
 };

@@ -1,17 +1,17 @@
 import pLimit, { type LimitFunction } from "p-limit";
 
 /**
- * A limited number of permits, granted in order.
+ * A limited number of permits, granted in the order of a queue. A holder is the work that has a permit.
  *
- * S1  No more than `permits` holders run at once.
+ * S1  At most `permits` holders have a permit at once.
  * S2  A holder may lend its permit while the holder only waits. The holder gets a permit again, in the order of the
  *     queue, before its code continues.
- * S3  A holder may continue without a permit, because otherwise all holders would wait for each other. That holder gets
- *     the next free permit.
- * S4  The queue has no entries for work that has not been pulled: callers ask `hasRoom` before they acquire.
+ * S3  A holder that waits in the queue for its permit may continue without one (`force`). Otherwise holders could wait
+ *     for each other for ever. When the turn of this holder comes, it gets a permit.
+ * S4  New work never waits in the queue, because callers ask `hasRoom` before they acquire a permit for new work.
  */
 export class Semaphore {
-  /** The greatest number of permits that are held at once. */
+  /** The greatest number of permits that holders have at once. */
   readonly permits: number;
   readonly #limit: LimitFunction;
   readonly #onRoom: () => void;
@@ -33,14 +33,16 @@ export class Semaphore {
     return this.#limit.pendingCount > 0;
   }
 
-  /** Calls `start` when a permit is granted. The permit is held until the holder lends it or is done. */
+  /**
+   * Calls `start` with a permit when one is free. The permit is held until the holder lends the permit or has ended.
+   */
   acquire(start: (permit: Permit) => void): void {
     const hold = () => new Promise<void>((release) => start(new Permit(this, release)));
     void this.#limit(hold).then(this.#onRoom);
   }
 }
 
-/** One holder's permit. */
+/** The permit of one holder. The holder can lend the permit, and regain one later. */
 export class Permit {
   readonly semaphore: Semaphore;
   #release: (() => void) | undefined;
@@ -57,12 +59,12 @@ export class Permit {
     return this.#release !== undefined;
   }
 
-  /** Whether the permit is lent, and the holder will need one again. */
+  /** Whether the permit is lent. The holder needs a permit again before its code continues. */
   get lent(): boolean {
     return !this.held && !this.#done;
   }
 
-  /** Gives the permit back until `regain` is called. */
+  /** Gives the permit to the semaphore until `regain` is called. */
   lend(): void {
     this.#release?.();
     this.#release = undefined;
@@ -84,7 +86,7 @@ export class Permit {
     this.semaphore.acquire((granted) => {
       const isWanted = this.#regaining === regaining && !this.#done;
       if (this.#regaining === regaining) this.#regaining = undefined;
-      // The holder continued without a permit, and still works.
+      // A holder that continued without a permit, and still works, now has the granted permit.
       if (isWanted || this.#release === WITHOUT_PERMIT) this.#release = granted.#release;
       else granted.lend();
       goOn();
@@ -93,8 +95,8 @@ export class Permit {
   }
 
   /**
-   * Lets the holder continue without a permit. Needed when the holders of all permits wait for something that only the
-   * next holders can do. False when nobody wants this permit back.
+   * Lets the holder, which waits for a permit, continue without one. This is necessary when the holders of all permits
+   * wait for something that only this holder can do. Returns false when the holder does not wait for a permit.
    */
   force(): boolean {
     const regaining = this.#regaining;
@@ -106,8 +108,8 @@ export class Permit {
   }
 
   /**
-   * Gives the permit to further work at once, without an entry in the queue. Undefined when the queue has an entry, or
-   * this permit is lent.
+   * Ends this permit, and returns a new permit for further work, which need not queue. Returns undefined when a holder
+   * waits in the queue, or when this permit is not held.
    */
   passOn(): Permit | undefined {
     const release = this.#release;
@@ -117,7 +119,7 @@ export class Permit {
     return new Permit(this.semaphore, release);
   }
 
-  /** Gives the permit back finally. */
+  /** Notes that the holder has ended. The holder gives its permit back and needs no permit any more. */
   done(): void {
     this.#done = true;
     this.lend();

@@ -1,6 +1,6 @@
-/** The owner of a payload. */
+/** The operation to which a payload belongs. */
 export interface SerdesContext {
-  /** The operation's logical id, e.g. `2-1`. */
+  /** The path of the operation, such as `2-1`. */
   entityId: string;
   durableExecutionArn: string;
 }
@@ -15,13 +15,13 @@ export interface Serdes<T> {
 export type AnySerdes = Serdes<any>;
 export type AnySerdesDeserializer = Pick<AnySerdes, "deserialize">;
 
-/** The defaults of a context, and of contexts that are created in the context afterwards. */
+/** The default serdes of a context. A context that is created inside this context afterwards has the same defaults. */
 export interface SerdesConfig {
   defaultSerdes?: AnySerdes;
   defaultCallbackDeserializer?: AnySerdesDeserializer;
 }
 
-/** Plain JSON, with any configured codec. */
+/** Writes and reads plain JSON. The configured codec changes nothing in it. */
 export const defaultSerdes: AnySerdes = {
   serialize: async (value) => (value === undefined ? undefined : JSON.stringify(value)),
   deserialize: async (data) => (data === undefined ? undefined : JSON.parse(data)),

@@ -2,17 +2,18 @@ import type { Environment } from "./environment.ts";
 import { DurableError } from "./errors.ts";
 
 /**
- * A setting: one row of a table. The position in the table is the path in the options. The docstring of the option says
- * what the setting means. `docs/settings.ts` makes the page of settings from both, and holds that both agree.
+ * One setting, which is a row of a table of settings. The keys that lead to the row are the path of the option. The
+ * docstring of the option says what the setting means. `docs/settings.ts` writes the page of settings from the table
+ * and the docstrings, and fails when the two differ.
  */
 export type Row<T> = NumberRow<T> | ValueRow<T> | OwnRow<T>;
 
 interface AnyRow<T> {
-  /** The value of the setting when nobody sets it. Undefined: the code that uses the setting decides. */
+  /** The default of the setting. If the default is undefined, the code that uses the setting decides. */
   readonly fallback: T;
   /**
-   * The name, without the prefix, of the variable that overrides the option; "" for no variable. Default: made from the
-   * path.
+   * The name of the environment variable that overrides the option, without the prefix. The empty text means that there
+   * is no variable. By default the name is made from the path.
    */
   readonly variable?: string;
 }
@@ -30,21 +31,24 @@ export interface ValueRow<T> extends AnyRow<T> {
   readonly values: readonly T[];
 }
 
-/** A setting of another kind. */
+/** A setting that reads its value with a function of its own. */
 export interface OwnRow<T> extends AnyRow<T> {
   /**
    * Reads the given value, or throws. `where` names the option or the variable. `isText` says that the value is from
    * the variable.
    */
   readonly read: (raw: unknown, where: string, isText: boolean) => T;
-  /** The allowed values, as errors and the page of settings name them. Default on the page: the option's type. */
+  /**
+   * A text that says which values are allowed. Errors and the page of settings contain the text. Without a text, the
+   * page shows the option's type.
+   */
   readonly allowed?: string;
 }
 
 /** A table of settings, in the same groups as the options. */
 export type Table = { readonly [key: string]: Row<unknown> | Table };
 
-/** The values that are read with a table. */
+/** The values of the settings in a table, in the same groups. */
 export type SettingsOf<Group> = {
   readonly [Key in keyof Group]: Group[Key] extends { readonly fallback: infer Value } ? Value : SettingsOf<Group[Key]>;
 };
@@ -69,7 +73,10 @@ export function rowsOf(table: Table, path: string): (readonly [path: string, row
   });
 }
 
-/** `runtime.checkpoint.maxBytes` is overridden by `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. */
+/**
+ * The environment variable that overrides the setting at `path`. For `runtime.checkpoint.maxBytes` this is
+ * `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. Undefined if the setting has no variable.
+ */
 export function variableOf(path: string, { variable }: Row<unknown>): `${typeof PREFIX}${string}` | undefined {
   if (variable === "") return undefined;
   const words = path.replace("runtime.", "").replace("quotas", "quota").replaceAll(/[A-Z]/g, "_$&").replace(".", "_");
@@ -132,7 +139,7 @@ export function invalidSetting(where: string, value: unknown, allowed: string): 
   return new DurableError("ERR_SETTING_INVALID", `${where} is ${describeValue(value)}; allowed: ${allowed}.`);
 }
 
-/** A given value, for a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
+/** Describes a value in a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value).slice(0, 100);
   if (typeof value === "function") return "a function";
@@ -142,7 +149,10 @@ export function describeValue(value: unknown): string {
   return type === "Object" ? `an object with ${Object.keys(value).join(", ") || "nothing in it"}` : `a ${type}`;
 }
 
-/** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` when the value is given and has other members */
+/**
+ * Checks that a given value is an object whose members are all known.
+ * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`
+ */
 export function checkMembers(value: unknown, where: string, known: readonly string[]): void {
   if (value === undefined) return;
   if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
@@ -151,7 +161,7 @@ export function checkMembers(value: unknown, where: string, known: readonly stri
   throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${unknown}"; it has ${known.join(", ")}.`);
 }
 
-/** Unlike `Number`, gives NaN for a blank text. */
+/** Reads a number. For a blank text the result is NaN, and `Number` alone would return 0. */
 function parseNumber(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
 }

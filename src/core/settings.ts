@@ -11,20 +11,21 @@ import { type OwnRow, oneOf, readTable, rowsOf, type SettingsOf, variableOf, who
  */
 export type CodecName = "json" | "compact" | "typed";
 
-/** The reaction when a map or parallel begins that needs more operations than the execution has left. */
+/** What happens when a map or parallel begins and needs more operations than the execution may still begin. */
 export type QuotaReaction = "error" | "warn" | "off";
 
 /** The runtime's settings. All are optional. The environment variable named beside a setting overrides the setting. */
 export interface RuntimeOptions {
   /**
-   * Branches of one `map` or `parallel` that execute at once when the call has no `maxConcurrency`. A branch that only
-   * waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256. `DURABLE_FANOUT_CONCURRENCY`
+   * The number of branches of one `map` or `parallel` that execute at once, if the call has no `maxConcurrency`. A
+   * branch that only waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256.
+   * `DURABLE_FANOUT_CONCURRENCY`
    */
   concurrency?: number;
   /**
    * How many items of a `map` share one operation, unless the call has a `batch` of its own: 1 to 10,000,
-   * `{ maxItems, maxBytes }`, or false for no batches. The environment variable is a number or JSON. Default: none,
-   * each item has its own operations. `DURABLE_FANOUT_BATCH`
+   * `{ maxItems, maxBytes }`, or false for no batches. The environment variable is a number or JSON. Default: no
+   * batches, so each item has its own operations. `DURABLE_FANOUT_BATCH`
    */
   batch?: number | false | BatchSize;
   /**
@@ -34,20 +35,26 @@ export interface RuntimeOptions {
    */
   tickMs?: number;
   /**
-   * The old name of `tickMs`, in milliseconds. Counts while `tickMs` has its default. 0 to 60,000, or Infinity
-   * ("unlimited"). Default: that of `tickMs`. `DURABLE_FANOUT_TURN_MS`
+   * The old name of `tickMs`, in milliseconds. Has an effect only while `tickMs` has its default. 0 to 60,000, or
+   * Infinity ("unlimited"). Default: the value of `tickMs`. `DURABLE_FANOUT_TURN_MS`
    * @deprecated Use `tickMs` and `DURABLE_FANOUT_TICK_MS`. The next version drops this name.
    */
   turnMs?: number;
   checkpoint?: {
-    /** Bytes of one checkpoint request. 1,024 to 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` */
+    /**
+     * The greatest number of bytes of one checkpoint request. 1,024 to 6,291,456. Default 768,000.
+     * `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`
+     */
     maxBytes?: number;
-    /** Updates in one checkpoint request. 1 to 1,000. Default 250. `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES` */
+    /**
+     * The greatest number of updates in one checkpoint request. 1 to 1,000. Default 250.
+     * `DURABLE_FANOUT_CHECKPOINT_MAX_UPDATES`
+     */
     maxUpdates?: number;
     /**
-     * Items of batches that may have ended without being recorded. After a crash these items run again, and so do the
-     * running items. No further item begins while the number is reached. With 0 each item is recorded before the next
-     * item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     * The number of items in batches that may have ended and are not yet recorded. While this number is reached, no
+     * further item begins. After a crash, these items and the running items run again. With 0 each item is recorded
+     * before the next item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
     /**
@@ -57,16 +64,17 @@ export interface RuntimeOptions {
      */
     maxUnrecordedMs?: number;
     /**
-     * Leave out the START of a step, condition or context that ends before an update inside it is sent. A flat map then
-     * sends half the updates, in fewer requests. The history shows such an operation only when it ends, or when
-     * something inside it is recorded. At-most-once steps and later attempts always send their START. Default false.
-     * `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
+     * Whether to leave out the START of a step, condition or context that ends before an update inside it is sent. A
+     * map with `NestingType.FLAT` then sends half the updates, in fewer requests. The history shows such an operation
+     * only when the operation ends, or when something inside it is recorded. At-most-once steps and later attempts
+     * always send their START. Default false. `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
      */
     elideStarts?: boolean;
     /**
-     * Milliseconds for which an update may wait for others to travel with. There are fewer requests, and each
-     * acknowledgement comes later. No update waits when a request is full or the invocation is about to end. Operations
-     * that begin meanwhile are not yet recorded. 0 to 10,000. Default 0. `DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS`
+     * Milliseconds for which an update may wait, so that one request carries more updates. There are fewer requests,
+     * and each acknowledgement comes later. No update waits when a request is full or the invocation is about to end.
+     * An operation is not yet recorded while its START waits. 0 to 10,000. Default 0.
+     * `DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS`
      */
     maxDelayMs?: number;
   };
@@ -76,48 +84,50 @@ export interface RuntimeOptions {
    */
   codec?: CodecName;
   /**
-   * Bytes of JSON from which `compact` and `typed` pack a payload. A shorter payload stays JSON, which people can read
-   * in consoles. The payload of a batch is packed from a quarter of this size, the result of a map or parallel from 16
-   * times this size. With Infinity nothing is packed. 0 to 6,291,456, or Infinity ("unlimited"). Default 4,096.
-   * `DURABLE_FANOUT_PACK_FROM_BYTES`
+   * The codecs `compact` and `typed` pack a payload that has at least this number of bytes as JSON. A shorter payload
+   * stays JSON, which people can read in consoles. For the payload of a batch the number is a quarter of this number.
+   * For the result of a map or parallel it is 16 times this number. With Infinity nothing is packed. 0 to 6,291,456, or
+   * Infinity ("unlimited"). Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
    */
   packFromBytes?: number;
   quotas?: {
     /**
-     * Bytes of one operation's payload. A step's larger result fails the step; a larger result of a context is rebuilt
-     * from its children. 1,024 to 6,291,456. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
+     * The greatest number of bytes of one operation's payload. A step with a larger result fails. A context with a
+     * larger result is recorded without the result, and a replay makes the result again from the operations inside the
+     * context. 1,024 to 6,291,456. Default 262,144. `DURABLE_FANOUT_QUOTA_PAYLOAD_BYTES`
      */
     payloadBytes?: number;
     /**
-     * Operations that the service accepts in one execution. Warnings and checks use this number. 1 to 1,000,000,000, or
-     * Infinity ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
+     * The number of operations that the service accepts in one execution. Warnings and checks use this number. 1 to
+     * 1,000,000,000, or Infinity ("unlimited"). Default 3,000. `DURABLE_FANOUT_QUOTA_OPERATIONS`
      */
     operations?: number;
     /**
-     * Bytes of data that one execution may write. Warnings use this number. 1 to 1,000,000,000,000, or Infinity
-     * ("unlimited"). Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
+     * The number of bytes of data that one execution may write. Warnings use this number. 1 to 1,000,000,000,000, or
+     * Infinity ("unlimited"). Default 104,857,600. `DURABLE_FANOUT_QUOTA_DATA_BYTES`
      */
     dataBytes?: number;
     /**
-     * The reaction when a map or parallel begins that needs more operations than are left. `warn` logs a warning.
-     * `error` fails the execution before the map writes anything. `off` does nothing. `error`, `warn` or `off`. Default
-     * `warn`. `DURABLE_FANOUT_QUOTA_ON_EXCEED`
+     * What happens when a map or parallel begins and needs more operations than the quota has left. `warn` logs a
+     * warning. `error` fails the execution before the map writes anything. `off` does nothing. `error`, `warn` or
+     * `off`. Default `warn`. `DURABLE_FANOUT_QUOTA_ON_EXCEED`
      */
     onExceed?: QuotaReaction;
   };
-  /** At the end of each invocation, log its usage as one line. Default false. `DURABLE_FANOUT_LOG_USAGE` */
+  /** Whether to log the usage of each invocation, as one line at its end. Default false. `DURABLE_FANOUT_LOG_USAGE` */
   logUsage?: boolean;
   suspension?: {
     /**
-     * The grace period in milliseconds: the time from the moment when every operation waits to the end of the
-     * invocation. Code between operations must reach its next operation within this time. 0 to 10,000. Default 20.
+     * The grace period in milliseconds. When all operations wait, the invocation ends after this time. Code between
+     * operations must reach its next operation within this time. 0 to 10,000. Default 20.
      * `DURABLE_FANOUT_SUSPENSION_GRACE_MS`
      */
     graceMs?: number;
     /**
      * Milliseconds before the platform's deadline at which the invocation begins to drain: nothing new begins, running
-     * work finishes and is recorded, and the rest continues in the next invocation. With 0 it never drains. 0 to
-     * 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
+     * work ends and is recorded, and all other work continues in the next invocation. With 0 the invocation never
+     * drains. 0 to 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000.
+     * `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
      */
     reserveMs?: number;
   };
@@ -127,14 +137,15 @@ export interface RuntimeOptions {
 export const PACK_FROM_BYTES = 4_096;
 
 /**
- * The factor for the payloads of batches. Only this package reads such a payload, and the payload holds the results of
- * many items.
+ * The payload of a batch is packed from `packFromBytes` times this factor. The factor is less than 1, because people
+ * need not read this payload and it holds the results of many items.
  */
 export const BATCH_PACK_FACTOR = 1 / 4;
 
 /**
- * The factor for the result of a map or parallel. The result is one payload beside the payloads of all items, so
- * packing saves little. A hundred small results must not make a new process load the packing code.
+ * The result of a map or parallel is packed from `packFromBytes` times this factor. The factor is large, because the
+ * payloads of all items are stored beside this one payload, so that packing saves little. A hundred small results must
+ * not make a new process load the packing code.
  */
 export const FAN_OUT_PACK_FACTOR = 16;
 
@@ -154,11 +165,11 @@ function jsonOrText(text: string): unknown {
   }
 }
 
-/** The table of the settings in `runtime`. The docstrings of `RuntimeOptions` say what each setting means. */
+/** The table of the settings in `runtime`. The docstrings of `RuntimeOptions` say what the settings mean. */
 export const RUNTIME_TABLE = {
   concurrency: whole(256, 1, 1_000_000, true),
   batch: BATCH,
-  // With 32 a tick takes less than 50 ms, its last function included, and few requests are added.
+  // With 32, a tick takes less than 50 ms, including the last function of the tick. Only few more requests are sent.
   tickMs: whole(32, 0, 60_000, true),
   turnMs: whole(undefined, 0, 60_000, true),
   checkpoint: {
@@ -180,7 +191,7 @@ export const RUNTIME_TABLE = {
   logUsage: oneOf(false, [true, false]),
   suspension: {
     graceMs: whole(20, 0, 10_000),
-    // Undefined: the handler computes a share of the invocation's time.
+    // The default is undefined, because the execution computes a share of the invocation's time.
     reserveMs: whole(undefined, 0, 900_000),
   },
 };

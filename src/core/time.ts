@@ -13,11 +13,11 @@ export function durationToSeconds(duration: Duration): number {
   return days * 86_400 + hours * 3_600 + minutes * 60 + seconds;
 }
 
-/** The longest wait or time-out that the service accepts: a leap year (API model). */
+/** The longest wait or time-out that the service accepts: 366 days (API model). */
 const MAX_DURATION_SECONDS = 31_622_400;
 
 /**
- * The duration in whole seconds, if the service accepts the duration.
+ * Converts a duration to seconds, and checks that the service accepts the number.
  * @param what names the operation and the field in the error
  * @throws DurableError `ERR_DURATION_INVALID`
  */
@@ -33,8 +33,8 @@ export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 |
 }
 
 /**
- * The duration in milliseconds, which must be positive. Fractions of a second are allowed, because the service does not
- * see this duration.
+ * Converts a duration to milliseconds, and checks that the number is positive. Fractions of a second are allowed,
+ * because the service does not get this duration.
  * @param what names the operation and the field in the error
  * @throws DurableError `ERR_DURATION_INVALID`
  */
@@ -65,22 +65,26 @@ export function readTimestamp(value: unknown): Date | undefined {
   return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-/** Whether a value is a Date of any realm. Test runners have several realms, and some replace the class. */
+/**
+ * Whether a value is a Date of any realm (a global scope with its own classes). Test runners have several realms, and
+ * some replace the class.
+ */
 function isDate(value: unknown): value is Date {
   return value instanceof Date || Object.prototype.toString.call(value) === "[object Date]";
 }
 
 /** A handle that cancels a timer. Cancelling twice is allowed. */
 export interface Timer {
-  /** Lets the process end before; absent where time is not the system's. */
+  /** Allows the process to end before the timer fires. Absent if the clock is not the system's clock. */
   unref?(): void;
   cancel(): void;
 }
 
 /**
  * The clock of the embedded service: the system's clock, or a clock that a test moves.
- * The runtime reads timers and `Date` from the global object at each call, so that fake clocks of other packages can
- * replace them.
+ *
+ * The runtime does not use this interface. It reads timers and `Date` from the global object at each call, so that fake
+ * clocks of other packages can replace them.
  */
 export interface Clock {
   /** Epoch milliseconds. */

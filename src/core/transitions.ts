@@ -8,9 +8,9 @@ import {
 } from "./wire.ts";
 
 /**
- * The operation after a valid update that arrives at `now`. A callback that starts gets `callbackId`.
- * The given operation is not changed. The service changes its operations with this function, and so do batches, which
- * keep the records of their items.
+ * Returns the operation as a valid update changes it at the time `now`. The given operation is not changed. When a
+ * callback starts, the operation gets `callbackId`. The embedded service uses this function for its operations, and
+ * batches use the function for the records of their items.
  */
 export function applyUpdate(
   known: Operation | undefined,
@@ -74,7 +74,7 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date): Opera
   }
 }
 
-/** A function of its own, because each step of each item of a batch runs this code. */
+/** Builds its objects without the slower `defined`, because each step of each item of a batch runs this code. */
 function outcomeOf({ Payload: Result, Error: error }: OperationUpdate): { Result?: string; Error?: ErrorObject } {
   if (error !== undefined) return Result === undefined ? { Error: error } : { Error: error, Result };
   return Result === undefined ? {} : { Result };
@@ -85,14 +85,17 @@ export function isFinished({ Status }: Pick<WireOperation, "Status">): boolean {
   return Status === "SUCCEEDED" || Status === "FAILED";
 }
 
-/** The operation after the service ended a wait, or made a step ready, at its due time. */
+/** Returns the operation as the service changes it at its due time: a wait has ended, or a step is ready. */
 export function completeTimer(operation: Operation, now: Date): Operation {
   if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: now };
   const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
   return { ...operation, Status: "READY", StepDetails: details };
 }
 
-/** The time at which the service ends a wait or makes a step ready; epoch milliseconds. */
+/**
+ * The time at which the service ends a wait or makes a step ready; epoch milliseconds. Undefined for any other
+ * operation.
+ */
 export function timerDueMs(operation: Operation): number | undefined {
   if (operation.Type === "WAIT" && operation.Status === "STARTED") {
     return operation.WaitDetails?.ScheduledEndTimestamp?.getTime();

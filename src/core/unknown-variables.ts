@@ -4,7 +4,8 @@ import { PREFIX } from "./setting.ts";
 import { settingVariables } from "./settings.ts";
 
 /**
- * The variables of `workers`, whose table may be in another bundle. A test holds that both lists have the same names.
+ * The environment variables of `workers`. The names are repeated here, because the table of these settings may be in
+ * another bundle. A test compares both lists.
  */
 export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_GRACE_MS",
@@ -17,8 +18,8 @@ export const WORKER_VARIABLES: readonly string[] = [
 ];
 
 /**
- * Warns of each variable with this package's prefix that nothing reads, once in a process, and names the nearest known
- * name.
+ * Warns of each environment variable that has this package's prefix and that nothing reads. A variable is warned of
+ * once in a process. The warning contains the nearest known name.
  */
 export function warnOfUnknownVariables(): void {
   for (const name of Object.keys(environment())) {

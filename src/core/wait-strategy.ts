@@ -10,15 +10,15 @@ export type WaitForConditionWaitStrategyFunc<T> = (state: T, attempt: number) =>
 export interface WaitStrategyConfig<T> {
   /** The greatest number of checks, the first one included. Default 60. */
   maxAttempts?: number;
-  /** Default 5 seconds. */
+  /** The delay after the first check. Default 5 seconds. */
   initialDelay?: Duration;
-  /** Default 5 minutes. */
+  /** The greatest delay. Default 5 minutes. */
   maxDelay?: Duration;
-  /** The factor from one delay to the next. Default 1.5. */
+  /** Each delay is the previous delay times this factor. Default 1.5. */
   backoffRate?: number;
-  /** Default `FULL`. */
+  /** How the delays vary at random. Default `FULL`. */
   jitter?: JitterStrategy;
-  /** Gets the state of the latest check. The answer false ends the waiting. */
+  /** Gets the state of the latest check. Returns whether another check follows. */
   shouldContinuePolling: (result: T) => boolean;
   /**
    * Has no effect, as in the official package: a strategy gets the state and the number of checks, but no clock. Limit
@@ -28,10 +28,10 @@ export interface WaitStrategyConfig<T> {
 }
 
 /**
- * Polling with exponential back-off, in whole seconds. The settings are read once, now.
+ * Polling with exponential back-off, in whole seconds. The settings are read once, when the strategy is made.
  *
- * The strategy throws `waitForCondition exceeded maximum attempts (60)` when the last check still wants to go on:
- * the condition then fails.
+ * If `shouldContinuePolling` still returns true after the last check, the strategy throws
+ * `waitForCondition exceeded maximum attempts (60)`. The condition then fails.
  *
  * ```ts
  * const state = await context.waitForCondition("report", check, {
@@ -48,7 +48,7 @@ export function createWaitStrategy<T>(config: WaitStrategyConfig<T>): WaitForCon
   const rate = settings.backoffRate ?? 1.5;
   const jitter = settings.jitter ?? "FULL";
   return (result, attemptsMade) => {
-    // This question comes before the count of attempts: a state that the very last check reaches is a success.
+    // The state is examined before the number of checks, because the last check may reach the wanted state.
     if (!settings.shouldContinuePolling(result)) return { shouldContinue: false };
     if (attemptsMade >= maxAttempts) throw new Error(`waitForCondition exceeded maximum attempts (${maxAttempts})`);
     const baseSeconds = Math.min(initialSeconds * rate ** (attemptsMade - 1), maxSeconds);

@@ -61,7 +61,7 @@ export const InvocationStatus = {
 } as const;
 export type InvocationStatus = (typeof InvocationStatus)[keyof typeof InvocationStatus];
 
-/** A point in time, as a transport delivers it. Numbers (epoch milliseconds) are accepted too. */
+/** A point in time, as the client of the service delivers it. Numbers (epoch milliseconds) are accepted too. */
 export type WireTimestamp = Date | string;
 
 export interface ErrorObject {
@@ -82,7 +82,7 @@ export interface ContextDetails {
 }
 
 export interface StepDetails {
-  /** The number of finished attempts. The running attempt is one more. */
+  /** The number of finished attempts. The number of the running attempt is one more. */
   Attempt?: number | undefined;
   NextAttemptTimestamp?: Date | undefined;
   Result?: string | undefined;
@@ -130,7 +130,7 @@ export interface Operation {
   ChainedInvokeDetails?: ChainedInvokeDetails | undefined;
 }
 
-/** The record of one operation, as a transport delivers the record. */
+/** The record of one operation, as the client of the service delivers the record. */
 export interface WireOperation
   extends Omit<Operation, "StartTimestamp" | "EndTimestamp" | "StepDetails" | "WaitDetails"> {
   StartTimestamp: WireTimestamp | undefined;
@@ -231,7 +231,8 @@ interface DurableExecutionInvocationOutputFailed {
 interface DurableExecutionInvocationOutputSucceeded {
   Status: typeof InvocationStatus.SUCCEEDED;
   /**
-   * The handler's result as JSON. Absent when the result is undefined, empty when a checkpoint has recorded the result.
+   * The handler's result as JSON. Absent when the result is undefined. The empty text when a checkpoint has recorded
+   * the result.
    */
   Result?: string;
 }
@@ -240,20 +241,20 @@ interface DurableExecutionInvocationOutputPending {
   Status: typeof InvocationStatus.PENDING;
 }
 
-/** The answer of a durable function to the service. */
+/** The response of a durable function to the service. */
 export type DurableExecutionInvocationOutput =
   | DurableExecutionInvocationOutputSucceeded
   | DurableExecutionInvocationOutputFailed
   | DurableExecutionInvocationOutputPending;
 
-/** The members that are not undefined: JSON keeps only these. */
+/** Returns only the members that are not undefined, as JSON does. */
 export function defined<Members extends object>(members: Members): Members {
   const kept: Partial<Members> = {};
   for (const key in members) if (members[key] !== undefined) kept[key] = members[key];
   return kept as Members;
 }
 
-/** Whether an operation of any type has ended, well or not. */
+/** Whether an operation of any type has a final status, such as SUCCEEDED or FAILED. */
 export function hasEnded({ Status: status }: Pick<WireOperation, "Status">): boolean {
   return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }

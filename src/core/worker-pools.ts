@@ -1,34 +1,40 @@
 /**
- * On the context of an item that shares an operation with others: an object that the items of its batch have in
- * common. Calls that these items make in the same tick travel to a thread together.
+ * The member of a context that contains the same object for all items of a batch. When these items call functions of
+ * `workers` in the same tick, the calls go to a thread in one message.
  */
 export const SHARED_BATCH = Symbol.for("durable-fanout.shared-batch");
 
 /** The work of all pools of worker threads since their first task. */
 export interface WorkerStatistics {
-  /** The number of living threads, and the greatest number of threads. */
+  /** The number of living threads. `maxThreads` is the number of threads that the pools may have. */
   threads: number;
   maxThreads: number;
-  /** Calls that have ended, on threads and on the calling thread. An item of a batch is a call. */
+  /**
+   * The number of calls that have ended on threads. `tasksInPlace` is the number of calls that have ended on the
+   * calling thread. An item of a batch is a call.
+   */
   tasks: number;
   tasksInPlace: number;
-  /** The ended calls that failed, were aborted, or ended their thread. */
+  /** The number of ended calls that failed, were aborted, or ended their thread. */
   failures: number;
-  /** Messages that carried the calls to threads. */
+  /** The number of messages that took the calls to threads. */
   messages: number;
-  /** Calls that run now, and calls that wait for a thread now. */
+  /** The number of calls that run now. `waiting` is the number of calls that wait for a thread now. */
   running: number;
   waiting: number;
-  /** Milliseconds that messages waited for a thread, and milliseconds that threads ran, in total. */
+  /**
+   * The milliseconds that messages waited for a thread, in total. `runMs` is the milliseconds that threads ran, in
+   * total.
+   */
   waitMs: number;
   runMs: number;
-  /** Run time as a share of the time that all threads could have run while there was work, 0 to 1. */
+  /** The time that threads ran, divided by the time that all threads could have run while there was work: 0 to 1. */
   utilisation: number;
-  /** Threads that died, or that were ended because their task did not stop. New threads replaced them. */
+  /** The number of threads that died, or that were ended because their task did not stop. New threads replaced them. */
   restarts: number;
 }
 
-/** A pool, as tools see the pool. */
+/** The part of a pool that the statistics and `closeWorkers` use. */
 export interface WorkerPoolPort {
   statistics(): WorkerStatistics;
   /** Ends the pool's threads. Calls that have not ended fail. A later task opens the pool again. */
@@ -38,7 +44,9 @@ export interface WorkerPoolPort {
 interface WorkerPools {
   readonly pools: Set<WorkerPoolPort>;
   statistics(): WorkerStatistics | undefined;
-  /** The stream for output that threads write to standard output; undefined for standard output itself. */
+  /**
+   * The stream that gets what threads write to standard output. If it is undefined, the text goes to standard output.
+   */
   standardOutput?: NodeJS.WritableStream | undefined;
 }
 
@@ -46,8 +54,8 @@ const holder = globalThis as { [key: symbol]: WorkerPools | undefined };
 const KEY = Symbol.for("durable-fanout.worker-pools");
 
 /**
- * The pools of this process. The set is kept outside of this module, because the command line and the two builds of the
- * package (ESM and CommonJS) each have a copy of the module.
+ * The pools of this process. The global object keeps them, because the command line and the two builds of the package
+ * (ESM and CommonJS) each have a copy of this module.
  */
 export function workerPools(): WorkerPools {
   const pools = new Set<WorkerPoolPort>();
@@ -56,8 +64,8 @@ export function workerPools(): WorkerPools {
 }
 
 /**
- * The sum over all pools; undefined when there was no pool. A bundle of a handler without threads contains nothing else
- * of the pools.
+ * The sum of the statistics of all pools; undefined when the process has had no pool. This function reads only the
+ * global object, so that the bundle of a handler without threads contains no other code of the pools.
  */
 export function workerStatistics(): WorkerStatistics | undefined {
   return holder[KEY]?.statistics();

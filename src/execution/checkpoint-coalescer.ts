@@ -16,7 +16,7 @@ export interface CoalescerOptions {
   readonly client: DurableExecutionClient;
   readonly arn: string;
   readonly token: string;
-  /** Gets the failures of requests. */
+  /** The logger to which the client writes failures of requests. */
   readonly logger?: DurableLogger;
   readonly maxBytes: number;
   readonly maxUpdates: number;
@@ -32,27 +32,28 @@ export interface CoalescerOptions {
   readonly onClosed: () => void;
 }
 
-/** Bytes around the updates of a request, as the official client counts them. */
+/** The number of bytes around the updates of a request, as the official client counts them. */
 const ENVELOPE_BYTES = 100;
 
 /**
  * Collects updates and sends them together, in requests.
  *
- * C1  At most one request is in flight: each request spends the token that the previous one returned.
- * C2  Updates leave in the order in which they were queued.
- * C3  An idle coalescer waits for further updates only if `maxDelayMs` is set. Otherwise the first update leaves at the
- *     end of the same tick, together with all updates that were queued in this tick. A delay ends early when a request
- *     is full, the service is polled, or the invocation is about to end.
- * C4  A request has at most `maxUpdates` updates and `maxBytes` bytes, but always one update.
- * C5  A deferred START leaves right before the first update of an operation inside it, or before an update of its own
- *     operation that is not the end. The end replaces the START. A START that is still deferred when the invocation
- *     ends is never sent: nothing of its operation is recorded, so the operation begins anew.
- * C6  After `close`, after a failure, and after the service has closed the invocation, no update is accepted and no
- *     callback is called.
- * C7  When an answer arrives and another request is full, that request leaves before the acknowledgements are called.
- *     The code behind the acknowledgements then computes while the request travels. No update of this code would have
- *     fitted into the request.
- * C8  An answer is taken in as a whole: all its pages are read before any acknowledgement is called.
+ * C1  At most one request is in flight, because each request needs the token from the previous answer.
+ * C2  Updates are sent in the order in which they were queued.
+ * C3  When no request is in flight, an update is sent at the end of the tick in which it was queued, with all other
+ *     updates of this tick. With `maxDelayMs` the update may wait longer. This wait ends early when a request is full,
+ *     the service is polled, or the invocation is about to end.
+ * C4  A request has at most `maxUpdates` updates and `maxBytes` bytes. A single update over `maxBytes` is sent alone.
+ * C5  A deferred START is queued right before the first update that requires it: an update of an operation inside the
+ *     context, or an update of the operation itself that is not the end. The end replaces the START. A START that is
+ *     still deferred when the invocation ends is never sent. Its operation has no record, so the operation begins
+ *     again.
+ * C6  After `close`, after a failure, and after the service has closed the invocation, no update is accepted, and no
+ *     acknowledgement is called.
+ * C7  When an answer arrives and the queued updates fill a further request, this request is sent before the
+ *     acknowledgements are called. So the code that waits for the acknowledgements runs while the request is on its
+ *     way. The request is full, so that no update of this code would have had room in it.
+ * C8  All pages of an answer are read before any acknowledgement is called.
  */
 export class Coalescer {
   readonly #options: CoalescerOptions;
@@ -80,7 +81,10 @@ export class Coalescer {
     return !this.#scheduled && !this.#inFlight;
   }
 
-  /** Queues an update. `acknowledged` is called when the update is recorded, or never. */
+  /**
+   * Queues an update. `acknowledged` is called when the update is recorded. It is never called if the update cannot be
+   * recorded.
+   */
   enqueue(update: OperationUpdate, acknowledged?: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
     if (this.#deferred.size > 0) this.#release(update);
@@ -100,7 +104,7 @@ export class Coalescer {
     if (this.#window !== undefined) this.#schedule();
   }
 
-  /** Defers the START of a new step or context until another update requires the START. */ // C5
+  /** Keeps the START of a new step or context until another update requires the START. */ // C5
   defer(start: OperationUpdate): void {
     if (!this.#open || this.#sealed || start.Id === undefined) return; // C6
     this.#deferred.set(start.Id, start);
@@ -123,8 +127,8 @@ export class Coalescer {
   }
 
   /**
-   * Asks the service for changes: `answered` is called after the next request. The request is empty if nothing is
-   * queued.
+   * Asks the service for changed operations with the next request, which is empty if nothing is queued. `answered` is
+   * called after the answer.
    */
   poll(answered: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
@@ -132,7 +136,7 @@ export class Coalescer {
     this.#schedule();
   }
 
-  /** Accepts nothing more. Queued updates are still sent. */
+  /** From now on, accepts no update and no poll. Queued updates are still sent. */
   seal(): void {
     this.#sealed = true;
     this.#deferred.clear(); // C5
@@ -140,7 +144,7 @@ export class Coalescer {
     if (this.#window !== undefined) this.#schedule();
   }
 
-  /** Seals, and resolves when the queued updates are recorded, or when they can no longer be recorded. */
+  /** Accepts nothing more. Resolves when the queued updates are recorded, or when they can no longer be recorded. */
   async sendRemaining(): Promise<void> {
     this.seal();
     if (!this.#open || this.idle) return;
@@ -211,8 +215,8 @@ export class Coalescer {
       isLast = response.CheckpointToken === undefined;
       this.#token = response.CheckpointToken ?? this.#token;
       if (!isLast && this.#isFull) void this.#send(); // C7
-      // The updates are recorded. Without a next token the code behind the acknowledgements could record nothing, so it
-      // does not run.
+      // The updates are recorded. Without a next token nothing more can be recorded. Then the acknowledgements are not
+      // called, so that the code that waits for them does not continue.
       if (!isLast) {
         for (const { acknowledged } of sent) acknowledged?.();
         for (const answered of polls) answered();
@@ -262,7 +266,10 @@ export class Coalescer {
     return entries;
   }
 
-  /** Drops the sent part when it is the larger part of the queue. A long queue is thus not copied for each request. */
+  /**
+   * Drops the sent entries when they are more than half of the queue. Dropping copies all other entries, so a long
+   * queue would otherwise be copied for each request.
+   */
   #forgetSent(): void {
     if (this.#cursor === this.#queue.length) this.#queue = [];
     else if (this.#cursor * 2 > this.#queue.length) this.#queue = this.#queue.slice(this.#cursor);
@@ -283,11 +290,12 @@ export class Coalescer {
   #closedByService(updates: readonly OperationUpdate[]): void {
     const unsent = this.#cursor < this.#queue.length || !this.#sealed;
     this.close();
-    // After the request that ends the execution no request follows.
+    // No request follows the request that ends the execution. So there the missing token does not mean that updates are
+    // lost.
     if (unsent && updates.at(-1)?.Type !== "EXECUTION") this.#options.onClosed();
   }
 
-  /** Sends nothing more. Queued updates and their callbacks are dropped. */
+  /** Sends nothing more. Drops the queued updates and their acknowledgements. */
   close(): void {
     this.#open = false;
     this.#deferred.clear();

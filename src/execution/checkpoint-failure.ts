@@ -9,12 +9,12 @@ import type { Termination } from "./suspension.ts";
 
 const KEY_ERROR = /^KMS(AccessDenied|Disabled|InvalidState|NotFound)Exception$/;
 
-/** Whether the error says that the customer's key cannot be used. A retry does not help then. */
+/** Whether the error says that the customer's KMS key cannot be used. Then a retry does not help. */
 export function isKeyError(error: unknown): boolean {
   return isError(error) && KEY_ERROR.test(error.name);
 }
 
-/** What ends when a checkpoint fails. The first rule that applies decides. */
+/** Decides what a failed checkpoint ends: the execution or only the invocation. */
 export function classifyCheckpointFailure(error: unknown): Termination {
   const message = `Checkpoint failed: ${messageOf(error)}`;
   if (endsExecution(error)) {

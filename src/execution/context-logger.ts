@@ -3,8 +3,8 @@ import type { DurableContextLogger, DurableLogger } from "./logger.ts";
 import type { Scope } from "./scope.ts";
 
 /**
- * The logger of a context. The logger is silent as long as an earlier invocation wrote the same lines: until the
- * recorded operations of the context are used up.
+ * The logger of a context. It writes nothing while the context replays, because an earlier invocation has written the
+ * same lines. The replay ends when the code has reached all recorded operations of the context.
  */
 export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger> {
   const emit = (level: "log" | "error" | "warn" | "info" | "debug", params: unknown[]): void => {
@@ -14,7 +14,7 @@ export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger>
     method?.apply(logger, params);
   };
   return {
-    // A custom logger may have no `log`, and may be set later.
+    // This is a getter, because `configureLogger` may set another logger later. A custom logger may have no `log`.
     get log() {
       return scope.logger.logger.log === undefined ? undefined : (...params: unknown[]) => emit("log", params);
     },
@@ -32,7 +32,10 @@ function isRepeated(): boolean {
 
 const stepLoggers = new WeakMap<DurableLogger, DurableContextLogger<DurableLogger>>();
 
-/** The logger of a step. The code of a step runs only when its lines are new. One object serves all steps. */
+/**
+ * The logger of a step. It always writes, because a replay does not run the code of a step again. One object serves all
+ * steps that have the same logger.
+ */
 export function stepLogger(scope: Scope): DurableContextLogger<DurableLogger> {
   const { logger } = scope.logger;
   let methods = stepLoggers.get(logger);

@@ -22,20 +22,20 @@ import { Tick } from "./tick.ts";
 import { Timers } from "./timers.ts";
 import { UsageCounter } from "./usage.ts";
 
-/** How long code between two operations may take in a rehearsal. */
+/** The grace period in a rehearsal, in milliseconds. */
 const REHEARSAL_GRACE_MS = 250;
 const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
 const RESERVE_SHARE = 0.1;
 
 /**
- * Signals are aborted so many milliseconds before the platform stops the invocation. The code then has time to stop and
- * to record its results.
+ * Signals are aborted this number of milliseconds before the platform stops the invocation, so that code has time to
+ * stop and to record its results.
  */
 const DEADLINE_RESERVE_MS = 2_000;
 
 function defaultReserveMs(remainingMs: number): number {
-  // At least half of the time is for work. Otherwise a short invocation would do nothing but suspend.
+  // At least half of the time is for work. Otherwise a short invocation would only drain.
   return Math.min(MAX_RESERVE_MS, Math.max(MIN_RESERVE_MS, remainingMs * RESERVE_SHARE), remainingMs / 2);
 }
 
@@ -45,7 +45,7 @@ function nearDeadline(): DOMException {
 
 export interface ExecutionOptions {
   readonly arn: string;
-  /** The invocation's id, which the platform gives. */
+  /** The id that the platform has given to the invocation. */
   readonly requestId: string;
   readonly token: string;
   readonly client: DurableExecutionClient;
@@ -53,21 +53,24 @@ export interface ExecutionOptions {
   readonly codec: Codec;
   readonly settings: Settings;
   readonly logger: LoggerSetup;
-  /** Only where there are plugins. */
+  /** Undefined if there are no plugins. */
   readonly observer?: Observer | undefined;
-  /** The number of levels of finished child contexts whose operations the service keeps on request. Default 0. */
+  /** The number of levels of finished child contexts that keep their operations at the service. Default 0. */
   readonly childOperationsDepth?: number;
   /** Milliseconds until the platform stops the invocation. */
   readonly remainingMs: () => number;
 }
 
-/** The owner of a record, and the ledger that keeps the record. */
+/** The scope of an operation, and the ledger that keeps the operation's record. */
 interface Recorded {
   readonly scope: Scope;
   readonly ledger: Ledger;
 }
 
-/** The memory of one invocation: the parts that operations work with. No operation is known by name here. */
+/**
+ * The memory of one invocation, and the parts that all operations use. This class does not know the kinds of operations
+ * (step, wait and so on).
+ */
 export class Execution {
   readonly arn: string;
   readonly state: RecordedState;
@@ -77,7 +80,7 @@ export class Execution {
   readonly observer: Observer | undefined;
   readonly usage: UsageCounter;
   readonly quotas: QuotaWatch;
-  /** The batches, whose items share an operation. */
+  /** The ledgers of all batches. The items of a batch share an operation. */
   readonly batches: SharedLedgers;
   /** Gets each result before the codec writes the result; undefined when the client does not want results. */
   readonly onResult: DurableExecutionClient["onResult"];
@@ -85,7 +88,7 @@ export class Execution {
   readonly onThrown: DurableExecutionClient["onThrown"];
   /** Wraps each logger of the handler; undefined when the client keeps no lines. */
   readonly wrapLogger: DurableExecutionClient["wrapLogger"];
-  /** Gets each misspelled option; undefined when nobody can correct the code now. */
+  /** Gets a message about each misspelled option; undefined when the client does not want the messages. */
   readonly onMisspelledOption: DurableExecutionClient["onMisspelledOption"];
   /** Lets the event loop run between pieces of user code. */
   readonly tick: Tick;
@@ -151,7 +154,8 @@ export class Execution {
     this.#isTimeUp = reserveMs > 0 && (() => options.remainingMs() <= reserveMs);
     if (reserveMs > 0) this.#timers.before(reserveMs, () => this.#startDraining());
     this.tick = new Tick(options.settings.tickMs, (change) => {
-      // Code that is about to run keeps the invocation awake, but such code has not begun an operation.
+      // Code that waits for the next tick counts as executing, so that the invocation is not suspended. The count is
+      // made at the root, because `this.countExecuting` would also note that an operation has begun.
       this.root.countExecuting(change);
       if (change === -1) this.#suspension.check();
     });
@@ -168,14 +172,14 @@ export class Execution {
     this.#suspension = new Suspension(
       this.root,
       this.#coalescer,
-      // No next invocation would go on with what is cut off.
+      // A rehearsal has no next invocation, which could run the rest of the code. So the grace period is longer.
       this.state.onClaim ? REHEARSAL_GRACE_MS : graceMs,
       () => this.#flush(),
       (termination) => this.terminate(termination),
     );
   }
 
-  /** Ends the invocation. The first reason counts, and nothing is queued afterwards. */
+  /** Ends the invocation. Only the first call has an effect on the outcome. Nothing is queued afterwards. */
   terminate(termination: Termination): void {
     this.#over = true;
     this.#suspension.close();
@@ -199,7 +203,10 @@ export class Execution {
     this.terminate(termination);
   }
 
-  /** Set when updates could not be recorded. Then the handler's own outcome does not count, even if it came first. */
+  /**
+   * The termination that replaces the handler's own outcome when updates could not be recorded; otherwise undefined. It
+   * replaces the outcome even if the handler has ended first.
+   */
   get lost(): Termination | undefined {
     return this.#lost;
   }
@@ -210,15 +217,19 @@ export class Execution {
   }
 
   /**
-   * Whether the invocation drains because the deadline is near. Then nothing new may begin, unless nothing has begun at
-   * all. Thus each invocation advances the execution by one step, even with little time and a long replay.
+   * Whether the invocation drains because the deadline is near. Then nothing new may begin. But if nothing has begun in
+   * this invocation, one operation may begin, so that each invocation advances the execution even with little time and
+   * a long replay.
    */
   get isDraining(): boolean {
-    // The timer cannot fire while code keeps the thread, so the clock is read too.
+    // While code computes, no timer can fire. So the clock is read too.
     return this.#hasBegun && (this.#isDraining || (this.#isTimeUp !== false && this.#isTimeUp()));
   }
 
-  /** Notes the end of an item that had no code of steps to run. Such an item advances the execution too. */
+  /**
+   * Notes that an item has ended for which no code of a step had to run. The end of such an item advances the execution
+   * too.
+   */
   noteItem(): void {
     this.#hasBegun = true;
   }
@@ -233,7 +244,7 @@ export class Execution {
     return this.#hasRun;
   }
 
-  /** Notes that work could not begin, so that the next invocation must begin it. */
+  /** Notes that work could not begin, because the invocation drains. The next invocation must begin this work. */
   leaveWork(): void {
     if (this.#leavesWork) return;
     this.#leavesWork = true;
@@ -244,7 +255,7 @@ export class Execution {
   #startDraining(): void {
     this.#isDraining = true;
     this.#coalescer.hurry();
-    // Running code may not end in time. Results that exist are written now and do not wait for this code.
+    // Results that exist are written now, because running code may not end before the deadline.
     this.batches.writeAll();
     this.#suspension.check();
   }
@@ -252,19 +263,20 @@ export class Execution {
   /** Before the invocation ends, writes everything that is not recorded yet. Returns whether anything was written. */
   #flush(): boolean {
     const wrote = this.batches.flush(this.#leavesWork);
-    // The work that was left must not wait for an external system, or for a timer of a day.
+    // If work was left, the service must begin the next invocation at once. Otherwise the work would wait for an
+    // external system, or for a long timer.
     const continues = this.#leavesWork && this.#continueAt(Date.now());
     return wrote || continues;
   }
 
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). If nothing else does so, a wait is
-   * recorded for which no replay asks. Returns whether this wait was recorded.
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). If no batch and no earlier wait does
+   * this, a wait is recorded that user code never awaits. Returns whether this wait was recorded.
    */
   #continueAt(dueMs: number): boolean {
     const nowMs = Date.now();
     const delaySeconds = Math.max(1, Math.ceil((dueMs - nowMs) / 1_000));
-    // A further wait would not end earlier than this.
+    // A new wait would end at this time, because the service counts whole seconds.
     const wakesMs = nowMs + delaySeconds * 1_000;
     const isSeenTo = Math.min(this.batches.wakesMs, this.#continuesMs) <= wakesMs;
     if (isSeenTo || this.state.continuesBy(CONTINUATION, wakesMs)) return false;
@@ -278,7 +290,7 @@ export class Execution {
     return true;
   }
 
-  /** Records a change that nobody waits for. A change below a finished context is dropped. */
+  /** Records a change without waiting for the acknowledgement. A change inside a finished context is dropped. */
   record({ scope, ledger }: Recorded, update: OperationUpdate): void {
     if (!this.#over && !scope.isOver) ledger.record(update);
   }
@@ -313,29 +325,34 @@ export class Execution {
     return latest;
   }
 
-  /** Counts that the own code of an operation begins (1), or has ended and is recorded (-1). With 0, only the waits changed. */
+  /**
+   * Counts the operations whose own code executes. 1: the code begins. -1: the code has ended and is recorded. 0: only
+   * the number of waiting operations has changed.
+   */
   countExecuting(scope: Scope, change: 1 | 0 | -1): void {
     scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;
     else this.#suspension.check();
   }
 
-  /** Resolves when `running`, which never rejects, has settled. The invocation is not suspended until then. */
+  /** Prevents that the invocation is suspended before `running` has settled. `running` never rejects. */
   async keepAwake(scope: Scope, running: Promise<unknown>): Promise<void> {
     scope.countExecuting(1);
     await running;
     this.countExecuting(scope, -1);
   }
 
-  /** The function of a context has settled. Code that still runs below the context does not count any more. */
+  /**
+   * Notes that the function of a context has settled. Code that still runs inside the context is not counted any more.
+   */
   finish(scope: Scope): void {
     scope.finish();
     this.#suspension.check();
   }
 
   /**
-   * Notes that an operation in `scope` will never continue. The execution fails with `error`, unless the scope ends
-   * without the operation.
+   * Notes that an operation in `scope` will never continue. The execution then fails with `error`, unless the scope
+   * ends without this operation.
    */
   noteStuck(scope: Scope, error: Error): void {
     this.#suspension.noteStuck(scope, error);
@@ -364,7 +381,7 @@ export class Execution {
     await this.#coalescer.sendLast(update);
   }
 
-  /** Stops every timer. */
+  /** Stops all timers and all requests. */
   close(): void {
     this.#over = true;
     this.#suspension.close();

@@ -6,7 +6,7 @@ import type { Observer } from "./observer.ts";
 import { errorShown, infosOf, withLazy } from "./operation-info.ts";
 import type { RecordedState } from "./state.ts";
 
-/** The end of an invocation: the answer, and the handler's result or error. */
+/** The end of an invocation: the response, and the handler's result or error. */
 export interface InvocationEnd {
   readonly output: DurableExecutionInvocationOutput;
   readonly result?: unknown;
@@ -40,7 +40,10 @@ export class InvocationReport {
     };
   }
 
-  /** Must be read once before the handler runs, because it holds the records of that moment. */
+  /**
+   * The information at the start of the invocation. It must be read before the handler runs, because the first read
+   * copies the records of that moment.
+   */
   readonly start = (): InvocationInfo => {
     if (this.#start === undefined) {
       const recorded = [...this.#state.records];
@@ -62,7 +65,7 @@ export class InvocationReport {
     }
   }
 
-  /** The invocation rejects, and the service will start another one. */
+  /** The information about an invocation that rejects. The service will start another one. */
   rejected(error: unknown): InvocationEndInfo {
     return this.#ended({ status: "RETRYING", executionError: errorShown(error) });
   }

@@ -3,7 +3,10 @@ import { active } from "./active.ts";
 
 export type DurableLogLevel = "INFO" | "WARN" | "ERROR" | "DEBUG";
 
-/** The origin of a log line. `operationId` is the wire id. The handler itself has none. */
+/**
+ * The data that says where a log line comes from. `operationId` is the wire id of the active operation, and absent in
+ * the handler itself.
+ */
 export interface DurableLogData {
   requestId: string;
   executionArn: string;
@@ -18,7 +21,7 @@ export interface DurableLoggingContext {
   getDurableLogData: () => DurableLogData;
 }
 
-/** A user's logger. Handlers see `log` only when this logger has one. */
+/** A logger of the user. The context's logger has `log` only if this logger has `log`. */
 export interface DurableLogger {
   // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
   log?(level: `${DurableLogLevel}`, ...params: any): void;
@@ -30,7 +33,7 @@ export interface DurableLogger {
   info(...params: any): void;
   // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
   debug(...params: any): void;
-  /** Called with an object that gives the data of the current line. */
+  /** Called with an object whose function returns the data of the current log line. */
   configureDurableLoggingContext?(durableLoggingContext: DurableLoggingContext): void;
 }
 

@@ -7,20 +7,20 @@ import { infoOf, infosOf, withLazy } from "./operation-info.ts";
 import { OperationLog } from "./operation-log.ts";
 import type { Scope } from "./scope.ts";
 
-/** The names of an operation, and its position. */
+/** What identifies an operation for plugins: its id, kind and names, and its scope. */
 export interface ObservedOperation {
   readonly id: OperationId;
   readonly type: string;
   readonly subType: string;
   readonly name: string | undefined;
-  /** The name that plugins see, where it has more than the name on the wire. */
+  /** The name that plugins see, if it differs from the recorded name. */
   readonly shownName?: string | undefined;
   readonly scope: Pick<Scope, "owner">;
-  /** The record of the operation, where the service does not return it. */
+  /** The record of the operation, if the service does not deliver the record. */
   readonly kept?: WireOperation | undefined;
 }
 
-/** The hooks that are notified of records after the invocation has begun. */
+/** The hooks that need records of operations after the invocation has begun. */
 const NOTIFY_RECORDS = [
   "onInvocationEnd",
   "onOperationStart",
@@ -41,8 +41,8 @@ const FOLLOW_ATTEMPTS = [
 ] as const;
 
 /**
- * Keeps the operations that plugins see, and notifies the plugins. Exists only where there are plugins. Keeps records
- * only if a plugin has a hook for them. Otherwise records are forgotten as soon as they are replayed.
+ * Keeps the operations that plugins see, and notifies the plugins. There is an observer only if there are plugins. It
+ * keeps records only if a plugin has a hook that needs them. Otherwise a record is forgotten as soon as it is replayed.
  */
 export class Observer {
   /** Whether a plugin has a hook that concerns attempts. */
@@ -62,12 +62,12 @@ export class Observer {
     if (plugins.has(...NOTIFY_RECORDS)) this.#log = new OperationLog(recorded);
   }
 
-  /** Calls a hook of all plugins. Undefined when there is nothing to wait for. */
+  /** Calls a hook of all plugins. Returns undefined when there is nothing to wait for. */
   emit<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): Promise<unknown> | undefined {
     return this.#over ? undefined : this.#plugins.emit(hook, info);
   }
 
-  /** Calls a hook without waiting for it. The end of the invocation waits for the hook. */
+  /** Calls a hook without waiting for it. `close` waits for it at the end of the invocation. */
   notify<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): void {
     const notified = this.emit(hook, info);
     if (notified === undefined) return;
@@ -86,9 +86,9 @@ export class Observer {
   }
 
   /**
-   * The caller notifies the plugins that the invocation has ended. Afterwards no hook is called. Code that this
-   * invocation left may still run, even during another invocation in the same process. Plugins must not take this code
-   * for a part of the other invocation.
+   * From now on no hook is called, because the invocation ends. Code that this invocation left may still run, even
+   * during another invocation in the same process. Plugins must not take this code for a part of the other invocation.
+   * Resolves when all hooks that `notify` called have ended. The caller then notifies the plugins of the end.
    */
   async close(): Promise<void> {
     this.#over = true;
@@ -100,7 +100,7 @@ export class Observer {
     return id !== undefined && this.#updated.has(id);
   }
 
-  /** All operations as they are known now, by wire id. */
+  /** Returns a function that makes a map of all operations as they are known now, by wire id. */
   snapshot(): () => Record<string, OperationInfo> {
     return this.#log?.snapshot() ?? (() => ({}));
   }
@@ -115,7 +115,7 @@ export class Observer {
     });
   }
 
-  /** The record of the operation, as plugins see it. `members` win. */
+  /** The record of the operation, as plugins see it. `members` replace members of the record. */
   recordedInfo(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
     const record = this.#log?.get(operation.id) ?? operation.kept;
     return { ...(record === undefined ? {} : infoOf(record)), ...this.info(operation, members) };

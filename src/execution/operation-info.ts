@@ -9,7 +9,7 @@ export function infoOf(operation: WireOperation): OperationInfo {
   const details = detailsOf(operation);
   return defined({
     ...{ id: Id as string, type: Type as string, isReplay: false },
-    // A transport may deliver absent members as null.
+    // The client of the service may deliver absent members as null.
     ...{ name: Name ?? undefined, subType: SubType ?? undefined, parentId: ParentId ?? undefined },
     status: Status as PluginOperationStatus | undefined,
     startTimestamp: readTimestamp(StartTimestamp),
@@ -20,7 +20,9 @@ export function infoOf(operation: WireOperation): OperationInfo {
   }) as OperationInfo;
 }
 
-/** The infos of operations, by wire id. Of several states of one operation, the last one counts. */
+/**
+ * The operations as plugins see them, by wire id. If an operation occurs in several states, only the last one counts.
+ */
 export function infosOf(operations: Iterable<WireOperation>): Record<string, OperationInfo> {
   const latest = new Map<string, WireOperation>();
   for (const operation of operations) if (operation.Id !== undefined) latest.set(operation.Id, operation);
@@ -33,7 +35,8 @@ export function errorShown(thrown: unknown): Error {
 }
 
 /**
- * Adds a member that is made at the first read. Plugins that do not read the map of all operations thus cost nothing.
+ * Adds a member whose value is made when the member is first read. So the map of all operations costs nothing if no
+ * plugin reads it.
  */
 export function withLazy<Info extends object, Name extends string, Value>(
   info: Info,

@@ -3,8 +3,8 @@ import type { OperationInfo } from "../plugins/plugin.ts";
 import { infosOf } from "./operation-info.ts";
 
 /**
- * All states, in order, of the operations that the invocation knows. A snapshot notes only the number of states, so
- * that taking the snapshot copies nothing.
+ * All states, in order, of the operations that the invocation knows. A snapshot is only the number of states at that
+ * moment, so that nothing is copied.
  */
 export class OperationLog {
   readonly #states: WireOperation[] = [];
@@ -31,7 +31,10 @@ export class OperationLog {
     return changed;
   }
 
-  /** All operations as they are known now. The infos are made when the returned function is called. */
+  /**
+   * Returns a function that makes a map of all operations as they are known now. The map is made only when this
+   * function is called.
+   */
   snapshot(): () => Record<string, OperationInfo> {
     const { length } = this.#states;
     return () => infosOf(this.#states.slice(0, length));

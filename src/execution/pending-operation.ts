@@ -6,7 +6,7 @@ import type { Scope } from "./scope.ts";
 import { park, type Suspension } from "./suspension.ts";
 import type { ArmedTimer } from "./timers.ts";
 
-/** Milliseconds between an answer and the next poll for an operation without a due time. */
+/** If an operation has no due time, the first poll comes after this number of milliseconds. */
 const UNTIMED_POLL_MS = 1_000;
 
 /** An operation that waits for a timer or for an external system. */
@@ -16,11 +16,11 @@ export interface WaitingOperation {
   readonly key: RecordKey;
   /** The status during the wait. Any other status ends the wait. */
   readonly status: string;
-  /** Epoch milliseconds; undefined when the time is unknown. */
+  /** The due time in epoch milliseconds; undefined when the time is unknown. */
   readonly dueMs: number | undefined;
 }
 
-/** Waits for the operation. The operation counts as waiting from the first time that user code awaits it. */
+/** One wait for an operation. The operation counts as waiting from the first time that user code awaits it. */
 export class PendingOperation {
   /** Resolves with the operation's new state when the status has changed and the user code may continue. */
   readonly changed: Promise<WireOperation>;
@@ -51,7 +51,7 @@ export class PendingOperation {
     return this.#suspension.isOpen ? changed : park();
   }
 
-  /** Polls for the operation in this process, even if user code does not await the operation. */
+  /** Begins to poll for the operation, even if user code does not await the operation. */
   arm(): void {
     if (this.#over || this.#timer !== undefined) return;
     const { ledger, key, dueMs } = this.#operation;
@@ -79,7 +79,7 @@ export class PendingOperation {
     scope.countWaiting(-1);
   }
 
-  /** Gives up the permits around a branch that only waits. Returns whether there was a permit to give up. */
+  /** Lends the permits around the operation if its branches only wait. Returns whether a permit was lent. */
   giveWay(): boolean {
     return giveWay(this.#operation.scope);
   }

@@ -4,28 +4,35 @@ import type { Scope } from "./scope.ts";
 /**
  * The permits of branches in the windows of their maps and parallels.
  *
- * PM1  A branch lends its permit while nothing below it executes or wants a permit, and an awaited operation of the
- *      branch waits at the service or for a timer. A branch whose acknowledgement is on its way counts as executing and
- *      keeps its permit.
- * PM2  A branch regains its permit before its code continues. The outermost permit comes first.
- * PM3  Code that waits in memory, for example for a lock, keeps its permit. When nothing executes any more, as many
- *      branches as the window is wide continue without a permit: the others may wait for something that only these
- *      branches can do.
+ * PM1  A branch lends its permit while it only waits: an awaited operation of the branch waits at the service or for a
+ *      timer, and nothing inside the branch executes or wants a permit. A branch that waits for an acknowledgement
+ *      counts as executing, so it keeps its permit.
+ * PM2  A branch regains its permit before its code continues. If the permits of several branches around the code are
+ *      lent, the outermost permit is regained first.
+ * PM3  Code that waits in memory, for example for a lock, keeps its permit. When nothing executes any more and branches
+ *      want permits, as many of these branches as the window is wide continue without a permit. Otherwise the waiting
+ *      code and these branches could wait for each other for ever.
  */
 
-/** Prevents that all branches wait for each other. */ // PM3
+/**
+ * Knows which branches want their permits back, so that they can continue without permits when nothing executes any
+ * more.
+ */ // PM3
 export interface Wanting {
   /** Notes that a branch wants its permit back, until the returned function is called. */
   wants(wanted: Wanted): () => void;
 }
 
-/** The outermost permit that was missing when code in `scope` was about to continue. */
+/** A lent permit that code in `scope` needs before the code continues. It is the outermost one. */
 export interface Wanted {
   readonly scope: Scope;
   readonly permit: Permit;
 }
 
-/** Gives up the permits around `scope`. False when there was no permit to give up. */ // PM1
+/**
+ * Lends the permits of the branch `from` and of the branches around it, as long as these branches only wait. Returns
+ * whether a permit was lent.
+ */ // PM1
 export function giveWay(from: Scope): boolean {
   let gave = false;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
@@ -55,7 +62,8 @@ async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise
 }
 
 /**
- * Lets branches continue without their permits, the outermost first. Branches that an ended map has left are excluded.
+ * Lets branches continue without their permits. Branches whose outermost permit is wanted come first. Branches that an
+ * ended map has left are excluded.
  */ // PM3
 export function forcePermits(wanted: Iterable<Wanted>): void {
   const all = [...wanted].filter(({ scope }) => !scope.isOver);

@@ -2,17 +2,18 @@ import { formatBytes, formatCount } from "../core/quantity.ts";
 import type { Settings } from "../core/settings.ts";
 import type { UsageCounter } from "./usage.ts";
 
-/** The need of a running map or parallel. */
+/** A running map or parallel, and the operations that it still needs. */
 export interface Demand {
-  /** `Map "score"`. */
+  /** The name of the map or parallel in a message, such as `Map "score"`. */
   readonly what: string;
   /**
-   * The number of items as far as it is known, the number of begun items, and the number of ended items among these.
+   * The progress of the map or parallel. `total` is the number of items as far as it is known. `begun` items have
+   * begun, and `ended` of these have ended.
    */
   progress(): { readonly total: number; readonly begun: number; readonly ended: number };
   /**
-   * The number of operations that are needed beyond the present ones, without a full stop:
-   * `has 10,000 items, … and needs at least 5,900 operations more`. Undefined for no need.
+   * Describes how many further operations are needed, as the end of a sentence without a full stop:
+   * `has 10,000 items, … and needs at least 5,900 operations more`. Undefined if none are needed.
    * @param operationsPerItem the operations that each item has taken so far; 0 when the number is unknown
    */
   describeNeed(operationsPerItem: number): string | undefined;
@@ -22,7 +23,7 @@ export interface Demand {
 const WARN_FROM = 0.8;
 /** A warning names at most this number of running maps. */
 const MAX_DEMANDS_TOLD = 3;
-/** The greatest number of warnings. A handler with many names of maps thus does not fill the log. */
+/** The greatest number of warnings of `warnOnce`, so that a handler with many maps does not fill the log. */
 const MAX_WARNED = 10;
 
 /** The usage at the moment when a map or parallel began. */
@@ -64,7 +65,7 @@ export class QuotaWatch {
     return () => void this.#demands.delete(demand);
   }
 
-  /** The caller calls this after each request. */
+  /** The caller calls this for each request with updates, when the updates have been counted. */
   check(): void {
     if (this.#usage.operations >= this.#operationsFrom) {
       this.#operationsFrom = Number.POSITIVE_INFINITY;
@@ -76,7 +77,7 @@ export class QuotaWatch {
     }
   }
 
-  /** Warns once per `key` in an invocation, and only a few times in all. */
+  /** Warns once per `key` in an invocation, and at most `MAX_WARNED` times in all. */
   warnOnce(key: string, message: string): void {
     if (this.#warned.has(key) || this.#warned.size >= MAX_WARNED) return;
     this.#warned.add(key);

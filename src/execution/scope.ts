@@ -21,11 +21,13 @@ interface Follower {
 }
 
 /**
- * The counters of one context: the number of the next operation, and the live operations below the context.
+ * The counters of one context: the number of the next operation, and the operations that execute or wait inside the
+ * context.
  *
- * T1  `executing`, `waiting` and `wanting` count the whole subtree. The root's counters are those of the invocation.
- * T2  A finished scope is subtracted from its ancestors' counters. Code that still runs below the scope keeps nothing
- *     alive, and its updates are dropped.
+ * T1  `executing`, `waiting` and `wanting` count in this context and in all contexts inside it. So the root's counters
+ *     are those of the invocation.
+ * T2  When a context finishes, its counts are subtracted from the counts of the contexts around it. Code that still
+ *     runs inside the context then keeps nothing alive, and its updates are dropped.
  */
 export class Scope {
   readonly path: OperationPath | undefined;
@@ -33,36 +35,40 @@ export class Scope {
   readonly parentId: OperationId | undefined;
   /** The ledger that keeps the records of this context's operations. */
   readonly ledger: Ledger;
-  /** Whether nothing new may begin here, because the result of this context is recorded already. */
+  /**
+   * Whether nothing new may begin here. This is so when this context, or one around it, has ended and its function only
+   * makes its result again.
+   */
   readonly sealed: boolean;
   mode: ReplayMode;
   defaultSerdes: AnySerdes | undefined;
   defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   logger: LoggerSetup;
   /**
-   * The number of levels of contexts, from this one, whose operations stay at the service when the contexts are
-   * finished.
+   * The number of levels of contexts that keep their operations at the service when they finish. This context is the
+   * first level.
    */
   keptLevels = 0;
   /**
-   * The innermost context, this one or one around it, that plugins know, even if that context has no operation at the
-   * service.
+   * The context that plugins see as the parent of the operations in this context. It is this context, or the nearest
+   * context around it that plugins know. It may have no operation at the service.
    */
   owner: { readonly id: OperationId } | undefined;
   /**
-   * The branch's permit in the window of its map or parallel. The branch lends the permit while the branch only waits.
+   * The branch's permit in the window of its map or parallel. Undefined if this context is no branch, or if there is no
+   * window.
    */
   permit: Permit | undefined;
-  /** Called at the first request for a signal in the invocation. */
+  /** Called when a signal inside this context is needed for the first time. */
   onSignal: (() => void) | undefined;
   /**
-   * Operations in this subtree whose code runs. Only `countExecuting` changes the number. The next two counters have
-   * such methods too.
+   * The number of operations inside this context whose code runs. Only `countExecuting` changes the number, because the
+   * contexts around this one must change too. The next two counters have similar methods.
    */
   executing = 0;
-  /** Awaited operations that wait for a timer or for an external system. */
+  /** The number of awaited operations that wait for a timer or for an external system. */
   waiting = 0;
-  /** Branches that want their permits back before their code continues. */
+  /** The number of branches that want their permits back before their code continues. */
   wanting = 0;
   #controller: AbortController | undefined;
   /** The running contexts and steps inside this one whose signal was read. */
@@ -86,7 +92,7 @@ export class Scope {
     this.logger = options.logger;
   }
 
-  /** A context inside this one. */
+  /** Makes the scope of a context inside this one. */
   child(path: OperationPath, parentId: OperationId | undefined, mode: ReplayMode, ledger = this.ledger): Scope {
     return new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
   }
@@ -121,7 +127,10 @@ export class Scope {
     }
   }
 
-  /** Aborted when a context around this one ends first, or when the end of the invocation is near. */
+  /**
+   * The signal of this context. It is aborted when a context around this one ends first, or when the end of the
+   * invocation is near.
+   */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -131,7 +140,7 @@ export class Scope {
     return this.#controller.signal;
   }
 
-  /** Aborts `follower` together with the signal of this context, until `unfollow`. */
+  /** Aborts `follower` when the signal of this context is aborted, until `unfollow` is called. */
   follow(follower: Follower): void {
     this.#followers ??= new Set();
     this.#followers.add(follower);
@@ -143,7 +152,7 @@ export class Scope {
     this.#followers?.delete(follower);
   }
 
-  /** Aborts this context's signal together with the signals of the contexts around it, from now on. */
+  /** From now on, this context's signal is aborted when the signal of the context around it is aborted. */
   #follow(): void {
     if (this.#isFollowing || this.#finished) return;
     this.#isFollowing = true;
@@ -163,13 +172,16 @@ export class Scope {
     this.#followers = undefined;
   }
 
-  /** The context's own function has settled. Its signal is never aborted any more. */
+  /** Notes that the context's own function has settled. From now on its signal is not aborted any more. */
   settle(): void {
     this.#settled = true;
     if (this.#isFollowing && (this.#followers?.size ?? 0) === 0) this.parent?.unfollow(this);
   }
 
-  /** The context is over: its function has settled, and code that still runs inside does not count any more. */ // T2
+  /**
+   * Notes that the context is over, because its function has settled. Code that still runs inside the context does not
+   * count any more.
+   */ // T2
   finish(): void {
     if (this.#finished) return;
     this.settle();

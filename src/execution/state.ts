@@ -7,15 +7,16 @@ import type { DurableLogger } from "./logger.ts";
 import { RecordedUsage } from "./usage.ts";
 
 /**
- * The records of earlier invocations, and the watchers of operations. A record is given to its operation once and is then
- * forgotten, so the memory in use is that of the records which are still to replay.
+ * The records of earlier invocations, and the watchers of operations. An operation takes its record once. Then the
+ * record is forgotten, so that only records that are still to be replayed are in memory.
  *
- * R1  Operations that began in this invocation are not kept. Changes of them go to their watchers.
+ * R1  No record is kept of an operation that began in this invocation. Changes of such an operation go only to its
+ *     watcher.
  */
 export class RecordedState {
   /** The usage of earlier invocations. */
   readonly usage = new RecordedUsage();
-  /** Decides whether the code stops at an operation; only in a rehearsal of what is recorded. */
+  /** Decides whether the code stops at an operation. Undefined except in a rehearsal of a recording. */
   onClaim: DurableExecutionClient["onClaim"];
   readonly #records = new Map<string, WireOperation>();
   readonly #watchers = new Map<string, (operation: WireOperation) => void>();
@@ -23,8 +24,8 @@ export class RecordedState {
   #loaded = 0;
 
   /**
-   * Reads the event's page and all further pages. While one page is on its way, the previous page is taken in. Rejects
-   * with the client's error.
+   * Reads the records from the event's page and from all further pages. Each page is read while the next page is on its
+   * way. Rejects with the client's error.
    */
   static async load(
     event: DurableExecutionInvocationInput,
@@ -32,7 +33,7 @@ export class RecordedState {
     logger?: DurableLogger,
   ): Promise<RecordedState> {
     const state = new RecordedState();
-    // Before any page is read: a rehearsal gives records only to those who ask.
+    // `onClaim` is read before any page, because a rehearsal gives records only to a runtime that reads `onClaim`.
     state.onClaim = client.onClaim;
     const { DurableExecutionArn, CheckpointToken, InitialExecutionState } = event;
     if (typeof InitialExecutionState !== "object" || InitialExecutionState === null) {
@@ -82,7 +83,9 @@ export class RecordedState {
     return this.#records.values();
   }
 
-  /** Whether a wait of this name, for which nothing asks, ends by `dueMs` (epoch milliseconds). */
+  /**
+   * Whether a recorded wait with this name ends by `dueMs` (epoch milliseconds). User code never awaits such a wait.
+   */
   continuesBy(name: string, dueMs: number): boolean {
     for (const { Name, Type, Status, WaitDetails } of this.#records.values()) {
       if (Name !== name || Type !== "WAIT" || Status !== "STARTED") continue;
@@ -128,8 +131,8 @@ export class RecordedState {
 }
 
 /**
- * The operations that the service delivered; an empty list when there is no list. Throws an error that says what is
- * wrong when an entry is no operation.
+ * Checks and returns the operations that the service delivered. If there is no list, the result is empty. Throws an
+ * error that says what is wrong if an entry is no operation.
  */
 export function readOperations(where: string, given: unknown): readonly WireOperation[] {
   if (given === undefined || given === null) return [];
@@ -142,7 +145,7 @@ export function readOperations(where: string, given: unknown): readonly WireOper
 }
 
 function unexpected(what: string): Error {
-  return new Error(`${what} What invokes this function is not the service for durable executions.`);
+  return new Error(`${what} The caller of this function is not the service for durable executions.`);
 }
 
 function shown(value: unknown): string {

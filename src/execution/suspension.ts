@@ -4,32 +4,33 @@ import type { Scope } from "./scope.ts";
 
 /** The reason why an invocation ends before its handler does. */
 export type Termination =
-  /** All operations wait: the answer is PENDING. */
+  /** All operations wait. The response is PENDING. */
   | { readonly end: "suspend" }
-  /** The execution cannot continue: the answer is FAILED. */
+  /** The execution cannot continue. The response is FAILED. */
   | { readonly end: "fail"; readonly error: unknown }
-  /** The invocation cannot continue: it rejects, and the service starts another one. */
+  /** The invocation cannot continue. The invocation rejects, and the service starts another one. */
   | { readonly end: "reject"; readonly error: unknown };
 
-/** An awaited operation. `giveWay` lends the permits around the operation, and returns whether there were any. */
+/** An awaited operation. `giveWay` lends the permits around the operation. It returns whether a permit was lent. */
 interface Waiting {
   giveWay(): boolean;
 }
 
 /**
- * A failed invocation is not repeated, but a suspended one is. So before a failure, code gets this number of grace
- * periods.
+ * Code gets this number of grace periods before the execution fails because an operation never continues. A failure is
+ * final, and a suspended execution continues later. So code gets more time before a failure than before a suspension.
  */
 const STUCK_GRACES = 250;
 const MIN_STUCK_MS = 250;
 
 /**
- * Decides when an invocation has nothing left to do: no update is on its way, no operation's code runs, and at least
- * one awaited operation waits for a timer or for an external system. Code between operations cannot be seen, so it gets
- * a grace period (`graceMs`) to reach its next operation. Any change within the grace period cancels the decision.
+ * Decides when an invocation has nothing left to do. This is so when no update is on its way, no operation's code runs,
+ * and at least one awaited operation waits for a timer or for an external system. Code between operations cannot be
+ * seen. So the code has a grace period (`graceMs`) to reach its next operation, and any change within the grace period
+ * cancels the decision.
  *
- * D1  Before the invocation ends, all unrecorded changes are written. The question is then asked again, because the
- *     answer to the request may have ended a wait.
+ * D1  Before the invocation ends, all unrecorded changes are written. Then the decision is made again, because the
+ *     answer to this request may have ended a wait.
  */
 export class Suspension {
   readonly #root: Scope;
@@ -65,7 +66,7 @@ export class Suspension {
     return this.#open;
   }
 
-  /** The caller calls this after every change in the running, waiting or queued work. */
+  /** The caller calls this after every change of what runs, waits or is queued. */
   check(): void {
     const then = this.#next();
     if (then === undefined) this.#cancel();
@@ -91,7 +92,7 @@ export class Suspension {
     this.check();
   }
 
-  /** Notes a waiting operation, which may hold permits that other branches could use. */
+  /** Notes a waiting operation. The branches around it may hold permits that other branches could use. */
   addWaiting(waiting: Waiting): void {
     this.#waiting.add(waiting);
   }
@@ -119,7 +120,7 @@ export class Suspension {
     this.check();
   }
 
-  /** The invocation ends for another reason. */
+  /** Notes that the invocation ends for another reason. From now on nothing is decided. */
   close(): void {
     this.#open = false;
     this.#cancel();
@@ -131,7 +132,10 @@ export class Suspension {
     this.#timer = undefined;
   }
 
-  /** Lends the permits of branches that only wait. Returns whether other branches may now have work. */
+  /**
+   * Lends the permits of branches that only wait. If there are no such permits, branches that want permits continue
+   * without them. Returns whether a permit was lent, because then other branches may have work.
+   */
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
@@ -141,7 +145,8 @@ export class Suspension {
 
   #next(): Exclude<Termination, { end: "reject" }> | Stall | undefined {
     if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
-    // Nobody awaits a branch that an ended map has left. Such a branch must wait for a free permit.
+    // Nobody awaits a branch that an ended map has left. Such a branch is removed here, and waits until a permit is
+    // free.
     for (const wanted of this.#wanted) {
       if (!wanted.scope.isOver) return STANDSTILL;
       this.#wanted.delete(wanted);
@@ -156,7 +161,10 @@ export class Suspension {
 type Stall = { readonly end: "stall" };
 const STANDSTILL: Stall = { end: "stall" };
 
-/** The promise of work that does not continue in this invocation. The caller's code stops here without an error. */
+/**
+ * A promise that never settles, for work that does not continue in this invocation. Code that awaits the promise stops
+ * without an error.
+ */
 export function park(): Promise<never> {
   return new Promise(() => {});
 }

@@ -1,18 +1,22 @@
-/** Computing that takes less time does not count: on a cold start the code of this package alone takes as long. */
+/**
+ * A piece that takes less time is not counted, because on a cold start the code of this package alone takes this time.
+ */
 const MIN_PIECE_MS = 0.5;
-/** The number of reads of `isLong` for each read of the clock. */
+/** `isLong` reads the clock only once in this number of calls. */
 const LOOKS_A_CLOCK = 16;
 
 /**
- * Lets the event loop run between pieces of user code that could all run in one tick. While the items of a large map
- * compute, requests leave, timers fire and signals arrive in between. A piece is the code of a function up to its first
- * await. A piece is never interrupted.
+ * Lets the event loop run between pieces of user code that could all run in one tick. So requests leave, timers fire
+ * and signals arrive while the items of a large map compute. A piece is the code of a function up to its first await. A
+ * piece is never interrupted.
  *
  * V1  The first piece of a tick may always run.
  * V2  Pieces run in the order in which they came. When one piece waits, all later pieces wait behind it.
  * V3  Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
- * V4  Code that computes little never waits, and requests are as full as without ticks.
- * V5  When code that continues from memory alone has kept one tick for `maxMs`, it continues in the next tick.
+ * V4  While the pieces of a tick compute for less than `maxMs`, no piece waits. Requests then have as many updates as
+ *     without this class.
+ * V5  Code that continues from records in memory, without waiting for the service, may keep one tick for `maxMs`. Then
+ *     it waits for the next tick.
  */
 export class Tick {
   readonly #maxMs: number;
@@ -36,7 +40,7 @@ export class Tick {
 
   /**
    * Resolves when a piece of user code may run; undefined if the piece may run now. The caller awaits the promise and
-   * runs the piece right behind it. An async function in between would delay the piece by a microtask (V3).
+   * runs the piece at once. An async function around this await would delay the piece by a microtask (V3).
    */
   take(): Promise<void> | undefined {
     if (!this.#isWaitedFor && this.#computedMs < this.#maxMs) return undefined; // V4
@@ -50,11 +54,11 @@ export class Tick {
   }
 
   /**
-   * Whether code that continues from memory has kept the event loop for so long that the code must wait for the next
-   * tick.
+   * Whether code that continues from records in memory has kept the event loop for so long that it must wait for the
+   * next tick.
    */ // V5
   get isLong(): boolean {
-    // A read of the clock costs as much as the work that the clock limits.
+    // The clock is not read at each call, because reading it costs as much as the work that it limits.
     if (this.#maxMs === Number.POSITIVE_INFINITY || ++this.#looks % LOOKS_A_CLOCK !== 0) return false;
     const nowMs = performance.now();
     if (this.#beganMs === undefined) {
@@ -101,7 +105,10 @@ export class Tick {
     queueMicrotask(this.#next); // V3
   };
 
-  /** Drops the pieces that have run when they are the larger part. A queue that is never empty thus does not grow. */
+  /**
+   * Drops the pieces that have run when they are more than half of the queue. So a queue that is never empty does not
+   * grow.
+   */
   #shift(): (() => void) | undefined {
     const first = this.#waiting[this.#cursor];
     if (first !== undefined && ++this.#cursor * 2 > this.#waiting.length) {

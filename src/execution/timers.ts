@@ -5,7 +5,7 @@ interface Deadline {
   dueMs: number;
   polls: number;
   cancelled: boolean;
-  /** The action at the due time. Without an action the service is polled. */
+  /** The action at the due time. If there is no action, the service is polled at the due time. */
   readonly action?: () => void;
 }
 
@@ -14,17 +14,20 @@ export interface ArmedTimer {
   cancel(): void;
 }
 
-/** An invocation with less time left does not poll any more, because the platform is about to stop it. */
+/**
+ * An invocation that has less time left than this does not poll any more, because the platform is about to stop the
+ * invocation.
+ */
 const RESERVE_MS = 1_000;
 const LONGEST_POLL_PAUSE_MS = 10_000;
 const SLOWEST_POLL_PAUSE_MS = 60_000;
-/** From this poll the pause has its greatest length (after about a quarter of an hour of waiting). */
+/** From this number of polls on, the pause has its greatest length. These polls take about a quarter of an hour. */
 const SLOW_AFTER_POLLS = 95;
 
 /**
- * Polls the service when waiting operations are due while other work keeps the invocation alive, and runs the actions
- * that are due in this process. One timer and one poll serve all of them, because the answer to any poll brings every
- * change.
+ * Polls the service for waiting operations that are due, while other work keeps the invocation alive. Also runs actions
+ * that are due in this process. The operations and the actions share one timer. One poll serves all operations, because
+ * its answer contains every change.
  */
 export class Timers {
   readonly #poll: (answered: () => void) => void;
@@ -66,15 +69,14 @@ export class Timers {
     const timer = setTimeout(
       () => {
         this.#deadlines.delete(timer);
-        // A fake clock may be faster than the platform's clock.
+        // With a fake clock the timer may fire too early for the platform's clock. Then a new timer is set.
         if (this.#remainingMs() > reserveMs + 1) this.before(reserveMs, action);
         else action();
       },
       Math.max(0, delayMs),
     );
     this.#deadlines.add(timer);
-    // This timer only ends something earlier. When nothing else is left to do, the timer must not keep the process
-    // alive.
+    // The timer only ends other work early. It must not keep the process alive when there is no other work.
     timer.unref?.();
   }
 

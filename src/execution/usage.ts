@@ -5,34 +5,34 @@ import { isFinished } from "../core/transitions.ts";
 import { defined, type OperationUpdate, type WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
-/** The usage of one invocation. */
+/** What one invocation has used. */
 export interface InvocationUsage {
-  /** Operations that the invocation began. */
+  /** The number of operations that the invocation began. */
   operations: number;
   updates: number;
-  /** Checkpoint requests, including requests without updates, which only poll. */
+  /** The number of checkpoint requests, including requests without updates, which are polls. */
   requests: number;
   /** The approximate bytes of these requests: payloads, errors and names, and 200 bytes per update. */
   requestBytes: number;
-  /** Bytes of payloads and errors, which AWS counts as written data. */
+  /** The number of bytes of payloads and errors, which AWS counts as written data. */
   dataBytes: number;
-  /** Attempts after the first one of a step, a condition or a batch. */
+  /** The number of repeated attempts of steps, conditions and batches. First attempts do not count. */
   retries: number;
-  /** Operations that items of a map share. */
+  /** The number of batches. A batch is an operation that items of a map share. */
   batches: number;
 }
 
-/** The usage of the whole execution, as far as this invocation can know it. */
+/** What the whole execution has used, as far as this invocation can know it. */
 export interface ExecutionUsage {
-  /** Counted as for the quota: without the execution itself and without retries. */
+  /** The number of operations as the quota counts them: without the execution itself and without retries. */
   operations: number;
   retries: number;
   dataBytes: number;
   /** US dollars for operations and written data (us-east-1), without compute time, requests and storage of the data. */
   dollars: number;
   /**
-   * False when earlier invocations wrote something that a later invocation cannot see: operations inside a context that
-   * has ended, or payloads of failed attempts. The numbers are then estimates, and rather too low.
+   * False when earlier invocations wrote something that this invocation cannot see: operations inside a context that
+   * has ended, or payloads of failed attempts. Then the numbers are estimates, which are rather too low.
    */
   isExact: boolean;
 }
@@ -50,7 +50,7 @@ export interface Usage {
 /** The approximate bytes around the payload, error and name of one update. */
 const UPDATE_FRAME_BYTES = 200;
 
-/** The usage before this invocation, as far as the recorded operations show it. */
+/** What the execution used before this invocation, as far as the recorded operations show it. */
 export class RecordedUsage {
   operations = 0;
   retries = 0;
@@ -82,9 +82,9 @@ export class RecordedUsage {
 /**
  * Counts the usage of an execution from the sent updates.
  *
- * Only operations that have not ended are kept by id, so the memory in use is that of the open operations.
+ * Ids are kept only of operations that have not ended, so that memory does not grow with the number of operations.
  *
- * UC1  An operation is new when its first update is seen, START or not: starts may be left out.
+ * UC1  An operation is counted at its first update, even if this update is no START, because a START may be left out.
  */
 export class UsageCounter {
   readonly #arn: string;
@@ -109,7 +109,10 @@ export class UsageCounter {
     this.#open = recorded.open;
   }
 
-  /** A client that does the same, and calls `sent` after it has counted a request with updates. */
+  /**
+   * Returns a client that does the same as `client`, and counts each request before it is sent. After the count of a
+   * request with updates, `sent` is called.
+   */
   counting(client: DurableExecutionClient, sent: () => void): DurableExecutionClient {
     return {
       checkpoint: (params, logger) => {
@@ -124,17 +127,20 @@ export class UsageCounter {
     };
   }
 
-  /** Notes that the execution has ended with a result or error that is no update. */
+  /** Notes the result or error with which the execution has ended. It is in the response, and in no update. */
   ended(outcome: { Result?: string | undefined; Error?: object | undefined }): void {
     this.#invocation.dataBytes += dataBytesOf(outcome.Result, outcome.Error);
   }
 
-  /** Notes that a recorded map has ended, so that the service does not deliver its items' operations any more. */
+  /**
+   * Notes the operations of the items of a map that an earlier invocation has ended. The service does not deliver these
+   * operations any more.
+   */
   addUndelivered(operations: number): void {
     this.#undelivered += operations;
   }
 
-  /** The operations of the execution so far, counted as for the quota. */
+  /** The number of operations of the execution so far, as the quota counts them. */
   get operations(): number {
     return this.#before.operations + this.#undelivered + this.#invocation.operations;
   }
@@ -192,7 +198,7 @@ function dataBytesOf(payload: string | undefined, error: object | undefined): nu
   return byteLength(payload) + (error ? byteLength(JSON.stringify(error)) : 0);
 }
 
-/** A transport may deliver absent members as null. */
+/** The number of bytes of a text. The client of the service may deliver an absent text as null. */
 function byteLength(text: string | undefined | null): number {
   return text ? Buffer.byteLength(text) : 0;
 }

@@ -26,7 +26,7 @@ export function namesPlugins(): boolean {
 }
 
 /**
- * Makes the plugins of the modules that the environment variable names, in its order.
+ * Loads the modules that `DURABLE_EXECUTION_PLUGINS` names, and makes their plugins in the same order.
  * @throws PluginLoadError
  */
 export async function loadPlugins(): Promise<readonly DurableInstrumentationPlugin[]> {
@@ -50,7 +50,10 @@ function readSpecifiers(text: string): string[] {
   return specifiers;
 }
 
-/** Imports a module from the location of this package, or else from that of the function's own code. */
+/**
+ * Imports a module, which is searched from the location of this package. If the module is not found, it is searched
+ * from `root`, the folder of the function's own code.
+ */
 async function importModule(specifier: string, root: string): Promise<unknown> {
   try {
     try {
@@ -64,7 +67,10 @@ async function importModule(specifier: string, root: string): Promise<unknown> {
   }
 }
 
-/** Whether this module, or its package, was not found, and not a module that it imports. */
+/**
+ * Whether the import failed because this module or its package was not found. False if only a module that this module
+ * imports was not found.
+ */
 function isMissing(error: unknown, specifier: string): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;

@@ -2,12 +2,12 @@ import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
 import type { WorkerStatistics } from "../core/worker-pools.ts";
 
 /**
- * The version of the contract between a plugin's provider and the runtime. A provider names the version for which it is
- * made.
+ * The version of the interface between a plugin's provider and the runtime. A provider names the version for which the
+ * provider is made.
  */
 export const DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION = 1;
 
-/** The end of an invocation. `RETRYING`: the invocation rejected, and the service starts another one. */
+/** How an invocation ended. `RETRYING`: the invocation rejected, and the service starts another one. */
 export const PluginInvocationStatus = {
   SUCCEEDED: "SUCCEEDED",
   FAILED: "FAILED",
@@ -16,7 +16,7 @@ export const PluginInvocationStatus = {
 } as const;
 export type PluginInvocationStatus = (typeof PluginInvocationStatus)[keyof typeof PluginInvocationStatus];
 
-/** The state of an operation, in the service's words. */
+/** The status of an operation, with the names that the service uses. */
 export const PluginOperationStatus = {
   STARTED: "STARTED",
   READY: "READY",
@@ -29,7 +29,7 @@ export const PluginOperationStatus = {
 } as const;
 export type PluginOperationStatus = (typeof PluginOperationStatus)[keyof typeof PluginOperationStatus];
 
-/** The end of one attempt. A condition's check that asks for another check has succeeded. */
+/** How one attempt ended. A check of a condition has succeeded even if the condition asks for another check. */
 export const AttemptEndInfoOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;
 export type AttemptEndInfoOutcome = (typeof AttemptEndInfoOutcome)[keyof typeof AttemptEndInfoOutcome];
 
@@ -54,7 +54,7 @@ export interface OperationInfo {
   result?: string;
   /** The error, rebuilt from the record. At the end of an attempt or step: the thrown error itself. */
   error?: Error;
-  /** The number of finished attempts. For an attempt: its own number, from 1. */
+  /** The number of finished attempts. For an attempt: the number of this attempt, from 1. */
   attempt?: number;
   /** Whether the hook repeats a notification of an earlier invocation. */
   isReplay: boolean;
@@ -70,7 +70,7 @@ export interface OperationEndInfo extends OperationInfo {
 }
 
 export interface AttemptInfo extends OperationInfo {
-  /** From 1. */
+  /** The number of the attempt, from 1. */
   attempt: number;
 }
 
@@ -94,7 +94,7 @@ interface InvocationBaseInfo {
 }
 
 export interface InvocationInfo extends InvocationBaseInfo {
-  /** Whether only the execution itself was recorded when the invocation began. */
+  /** Whether no operation except the execution itself was recorded when the invocation began. */
   isFirstInvocation: boolean;
   /** Operations that the service changed between the previous invocation and this one, by wire id. */
   updatedOperations: Record<string, OperationInfo>;
@@ -123,42 +123,46 @@ export interface OperationChangeInfo {
 /**
  * Observes executions, for traces, metrics and audits. All members are optional.
  *
- * The `on…` hooks of all plugins are called without waiting for one another, and all are awaited before the execution
- * continues. Their errors are ignored (`DURABLE_VERBOSE_MODE=true` shows them). The `wrap…` hooks are nested, the first
- * plugin outermost, and call the given function. That function runs exactly once, and its outcome counts, whatever the
- * hooks return or throw. No hook is called after `onInvocationEnd`.
+ * An `on…` hook is called for all plugins at the same time. The execution continues when all these calls have ended.
+ * Their errors are ignored (`DURABLE_VERBOSE_MODE=true` shows them). A `wrap…` hook gets a function and calls it. The
+ * hooks of several plugins are nested, and the first plugin is outermost. The function runs exactly once, even if a
+ * hook does not call it. Nothing that the hooks return or throw changes the function's outcome. No hook is called after
+ * `onInvocationEnd`.
  */
 export interface DurableInstrumentationPlugin {
-  /** Before the handler runs, once in each invocation. */
+  /** Called before the handler runs, once in each invocation. */
   onInvocationStart?(info: InvocationInfo): Promise<void>;
-  /** Around the handler and `onInvocationEnd`. */
+  /** Called around the handler and `onInvocationEnd`. */
   wrapInvocation?(
     info: InvocationInfo,
     fn: () => Promise<DurableExecutionInvocationOutput>,
   ): Promise<DurableExecutionInvocationOutput>;
-  /** Before the response is returned. Plugins flush here, because Lambda freezes the process afterwards. */
+  /** Called before the response is returned. Plugins flush here, because Lambda freezes the process afterwards. */
   onInvocationEnd?(info: InvocationEndInfo): Promise<void>;
-  /** When an operation starts, and again (`isReplay`) in each invocation that finds the operation started. */
+  /**
+   * Called when an operation starts. Called again, with `isReplay`, in each invocation that finds the operation
+   * started.
+   */
   onOperationStart?(info: OperationInfo): Promise<void>;
   /**
-   * Around the function of a context, a map's item or a parallel's branch. Not called when a finished context is
-   * rebuilt.
+   * Called around the function of a context, a map's item or a parallel's branch. Not called when the function of a
+   * finished context runs again only to make its result again.
    */
   wrapChildContextFn?(info: OperationInfo, fn: () => unknown): unknown;
   /**
-   * When an operation has ended. For waits, callbacks and invokes also (`isReplay`) in invocations that find them
-   * ended.
+   * Called when an operation has ended. For waits, callbacks and invokes, called again, with `isReplay`, in each
+   * invocation that finds the operation ended.
    */
   onOperationEnd?(info: OperationEndInfo): Promise<void>;
-  /** Before a step's function or a condition's check runs. */
+  /** Called before a step's function or a condition's check runs. */
   onOperationAttemptStart?(info: AttemptInfo): Promise<void>;
-  /** Around a step's function or a condition's check. */
+  /** Called around a step's function or a condition's check. */
   wrapOperationAttemptFn?(info: AttemptInfo, fn: () => unknown): unknown;
-  /** When the end of an attempt is recorded. */
+  /** Called when the end of an attempt is recorded. */
   onOperationAttemptEnd?(info: AttemptEndInfo): Promise<void>;
-  /** When a checkpoint's answer changed the status of operations. */
+  /** Called when the answer to a checkpoint has changed the status of operations. */
   onOperationChange?(info: OperationChangeInfo): Promise<void>;
-  /** Members to add to each line of the default logger; called for each line, synchronously. */
+  /** Returns members that are added to a line of the default logger. Called for each line, and synchronously. */
   enrichLogContext?(): Record<string, string | number | boolean> | undefined;
 }
 
@@ -169,13 +173,16 @@ export type DurableInstrumentationPluginType<
   ...args: never[]
 ) => Plugin;
 
-/** The export `durableExecutionPluginProvider` of a module named in `DURABLE_EXECUTION_PLUGINS`. */
+/**
+ * The object that makes a plugin. A module that `DURABLE_EXECUTION_PLUGINS` names exports this object as
+ * `durableExecutionPluginProvider`.
+ */
 export interface DurableInstrumentationPluginProvider<
   Plugin extends DurableInstrumentationPlugin = DurableInstrumentationPlugin,
 > {
   readonly pluginApiVersion: typeof DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION;
   /** The class of the instances that `createPlugin` makes. */
   readonly pluginType: DurableInstrumentationPluginType<Plugin>;
-  /** Called once for each durable handler, when it is made. */
+  /** Called once for each durable handler, when the handler is made. */
   createPlugin(): Plugin;
 }

@@ -6,12 +6,12 @@ export type Wrapper = Extract<keyof DurableInstrumentationPlugin, `wrap${string}
 /** The argument of a hook. */
 export type InfoOf<Name extends Hook> = Parameters<NonNullable<DurableInstrumentationPlugin[Name]>>[0];
 
-/** All plugins of a handler as one. A hook that no plugin has costs one look into a map. */
+/** Calls the hooks of all plugins of a handler. A hook that no plugin has costs only one look-up in a map. */
 export class PluginRunner {
   readonly #plugins: readonly DurableInstrumentationPlugin[];
   readonly #users = new Map<keyof DurableInstrumentationPlugin, readonly DurableInstrumentationPlugin[]>();
 
-  /** Absent entries (`isTraced && tracer`) are ignored. */
+  /** Entries that are no objects are ignored, such as the result of `isTraced && tracer`. */
   constructor(plugins: readonly (DurableInstrumentationPlugin | null | undefined | false)[]) {
     this.#plugins = plugins.filter((plugin) => typeof plugin === "object" && plugin !== null);
   }
@@ -31,8 +31,8 @@ export class PluginRunner {
   }
 
   /**
-   * Calls a hook of all plugins. Undefined when no plugin has the hook, and there is nothing to wait for. Otherwise
-   * resolves when all calls have settled.
+   * Calls a hook of all plugins. Returns undefined when no plugin has the hook, because then the caller need not wait.
+   * Otherwise the promise resolves when all calls have settled.
    */
   emit<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): Promise<unknown> | undefined {
     const users = this.#usersOf(hook);
@@ -41,7 +41,10 @@ export class PluginRunner {
     return Promise.allSettled(users.map((plugin) => callHook(plugin, hook, given)));
   }
 
-  /** Runs `fn` inside the wrappers. The outcome of `fn` counts, whatever the wrappers return or throw. */
+  /**
+   * Runs `fn` inside the wrappers. Only the outcome of `fn` counts. Nothing that the wrappers return or throw changes
+   * this outcome.
+   */
   wrap<T>(wrapper: Wrapper, info: () => unknown, fn: () => Promise<T>): Promise<T> {
     const users = this.#usersOf(wrapper);
     if (users.length === 0) return fn();
@@ -87,7 +90,8 @@ function wrapOnce<T>(
     const once = (): Promise<T> => {
       if (running === undefined) {
         running = startOf(fn);
-        // A wrapper may drop this promise. Its failure is handled nevertheless, because the promise is awaited below.
+        // A wrapper may ignore this promise. So that its rejection does not count as unhandled, the failure is kept
+        // here and thrown below.
         running.catch((error: unknown) => {
           failure = { error };
         });

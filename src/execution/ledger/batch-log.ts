@@ -11,20 +11,23 @@ import { type Kept, writtenEnd, writtenRecord } from "./kept.ts";
 import { type RecordedLogs, readLogs } from "./restored.ts";
 import type { SharedLedgers } from "./shared-ledgers.ts";
 
-/** Where a batch's operations are, how many bytes each may hold, and the function that the log calls. */
+/** The place and the size of a batch's operations, and the function that the log calls. */
 export interface BatchLogOptions {
   /** The context of the map. */
   readonly scope: Scope;
   /** The path of the batch's own operation, and its name. */
   readonly path: OperationPath;
   readonly name: string;
-  /** Bytes that one operation may hold. */
+  /** The number of bytes that one operation may hold. */
   readonly maxBytes: number;
   /** Called when the batch's own operation may be written again. */
   readonly onReady: () => void;
 }
 
-/** The data about the batch's items. A replay compares the recorded data with that of its own items. */
+/**
+ * Data that identifies the items of a batch. A replay compares the recorded data with the data of its own items, and so
+ * notices that the items have changed.
+ */
 export interface ItemMarks {
   readonly fingerprint: string | undefined;
   readonly names: string | undefined;
@@ -34,29 +37,34 @@ export interface ItemMarks {
  * The operations in which a batch keeps its records: its own operation, which may be written many times, and parts,
  * which are written once.
  *
- * BL1  The payloads of these operations are a log. The order is: the parts up to the number that the own operation
- *      names, the own operation, the later parts. A later record replaces an earlier one.
- * BL2  Entries leave in the order of their last change. A recorded entry thus never depends on an entry that is not
+ * BL1  The payloads of these operations form a log. The parts that were written before the batch's own operation come
+ *      first. The own operation's payload contains their number. Then come the own operation and the later parts. A
+ *      later record of an operation replaces an earlier record.
+ * BL2  Entries are written in the order of their last change. So a recorded entry never depends on an entry that is not
  *      recorded.
- * BL3  Times are relative to the next attempt of the own operation, because that attempt follows the service's clock. A
- *      pending operation cannot be written. Then parts keep times by this machine's clock.
+ * BL3  The own operation's payload contains times relative to its next attempt, because the service's clock decides
+ *      when this attempt begins. A pending operation cannot be written. While the own operation is pending, parts
+ *      contain times by this machine's clock.
  */
 export class BatchLog {
   readonly id: OperationId;
   marks: ItemMarks = { fingerprint: undefined, names: undefined };
-  /** The state of the own operation. */
+  /** The state of the batch's own operation. */
   state: "new" | "started" | "pending" | "ended" = "new";
   /** The time at which the service makes the pending own operation ready; epoch milliseconds. */
   wakesMs = Number.POSITIVE_INFINITY;
   /**
-   * Characters of the parts, and of the own operation's last payload, that this invocation wrote. Payloads of RETRY do
-   * not count.
+   * The number of characters that this invocation wrote to parts, and to the batch's own operation at its end. Payloads
+   * of RETRY do not count.
    */
   size = 0;
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
   #parts = 0;
-  /** The id of the next part, if the process ended between the part's START and its end. */
+  /**
+   * The id of a part that has begun and not ended, because an earlier process ended in between. The next part gets this
+   * id.
+   */
   #begunPart: string | undefined;
   #poll: ArmedTimer | undefined;
 
@@ -66,7 +74,10 @@ export class BatchLog {
     this.id = operationId(options.path);
   }
 
-  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when they cannot be read */
+  /**
+   * Reads the records of earlier invocations.
+   * @throws UnrecoverableExecutionError when the records cannot be read
+   */
   restore(record: WireOperation): RecordedLogs {
     const { service, codec } = this.#all.host;
     const take = (part: number): WireOperation | undefined =>
@@ -75,7 +86,7 @@ export class BatchLog {
     this.#parts = recorded.parts;
     this.#begunPart = recorded.begunPart;
     this.marks = recorded;
-    // The map has ended, and only makes its result again: nothing begins.
+    // A sealed scope means that the map has ended and only makes its result again. Then nothing may begin.
     if (recorded.isLast || isFinished(record) || this.#options.scope.sealed) this.state = "ended";
     else if (record.Status === "PENDING") this.#isPending(record);
     else {
@@ -85,7 +96,7 @@ export class BatchLog {
     return recorded;
   }
 
-  /** Records that the batch has begun. False when this is recorded already. */
+  /** Records that the batch has begun. Returns false when the beginning is recorded already. */
   begin(): boolean {
     if (this.state !== "new") return false;
     this.state = "started";
@@ -93,14 +104,14 @@ export class BatchLog {
     return true;
   }
 
-  /** Whether the map, or a context around it, is over. Then nothing is recorded any more. */
+  /** Whether the map, or a context around the map, is over. Then nothing is recorded any more. */
   get isLeft(): boolean {
     return this.#options.scope.isOver;
   }
 
   /**
-   * The payload of the own operation. With `waiting`, the payload also has the milliseconds that each waiting record
-   * still waits after `readyMs`.
+   * Makes the payload of the batch's own operation. With `waiting`, the payload also says for how many milliseconds
+   * after `readyMs` each waiting record still waits.
    */
   payload(
     entries: Iterable<Kept>,
@@ -118,7 +129,10 @@ export class BatchLog {
     return !isLongerThan(payload, this.#options.maxBytes);
   }
 
-  /** Makes the own operation wait. `ends` is the number of items whose end is new in the payload. */
+  /**
+   * Writes the payload, and makes the batch's own operation wait. `ends` is the number of items whose ends the payload
+   * records for the first time.
+   */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
     this.wakesMs = Date.now() + delaySeconds * 1_000;
@@ -126,15 +140,15 @@ export class BatchLog {
     this.#recordOwn("RETRY", { Payload: payload, StepOptions: { NextAttemptDelaySeconds: delaySeconds } }, ends);
   }
 
-  /** Ends the own operation: the batch is over. */
+  /** Writes the payload, and ends the batch's own operation, because the batch is over. */
   succeed(payload: string, ends: number): void {
     this.size += payload.length;
     this.#recordOwn("SUCCEED", { Payload: payload }, ends);
   }
 
   /**
-   * Writes entries to as many parts as necessary. The last part names the `begun` items that were left. With `isLast`
-   * the last part also says that no part follows.
+   * Writes entries to as many parts as necessary. The last part also names the items in `begun`, which were left. With
+   * `isLast`, the last part says that no part follows.
    */ // BL2
   append(entries: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
     const atMs = Date.now();
@@ -166,7 +180,7 @@ export class BatchLog {
     this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, recorded);
   }
 
-  /** Ends the log: nothing more is written, and the own operation is not watched any more. */
+  /** Ends the log. Nothing more is written, and the batch's own operation is not watched any more. */
   end(): void {
     this.state = "ended";
     this.#poll?.cancel();
@@ -206,7 +220,7 @@ export class BatchLog {
     this.#send({ ...own, ...details, Name: name }, ends);
   }
 
-  /** Sends an update. `ends` is the number of items whose end it records. */
+  /** Sends an update. `ends` is the number of items whose ends the update records. */
   #send(update: OperationUpdate, ends = 0, recorded?: () => void): void {
     if (this.isLeft) return;
     if (ends > 0) this.#all.left(ends);
@@ -224,7 +238,10 @@ export class BatchLog {
     });
   }
 
-  /** Polls for the own operation when it is due, in case the invocation lives until then. */
+  /**
+   * Notes that the batch's own operation is pending. If the invocation still runs when the operation is due, the
+   * service is polled.
+   */
   #isPending(operation: WireOperation): void {
     this.state = "pending";
     this.#watch();
@@ -251,7 +268,7 @@ export class BatchLog {
   }
 }
 
-/** The milliseconds that each record still waits after `fromMs` (epoch milliseconds). */
+/** Returns for how many milliseconds after `fromMs` (epoch milliseconds) each record still waits. */
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
     const leftMs = Math.max(0, dueMs - fromMs);

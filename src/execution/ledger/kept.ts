@@ -4,34 +4,34 @@ import type { OperationPath } from "../../core/ids.ts";
 import { isFinished, timerDueMs } from "../../core/transitions.ts";
 import { defined, type Operation, type WireOperation } from "../../core/wire.ts";
 
-/** The page of a record. */
+/** The page on which a record is kept. */
 export interface KeptOn {
   /** The path of the item. */
   readonly path: OperationPath;
   /** The index of the item in its batch, from 0. */
   readonly index: number;
   readonly isFirstVersion: boolean;
-  /** The end of the item that the map has counted; undefined until the item has ended. */
+  /** The record of the item's end; undefined until the item has ended. */
   readonly end: Kept | undefined;
   completeTimer(kept: Kept): void;
 }
 
-/** A record on a page. The payload is a text, never an object of user code. */
+/** A record on a page. Its payload is a text, because user code could still change an object. */
 export class Kept {
   readonly page: KeptOn;
   /** The path of the item itself, or of an operation inside the item. */
   readonly path: OperationPath;
   operation: Operation;
   /**
-   * The due time by this machine's clock. Undefined for a record that does not wait, and while the batch's own
-   * operation must wait first.
+   * The time at which the record's wait ends, by this machine's clock; epoch milliseconds. Undefined for a record that
+   * does not wait. Also undefined while `leftMs` counts only from the moment when the batch's own operation is ready.
    */
   dueMs: number | undefined;
-  /** The whole delay in milliseconds. */
+  /** The whole delay of the record, in milliseconds. */
   delayMs = 0;
-  /** The rest of the delay, from the moment when the batch's own operation may be tried again. */
+  /** The milliseconds for which the record still waits when the batch's own operation may be tried again. */
   leftMs = 0;
-  /** Whether the batch's own operation wakes the execution for this record. */
+  /** Whether the batch's own operation makes the service begin the next invocation for this record. */
   isCovered = false;
 
   constructor(page: KeptOn, path: OperationPath, operation: Operation) {
@@ -68,7 +68,7 @@ export class Kept {
     this.delayMs = delayMs;
   }
 
-  /** Characters of the record. */
+  /** The approximate number of characters of the record: its result and its error's message. */
   get size(): number {
     const { StepDetails, ContextDetails } = this.operation;
     const details = StepDetails ?? ContextDetails;
@@ -85,7 +85,9 @@ export function writtenEnd({ Status: status, ContextDetails: details }: Operatio
 
 const PLAIN_SUBTYPES: Record<string, string> = { STEP: "Step", CONTEXT: "RunInChildContext", WAIT: "Wait" };
 
-/** The written form of a record inside an item. With `isObserved` the form also has the data that only plugins need. */
+/**
+ * The written form of a record inside an item. With `isObserved`, the form also contains data that only plugins need.
+ */
 export function writtenRecord({ path, operation, page }: Kept, isObserved: boolean): WrittenRecord {
   const { Type: type = "STEP", SubType: subType, Name: name, Status: status } = operation;
   const details = operation.StepDetails ?? operation.ContextDetails;
@@ -93,23 +95,23 @@ export function writtenRecord({ path, operation, page }: Kept, isObserved: boole
     path: path.slice(page.path.length + 1),
     status: status as StoredRecord["status"],
   };
-  // While the item runs, its paths are those of the version that began it.
+  // Until the item ends, its paths are those of the version that began the item.
   if (page.isFirstVersion) written.isFirstVersion = true;
   if (type === "CONTEXT" || type === "WAIT") written.type = type;
   if (subType !== undefined && subType !== PLAIN_SUBTYPES[type]) written.subType = subType;
   if (name !== undefined) written.name = name;
   const attempts = operation.StepDetails?.Attempt ?? 0;
-  // For an ended operation only a number of attempts above one is of interest.
+  // An ended operation has had at least one attempt. So its number of attempts is written only if it is above one.
   const hasEnded = isFinished(operation);
   if (attempts > (hasEnded ? 1 : 0)) written.attempts = attempts;
   if (details?.Result !== undefined) written.payload = details.Result;
-  // The error of an attempt that another one follows is only of interest to plugins.
+  // If another attempt follows, only plugins need the error of the failed attempt.
   if (details?.Error !== undefined && (hasEnded || isObserved)) written.error = details.Error;
   if (operation.ContextDetails?.ReplayChildren) written.replayChildren = true;
   return written;
 }
 
-/** The record as an operation. `payloadOf` makes the payload from a kept value. */
+/** Makes an operation of a stored record. `payloadOf` makes the payload of a value. */
 export function operationOf(
   { type: stored, subType, name, status, attempts, text, error, replayChildren, ...rest }: StoredRecord,
   payloadOf: (value: unknown) => string | undefined,

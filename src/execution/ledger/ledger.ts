@@ -6,8 +6,8 @@ import type { ArmedTimer } from "../timers.ts";
 export type RecordKey = OperationId | OperationPath;
 
 /**
- * The place where the operations of a scope read and write their records. The service's ledger keeps each record as an
- * operation of its own. A page keeps the records of one item of a batch, whose items share an operation. The user of a
+ * The place where the operations of a scope read and write their records. There are two kinds. The service's ledger
+ * keeps each record as an operation at the service. A page keeps all records of one item of a batch. Code that uses a
  * ledger does not ask which kind it is.
  */
 export interface Ledger {
@@ -15,51 +15,55 @@ export interface Ledger {
   /** Whether there is a record that no operation of this invocation has taken yet. */
   has(key: RecordKey): boolean;
   peek(key: RecordKey): WireOperation | undefined;
-  /** Gives a record to its operation. */
+  /** Returns the record for its operation, which takes the record only once. */
   take(key: RecordKey): WireOperation | undefined;
 
   /**
-   * Records the beginning of an operation that begins again if it is interrupted. `isNew` says that the operation has
-   * no record yet.
+   * Records that an operation begins. If it is interrupted, the operation begins again. `isNew` says that the operation
+   * has no record yet.
    */
   start(update: OperationUpdate, isNew: boolean): void;
   /** Records a change. `recorded` is called when user code may rely on the change. */
   record(update: OperationUpdate, recorded?: () => void): void;
   /**
-   * Resolves when the service has all records of this ledger so far. Undefined when the service has them, or will get
-   * them in order.
+   * Resolves when the service has all records of this ledger so far. Undefined when the caller need not wait, because
+   * the service has the records or gets them before all later updates.
    */
   secured(): Promise<void> | undefined;
 
-  /** Calls `listener` with every further state of the operation, until `unwatch`. */
+  /** Calls `listener` with every further state of the operation, until `unwatch` is called. */
   watch(key: RecordKey, listener: (operation: WireOperation) => void): void;
   unwatch(key: RecordKey): void;
-  /** Makes this process notice a change at `dueMs` (epoch milliseconds), until cancelled. */
+  /**
+   * Makes this process notice the change of the operation that is due at `dueMs` (epoch milliseconds), unless
+   * cancelled.
+   */
   arm(key: RecordKey, dueMs: number): ArmedTimer;
 
   /**
-   * The payload for a value, and the value that `decode` gives for the payload. Throws the codec's errors.
-   * `packFromBytes` is as in the codec. A page packs its records together.
+   * Makes the payload of a value. Returns the payload, and the value that a replay reads from the payload. Throws the
+   * codec's errors. `packFromBytes` is an argument of the codec. A page ignores it, because a batch packs all its
+   * records together.
    */
   roundTrip(value: unknown, packFromBytes?: number): { readonly payload: string | undefined; readonly value: unknown };
-  /** The payload for a text that a user's serdes made. */
+  /** Makes the payload of a text that a user's serdes wrote. */
   wrap(text: string | undefined): string | undefined;
-  /** The text in a wrapped payload. */
+  /** Returns the text from which `wrap` made the payload. */
   unwrap(payload: string | undefined): string | undefined;
 
-  /** Bytes that one payload may take. */
+  /** The number of bytes that one payload may take. */
   readonly maxPayloadBytes: number;
-  /** The parent id for the operations inside this one; undefined when this one has no operation of its own. */
-  addressOf(key: RecordKey): OperationId | undefined;
-  /** The ledger for records that an external system must be able to address. */
-  readonly outside: Ledger;
   /**
-   * Whether the first version of batches began the item. That version kept no names, and its combined promises have no
-   * path.
+   * The id that operations inside the operation `key` have as their parent. Undefined when this operation is not at the
+   * service.
    */
+  addressOf(key: RecordKey): OperationId | undefined;
+  /** The ledger for operations that an external system must address, such as callbacks. They must be at the service. */
+  readonly outside: Ledger;
+  /** Whether version 2.0.0 began the item. That version recorded neither names nor combinators inside items. */
   readonly isFirstVersion: boolean;
   /** Whether each record counts as an operation of the execution's quota. */
   readonly countsOperations: boolean;
-  /** An object that all items of a batch have in common; undefined outside of batches. */
+  /** The same object for all items of a batch; undefined outside of batches. */
   readonly group: object | undefined;
 }

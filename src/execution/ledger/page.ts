@@ -34,16 +34,17 @@ export interface PageGroup {
 }
 
 /**
- * The approximate number of bytes that the records of one item may take. A running item is held in memory as a whole.
+ * The approximate number of bytes that the records of one item may take. All records of a running item are in memory.
  */
 const MAX_PAGE_BYTES = 1024 * 1024;
 
 /**
- * The records, by path, of one item of a batch. Records change in memory, by the transitions of the service.
+ * The records of one item of a batch, by path. Updates change the records in memory in the same way as at the service.
  *
- * G1  When a context ends, the records below it are dropped, unless the context's result is rebuilt from them. An ended
- *     item thus keeps only its end.
- * G2  A record holds text, never a value that user code has.
+ * G1  When a context ends, the records inside it are dropped, unless a replay makes the context's result from them. So
+ *     of an ended item only the end is kept.
+ * G2  A record contains payloads as text, and never an object of user code. Otherwise user code could change the
+ *     record.
  */
 export class Page implements Ledger {
   readonly path: OperationPath;
@@ -53,13 +54,15 @@ export class Page implements Ledger {
   readonly outside: Ledger;
   readonly countsOperations = false;
   readonly maxPayloadBytes: number;
-  /** The end of the item, once the item has ended. */
+  /** The record of the item's end. Undefined until the item has ended. */
   end: Kept | undefined;
   isFirstVersion = false;
   /** Whether an earlier invocation recorded something of the item. */
   #isRestored = false;
   #records: Map<OperationPath, Kept> | undefined;
-  /** The child paths of each path. Children of the item itself are left out. */
+  /**
+   * For each context of the item, the paths of the operations directly inside this context. The item itself is no key.
+   */
   #below: Map<string, OperationPath[]> | undefined;
   #watchers: Map<RecordKey, (operation: WireOperation) => void> | undefined;
   #bytes = 0;
@@ -84,8 +87,8 @@ export class Page implements Ledger {
     if (key === this.path) return this.end?.operation ?? (this.#isRestored ? begun(key) : undefined);
     const kept = this.#records?.get(key as OperationPath);
     if (kept !== undefined || !this.group.isRestored) return kept?.operation;
-    // An operation that external systems can address has its record in the outside ledger. A record there, found under
-    // this key, shows that the code has changed.
+    // Callbacks and chained invokes of an item have their records in the outside ledger. If an operation of another
+    // type finds such a record at its path, the code has changed.
     return this.outside.peek(this.outside.key(key as OperationPath));
   }
 
@@ -94,8 +97,8 @@ export class Page implements Ledger {
   }
 
   start(update: OperationUpdate): void {
-    // A context is written with the operations inside it, so that a change in the code is noticed while the context is
-    // open. An interrupted step begins again, with or without a recorded START.
+    // The START of a context is kept, so that a replay notices a change in the code while the context is open. The
+    // START of a step is not kept, because an interrupted step begins again in any case.
     if (update.Type === "CONTEXT") this.#apply(update);
   }
 
@@ -122,11 +125,12 @@ export class Page implements Ledger {
     return kept === undefined ? NO_TIMER : this.group.arm(kept);
   }
 
-  /** Ends the time of an operation. */
+  /** Notes that the due time of an operation has come: a wait has ended, or a step is ready. */
   completeTimer(kept: Kept): void {
     this.group.stopsWaiting(kept);
     kept.operation = completeTimer(kept.operation, new Date());
-    // A replay recognises a ready step by its due time, and an ended wait by its status.
+    // The end of a wait must be written, because a replay knows the end only from the status. The change of a step is
+    // not written, because a replay knows from the due time that the step is ready.
     if (kept.operation.Type === "WAIT") this.group.changed(kept);
     this.#watchers?.get(kept.path)?.(kept.operation);
   }
@@ -147,7 +151,10 @@ export class Page implements Ledger {
     return undefined;
   }
 
-  /** Takes over the records inside the item from earlier invocations, one by one, in the stored order. */
+  /**
+   * Takes over the records that earlier invocations wrote of the operations inside the item. The records are in their
+   * stored order.
+   */
   restore(records: readonly StoredRecord[], payloadOf: (value: unknown) => string | undefined): Kept[] {
     this.#isRestored = true;
     if (records.some(({ isFirstVersion }) => isFirstVersion)) this.isFirstVersion = true;
@@ -172,24 +179,27 @@ export class Page implements Ledger {
       ...(mark === "R" ? { ReplayChildren: true } : {}),
     };
     const Status = mark === "F" ? "FAILED" : "SUCCEEDED";
-    // The name of the item is not kept. The names are checked for the batch as a whole.
+    // The name of the item is not in its record, because the names are checked for the whole batch at once.
     const operation: Operation = { Id: this.path, Type: undefined, StartTimestamp: undefined, Status };
     this.end = new Kept(this, this.path, { ...operation, ContextDetails: details });
     return this.end;
   }
 
-  /** Takes over the rest of the delay of an operation inside the item, from `atMs` (epoch milliseconds) if given. */
+  /**
+   * Notes for how long an operation inside the item still waits: for `leftMs`, from `atMs` (epoch milliseconds).
+   * Without `atMs`, the delay begins when the batch's own operation may be tried again.
+   */
   restoreTime(path: string, leftMs: number, delayMs: number | undefined, atMs: number | undefined): void {
     const kept = this.#records?.get(`${this.path}-${path}` as OperationPath);
     kept?.takeTime(atMs === undefined ? undefined : atMs + leftMs, leftMs, delayMs);
   }
 
-  /** Drops all records below the item. */
+  /** Drops all records of the item. */
   clear(): void {
     for (const kept of this.#records?.values() ?? []) this.group.forget(kept);
     if (this.end !== undefined) this.group.forget(this.end);
     this.#bytes = 0;
-    // Code that was left may still reach records of earlier invocations.
+    // Records of earlier invocations remain, because code that was left may still replay them.
     if (this.#isRestored) return;
     this.#records = undefined;
     this.#below = undefined;
@@ -247,7 +257,8 @@ export class Page implements Ledger {
       return;
     }
     this.#below.set(parent, [path]);
-    // A context without a record of its own lies between its operations and the context around them.
+    // A context without a record of its own is in `#below` too. Otherwise `#prune` would not find the operations inside
+    // it.
     const above = parentOf(parent);
     if (above.length > this.path.length) this.#enter(above, parent as OperationPath);
   }
@@ -260,7 +271,7 @@ export class Page implements Ledger {
       this.#prune(inner);
       const kept = this.#records?.get(inner);
       if (kept === undefined) continue;
-      // Code that was left may still reach records of earlier invocations.
+      // Records of earlier invocations remain, because code that was left may still replay them.
       if (!this.#isRestored) this.#records?.delete(inner);
       this.#bytes -= kept.size;
       this.group.forget(kept);
@@ -274,12 +285,15 @@ function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("-"));
 }
 
-/** Whether the operation is a context that has ended and keeps its own result. */
+/**
+ * Whether the operation is a context that has ended with its result in its record. Then the records inside the context
+ * are not needed any more.
+ */
 function endsWhole(operation: Operation): boolean {
   return operation.Type === "CONTEXT" && isFinished(operation) && operation.ContextDetails?.ReplayChildren !== true;
 }
 
-/** The record of an item that has begun. Nothing else of the item is known. */
+/** The record of an item of which only the beginning is known. */
 function begun(path: RecordKey): WireOperation {
   return { Id: path, Type: undefined, Status: "STARTED", StartTimestamp: undefined };
 }

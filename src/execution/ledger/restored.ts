@@ -15,19 +15,19 @@ export interface Log {
 
 /** The records of a batch. */
 export interface RecordedLogs {
-  /** In the order in which a later log replaces an earlier one. */
+  /** The payloads in their order. A later record of an operation replaces an earlier record. */
   readonly logs: readonly Log[];
   readonly parts: number;
-  /** The id of the next part, if the process ended between the part's START and its end. */
+  /** The id of a part that has begun and not ended, because an earlier process ended in between. */
   readonly begunPart: string | undefined;
-  /** Whether a part has said that no part follows. */
+  /** Whether a part says that no part follows. */
   readonly isLast: boolean;
   readonly fingerprint: string | undefined;
   readonly names: string | undefined;
 }
 
 /**
- * Reads the records of a batch. `takePart` gives the parts, by their numbers from 1.
+ * Reads the records of a batch. `takePart` returns the part with the given number, from 1.
  * @throws UnrecoverableExecutionError `ERR_PAYLOAD_UNREADABLE`
  */
 export function readLogs(

@@ -46,7 +46,8 @@ export class ServiceLedger implements Ledger {
 
   start(update: OperationUpdate, isNew: boolean): void {
     const { coalescer, defersStarts } = this.#options;
-    // The service already has an operation that is tried again, and expects its START.
+    // Only the START of a new operation may be deferred. If an operation is tried again, the service has it already and
+    // expects the START of the new attempt.
     if (isNew && defersStarts) coalescer.defer(update);
     else coalescer.enqueue(update);
   }

@@ -11,7 +11,9 @@ import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
-/** When a RETRY would carry more than this, the entries go to a part, which is never written again. */
+/**
+ * A RETRY has at most this number of characters. Further entries go to a part, because each RETRY repeats its entries.
+ */
 const MAX_RETRY_BYTES = 32 * 1024;
 /** When RETRYs have repeated this number of characters in total, the repeated entries go to a part. */
 const MAX_REWRITTEN = 16 * 1024;
@@ -27,20 +29,21 @@ export interface SharedLedgerOptions {
   /** The index of the first item, and the number of items. */
   readonly first: number;
   readonly count: number;
-  /** The number of bytes that one operation holds. A record that is larger has an operation for itself. */
+  /** The number of bytes that one operation may hold. A larger record has an operation for itself. */
   readonly maxBytes: number;
-  /** Called when an item keeps more than is allowed. The map must then end. */
+  /** Called when the records of an item take more than `maxBytes`. The map must then end. */
   readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
 }
 
 /**
- * The records of the items of one batch, which share one operation. They are kept in memory and written together.
+ * The records of the items of one batch. They are kept in memory, and are written together to the operation that these
+ * items share.
  *
- * L1  A flush writes RETRY if a record waits for a known time, or if work is left. A flush writes a part if a record has
- *     changed and no record waits for a time, or if the own operation is pending. No flush holds an item up.
- * L2  An entry that is only in the own operation's payload is written again when that payload is replaced.
- * L3  When the map is over, the ends that the map has counted are recorded. So are the ended operations in items that
- *     were left: after a redrive these items continue there.
+ * L1  If the batch's own operation is pending, a flush writes changed records to a part. Otherwise a flush writes RETRY
+ *     if an awaited record waits for a known time, or if work is left. If nothing waits, changed records go to a part.
+ * L2  An entry that is only in the own operation's payload is written again when this payload is replaced.
+ * L3  When the map is over, the ends that the map has counted are recorded. For items that were left, the ended
+ *     operations inside them are recorded, because a redrive continues these items from there.
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
@@ -55,15 +58,15 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #options: SharedLedgerOptions;
   readonly #log: BatchLog;
   readonly #pages = new Map<number, Page>();
-  /** Outcomes of earlier invocations for which the map has not asked. */
+  /** Outcomes of earlier invocations that the map has not taken yet. */
   #outcomes: (Outcome | undefined)[] = [];
   /** Entries that have changed and are not written, in the order of their last change. */
   readonly #dirty = new Set<Kept>();
-  /** Entries that are in the own operation's payload and in no part. */ // L2
+  /** Entries that are in the batch's own operation's payload and in no part. */ // L2
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
-  /** Items that have ended, and whose functions run again: their results were too large to keep. */
+  /** Items that have ended and whose functions run again, because their results were too large to record. */
   readonly madeAgain = new Set<number>();
   isRestored = false;
   #unwritten = 0;
@@ -88,7 +91,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
   }
 
-  /** The data about the items that is recorded, or will be recorded. */
+  /** Data that identifies the items. The data is recorded, or will be recorded. */
   get marks(): ItemMarks {
     return this.#log.marks;
   }
@@ -102,12 +105,12 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.size;
   }
 
-  /** Whether nothing more can be recorded. An operation that has not ended then never runs. */
+  /** Whether nothing more can be recorded. Then an operation that has not ended never runs. */
   get isClosed(): boolean {
     return this.#log.state === "ended";
   }
 
-  /** Takes over the records of the batch. @throws UnrecoverableExecutionError when they cannot be read */
+  /** Takes over the records of the batch. @throws UnrecoverableExecutionError when the records cannot be read */
   restore(record: WireOperation): void {
     this.isRestored = true;
     for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
@@ -142,25 +145,25 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (isOwn) this.#inOwn.add(end);
   }
 
-  /** The outcome of an item that an earlier invocation recorded. Must be asked only once for each item. */
+  /** Returns the outcome that an earlier invocation recorded of an item, only at the first call for the item. */
   takeOutcome(index: number): Outcome | undefined {
     const outcome = this.#outcomes[index];
     this.#outcomes[index] = undefined;
     return outcome;
   }
 
-  /** Whether the function of an item is to run. */
+  /** Whether the function of an item must run and has not ended. */
   isLeft(index: number): boolean {
     return !this.#counted.has(index) && (!this.isClosed || this.madeAgain.has(index));
   }
 
-  /** Items whose functions are to run and have not ended. */
+  /** The number of items whose functions must run and have not ended. */
   get left(): number {
     if (!this.isClosed) return this.count - this.#counted.size;
     return [...this.madeAgain].filter((index) => this.isLeft(index)).length;
   }
 
-  /** Notes that the first item begins. False when an earlier invocation has begun the batch. */
+  /** Notes that the first item begins. Returns false when an earlier invocation has begun the batch. */
   begin(): boolean {
     this.#all.add(this);
     return this.#log.begin();
@@ -181,7 +184,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.isLeft ? 0 : this.#unwritten;
   }
 
-  /** The time at which the own operation makes the service begin the next invocation; epoch milliseconds. */
+  /** The time at which the batch's own operation makes the service begin the next invocation; epoch milliseconds. */
   get wakesMs(): number {
     return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
@@ -244,7 +247,9 @@ export class SharedLedger implements PageGroup, OpenLedger {
     });
   }
 
-  /** The payload is JSON, unless the value needs the codec or is too large. Records are packed together. */
+  /**
+   * Makes a payload as JSON, unless the value needs the codec or is too large. All records are packed together later.
+   */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
     const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);
     const payload = plain.payload && this.packIfLarge(plain.payload);
@@ -263,7 +268,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (!this.isClosed) this.#options.onOverfull(this.first + page.index, bytes, maxBytes);
   }
 
-  /** Resolves when all changes so far are recorded. Requests of one tick are written together. */
+  /** Resolves when all changes so far are recorded. Calls in one tick share one write. */
   secured(): Promise<void> {
     this.#securing ??= new Promise((resolve) => {
       setImmediate(() => {
@@ -285,8 +290,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * Writes before the invocation ends, and returns whether there was anything to write. `isLeft` says that work is left
-   * for the next invocation.
+   * Writes the changes before the invocation ends. Returns whether anything was written. With `isLeft`, work is left.
    */ // L1
   flush(isLeft: boolean): boolean {
     if (this.#log.isLeft || this.isClosed) {
@@ -328,8 +332,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * Moves entries from the own operation's payload to parts. Records that wait may stay, because no code has continued
-   * from them.
+   * Moves the entries that `moves` selects from the batch's own operation's payload to parts. Waiting records may stay,
+   * because no other record depends on them.
    */
   #moveToParts(moves: (kept: Kept) => boolean): void {
     const entries = [...this.#inOwn, ...this.#dirty].filter(moves);
@@ -339,8 +343,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * Notes that these entries are written, to the own operation if `own` is given. Returns the number of new ends of
-   * items.
+   * Notes that these entries are written: to the batch's own operation if `own` is given, otherwise to a part. Returns
+   * the number of items whose ends were not written before.
    */
   #isWritten(entries: readonly Kept[], own?: Set<Kept>): number {
     let ends = 0;
@@ -360,14 +364,14 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Records the counted ends, because the map is over or all items have ended. */ // L3
   close(): void {
     if (this.isClosed) return;
-    // Begun in this invocation or in an earlier one.
+    // Items that have begun, now or in an earlier invocation, and have not ended.
     const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
     const entries = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
       this.#counted.has(page.index) ? isEnd || page.end !== undefined : !waits && page.end === undefined,
     );
     const isComplete = this.#counted.size === this.count;
     if (this.#log.state === "pending") {
-      // When all items have ended, the parts alone show it.
+      // If all items have ended and are recorded, no further part is necessary.
       if (entries.length > 0 || !isComplete) this.#log.append(entries, undefined, begun, true);
     } else {
       const payload = this.#log.payload(entries, begun);

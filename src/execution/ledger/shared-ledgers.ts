@@ -15,7 +15,8 @@ export interface SharedLedgersHost {
   /** Whether plugins are notified of attempts. */
   readonly isObserved: boolean;
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether that needed an update.
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether an update was
+   * necessary.
    */
   readonly continueAt: (dueMs: number) => boolean;
 }
@@ -26,9 +27,12 @@ export interface OpenLedger {
   readonly unwritten: number;
   /** The time at which the ledger makes the service begin the next invocation; epoch milliseconds. */
   readonly wakesMs: number;
-  /** Writes the changes. Running work continues. */
+  /** Writes the changes to a part. Running work continues. */
   writePart(): void;
-  /** Writes before the invocation ends. Returns whether there was anything to write. */
+  /**
+   * Writes the changes before the invocation ends. Returns whether anything was written. `isLeft` says that work is
+   * left for the next invocation.
+   */
   flush(isLeft: boolean): boolean;
 }
 
@@ -36,15 +40,16 @@ export interface OpenLedger {
  * The open shared ledgers of an execution, in the order in which they were opened.
  *
  * U1  Items that have ended and are not recorded run again after a crash. When their number reaches
- *     `checkpoint.maxUnacknowledged`, no further item may begin, and the oldest ledgers write their changes.
- * U2  When there is room again, the execution notifies every map that waits for room, no matter which map made the
- *     room.
+ *     `checkpoint.maxUnacknowledged`, no further item may begin, and the oldest ledger with such items writes its
+ *     changes.
+ * U2  When further items may begin again, every map that waits for this is notified. It does not matter whose items
+ *     were recorded.
  */
 export class SharedLedgers {
   readonly host: SharedLedgersHost;
   readonly #open = new Set<OpenLedger>();
   readonly #listeners = new Set<() => void>();
-  /** The number of ends of items that are on their way to the service. */
+  /** The number of items whose ends are sent, but not yet acknowledged. */
   #inFlight = 0;
   #isNotifying = false;
 
@@ -60,13 +65,13 @@ export class SharedLedgers {
     this.#open.delete(ledger);
   }
 
-  /** Calls `listener` when items may begin again, until the returned function is called. */ // U2
+  /** Calls `listener` when items may begin again. The returned function stops these calls. */ // U2
   onRoom(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Whether a further item may begin. If not, the ledgers make room. */ // U1
+  /** Whether a further item may begin. If not, the oldest ledger with unrecorded ends writes its changes. */ // U1
   get hasRoom(): boolean {
     const limit = Math.max(1, this.host.settings.checkpoint.maxUnacknowledged);
     let unwritten = 0;
@@ -79,23 +84,24 @@ export class SharedLedgers {
         break;
       }
     }
-    // The map of a written ledger may be over, and its updates dropped.
+    // The map of the written ledger may be over, so that nothing was sent. Then no acknowledgement notifies the waiting
+    // maps, so they are notified here.
     if (this.#inFlight === 0) this.#notify();
     return false;
   }
 
-  /** Notes that a number of ends is on its way. */
+  /** Notes that the ends of this number of items are sent. */
   left(ends: number): void {
     this.#inFlight += ends;
   }
 
-  /** Notes that a number of ends is recorded. */
+  /** Notes that the ends of this number of items are recorded. */
   arrived(ends: number): void {
     this.#inFlight -= ends;
     if (ends > 0) this.#notify();
   }
 
-  /** Notifies once for all ends that arrive together. */
+  /** Notifies the maps that wait, once for all ends that are recorded in the same answer. */
   #notify(): void {
     if (this.#isNotifying) return;
     this.#isNotifying = true;

@@ -2,8 +2,8 @@ import type { ArmedTimer, Timers } from "../timers.ts";
 import type { Kept } from "./kept.ts";
 
 /**
- * The greatest delay of a record after its due time: this share of its own delay, and at most this number of
- * milliseconds.
+ * A record may continue later than its due time, so that one invocation serves several records. It is late by at most
+ * this share of its own delay, and by at most `MAX_SLACK_MS` milliseconds.
  */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
@@ -12,7 +12,7 @@ const MAX_SLACK_MS = 5_000;
 export class WaitingRecords {
   readonly #timers: Timers;
   readonly #all = new Set<Kept>();
-  /** Without a timer while the time is unknown. */
+  /** The records that user code awaits, and their timers. A record has no timer while its due time is unknown. */
   readonly #asked = new Map<Kept, ArmedTimer | undefined>();
 
   constructor(timers: Timers) {
@@ -42,7 +42,10 @@ export class WaitingRecords {
     this.#all.clear();
   }
 
-  /** Notes that user code awaits the record. This process notices the due time, until cancelled. */
+  /**
+   * Notes that user code awaits the record. A timer of this process ends the record's wait at the due time, unless
+   * cancelled.
+   */
   arm(kept: Kept): ArmedTimer {
     if (this.#all.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
     return { cancel: () => this.#forget(kept) };
@@ -57,17 +60,20 @@ export class WaitingRecords {
     return kept.dueMs === undefined ? undefined : this.#timers.at(kept.dueMs, () => kept.page.completeTimer(kept));
   }
 
-  /** Forgets all times. The following payload has new times, or the waits are over. */
+  /** Forgets all due times, because the payload that is read next contains the times of all records that still wait. */
   forgetTimes(): void {
     for (const kept of this.#all) kept.takeTime(undefined, 0);
   }
 
-  /** Notes that the batch's own operation waits and wakes the execution for all records in turn. */
+  /**
+   * Notes that the batch's own operation is pending. When it is ready, the service begins the next invocation, which
+   * serves all these records.
+   */
   cover(): void {
     for (const kept of this.#all) kept.isCovered = true;
   }
 
-  /** Notes that the batch's own operation may be tried again. From now on the held times pass. */
+  /** Notes that the batch's own operation may be tried again. The delays of records without a due time begin now. */
   release(nowMs: number): void {
     for (const kept of this.#all) {
       kept.isCovered = false;
@@ -78,7 +84,7 @@ export class WaitingRecords {
     this.completeDue(nowMs);
   }
 
-  /** Ends the time of all due records. Returns whether there were any. */
+  /** Ends the waits of all records that are due. Returns whether there were any. */
   completeDue(nowMs: number): boolean {
     const due = [...this.#all].filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs);
     for (const kept of due) kept.page.completeTimer(kept);
@@ -86,9 +92,10 @@ export class WaitingRecords {
   }
 
   /**
-   * The time, in epoch milliseconds, at which the execution must be woken for the awaited records. Records that may
-   * wait for the first one are included. With `unlessMs`, only records count for which nothing wakes the execution
-   * before that time. Undefined when there are none.
+   * The time, in epoch milliseconds, at which the service must begin the next invocation for the awaited records. It is
+   * the due time of the first record, or a later time if further records may then continue too. With `unlessMs`, only
+   * records count that are due before this time and for which the batch's own operation does not begin an invocation.
+   * Undefined when no record counts.
    */
   wakeMs(nowMs: number, unlessMs?: number): number | undefined {
     const byTime = [...this.#asked.keys()]
