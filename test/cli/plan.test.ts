@@ -33,7 +33,7 @@ async function actual(name: keyof typeof bodies, count: number, runtime: Runtime
   const { operations = 0, retries = 0, dataBytes = 0, checkpoints = 0 } = counters ?? {};
   // What keeps ended items that would be many to lose depends on the order in which they end: no sample tells of it.
   const parts = engine.operations(arn).filter(({ SubType }) => SubType === "MapBatchPart").length;
-  const dollars = (operations * 8) / 1e6 + (dataBytes * 0.25) / 1e9;
+  const dollars = ((operations - parts) * 8) / 1e6 + (dataBytes * 0.25) / 1e9;
   return { retries, operations: operations - retries - parts - 1, dataBytes, requests: checkpoints, dollars };
 }
 
