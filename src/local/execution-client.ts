@@ -15,7 +15,9 @@ import type { StatePages } from "../service/state-pages.ts";
 import { traceOf } from "./error-trace.ts";
 import { warnOfLoss } from "./lossy-results.ts";
 
-/** Kept of one invocation: a map in which everything fails is not to fill the journal. */
+/**
+ * The greatest number of stored errors for one invocation. A map in which every item fails must not fill the journal.
+ */
 const MAX_TRACES = 1_000;
 
 export interface ExecutionClientHost {
@@ -23,20 +25,20 @@ export interface ExecutionClientHost {
   readonly pages: StatePages;
   readonly latencyMs: LocalLatency;
   readonly now: () => number;
-  /** @throws when this invocation may no longer write. */
+  /** @throws if this invocation must not write any more. */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
   /** Called when the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The service as the SDK sees it in one invocation. */
+/** The client through which the runtime reaches the embedded service during one invocation. */
 export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
   #tracesKept = 0;
 
-  /** Keeps where it was thrown, and its causes. */
+  /** Stores the stack of the error, and its causes. */
   onThrown(operationId: string | undefined, thrown: unknown): void {
     const text = traceOf(thrown);
     if (text === undefined || this.#tracesKept >= MAX_TRACES) return;
@@ -48,7 +50,10 @@ export class ExecutionClient implements DurableExecutionClient {
     }
   }
 
-  /** @throws DurableError `ERR_OPTION_UNKNOWN`: here the handler can still be changed */
+  /**
+   * Here a misspelled option is an error, because the handler can still be changed.
+   * @throws DurableError `ERR_OPTION_UNKNOWN`
+   */
   onMisspelledOption(message: string): never {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);
   }

@@ -32,8 +32,7 @@ export interface RecordHost {
   readonly journal: Journal;
   readonly quotas: LocalQuotas;
   /**
-   * Returns the ARN of the execution that a chained invoke begins. Returns undefined if the invoked function is not
-   * durable.
+   * Returns the ARN of the execution that a chained invoke begins. Returns undefined if the invoke begins no execution.
    */
   readonly newChildArn: (start: OperationUpdate) => string | undefined;
   /** Called when a timer or an external system has changed operations. */

@@ -8,7 +8,7 @@ export interface InvokeRequest {
   /** JSON text. Absent if the handler passed no input. */
   readonly payload: string | undefined;
   readonly tenantId: string | undefined;
-  /** The execution that the invoke has started. Undefined if the invoked function is not durable. */
+  /** The ARN of the execution that the invoke has begun. Undefined if the invoke has begun no execution. */
   readonly childArn: string | undefined;
 }
 
