@@ -3,14 +3,14 @@ import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /*
  * The form in which version 2.0.0 stored the outcomes of a batch. Executions that began with that version still have
- * this form. It stores no names, and of operations only steps.
+ * this form. This form stores no names. Of the operations inside items, this form stores only steps.
  */
 
 /** The characters of `statuses` are the marks `S`, `U`, `F`, `K`, `-` and `.` of `OutcomeMark`. */
 interface FirstVersion {
   batch: 1;
   statuses: string;
-  /** The results of the succeeded items. If a serdes for items was set, its texts. */
+  /** The results of the succeeded items. If the map had a serdes for items, the texts that this serdes wrote. */
   results: unknown[];
   errors?: ErrorObject[];
   kept?: FirstStep[][];

@@ -8,11 +8,11 @@ import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 /** The outcome of one item. */
 export interface Outcome {
   readonly mark: OutcomeMark;
-  /** Present with the marks `S` and `T`. */
+  /** Present if the mark is `S` or `T`. */
   readonly result?: unknown;
-  /** Present with the mark `F`. */
+  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** Present with the marks `K` and `R`. */
+  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly StoredRecord[];
 }
 
@@ -92,22 +92,22 @@ export interface WrittenRecord extends Omit<StoredRecord, "result" | "text"> {
 /** The outcome of one item in the form that is written to a payload. */
 export interface WrittenOutcome {
   readonly mark: OutcomeMark;
-  /** Present with the marks `S` and `T`. */
+  /** Present if the mark is `S` or `T`. */
   readonly payload?: string;
-  /** Present with the mark `F`. */
+  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** Present with the marks `K` and `R`. */
+  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly WrittenRecord[];
 }
 
 /** The outcome of an item that has succeeded. `payload` is the payload of its result. */
 export function succeededWith(payload: string | undefined): WrittenOutcome {
   if (payload === undefined) return { mark: "U" };
-  return { mark: isText(payload) ? "T" : "S", payload };
+  return { mark: isPacked(payload) ? "T" : "S", payload };
 }
 
 /** Whether the payload is packed. Packed payloads begin with a prefix with which no JSON begins. */
-function isText(payload: string): boolean {
+function isPacked(payload: string): boolean {
   return payload.startsWith(OWN_PREFIX);
 }
 
@@ -177,8 +177,9 @@ export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], me
 
 function writeRecord({ payload, ...record }: WrittenRecord): string {
   if (payload === undefined) return JSON.stringify(record);
-  // A rebuilt context has a summary text in place of its result. This text may be no JSON, so it is stored as a text.
-  if (record.replayChildren || isText(payload)) return JSON.stringify({ ...record, text: payload });
+  // A context whose result is rebuilt has a summary in place of the result. A summary may not be JSON, so it is stored
+  // as a text.
+  if (record.replayChildren || isPacked(payload)) return JSON.stringify({ ...record, text: payload });
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }
 

@@ -34,8 +34,8 @@ export interface Codec {
    */
   decode(payload: string | undefined): unknown;
   /**
-   * Makes the payload of a value, and the value that `decode` makes from this payload. If both values are surely equal,
-   * the payload is not decoded.
+   * Makes the payload of a value, and the value that `decode` makes from this payload. The payload is not decoded if
+   * decoding would surely return the same value.
    */
   roundTrip(value: unknown, packFromBytes?: number): Written;
 }

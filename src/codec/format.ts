@@ -9,8 +9,8 @@ export const OWN_PREFIX = "~";
 const VERSION = "1";
 
 /**
- * The formats of version 1. In each format, the payload is a tree (`tree-tags.ts`) as msgpack, as base64url text. The
- * name says how the msgpack is compressed: not at all, with deflate, or with zstd.
+ * The formats of version 1. In each format, the payload is a tree (`tree-tags.ts`) that is written as msgpack and then
+ * as base64url. Only the compression of the msgpack differs: none, deflate or zstd.
  */
 export type PayloadFormat = "msgpack" | "deflate" | "zstd";
 

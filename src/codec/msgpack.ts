@@ -58,8 +58,8 @@ export function fromMsgpack(bytes: Uint8Array): unknown {
 }
 
 /**
- * Whether msgpackr returns the text unchanged. It does not for lone surrogates, which UTF-8 cannot store, and for a
- * byte order mark at the start, which msgpackr skips.
+ * Whether msgpackr returns the text unchanged. msgpackr changes lone surrogates, because UTF-8 cannot store them. It
+ * also skips a byte order mark at the start.
  */
 export function isPackableText(text: string): boolean {
   // Node 20 has the method, but the types of ES2023 do not.

@@ -3,7 +3,7 @@ import * as TAG from "./tree-tags.ts";
 /** Fewer numbers than this are not written as a block, because the tag of the block would cost more than it saves. */
 const MIN_BLOCK = 16;
 
-/** Fewer integers than this are not written as differences. */
+/** Fewer integers than this are not written as differences, because little can be saved. */
 const MIN_DELTAS = 16;
 
 /**
@@ -19,10 +19,10 @@ const MAX_DIGITS = 6;
 const MAX_DECIMAL = 1e9;
 
 /**
- * Writes numbers as a node that is shorter than the single numbers. All numbers must be finite and not -0. Returns
- * undefined if no shorter node exists. Decimals become integers, because msgpack needs 9 bytes for 12.5, and 2 or 3 for
- * 125. Integers that are close to each other, such as ids and timestamps, become differences, which are short and
- * compress well. For numbers with more decimals, the bytes are put in another order (`writeNumberBlock`).
+ * Writes numbers as a node that is shorter than an array of these numbers. All numbers must be finite and not -0.
+ * Returns undefined if no shorter node exists. Decimals become integers, because msgpack needs 9 bytes for 12.5, and 2
+ * or 3 for 125. Integers that are close to each other, such as ids and timestamps, become differences, which are short
+ * and compress well. For numbers with more decimals, the bytes are put in another order (`writeNumberBlock`).
  */
 export function writeNumberList(items: readonly number[]): unknown {
   if (items.length < 2) return undefined;

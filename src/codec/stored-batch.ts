@@ -13,7 +13,7 @@ import type { ErrorObject } from "../core/wire.ts";
  */
 export type OutcomeMark = "S" | "T" | "U" | "R" | "F" | "K" | "-" | ".";
 
-/** A record of an operation inside an item. An unknown member is absent. Readers do not check records further. */
+/** A record of an operation inside an item. A member without a value is absent. */
 export interface StoredRecord {
   /** The operation's path inside its item: `1`, `2-1`. */
   path: string;
@@ -68,7 +68,9 @@ export interface StoredBatch {
   atMs?: number;
   /** The number of parts that were written before this operation. Only in the batch's own operation. */
   parts?: number;
-  /** Set if no part follows. Then operations inside the items that have not ended never run. Only in parts. */
+  /**
+   * Set in the last part of a batch. Operations inside the items that have not ended never run again. Only in parts.
+   */
   isLast?: true;
   /** A digest of the batch's items. Present only if a replay reads the items again from their source. */
   fingerprint?: string;

@@ -5,30 +5,42 @@
  * like a tag. A tag must never get a second meaning, because journals may be older than the release that reads them.
  */
 
-/** `[keys, ...columns]`: an array of objects that all have the same keys. `keys` and each column are arrays. */
+/**
+ * The body is `[keys, ...columns]`. The node is an array of objects that all have the same keys. `keys` and each column
+ * are arrays.
+ */
 export const table = 1;
-/** Bytes: an array of numbers, as `writeNumberBlock` writes it. */
+/** The body is bytes. The node is an array of numbers, as `writeNumberBlock` writes it. */
 export const numbers = 2;
-/** `[first, ...differences]`: an array of integers, as `number-list.ts` writes it. */
+/** The body is `[first, ...differences]`. The node is an array of integers, as `number-list.ts` writes it. */
 export const deltas = 3;
-/** `[digits, integers]`: an array of numbers with at most this number of decimals, as `number-list.ts` writes it. */
+/**
+ * The body is `[digits, integers]`. The node is an array of numbers that have at most this number of decimals, as
+ * `number-list.ts` writes it.
+ */
 export const decimals = 4;
 /**
- * `[keys, values]`: an object that msgpackr cannot write well as a record, because it has too many keys or unusual
- * keys.
+ * The body is `[keys, values]`. The node is an object that is no record of msgpackr, because it has too many keys or
+ * unusual keys.
  */
 export const object = 5;
-/** Bytes: a string that UTF-8 cannot store. The bytes are little-endian UTF-16. */
+/** The body is bytes: little-endian UTF-16. The node is a string that UTF-8 cannot store. */
 export const text = 6;
 /** The body is null. The node is -0, which msgpackr would write as 0. */
 export const minusZero = 7;
-/** `[keys, values]`: a Map. */
+/** The body is `[keys, values]`. The node is a Map. */
 export const map = 8;
-/** An array of the members: a Set. */
+/** The body is an array of the members. The node is a Set. */
 export const set = 9;
-/** `[class name, members]`: an Error. `members` has the name, message, stack, cause, errors and the own members. */
+/**
+ * The body is `[class name, members]`. The node is an Error. `members` has the name, message, stack, cause, errors and
+ * the own members.
+ */
 export const error = 10;
-/** `[source, flags]`: a RegExp. msgpackr has its own form for a RegExp, but that form cannot store every string. */
+/**
+ * The body is `[source, flags]`. The node is a RegExp. msgpackr has its own form for a RegExp, but that form cannot
+ * store every string.
+ */
 export const regexp = 11;
 
 /** Makes a node with a tag. */

@@ -134,7 +134,7 @@ export class TreeWriter {
   }
 }
 
-/** Whether the value itself is its node. */
+/** Whether the tree contains this value without a change. */
 function isLeaf(value: unknown): boolean {
   return typeof value === "string" ? isPackableText(value) : isSimple(value);
 }

@@ -115,8 +115,8 @@ export type JournalEntry =
 /** What user code has thrown, with the stack and the causes. Operations do not record these. */
 export interface ErrorTrace {
   /**
-   * The operation's id at the service. For the handler itself, the id of the EXECUTION operation. An operation inside a
-   * batch has no id at the service: then the id that it would have.
+   * The operation's id at the service. For the handler itself, the id of the EXECUTION operation. For an operation in a
+   * batch, the hash of its path, because it has no id at the service.
    */
   readonly operationId: string;
   readonly atMs: number;
@@ -139,9 +139,9 @@ export interface JournalExecution {
 export type ExecutionKey = "arn" | "name" | "id";
 
 /**
- * Keeps executions. When a method has returned, its data is stored, and the data of one `append` is stored completely
- * or not at all. All methods are synchronous, because the commit of a checkpoint takes less time than a tick of the
- * event loop.
+ * Stores executions. When a method has returned, its data is stored. One call of `append` stores all of its data or
+ * nothing. All methods are synchronous, because the commit of a checkpoint takes less time than a tick of the event
+ * loop.
  */
 export interface Journal {
   /** Whether the journal can only be read. The engine then runs no execution. */
@@ -158,7 +158,7 @@ export interface Journal {
   entries(arn: string): Iterable<JournalEntry>;
   /** The time of the last entry of an execution, in epoch milliseconds. Undefined if there is no entry. */
   lastMs(arn: string): number | undefined;
-  /** Stores what user code has thrown. It is no entry, because no state is computed from it. */
+  /** Stores what user code has thrown. A trace is no entry, because no state is computed from a trace. */
   addTrace(arn: string, trace: ErrorTrace): void;
   /** The errors in the order in which they were thrown. */
   traces(arn: string): ErrorTrace[];

@@ -7,7 +7,7 @@ type Failure = "access" | "busy" | "corrupt" | "disk-full" | "io";
 const NO_ROOM_FOR_INDEX = 4_874;
 
 function failureOf(error: unknown): Failure | undefined {
-  // A row that is not JSON was damaged later, because the journal writes only JSON.
+  // The journal writes only JSON. So a row that is not JSON has been damaged.
   if (error instanceof SyntaxError) return "corrupt";
   if (typeof error !== "object" || error === null || !("errcode" in error)) return undefined;
   const code = Number(error.errcode);

@@ -36,12 +36,16 @@ function lockFile(path: string): string {
 /**
  * Prevents that another process writes to the journal. The lock is a transaction that never ends, in an empty database
  * beside the journal. Readers of the journal are not affected. The operating system releases the lock when the process
- * ends. The file is not deleted. Otherwise two processes could lock two files with the same name.
+ * ends. The lock file is never deleted. Otherwise a second process could create and lock a new file of the same name,
+ * while the first process still has its lock.
  */
 export class JournalLock {
   readonly #database: DatabaseSync;
 
-  /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError`. */
+  /**
+   * Locks the journal.
+   * @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError`.
+   */
   constructor(path: string) {
     const file = lockFile(path);
     let database: DatabaseSync | undefined;

@@ -1,7 +1,7 @@
 import { type CallbackAddress, readCallbackId } from "../service/callback-id.ts";
 import type { Executions } from "./executions.ts";
 
-/** The callbacks that must not time out by virtual time, because a caller is about to complete them. */
+/** The callbacks whose time-outs virtual time must not reach, because a caller is about to complete the callbacks. */
 export class CallbackHolds {
   readonly #executions: Executions;
   readonly #holdsAll: boolean;

@@ -49,7 +49,7 @@ export interface StartRequest {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The milliseconds for which `close` waits until running code has ended. */
+/** The longest time in milliseconds that `close` waits for running code. */
 const CLOSE_GRACE_MS = 1_000;
 
 /**
@@ -115,7 +115,7 @@ export class LocalEngine {
     this.#functions.add({ kind: "plain", name: functionName, run });
   }
 
-  /** Whether a chained invoke of this function would find it. The argument is a name, `name:version` or an ARN. */
+  /** Whether a function with this name is registered. The argument is a name, `name:version` or an ARN. */
   isRegistered(functionName: string): boolean {
     return this.#functions.find(functionName) !== undefined;
   }
@@ -195,9 +195,7 @@ export class LocalEngine {
     return rehearseExecution(this.#journal, found, this.operations(found.header.arn), handler, timeoutMs, request);
   }
 
-  /**
-   * Finds an execution by ARN, name or id (the ARN's last part). `last`: the last one that no other execution began.
-   */
+  /** Finds an execution by ARN, name or id (the ARN's last part). `last`: the one that a caller started last. */
   find(arnOrName: string): ExecutionSummary | undefined {
     const found = this.#executions.find(arnOrName);
     return found && this.#executions.summarize(found);
@@ -271,7 +269,7 @@ export class LocalEngine {
     this.#callbacks.fail(callbackId, error);
   }
 
-  /** Starts a callback's heartbeat time-out again, because work on it continues. Throws as `completeCallback` does. */
+  /** Restarts the heartbeat time-out of a callback on which work continues. Throws as `completeCallback` does. */
   heartbeatCallback(callbackId: string): void {
     this.#checkOpen();
     this.#callbacks.heartbeat(callbackId);
@@ -326,7 +324,7 @@ export class LocalEngine {
     }
   }
 
-  /** Changes the record of an execution. It need not run here. Returns false if there is no such execution. */
+  /** Changes the record of an execution that runs here or not. Returns false if there is no such execution. */
   #change(arn: string, action: (record: ExecutionRecord, nowMs: number) => void): boolean {
     const running = this.#executions.runningOne(arn);
     if (running !== undefined) {
@@ -380,7 +378,7 @@ export class LocalEngine {
     });
     if (record.status === "RUNNING") this.#executions.begin({ record, execution });
     execution.run();
-    // The new execution may wait without an invocation, so virtual time may have to move.
+    // Virtual time may have to move now, because a resumed execution may wait without a running invocation.
     this.#idleTime.countRunning(0);
     return execution;
   }

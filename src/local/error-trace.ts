@@ -6,7 +6,7 @@ const MAX_CHARACTERS = 8_000;
 
 /**
  * Writes the stacks of an error and of its causes as a text for people. Returns undefined if there is no stack. Also
- * returns undefined for the error of a failed operation, because the runtime made this error: the error that user code
+ * returns undefined for the error of a failed operation, because the runtime made this error. The error that user code
  * threw is stored with the operation.
  */
 export function traceOf(thrown: unknown): string | undefined {

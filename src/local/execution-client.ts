@@ -25,7 +25,10 @@ export interface ExecutionClientHost {
   readonly pages: StatePages;
   readonly latencyMs: LocalLatency;
   readonly now: () => number;
-  /** @throws if this invocation must not write any more. */
+  /**
+   * Checks that this invocation may still write.
+   * @throws if the invocation must not write any more
+   */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
   /** Called when the journal cannot be written. */

@@ -49,14 +49,19 @@ export class Executions {
     return this.#host.journal;
   }
 
-  /** Finds an execution by its ARN, name or id (the ARN's last part). `last` finds the last one. */
+  /**
+   * Finds an execution by its ARN, name or id (the ARN's last part). `last` finds the one that a caller started last.
+   */
   find(wanted: string): JournalExecution | undefined {
     const journal = this.#journal;
     if (wanted === "last") return journal.last();
     return journal.find("arn", wanted) ?? journal.find("name", wanted) ?? journal.find("id", wanted);
   }
 
-  /** @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /**
+   * Does the same as `find`, but throws if there is no such execution.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`
+   */
   get(wanted: string): JournalExecution {
     const found = this.find(wanted);
     if (found !== undefined) return found;
@@ -84,7 +89,9 @@ export class Executions {
     this.#running.set(begun.execution.arn, begun);
   }
 
-  /** Notes that an execution has ended, and returns the execution. Undefined if it did not run here. */
+  /**
+   * Notes that an execution has ended, and returns the execution. Returns undefined if the execution did not run here.
+   */
   end(arn: string): RunningExecution | undefined {
     const ended = this.#running.get(arn);
     this.#running.delete(arn);

@@ -43,7 +43,7 @@ export class IdleTime {
     });
   }
 
-  /** Stops virtual time: from now on only its user moves it. */
+  /** Stops virtual time. From now on, the time moves only when a caller moves the clock. */
   stop(): void {
     this.#stopped = true;
     this.#look();

@@ -20,7 +20,7 @@ import { Sleeper } from "./sleeper.ts";
 // biome-ignore lint/suspicious/noExplicitAny: the user's handler has its own type of the Lambda context.
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
 
-/** What listeners of the engine are told. */
+/** An event of which the engine notifies its listeners. */
 export type ExecutionEvent =
   | { readonly type: "invocation-started"; readonly arn: string }
   | { readonly type: "invocation-ended"; readonly arn: string; readonly error?: ErrorObject | undefined }
@@ -89,7 +89,7 @@ export class LocalExecution {
     this.result.catch(() => {});
   }
 
-  /** Runs the execution, from its records on. */
+  /** Runs the execution. The execution continues from its records. */
   run(): void {
     const { end, announcedEnd, header } = this.#record;
     if (end !== undefined) return this.#settle(end);
@@ -154,7 +154,10 @@ export class LocalExecution {
     return this.#record.status === "RUNNING" && this.#closed === undefined;
   }
 
-  /** Resolves when an operation has changed. A timer may be early, or may not count any more: LE2 */
+  /**
+   * Resolves when an operation has changed. The records are checked after each timer, because a timer may be early or
+   * not valid any more. LE2
+   */
   async #news(): Promise<void> {
     while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());

@@ -16,9 +16,9 @@ export function nextAttempt(record: WireOperation | undefined): number {
 }
 
 /**
- * Runs one attempt, from its START to its end. The operation counts as executing until its end is queued. The code up
- * to the first `await` runs during the call. `body` must not reject. With plugins, `body` gets the time at which the
- * attempt began.
+ * Runs one attempt, from its START to its end. The operation counts as executing from the START until the end is
+ * recorded. The code up to the first `await` runs during the call. `body` must not reject. With plugins, `body` gets
+ * the time at which the attempt began.
  */
 export async function runAttempt(
   operation: ClaimedOperation,
@@ -114,8 +114,8 @@ export function runUserCode<T>(
 }
 
 /**
- * Waits until a PENDING operation may be tried again. This process polls for that time even if no code awaits the
- * operation.
+ * Waits until a PENDING operation may be tried again. This process polls for the end of the delay even if no code
+ * awaits the operation.
  */
 export function untilReady(
   operation: ClaimedOperation,

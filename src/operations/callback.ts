@@ -46,7 +46,9 @@ export async function createCallback<T>(
   return [underWay(result, attention), id];
 }
 
-/** Does the same as `createCallback`, with one difference: `attention` decides whether code awaits the result. */
+/**
+ * Does the same as `createCallback`, but the caller gives the `attention`, which knows whether code awaits the result.
+ */
 export async function beginCallback<T>(
   execution: Execution,
   scope: Scope,

@@ -76,8 +76,8 @@ export function checkMaxConcurrency(operation: () => string, value: unknown): vo
 }
 
 /**
- * The options of all operations. A step may have an option of a map, for example: such an option is ignored, but it is
- * not misspelled.
+ * The options of all operations. An option of another operation, such as `batch` for a step, is ignored and does not
+ * count as misspelled.
  */
 const OPTIONS = (
   "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +

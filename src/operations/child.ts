@@ -17,7 +17,7 @@ export interface ChildConfig<T> {
   subType?: string;
   /**
    * Makes a text that is recorded in place of a result that is over the size limit. The history shows the text. The
-   * runtime does not use it.
+   * runtime does not use the text.
    */
   summaryGenerator?: (result: T) => string;
   /**
@@ -194,8 +194,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
 }
 
 /**
- * What is recorded of a result. For a result over the size limit this is the summary. Errors of the summary generator
- * are not caught.
+ * The members of the update that records a result. For a result over the size limit, they have the summary in place of
+ * the result. Errors of the summary generator are not caught.
  * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too
  */
 function keptOf(

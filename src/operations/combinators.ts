@@ -92,7 +92,7 @@ function restoreOutcome(outcome: StoredOutcome): StoredOutcome {
   return { ...outcome, reason: error };
 }
 
-/** Whether the value has exactly the members of a stored error. A thrown value that is no error has other members. */
+/** Whether the value has the members of a stored error, and no other members. Then the value is a stored error. */
 function isStoredReason(reason: unknown): reason is StoredReason {
   if (typeof reason !== "object" || reason === null || !("message" in reason) || !("name" in reason)) return false;
   return Object.keys(reason).every((key) => key === "message" || key === "name" || key === "stack");

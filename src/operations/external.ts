@@ -43,8 +43,8 @@ export class ExternalOperation {
   }
 
   /**
-   * Resolves with the record when the operation has ended, successfully or not. `latestDueMs` (a time in milliseconds)
-   * is used if the record has no due time.
+   * Resolves with the record when the operation has ended, successfully or not. If the record has no due time,
+   * `latestDueMs` (epoch milliseconds) is used in its place.
    */
   async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
     const { execution, scope } = this.#operation;

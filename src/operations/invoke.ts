@@ -46,8 +46,8 @@ export function beginInvoke<I, O>(
         payload = await serializeWith(chooseSerdes(payloadSerdes, scope), operation, input, "input");
         if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "input", payload);
       } catch (fault) {
-        // A failed input is not recorded, so the invoke fails again on each replay. Such a failure must not end the
-        // replay of the context, because later operations may be recorded.
+        // An invoke whose input cannot be written has no record, so it fails again on each replay. The failure must not
+        // end the replay of the context, because later operations may be recorded.
         if (mode === "replay" && isRecorded(scope.ledger, scope.peekPath())) scope.mode = mode;
         throw new InvokeError((fault as Error).message, fault as Error);
       }

@@ -50,7 +50,7 @@ export async function runObserved<Outcome>(
   return outcome;
 }
 
-/** What plugins are told about an attempt that begins. */
+/** The information that plugins get about an attempt that begins. */
 export function attemptInfo(
   observer: Observer,
   operation: ClaimedOperation,

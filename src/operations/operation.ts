@@ -149,8 +149,7 @@ function leaveReplay(scope: Scope, next: OperationPath): void {
 }
 
 /**
- * Called after an operation has ended that the service or an external system ends. Makes the context live if the next
- * operation is new.
+ * Called after a wait, a callback or a chained invoke has ended. Makes the context live if the next operation is new.
  */
 export function lookAhead(scope: Scope): void {
   if (scope.mode !== "replay") return;

@@ -109,10 +109,13 @@ export async function runStep<T>(
   }
 }
 
-/** The settings of a step without settings. They need no check. */
+/** The default for `config`. A step without settings needs no check of settings. */
 const NO_CONFIG = {};
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID`, `ERR_OPTION_UNKNOWN` */
+/**
+ * Checks the settings of a step.
+ * @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID`, `ERR_OPTION_UNKNOWN`
+ */
 function checkConfig<T>(execution: Execution, scope: Scope, name: string | undefined, config: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
   const { retryStrategy, semantics, serdes, timeout } = config;

@@ -25,7 +25,7 @@ export function beginWait(
     const what = `duration of ${operationLabel("wait", name)}`;
     // The duration of a recorded wait is not checked again, because the service has accepted it already.
     const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
-    // Code does not ask how the wait ended: a cancelled wait counts as ended too.
+    // A cancelled wait counts as ended, because code does not ask how the wait ended.
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };
 

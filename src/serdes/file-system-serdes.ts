@@ -33,8 +33,8 @@ export interface FileSystemSerdesConfig {
   /** Default `URI`. */
   pathEncoding?: FileSystemPathEncoding;
   /**
-   * Makes a small part of a value that is in a file. The part is recorded in the checkpoint, so that people can see it.
-   * `buildPreview` can make it.
+   * Makes a preview of a value that is written to a file. The preview is recorded in the checkpoint, so that people can
+   * see a part of the value. `buildPreview` can make a preview.
    */
   generatePreview?: (value: unknown) => Record<string, unknown> | undefined;
 }
@@ -104,7 +104,10 @@ function pathOf({ durableExecutionArn: arn, entityId }: SerdesContext, encoding:
 const sha256 = (text: string): string =>
   process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
 
-/** `arn:<partition>:lambda:<region>:<account>:function:<name>:<version>/durable-execution/<execution>/<invocation>` */
+/**
+ * The form of the ARN of an execution:
+ * `arn:<partition>:lambda:<region>:<account>:function:<name>:<version>/durable-execution/<execution>/<invocation>`
+ */
 const EXECUTION_ARN =
   /^arn:[^:]*:lambda:[^:]*:[^:]*:function:(?<name>[^:/]+):[^:/]+\/durable-execution\/(?<execution>[^/]+)\/(?<invocation>[^/]+)$/;
 

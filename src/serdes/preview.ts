@@ -7,11 +7,17 @@ export const PreviewMode = {
 } as const;
 export type PreviewMode = (typeof PreviewMode)[keyof typeof PreviewMode];
 
-/** With what the name of a `PreviewField` is compared. */
+/** Says what the name of a `PreviewField` is compared with. */
 export const FieldMatchMode = {
-  /** With the name of each field, at any depth. A matching field also stands for all fields inside it. */
+  /**
+   * The name is compared with the name of each field, at any depth. A match includes all fields inside the matching
+   * field.
+   */
   ANYWHERE: "ANYWHERE",
-  /** With the whole path of each field, which is the names from the root, joined by dots. Only one field can match. */
+  /**
+   * The name is compared with the whole path of each field: the names from the root, joined by dots. So at most one
+   * field matches.
+   */
   PATH: "PATH",
 } as const;
 export type FieldMatchMode = (typeof FieldMatchMode)[keyof typeof FieldMatchMode];
@@ -73,7 +79,7 @@ export function buildPreview(value: unknown, config: PreviewConfig): Record<stri
     const shown = field.shown || included.has(path, name);
     if (typeof item === "object" && item !== null) {
       // If `include` has the name of an object, the fields inside the object are shown too. If `include` has only the
-      // path of an object, they are not.
+      // path of an object, the fields inside the object are not shown.
       walk.enter(item, path, field.shown || included.hasName(name));
     } else if (shown && !preview.add(path, typeof item === "bigint" ? String(item) : item)) break;
   }

@@ -8,8 +8,8 @@ export interface CallbackAddress {
 }
 
 /**
- * Makes a new callback id. External systems must not read the id. The id has a random token, so that nobody can guess
- * the id from the ARN and the operation.
+ * Makes a new callback id. External systems must not interpret the id. The id has a random token, so that nobody can
+ * guess the id from the ARN and the operation.
  */
 export function newCallbackId({ arn, operationId }: CallbackAddress): string {
   return Buffer.from(JSON.stringify({ arn, operationId, token: randomUUID() })).toString("base64");

@@ -118,7 +118,7 @@ export class ExecutionRecord {
     return this.#undelivered.size > 0;
   }
 
-  /** The next time at which the service changes an operation by itself. */
+  /** The next timer: the time at which the service changes an operation without a request. */
   get nextTimer(): TableTimer | undefined {
     return this.#table.nextTimer;
   }
@@ -255,7 +255,9 @@ export class ExecutionRecord {
     this.#write([{ kind: "invocation", atMs: nowMs, ...this.#invocation, error }], counters);
   }
 
-  /** Writes at which place of the code an error was thrown. `operationId` is undefined if the handler itself threw. */
+  /**
+   * Stores the stacks of an error that was thrown. `operationId` is undefined if the handler itself threw the error.
+   */
   keepTrace(operationId: string | undefined, text: string, nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const trace = { operationId: operationId ?? this.executionId, atMs: nowMs, text };
@@ -294,7 +296,7 @@ export class ExecutionRecord {
     return assigned === undefined ? {} : { assigned };
   }
 
-  /** Writes changes that are not from a checkpoint, and tells the engine about them. */
+  /** Writes changes that are not from a checkpoint, and notifies the engine. */
   #writeNews(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
     const changed = this.#write(entries, counters);
     this.#host.onNews(this.header.arn, changed);

@@ -44,7 +44,7 @@ export function charge(
 function quotaExceeded(what: string, value: number, limit: number): ServiceError {
   return invalidParameter(
     `The execution would have ${value} ${what}; the quota is ${limit}. Write less in one execution, or split the work ` +
-      "over several; the embedded engine's quotas can be moved.",
+      "over several; the embedded engine's quotas can be changed.",
   );
 }
 

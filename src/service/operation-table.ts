@@ -5,7 +5,7 @@ import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journ
 import { CallbackTimer } from "./callback-timer.ts";
 import { type InvokeRequest, invokeRequest } from "./invoke-request.ts";
 
-/** When the service changes an operation by itself. */
+/** A time at which the service changes an operation without a request. */
 export interface TableTimer {
   readonly id: string;
   /** Epoch milliseconds. */

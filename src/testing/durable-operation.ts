@@ -44,7 +44,7 @@ export interface WaitResultDetails {
  * One operation of the execution under test. It need not have begun. Each method reads the current record, and returns
  * undefined if the operation has no record yet.
  */
-// biome-ignore lint/suspicious/noExplicitAny: the official type has it too, and a test can give the type of the result.
+// biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class DurableOperation<TResult = any> {
   readonly #selector: OperationSelector;
   readonly #current: () => TestExecution;
@@ -61,7 +61,7 @@ export class DurableOperation<TResult = any> {
    * @param status default `STARTED`
    * @returns this operation
    * @throws DurableError `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or `ERR_OPERATION_INCOMPLETE` if
-   * the execution ends before the status is reached. If `run` rejects, the error of `run`
+   * the execution ends before the status is reached; the error of `run` if `run` rejects
    */
   waitForData(status: WaitingOperationStatus = WaitingOperationStatus.STARTED): Promise<this> {
     const reached = this.#current()
@@ -239,7 +239,7 @@ export class DurableOperation<TResult = any> {
     try {
       act(execution, callback.CallbackDetails?.CallbackId as string);
     } catch (error) {
-      // The callback's time-out has passed, but the record read above did not have this end yet.
+      // The callback has timed out, but the record that was read above still shows an open callback.
       if (!(error instanceof ServiceError) || error.name !== "CallbackTimeoutException") throw error;
       throw new DurableError("ERR_CALLBACK_CLOSED", `${name}: ${error.message}`, { cause: error });
     }

@@ -33,7 +33,7 @@ interface Waiting {
 /**
  * The calls of `waitForData` for one execution.
  *
- * OW1  While a test waits for the begin of a callback, virtual time does not pass the callback's time-out, because the
+ * OW1  While a test waits for the start of a callback, virtual time does not pass the callback's time-out, because the
  *      test will complete the callback. When a test waits for the end of the callback, the callback may time out.
  * OW2  When the execution has ended, every wait is resolved or rejected.
  */

@@ -68,7 +68,7 @@ export interface LocalDurableTestRunnerSetupParameters {
  * expect(result.getResult()).toBe("shipped");
  * ```
  */
-// biome-ignore lint/suspicious/noExplicitAny: the official type has it too, and a test can give the type of the result.
+// biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class LocalDurableTestRunner<TResult = any> {
   static #environment: LocalDurableTestRunnerSetupParameters | undefined;
 
@@ -77,7 +77,10 @@ export class LocalDurableTestRunner<TResult = any> {
   readonly #options: TestExecutionOptions;
   #current: TestExecution;
 
-  /** @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID` */
+  /**
+   * Creates a runner.
+   * @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID`
+   */
   constructor(parameters: LocalDurableTestRunnerParameters) {
     const { handlerFunction, functionName, skipTime, skipCallbackTimeouts, startTime, warnAfterMs, ...settings } =
       parameters;
@@ -134,25 +137,25 @@ export class LocalDurableTestRunner<TResult = any> {
    * Returns the operation with this name. The operation need not have begun.
    * @param index the position among the operations with the same name, from 0. Default 0
    */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperation<TOperationResult = any>(name: string, index = 0): DurableOperation<TOperationResult> {
     return this.#select({ by: "name", name, index });
   }
 
   /** Returns an operation by the order in which operations begin. The first operation has the index 0. */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperationByIndex<TOperationResult = any>(index: number): DurableOperation<TOperationResult> {
     return this.#select({ by: "index", index });
   }
 
   /** Does the same as `getOperation`. */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperationByNameAndIndex<TOperationResult = any>(name: string, index: number): DurableOperation<TOperationResult> {
     return this.#select({ by: "name", name, index });
   }
 
   /** Returns the operation with this id. The history has the same ids. */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperationById<TOperationResult = any>(id: string): DurableOperation<TOperationResult> {
     return this.#select({ by: "id", id });
   }
@@ -190,8 +193,8 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Makes the runner like new, except that registered functions stay. If a run has not ended, its `run` rejects with
-   * `ERR_RUNNER_RESET`.
+   * Brings the runner into the state of a new runner, with all registered functions. If a run has not ended, its `run`
+   * rejects with `ERR_RUNNER_RESET`.
    */
   reset(): void {
     this.#current.abandon(new DurableError("ERR_RUNNER_RESET", "The runner was reset before the execution ended."));

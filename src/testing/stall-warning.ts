@@ -37,7 +37,9 @@ export class StallWarning {
     if (callbacks.length === 0) return;
     const lines = callbacks.map(({ callbackId, name, timeoutTimestamp, heartbeatTimestamp }) => {
       const timesOut = timeoutTimestamp !== undefined || heartbeatTimestamp !== undefined;
-      const then = isHeld(callbackId) ? 'await waitForData("COMPLETED") to let it time out' : "it is not skipped to";
+      const then = isHeld(callbackId)
+        ? 'await waitForData("COMPLETED") to let it time out'
+        : "virtual time does not jump to its time-out";
       return `  ${name === undefined ? "an unnamed callback" : `"${name}"`}: ${timesOut ? then : "it has no time-out"}`;
     });
     process.emitWarning(

@@ -20,7 +20,7 @@ export interface Invocation {
 }
 
 /** The outcome and the records of the execution under test. */
-// biome-ignore lint/suspicious/noExplicitAny: the official type has it too, and a test can give the type of the result.
+// biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class TestResult<TResult = any> {
   readonly #outcome: ExecutionOutcome;
   readonly #execution: TestExecution;
@@ -68,8 +68,8 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * All invocations, the first one first. A failed invocation is followed by another one. By default, the execution
-   * fails after five failed invocations one after the other.
+   * All invocations in their order. A failed invocation is followed by another one. By default, the execution fails
+   * after five failed invocations one after the other.
    */
   getInvocations(): Invocation[] {
     const completed = this.#execution.history().filter(({ EventType }) => EventType === "InvocationCompleted");

@@ -59,7 +59,7 @@ export class BranchRun<T> {
   readonly #ahead: number;
   /** The number of items in open groups that have not begun. */
   #startable = 0;
-  /** The number of requested permits that have not begun an item. */
+  /** The number of permits that were requested and with which no item has begun yet. */
   #acquiring = 0;
   #running = 0;
   #isReading = false;
@@ -141,7 +141,7 @@ export class BranchRun<T> {
     return this.#collector.result(completion.reason);
   }
 
-  /** Makes the result of a map or parallel that has ended again, from the records of its items. */
+  /** Rebuilds the result of an ended map or parallel from the records of its items. */
   async rebuild(summary: Partial<MapSummary>): Promise<MapResult<T>> {
     this.#over = true;
     try {
@@ -178,19 +178,19 @@ export class BranchRun<T> {
     }
   }
 
-  /** Counts the ended items with operations of their own. Otherwise an item that runs now might end the map. */ // F3
+  /** Counts the ended items with operations of their own, because a running item could end the map too early. */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
     for (const [index, status] of this.#recalled.begun(total, most)) {
       this.#started(index);
-      if (status !== "S") continue; // This item runs when its turn comes, for the same reason as in a batch.
+      if (status !== "S") continue; // This item runs again when its turn comes, as in #takeOver.
       const item = this.#recalled.ofOperation(index, await this.#groups.valueOf(index));
       this.#count(item instanceof Promise ? await item : item);
     }
   }
 
-  /** Counts the ended items with operations of their own. `known` has the statuses, if the summary has them. */
+  /** Counts the ended items with operations of their own. `known` has the statuses, if the summary has statuses. */
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
     for (let index = 0; ; ) {
@@ -209,7 +209,7 @@ export class BranchRun<T> {
     }
   }
 
-  /** Ends the execution if the records do not fit the items. User code can catch only other errors. */
+  /** Ends the execution if the records do not fit the items. Any other error goes to user code. */
   #rethrow(error: unknown): Promise<never> {
     if (!(error instanceof UnrecoverableExecutionError)) throw error;
     this.#execution.terminate({ end: "fail", error });

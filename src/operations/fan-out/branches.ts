@@ -36,13 +36,14 @@ export interface FanOutConfig<TResult> {
   itemSerdes?: Serdes<TResult>;
   completionConfig?: CompletionConfig;
   /**
-   * Makes a text for the history. It is added to the summary that is recorded in place of a result over the size limit.
+   * Makes a text for the history. The text is added to the summary that is recorded in place of a result over the size
+   * limit.
    */
   summaryGenerator?: (result: BatchResult<TResult>) => string;
   nesting?: NestingType;
 }
 
-/** The branches of a map or parallel. Their items are read when they may start. */
+/** The branches of a map or parallel. Items are read only when branches may start. */
 export interface Branches {
   readonly kind: "map" | "parallel";
   readonly source: ItemSource;

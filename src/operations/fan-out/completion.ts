@@ -3,7 +3,7 @@ import { checkCount, checkFunction, invalid, isThenable } from "../checks.ts";
 
 export type { CompletionReason };
 
-/** The status of one item of a map or parallel. STARTED means that the item had not ended when the map ended. */
+/** The status of one item of a map or parallel. STARTED means that the item has started and not ended. */
 export const BatchItemStatus = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", STARTED: "STARTED" } as const;
 export type BatchItemStatus = (typeof BatchItemStatus)[keyof typeof BatchItemStatus];
 
@@ -59,7 +59,10 @@ export interface CustomCompletionConfig {
   toleratedFailurePercentage?: never;
 }
 
-/** Says when a map or parallel ends before all its items have ended. If no member is set, the first failure ends it. */
+/**
+ * Says when a map or parallel ends before all its items have ended. If no member is set, the first failure ends the map
+ * or parallel.
+ */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
 /**
@@ -205,7 +208,7 @@ export class Completion {
       return minSuccessful === undefined && failed > 0;
     }
     if (toleratedFailureCount !== undefined && failed > toleratedFailureCount) return true;
-    // Without the total, the percentage of failed items is unknown, and nothing can exceed it.
+    // While the total is unknown, the percentage of failed items is unknown too, so it cannot exceed the limit.
     if (toleratedFailurePercentage === undefined || !this.#isTotalKnown) return false;
     return (100 * failed) / this.#total > toleratedFailurePercentage;
   }

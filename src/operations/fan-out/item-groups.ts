@@ -102,7 +102,7 @@ export class ItemGroups {
   // M1
   #findBatched(): boolean {
     const { ledger, path } = this.#scope;
-    // The ledger is part of a batch already: this map runs inside an item of a batch. A batch cannot contain batches.
+    // This map runs inside an item of a batch. A batch cannot contain another batch.
     if (!ledger.countsOperations) return false;
     const first = childPath(path, 1);
     if (this.#recordedBatch(1) !== undefined) return true;

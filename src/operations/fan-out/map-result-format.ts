@@ -44,10 +44,9 @@ export interface MapResultFormatOptions<T> {
 }
 
 /**
- * If the items' own payloads together have more than this many times the size limit, the whole result is not encoded,
- * because it would be over the limit. One payload is smaller than the sum of many, because common parts are written
- * once, but almost never this many times smaller. Without the encoding, a map with large results takes a third of the
- * time.
+ * A result is not encoded as a whole if the items' own payloads together have more bytes than this many times the size
+ * limit. One payload for all items is shorter than the separate payloads, but almost never this many times, so it would
+ * be over the limit. Without the encoding, a map with large results takes a third of the time.
  */
 const HOPELESS_FACTOR = 4;
 

@@ -102,8 +102,8 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
 }
 
 /**
- * Announces a map or parallel that begins to run to tools, and to the quota watch. The caller must call `leave` when
- * the map ends.
+ * Announces to tools and to the quota watch that a map or parallel begins to run. The caller must call `leave` when the
+ * map ends.
  */
 export function announceFanOut(
   execution: Execution,

@@ -37,7 +37,8 @@ export function restoreItemError(stored: StoredError): ChildContextError {
 }
 
 /**
- * Makes the error that a replay would read. It goes through the stored form, so that live runs and replays are alike.
+ * Makes the error that a replay would read. The error is stored and restored, so that live runs and replays give the
+ * same error.
  */
 export function readBackError(error: Error): ChildContextError {
   return restoreItemError(storeError(error));
