@@ -2,15 +2,15 @@ import { defined, type ErrorObject } from "../core/wire.ts";
 import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /*
- * The form in which version 2.0.0 kept the outcomes of a batch. Executions that were under way then still have it. It
- * knew no names and no operations but steps.
+ * The form in which version 2.0.0 stored the outcomes of a batch. Executions that began with that version still have
+ * this form. This form stores no names. Of the operations inside items, this form stores only steps.
  */
 
-/** `S`, `U`, `F`, `K`, `-` and `.` as in the newest form. */
+/** The characters of `statuses` are the marks `S`, `U`, `F`, `K`, `-` and `.` of `OutcomeMark`. */
 interface FirstVersion {
   batch: 1;
   statuses: string;
-  /** The texts of a serdes for items, if there was one. */
+  /** The results of the succeeded items. If the map had a serdes for items, the texts that this serdes wrote. */
   results: unknown[];
   errors?: ErrorObject[];
   kept?: FirstStep[][];
@@ -22,9 +22,11 @@ interface FirstStep {
   step: string;
   result?: unknown;
   error?: ErrorObject;
-  /** Failed attempts, if another attempt follows. */
+  /** The number of failed attempts. Present only if another attempt follows. */
   attempts?: number;
-  /** Milliseconds until the next attempt, from the moment when the batch itself may be tried again. */
+  /**
+   * Milliseconds until the next attempt, counted from the time at which the batch's own operation may be tried again.
+   */
   leftMs?: number;
 }
 
@@ -37,7 +39,7 @@ export function isFirstVersion(value: unknown): value is FirstVersion {
   );
 }
 
-/** The same outcomes in the newest form. */
+/** Converts the outcomes to the newest form. */
 export function readFirstVersion({ statuses, results, errors, kept, parts, fingerprint }: FirstVersion): StoredBatch {
   const items = [...statuses.matchAll(/K/g)].map(({ index }) => index);
   const due = (kept ?? []).flatMap((steps, at) =>

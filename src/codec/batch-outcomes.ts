@@ -8,17 +8,17 @@ import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 /** The outcome of one item. */
 export interface Outcome {
   readonly mark: OutcomeMark;
-  /** With `S` and `T`. */
+  /** Present if the mark is `S` or `T`. */
   readonly result?: unknown;
-  /** With `F`. */
+  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** With `K` and `R`. */
+  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly StoredRecord[];
 }
 
 /**
- * The batch in a decoded payload, in the newest form. Undefined when the payload is not that of a batch. The result
- * always has the members that its marks require, whatever the payload holds.
+ * Converts a decoded payload to a batch in the newest form. Returns undefined if the payload is not the payload of a
+ * batch, or if it is damaged. So the result always has the members that its marks require.
  */
 export function readStoredBatch(value: unknown): StoredBatch | undefined {
   if (isFirstVersion(value)) return checked(readFirstVersion(value));
@@ -27,8 +27,8 @@ export function readStoredBatch(value: unknown): StoredBatch | undefined {
 }
 
 /**
- * The content of one operation of a batch. Undefined when the operation has no payload. Throws the errors of the codec,
- * and an `Error` for a payload that no batch writes.
+ * Reads the payload of one operation of a batch. Returns undefined if the operation has no payload. Throws the errors
+ * of the codec, and an `Error` if the payload is not the payload of a batch.
  */
 export function readLog({ StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
   if (!details?.Result) return undefined;
@@ -79,39 +79,39 @@ function isDue(value: unknown): boolean {
   return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs) && Number.isFinite(delayMs);
 }
 
-/** The payload for the JSON of a batch. */
+/** Makes the payload from the JSON of a batch. */
 export function packBatch(codec: Codec, json: string): string {
   return codec.pack(json, codec.packFromBytes * BATCH_PACK_FACTOR);
 }
 
-/** A record in its written form. Its payload is JSON, or a format of the codec. */
+/** A record in the form that is written to a payload. The member `payload` is JSON or a packed payload. */
 export interface WrittenRecord extends Omit<StoredRecord, "result" | "text"> {
   payload?: string | undefined;
 }
 
-/** The written form of one item. */
+/** The outcome of one item in the form that is written to a payload. */
 export interface WrittenOutcome {
   readonly mark: OutcomeMark;
-  /** With `S` and `T`. */
+  /** Present if the mark is `S` or `T`. */
   readonly payload?: string;
-  /** With `F`. */
+  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** With `K` and `R`. */
+  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly WrittenRecord[];
 }
 
-/** An item that has succeeded with this payload. */
+/** The outcome of an item that has succeeded. `payload` is the payload of its result. */
 export function succeededWith(payload: string | undefined): WrittenOutcome {
   if (payload === undefined) return { mark: "U" };
-  return { mark: isText(payload) ? "T" : "S", payload };
+  return { mark: isPacked(payload) ? "T" : "S", payload };
 }
 
-/** JSON never begins like a format of this package. */
-function isText(payload: string): boolean {
+/** Whether the payload is packed. Packed payloads begin with a prefix with which no JSON begins. */
+function isPacked(payload: string): boolean {
   return payload.startsWith(OWN_PREFIX);
 }
 
-/** A read outcome in its written form. `payloadOf` makes the payload of a result. */
+/** Converts an outcome that was read to the form that is written. `payloadOf` makes the payload of a result. */
 export function writtenAgain(
   { mark, result, error, records }: Outcome,
   payloadOf: (value: unknown) => string | undefined,
@@ -141,12 +141,12 @@ function writtenRecordAgain(
   return { ...rest, payload: payloadOf(result) };
 }
 
-/** The members of a batch's operation except the outcomes. */
+/** The members of a stored batch that are not outcomes. */
 export type BatchMembers = Omit<StoredBatch, "batch" | "statuses" | "results" | "errors" | "kept">;
 
 /**
- * The JSON of a `StoredBatch`. A hole is an item without an outcome. Payloads are inserted unchanged, because each one
- * was made, and read back, once.
+ * Makes the JSON of a `StoredBatch`. An undefined element of `outcomes` is an item without an outcome. Payloads that
+ * are JSON are copied into the JSON as they are, so that they are not parsed and written again.
  */
 export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], members: BatchMembers): string {
   let statuses = "";
@@ -177,14 +177,15 @@ export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], me
 
 function writeRecord({ payload, ...record }: WrittenRecord): string {
   if (payload === undefined) return JSON.stringify(record);
-  // The text that replaces the result of a context that is rebuilt is no payload of a codec.
-  if (record.replayChildren || isText(payload)) return JSON.stringify({ ...record, text: payload });
+  // A context whose result is rebuilt has a summary in place of the result. A summary may not be JSON, so it is stored
+  // as a text.
+  if (record.replayChildren || isPacked(payload)) return JSON.stringify({ ...record, text: payload });
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }
 
 /**
- * The content of the operations of a batch, in the order in which a later one replaces an earlier one: the parts up to
- * the number that the batch's own operation names, the own operation, the later parts.
+ * Puts the operations of a batch in an order in which a later operation replaces an earlier one. The order is: the
+ * first `own.parts` parts, then the batch's own operation, then the other parts.
  */
 export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatch[]): StoredBatch[] {
   if (own === undefined) return [...parts];
@@ -192,7 +193,7 @@ export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatc
   return [...parts.slice(0, before), own, ...parts.slice(before)];
 }
 
-/** The outcome of each item, from all operations of the batch. These are given in order. */
+/** The last outcome of each item. `logs` are the contents of all operations of the batch, in the order of `inOrder`. */
 export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined)[] {
   const last: (Outcome | undefined)[] = [];
   for (const log of logs) {
@@ -211,7 +212,9 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   return Array.from(last);
 }
 
-/** Records of an ended item may come after its end. Then the end stays. */
+/**
+ * Returns the outcome that counts. Records of an item (`K`) may be written after its end (`R`). Then the end counts.
+ */
 export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
   return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }
@@ -221,7 +224,7 @@ const isSame =
   ({ path }: StoredRecord): boolean =>
     path === record.path;
 
-/** Reads the outcomes that `writeBatch` wrote. A hole is an item without an outcome. */
+/** Reads the outcomes that `writeBatch` wrote. An undefined element is an item without an outcome. */
 export function readOutcomes(stored: StoredBatch): (Outcome | undefined)[] {
   let results = 0;
   let errors = 0;

@@ -4,40 +4,43 @@ import { MAX_TREE_DEPTH } from "./tree-tags.ts";
 import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
 import { TypedDialect, tooDeep } from "./typed-writer.ts";
 
-/** The stored form of a value: the payload, and the value that reading gives. */
+/** A payload, and the value that `decode` makes from this payload. */
 export interface Written {
   payload: string | undefined;
   value: unknown;
 }
 
 /**
- * A codec. Each payload stands alone: any process can read it, in any order. Where a method takes `packFromBytes`, the
- * argument replaces the codec's own number.
+ * Writes and reads payloads. Each payload can be read without any other payload. If a method gets `packFromBytes`, this
+ * argument is used in place of the codec's own number.
  */
 export interface Codec {
   readonly name: CodecName;
-  /** Bytes of JSON from which a value is packed. A shorter value stays JSON. The codec `json` packs nothing. */
+  /**
+   * JSON with at least this number of bytes is packed. Shorter JSON is stored as it is. The codec `json` packs nothing.
+   */
   readonly packFromBytes: number;
   /**
-   * The payload for a value. Undefined for undefined and, as in JSON, for a function or symbol. Throws the errors of
-   * `JSON.stringify`. The codec `typed` only throws a `TypeError` on cycles, and `ERR_PAYLOAD_TOO_DEEP` at 500 levels.
+   * Makes the payload of a value. Returns undefined for undefined, a function and a symbol, as `JSON.stringify` does.
+   * Throws the errors of `JSON.stringify`. The codec `typed` throws only a `TypeError` for a value that contains
+   * itself, and `ERR_PAYLOAD_TOO_DEEP` for a value with more than 500 levels.
    */
   encode(value: unknown, packFromBytes?: number): string | undefined;
-  /** The same as `encode`, for a value whose JSON exists. The JSON is parsed only if it is packed. */
+  /** Does the same as `encode`, from the JSON of a value. The JSON is parsed only if it is packed. */
   pack(json: string, packFromBytes?: number): string;
   /**
-   * Reads all formats of all versions, with any codec. Throws `ERR_PAYLOAD_UNREADABLE` for a format of this package,
-   * and `SyntaxError` for JSON.
+   * Reads the payloads of all codecs and of all earlier versions. Throws `ERR_PAYLOAD_UNREADABLE` for a damaged packed
+   * payload, and `SyntaxError` for damaged JSON.
    */
   decode(payload: string | undefined): unknown;
   /**
-   * The payload of `encode`, and the value that `decode` gives for it. Does not decode where both values are surely
-   * equal.
+   * Makes the payload of a value, and the value that `decode` makes from this payload. The payload is not decoded if
+   * decoding would surely return the same value.
    */
   roundTrip(value: unknown, packFromBytes?: number): Written;
 }
 
-/** Makes a codec by its name. `packFromBytes` is as in the runtime's settings. */
+/** Creates a codec. `packFromBytes` is the setting of the runtime. */
 export function createCodec(name: CodecName, packFromBytes = PACK_FROM_BYTES): Codec {
   return new (name === "typed" ? TypedCodec : JsonCodec)(name, packFromBytes);
 }
@@ -46,7 +49,7 @@ function decode(payload: string | undefined): unknown {
   return payload === undefined ? undefined : readPayload(payload);
 }
 
-/** Stores the values that JSON keeps. The codec `json` never packs. */
+/** Stores the values that JSON can store. With the name `json` the codec never packs. */
 class JsonCodec implements Codec {
   readonly name: CodecName;
   readonly packFromBytes: number;
@@ -76,12 +79,15 @@ class JsonCodec implements Codec {
   #isPacked(json: string, packFromBytes = this.packFromBytes): boolean {
     if (this.name === "json") return false;
     if (json.length >= packFromBytes) return true;
-    // A UTF-16 unit is at most three bytes, so most texts need no count.
+    // A UTF-16 unit has at most three bytes. So for most short texts the bytes need not be counted.
     return json.length * 3 >= packFromBytes && Buffer.byteLength(json) >= packFromBytes;
   }
 }
 
-/** Also stores values that JSON cannot store. A value that JSON can store is written as by `compact`. */
+/**
+ * Also stores values that JSON cannot store. A value that JSON can store gets the same payload as from the codec
+ * `compact`.
+ */
 class TypedCodec extends JsonCodec {
   override encode(value: unknown, packFromBytes?: number): string | undefined {
     const tree = exoticTree(value);
@@ -96,7 +102,10 @@ class TypedCodec extends JsonCodec {
   }
 }
 
-/** The tree of a value that JSON would change. Undefined for any other value, and for a value without a payload. */
+/**
+ * Makes the tree of a value that JSON would change. Returns undefined for a value that JSON does not change, and for a
+ * value that has no payload.
+ */
 function exoticTree(value: unknown): unknown {
   if (value === undefined || typeof value === "function" || typeof value === "symbol" || isSimple(value)) {
     return undefined;

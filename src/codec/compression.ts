@@ -1,34 +1,38 @@
 import { unreadable } from "./format.ts";
 
 /**
- * 16 MiB: the greatest size of an unpacked payload. The service accepts payloads of 256 KiB. This limit is against
- * hostile input, and honest data stays far below it. One byte of msgpack may become a hundred bytes of objects.
+ * The greatest size of an unpacked payload: 16 MiB. A hostile payload could otherwise fill the memory, because one byte
+ * of msgpack may become a hundred bytes of objects. The payloads of real data are far smaller: the service accepts 256
+ * KiB.
  */
 export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
 export type Compression = "zstd" | "deflate";
 
 /**
- * Shorter payloads are not compressed. Compression would save a few hundred bytes, but a new process takes 4 to 7 ms to
- * load `zlib` and to use it for the first time.
+ * Fewer bytes than this are not compressed. Compression would save only a few hundred bytes, but a new process needs 4
+ * to 7 ms to load `zlib` and to use it for the first time.
  */
 const MIN_BYTES = 1024;
 
-/** 16 MiB: zstd at level 1 needs a window of half a megabyte. A hostile frame may ask for gigabytes. */
+/**
+ * The logarithm of the greatest window: 2^24 bytes, 16 MiB. zstd at level 1 needs half a megabyte. Hostile bytes could
+ * otherwise make zstd allocate gigabytes.
+ */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
 type Zlib = typeof import("node:zlib");
 
 const loadZlib = (): Zlib => process.getBuiltinModule("node:zlib");
 
-/** Whether this version of Node has zstd (since 22.15 and 23.8). */
+/** Whether this version of Node has zstd. Node has zstd since 22.15 and 23.8. */
 function hasZstd(zlib: Zlib): boolean {
   return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
 }
 
 /**
- * Compresses with the best method of this version of Node. Undefined for bytes that are few, or that would not get
- * fewer.
+ * Compresses bytes with the best method of this version of Node. Returns undefined if there are too few or too many
+ * bytes, or if compression does not make them fewer.
  */
 export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } | undefined {
   if (bytes.length < MIN_BYTES || bytes.length > MAX_DECODED_BYTES) return undefined;
@@ -42,8 +46,8 @@ export function compress(bytes: Uint8Array): { compression: Compression; bytes: 
 }
 
 /**
- * Reverses `compress`. Throws `ERR_PAYLOAD_UNREADABLE` for damaged input, for input that unpacks to too many bytes, and
- * for zstd on a Node without zstd.
+ * Reverses `compress`. Throws `ERR_PAYLOAD_UNREADABLE` in three cases: the bytes are damaged, they unpack to more than
+ * `MAX_DECODED_BYTES`, or they are zstd and this version of Node has no zstd.
  */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
   const zlib = loadZlib();
@@ -66,12 +70,15 @@ export function decompress(compression: Compression, bytes: Uint8Array): Buffer 
   }
 }
 
-/** Bytes as a text without padding, for which JSON needs no escapes. */
+/** Writes bytes as a text. JSON can contain this text without escapes. */
 export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
 }
 
-/** Reverses `toText`. Throws `ERR_PAYLOAD_UNREADABLE` for any other character, which Node would skip. */
+/**
+ * Reverses `toText`. Throws `ERR_PAYLOAD_UNREADABLE` for a character that is not part of base64url, because Node skips
+ * such a character without an error.
+ */
 export function fromText(text: string): Buffer {
   const bytes = Buffer.from(text, "base64url");
   if (bytes.length !== Math.floor((text.length * 3) / 4)) throw unreadable("its base64url text is damaged");

@@ -1,13 +1,17 @@
 import { DurableError } from "../core/errors.ts";
 
 /**
- * The start of a packed payload: a tilde, with which no JSON text begins, the version, and one letter for the format.
- * Any other payload is JSON. A letter never gets a second meaning, because journals outlive releases.
+ * A packed payload begins with a mark: a tilde, the version, and one letter for the format. No JSON begins with a
+ * tilde, so every other payload is JSON. A letter must never get a second meaning, because journals may be older than
+ * the release that reads them.
  */
 export const OWN_PREFIX = "~";
 const VERSION = "1";
 
-/** The formats of version 1: a tree (`tree-tags.ts`) as msgpack in base64url, compressed or not. */
+/**
+ * The formats of version 1. In each format, the payload is a tree (`tree-tags.ts`) that is written as msgpack and then
+ * as base64url. Only the compression of the msgpack differs: none, deflate or zstd.
+ */
 export type PayloadFormat = "msgpack" | "deflate" | "zstd";
 
 const LETTERS: Record<PayloadFormat, string> = { msgpack: "m", deflate: "d", zstd: "z" };
@@ -16,14 +20,14 @@ const FORMATS = new Map(Object.entries(LETTERS).map(([format, letter]) => [lette
 /** The number of characters of a mark. */
 const MARK_CHARS = OWN_PREFIX.length + VERSION.length + 1;
 
-/** Puts the mark before a body. */
+/** Makes a payload from its format and its body. */
 export function mark(format: PayloadFormat, body: string): string {
   return OWN_PREFIX + VERSION + LETTERS[format] + body;
 }
 
 /**
- * Separates the mark from the body. Throws `ERR_PAYLOAD_UNREADABLE` for a version or format that this release does not
- * know.
+ * Separates the mark and the body of a payload. Throws `ERR_PAYLOAD_UNREADABLE` for a version or a format that this
+ * release does not know.
  */
 export function unmark(payload: string): { format: PayloadFormat; body: string } {
   const format = payload[1] === VERSION ? FORMATS.get(payload[2] ?? "") : undefined;
@@ -36,7 +40,7 @@ export function unmark(payload: string): { format: PayloadFormat; body: string }
   return { format, body: payload.slice(MARK_CHARS) };
 }
 
-/** The error of all failed reads: the payload is damaged, hostile, or from a later release. */
+/** The error for every payload that cannot be read. Such a payload is damaged, hostile, or from a later release. */
 export function unreadable(reason: string, cause?: unknown): DurableError {
   return new DurableError(
     "ERR_PAYLOAD_UNREADABLE",

@@ -1,19 +1,23 @@
 type AnyFunction = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
 /** Values that JSON leaves out of objects, and writes as null in arrays. */
 type Dropped = undefined | symbol | AnyFunction;
-/** Types that stay unchanged. They come first, so that recursive types end. */
+/**
+ * Types that JSON does not change. `Jsonify` tests these types first, because otherwise recursive types would never
+ * end.
+ */
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 type IsAny<T> = 0 extends 1 & T ? true : false;
 
-/** Types without members that JSON would write. */
+/** Types that JSON writes as `{}`. */
 type Emptied = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | WeakMap<WeakKey, unknown> | RegExp | ArrayBuffer;
 
 /**
- * The type that `JSON.parse(JSON.stringify(value))` gives for a `T`. A step, item, branch or child context gives this
- * type when the codec is `compact` (the default) or `json`. A Date becomes a string, a Map or Set becomes `{}`, and an
- * object of a class becomes a plain object without its methods. Members that may be undefined become optional.
- * Functions and symbols are left out. An object with a `toJSON` becomes the result of that method. BigInt, which JSON
- * cannot write, is `never`. The type cannot distinguish a class's getters from its fields, so getters stay.
+ * The type of `JSON.parse(JSON.stringify(value))` for a value of type `T`. With the codecs `compact` (the default) and
+ * `json`, the result of a step, item, branch or child context has this type. A Date becomes a string. A Map or a Set
+ * becomes `{}`. An object of a class becomes a plain object without methods. Members that may be undefined become
+ * optional. Functions and symbols are left out. An object with a `toJSON` becomes the result of this method. BigInt
+ * becomes `never`, because JSON cannot write it. Getters of a class stay, because a type does not say whether a member
+ * is a getter.
  */
 export type Jsonify<T> =
   IsAny<T> extends true
@@ -42,7 +46,7 @@ type JsonItem<T> = IsAny<T> extends true ? T : T extends Dropped ? null : Jsonif
 
 type JsonMember<T> = IsAny<T> extends true ? T : Jsonify<Exclude<T, Dropped>>;
 
-/** The keys of members that always exist, or of members that may be missing. */
+/** The keys of members that always exist (`IsOptional` is false), or of members that may be missing. */
 type Keys<T, IsOptional extends boolean> = keyof {
   [Key in keyof T as Key extends symbol
     ? never
@@ -70,12 +74,12 @@ type JsonObject<T> = Flat<
 type Flat<T> = { [Key in keyof T]: T[Key] };
 
 /**
- * Converts a value to the form that the codecs `compact` and `json` give anyway, so that its type is right. For the
- * results of steps, items, branches and child contexts. Throws the errors of `JSON.stringify`.
+ * Converts a value to what the codecs `compact` and `json` store anyway, so that the type of the value is right. Use it
+ * for the results of steps, items, branches and child contexts. Throws the errors of `JSON.stringify`.
  *
  * ```ts
  * const order = await ctx.step("load", async () => asJson(await loadOrder()));
- * order.paidAt; // a string, where the Order of loadOrder has a Date
+ * order.paidAt; // a string, although the Order of loadOrder has a Date
  * ```
  */
 export function asJson<T>(value: T): Jsonify<T> {

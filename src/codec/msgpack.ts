@@ -1,7 +1,10 @@
 import { unreadable } from "./format.ts";
 import { loadMsgpackr } from "./msgpackr.ts";
 
-/** msgpackr keeps its buffer for the next call. The buffer is replaced after a payload over this size. */
+/**
+ * msgpackr keeps its buffer for the next payload. After a payload with more bytes than this, the buffer is replaced by
+ * a small one, to save memory.
+ */
 const MAX_KEPT_BYTES = 256 * 1024;
 
 interface Msgpack {
@@ -11,7 +14,7 @@ interface Msgpack {
 
 let loaded: Msgpack | undefined;
 
-/** Loaded on first use, because many invocations only record short payloads and pack nothing. */
+/** msgpackr is loaded when it is first used, because many invocations only record short payloads and pack nothing. */
 function msgpack(): Msgpack {
   loaded ??= createMsgpack();
   return loaded;
@@ -19,10 +22,12 @@ function msgpack(): Msgpack {
 
 function createMsgpack(): Msgpack {
   const { Packr, RESET_BUFFER_MODE, Unpackr } = loadMsgpackr();
-  // With records, the keys of an object are written once, and further objects with the same keys refer to them.
-  // Payloads share no structures, so each payload can be read alone. `moreTypes` is for typed arrays and long BigInts.
+  // With `useRecords`, the keys of an object are written once, and further objects with the same keys refer to the
+  // keys. Each payload has its own keys, so that each payload can be read alone. `moreTypes` adds typed arrays and long
+  // BigInts.
   const packr = new Packr({ useRecords: true, moreTypes: true, useToJSON: false });
-  // msgpack maps are read as Map, because a Map marks a special node of a tree. References are not followed.
+  // With `mapsAsObjects: false`, msgpackr reads a map as a Map, because a Map marks a special node of a tree. With
+  // `structuredClone: false`, references between objects are not followed.
   const unpackr = new Unpackr({ useRecords: true, mapsAsObjects: false, structuredClone: false });
   return {
     pack(tree) {
@@ -34,14 +39,14 @@ function createMsgpack(): Msgpack {
   };
 }
 
-/** The bytes of a tree, valid until the next call, which uses the same buffer again. */
+/** Writes a tree as bytes. The bytes are valid only until the next call, because the next call uses the same buffer. */
 export function toMsgpack(tree: unknown): Buffer {
   return msgpack().pack(tree);
 }
 
 /**
- * Reverses `toMsgpack`. The number of hostile bytes limits the size of the result, but the result may be anything that
- * msgpackr knows. `TreeReader` checks that it is a tree. Throws `ERR_PAYLOAD_UNREADABLE`.
+ * Reverses `toMsgpack`. For hostile bytes, the number of bytes limits the size of the result. Such a result may be
+ * anything that msgpackr can make, so `TreeReader` checks that it is a tree. Throws `ERR_PAYLOAD_UNREADABLE`.
  */
 export function fromMsgpack(bytes: Uint8Array): unknown {
   const { unpack } = msgpack();
@@ -53,15 +58,15 @@ export function fromMsgpack(bytes: Uint8Array): unknown {
 }
 
 /**
- * Whether msgpackr gives a text back unchanged. UTF-8 cannot have lone surrogates, and msgpackr skips a byte order mark
- * at the start.
+ * Whether msgpackr returns the text unchanged. msgpackr changes lone surrogates, because UTF-8 cannot store them. It
+ * also skips a byte order mark at the start.
  */
 export function isPackableText(text: string): boolean {
   // Node 20 has the method, but the types of ES2023 do not.
   return (text as string & { isWellFormed(): boolean }).isWellFormed() && text.charCodeAt(0) !== 0xfeff;
 }
 
-/** Whether a key may be a key of a record. msgpackr renames the first of these keys, and uses the second one itself. */
+/** Whether a record may have this key. msgpackr renames the key `__proto__`, and uses `__keys__` for itself. */
 export function isPackableKey(key: string): boolean {
   return key !== "__proto__" && key !== "__keys__" && isPackableText(key);
 }

@@ -1,4 +1,4 @@
-/** msgpackr has this build, which compiles no code, but no types for it. */
+/** msgpackr has a build without code generation, but no types for that build. */
 declare module "msgpackr/index-no-eval" {
   export { Packr, RESET_BUFFER_MODE, Unpackr } from "msgpackr";
 }

@@ -1,26 +1,28 @@
 import * as TAG from "./tree-tags.ts";
 
-/** The least number of full-precision numbers for which a block is worth its tag. */
+/** Fewer numbers than this are not written as a block, because the tag of the block would cost more than it saves. */
 const MIN_BLOCK = 16;
 
-/** The least number of integers for which differences are tried. */
+/** Fewer integers than this are not written as differences, because little can be saved. */
 const MIN_DELTAS = 16;
 
-/** Integers are written as differences when they are on average this many times closer to each other than to zero. */
+/**
+ * Integers are written as differences only if the differences are on average this many times smaller than the integers.
+ */
 const MIN_DELTA_GAIN = 4;
 
 /**
- * For prices, scores, coordinates. With at most this number of decimals, and below the limit, scaled numbers are safe
- * integers.
+ * Prices, scores and coordinates have few decimals. A number below `MAX_DECIMAL` with at most `MAX_DIGITS` decimals
+ * becomes a safe integer when it is scaled.
  */
 const MAX_DIGITS = 6;
 const MAX_DECIMAL = 1e9;
 
 /**
- * A shorter node for numbers that are finite and not -0. Undefined if single numbers are shorter. Decimals become
- * integers: msgpack takes 9 bytes for 12.5, and 2 or 3 for 125. Integers that are close to each other, such as ids and
- * timestamps, become differences, which are short and compress well. The bytes of numbers with more decimals are
- * reordered.
+ * Writes numbers as a node that is shorter than an array of these numbers. All numbers must be finite and not -0.
+ * Returns undefined if no shorter node exists. Decimals become integers, because msgpack needs 9 bytes for 12.5, and 2
+ * or 3 for 125. Integers that are close to each other, such as ids and timestamps, become differences, which are short
+ * and compress well. For numbers with more decimals, the bytes are put in another order (`writeNumberBlock`).
  */
 export function writeNumberList(items: readonly number[]): unknown {
   if (items.length < 2) return undefined;
@@ -35,8 +37,8 @@ export function writeNumberList(items: readonly number[]): unknown {
 }
 
 /**
- * The number of decimals that writes all items exactly. Undefined beyond `MAX_DIGITS`. Reading divides, so this test
- * divides too.
+ * The least number of decimals with which all items can be written exactly. Undefined if this is more than
+ * `MAX_DIGITS`. The test divides, because reading divides too and must give the same number.
  */
 function digitsOf(items: readonly number[]): number | undefined {
   let digits = 0;
@@ -50,7 +52,10 @@ function digitsOf(items: readonly number[]): number | undefined {
   return digits === 0 || items.every((item) => Math.abs(item) < MAX_DECIMAL) ? digits : undefined;
 }
 
-/** The sums of the differences are the same integers, because all integers and all differences are safe. */
+/**
+ * Replaces integers by their differences. Returns undefined if the differences are not much shorter. Every integer is
+ * below 2^52, so that no difference loses precision.
+ */
 function writeDeltas(integers: readonly number[]): unknown {
   if (integers.length < MIN_DELTAS) return undefined;
   const deltas = new Array<number>(integers.length);
@@ -69,7 +74,7 @@ function writeDeltas(integers: readonly number[]): unknown {
   return deltaSize * MIN_DELTA_GAIN < size ? TAG.tagged(TAG.deltas, deltas) : undefined;
 }
 
-/** Replaces differences by numbers in the same array. Undefined if a difference is no number. */
+/** Replaces the differences by the integers, in the same array. Returns undefined if an element is no number. */
 export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   let sum = 0;
   for (let i = 0; i < deltas.length; i++) {
@@ -81,7 +86,9 @@ export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   return deltas;
 }
 
-/** Replaces scaled integers by decimals in the same array. Undefined if one is no number, or `digits` is not valid. */
+/**
+ * Replaces scaled integers by decimals, in the same array. Returns undefined if `digits` or an element is not valid.
+ */
 export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | undefined {
   if (typeof digits !== "number" || !(digits > 0 && digits <= MAX_DIGITS)) return undefined;
   const scale = 10 ** digits;
@@ -96,9 +103,9 @@ export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | 
 const BYTES = 8;
 
 /**
- * Numbers as float64, little-endian, ordered by byte position: the first bytes of all numbers, then the second bytes,
- * and so on. Signs and exponents vary little, so they compress well side by side. Between the other bytes they do not.
- * After compression, an embedding of 384 numbers takes a tenth less than in msgpack.
+ * Writes numbers as little-endian float64, ordered by byte position: the first bytes of all numbers, then the second
+ * bytes, and so on. Signs and exponents of the numbers are similar, so they compress well when they are neighbours.
+ * After compression, an embedding of 384 numbers is a tenth shorter than in msgpack.
  */
 export function writeNumberBlock(numbers: readonly number[]): Buffer {
   const count = numbers.length;
@@ -111,7 +118,7 @@ export function writeNumberBlock(numbers: readonly number[]): Buffer {
   return block;
 }
 
-/** Reverses `writeNumberBlock`. Bytes beyond a multiple of eight are ignored. */
+/** Reverses `writeNumberBlock`. If the number of bytes is no multiple of eight, the last bytes are ignored. */
 export function readNumberBlock(block: Uint8Array): number[] {
   const count = Math.floor(block.length / BYTES);
   const numbers = new Array<number>(count);

@@ -4,12 +4,15 @@ import { fromMsgpack, toMsgpack } from "./msgpack.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
 
-/** A packed payload must be shorter than this share of the JSON. Otherwise readable JSON is better. */
+/**
+ * The packed payload is used only if its length is at most this share of the JSON's length. Otherwise the JSON is used,
+ * because people can read JSON.
+ */
 const MAX_PACKED_RATIO = 0.9;
 
 /**
- * The payload for a value that JSON can store and that is to be packed. `text` is the value's JSON. The result is this
- * text or a shorter payload.
+ * Makes the payload of a value that JSON can store. `text` is the JSON of the value. Returns the packed payload, or
+ * `text` if packing saves too little.
  */
 export function packJson(text: string, value: unknown): string {
   let tree: TreeNode;
@@ -23,7 +26,7 @@ export function packJson(text: string, value: unknown): string {
   return packed.length <= Buffer.byteLength(text) * MAX_PACKED_RATIO ? packed : text;
 }
 
-/** The payload for a tree. */
+/** Makes the packed payload of a tree. */
 export function packTree(tree: TreeNode): string {
   const bytes = toMsgpack(tree);
   const compressed = compress(bytes);
@@ -32,8 +35,8 @@ export function packTree(tree: TreeNode): string {
 }
 
 /**
- * Reads JSON and every format of this package. Throws `ERR_PAYLOAD_UNREADABLE` for these formats, and `SyntaxError` for
- * JSON.
+ * Reads JSON and all packed payloads. Throws `ERR_PAYLOAD_UNREADABLE` for a damaged packed payload, and `SyntaxError`
+ * for damaged JSON.
  */
 export function readPayload(payload: string): unknown {
   if (!payload.startsWith(OWN_PREFIX)) return JSON.parse(payload);

@@ -3,65 +3,77 @@ import type { ErrorObject } from "../core/wire.ts";
 /**
  * The meaning of one character of `StoredBatch.statuses`, for one item:
  * - `S` succeeded
- * - `T` succeeded; the result is kept as text
+ * - `T` succeeded; the result is stored as text
  * - `U` succeeded with undefined
- * - `R` succeeded; the result is rebuilt from `kept`
+ * - `R` succeeded; the result is rebuilt from the records in `kept`
  * - `F` failed
  * - `K` not ended; some of the item's records are in `kept`
- * - `-` begun, and not ended when the map was over
- * - `.` without an outcome here
+ * - `-` begun, and not ended when the map ended
+ * - `.` no outcome in this operation
  */
 export type OutcomeMark = "S" | "T" | "U" | "R" | "F" | "K" | "-" | ".";
 
-/** A record of an operation inside an item. Unknown members are absent, and are not checked. */
+/** A record of an operation inside an item. A member without a value is absent. */
 export interface StoredRecord {
   /** The operation's path inside its item: `1`, `2-1`. */
   path: string;
-  /** Default `STEP`. */
+  /** Absent means `STEP`. */
   type?: "CONTEXT" | "WAIT";
-  /** Absent for `Step`, `RunInChildContext` and `Wait`. */
+  /** Absent for the subtypes `Step`, `RunInChildContext` and `Wait`. */
   subType?: string;
   name?: string;
-  /** The first version began the item. That version kept no names, and combined promises had no path. */
+  /**
+   * Set if the first version of batches began the item. That version stored no names, and combined promises had no
+   * path.
+   */
   isFirstVersion?: true;
   status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
   /** The number of ended attempts. */
   attempts?: number;
-  /** The payload, if it is JSON. */
+  /** The value in the payload, if the payload is JSON. */
   result?: unknown;
-  /** The payload as text. */
+  /** The payload, if it is not JSON. */
   text?: string;
   error?: ErrorObject;
-  /** The result of the context is rebuilt from the records inside it. */
+  /** Set if the result of the context is not stored, so that it is rebuilt from the records inside the context. */
   replayChildren?: true;
 }
 
-/** The content of one operation of a batch, before the codec writes it. Later operations replace earlier ones. */
+/**
+ * The content of one operation of a batch, before the codec writes it. The outcomes in later operations replace the
+ * outcomes in earlier ones.
+ */
 export interface StoredBatch {
   /** The version of this form. */
   batch: 2;
-  /** An `OutcomeMark` for each item, in the order of their index. Missing marks at the end count as `.`. */
+  /**
+   * An `OutcomeMark` for each item, in the order of the items. If `statuses` is shorter, the other items have the mark
+   * `.`.
+   */
   statuses: string;
-  /** The results of the items with the marks `S` and `T`, in order. */
+  /** The results of the items with the marks `S` and `T`, in the order of the items. */
   results: unknown[];
-  /** The errors of the items with the mark `F`, in order. */
+  /** The errors of the items with the mark `F`, in the order of the items. */
   errors?: ErrorObject[];
-  /** The new or changed records of the items with the marks `K` and `R`, in order. */
+  /** The new or changed records of the items with the marks `K` and `R`, in the order of the items. */
   kept?: StoredRecord[][];
   /**
-   * The waiting records: item, path and remaining milliseconds. The time counts from `atMs`, or from the moment when
-   * the batch's own operation may be tried again. The fourth number is the whole delay, if it is longer. It decides how
-   * late the record may be woken.
+   * The records that wait for a time: item, path, and remaining milliseconds. In a part, these count from `atMs`. In
+   * the batch's own operation, they count from the time at which the operation may be tried again. The fourth number is
+   * the whole delay, if the delay is longer than the remaining time. The whole delay decides how late the record may be
+   * woken.
    */
   due?: [item: number, path: string, leftMs: number, delayMs?: number][];
-  /** The clock reading for `due`, in epoch milliseconds. Only in parts. */
+  /** The time from which `due` counts, in epoch milliseconds. Only in parts. */
   atMs?: number;
-  /** The number of parts before this operation. Only in the batch's own operation. */
+  /** The number of parts that were written before this operation. Only in the batch's own operation. */
   parts?: number;
-  /** No part follows: an operation that has not ended never runs. Only in parts. */
+  /**
+   * Set in the last part of a batch. Operations inside the items that have not ended never run again. Only in parts.
+   */
   isLast?: true;
-  /** The digest of the batch's items, for a source that a replay reads again. */
+  /** A digest of the batch's items. Present only if a replay reads the items again from their source. */
   fingerprint?: string;
-  /** A digest of the names that a namer gave the items. */
+  /** A digest of the names that the user gave to the items. */
   names?: string;
 }

@@ -7,11 +7,11 @@ import { BUILT_IN_ERRORS } from "./typed-writer.ts";
 const { types } = process.getBuiltinModule("node:util");
 
 /**
- * Converts a tree back to the value. The tree may come from a hostile writer: the reader checks everything in the tree,
- * runs nothing in it, and builds no more than the tree's size allows. Each method throws `ERR_PAYLOAD_UNREADABLE`.
+ * Makes a value from a tree. The tree may be hostile. So the reader checks everything in the tree, runs nothing from
+ * the tree, and never makes more than the size of the tree allows. Each method throws `ERR_PAYLOAD_UNREADABLE`.
  */
 export class TreeReader {
-  /** Takes `node` over: its arrays and objects become part of the value. */
+  /** Makes the value of `node`. The arrays and objects of `node` are changed, and become part of the value. */
   read(node: unknown, depth: number): unknown {
     if (typeof node === "function" || typeof node === "symbol") throw unreadable("it holds a function or symbol");
     if (typeof node !== "object" || node === null) return node;

@@ -1,37 +1,52 @@
 /*
- * The tree is what msgpackr packs: arrays, plain objects, strings, numbers, booleans, null, and (`typed` only)
- * undefined, BigInt, Date and bytes stand for themselves. A Map of one entry, from a tag to a body, stands
- * for something else; since a user's own Maps are tagged too, no data can look like a marker.
- * Tags are never reused: journals outlive releases.
+ * A tree is the value that msgpackr packs. Arrays, plain objects, strings, numbers, booleans and null are nodes of the
+ * tree without a change. With the codec `typed`, undefined, BigInt, Date and bytes are such nodes too. Everything else
+ * is a Map with one entry, from a tag to a body. A user's own Map is also written with a tag, so no user data can look
+ * like a tag. A tag must never get a second meaning, because journals may be older than the release that reads them.
  */
 
-/** `[keys, ...columns]`: an array of objects with the same keys; keys and each column are arrays. */
+/**
+ * The body is `[keys, ...columns]`. The node is an array of objects that all have the same keys. `keys` and each column
+ * are arrays.
+ */
 export const table = 1;
-/** Bytes: an array of numbers, see `number-list.ts`. */
+/** The body is bytes. The node is an array of numbers, as `writeNumberBlock` writes it. */
 export const numbers = 2;
-/** `[first, ...differences]`: an array of integers, see `number-list.ts`. */
+/** The body is `[first, ...differences]`. The node is an array of integers, as `number-list.ts` writes it. */
 export const deltas = 3;
-/** `[digits, integers]`: an array of numbers with this number of decimals, see `number-list.ts`. */
+/**
+ * The body is `[digits, integers]`. The node is an array of numbers that have at most this number of decimals, as
+ * `number-list.ts` writes it.
+ */
 export const decimals = 4;
-/** `[keys, values]`: an object whose size or keys do not suit a record. */
+/**
+ * The body is `[keys, values]`. The node is an object that is no record of msgpackr, because it has too many keys or
+ * unusual keys.
+ */
 export const object = 5;
-/** Bytes: a string that UTF-8 cannot store, as UTF-16, little-endian. */
+/** The body is bytes: little-endian UTF-16. The node is a string that UTF-8 cannot store. */
 export const text = 6;
-/** null: -0, which msgpackr writes as 0. */
+/** The body is null. The node is -0, which msgpackr would write as 0. */
 export const minusZero = 7;
-/** `[keys, values]` */
+/** The body is `[keys, values]`. The node is a Map. */
 export const map = 8;
-/** An array of the members. */
+/** The body is an array of the members. The node is a Set. */
 export const set = 9;
-/** `[class name, members]`: an object with name, message, stack, cause, errors and the own members. */
+/**
+ * The body is `[class name, members]`. The node is an Error. `members` has the name, message, stack, cause, errors and
+ * the own members.
+ */
 export const error = 10;
-/** `[source, flags]`. msgpackr has a form for RegExp, but that form cannot store every string. */
+/**
+ * The body is `[source, flags]`. The node is a RegExp. msgpackr has its own form for a RegExp, but that form cannot
+ * store every string.
+ */
 export const regexp = 11;
 
-/** A special node. */
+/** Makes a node with a tag. */
 export function tagged(tag: number, body: unknown): Map<number, unknown> {
   return new Map([[tag, body]]);
 }
 
-/** The greatest depth of a tree. Deeper JSON is stored as plain JSON. Deeper typed values are an error. */
+/** The greatest number of levels of a tree. A deeper value is stored as JSON. With the codec `typed` it is an error. */
 export const MAX_TREE_DEPTH = 500;

@@ -5,11 +5,11 @@ import { type Dialect, isSimple, type TreeNode, type TreeWriter } from "./tree-w
 const { types } = process.getBuiltinModule("node:util");
 
 /**
- * Writes values that JSON cannot store. One instance writes one value. It keeps the objects around the current value,
- * to find cycles, and notes whether it met a value that JSON would lose.
+ * Writes the values that JSON cannot store. One instance writes only one value. The instance keeps the objects that
+ * contain the current value, to find an object that contains itself.
  */
 export class TypedDialect implements Dialect {
-  /** Whether a value was written that `JSON.parse(JSON.stringify(value))` would not give back. */
+  /** Whether a value was written that `JSON.parse(JSON.stringify(value))` would change. */
   metExotic = false;
   #inside = new Set<object>();
 
@@ -55,8 +55,8 @@ export class TypedDialect implements Dialect {
 
   #writeKnown(value: object, writer: TreeWriter, depth: number): TreeNode {
     if (Array.isArray(value)) return writer.writeArray([...value], depth);
-    // These checks read brands and not `instanceof`: test runners give objects of other realms, and msgpackr knows only
-    // the classes of its own realm.
+    // These checks do not use `instanceof`, because test runners give objects of other realms. An object of another
+    // realm is copied, because msgpackr knows only the classes of its own realm.
     if (types.isDate(value)) return this.#exotic(new Date(value.getTime()));
     if (types.isRegExp(value)) {
       return this.#tagged(TAG.regexp, writer.writeArray([value.source, value.flags], depth + 1));
@@ -76,8 +76,9 @@ export class TypedDialect implements Dialect {
   }
 
   /**
-   * Writes the name, message, stack and cause, the errors of an AggregateError, and own members that are primitives
-   * (`code`, `statusCode`). Other members are left out: errors of HTTP clients contain the connection, with its loops.
+   * Writes name, message, stack, cause, the errors of an AggregateError, and the own members that are primitives
+   * (`code`, `statusCode`). Other members are left out, because the errors of HTTP clients contain the connection,
+   * which contains itself.
    */
   #writeError(error: Error, writer: TreeWriter, depth: number): TreeNode {
     const members: Record<string, unknown> = { name: error.name, message: error.message, stack: error.stack };
@@ -107,7 +108,7 @@ const VIEWS: readonly ViewClass[] = [
   BigUint64Array,
 ];
 
-/** The same view in the class that msgpackr knows: a Buffer becomes a Uint8Array. */
+/** Makes the same view with a class that msgpackr knows. A Buffer becomes a Uint8Array. */
 function ownView(view: ArrayBufferView): ArrayBufferView {
   const name = Object.prototype.toString.call(view).slice(8, -1);
   const View = VIEWS.find((known) => known.name === name);
@@ -115,7 +116,10 @@ function ownView(view: ArrayBufferView): ArrayBufferView {
   return new View(view.buffer, view.byteOffset, "length" in view ? (view.length as number) : view.byteLength);
 }
 
-/** The error's nearest built-in class, which reading restores. A user's class becomes its parent class. */
+/**
+ * The name of the error's nearest built-in class. Reading makes an error of this class, because reading does not know
+ * the user's own classes.
+ */
 function builtInName(error: Error): string {
   for (let at: object | null = Object.getPrototypeOf(error); at !== null; at = Object.getPrototypeOf(at)) {
     const name = (at as { constructor?: { name?: unknown } }).constructor?.name;
@@ -124,12 +128,15 @@ function builtInName(error: Error): string {
   return "Error";
 }
 
-/** The error classes of the language. */
+/** The built-in error classes except AggregateError. */
 export const BUILT_IN_ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((Class) => [Class.name, Class]),
 );
 
-/** Thrown when a typed value nests too deep. JSON would fail too, some thousands of levels later. */
+/**
+ * The error for a typed value with too many levels. JSON also has such a limit, but it is some thousands of levels
+ * higher.
+ */
 export function tooDeep(maxDepth: number): DurableError {
   return new DurableError(
     "ERR_PAYLOAD_TOO_DEEP",

@@ -1,6 +1,6 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 
-/** The status of an execution: running, or one of the final statuses. */
+/** The status of an execution: RUNNING, or one of the final statuses. */
 export const ExecutionStatus = {
   FAILED: "FAILED",
   RUNNING: "RUNNING",
@@ -10,15 +10,18 @@ export const ExecutionStatus = {
 } as const;
 export type ExecutionStatus = (typeof ExecutionStatus)[keyof typeof ExecutionStatus];
 
-/** The usage of an execution so far. */
+/** What an execution has used until now. */
 export interface ExecutionCounters {
-  /** Operations as AWS counts them for the quota: the execution, each operation, each retry. */
+  /**
+   * Operations as AWS counts them for the price: the execution itself, each operation, and each retry. The quota counts
+   * only the operations.
+   */
   operations: number;
-  /** Bytes of payloads and errors that were written, the input included. */
+  /** Bytes of the input, and of all payloads and errors that were written. */
   dataBytes: number;
   updates: number;
   checkpoints: number;
-  /** Approximate bytes of the checkpoint requests: payloads, errors and names, and 200 bytes an update. */
+  /** An estimate of the bytes of all checkpoint requests: payloads, errors, names, and 200 bytes for each update. */
   requestBytes: number;
   retries: number;
   invocations: number;
@@ -26,7 +29,7 @@ export interface ExecutionCounters {
   stateReads: number;
 }
 
-/** The data that identifies an execution. It never changes. */
+/** What identifies an execution. These data never change. */
 export interface ExecutionHeader {
   readonly arn: string;
   readonly name: string;
@@ -36,40 +39,45 @@ export interface ExecutionHeader {
   /** Epoch milliseconds. */
   readonly startMs: number;
   readonly timeoutSeconds: number | undefined;
-  /** Data of the caller, kept with the execution. */
+  /** Data that the caller of the engine keeps with the execution. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** The operation of another execution that began this execution. */
+  /**
+   * The chained invoke of another execution that has begun this execution. Undefined if no other execution has begun
+   * it.
+   */
   readonly parent?: ParentOperation | undefined;
   /** The tenant for which the function is invoked. */
   readonly tenantId?: string | undefined;
-  /** The ARN of the execution from which this one was redriven. */
+  /** The ARN of the ended execution from which this execution takes over. */
   readonly redriveOf?: string | undefined;
 }
 
-/** The entries and counters with which a redriven execution begins. */
+/** The entries and counters that a redriven execution takes over from the ended execution. */
 export interface JournalSeed {
   readonly entries: readonly JournalEntry[];
   readonly counters: ExecutionCounters;
 }
 
-/** A chained invoke, as the execution that it began sees it. */
+/** The chained invoke that has begun an execution. `arn` is the execution that made the invoke. */
 export interface ParentOperation {
   readonly arn: string;
   readonly operationId: string;
 }
 
-/** The end of a callback or a chained invoke. */
+/** How a callback or a chained invoke has ended. */
 export interface ExternalCompletion {
   readonly status: "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED";
   readonly result?: string | undefined;
   readonly error?: ErrorObject | undefined;
 }
 
-/** One event of an execution. The journal is the list of all events. Every state is computed from them. */
+/** One event of an execution. The journal is the list of all events, and every state is computed from the events. */
 export type JournalEntry =
-  /** An invocation begins. `token` is its first token. The changes in its event count as delivered. */
+  /**
+   * An invocation has begun. `token` is its first token. The changes that were in its event are not delivered again.
+   */
   | { readonly kind: "begin"; readonly atMs: number; readonly token: number; readonly requestId: string }
-  /** An accepted checkpoint, with all of its updates. `token` is the token in the answer. */
+  /** The service has accepted a checkpoint. `token` is the token in the answer. */
   | {
       readonly kind: "checkpoint";
       readonly atMs: number;
@@ -77,16 +85,16 @@ export type JournalEntry =
       readonly clientToken?: string | undefined;
       readonly updates: readonly OperationUpdate[];
       /**
-       * The values that the service gives to operations that start: an id to a callback, an execution's ARN to a
-       * chained invoke.
+       * The ids that the service has given to operations at their START: the id of a callback, or the ARN of the
+       * execution that a chained invoke begins.
        */
       readonly assigned?: Readonly<Record<string, string>> | undefined;
     }
-  /** Waits that have ended, retries that are due, and callbacks that have timed out. */
+  /** The time of these operations has come: waits and retry delays have ended, and callbacks have timed out. */
   | { readonly kind: "timers"; readonly atMs: number; readonly ids: readonly string[] }
-  /** An external system completed a callback, or a chained invoke ended. */
+  /** An external system has completed a callback, or a chained invoke has ended. */
   | ({ readonly kind: "completion"; readonly atMs: number; readonly id: string } & ExternalCompletion)
-  /** An external system reported that it still works on a callback. */
+  /** An external system has reported that it still works on a callback. */
   | { readonly kind: "heartbeat"; readonly atMs: number; readonly id: string }
   /** An invocation has ended. */
   | {
@@ -104,12 +112,15 @@ export type JournalEntry =
       readonly error?: ErrorObject | undefined;
     };
 
-/** What user code threw, with the stack and the causes that no operation records. */
+/** What user code has thrown, with the stack and the causes. Operations do not record these. */
 export interface ErrorTrace {
-  /** The operation's wire id; the execution's for the handler itself. In a batch: that of an operation that has none. */
+  /**
+   * The operation's id at the service. For the handler itself, the id of the EXECUTION operation. For an operation in a
+   * batch, the hash of its path, because it has no id at the service.
+   */
   readonly operationId: string;
   readonly atMs: number;
-  /** Stacks, of the error and of its causes, one below the other. */
+  /** The stacks of the error and of its causes, one below the other. */
   readonly text: string;
 }
 
@@ -131,45 +142,44 @@ export interface JournalExecution {
   readonly header: ExecutionHeader;
   readonly status: ExecutionStatus;
   readonly endMs: number | undefined;
-  /** The outcome. Result and error are undefined while the execution runs. */
+  /** The outcome. While the execution runs, result and error are undefined. */
   readonly result: string | undefined;
   readonly error: ErrorObject | undefined;
   readonly counters: ExecutionCounters;
 }
 
-/** The key for the look-up of an execution. `id` is the last part of the ARN. */
+/** By which value an execution is found. `id` is the last part of the ARN. */
 export type ExecutionKey = "arn" | "name" | "id";
 
 /**
- * The store of executions. When a method has returned, its data is kept: `append` is one transaction. Implementations
- * are synchronous, because a commit of a checkpoint takes less time than a tick of the event loop.
+ * Stores executions. When a method has returned, its data is stored. One call of `append` stores all of its data or
+ * nothing. All methods are synchronous, because the commit of a checkpoint takes less time than a tick of the event
+ * loop.
  */
 export interface Journal {
-  /** Whether the journal can only be read. The engine then runs nothing. */
+  /** Whether the journal can only be read. The engine then runs no execution. */
   readonly readOnly: boolean;
-  /** Creates an execution. With a seed, everything is one transaction. */
+  /** Creates an execution. The execution and its seed are stored together or not at all. */
   create(header: ExecutionHeader, seed?: JournalSeed): void;
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void;
-  /** In the order of their creation. */
+  /** All executions, in the order in which they were created. */
   executions(): JournalExecution[];
-  /**
-   * The first execution with this key. The time for the look-up does not grow with the number of executions or entries.
-   */
+  /** The first execution with this key. The search takes the same time for any number of executions and entries. */
   find(key: ExecutionKey, value: string): JournalExecution | undefined;
-  /** The execution that was created last. Executions that other executions began do not count. */
+  /** The execution that was created last. An execution that another execution has begun does not count. */
   last(): JournalExecution | undefined;
   entries(arn: string): Iterable<JournalEntry>;
-  /** When the last entry of an execution was written, epoch milliseconds; undefined when there is none. */
+  /** The time of the last entry of an execution, in epoch milliseconds. Undefined if there is no entry. */
   lastMs(arn: string): number | undefined;
-  /** Keeps what was thrown, beside the entries: nothing follows from it. */
+  /** Stores what user code has thrown. A trace is no entry, because no state is computed from a trace. */
   addTrace(arn: string, trace: ErrorTrace): void;
-  /** In the order in which they were thrown. */
+  /** The errors in the order in which they were thrown. */
   traces(arn: string): ErrorTrace[];
-  /** Keeps a logged line, beside the entries: nothing follows from it. */
+  /** Stores a line that the handler has logged. A line is no entry, because no state is computed from a line. */
   addLog(arn: string, line: LogLine): void;
-  /** In the order in which the lines were logged. */
+  /** The lines in the order in which they were logged. */
   logs(arn: string): LogLine[];
-  /** Removes executions with all that is kept of them, in one transaction. */
+  /** Removes executions with their entries, errors and lines, all together or not at all. */
   remove(arns: readonly string[]): void;
   close(): void;
 }

@@ -1,13 +1,13 @@
 import { DurableError, isDurableError, messageOf } from "../core/errors.ts";
 
-/** The kinds of failures, by SQLite's primary result codes (sqlite.org/rescode.html). */
+/** Kinds of failures. They are found by SQLite's primary result codes (sqlite.org/rescode.html). */
 type Failure = "access" | "busy" | "corrupt" | "disk-full" | "io";
 
-/** SQLITE_IOERR_SHMSIZE: the index of the log could not grow, because there was no space. */
+/** SQLITE_IOERR_SHMSIZE. The index of the write-ahead log could not grow, because the disk was full. */
 const NO_ROOM_FOR_INDEX = 4_874;
 
 function failureOf(error: unknown): Failure | undefined {
-  // The journal never writes a row that is not JSON.
+  // The journal writes only JSON. So a row that is not JSON has been damaged.
   if (error instanceof SyntaxError) return "corrupt";
   if (typeof error !== "object" || error === null || !("errcode" in error)) return undefined;
   const code = Number(error.errcode);
@@ -38,7 +38,9 @@ export function isFailureOf(error: unknown, failure: Failure): boolean {
   return failureOf(error) === failure;
 }
 
-/** The error to throw for a failure of SQLite on the journal at `path`. A `DurableError` is returned unchanged. */
+/**
+ * Makes the error that the journal at `path` throws for a failure of SQLite. A `DurableError` is returned unchanged.
+ */
 export function journalError(path: string, error: unknown): unknown {
   if (isDurableError(error)) return error;
   const failure = failureOf(error);

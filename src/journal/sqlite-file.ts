@@ -1,25 +1,28 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { DurableError } from "../core/errors.ts";
 
-/** "dfan" in ASCII: marks a file as a journal of this package (sqlite.org/pragma.html#pragma_application_id). */
+/**
+ * "dfan" in ASCII. This number in the header marks a file as a journal of this package
+ * (sqlite.org/pragma.html#pragma_application_id).
+ */
 export const APPLICATION_ID = 0x6466_616e;
 
 /**
- * The version of the journal's tables and entries. A reader does not read a newer version. Version 2 added the indexes
- * for look-ups, and entries for external systems. Version 1 can still be read, and becomes 2 when it is opened for
- * writing.
+ * The version of the journal's tables and entries. A journal with a newer version cannot be read. Version 2 added
+ * indexes for searches, and entries for external systems. A journal of version 1 can be read. When it is opened for
+ * writing, it becomes version 2.
  */
 export const JOURNAL_VERSION = 2;
 
-// The layout of an SQLite header, sqlite.org/fileformat.html#the_database_header.
+// The positions in the header of an SQLite file: sqlite.org/fileformat.html#the_database_header.
 const MAGIC = "SQLite format 3\0";
 const HEADER_BYTES = 100;
 const USER_VERSION_AT = 60;
 const APPLICATION_ID_AT = 68;
 
 /**
- * Checks the file's header without SQLite, because SQLite may change a foreign database: it would roll back the work of
- * a crashed program. An empty file has not been written yet.
+ * Checks the file's header without SQLite, because SQLite might change the database of another program: it would undo
+ * the unfinished work of a crashed program. An empty file is accepted as a new journal.
  * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_READ_ONLY` or `ERR_JOURNAL_MISSING`.
  */
 export function inspectJournalFile(path: string, { mustExist }: { mustExist: boolean }): void {
@@ -54,7 +57,7 @@ function notOurs(path: string, reason: string): DurableError {
   );
 }
 
-/** The first bytes, fewer if the file is shorter. Undefined when there is no file and no file is needed. */
+/** Returns the first bytes of the file. Returns undefined if the file is missing and need not exist. */
 function readHeader(path: string, mustExist: boolean): Buffer | undefined {
   let file: number | undefined;
   try {

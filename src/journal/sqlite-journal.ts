@@ -20,20 +20,21 @@ import { JournalLock } from "./sqlite-lock.ts";
 import { parseExecution, parseRow } from "./sqlite-rows.ts";
 
 export interface SqliteJournalOptions {
-  /** Only reads: works while another process writes, takes no lock, and creates nothing. Default false. */
+  /** Only reads. This works while another process writes, takes no lock, and creates no file. Default false. */
   readonly readOnly?: boolean;
   /**
-   * When written data is forced to the disk. `normal` (the default) survives the death of the process at any moment.
-   * `full` also survives the death of the machine. `off` does not even keep the order of writes.
+   * When the operating system writes data to the disk. With `normal` (the default), data survives the death of the
+   * process at any moment. With `full`, data also survives a crash of the machine. With `off`, a crash of the machine
+   * may damage the journal.
    */
   readonly synchronous?: "off" | "normal" | "full";
 }
 
-/** Milliseconds to wait for another connection: a reader that recovers the log, or a checkpoint that ends. */
+/** Milliseconds to wait while another connection locks the database, for example to recover the log. */
 const BUSY_TIMEOUT_MS = 2_000;
 
-// Input and entries never change. Values that change are in `progress`, so that a commit rewrites no large row. Entries
-// are JSON, because JSON keeps every string. SQLite's text would replace lone surrogates.
+// The table `execution` has large values that never change, and `progress` has the values that change. So a commit
+// rewrites no large row. Entries are JSON, because the text of SQLite would replace lone surrogates in strings.
 const SCHEMA = `
   CREATE TABLE execution (id INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, header TEXT NOT NULL) STRICT;
   CREATE TABLE progress (
@@ -45,11 +46,14 @@ const SCHEMA = `
   CREATE INDEX entry_of_execution ON entry (execution);
 `;
 
-/** The expressions for look-ups. Names are compared as JSON text, for the same reason. */
+/**
+ * The SQL expressions by which executions are found. Names are compared as JSON, because the text of SQLite would
+ * replace lone surrogates.
+ */
 const KEYS: Record<ExecutionKey, string> = {
   arn: "arn",
   name: "header -> '$.name'",
-  // The text after the last slash: the ARN without the part that remains after a trim of all other characters.
+  // The text after the last slash. `rtrim` returns the text up to the last slash, and `replace` removes that text.
   id: "replace(arn, rtrim(arn, replace(arn, '/', '')), '')",
 };
 
@@ -58,7 +62,7 @@ const INDEXES = `
   CREATE INDEX execution_id ON execution (${KEYS.id});
 `;
 
-/** What is kept beside the entries. Earlier releases did not write these tables, and do not read them. */
+/** A table that journals of earlier releases may not have. Earlier releases ignore the table. */
 type Beside = "trace" | "log";
 
 const createBeside = (table: Beside): string => `
@@ -79,11 +83,12 @@ const SELECT_EXECUTION = `
 /**
  * A journal in an SQLite file.
  *
- * J1  `create` and `append` are one transaction each. When they have returned, their data survives the process.
- * J2  Only one process writes at a time. The system drops its lock with the process, so nothing must be cleaned up.
+ * J1  `create` and `append` are one transaction each. When one has returned, its data survives the process.
+ * J2  Only one process writes at a time. The operating system releases the lock when the process ends, so that a crash
+ *     leaves no lock.
  * J3  A file that is no journal of this package is never opened for writing.
- * J4  An execution that somebody starts is in the file itself, not only in the log beside the file. When the log is lost,
- *     the journal still knows that the execution existed.
+ * J4  An execution that a caller starts is written to the file itself, and not only to the write-ahead log. If the log
+ *     is lost, the journal still knows that the execution exists.
  */
 export class SqliteJournal implements Journal {
   readonly readOnly: boolean;
@@ -95,10 +100,11 @@ export class SqliteJournal implements Journal {
   #open = true;
 
   /**
-   * Opens the journal at `path`, and creates it unless `readOnly` is set. `:memory:` keeps the journal in memory.
+   * Opens the journal at `path`. Creates the journal if it does not exist, unless `readOnly` is set. `:memory:` is a
+   * journal in memory.
    * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`,
-   * `ERR_JOURNAL_IN_USE`, `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL` or `ERR_JOURNAL_IO`. The methods may throw
-   * these too.
+   * `ERR_JOURNAL_IN_USE`, `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL` or `ERR_JOURNAL_IO`. The methods may throw the
+   * same errors.
    */
   constructor(path: string, options: SqliteJournalOptions = {}) {
     const { readOnly = false, synchronous = "normal" } = options;
@@ -191,7 +197,7 @@ export class SqliteJournal implements Journal {
     try {
       const id = this.#idOf(arn);
       if (id === undefined) return;
-      // A statement of its own, because several readers may read at the same time.
+      // Each reader has its own statement, because several readers may read at the same time.
       const statement = this.#database.prepare("SELECT entry FROM entry WHERE execution = ? ORDER BY id");
       for (const row of statement.iterate(id)) yield parseRow<JournalEntry>(row["entry"]);
     } catch (error) {
@@ -254,12 +260,12 @@ export class SqliteJournal implements Journal {
     });
   }
 
-  /** Gives the space of what was removed back to the disk. It needs as much again while it works. */
+  /** Makes the file smaller after executions were removed. While this runs, the disk needs space for a second copy. */
   compact(): void {
     this.#guard(() => this.#database.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
-  /** Closing twice is allowed. */
+  /** Closes the journal. A second call does nothing. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -273,7 +279,7 @@ export class SqliteJournal implements Journal {
   #prepareToWrite(synchronous: string): void {
     this.#database.exec("BEGIN IMMEDIATE");
     if (this.#pragma("application_id") === 0) {
-      // Written before the switch to the log, so that the header of the file itself has the mark.
+      // This is written before the database has a write-ahead log, so that the header of the file itself has the mark.
       this.#database.exec(
         `${SCHEMA} ${INDEXES} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${JOURNAL_VERSION}`,
       );
@@ -281,12 +287,15 @@ export class SqliteJournal implements Journal {
       this.#database.exec(`${INDEXES} PRAGMA user_version = ${JOURNAL_VERSION}`);
     }
     for (const table of ["trace", "log"] as const) if (!this.#has(table)) this.#database.exec(createBeside(table));
-    // Changes nothing, but fails now if the file can only be read. BEGIN alone would succeed.
+    // This statement deletes nothing. It fails now if the file cannot be written. `BEGIN` alone would not fail.
     this.#database.exec("DELETE FROM execution WHERE false; COMMIT");
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
   }
 
-  /** Finds early that the file is no journal, or damaged. A full check would take long for a large file. */
+  /**
+   * Finds out early if the file is damaged or no journal. It reads only the last row of each table, because a full
+   * check would take long for a large file.
+   */
   #check(): void {
     const version = this.#pragma("user_version");
     if (version > JOURNAL_VERSION) throw newerJournal(this.#path, version);
@@ -304,7 +313,7 @@ export class SqliteJournal implements Journal {
     return this.#database.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) !== undefined;
   }
 
-  /** What cannot be moved now, because somebody reads, is moved later. */
+  /** Copies the write-ahead log into the file. A part that another reader still needs is copied by a later call. */
   #moveIntoFile(): void {
     this.#guard(() => this.#prepared("PRAGMA wal_checkpoint(PASSIVE)").get());
   }
@@ -327,7 +336,7 @@ export class SqliteJournal implements Journal {
     return statement;
   }
 
-  /** One transaction. */
+  /** Runs `action` in one transaction. */
   #write(action: () => void): void {
     this.#guard(() => {
       if (this.readOnly) {
@@ -349,7 +358,7 @@ export class SqliteJournal implements Journal {
     try {
       this.#prepared("ROLLBACK").run();
     } catch {
-      // After some failures SQLite has already rolled back.
+      // After some failures, SQLite has rolled back already.
     }
   }
 
@@ -375,7 +384,8 @@ function openToRead(path: string): DatabaseSync {
     return database;
   } catch (error) {
     database.close();
-    // Where no file can be created beside the journal, it can still be read if it is complete and nobody writes.
+    // In a folder where no file can be created, SQLite cannot read the journal in the usual way. The journal can be
+    // read as immutable if there is no write-ahead log, because then the file is complete and no process writes.
     if (!isFailureOf(error, "access") || existsSync(`${realpathSync(path)}-wal`)) throw error;
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");

@@ -4,17 +4,21 @@ import { DatabaseSync } from "node:sqlite";
 import { DurableError } from "../core/errors.ts";
 import { isFailureOf, journalError } from "./sqlite-failure.ts";
 
-/** Milliseconds. After a process was killed, the system needs a moment to drop its locks. */
+/**
+ * Milliseconds to wait for the lock. After a process was killed, the operating system needs a moment to release its
+ * locks.
+ */
 const PATIENCE_MS = 250;
 
-/** Whether a process runs on the journal at this moment. Undefined when that cannot be found out. */
+/** Whether a process has opened the journal for writing now. Undefined if this cannot be found out. */
 export function isJournalInUse(path: string): boolean | undefined {
   const file = lockFile(path);
   if (!existsSync(file)) return false;
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
-    // The read takes a moment. A process that begins to run waits longer than that.
+    // This read locks the file for a moment. A process that opens the journal at that moment waits for the lock, so the
+    // read does not disturb it.
     database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_schema");
     return false;
   } catch (error) {
@@ -24,20 +28,24 @@ export function isJournalInUse(path: string): boolean | undefined {
   }
 }
 
-/** Two names of one file are one journal. */
+/** The path of the lock file. Links are resolved, so that two paths of the same journal have the same lock file. */
 function lockFile(path: string): string {
   return `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
 }
 
 /**
- * Keeps other writers away from a journal during the life of the process. The lock is a transaction that never ends, on
- * an empty database beside the journal. Readers of the journal do not notice it, and the system drops it with the
- * process. The file stays: if it were deleted, two processes could hold two files of one name.
+ * Prevents that another process writes to the journal. The lock is a transaction that never ends, in an empty database
+ * beside the journal. Readers of the journal are not affected. The operating system releases the lock when the process
+ * ends. The lock file is never deleted. Otherwise a second process could create and lock a new file of the same name,
+ * while the first process still has its lock.
  */
 export class JournalLock {
   readonly #database: DatabaseSync;
 
-  /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError`. */
+  /**
+   * Locks the journal.
+   * @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError`.
+   */
   constructor(path: string) {
     const file = lockFile(path);
     let database: DatabaseSync | undefined;

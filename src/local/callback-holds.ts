@@ -1,7 +1,7 @@
 import { type CallbackAddress, readCallbackId } from "../service/callback-id.ts";
 import type { Executions } from "./executions.ts";
 
-/** Callbacks that virtual time does not time out, because a caller is about to complete them. */
+/** The callbacks whose time-outs virtual time must not reach, because a caller is about to complete the callbacks. */
 export class CallbackHolds {
   readonly #executions: Executions;
   readonly #holdsAll: boolean;
@@ -13,8 +13,8 @@ export class CallbackHolds {
   }
 
   /**
-   * Holds the callback, and returns the function that releases it. @throws ServiceError InvalidParameterValueException
-   * when the text is no callback's id.
+   * Holds a callback. Returns the function that releases the callback.
+   * @throws ServiceError InvalidParameterValueException if the text is not the id of any callback
    */
   hold(callbackId: string): () => void {
     const address = readCallbackId(callbackId);
@@ -22,7 +22,10 @@ export class CallbackHolds {
     return () => void this.#held.delete(address);
   }
 
-  /** The first moment that virtual time must not reach, in epoch milliseconds; Infinity when there is none. */
+  /**
+   * The earliest time-out of the held callbacks. Virtual time must not reach this time. Epoch milliseconds; Infinity
+   * means that no callback is held.
+   */
   get limitMs(): number {
     let limitMs = Number.POSITIVE_INFINITY;
     if (this.#holdsAll) {

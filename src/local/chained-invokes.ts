@@ -15,18 +15,19 @@ export interface ChainedInvokesHost extends PlainFunctionsHost {
   readonly functions: FunctionRegistry;
   readonly startChild: (header: ExecutionHeader) => void;
   readonly findChild: (arn: string) => JournalExecution | undefined;
-  /** Continues a child that has not ended. */
+  /** Continues an execution that a chained invoke has begun and that has not ended. */
   readonly openChild: (found: JournalExecution) => void;
-  /** Notifies an execution, if it runs. */
+  /** Reports the end of an invoke to the execution that made it. Does nothing if that execution does not run here. */
   readonly complete: (arn: string, operationId: string, completion: ExternalCompletion) => void;
 }
 
 /**
- * Runs the functions that executions invoke: durable functions as executions of their own, plain functions once.
+ * Runs the functions that executions invoke. A durable function runs as a new execution, the child. A plain function is
+ * called once.
  *
- * I1  The journal names a child's ARN together with the START that begins the child. Parent and child thus find each
- *     other after any crash.
- * I2  A plain function that a crash interrupted runs again. A child continues where its own journal ends.
+ * I1  The START of an invoke is written to the journal together with the ARN of its child. So parent and child find
+ *     each other after any crash.
+ * I2  A plain function that a crash has interrupted runs again. A child continues from its own records.
  */
 export class ChainedInvokes {
   readonly #host: ChainedInvokesHost;
@@ -37,14 +38,14 @@ export class ChainedInvokes {
     this.#plain = new PlainFunctions(host);
   }
 
-  /** The ARN of the execution that a START begins; undefined when the START begins none. */
+  /** The ARN of the child that an invoke begins. Undefined if the invoke begins no child. */
   newChildArn(start: OperationUpdate): string | undefined {
     const target = this.#host.functions.find(start.ChainedInvokeOptions?.FunctionName ?? "");
     if (target?.kind !== "durable" || !isJson(start.Payload ?? "{}")) return undefined;
     return newExecutionArn(target.name, randomUUID());
   }
 
-  /** Begins the invokes that a checkpoint has recorded. */
+  /** Begins an invoke that a checkpoint has recorded. */
   begin(parentArn: string, request: InvokeRequest): void {
     const { operationId, functionName, payload, childArn } = request;
     const target = this.#host.functions.find(functionName);
@@ -62,8 +63,9 @@ export class ChainedInvokes {
   }
 
   /**
-   * Continues the invokes that an execution had begun before its interruption.
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN`. Then nothing was continued, unless a child lacks a function
+   * Continues the invokes that had not ended when the execution was interrupted.
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN`. In this case no invoke was continued, except if the unknown function
+   * is one that a child invokes
    */
   resume(record: ExecutionRecord, nowMs: number): void {
     const requests = record.openInvokes();
@@ -78,7 +80,7 @@ export class ChainedInvokes {
       if (found === undefined)
         this.#startChild(record.header.arn, request, childArn); // I1
       else if (found.status === "RUNNING") this.#host.openChild(found); // I2
-      // The child may have ended a long time ago, or just now.
+      // The child may have ended before this call or during it. Then the invoke ends too.
       const child = this.#host.findChild(childArn);
       if (child === undefined || child.status === "RUNNING") continue;
       const { status, result, error } = child;
@@ -86,15 +88,12 @@ export class ChainedInvokes {
     }
   }
 
-  /**
-   * Notifies the execution that waits for the invoke. An execution that does not run learns of the end when it is
-   * resumed.
-   */
+  /** Reports the end of a child to its parent. A parent that does not run here gets the end when it is resumed. */
   childEnded(parent: ParentOperation, outcome: ExecutionOutcome): void {
     this.#host.complete(parent.arn, parent.operationId, completionOf(outcome, this.#host.settings));
   }
 
-  /** Resolves when no plain function runs any more, or after `graceMs`. */
+  /** Resolves when no plain function runs any more. Resolves after `graceMs` in any case. */
   close(graceMs: number): Promise<void> {
     return withPatience(graceMs, this.#plain.idle());
   }
@@ -115,7 +114,10 @@ export class ChainedInvokes {
     });
   }
 
-  /** @throws DurableError `ERR_FUNCTION_UNKNOWN` when the function is not registered in the same form as before. */
+  /**
+   * Checks that the invoked function is registered, and is durable or plain as before.
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN`
+   */
   #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
     const { functions } = this.#host;
     const child = childArn === undefined ? undefined : this.#host.findChild(childArn);

@@ -1,13 +1,13 @@
 import { type Clock, MAX_TIMER_MS, type Timer } from "../core/time.ts";
 
-/** The system's time. Its timers keep the process alive, so that a waiting execution continues. */
+/** The time of the system. Its timers keep the process alive, so that an execution that waits can continue. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
     let handle: NodeJS.Timeout;
     let keepsAlive = true;
     const arm = (leftMs: number): void => {
-      // setTimeout accepts about 24 days, and a wait may take a year.
+      // `setTimeout` accepts at most about 24 days, but a wait may take a year. So a long delay is split.
       const stepMs = Math.min(leftMs, MAX_TIMER_MS);
       handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : action()), Math.max(0, stepMs));
       if (!keepsAlive) handle.unref();
@@ -27,14 +27,14 @@ interface Alarm {
 }
 
 /**
- * Virtual time: when nothing runs, the engine moves the clock to the next due moment. The clock patches no globals, so
- * a process can have several of them.
+ * Virtual time. When no code runs, the engine moves the clock to the time of the next timer. A process can have several
+ * such clocks, because the clock replaces no global function.
  */
 export class VirtualClock implements Clock {
   #nowMs: number;
   readonly #alarms = new Set<Alarm>();
 
-  /** Begins at `startMs`, epoch milliseconds; default: the system's time. */
+  /** `startMs` is the first time, in epoch milliseconds. Default: the time of the system. */
   constructor(startMs: number = Date.now()) {
     this.#nowMs = startMs;
   }
@@ -44,14 +44,14 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    // A timer with an infinite delay never fires. It is not kept, so that the clock never jumps to it.
+    // A timer with an infinite delay never runs. It is not stored, so that the clock cannot jump to it.
     if (delayMs === Number.POSITIVE_INFINITY) return { cancel() {} };
     const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
     this.#alarms.add(alarm);
     return { cancel: () => void this.#alarms.delete(alarm) };
   }
 
-  /** Moves time by `byMs` milliseconds, and runs the timers that are due on the way. */
+  /** Moves the time forward by `byMs` milliseconds, and runs the timers whose time comes. */
   advance(byMs: number): void {
     const targetMs = this.#nowMs + byMs;
     for (let next = this.#next(); next !== undefined && next.dueMs <= targetMs; next = this.#next()) this.#ring(next);
@@ -59,8 +59,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Jumps to the next timer and runs it. Returns false and changes nothing when there is no timer, or when the next
-   * timer is due at `beforeMs` (epoch milliseconds; default: no limit) or later.
+   * Moves the time to the next timer, and runs this timer. Returns false and does nothing if there is no timer, or if
+   * the next timer's time is `beforeMs` (epoch milliseconds) or later. Default of `beforeMs`: no limit.
    */
   skip(beforeMs: number = Number.POSITIVE_INFINITY): boolean {
     const next = this.#next();

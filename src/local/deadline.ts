@@ -1,11 +1,9 @@
 import type { Clock, Timer } from "../core/time.ts";
 
-/** The name of the error when a function's time is over, as Lambda gives it. */
+/** The name of the error of a function whose time is over. Lambda uses the same name. */
 export const TIMED_OUT = "Sandbox.Timedout";
 
-/**
- * Ends the waiting for a function after `timeoutMs`. The function is not interrupted, but its result no longer counts.
- */
+/** Rejects after `timeoutMs` if `running` has not settled. The function continues to run, but its result is ignored. */
 export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: Promise<T>): Promise<T> {
   let timer: Timer | undefined;
   const deadline = new Promise<never>((_, reject) => {
@@ -14,7 +12,8 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
       error.name = TIMED_OUT;
       reject(error);
     });
-    // A function that waits for what never comes keeps nothing alive, and the deadline alone is not to do so either.
+    // This timer does not keep the process alive. Otherwise a function that waits for something that never comes would
+    // keep the process alive until its deadline.
     timer.unref?.();
   });
   try {
@@ -24,7 +23,10 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
   }
 }
 
-/** Resolves when `work` is done, or after `graceMs` of the system's time. Errors of `work` pass. */
+/**
+ * Resolves when `work` has settled. Resolves after `graceMs` milliseconds in any case, counted by the system's time.
+ * Rejects if `work` rejects.
+ */
 export async function withPatience(graceMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<void>((resolve) => {

@@ -29,32 +29,32 @@ export interface LocalEngineOptions extends LocalSettingsOptions {
   /** The engine's clock. Default: the system's time. */
   readonly clock?: SkippingClock;
   /**
-   * Whether virtual time may time a callback out. Time moves that far only when nothing runs and nothing else is due
-   * before. The engine cannot know of a caller who is about to complete the callback (see `holdCallback`). With
-   * `false`, time then stands still until the callback is completed or the clock is moved by hand. Default true.
+   * Whether virtual time may pass the time-out of a callback when no code runs. The engine cannot know that a caller is
+   * about to complete the callback (see `holdCallback`). With `false`, time stops before the time-out, until the
+   * callback is completed or the clock is moved by hand. Default true.
    */
   readonly skipCallbackTimeouts?: boolean;
 }
 
 export interface StartRequest {
   readonly functionName: string;
-  /** Unique in the journal. Default: a random name. */
+  /** No other execution in the journal may have this name. Default: a random name. */
   readonly name?: string;
-  /** JSON text. Default: none, which a handler sees as `{}`. */
+  /** JSON text. Default: no input. The handler then gets `{}`. */
   readonly input?: string;
   readonly executionTimeoutSeconds?: number;
-  /** The tenant for which the function is invoked. The function's Lambda context has it. */
+  /** The tenant for which the function is invoked. The function's Lambda context contains the tenant. */
   readonly tenantId?: string;
-  /** Kept with the execution, for later look-ups. */
+  /** Data that is stored with the execution. The engine does not use it. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The milliseconds that `close` waits for running code. */
+/** The longest time in milliseconds that `close` waits for running code. */
 const CLOSE_GRACE_MS = 1_000;
 
 /**
- * The embedded durable execution service. It runs registered handlers, several executions at the same time, and keeps
- * their events in a journal. An execution runs only after it was started or resumed.
+ * The embedded service for durable executions. It runs registered handlers, and writes the events of executions to a
+ * journal. Several executions can run at the same time. An execution runs only after it was started or resumed.
  */
 export class LocalEngine {
   readonly #journal: Journal;
@@ -69,7 +69,7 @@ export class LocalEngine {
   readonly #invokes: ChainedInvokes;
   readonly #callbacks: Callbacks;
   #closed = false;
-  /** Whether the journal is closed. Then nothing is written. */
+  /** Whether the journal is closed. After this nothing is written. */
   #journalClosed = false;
 
   /** @throws DurableError `ERR_SETTING_INVALID` */
@@ -102,26 +102,26 @@ export class LocalEngine {
     });
   }
 
-  /** Registers a durable handler under a function's name. */
+  /** Registers a durable handler. Executions and chained invokes find it by the function's name. */
   register(functionName: string, handler: LocalHandler): void {
     this.#functions.add({ kind: "durable", name: functionName, handler });
   }
 
   /**
-   * Registers a plain function for chained invokes. The function gets the parsed payload. It runs once, and again if
-   * the process ended before the function did.
+   * Registers a plain function for chained invokes. The function gets the parsed payload. It is called once. If the
+   * process ends during the call, the function is called again.
    */
   registerFunction(functionName: string, run: LocalFunction): void {
     this.#functions.add({ kind: "plain", name: functionName, run });
   }
 
-  /** Whether a chained invoke of this name, `name:version` or ARN finds a function. */
+  /** Whether a function with this name is registered. The argument is a name, `name:version` or an ARN. */
   isRegistered(functionName: string): boolean {
     return this.#functions.find(functionName) !== undefined;
   }
 
   /**
-   * Starts an execution, or continues the execution that has the same name, function and input.
+   * Starts an execution. If there is an execution with the same name, function and input, continues that execution.
    * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
    * `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's errors
    */
@@ -154,9 +154,9 @@ export class LocalEngine {
   }
 
   /**
-   * Continues an execution, and the executions that its chained invokes began, from the end of their journals. An
-   * execution that has ended only gives its outcome.
-   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN` (also for a function that it has invoked),
+   * Continues an execution from its records, and all executions that its chained invokes have begun. If the execution
+   * has ended, only its outcome is returned.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN` (also for an invoked function),
    * `ERR_FUNCTION_NOT_DURABLE`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`
    */
   resume(arnOrName: string): LocalExecution {
@@ -166,9 +166,9 @@ export class LocalEngine {
   }
 
   /**
-   * Starts an execution that takes over from an ended one: with its input and its operations, except for the changes
-   * that `amend` returns: a plan of `planRedrive` (from the failure, or from an earlier operation), or `failedItems`.
-   * Open waits, callbacks and invokes begin anew.
+   * Starts an execution that takes over input and operations from an ended execution. `amend` returns the changes: a
+   * plan of `planRedrive` (from the failure, or from an earlier operation), or `failedItems`. Waits, callbacks and
+   * invokes that have not ended begin again.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
    * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of
    * `amend`
@@ -183,8 +183,8 @@ export class LocalEngine {
   }
 
   /**
-   * Runs the handler against the records of an execution, or against the records with which a redrive with `amend` would
-   * begin. No step, wait or invoke runs, and the journal does not change. See `rehearse`.
+   * Runs the handler with the records of an execution, or with the records that a redrive with `amend` would take over.
+   * No step, wait or invoke runs, and the journal does not change. See `rehearse`.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
    * `ERR_HANDLER_NOT_DURABLE`, or the errors of `amend`
    */
@@ -195,35 +195,35 @@ export class LocalEngine {
     return rehearseExecution(this.#journal, found, this.operations(found.header.arn), handler, timeoutMs, request);
   }
 
-  /** An execution by ARN, name, id (the ARN's last part) or `last`: the last execution that no other one started. */
+  /** Finds an execution by ARN, name or id (the ARN's last part). `last`: the one that a caller started last. */
   find(arnOrName: string): ExecutionSummary | undefined {
     const found = this.#executions.find(arnOrName);
     return found && this.#executions.summarize(found);
   }
 
-  /** All executions, in the order of their start. */
+  /** All executions, in the order in which they started. */
   list(): ExecutionSummary[] {
     return this.#journal.executions().map((execution) => this.#executions.summarize(execution));
   }
 
-  /** All operations of an execution, in the order of their start. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** All operations of an execution, in the order of their starts. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   operations(arn: string): Operation[] {
     return Array.from(this.#executions.recordOf(arn).operations(), copyOperation);
   }
 
-  /** One operation, if it has begun. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** One operation. Undefined if it has not begun. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   operation(arn: string, operationId: string): Operation | undefined {
     const operation = this.#executions.recordOf(arn).operation(operationId);
     return operation && copyOperation(operation);
   }
 
-  /** The callbacks of an execution that are not completed yet. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** The callbacks of an execution that have not ended. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   openCallbacks(arn: string): OpenCallback[] {
     const record = this.#executions.recordOf(arn);
     return record.status === "RUNNING" ? record.openCallbacks() : [];
   }
 
-  /** The ARNs of the executions that were started or resumed here and now wait for an operation: none of their code runs. */
+  /** The ARNs of the executions that this engine runs and that are suspended now. None of their code runs. */
   suspended(): string[] {
     return this.#executions.suspended();
   }
@@ -234,14 +234,14 @@ export class LocalEngine {
     return readHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
   }
 
-  /** What an execution's operations and its handler threw, with stacks and causes, in the order in which they did. */
+  /** The errors that the code of an execution has thrown, the earliest first, with stacks and causes. */
   traces(arn: string): ErrorTrace[] {
     return this.#journal.traces(arn);
   }
 
   /**
-   * Ends a running execution. A running invocation is not interrupted, but its next checkpoint fails, and its running
-   * code continues. If a chained invoke began the execution, the invoke ends as STOPPED with the same error.
+   * Ends an execution as STOPPED. A running invocation is not interrupted: its code continues, and its next checkpoint
+   * fails. If a chained invoke has begun the execution, the invoke also ends as STOPPED, with the same error.
    */
   stop(arn: string, error: ErrorObject = {}): void {
     const found = this.#executions.get(arn);
@@ -252,10 +252,10 @@ export class LocalEngine {
   }
 
   /**
-   * Completes a callback with a text or UTF-8 bytes. An absent or empty argument means no result. Works on any
-   * execution of the journal: an execution that does not run here learns of the completion when it is resumed.
-   * @throws ServiceError `CallbackTimeoutException` when the callback is closed already, `ResourceNotFoundException` or
-   * `InvalidParameterValueException` when there is no such callback, or the result is too large
+   * Completes a callback with a text or with UTF-8 bytes. An absent or empty argument means no result. The execution
+   * need not run in this engine: it gets the completion when it is resumed.
+   * @throws ServiceError `CallbackTimeoutException` if the callback has ended, `ResourceNotFoundException` or
+   * `InvalidParameterValueException` if there is no such callback or the result is too large
    * @throws DurableError `ERR_ENGINE_CLOSED`, or the journal's errors
    */
   completeCallback(callbackId: string, result?: string | Uint8Array): void {
@@ -263,22 +263,22 @@ export class LocalEngine {
     this.#callbacks.succeed(callbackId, result);
   }
 
-  /** Fails a callback. Otherwise like `completeCallback`. */
+  /** Fails a callback. Otherwise does the same as `completeCallback`. */
   failCallback(callbackId: string, error: ErrorObject = {}): void {
     this.#checkOpen();
     this.#callbacks.fail(callbackId, error);
   }
 
-  /** Reports that work on a callback continues. Its heartbeat time-out begins anew. Throws like `completeCallback`. */
+  /** Restarts the heartbeat time-out of a callback on which work continues. Throws as `completeCallback` does. */
   heartbeatCallback(callbackId: string): void {
     this.#checkOpen();
     this.#callbacks.heartbeat(callbackId);
   }
 
   /**
-   * Prevents that virtual time reaches the time-out of this callback by itself, until the returned function is called.
-   * For callers who are about to complete the callback.
-   * @throws ServiceError `InvalidParameterValueException` when the text is no callback's id
+   * Prevents that virtual time passes the time-out of a callback, until the returned function is called. A caller who
+   * is about to complete the callback uses this.
+   * @throws ServiceError `InvalidParameterValueException` if the text is not the id of any callback
    */
   holdCallback(callbackId: string): () => void {
     const release = this.#holds.hold(callbackId);
@@ -289,20 +289,20 @@ export class LocalEngine {
   }
 
   /**
-   * Resolves when no code of a function runs and virtual time does not move by itself: every execution has ended, or
-   * waits for an external system.
+   * Resolves when no code runs and virtual time stands still. Then every execution has ended or waits for an external
+   * system.
    */
   rest(): Promise<void> {
     return this.#idleTime.rest();
   }
 
-  /** Calls `listener` with the events of executions, until the returned function is called. */
+  /** Calls `listener` with the events of all executions, until the returned function is called. */
   subscribe(listener: (event: ExecutionEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Begins no more invocations, waits a short time for the running ones, and closes the journal. */
+  /** Begins no further invocation, waits a short time until running invocations have ended, and closes the journal. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -313,18 +313,18 @@ export class LocalEngine {
     this.#journal.close();
   }
 
-  /** Completes a chained invoke of an execution that runs. */
+  /** Ends a chained invoke of an execution that runs here. */
   #complete(arn: string, operationId: string, completion: ExternalCompletion): void {
     if (this.#journalClosed) return;
     const running = this.#executions.runningOne(arn);
     try {
       running?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
     } catch {
-      // The journal cannot be written. The execution's result is an error that says so.
+      // The journal cannot be written. The execution's `result` rejects with this error.
     }
   }
 
-  /** Changes an execution, whether or not it runs. False when there is no such execution. */
+  /** Changes the record of an execution that runs here or not. Returns false if there is no such execution. */
   #change(arn: string, action: (record: ExecutionRecord, nowMs: number) => void): boolean {
     const running = this.#executions.runningOne(arn);
     if (running !== undefined) {
@@ -378,7 +378,7 @@ export class LocalEngine {
     });
     if (record.status === "RUNNING") this.#executions.begin({ record, execution });
     execution.run();
-    // A suspended execution has no running invocation yet.
+    // Virtual time may have to move now, because a resumed execution may wait without a running invocation.
     this.#idleTime.countRunning(0);
     return execution;
   }

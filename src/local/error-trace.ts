@@ -1,12 +1,13 @@
 import { isError } from "../core/errors.ts";
 
-/** Causes that are followed: an error may be its own. */
+/** The greatest number of causes in a text, because an error may be its own cause. */
 const MAX_CAUSES = 5;
 const MAX_CHARACTERS = 8_000;
 
 /**
- * The stacks of an error and of its causes, as people read them. Undefined for what has none, and for what an operation
- * that failed was made into: that was thrown by the runtime, and what user code threw is kept with that operation.
+ * Writes the stacks of an error and of its causes as a text for people. Returns undefined if there is no stack. Also
+ * returns undefined for the error of a failed operation, because the runtime made this error. The error that user code
+ * threw is stored with the operation.
  */
 export function traceOf(thrown: unknown): string | undefined {
   if (isError(thrown) && "errorType" in thrown) return undefined;

@@ -17,7 +17,9 @@ import { traceOf } from "./error-trace.ts";
 import { KeptLines } from "./kept-lines.ts";
 import { warnOfLoss } from "./lossy-results.ts";
 
-/** Kept of one invocation: a map in which everything fails is not to fill the journal. */
+/**
+ * The greatest number of stored errors for one invocation. A map in which every item fails must not fill the journal.
+ */
 const MAX_TRACES = 1_000;
 
 export interface ExecutionClientHost {
@@ -25,21 +27,24 @@ export interface ExecutionClientHost {
   readonly pages: StatePages;
   readonly latencyMs: LocalLatency;
   readonly now: () => number;
-  /** @throws when this invocation may no longer write. */
+  /**
+   * Checks that this invocation may still write.
+   * @throws if the invocation must not write any more
+   */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
   /** Called when the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The service as the SDK sees it in one invocation. */
+/** The client through which the runtime reaches the embedded service during one invocation. */
 export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
   #tracesKept = 0;
   readonly #lines = new KeptLines((line) => this.#keepLine(line));
 
-  /** Keeps where it was thrown, and its causes. */
+  /** Stores the stack of the error, and its causes. */
   onThrown(operationId: string | undefined, thrown: unknown): void {
     const text = traceOf(thrown);
     if (text === undefined || this.#tracesKept >= MAX_TRACES) return;
@@ -64,7 +69,10 @@ export class ExecutionClient implements DurableExecutionClient {
     }
   }
 
-  /** @throws DurableError `ERR_OPTION_UNKNOWN`: here the handler can still be changed */
+  /**
+   * Here a misspelled option is an error, because the handler can still be changed.
+   * @throws DurableError `ERR_OPTION_UNKNOWN`
+   */
   onMisspelledOption(message: string): never {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);
   }

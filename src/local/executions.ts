@@ -10,19 +10,19 @@ import type {
 import { ExecutionRecord, type RecordHost } from "../service/execution-record.ts";
 import type { LocalExecution } from "./local-execution.ts";
 
-/** An execution as the journal has it. */
+/** What the journal knows of an execution. */
 export interface ExecutionSummary {
   readonly arn: string;
   readonly name: string;
   readonly functionName: string;
   readonly input: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
-  /** The operation of another execution that began this one. */
+  /** The chained invoke of another execution that has begun this execution. */
   readonly parent: ParentOperation | undefined;
-  /** The ARN of the execution from which this one was redriven. */
+  /** The ARN of the ended execution from which this execution takes over. */
   readonly redriveOf: string | undefined;
   readonly status: ExecutionStatus;
-  /** Epoch milliseconds. */
+  /** The start, in epoch milliseconds. */
   readonly startTimestamp: number;
   readonly endTimestamp: number | undefined;
   readonly result: string | undefined;
@@ -30,13 +30,13 @@ export interface ExecutionSummary {
   readonly counters: ExecutionCounters;
 }
 
-/** A running execution in this process. */
+/** An execution that runs in this engine. */
 export interface RunningExecution {
   readonly record: ExecutionRecord;
   readonly execution: LocalExecution;
 }
 
-/** The executions of a journal, and the running ones among them. */
+/** Finds the executions of a journal, and keeps those that run in this engine. */
 export class Executions {
   readonly #host: RecordHost;
   readonly #running = new Map<string, RunningExecution>();
@@ -49,14 +49,19 @@ export class Executions {
     return this.#host.journal;
   }
 
-  /** By ARN, name, id (the ARN's last part) or `last`. */
+  /**
+   * Finds an execution by its ARN, name or id (the ARN's last part). `last` finds the one that a caller started last.
+   */
   find(wanted: string): JournalExecution | undefined {
     const journal = this.#journal;
     if (wanted === "last") return journal.last();
     return journal.find("arn", wanted) ?? journal.find("name", wanted) ?? journal.find("id", wanted);
   }
 
-  /** @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /**
+   * Does the same as `find`, but throws if there is no such execution.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`
+   */
   get(wanted: string): JournalExecution {
     const found = this.find(wanted);
     if (found !== undefined) return found;
@@ -71,7 +76,10 @@ export class Executions {
     return this.#running.get(arn);
   }
 
-  /** The ARNs of the running executions that wait for an operation. With news, an invocation is about to begin. */
+  /**
+   * The ARNs of the running executions that are suspended. An execution with news is left out, because its next
+   * invocation is about to begin.
+   */
   suspended(): string[] {
     const waiting = [...this.#running.values()].filter(({ record }) => record.isSuspended && !record.hasNews);
     return waiting.map(({ execution }) => execution.arn);
@@ -81,14 +89,19 @@ export class Executions {
     this.#running.set(begun.execution.arn, begun);
   }
 
-  /** Returns the execution that no longer runs. */
+  /**
+   * Notes that an execution has ended, and returns the execution. Returns undefined if the execution did not run here.
+   */
   end(arn: string): RunningExecution | undefined {
     const ended = this.#running.get(arn);
     this.#running.delete(arn);
     return ended;
   }
 
-  /** The record of a running execution, or the record in the journal. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /**
+   * The record of an execution: the record in use if the execution runs, otherwise a record made from the journal.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`
+   */
   recordOf(wanted: string): ExecutionRecord {
     return this.#running.get(wanted)?.record ?? this.rebuilt(this.get(wanted));
   }

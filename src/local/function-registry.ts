@@ -2,31 +2,34 @@ import { DurableError } from "../core/errors.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
 /**
- * A function that is not durable. It gets its event and the Lambda context, and answers with its return value or, with
- * three parameters, by a Node callback. The answer becomes JSON.
+ * A function that is not durable. It gets its event and the Lambda context. It returns its result, or, with three
+ * parameters, calls a Node callback with the result. The result becomes JSON.
  */
-// biome-ignore lint/suspicious/noExplicitAny: the types belong to whoever wrote the function.
+// biome-ignore lint/suspicious/noExplicitAny: the user's function has its own types.
 export type LocalFunction = (event: any, context: any, callback: any) => unknown;
 
 export type RegisteredFunction =
   | { readonly kind: "durable"; readonly name: string; readonly handler: LocalHandler }
   | { readonly kind: "plain"; readonly name: string; readonly run: LocalFunction };
 
-/** The functions that an engine knows, by their names. */
+/** The functions that are registered with an engine, by their names. */
 export class FunctionRegistry {
   readonly #functions = new Map<string, RegisteredFunction>();
 
-  /** Replaces a function of the same name. */
+  /** Adds a function. A function with the same name is replaced. */
   add(added: RegisteredFunction): void {
     this.#functions.set(added.name, added);
   }
 
-  /** The function for a chained invoke: by its name, `name:version`, or an ARN. */
+  /** Finds a function by its name, `name:version` or an ARN. */
   find(target: string): RegisteredFunction | undefined {
     return this.#functions.get(target) ?? this.#functions.get(nameOf(target));
   }
 
-  /** @throws DurableError `ERR_FUNCTION_UNKNOWN`, or `ERR_FUNCTION_NOT_DURABLE` */
+  /**
+   * Finds the durable handler with this name.
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN`, or `ERR_FUNCTION_NOT_DURABLE`
+   */
   handlerOf(name: string): LocalHandler {
     const found = this.#functions.get(name);
     if (found?.kind === "durable") return found.handler;
@@ -35,7 +38,7 @@ export class FunctionRegistry {
     throw new DurableError("ERR_FUNCTION_NOT_DURABLE", message);
   }
 
-  /** All names, for messages. */
+  /** All names in one text, for error messages. */
   get names(): string {
     return [...this.#functions.keys()].join(", ") || "none";
   }
@@ -45,7 +48,9 @@ export class FunctionRegistry {
   }
 }
 
-/** `arn:aws:lambda:region:account:function:name:version`, `account:function:name`, `name:version` or `name`. */
+/**
+ * The name in `arn:aws:lambda:region:account:function:name:version`, `account:function:name`, `name:version` or `name`.
+ */
 function nameOf(target: string): string {
   const parts = target.split(":");
   return parts[parts.indexOf("function") + 1] ?? target;

@@ -1,19 +1,19 @@
 import type { Clock } from "../core/time.ts";
 
-/** A clock that can perhaps jump to the next due moment. */
+/** A clock. A clock of virtual time can also jump to its next timer. */
 export interface SkippingClock extends Clock {
   /**
-   * Jumps to the next timer and runs it. False, without a change, when there is none, or when it is due at `beforeMs`
-   * (epoch milliseconds) or later.
+   * Moves the time to the next timer, and runs this timer. Returns false and does nothing if there is no timer, or if
+   * the next timer's time is `beforeMs` (epoch milliseconds) or later.
    */
   skip?(beforeMs?: number): boolean;
 }
 
 /**
- * Moves virtual time to the next due moment when nothing runs.
+ * Moves virtual time to the next timer when no code runs.
  *
  * IT1  Time stands still while an invocation or a function runs.
- * IT2  Time also stops before the time-out of a held callback.
+ * IT2  Time does not pass the time-out of a held callback.
  */
 export class IdleTime {
   readonly #clock: SkippingClock;
@@ -23,19 +23,19 @@ export class IdleTime {
   #stopped = false;
   #atRest: (() => void)[] = [];
 
-  /** `limitMs` gives the first moment that time must not reach by itself. */
+  /** `limitMs` returns the time that must not be reached, in epoch milliseconds. */
   constructor(clock: SkippingClock, limitMs: () => number) {
     this.#clock = clock;
     this.#limitMs = limitMs;
   }
 
-  /** Notes that something begins (1) or ends (-1). With 0 it only checks whether time may move. */
+  /** Counts that an invocation or a function begins (1) or ends (-1). With 0, only checks whether time can move. */
   countRunning(change: 1 | 0 | -1): void {
     this.#running += change;
     if (this.#running === 0) this.#look();
   }
 
-  /** Resolves when nothing runs and time does not move by itself. */
+  /** Resolves when no code runs and virtual time stands still. */
   rest(): Promise<void> {
     return new Promise((resolve) => {
       this.#atRest.push(resolve);
@@ -43,7 +43,7 @@ export class IdleTime {
     });
   }
 
-  /** From now on time does not move by itself. */
+  /** Stops virtual time. From now on, the time moves only when a caller moves the clock. */
   stop(): void {
     this.#stopped = true;
     this.#look();
@@ -53,7 +53,7 @@ export class IdleTime {
     const mayMatter = this.#clock.skip !== undefined || this.#atRest.length > 0;
     if (this.#isLooking || !mayMatter) return;
     this.#isLooking = true;
-    // Code that is about to begin a wait does so first.
+    // Time moves in a later tick, so that code of this tick can still begin a wait.
     setImmediate(() => {
       this.#isLooking = false;
       if (this.#running > 0 && !this.#stopped) return; // IT1

@@ -1,4 +1,4 @@
-/** The Lambda context that a handler is given. */
+/** The members of the Lambda context that a handler gets. */
 export interface LambdaContextLike {
   awsRequestId: string;
   functionName: string;

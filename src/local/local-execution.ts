@@ -17,10 +17,10 @@ import { lambdaContext } from "./lambda-context.ts";
 import { Sleeper } from "./sleeper.ts";
 
 /** A durable handler, of this package or of the official one. */
-// biome-ignore lint/suspicious/noExplicitAny: the Lambda context's type belongs to whoever wrote the handler.
+// biome-ignore lint/suspicious/noExplicitAny: the user's handler has its own type of the Lambda context.
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
 
-/** The events of executions for listeners of the engine. */
+/** An event of which the engine notifies its listeners. */
 export type ExecutionEvent =
   | { readonly type: "invocation-started"; readonly arn: string }
   | { readonly type: "invocation-ended"; readonly arn: string; readonly error?: ErrorObject | undefined }
@@ -28,39 +28,41 @@ export type ExecutionEvent =
       readonly type: "checkpoint";
       readonly arn: string;
       readonly updates: readonly OperationUpdate[];
-      /** The operations in the answer. */
+      /** The ids of the operations in the answer to the checkpoint. */
       readonly changedIds: readonly string[];
       readonly counters: ExecutionRecord["counters"];
     }
-  /** Operations that a timer or an external system changed: timers, callbacks, chained invokes. */
+  /** Operations have changed without a checkpoint, because of a timer, a callback or a chained invoke. */
   | { readonly type: "operations-changed"; readonly arn: string; readonly changedIds: readonly string[] }
   | { readonly type: "execution-ended"; readonly arn: string; readonly outcome: ExecutionOutcome };
 
-/** The parts of the engine that an execution uses. */
+/** What an execution needs from the engine. */
 export interface ExecutionHost {
   readonly clock: Clock;
   readonly settings: LocalSettings;
   readonly handler: LocalHandler;
-  /** Whether there is a listener. Otherwise no events are made. */
+  /** Whether there is a listener. Without a listener no events are made. */
   readonly isWatched: () => boolean;
   readonly emit: (event: ExecutionEvent) => void;
-  /** Called when an invocation begins (1) or ends (-1). Virtual time stands still in between. */
+  /** Called when an invocation begins (1) or ends (-1). Virtual time stands still during an invocation. */
   readonly countRunning: (change: 1 | -1) => void;
   /** Called when a checkpoint has begun a chained invoke. */
   readonly beginInvoke: (request: InvokeRequest) => void;
 }
 
 /**
- * One running execution: invokes the handler until the execution ends.
+ * One running execution. It invokes the handler again and again, until the execution ends.
  *
- * LE1  At most one invocation runs.
- * LE2  After an invocation that suspended, the next invocation begins as soon as an operation has changed, and not
- *      before.
+ * LE1  At most one invocation runs at a time.
+ * LE2  After a suspension, the next invocation begins as soon as an operation has changed, and not earlier.
  */
 export class LocalExecution {
   readonly arn: string;
   readonly name: string;
-  /** Rejects with a DurableError when the engine is closed first, or when the journal cannot be written any more. */
+  /**
+   * The outcome of the execution. Rejects with a DurableError if the engine is closed before the end, or if the journal
+   * cannot be written any more.
+   */
   readonly result: Promise<ExecutionOutcome>;
   readonly #record: ExecutionRecord;
   readonly #host: ExecutionHost;
@@ -70,7 +72,7 @@ export class LocalExecution {
   #timeout: Timer | undefined;
   #failuresInRow = 0;
   #closed: DurableError | undefined;
-  /** Set when the engine does not wait for the running invocation any more. Its outcome is not written. */
+  /** Set when the engine has been closed while an invocation ran. The outcome of this invocation is not written. */
   #abandoned = false;
   #idle: Promise<void> = Promise.resolve();
 
@@ -87,11 +89,11 @@ export class LocalExecution {
     this.result.catch(() => {});
   }
 
-  /** Continues from the records. */
+  /** Runs the execution. The execution continues from its records. */
   run(): void {
     const { end, announcedEnd, header } = this.#record;
     if (end !== undefined) return this.#settle(end);
-    // The process ended between the accepted checkpoint and the end of the invocation.
+    // The process ended after the checkpoint that announced the end, and before the invocation ended.
     if (announcedEnd !== undefined) return this.finish(announcedEnd);
     if (header.timeoutSeconds !== undefined) {
       const leftMs = header.startMs + header.timeoutSeconds * 1_000 - this.#host.clock.now();
@@ -100,7 +102,7 @@ export class LocalExecution {
     this.#idle = this.#loop().catch((error) => this.#fail(error));
   }
 
-  /** Ends the execution from outside. A running invocation learns of the end at its next checkpoint. */
+  /** Ends the execution from outside of the handler. The next checkpoint of a running invocation fails. */
   finish(outcome: ExecutionOutcome): void {
     if (this.#record.status !== "RUNNING") return;
     this.#record.finish(outcome, this.#host.clock.now());
@@ -111,8 +113,8 @@ export class LocalExecution {
   }
 
   /**
-   * Changes the record from outside. A waiting execution learns of the change at once, a running invocation at its next
-   * checkpoint.
+   * Changes the record from outside of the handler. A suspended execution continues at once. A running invocation gets
+   * the change with the answer to its next checkpoint.
    * @throws the errors of `action`
    */
   change(action: (record: ExecutionRecord, nowMs: number) => void): void {
@@ -126,7 +128,9 @@ export class LocalExecution {
     }
   }
 
-  /** Begins no more invocations. Resolves when the running one has ended, or after `graceMs`. */
+  /**
+   * Begins no further invocation. Resolves when the running invocation has ended. Resolves after `graceMs` in any case.
+   */
   async close(graceMs: number): Promise<void> {
     const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
     this.#closed = new DurableError("ERR_ENGINE_CLOSED", message);
@@ -150,7 +154,10 @@ export class LocalExecution {
     return this.#record.status === "RUNNING" && this.#closed === undefined;
   }
 
-  /** Resolves when an operation has changed. A timer may be early, or may not count any more: LE2 */
+  /**
+   * Resolves when an operation has changed. The records are checked after each timer, because a timer may be early or
+   * not valid any more. LE2
+   */
   async #news(): Promise<void> {
     while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());
@@ -159,7 +166,7 @@ export class LocalExecution {
     }
   }
 
-  /** Changes during the pause do not shorten the pause. */
+  /** Waits between a failed invocation and the next one. Changes of operations do not shorten this time. */
   async #pause(pauseMs: number): Promise<void> {
     const untilMs = this.#host.clock.now() + pauseMs;
     while (this.#goesOn && this.#host.clock.now() < untilMs) await this.#sleeper.until(untilMs);
@@ -259,7 +266,7 @@ export class LocalExecution {
     });
   }
 
-  /** The journal cannot be written, so no further event would be kept. */
+  /** Stops running this execution, because events cannot be written to the journal any more. `result` rejects. */
   #fail(error: unknown): void {
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });

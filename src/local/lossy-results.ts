@@ -1,28 +1,27 @@
 import type { ResultOwner } from "../client/client.ts";
 
-/** A part of a value that JSON does not give back, and the remedy. */
+/** A part of a value that JSON changes. */
 interface Loss {
-  /** The position in the value: `.items[3].at`. Empty for the value itself. */
+  /** The position of the part in the value: `.items[3].at`. Empty for the value itself. */
   readonly at: string;
   readonly what: string;
   readonly becomes: string;
-  /** Whether the `typed` codec gives the part back. */
+  /** Whether the `typed` codec stores the part unchanged. */
   readonly typedKeeps: boolean;
 }
 
-/** The greatest number of checked members of one value. Large results must not make the engine slow. */
-const MAX_LOOKS = 1_000;
 /**
- * The greatest number of names with a warning in a process. A handler with many names of steps thus does not fill the
- * log.
+ * The greatest number of members that are checked in one value, so that a large result does not make the engine slow.
  */
+const MAX_LOOKS = 1_000;
+/** The greatest number of warnings in a process, so that a handler with many names of steps does not fill the log. */
 const MAX_WARNED = 20;
 
 const warned = new Set<string>();
 
 /**
- * Warns of a result that the default codec would change, once for each name of an operation, because a step gives
- * values of one kind. On Lambda results are not checked, so there is no warning there.
+ * Warns of a result that the default codec would change. There is one warning for each name of an operation, because
+ * the results of one step are of the same kind. Only the embedded engine checks results. On Lambda there is no warning.
  */
 export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void {
   const label = name === undefined ? subType : `${subType} "${name}"`;
@@ -43,7 +42,7 @@ export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void
 
 interface Search {
   left: number;
-  /** The objects around the current one. This check does not report loops. */
+  /** The objects that contain the current value. An object that contains itself is not reported here. */
   readonly inside: Set<object>;
 }
 
@@ -87,7 +86,7 @@ function findInObject(value: object, at: string, search: Search): Loss | undefin
 }
 
 function lossOfClass(value: object, at: string): Loss {
-  // The check reads the brand and not the class, because a test runner's objects are of another realm.
+  // The check reads the brand and does not use `instanceof`, because a test runner gives objects of another realm.
   const brand = Object.prototype.toString.call(value).slice(8, -1);
   const name = (value.constructor as { name?: string } | undefined)?.name || brand;
   const what = `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
@@ -102,7 +101,7 @@ function lossOfClass(value: object, at: string): Loss {
   return { at, what, becomes, typedKeeps: false };
 }
 
-/** An object as from `{}` or `Object.create(null)`, in any realm. */
+/** Whether the object is like one from `{}` or `Object.create(null)`, in any realm. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -13,11 +13,11 @@ import { type LambdaContextLike, lambdaContext } from "./lambda-context.ts";
 export interface PlainFunctionsHost {
   readonly clock: Clock;
   readonly settings: LocalSettings;
-  /** Called when a function begins (1) or ends (-1). Virtual time stands still in between. */
+  /** Called when a function begins (1) or ends (-1). Virtual time stands still while a function runs. */
   readonly countRunning: (change: 1 | -1) => void;
 }
 
-/** Runs plain functions for chained invokes: each one once, all at the same time. */
+/** Runs the plain functions that executions invoke. The functions run at the same time. */
 export class PlainFunctions {
   readonly #host: PlainFunctionsHost;
   readonly #running = new Set<Promise<void>>();
@@ -26,7 +26,10 @@ export class PlainFunctions {
     this.#host = host;
   }
 
-  /** Begins in a later tick, as an asynchronous invocation would. */
+  /**
+   * Begins a function in a later tick, because a real invocation is asynchronous too. `done` gets the end of the
+   * invoke.
+   */
   begin(
     name: string,
     run: LocalFunction,
@@ -36,7 +39,7 @@ export class PlainFunctions {
     this.#host.countRunning(1);
     const running = this.#run(name, run, request).then((completion) => {
       this.#running.delete(running);
-      // The end is reported before time may move.
+      // The end is reported first, because virtual time may move as soon as no function runs.
       done(completion);
       this.#host.countRunning(-1);
     });
@@ -57,7 +60,7 @@ export class PlainFunctions {
     try {
       await Promise.resolve();
       const result = await withDeadline(clock, timeoutMs, call(run, JSON.parse(payload ?? "{}"), context));
-      // Lambda answers `null` for an absent result.
+      // Lambda returns `null` for an absent result.
       return fitted({ status: "SUCCEEDED", result: JSON.stringify(result) ?? "null" }, settings);
     } catch (error) {
       const status = error instanceof Error && error.name === TIMED_OUT ? "TIMED_OUT" : "FAILED";
@@ -66,7 +69,7 @@ export class PlainFunctions {
   }
 }
 
-/** Calls a Lambda function of either style. */
+/** Calls a Lambda function that returns its result or calls a callback with it. */
 async function call(run: LocalFunction, event: unknown, context: LambdaContextLike): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const callback = (error: unknown, answer: unknown): void => (error ? reject(error) : resolve(answer));
@@ -77,7 +80,7 @@ async function call(run: LocalFunction, event: unknown, context: LambdaContextLi
   });
 }
 
-/** The end of a chained invoke when the execution that it began has ended. */
+/** How a chained invoke ends when the execution that it has begun has ended. */
 export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings): ExternalCompletion {
   const { status, result, error } = outcome;
   if (status === "TIMED_OUT" && error === undefined) {
@@ -86,12 +89,12 @@ export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings)
   return fitted({ status, result, error: status === "SUCCEEDED" ? undefined : (error ?? {}) }, settings);
 }
 
-/** The reason why a chained invoke cannot begin. */
+/** The end of a chained invoke that fails with this error. */
 export function invokeFailure(type: string, message: string): ExternalCompletion {
   return { status: "FAILED", error: { ErrorType: type, ErrorMessage: message } };
 }
 
-/** Replaces a result over the limit by an error. */
+/** Replaces a result that is over the size limit by an error, and shortens an error that is over the size limit. */
 function fitted(completion: ExternalCompletion, { quotas }: LocalSettings): ExternalCompletion {
   const { result, error } = completion;
   const resultBytes = result === undefined ? 0 : Buffer.byteLength(result);
@@ -105,7 +108,7 @@ function fitted(completion: ExternalCompletion, { quotas }: LocalSettings): Exte
   return { ...completion, error: short };
 }
 
-/** A thrown value as Lambda's runtime reports it. */
+/** Describes a thrown value as Lambda does. */
 function describeThrown(thrown: unknown): ErrorObject {
   if (!(thrown instanceof Error)) return { ErrorType: typeof thrown, ErrorMessage: String(thrown) };
   const { name, message, stack } = thrown;

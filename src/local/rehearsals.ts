@@ -8,17 +8,17 @@ import { lambdaContext } from "./lambda-context.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
 export interface RehearsalRequest {
-  /** As in a redrive: what is to be otherwise. Default: nothing, the execution as it is recorded. */
+  /** Returns the changes, as for a redrive. Default: the execution is rehearsed as it is recorded. */
   readonly amend?: RedriveRequest["amend"];
-  /** Changes the operations for this rehearsal alone. */
+  /** Changes the operations after `amend`, for this rehearsal only. */
   readonly alter?: ((operations: readonly Operation[]) => readonly Operation[]) | undefined;
   /** JSON text. Default: the execution's own input. */
   readonly input?: string | undefined;
-  /** The file that exports the handler: calls are told by their lines in it. */
+  /** The file that exports the handler. The rehearsal names calls by their lines in this file. */
   readonly handlerFile?: string | undefined;
 }
 
-/** Rehearses an execution as the journal has it, or as a redrive would begin. */
+/** Rehearses an execution with the records in the journal, or with the records that a redrive would take over. */
 export function rehearseExecution(
   journal: Journal,
   found: JournalExecution,

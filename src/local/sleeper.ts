@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../core/time.ts";
 
-/** One sleep at a time: until a moment, or until it is woken. */
+/** Waits until a time, or until `wake` is called. Only one wait is possible at a time. */
 export class Sleeper {
   readonly #clock: Clock;
   #alarm: Timer | undefined;
@@ -10,7 +10,10 @@ export class Sleeper {
     this.#clock = clock;
   }
 
-  /** With `dueMs` Infinity, sleeps until woken, but keeps the process alive. */
+  /**
+   * Waits until `dueMs` (epoch milliseconds) or `wake`. With Infinity, only `wake` ends the wait, but a timer still
+   * keeps the process alive.
+   */
   until(dueMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
@@ -18,7 +21,7 @@ export class Sleeper {
     });
   }
 
-  /** Leaves no timer, because virtual time would move to it without need. */
+  /** Ends the wait and cancels its timer. Otherwise virtual time would move to a timer that has no use. */
   wake(): void {
     this.#alarm?.cancel();
     this.#alarm = undefined;

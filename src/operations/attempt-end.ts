@@ -4,7 +4,7 @@ import type { ErrorObject } from "../core/wire.ts";
 export type AttemptEnd =
   | { readonly end: "succeed"; readonly payload: string | undefined; readonly value: unknown }
   | { readonly end: "fail"; readonly error: ErrorObject; readonly thrown?: unknown }
-  /** Another attempt follows. A condition keeps its state in `payload`. */
+  /** Another attempt follows. `payload` has the state of a condition; a step has no payload here. */
   | {
       readonly end: "retry";
       readonly afterSeconds: number;
@@ -13,5 +13,8 @@ export type AttemptEnd =
       readonly payload?: string | undefined;
     };
 
-/** How the START of an attempt is recorded. "none" means that the START is recorded already. */
+/**
+ * How the START of an attempt is recorded. "none": an earlier invocation recorded the START. "queued": the attempt does
+ * not wait for the acknowledgement. "awaited": the attempt waits for the acknowledgement.
+ */
 export type Announcement = "none" | "queued" | "awaited";

@@ -7,18 +7,18 @@ import type { Attention } from "./durable-promise.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
 
-/** The result of an operation that succeeded, or the current record of the operation. */
+/** The result of an operation that succeeded. For every other state: the current record of the operation. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
 
-/** The number of the attempt after the recorded attempts, from 1. */
+/** The number of the next attempt. The first attempt has the number 1. */
 export function nextAttempt(record: WireOperation | undefined): number {
   return (record?.StepDetails?.Attempt ?? 0) + 1;
 }
 
 /**
- * Runs one attempt, from its START to its end. The end is queued before the operation stops counting as executing. The
- * synchronous part runs at the call. `body` must not reject. With plugins, `body` gets the time at which the attempt
- * began.
+ * Runs one attempt, from its START to its end. The operation counts as executing from the START until the end is
+ * recorded. The code up to the first `await` runs during the call. `body` must not reject. With plugins, `body` gets
+ * the time at which the attempt began.
  */
 export async function runAttempt(
   operation: ClaimedOperation,
@@ -27,8 +27,8 @@ export async function runAttempt(
   body: (startTimestamp?: Date) => Promise<AttemptEnd>,
 ): Promise<AttemptOutcome> {
   const { execution, scope } = operation;
-  // This wait comes before the START. An attempt that waits for a permit must not look begun and must not keep the
-  // invocation awake.
+  // The attempt waits for permits before its START, because an attempt that waits must not be recorded as started, and
+  // must not keep the invocation running.
   for (
     let regained = execution.regainPermits(scope);
     regained !== undefined;
@@ -61,11 +61,12 @@ export async function runAttempt(
       const endTimestamp = new Date();
       return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
     });
-    // The hooks have ended before the invocation can be suspended.
+    // The operation counts as executing until the hooks have ended, so that the invocation is not suspended during a
+    // hook.
     execution.countExecuting(scope, -1);
     return outcome;
   }
-  // All operations that begin together send their START before the first body runs.
+  // This `await` lets all operations that begin in the same tick send their START before the first body runs.
   await undefined;
   const nextTick = execution.tick.take();
   if (nextTick !== undefined) {
@@ -79,8 +80,10 @@ export async function runAttempt(
 }
 
 /**
- * Whether an attempt that waited for the tick must not run any more. An attempt that may run only once has to run, and
- * so has the first attempt of an invocation, even with little time.
+ * Whether an attempt that waited for the next tick must not run any more. No attempt runs after the end of its context
+ * or of the invocation. A draining invocation begins no attempt, with two exceptions. An attempt whose START was
+ * awaited runs, because otherwise the next invocation would count the attempt as failed. The first attempt of an
+ * invocation runs, because otherwise no invocation might ever run an attempt.
  */
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;
@@ -92,8 +95,7 @@ function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announc
 }
 
 /**
- * Runs the user's code of an attempt. The logger and the check for a wrong context know the operation while the code
- * runs.
+ * Runs the user's code of an attempt. During the code, the logger and the check for a wrong context know the operation.
  */
 export function runUserCode<T>(
   operation: ClaimedOperation,
@@ -107,13 +109,13 @@ export function runUserCode<T>(
   const { observer } = execution;
   if (observer === undefined || startTimestamp === undefined) return runAs(current, piece);
   const info = () => attemptInfo(observer, operation, attempt, startTimestamp);
-  // The wrapper runs as part of the operation too, so that its log lines name the operation.
+  // The plugins' wrapper runs as part of the operation too, so that log lines of the wrapper name the operation.
   return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, piece)));
 }
 
 /**
- * Waits until a PENDING operation may be tried again. This process notices the time even if nobody awaits the
- * operation.
+ * Waits until a PENDING operation may be tried again. This process polls for the end of the delay even if no code
+ * awaits the operation.
  */
 export function untilReady(
   operation: ClaimedOperation,
@@ -127,8 +129,8 @@ export function untilReady(
 }
 
 /**
- * Queues the end of an attempt at once. A failure takes as many microtasks as a success, so that the branches of a map
- * end in the order of their acknowledgements.
+ * Queues the end of an attempt at once. A failure takes as many microtasks as a success. Otherwise the branches of a
+ * map would not end in the order of their acknowledgements.
  */
 export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {
   const { execution, key: Id, type: Type } = operation;

@@ -12,21 +12,28 @@ import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts
 import { deserializeWith } from "./payload.ts";
 
 export interface CreateCallbackConfig<TOutput = string> {
-  /** The time from the start to the completion. Default: only the execution's own time-out. */
+  /**
+   * The longest time from the start of the callback to its completion. Default: the callback has no time-out, and only
+   * the execution's time-out applies.
+   */
   timeout?: Duration;
-  /** The time between two heartbeats. Default: none. */
+  /** The longest time between two heartbeats. Default: no limit. */
   heartbeatTimeout?: Duration;
-  /** Reads the payload that completed the callback. Default: the raw text. */
+  /**
+   * Reads the payload with which the external system completed the callback. Default: the payload's text, unchanged.
+   */
   serdes?: Omit<Serdes<TOutput>, "serialize">;
 }
 
-/** The promise of the callback's result, and the id with which an external system completes the callback. */
+/**
+ * The promise of the callback's result, and the callback's id. An external system completes the callback with this id.
+ */
 export type CreateCallbackResult<T = string> = [DurablePromise<T>, string];
 
-/** Returns the payload that completed a callback as text. */
+/** Returns the payload of a callback as text, unchanged. */
 export const rawText: AnySerdesDeserializer = { deserialize: async (data) => data };
 
-/** Creates a callback at once. Resolves when the service has given the callback an id. */
+/** Creates a callback at once. The promise resolves when the service has given the callback an id. */
 export async function createCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -39,7 +46,9 @@ export async function createCallback<T>(
   return [underWay(result, attention), id];
 }
 
-/** Does the same as `createCallback`, but `attention` decides whether the result counts as awaited. */
+/**
+ * Does the same as `createCallback`, but the caller gives the `attention`, which knows whether code awaits the result.
+ */
 export async function beginCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -60,7 +69,7 @@ export async function beginCallback<T>(
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
   const result = settle<T>(operation, callback, started, reader);
-  // A failure that nobody awaits yet must not end the process.
+  // A failure before code awaits the result must not end the process as an unhandled rejection.
   result.catch(() => {});
   return { result, id };
 }
@@ -76,7 +85,7 @@ async function settle<T>(
   return (await deserializeWith(reader, operation, ended.CallbackDetails?.Result)) as T;
 }
 
-// The service takes 0 as "no time-out".
+// A time-out of 0 is allowed, because the service reads 0 as "no time-out".
 function callbackOptions(name: string | undefined, config: CreateCallbackConfig<unknown>): CallbackOptions {
   const seconds = (field: "timeout" | "heartbeatTimeout"): number | undefined => {
     const duration = config[field];

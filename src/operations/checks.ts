@@ -8,31 +8,40 @@ import type { Ledger } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
 /**
- * Checks of an operation's settings before the operation is recorded. A value is accepted if the official SDK accepts
- * it and it has a meaning.
+ * Checks the settings of an operation before the operation is recorded. A check accepts each value that the official
+ * SDK accepts, if the value has a meaning.
  */
 
 type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
 
-/** `step "charge"`, or `a step` without a name. */
+/** Returns `step "charge"` for a step with this name, and `a step` for a step without a name. */
 export function operationLabel(kind: string, name: string | undefined): string {
   if (name !== undefined) return `${kind} "${name}"`;
   return `${kind === "invoke" ? "an" : "a"} ${kind}`;
 }
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a function, or absent */
+/**
+ * Accepts a function, undefined and null.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
 export function checkFunction(operation: () => string, field: string, value: unknown): void {
   if (value === undefined || value === null || typeof value === "function") return;
   throw invalid(operation, field, value, "a function");
 }
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is one of these, or absent */
+/**
+ * Accepts each value of `allowed`, undefined and null.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
 export function checkOneOf(operation: () => string, field: string, value: unknown, allowed: readonly string[]): void {
   if (value === undefined || value === null || allowed.includes(value as string)) return;
   throw invalid(operation, field, value, allowed.map((name) => `"${name}"`).join(" or "));
 }
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value has these methods, or is absent */
+/**
+ * Accepts an object with all these methods, undefined and null.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
 export function checkSerdes(
   operation: () => string,
   field: string,
@@ -47,7 +56,8 @@ export function checkSerdes(
 }
 
 /**
- * @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a whole number of at least `min`, Infinity, or absent
+ * Accepts a whole number of at least `min`, Infinity, undefined and null.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
  */
 export function checkCount(operation: () => string, field: string, value: number | undefined, min = 0): void {
   if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
@@ -56,28 +66,33 @@ export function checkCount(operation: () => string, field: string, value: number
 }
 
 /**
- * Accepts the same values as the official SDK: any number above 0 (rounded up), its text, or NaN for no limit.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for a value with which the official SDK would begin no branch
+ * Accepts the same values as the official SDK: any number, a text with a number above 0, undefined and null. A fraction
+ * is rounded up. NaN means no limit.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value, because the official SDK would begin no branch with it
  */
 export function checkMaxConcurrency(operation: () => string, value: unknown): void {
   if (value === undefined || value === null || typeof value === "number" || Number(value) > 0) return;
   throw invalid(operation, "maxConcurrency", value, "a number above 0");
 }
 
-/** The options of all operations. An option that belongs to another operation is not misspelled. */
+/**
+ * The options of all operations. An option of another operation, such as `batch` for a step, is ignored and does not
+ * count as misspelled.
+ */
 const OPTIONS = (
   "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +
   "errorMapper,virtualContext,payloadSerdes,resultSerdes,tenantId,nesting,maxConcurrency,concurrency,itemSerdes," +
   "completionConfig,itemNamer,batch,collect,minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete"
 ).split(",");
 
-/** The greatest number of letters between a misspelled option and the option that was meant. */
+/** A name with at most this number of wrong letters counts as a misspelled option. */
 const MISSPELLED_LETTERS = 2;
 
 /**
- * Looks for options that are spelled almost like an option that is read. All other unknown options are ignored, as in the
- * official SDK. A misspelled option is an error where the handler can still be changed, and a warning, once in a process,
- * elsewhere. An operation that is recorded continues, because the operation has done so before.
+ * Looks for misspelled options: unknown names that are almost the name of an option. All other unknown names are
+ * ignored, as in the official SDK. On the embedded engine a misspelled option is an error, because the handler can
+ * still be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no
+ * error, because an earlier invocation accepted the option.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine
  */
 export function checkOptions(execution: Execution, scope: Scope, operation: () => string, config: object): void {
@@ -90,13 +105,19 @@ export function checkOptions(execution: Execution, scope: Scope, operation: () =
   }
 }
 
-/** Whether the operation is recorded, or the first operation in it, because some operations write nothing themselves. */
+/**
+ * Whether the operation, or the first operation inside it, is recorded. Some operations have no record of their own, so
+ * their first inner operation shows that they have begun.
+ */
 function isBegun({ ledger }: Scope, path: OperationPath): boolean {
   const has = (kept: Ledger, at: OperationPath): boolean => kept.has(kept.key(at));
   return has(ledger, path) || has(ledger.outside, path) || has(ledger, childPath(path, 1));
 }
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` unless the value is a text that is not empty */
+/**
+ * Accepts a text that is not empty.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
 export function checkText(operation: () => string, field: string, value: unknown): void {
   if (typeof value === "string" && value !== "") return;
   throw invalid(operation, field, value, "a text that is not empty");
@@ -106,7 +127,7 @@ export function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
-/** The error of a value that is not allowed. */
+/** The error for a value that is not allowed. `allowed` describes the allowed values. */
 export function invalid(
   operation: () => string,
   field: string,

@@ -15,27 +15,34 @@ export interface ChildConfig<T> {
   serdes?: Serdes<T>;
   /** The subtype in the history. Default `RunInChildContext`. */
   subType?: string;
-  /** Makes the text that is kept instead of a result over the limit, for readers of the history. */
+  /**
+   * Makes a text that is recorded in place of a result that is over the size limit. The history shows the text. The
+   * runtime does not use the text.
+   */
   summaryGenerator?: (result: T) => string;
-  /** Replaces the error that the caller sees. Default: a `ChildContextError` around the original error. */
+  /**
+   * Makes the error that the caller of the context gets. Default: a `ChildContextError` whose cause is the original
+   * error.
+   */
   errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
   /**
-   * Writes no operation of its own. The operations inside belong to the enclosing context, and the function runs on
-   * each replay.
+   * The context has no operation of its own. The operations inside the context belong to the enclosing context. The
+   * function runs again on each replay.
    */
   virtualContext?: boolean;
 }
 
-/** The form in which the result of a context is kept. */
+/** How the result of a context is recorded and read. */
 export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
-  /** The recorded result, or a promise of it. */
+  /** Returns the recorded result or a promise of it. */
   decode(operation: ClaimedOperation, payload: string | undefined): unknown;
   /**
-   * The value that `decode` would give for the encoded result, where it is known without encoding. Otherwise undefined.
+   * Returns the value that `decode` would return after `encode`, if this value is known without encoding. Otherwise
+   * returns undefined.
    */
   readBack?(result: unknown): unknown;
-  /** The text that is kept instead of a result over the limit. */
+  /** Returns the text that is recorded in place of a result that is over the size limit. */
   summarize(result: unknown): string;
 }
 
@@ -45,20 +52,28 @@ export interface ChildPlan {
   readonly virtual: boolean;
   readonly format: ResultFormat;
   readonly errorMapper?: ((originalError: DurableOperationError) => DurableOperationError) | undefined;
-  /** The location, if it does not come from the counter of the context around it. */
+  /** The location of the operation. Without it, the counter of the enclosing context gives the path. */
   readonly location?: OperationLocation | undefined;
-  /** The permit in the window of a map or parallel. The branch lends the permit while the branch only waits. */
+  /**
+   * The permit of a branch in the window of a map or parallel. The branch lends the permit while the branch only waits.
+   */
   readonly permit?: Permit | undefined;
-  /** Set when the context's function belongs to this package. The user's code then runs only in contexts inside it. */
+  /**
+   * False when this package, and not the user, wrote the function of the context. The user's code then runs only in
+   * contexts inside this context.
+   */
   readonly hasOwnCode?: false;
   /**
-   * Runs the context's function. `recorded` is given when the function only rebuilds a result that was too large to
-   * keep.
+   * Runs the context's function. `recorded` is given when the context has ended already and its result was over the
+   * size limit. Then the function runs again only to rebuild the result.
    */
   readonly body: (scope: Scope, recorded: WireOperation | undefined) => Promise<unknown>;
 }
 
-/** The format of a plain child context: one payload, made by the context's serdes or the codec. */
+/**
+ * The format of an ordinary child context. The whole result is one payload. The context's serdes or the codec writes
+ * it.
+ */
 export function childResultFormat<T>(config: ChildConfig<T>): ResultFormat {
   const { serdes, summaryGenerator } = config;
   return {
@@ -74,7 +89,7 @@ type ChildDecision =
   | { readonly do: "return"; readonly payload: string | undefined }
   | { readonly do: "throw"; readonly record: WireOperation };
 
-/** Decides how a child context continues, from its record alone. */
+/** Decides from the record alone how a child context continues. */
 export function decideChild(record: WireOperation | undefined): ChildDecision {
   if (record === undefined) return { do: "run", announce: true };
   if (record.Status === "SUCCEEDED") {
@@ -85,15 +100,15 @@ export function decideChild(record: WireOperation | undefined): ChildDecision {
   return { do: "run", announce: false };
 }
 
-/** Runs a child context. The synchronous part runs at the call. */
+/** Runs a child context. The code up to the first `await` runs during the call. */
 export function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
   const recalled = recallChild(execution, scope, plan);
   return recalled instanceof Promise ? recalled : Promise.resolve(recalled.value);
 }
 
 /**
- * Does the same as `runChild`. The result of an ended context is available at once, unless a user's serdes reads the
- * result.
+ * Does the same as `runChild`, but returns the result of an ended context without a promise. A promise is returned if a
+ * user's serdes reads the result.
  */
 export function recallChild(
   execution: Execution,
@@ -119,7 +134,10 @@ export function recallChild(
   }
 }
 
-/** A begun context replays its recorded operations. For a virtual context it is unknown whether it has begun. */
+/**
+ * Only a context that has begun can be in replay. A record shows that a context has begun. A virtual context has no
+ * record, so it may have begun whenever the execution has records of earlier invocations.
+ */
 function modeOf({ execution, ledger, path, record }: ClaimedOperation, isVirtual: boolean): ReplayMode {
   const mayReplay = isVirtual ? execution.state.isReplay : record !== undefined;
   return mayReplay ? openMode(ledger, path) : "execution";
@@ -133,7 +151,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const { execution, scope } = operation;
   const inner = enter(operation, plan, mode);
   const { observer } = execution;
-  // Contexts that begin together send their START before the first function runs.
+  // This `await` lets all contexts that begin in the same tick send their START before the first function runs.
   await (observer && contextStarts(observer, operation, plan.virtual));
   const nextTick = plan.hasOwnCode === false ? undefined : execution.tick.take();
   if (nextTick !== undefined) {
@@ -147,7 +165,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     if (execution.isOver) return park();
     return failLive(operation, plan, inner, thrown);
   }
-  // Code that waits for this context belongs to an invocation that has ended.
+  // The invocation has ended, so the code after this context must not continue.
   if (execution.isOver) return park();
   if (plan.virtual) inner.settle();
   else execution.finish(inner);
@@ -156,7 +174,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   try {
     encoded = plan.format.encode(operation, result);
     if (encoded instanceof Promise) {
-      // A user's serdes may take some time, and nothing else keeps the invocation awake for this context.
+      // A user's serdes may take some time. Nothing else counts as executing for this context, so the invocation could
+      // be suspended before the serdes ends.
       scope.countExecuting(1);
       try {
         encoded = await encoded;
@@ -175,8 +194,9 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
 }
 
 /**
- * The text that is recorded of a result: a summary for a result over the limit. Throws if the summary is over the limit
- * too. Errors of the summary generator pass.
+ * The members of the update that records a result. For a result over the size limit, they have the summary in place of
+ * the result. Errors of the summary generator are not caught.
+ * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too
  */
 function keptOf(
   operation: ClaimedOperation,
@@ -211,7 +231,8 @@ function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, th
 }
 
 /**
- * Runs the function of a finished context again over its recorded operations, because the result was too large to keep.
+ * Runs the function of an ended context again, because the record does not have the whole result. All operations inside
+ * return their recorded outcomes, so the function returns the same result.
  */
 async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: WireOperation): Promise<unknown> {
   const inner = enter(operation, plan, "replay-succeeded");
@@ -246,7 +267,7 @@ function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, rec
   const body = () => plan.body(inner, record);
   const piece = plan.hasOwnCode === false ? body : () => execution.tick.run(body);
   const { observer } = execution;
-  // Plugins do not see a rebuild, because they have seen the first run of the function.
+  // Plugins are not notified of a rebuild, because they were notified of the first run of the function.
   if (observer === undefined || record !== undefined) return runAs(current, piece);
   return runAs(current, () => wrapContext(observer, operation, () => runAs(current, piece)));
 }

@@ -3,7 +3,10 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 
-/** The stored form of a rejection's reason. JSON alone would lose an error's members. */
+/**
+ * The stored form of the error with which a promise rejected. These members are named here, because JSON does not write
+ * the message and the stack of an error.
+ */
 interface StoredReason {
   readonly message: string;
   readonly name: string;
@@ -16,7 +19,7 @@ interface StoredOutcome {
   readonly reason?: unknown;
 }
 
-/** Combines promises in a context of its own, so that a replay gives the same winner. */
+/** Combines promises in a child context. The context's record keeps the outcome, so a replay gives the same winner. */
 export function runCombinator(
   execution: Execution,
   scope: Scope,
@@ -39,7 +42,10 @@ export function runCombinator(
   return runChild(execution, scope, plan);
 }
 
-/** The format of `allSettled`. A replay gives each reason as a plain error. */
+/**
+ * The result format of `allSettled`. After storing, an error in the result is a plain `Error` with the same name,
+ * message and stack.
+ */
 export function settledFormat(): ResultFormat {
   const plain = childResultFormat({});
   return {
@@ -57,7 +63,7 @@ export function settledFormat(): ResultFormat {
   };
 }
 
-/** Combines without a record, as the first version did in batches. */
+/** Combines promises without a record, because the first version of batches did not record combined promises. */
 async function combineUnrecorded(combine: () => Promise<unknown>, format: ResultFormat): Promise<unknown> {
   try {
     const combined = await combine();
@@ -86,7 +92,7 @@ function restoreOutcome(outcome: StoredOutcome): StoredOutcome {
   return { ...outcome, reason: error };
 }
 
-/** Whether the reason can be a stored error. Other thrown values have other members. */
+/** Whether the value has the members of a stored error, and no other members. Then the value is a stored error. */
 function isStoredReason(reason: unknown): reason is StoredReason {
   if (typeof reason !== "object" || reason === null || !("message" in reason) || !("name" in reason)) return false;
   return Object.keys(reason).every((key) => key === "message" || key === "name" || key === "stack");

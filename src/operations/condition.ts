@@ -16,20 +16,23 @@ import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import { type StepContext, StepRun } from "./step-run.ts";
 
-/** Gets the state and returns the new state. */
+/** The user's check. It gets the current state and returns the new state. */
 export type WaitForConditionCheckFunc<T, Logger extends DurableLogger = DurableLogger> = (
   state: T,
   context: StepContext<Logger>,
 ) => Promise<T>;
 
 export interface WaitForConditionConfig<T> {
-  /** Decides after each check whether and when another check follows. */
+  /** Called after each check. Decides whether another check follows, and after which delay. */
   waitStrategy: WaitForConditionWaitStrategyFunc<T>;
   initialState: T;
   serdes?: Serdes<T>;
 }
 
-/** Polls until the strategy ends the waiting. The synchronous part runs at the call. */
+/**
+ * Checks the state again and again until the wait strategy says that no more checks follow. The code up to the first
+ * `await` runs during the call.
+ */
 export async function runCondition<T>(
   execution: Execution,
   scope: Scope,
@@ -81,7 +84,8 @@ async function runCheck<T>(
   const read = async (payload: string | undefined): Promise<T> => (await decodeResult(operation, payload, serdes)) as T;
   let run: StepRun | undefined;
   try {
-    // An undefined state has no payload. The first state is written and read as all later states are.
+    // The initial state is encoded and read back too, so that the first check gets the same kind of value as later
+    // checks. An undefined state has no payload, so the number of the attempt shows that a state was recorded.
     const state =
       attempt > 1 || kept
         ? await read(kept)
@@ -95,7 +99,7 @@ async function runCheck<T>(
     const { payload, value } = await encodeResult(operation, checked, serdes);
     if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(value as T, attempt);
-    // The state is read again, because the strategy may have changed the given object.
+    // The payload is read again, because the strategy may have changed the object that it got.
     if (!decision.shouldContinue) return { end: "succeed", payload, value: await read(payload) };
     const afterSeconds = checkedSeconds("delay of the wait strategy", decision.delay, 0);
     return { end: "retry", afterSeconds, payload };

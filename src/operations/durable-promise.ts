@@ -1,16 +1,17 @@
 /**
- * A promise that notices when code awaits it. An operation begins when its method is called. Work that only matters to
- * a waiting caller begins at the first `then`, `catch` or `finally`.
+ * A promise that knows whether code awaits it. The operation begins when its method is called. Work that is needed only
+ * for a caller who waits begins at the first call of `then`, `catch` or `finally`.
  */
 export interface DurablePromise<T> extends Promise<T> {
   /** Whether code has awaited the promise. */
   readonly isExecuted: boolean;
 }
 
-// The type has no private members, so promises of another copy of this package, or of the official package, fit too.
+// The declared type has no private members. Otherwise TypeScript would reject promises of another copy of this package,
+// or of the official package.
 interface DurablePromiseConstructor {
   readonly prototype: DurablePromise<unknown>;
-  /** `executor` runs once, at the first use. */
+  /** `executor` runs once, at the first call of `then`, `catch` or `finally`. */
   new <T>(executor: () => Promise<T>): DurablePromise<T>;
 }
 
@@ -18,7 +19,6 @@ export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T>
   readonly #executor: () => Promise<T>;
   #promise: Promise<T> | undefined;
 
-  /** `executor` runs once, at the first use. */
   constructor(executor: () => Promise<T>) {
     this.#executor = executor;
   }
@@ -50,13 +50,12 @@ export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T>
     return "DurablePromise";
   }
 
-  /** Whether code has awaited the promise. */
   get isExecuted(): boolean {
     return this.#promise !== undefined;
   }
 };
 
-/** Notices whether code awaits an operation, for work that only matters then. */
+/** Knows whether code awaits an operation. Some work is needed only if code awaits the operation. */
 export class Attention {
   #awaited = false;
   #actions: (() => void)[] | undefined;
@@ -69,7 +68,7 @@ export class Attention {
     this.#actions = undefined;
   }
 
-  /** Calls `action` now if code awaits the operation, or otherwise when code begins to await it. */
+  /** Calls `action` when code awaits the operation: at once if code awaits it already. */
   follow(action: () => void): void {
     if (this.#awaited) action();
     else {
@@ -79,7 +78,10 @@ export class Attention {
   }
 }
 
-/** The promise of a running operation. A failure that nobody awaits must not end the process. */
+/**
+ * Makes the promise that the user gets for a running operation. A failure that no code awaits must not end the process
+ * as an unhandled rejection.
+ */
 export function underWay<T>(running: Promise<T>, attention?: Attention): DurablePromise<T> {
   running.catch(() => {});
   return new DurablePromise(() => {

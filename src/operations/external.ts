@@ -5,8 +5,8 @@ import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, lookAhead, update } from "./operation.ts";
 
 /**
- * An operation that starts here and that the service or an external system ends: a wait, a callback, a chained invoke.
- * The operation counts as waiting, and is polled for, when code awaits it.
+ * An operation that this process starts, and that the service or an external system ends: a wait, a callback, or a
+ * chained invoke. When code awaits the operation, the operation counts as waiting, and this process polls for its end.
  */
 export class ExternalOperation {
   readonly #operation: ClaimedOperation;
@@ -17,7 +17,7 @@ export class ExternalOperation {
     this.#attention = attention;
   }
 
-  /** Records the START, unless it is recorded already. Resolves with the operation as the service has it. */
+  /** Records the START, unless the START is recorded already. Resolves with the recorded operation. */
   async start(details: () => Partial<OperationUpdate>): Promise<WireOperation> {
     const { execution, scope, id, key, record, type } = this.#operation;
     const { observer } = execution;
@@ -32,7 +32,8 @@ export class ExternalOperation {
       return record;
     }
     const start = update(this.#operation, "START", details());
-    // An external system may complete the operation quickly. All earlier changes must be recorded by then.
+    // An external system may complete the operation before this process continues. So all earlier changes must be
+    // recorded before the START.
     const secured = type === "WAIT" ? undefined : scope.ledger.secured();
     if (secured !== undefined) await execution.keepAwake(scope, secured);
     const started = await execution.recordedAs(this.#operation, start);
@@ -41,7 +42,10 @@ export class ExternalOperation {
     return started ?? { Id: key, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
-  /** Resolves when the operation has ended in any way. `latestDueMs` replaces an unknown due time. */
+  /**
+   * Resolves with the record when the operation has ended, successfully or not. If the record has no due time,
+   * `latestDueMs` (epoch milliseconds) is used in its place.
+   */
   async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
     const { execution, scope } = this.#operation;
     const { observer } = execution;
@@ -64,7 +68,10 @@ export class ExternalOperation {
   }
 }
 
-/** Whether the time of an operation in a batch ended in this invocation. No time is kept for earlier ends. */
+/**
+ * Whether an operation in a batch ended in this invocation. A batch does not record end times, so only an operation
+ * that ended in this invocation has one.
+ */
 function endedHere({ kept }: ClaimedOperation): boolean {
   return kept?.EndTimestamp !== undefined;
 }

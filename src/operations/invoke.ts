@@ -17,8 +17,8 @@ export interface InvokeConfig<I, O> {
 }
 
 /**
- * Begins a chained invoke at once. Input and result are JSON, because other functions read them, unless a serdes is
- * given.
+ * Begins a chained invoke at once. Without a serdes, input and result are JSON, because the other function must be able
+ * to read and write them.
  */
 export function beginInvoke<I, O>(
   execution: Execution,
@@ -46,8 +46,8 @@ export function beginInvoke<I, O>(
         payload = await serializeWith(chooseSerdes(payloadSerdes, scope), operation, input, "input");
         if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "input", payload);
       } catch (fault) {
-        // This failure has no record, so the invoke fails on each replay. Later operations may be recorded
-        // nevertheless.
+        // An invoke whose input cannot be written has no record, so it fails again on each replay. The failure must not
+        // end the replay of the context, because later operations may be recorded.
         if (mode === "replay" && isRecorded(scope.ledger, scope.peekPath())) scope.mode = mode;
         throw new InvokeError((fault as Error).message, fault as Error);
       }

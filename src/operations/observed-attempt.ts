@@ -11,7 +11,10 @@ export interface RanAttempt<Outcome> {
   readonly outcome: Outcome;
 }
 
-/** Runs an attempt of a step or condition, and notifies plugins of its beginning and end. */
+/**
+ * Runs an attempt of a step or condition. Plugins are notified of the operation's start, of the attempt's beginning and
+ * end, and of the operation's end.
+ */
 export async function runObserved<Outcome>(
   observer: Observer,
   operation: ClaimedOperation,
@@ -24,7 +27,8 @@ export async function runObserved<Outcome>(
       ? observer.info(operation, { status: "STARTED", isReplay: attempt > 1 })
       : observer.recordedInfo(operation, { isReplay: announcement === "none" || attempt > 1 }),
   );
-  // As without plugins, operations that begin together send their START before the first body runs.
+  // This `await` lets all operations that begin in the same tick send their START before the first body runs. The order
+  // is the same without plugins.
   await starting;
   const startTimestamp = new Date();
   const beginning = observer.emit("onOperationAttemptStart", () =>
@@ -46,7 +50,7 @@ export async function runObserved<Outcome>(
   return outcome;
 }
 
-/** The information about a beginning attempt that plugins get. */
+/** The information that plugins get about an attempt that begins. */
 export function attemptInfo(
   observer: Observer,
   operation: ClaimedOperation,
@@ -62,7 +66,7 @@ function attemptEndInfo(
   attempt: number,
   end: AttemptEnd,
 ): AttemptEndInfo {
-  // The record may still have the error of an earlier attempt.
+  // The recorded error is dropped, because it may be the error of an earlier attempt.
   const { error: _recorded, ...info } = { ...observer.recordedInfo(operation, {}), attempt };
   if (end.end === "succeed" || (end.end === "retry" && end.error === undefined)) {
     return { ...info, outcome: "SUCCEEDED" };

@@ -5,8 +5,8 @@ import type { Observer } from "../execution/observer.ts";
 import { type ClaimedOperation, isRecorded, openMode } from "./operation.ts";
 
 /**
- * Notifies plugins that a context's function is about to run, unless it only rebuilds a result. Undefined when no
- * plugin is notified.
+ * Notifies plugins that the function of a context is about to run. Not called for a function that only rebuilds a
+ * result. Returns undefined when no plugin is notified.
  */
 export function contextStarts(
   observer: Observer,
@@ -31,8 +31,8 @@ export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, 
 }
 
 /**
- * Notifies plugins that a context's function has settled and its end is on its way. Undefined when no plugin is
- * notified.
+ * Notifies plugins that the function of a context has settled. The end of the context is not acknowledged yet. Returns
+ * undefined when no plugin is notified.
  */
 export function contextEnds(
   observer: Observer,

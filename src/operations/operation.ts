@@ -9,31 +9,31 @@ import type { Execution } from "../execution/execution.ts";
 import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
-/** The kind of an operation that has no id yet. */
+/** What an operation is, before it has a path and an id. */
 export interface OperationKind {
   readonly type: OperationType;
   readonly subType: OperationSubType | string;
   readonly name: string | undefined;
-  /** The name that plugins see, where it has more than the name on the wire. */
+  /** The name that plugins see, if it differs from the recorded name. */
   readonly shownName?: string | undefined;
   /**
-   * The name of an operation without a name of its own, where the context around it has no operation that shows its
-   * origin.
+   * The recorded name of an operation without a `name`. Used only if the enclosing context has no operation at the
+   * service, because then no parent shows where the operation belongs.
    */
   readonly aloneName?: string | undefined;
-  /** A virtual operation has a path and writes nothing. It can be claimed even where nothing new may begin. */
+  /** A virtual operation has a path but no record. It may begin even in a context whose result is recorded already. */
   readonly virtual?: boolean;
-  /** Whether an external system must be able to address the operation. */
+  /** Whether the operation needs an id at the service, so that an external system can complete it. */
   readonly isAddressed?: boolean;
 }
 
-/** The location of an operation whose path does not come from its context's counter. */
+/** A path and a ledger that the caller chooses. Without it, the counter of the context gives the path. */
 export interface OperationLocation {
   readonly path: OperationPath;
   readonly ledger: Ledger;
 }
 
-/** One operation of this invocation: its kind, its location and its record. */
+/** One operation of this invocation: its kind, its path and its record. */
 export class ClaimedOperation implements OperationKind {
   readonly type: OperationType;
   readonly subType: OperationSubType | string;
@@ -41,7 +41,6 @@ export class ClaimedOperation implements OperationKind {
   readonly shownName: string | undefined;
   readonly execution: Execution;
   readonly scope: Scope;
-  /** The ledger that keeps the record. */
   readonly ledger: Ledger;
   readonly path: OperationPath;
   readonly key: RecordKey;
@@ -69,12 +68,12 @@ export class ClaimedOperation implements OperationKind {
     this.record = record;
   }
 
-  /** The record, while the ledger keeps it in memory. */
+  /** The current record, or undefined if the ledger has dropped the record from memory. */
   get kept(): WireOperation | undefined {
     return this.ledger.peek(this.key);
   }
 
-  /** The id in log lines and for plugins. */
+  /** The id for log lines and plugins. An operation without an id at the service gets the hash of its path. */
   get id(): OperationId {
     this.#id ??= this.ledger.addressOf(this.key) ?? operationId(this.path);
     return this.#id;
@@ -82,9 +81,9 @@ export class ClaimedOperation implements OperationKind {
 }
 
 /**
- * Gives the next operation of a context its id and its record. Undefined when the operation must not continue in this
- * invocation: the invocation is ending, the record belongs to another operation, or the context's result is recorded
- * already.
+ * Gives the next operation of a context its path and its record. Returns undefined when the operation must not continue
+ * in this invocation. There are three reasons: the invocation is ending, the record belongs to another operation, or
+ * the result of the context is recorded already.
  */
 export function claim(
   execution: Execution,
@@ -99,13 +98,15 @@ export function claim(
   const isAlone = given.isAddressed === true && around.addressOf(around.key(path)) === undefined;
   const kind = isAlone ? { ...given, name: given.name ?? given.aloneName } : given;
   const key = ledger.key(path);
-  // A record under the key of another kind of operation shows that the code has changed.
+  // The context's own ledger may have a record for this path too. Such a record belongs to another kind of operation,
+  // which shows that the code has changed.
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
-  // A recorded operation keeps its recorded name.
+  // The recorded name is used. The code may give another name, because the service does not accept every name.
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
   const error = record === undefined || ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
   if (execution.state.onClaim?.(kind, path, scope, record, error)) {
-    // It waits for as long as the invocation lasts, which may be over with that.
+    // A rehearsal does not let this operation run. The operation counts as waiting, so that the rehearsal can end as
+    // PENDING.
     scope.countWaiting(1);
     execution.countExecuting(scope, 0);
     return undefined;
@@ -125,7 +126,7 @@ export function claim(
   return new ClaimedOperation(kind, name, execution, scope, location ?? { path, ledger }, key, record);
 }
 
-/** The name under which the operation is recorded. */
+/** The name under which a new operation is recorded. Warns when the service does not accept the given name. */
 function nameFor(execution: Execution, given: string | undefined): string | undefined {
   const name = takenName(given);
   if (name !== given) {
@@ -140,21 +141,26 @@ function nameFor(execution: Execution, given: string | undefined): string | unde
 }
 
 /**
- * A replaying context becomes live when the operation at `next` is not recorded, unless the first operation inside
- * `next` is.
+ * Called when the operation at `next` has no record. Makes a replaying context live, because the operation is new. An
+ * operation is not new if the first operation inside it is recorded: a virtual context has no record of its own.
  */
 function leaveReplay(scope: Scope, next: OperationPath): void {
   if (scope.mode === "replay" && !isRecorded(scope.ledger, childPath(next, 1))) scope.mode = "execution";
 }
 
-/** Called after a wait has ended, because the following operations may be new. */
+/**
+ * Called after a wait, a callback or a chained invoke has ended. Makes the context live if the next operation is new.
+ */
 export function lookAhead(scope: Scope): void {
   if (scope.mode !== "replay") return;
   const next = scope.peekPath();
   if (!isRecorded(scope.ledger, next)) leaveReplay(scope, next);
 }
 
-/** The mode of a context with a record: it replays if the first operation inside it is recorded too. */
+/**
+ * The mode of a context that has begun. It is in replay if an operation inside it is recorded. The first inner
+ * operation may be a virtual context, so the operation inside that one counts too.
+ */
 export function openMode(ledger: Ledger, path: OperationPath): ReplayMode {
   const first = childPath(path, 1);
   return isRecorded(ledger, first) || isRecorded(ledger, childPath(first, 1)) ? "replay" : "execution";
@@ -167,7 +173,7 @@ export function isRecorded(ledger: Ledger, path: OperationPath): boolean {
 function findMismatch(kind: OperationKind, record: WireOperation, path: OperationPath): Error | undefined {
   if (record.Type === undefined) return undefined;
   if (record.Type !== kind.type) return mismatch("type", path, record.Type, kind.type);
-  // A transport may deliver an absent name as null.
+  // The wire may deliver an absent name as null.
   const name = record.Name ?? undefined;
   if (name !== kind.name && takenName(name) !== takenName(kind.name)) return mismatch("name", path, name, kind.name);
   const subType = record.SubType ?? undefined;
@@ -191,7 +197,7 @@ function nonDeterminism(what: string): Error {
   );
 }
 
-/** An update of the operation, with the members that all updates have. */
+/** Makes an update of the operation. All updates have type, action, id, parent id, subtype and name. */
 export function update(
   operation: ClaimedOperation,
   action: OperationAction,

@@ -5,25 +5,25 @@ import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { describeUnwritable } from "./unwritable.ts";
 
-/** The recorded form of a result, and the result as a replay gives it. */
+/** The payload of a result, and the value that a replay will read from the payload. */
 export interface EncodedResult {
   readonly payload: string | undefined;
   readonly value: unknown;
-  /** Set when the payload was not made, because it would be over the limit. */
+  /** True when no payload was made, because it would be over the size limit. */
   readonly oversized?: true;
 }
 
-/** The serdes of an operation. Undefined means the configured codec. */
+/** The serdes of an operation. Undefined means that the configured codec writes and reads the payload. */
 export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefined): AnySerdes | undefined {
   return own ?? operation.scope.defaultSerdes;
 }
 
 /**
- * Encodes a result and reads it back, so that a live run and a replay give the same value. Synchronous without a user's
- * serdes. When a serdes fails, the invocation ends and the promise never settles, because the serdes may succeed in the
- * next invocation.
+ * Encodes a result and reads it back, so that a live run and a replay give the same value. Returns a promise only if a
+ * user's serdes is used. When a serdes fails, the invocation ends and the promise never settles, because the serdes may
+ * succeed in the next invocation.
  * @param packFromBytes replaces the codec's own setting
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` for a value that can never be written. The operation must then fail
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt could ever write the value. The operation must then fail
  */
 export function encodeResult(
   operation: ClaimedOperation,
@@ -50,8 +50,8 @@ async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value:
 }
 
 /**
- * Reads a recorded result, synchronously without a user's serdes. After a failure the invocation ends, and the returned
- * promise never settles.
+ * Reads a recorded result. Returns a promise only if a user's serdes is used. When reading fails, the invocation ends,
+ * and the returned promise never settles.
  */
 export function decodeResult(
   operation: ClaimedOperation,
@@ -66,12 +66,12 @@ export function decodeResult(
   }
 }
 
-/** The owner of a payload, for the serdes and for messages. */
+/** The operation that has a payload. A serdes and messages need only these members. */
 export type PayloadOwner = Pick<ClaimedOperation, "execution" | "path" | "name">;
 
 /**
- * Writes a payload with a serdes. After a failure the invocation ends and the promise never settles.
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if the failure is a value that JSON cannot write
+ * Writes a payload with a serdes. When the serdes fails, the invocation ends, and the promise never settles.
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if the serdes failed because JSON cannot write the value
  */
 export async function serializeWith(
   serdes: AnySerdes,
@@ -89,7 +89,7 @@ export async function serializeWith(
   }
 }
 
-/** Reads a payload with a serdes. After a failure the invocation ends and the promise never settles. */
+/** Reads a payload with a serdes. When the serdes fails, the invocation ends, and the promise never settles. */
 export async function deserializeWith(
   serdes: AnySerdesDeserializer,
   owner: PayloadOwner,
@@ -118,12 +118,12 @@ function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): strin
   try {
     return describeUnwritable(what, value, keepsTypes);
   } catch {
-    // An error of a getter or a toJSON was the reason.
+    // A getter or a `toJSON` of the value threw an error, so that no member can be named.
     return undefined;
   }
 }
 
-/** The error of an operation whose result or input can never be written. */
+/** The error for a result or an input that no attempt could ever write. */
 function unwritable(operation: ClaimedOperation, what: string, why: string, cause: unknown): DurableError {
   const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${why}`;
   const error = new DurableError("ERR_PAYLOAD_UNWRITABLE", message, { cause });
@@ -135,14 +135,15 @@ function labelOf({ subType, name, path }: ClaimedOperation): string {
   return `${subType} ${name === undefined ? path : `"${name}" (${path})`}`;
 }
 
-/** Whether the payload is over the service's limit for one operation. */
+/** Whether the payload has more bytes than the limit for one operation. */
 export function isTooLarge(payload: string | undefined, maxBytes: number): payload is string {
   return payload !== undefined && isLongerThan(payload, maxBytes);
 }
 
-/** The error of an operation whose result is over the service's limit. */
+/** The error for a result, an input or a state that is over the size limit. */
 export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
-  // In a batch the other records of the shared operation take room too.
+  // The message names the service's limit. The limit inside a batch is lower, because other records share the
+  // operation.
   const limit = operation.ledger.outside.maxPayloadBytes;
   const error = new DurableError(
     "ERR_PAYLOAD_TOO_LARGE",

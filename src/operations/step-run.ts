@@ -7,25 +7,28 @@ import type { Scope } from "../execution/scope.ts";
 import { operationLabel } from "./checks.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
-/** The argument of a step's function. `attempt` counts from 1. */
+/** The argument of a step's function. `attempt` is the number of the attempt, from 1. */
 export interface StepContext<Logger extends DurableLogger> {
   logger: DurableContextLogger<Logger>;
   attempt: number;
   /**
-   * Aborted when the attempt's time-out is over, when the map around the step ends early, and shortly before the
-   * platform stops the invocation. Pass the signal to `fetch` and similar functions.
+   * The signal is aborted in three cases: the attempt's time-out is over, the map around the step ends early, or the
+   * platform is about to stop the invocation. Pass the signal to `fetch` and similar functions.
    */
   readonly signal: AbortSignal;
 }
 
 export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (context: StepContext<Logger>) => Promise<T>;
 
-/** A step's time-out in milliseconds. @throws DurableError `ERR_DURATION_INVALID` */
+/**
+ * Returns a step's time-out in milliseconds.
+ * @throws DurableError `ERR_DURATION_INVALID`
+ */
 export function checkedTimeout(name: string | undefined, timeout: Duration): number {
   return checkedMs(`timeout of ${operationLabel("step", name)}`, timeout);
 }
 
-/** Runs a step's function, limited by the step's time-out. */
+/** Runs a step's function. Rejects with a `StepTimeoutError` when the step's time-out is over. */
 export async function runBounded<T>(
   { name, path }: Pick<ClaimedOperation, "name" | "path">,
   run: StepRun,
@@ -48,7 +51,7 @@ export async function runBounded<T>(
   }
 }
 
-/** The argument of an attempt's function. The signal is made at the first read. */
+/** The argument of a step's function. The signal is created when the function first reads it. */
 export class StepRun implements StepContext<DurableLogger> {
   readonly [SELF] = this;
   readonly logger: DurableContextLogger<DurableLogger>;
@@ -80,7 +83,7 @@ export class StepRun implements StepContext<DurableLogger> {
     this.#controller?.abort(reason);
   }
 
-  /** Ends the attempt. Its signal is not aborted any more. */
+  /** Ends the attempt. After this the signal is not aborted any more. */
   end(): void {
     this.#isOver = true;
     if (this.#controller !== undefined) this.#scope.unfollow(this);

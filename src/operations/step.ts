@@ -15,25 +15,31 @@ import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
 import { checkedTimeout, runBounded, type StepFunc, StepRun } from "./step-run.ts";
 
-/** How often an attempt may run when its process dies. */
+/** Whether an attempt runs again after its process has died. */
 export const StepSemantics = {
-  /** The attempt is recorded before it runs. An interrupted attempt counts as failed. */
+  /**
+   * The START of an attempt is recorded before the attempt runs. If the process dies, this attempt does not run again.
+   * It counts as failed, and the retry strategy decides.
+   */
   AtMostOncePerRetry: "AT_MOST_ONCE_PER_RETRY",
-  /** An interrupted attempt runs again. The default. */
+  /** If the process dies during an attempt, the same attempt runs again. The default. */
   AtLeastOncePerRetry: "AT_LEAST_ONCE_PER_RETRY",
 } as const;
 export type StepSemantics = (typeof StepSemantics)[keyof typeof StepSemantics];
 
 export interface StepConfig<T> {
-  /** Default `retryPresets.default`: 6 attempts from 5 s to 60 s. */
+  /**
+   * Decides after a failed attempt whether another attempt follows. Default: `retryPresets.default`, which allows 6
+   * attempts, with delays from 5 s to 60 s.
+   */
   retryStrategy?: RetryStrategy;
-  /** Default: at least once. */
+  /** Default: `AtLeastOncePerRetry`. */
   semantics?: StepSemantics;
   serdes?: Serdes<T>;
   /**
-   * The longest time of one attempt. Then the attempt's signal is aborted, the attempt fails with a `StepTimeoutError`,
-   * and the retry strategy decides. Code that ignores the signal continues, and its outcome is ignored. Default: no
-   * limit.
+   * The longest time of one attempt. When this time is over, the attempt's signal is aborted, and the attempt fails
+   * with a `StepTimeoutError`. Then the retry strategy decides. Code that ignores the signal continues to run, and its
+   * outcome is ignored. Default: no limit.
    */
   timeout?: Duration;
 }
@@ -45,7 +51,7 @@ type StepDecision =
   | { readonly do: "throw"; readonly error: ErrorObject }
   | { readonly do: "give up attempt" };
 
-/** Decides how a step continues, from its record alone. */
+/** Decides from the record alone how a step continues. */
 export function decideStep(record: WireOperation | undefined, semantics: StepSemantics): StepDecision {
   switch (record?.Status) {
     case "SUCCEEDED":
@@ -61,7 +67,7 @@ export function decideStep(record: WireOperation | undefined, semantics: StepSem
   }
 }
 
-/** Runs a step. The synchronous part runs at the call. */
+/** Runs a step. The code up to the first `await` runs during the call. */
 export async function runStep<T>(
   execution: Execution,
   scope: Scope,
@@ -103,10 +109,13 @@ export async function runStep<T>(
   }
 }
 
-/** The settings of a step without settings, which need no check. */
+/** The default for `config`. A step without settings needs no check of settings. */
 const NO_CONFIG = {};
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID`, `ERR_OPTION_UNKNOWN` */
+/**
+ * Checks the settings of a step.
+ * @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID`, `ERR_OPTION_UNKNOWN`
+ */
 function checkConfig<T>(execution: Execution, scope: Scope, name: string | undefined, config: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
   const { retryStrategy, semantics, serdes, timeout } = config;
@@ -139,7 +148,7 @@ async function runBody<T>(
       if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
       throw payloadTooLarge(operation, "result", payload);
     } catch (thrown) {
-      // Another attempt would run the same code and give the same value, so the step fails.
+      // Another attempt would run the same code and return the same value, so the step fails without another attempt.
       return { end: "fail", error: toRecordedError(thrown), thrown };
     }
   } catch (error) {
@@ -148,7 +157,7 @@ async function runBody<T>(
   }
 }
 
-/** Asks the strategy. An error of the strategy fails the step. */
+/** Asks the retry strategy how a failed attempt ends. If the strategy throws, the step fails with this error. */
 function decideFailure(
   thrown: unknown,
   attempt: number,

@@ -1,6 +1,6 @@
 /**
- * The reason, with the member, why a value cannot be written: `result.rows[3].id is a BigInt`. Undefined when no reason
- * is found. Errors of a `toJSON` or a getter pass.
+ * Describes why a value cannot be written, and which member is the cause: `result.rows[3].id is a BigInt`. Returns
+ * undefined when no cause is found. Errors of a getter or a `toJSON` are not caught.
  * @param what the name of the value: `result`
  * @param keepsTypes whether the codec accepts BigInts and does not call `toJSON`
  */
@@ -8,7 +8,10 @@ export function describeUnwritable(what: string, value: unknown, keepsTypes: boo
   return find(value, what, new Map(), keepsTypes);
 }
 
-/** `around` has the objects that contain the value, with their positions. */
+/**
+ * Searches a value and its members. `at` is the position of the value. `around` has the objects that contain the value,
+ * with their positions.
+ */
 function find(given: unknown, at: string, around: Map<object, string>, keepsTypes: boolean): string | undefined {
   let value = given;
   if (!keepsTypes && typeof value === "object" && value !== null && "toJSON" in value) {

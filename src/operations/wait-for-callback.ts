@@ -18,11 +18,13 @@ import { deserializeWith } from "./payload.ts";
 import { runStep } from "./step.ts";
 
 export interface WaitForCallbackConfig<TOutput = string> extends CreateCallbackConfig<TOutput> {
-  /** The retry strategy of the submitter. Default: as for any step. */
+  /** The retry strategy of the submitter. Default: the default of a step. */
   retryStrategy?: RetryStrategy;
 }
 
-/** Gives the callback's id to the system that will complete the callback. Runs as a step. */
+/**
+ * The submitter. It gives the callback's id to the external system that will complete the callback. It runs as a step.
+ */
 export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableLogger> = (
   callbackId: string,
   context: { logger: DurableContextLogger<Logger> },
@@ -30,7 +32,7 @@ export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableL
 
 const RAW: AnySerdes = { serialize: async (value) => value, deserialize: rawText.deserialize };
 
-/** Creates a callback, submits its id and waits for its completion, all in one context. */
+/** Creates a callback, runs the submitter, and waits for the completion. One child context contains all of this. */
 export async function runWaitForCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -53,8 +55,8 @@ export async function runWaitForCallback<T>(
       const shown = (part: string) => (name === undefined ? undefined : `${name}-${part}`);
       const callback = { ...options, serdes: rawText };
       const names = { shownName: shown("callback"), aloneName: name };
-      // Nobody can complete the callback before its id is submitted. Until then this operation has work to do and does
-      // not wait.
+      // Until the submitter has ended, the external system does not know the callback's id and cannot complete the
+      // callback. So the callback counts as waiting only after the submitter has ended.
       const submitted = new Attention();
       const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, names);
       const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });

@@ -7,7 +7,10 @@ import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
 
-/** Begins a wait at once. The timer runs at the service, and also in this process when code awaits the wait. */
+/**
+ * Begins a wait at once. The service always has a timer for the wait. When code awaits the wait, this process has a
+ * timer too.
+ */
 export function beginWait(
   execution: Execution,
   scope: Scope,
@@ -20,9 +23,9 @@ export function beginWait(
     if (operation === undefined) return park();
     const wait = new ExternalOperation(operation, attention);
     const what = `duration of ${operationLabel("wait", name)}`;
-    // The duration of a recorded wait is not checked again, because the service has accepted it.
+    // The duration of a recorded wait is not checked again, because the service has accepted it already.
     const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
-    // A cancelled wait counts as ended.
+    // A cancelled wait counts as ended, because code does not ask how the wait ended.
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };
 

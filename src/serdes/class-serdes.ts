@@ -1,10 +1,11 @@
 import type { Serdes } from "../core/serdes.ts";
 
 /**
- * Keeps the class of a value: reading gives a `new cls()` with the recorded members.
+ * Makes a serdes that keeps the class of a value. Reading returns a `new cls()` to which the recorded members are
+ * assigned.
  *
- * The constructor takes no arguments and runs again on every read. Only members that JSON can store are kept: no
- * `#private` members. Inner objects become plain objects.
+ * The constructor is called without arguments, on every read. Only members that JSON can store are recorded, so
+ * `#private` members are lost. Inner objects become plain objects.
  *
  * ```ts
  * class User { name = ""; greet() { return `Hello, ${this.name}`; } }
@@ -17,10 +18,10 @@ export function createClassSerdes<T extends object>(cls: new () => T): Serdes<T>
 }
 
 /**
- * Keeps the class of a value as `createClassSerdes` does, and makes a `Date` from each named member.
+ * Makes a serdes that works as `createClassSerdes` does, and that also makes a `Date` of each member in `dateProps`.
  *
- * A path leads through plain members (`metadata.createdAt`, `lines.0.shippedAt`). A member that is missing, null, zero
- * or empty is not changed.
+ * A member is given by its path (`metadata.createdAt`, `lines.0.shippedAt`). A member that is missing, null, zero or
+ * empty is not changed.
  */
 export function createClassSerdesWithDates<T extends object>(cls: new () => T, dateProps: string[]): Serdes<T> {
   const paths = dateProps.map((path) => path.split("."));
@@ -35,14 +36,17 @@ export function createClassSerdesWithDates<T extends object>(cls: new () => T, d
   };
 }
 
-/** Works as `Object.assign`, setters included, but a recorded `__proto__` does not change the class. */
+/**
+ * Assigns the recorded members, as `Object.assign` does, and calls setters. A recorded `__proto__` is ignored, because
+ * it would change the class.
+ */
 function assignMembers<T extends object>(instance: T, recorded: unknown): T {
   const target = instance as Record<string, unknown>;
   for (const [name, value] of Object.entries(recorded ?? {})) if (name !== "__proto__") target[name] = value;
   return instance;
 }
 
-/** Names that lead from the instance to objects that all instances share. */
+/** Members with these names are objects that all instances share. A path must not change them. */
 const SHARED = new Set(["__proto__", "constructor", "prototype"]);
 
 function reviveDate(instance: object, path: readonly string[]): void {

@@ -3,20 +3,26 @@ import type { AnySerdes, SerdesContext } from "../core/serdes.ts";
 
 const { dirname, join } = process.getBuiltinModule("node:path");
 
-/** When a value is written to a file. */
+/** Which values are written to a file. */
 export const FileSystemSerdesMode = {
-  /** Always. */
+  /** Every value is written to a file. */
   ALWAYS: "ALWAYS",
-  /** When the value is too large for the checkpoint: more than 255 KiB with its envelope. */
+  /** Only a value that is too large for the checkpoint is written to a file: more than 255 KiB with its envelope. */
   OVERFLOW: "OVERFLOW",
 } as const;
 export type FileSystemSerdesMode = (typeof FileSystemSerdesMode)[keyof typeof FileSystemSerdesMode];
 
-/** The form of the names of files and folders. */
+/** How the names of files and folders are made. */
 export const FileSystemPathEncoding = {
-  /** `<function>/<execution>/<invocation>/<entity>.json`: readable. The length depends on the names. */
+  /**
+   * `<function>/<execution>/<invocation>/<entity>.json`. People can read these names. Their length depends on the names
+   * of the function and the execution.
+   */
   URI: "URI",
-  /** SHA-256, in hex, of the ARN and of the entity: 64 characters each, for names of any length. */
+  /**
+   * The SHA-256 of the ARN and the SHA-256 of the entity, in hexadecimal digits. Each name has 64 characters, even if
+   * the function or the execution has a long name.
+   */
   HASH: "HASH",
 } as const;
 export type FileSystemPathEncoding = (typeof FileSystemPathEncoding)[keyof typeof FileSystemPathEncoding];
@@ -26,23 +32,29 @@ export interface FileSystemSerdesConfig {
   storageMode?: FileSystemSerdesMode;
   /** Default `URI`. */
   pathEncoding?: FileSystemPathEncoding;
-  /** Makes the part of a value in a file that the checkpoint keeps, for people to see. `buildPreview` makes one. */
+  /**
+   * Makes a preview of a value that is written to a file. The preview is recorded in the checkpoint, so that people can
+   * see a part of the value. `buildPreview` can make a preview.
+   */
   generatePreview?: (value: unknown) => Record<string, unknown> | undefined;
 }
 
-/** 255 KiB with the envelope: the limit of the official package for inline values, 1 KiB below the service's limit. */
+/**
+ * 255 KiB, with the envelope. This is the limit of the official package for values in the checkpoint, 1 KiB below the
+ * service's limit.
+ */
 const MAX_INLINE_BYTES = 261_120;
 
 /**
- * Keeps values in JSON files below `basePath`. The checkpoint has a pointer: `{"file":"/mnt/efs/…/2-1.json"}`, with
- * `"preview"` if one is generated. A value that `OVERFLOW` leaves inline is `{"data":"<JSON>"}`. The official package
- * reads the values of this one, and this package reads those of the official one.
+ * Makes a serdes that keeps values in JSON files in the folder `basePath`. The checkpoint contains the path of the
+ * file: `{"file":"/mnt/efs/…/2-1.json"}`, and `"preview"` if a preview is generated. With `OVERFLOW`, a small value
+ * stays in the checkpoint as `{"data":"<JSON>"}`. This package and the official package can read each other's values.
  *
- * `basePath` must be on a file system that every later invocation sees (Amazon EFS, Amazon S3 Files), never Lambda's
- * own `/tmp`. A file appears as a whole or not at all. Files are not removed: delete them when their executions are
- * deleted.
+ * `basePath` must be on a file system that all later invocations can read (Amazon EFS, Amazon S3 Files). It must never
+ * be Lambda's own `/tmp`. A file exists completely or not at all. Files are never removed: delete them when you delete
+ * their executions.
  *
- * Throws `ERR_SETTING_INVALID` for an unknown mode or encoding. Values fail with `ERR_PAYLOAD_FILE_WRITE`,
+ * Throws `ERR_SETTING_INVALID` for an unknown mode or encoding. Writing and reading fail with `ERR_PAYLOAD_FILE_WRITE`,
  * `ERR_PAYLOAD_FILE_MISSING`, `ERR_PAYLOAD_FILE_READ` or `ERR_PAYLOAD_ENVELOPE`.
  *
  * ```ts
@@ -56,7 +68,7 @@ export function createFileSystemSerdes(basePath: string, config: FileSystemSerde
   return {
     serialize: async (value: unknown, context) => {
       const json: string | undefined = JSON.stringify(value);
-      // A function or a symbol has no payload, as in JSON.
+      // A function or a symbol has no payload, because JSON cannot write it.
       if (json === undefined) return undefined;
       if (mode === FileSystemSerdesMode.OVERFLOW && json.length <= MAX_INLINE_BYTES) {
         const envelope = JSON.stringify({ data: json });
@@ -92,7 +104,10 @@ function pathOf({ durableExecutionArn: arn, entityId }: SerdesContext, encoding:
 const sha256 = (text: string): string =>
   process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
 
-/** `arn:<partition>:lambda:<region>:<account>:function:<name>:<version>/durable-execution/<execution>/<invocation>` */
+/**
+ * The form of the ARN of an execution:
+ * `arn:<partition>:lambda:<region>:<account>:function:<name>:<version>/durable-execution/<execution>/<invocation>`
+ */
 const EXECUTION_ARN =
   /^arn:[^:]*:lambda:[^:]*:[^:]*:function:(?<name>[^:/]+):[^:/]+\/durable-execution\/(?<execution>[^/]+)\/(?<invocation>[^/]+)$/;
 
@@ -102,24 +117,24 @@ function executionFolders(arn: string): string[] {
   return [parts["name"], parts["execution"], parts["invocation"]] as string[];
 }
 
-/** A folder named `..` would lead out of `basePath`, or into another execution's folder. */
+/** A folder with the name `..` would be outside of `basePath`, or the folder of another execution. */
 function keepInside(folder: string): string {
   return folder === "." || folder === ".." ? folder.replaceAll(".", "%2E") : folder;
 }
 
-/** Writes a temporary file and renames it. A reader never sees half a value, even after a crash. */
+/** Writes a temporary file and renames it, so that no reader sees a part of the value, even after a crash. */
 async function writeWhole(file: string, text: string, context: SerdesContext): Promise<void> {
   const { mkdir, rename, rm, writeFile } = process.getBuiltinModule("node:fs/promises");
   const folder = dirname(file);
-  // The temporary name is short for any name of the file, so that it fits where the file's name fits.
+  // The temporary name is always short, so that the file system accepts it if it accepts the name of the file.
   const temporary = join(folder, `.${process.getBuiltinModule("node:crypto").randomUUID()}.tmp`);
-  // Flushed, because the following checkpoint refers to the file.
+  // The file is flushed to the disk, because the checkpoint that follows refers to it.
   const write = () => writeFile(temporary, text, { flag: "wx", flush: true });
   try {
     try {
       await write();
     } catch (error) {
-      // Usually the execution's folder exists. It is made when it is missing.
+      // The folder is made only if it is missing, because for most values it exists.
       if (codeOf(error) !== "ENOENT") throw error;
       await mkdir(folder, { recursive: true });
       await write();

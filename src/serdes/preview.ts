@@ -1,23 +1,31 @@
-/** The fields with which a preview begins. */
+/** Which fields a preview shows. */
 export const PreviewMode = {
-  /** All fields, except those that `exclude` names. */
+  /** The preview shows all fields except the fields in `exclude`. */
   INCLUDE_ALL: "INCLUDE_ALL",
-  /** No fields, except those that `include` and `mask` name. */
+  /** The preview shows only the fields in `include` and `mask`. */
   EXCLUDE_ALL: "EXCLUDE_ALL",
 } as const;
 export type PreviewMode = (typeof PreviewMode)[keyof typeof PreviewMode];
 
-/** The text that is compared with the name of a `PreviewField`. */
+/** Says what the name of a `PreviewField` is compared with. */
 export const FieldMatchMode = {
-  /** Every field name on the way from the root: the field with this name, at any depth, and its content. */
+  /**
+   * The name is compared with the name of each field, at any depth. A match includes all fields inside the matching
+   * field.
+   */
   ANYWHERE: "ANYWHERE",
-  /** The whole path from the root, joined by dots: one single field. */
+  /**
+   * The name is compared with the whole path of each field: the names from the root, joined by dots. So at most one
+   * field matches.
+   */
   PATH: "PATH",
 } as const;
 export type FieldMatchMode = (typeof FieldMatchMode)[keyof typeof FieldMatchMode];
 
 export interface PreviewField {
-  /** A field name, or with `PATH` a dotted path. Positions in arrays are not part of a path. */
+  /**
+   * The name of a field, or with `PATH` a path such as `user.email`. The positions in arrays are not part of a path.
+   */
   name: string;
   /** Default `ANYWHERE`. */
   match?: FieldMatchMode;
@@ -25,28 +33,29 @@ export interface PreviewField {
 
 export interface PreviewConfig {
   mode: PreviewMode;
-  /** These fields are shown, unless they are excluded. */
+  /** These fields are shown, unless `exclude` has them. */
   include?: PreviewField[];
-  /** These fields, and their content, are never shown. Wins over `include` and `mask`. */
+  /** These fields and all fields inside them are never shown, even if `include` or `mask` has them. */
   exclude?: PreviewField[];
-  /** These fields are shown as `maskString`, with any content. Wins over `include`. */
+  /** These fields are shown as `maskString` in place of their content, even if `include` has them. */
   mask?: PreviewField[];
-  /** Default `***`. */
+  /** The text that is shown for a masked field. Default `***`. */
   maskString?: string;
   /**
-   * The limit for the preview as flat JSON (`{"a.b":1,}`), in bytes. The preview ends before the first field that
-   * exceeds the limit. Default 4,096.
+   * The greatest size of the preview in bytes, as JSON with paths as keys (`{"a.b":1,}`). The preview ends before the
+   * first field that exceeds this size. Default 4,096.
    */
   maxPreviewBytes?: number;
 }
 
 /**
- * An excerpt of `value` that people may see: selected fields, in their nesting, some of them masked.
+ * Makes an object with selected fields of `value`, so that people may see them. The fields keep their nesting. Some of
+ * them may be masked.
  *
- * The elements of an array are merged into one object. A later field wins. Fields whose name has a dot, and
- * `__proto__`, `constructor` and `prototype`, are left out. So are fields that cannot be read: an object inside itself,
- * a getter that throws. A BigInt is shown as its digits. Returns undefined when `value` is not an object, or when no
- * field is shown. Never throws.
+ * The elements of an array are merged into one object, and a later field replaces an earlier one. These fields are left
+ * out: fields with a dot in their name, `__proto__`, `constructor`, `prototype`, an object inside itself, and a field
+ * whose getter throws. A BigInt is shown as its digits. Returns undefined if `value` is not an object, or if no field
+ * is shown. Never throws.
  *
  * ```ts
  * buildPreview(order, { mode: "EXCLUDE_ALL", include: [{ name: "id" }], mask: [{ name: "email" }] });
@@ -69,14 +78,15 @@ export function buildPreview(value: unknown, config: PreviewConfig): Record<stri
     }
     const shown = field.shown || included.has(path, name);
     if (typeof item === "object" && item !== null) {
-      // An object that is included by its name shows its content. An object that is included by its path does not.
+      // If `include` has the name of an object, the fields inside the object are shown too. If `include` has only the
+      // path of an object, the fields inside the object are not shown.
       walk.enter(item, path, field.shown || included.hasName(name));
     } else if (shown && !preview.add(path, typeof item === "bigint" ? String(item) : item)) break;
   }
   return preview.result();
 }
 
-/** One list of the configuration, prepared for a lookup of each field. */
+/** One list of the configuration (`include`, `exclude` or `mask`), in a form in which a field is found quickly. */
 class Selection {
   readonly #names = new Set<string>();
   readonly #paths = new Set<string>();
@@ -98,7 +108,8 @@ class Selection {
   }
 
   has(path: string, name: string): boolean {
-    // A lookup of a path hashes the whole path. In deep values only paths that can match are looked up.
+    // Looking up a path takes time for each of its characters. So a path that is longer than all paths in the list is
+    // not looked up.
     return this.#names.has(name) || (path.length <= this.#longestPath && this.#paths.has(path));
   }
 }
@@ -107,13 +118,13 @@ interface Field {
   readonly path: string;
   readonly name: string;
   readonly item: unknown;
-  /** Shown because the object around it is shown. */
+  /** True if the object that contains the field is shown. */
   readonly shown: boolean;
 }
 
 interface Level {
   readonly source: object;
-  /** Undefined in an array. */
+  /** Undefined if `source` is an array. */
   readonly names: readonly string[] | undefined;
   readonly length: number;
   readonly path: string;
@@ -123,10 +134,13 @@ interface Level {
 
 const UNNAMEABLE = new Set(["__proto__", "constructor", "prototype"]);
 
-/** Visits fields depth first, without recursion, because a value may be nested deeper than the call stack. */
+/**
+ * Visits all fields, the fields inside an object before the next field. It does not use recursion, because a value may
+ * have more levels than the call stack.
+ */
 class Walk {
   readonly #levels: Level[] = [];
-  /** The objects of `#levels`. An object inside itself is skipped. */
+  /** The objects in `#levels`. An object inside itself is found here and left out. */
   readonly #open = new Set<object>();
   readonly #showAll: boolean;
 
@@ -135,17 +149,17 @@ class Walk {
     if (typeof root === "object" && root !== null) this.enter(root, "", showAll);
   }
 
-  /** Visits the content of `source` next. */
+  /** Makes `next` visit the fields of `source` next. */
   enter(source: object, path: string, shown: boolean): void {
     if (this.#open.has(source)) return;
     try {
       const names = Array.isArray(source) ? undefined : Object.keys(source);
       const length = names === undefined ? (source as unknown[]).length : names.length;
-      // The empty path is that of the root. The content of a field named "" has the same path.
+      // An empty path belongs to the root. The content of a field whose name is "" has the same path.
       this.#levels.push({ source, names, length, path, shown: path === "" ? this.#showAll : shown, cursor: 0 });
       this.#open.add(source);
     } catch {
-      // A proxy that throws when it is read has no fields.
+      // A proxy that throws when it is read is treated as an object without fields.
     }
   }
 
@@ -174,7 +188,7 @@ class Walk {
   }
 }
 
-/** The fields found so far, in their nesting. */
+/** Collects the shown fields, and keeps their nesting. */
 class Preview {
   readonly #maxBytes: number;
   readonly #root: Record<string, unknown> = {};
@@ -184,12 +198,12 @@ class Preview {
     this.#maxBytes = maxBytes;
   }
 
-  /** False, without a change, when the field does not fit. */
+  /** Adds a field. Returns false and adds nothing if the preview would become too large. */
   add(path: string, value: unknown): boolean {
-    // A value that JSON cannot store counts as the word `undefined`. Functions are not passed to JSON, because they may
-    // have a toJSON.
+    // A value that JSON cannot store counts as the word `undefined`. `JSON.stringify` is not called for functions,
+    // because a function may have a `toJSON`.
     const written = typeof value === "function" ? "undefined" : String(JSON.stringify(value));
-    // Two quotes, a colon and a comma.
+    // 4 bytes for two quotes, a colon and a comma.
     this.#bytes += Buffer.byteLength(path) + 4 + Buffer.byteLength(written);
     if (this.#bytes > this.#maxBytes) return false;
     let holder = this.#root;

@@ -1,24 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { invalidParameter } from "./service-error.ts";
 
-/** The address of a callback. */
+/** The execution and the operation to which a callback id belongs. */
 export interface CallbackAddress {
   readonly arn: string;
   readonly operationId: string;
 }
 
-/** A new id, which has no meaning for others. Its token keeps people who know the execution from guessing the id. */
+/**
+ * Makes a new callback id. External systems must not interpret the id. The id has a random token, so that nobody can
+ * guess the id from the ARN and the operation.
+ */
 export function newCallbackId({ arn, operationId }: CallbackAddress): string {
   return Buffer.from(JSON.stringify({ arn, operationId, token: randomUUID() })).toString("base64");
 }
 
-/** @throws ServiceError InvalidParameterValueException when no engine has made this id. */
+/**
+ * Reads the address from a callback id.
+ * @throws ServiceError InvalidParameterValueException if the text is not the id of any callback
+ */
 export function readCallbackId(callbackId: string): CallbackAddress {
   try {
     const { arn, operationId } = JSON.parse(Buffer.from(callbackId, "base64").toString()) as Record<string, unknown>;
     if (typeof arn === "string" && typeof operationId === "string") return { arn, operationId };
   } catch {
-    // Falls through: the text is no id of an engine.
+    // The text is not base64 of JSON. The error below says what is wrong.
   }
   throw invalidParameter(`Invalid callback id: ${JSON.stringify(callbackId)?.slice(0, 100)}. Pass the id unchanged.`);
 }

@@ -1,25 +1,31 @@
 import type { CallbackOptions, ErrorObject } from "../core/wire.ts";
 
-/** The time at which an open callback times out: counted from its start, or from the last heartbeat. */
+/**
+ * Knows when an open callback times out. There are two times: one counts from the start of the callback, the other one
+ * from the last heartbeat.
+ */
 export class CallbackTimer {
-  /** The time-out that does not depend on heartbeats; epoch milliseconds, Infinity for never. */
+  /** The time-out that counts from the start of the callback. Epoch milliseconds; Infinity means never. */
   readonly timeoutDueMs: number;
   readonly #heartbeatMs: number;
   #heartbeatDueMs: number;
 
-  /** Begins at `startMs`, epoch milliseconds. A time-out that is absent or 0 does not apply. */
+  /**
+   * `startMs` is the start of the callback, in epoch milliseconds. If an option is absent or 0, this time-out never
+   * comes.
+   */
   constructor({ TimeoutSeconds: timeout, HeartbeatTimeoutSeconds: heartbeat }: CallbackOptions, startMs: number) {
     this.timeoutDueMs = startMs + toMs(timeout);
     this.#heartbeatMs = toMs(heartbeat);
     this.#heartbeatDueMs = startMs + this.#heartbeatMs;
   }
 
-  /** The latest time for the next heartbeat; epoch milliseconds, Infinity for never. */
+  /** The time-out that counts from the last heartbeat. Epoch milliseconds; Infinity means never. */
   get heartbeatDueMs(): number {
     return this.#heartbeatDueMs;
   }
 
-  /** Epoch milliseconds. */
+  /** The earlier of both time-outs. Epoch milliseconds; undefined means never. */
   get dueMs(): number | undefined {
     const dueMs = Math.min(this.timeoutDueMs, this.#heartbeatDueMs);
     return dueMs === Number.POSITIVE_INFINITY ? undefined : dueMs;
@@ -29,7 +35,7 @@ export class CallbackTimer {
     this.#heartbeatDueMs = atMs + this.#heartbeatMs;
   }
 
-  /** The error of the callback after its time-out. */
+  /** The error with which the callback ends when it has timed out. */
   get error(): ErrorObject {
     if (this.#heartbeatDueMs < this.timeoutDueMs) {
       return { ErrorType: "Callback.Heartbeat", ErrorMessage: "Callback timed out on heartbeat" };

@@ -4,14 +4,14 @@ import type { ExecutionRecord } from "./execution-record.ts";
 import { invalidParameter, ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** Changes an execution's record. Returns false when the journal has no such execution. */
+/** Calls `action` with the record of an execution. Returns false if the journal has no such execution. */
 export type ChangeExecution = (arn: string, action: (record: ExecutionRecord, nowMs: number) => void) => boolean;
 
 /**
- * The actions of external systems on callbacks.
+ * What external systems can do with callbacks.
  *
- * CB1  The first completion closes a callback. Every later completion is an error.
- * CB2  A deadline that has passed closes a callback, even if nobody has looked at the callback since.
+ * CB1  The first completion ends a callback. Every later completion is an error.
+ * CB2  A callback whose time-out has passed has ended, even if the service has not written its end yet.
  */
 export class Callbacks {
   readonly #change: ChangeExecution;
@@ -29,7 +29,7 @@ export class Callbacks {
     if (bytes > payloadBytes) {
       throw invalidParameter(`The callback's result is ${bytes} bytes; ${payloadBytes} are allowed.`);
     }
-    // An empty text is no result.
+    // An empty text counts as an absent result.
     const completion = { status: "SUCCEEDED", result: text || undefined } as const;
     this.#withOpen(callbackId, (record, id, nowMs) => record.complete(id, completion, nowMs));
   }

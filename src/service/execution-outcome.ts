@@ -1,22 +1,25 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 import type { ExecutionStatus } from "../journal/journal.ts";
 
-/** The outcome of an execution. */
+/** How an execution ended. */
 export interface ExecutionOutcome {
   readonly status: Exclude<ExecutionStatus, "RUNNING">;
-  /** JSON text; absent when the handler returned undefined. */
+  /** JSON text. Absent if the handler returned undefined. */
   readonly result?: string | undefined;
   readonly error?: ErrorObject | undefined;
 }
 
-/** The end that the last update of a checkpoint announces. */
+/**
+ * The outcome of the execution, if the last update of a checkpoint is an update of the EXECUTION operation. Otherwise
+ * undefined.
+ */
 export function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
   const last = updates.at(-1);
   if (last?.Type !== "EXECUTION") return undefined;
   return outcomeOf(last.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED", last.Payload, last.Error);
 }
 
-/** Leaves absent members out. */
+/** Makes an outcome. A member without a value is left out. */
 export function outcomeOf(
   status: ExecutionOutcome["status"],
   result: string | undefined,

@@ -22,31 +22,35 @@ import { invalidParameter } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 import { validateUpdates } from "./validation.ts";
 
-/** The answer to an accepted checkpoint. */
+/** The answer to a checkpoint that the service accepts. */
 export interface CheckpointAnswer {
   readonly token: string;
   readonly changed: readonly Operation[];
 }
 
-/** The parts of the engine that a record uses. */
+/** What a record needs from the engine. */
 export interface RecordHost {
   readonly journal: Journal;
   readonly quotas: LocalQuotas;
-  /** The ARN of the execution that a chained invoke begins. Undefined when it begins none. */
+  /**
+   * Returns the ARN of the execution that a chained invoke begins. Returns undefined if the invoke begins no execution.
+   */
   readonly newChildArn: (start: OperationUpdate) => string | undefined;
-  /** Called with operations that a timer or an external system changed. */
+  /** Called when a timer or an external system has changed operations. */
   readonly onNews: (arn: string, ids: Iterable<string>) => void;
 }
 
 /**
- * One execution as the service keeps it: its events, and the state that follows from them. A record runs nothing.
+ * One execution as the service records it. The events come from the journal, and the state is computed from the events.
+ * A record runs no code of the handler.
  *
- * E1  The journal comes first: nobody sees a change before its entry is written.
- * E2  A checkpoint spends the latest token, and is applied as a whole or not at all.
- * E3  A repetition of an accepted checkpoint (same client token, same token) gets the same answer.
- * E4  An answer has each change once: the changes of the request, and all other changes since the last answer.
- * E5  Nothing is written after the end.
- * E6  A callback or a chained invoke is completed once, by the first completion.
+ * E1  An event is written to the journal before anybody can see its change.
+ * E2  A checkpoint must have the latest token. It is applied completely or not at all, and then a new token is valid.
+ * E3  A repeated checkpoint (same client token, same token) gets the same answer as the first one.
+ * E4  An answer contains the changes of its request, and all other changes since the last answer. So no change is in
+ *     two answers.
+ * E5  Nothing is written after the end of the execution.
+ * E6  The first completion of a callback or a chained invoke counts. Later ones change nothing.
  */
 export class ExecutionRecord {
   readonly header: ExecutionHeader;
@@ -56,16 +60,16 @@ export class ExecutionRecord {
   readonly #table: OperationTable;
   readonly #answers = new RecentAnswers<CheckpointAnswer>();
   #begunInvokes: InvokeRequest[] = [];
-  /** The time of the journal's last entry, epoch milliseconds. */
+  /** The time of the last entry in the journal, in epoch milliseconds. */
   #lastMs: number;
-  /** The changes since the last answer, or since the last event. */
+  /** The ids of the operations that have changed since the last answer or since the last invocation began. */
   #undelivered = new Set<string>();
   #token = 0;
-  /** The running invocation. */
+  /** The invocation that runs now. Undefined if no invocation runs. */
   #invocation: { readonly requestId: string; readonly startMs: number } | undefined;
   #suspended = false;
   #end: ExecutionOutcome | undefined;
-  /** The end that a checkpoint announced. It is written when the invocation is over. */
+  /** The outcome that a checkpoint announced. The end is written only when the invocation has ended. */
   #announced: ExecutionOutcome | undefined;
 
   constructor(header: ExecutionHeader, host: RecordHost, counters = noCounters()) {
@@ -77,12 +81,12 @@ export class ExecutionRecord {
     this.#table = new OperationTable(header, this.executionId);
   }
 
-  /** Rebuilds the record from its journal. */
+  /** Computes the state from the entries of the journal. */
   restore(entries: Iterable<JournalEntry>): void {
     for (const entry of entries) this.#apply(entry);
   }
 
-  /** Writes an entry if the process of the last invocation ended before the invocation did. */
+  /** Ends an invocation that has no end in the journal, because its process died. The invocation counts as failed. */
   closeInterrupted(): void {
     if (this.#invocation === undefined) return;
     const error = { ErrorType: "Runtime.ExitError", ErrorMessage: "The process ended during the invocation." };
@@ -101,12 +105,12 @@ export class ExecutionRecord {
     return this.#announced;
   }
 
-  /** Whether the last invocation ended well and the execution waits for an operation. */
+  /** Whether no invocation runs now, and the last invocation ended without an error. */
   get isSuspended(): boolean {
     return this.#suspended && this.#invocation === undefined;
   }
 
-  /** Whether a timer or an external system may still change an operation. */
+  /** Whether an operation waits for a timer or for an external system. */
   get hasPending(): boolean {
     return this.#table.hasPending;
   }
@@ -115,7 +119,7 @@ export class ExecutionRecord {
     return this.#undelivered.size > 0;
   }
 
-  /** The next timer of the service. */
+  /** The next timer: the time at which the service changes an operation without a request. */
   get nextTimer(): TableTimer | undefined {
     return this.#table.nextTimer;
   }
@@ -124,12 +128,12 @@ export class ExecutionRecord {
     return this.#table.get(id);
   }
 
-  /** Undefined when the callback is not open. */
+  /** The time-outs of an open callback. Undefined if the callback is not open. */
   callbackTimer(id: string): CallbackTimer | undefined {
     return this.#table.callbackTimer(id);
   }
 
-  /** The time of the earliest time-out of the open callbacks, epoch milliseconds; Infinity for never. */
+  /** The earliest time-out of all open callbacks. Epoch milliseconds; Infinity means never. */
   get firstCallbackDueMs(): number {
     let firstMs = Number.POSITIVE_INFINITY;
     for (const [, { dueMs }] of this.#table.openCallbacks())
@@ -149,7 +153,7 @@ export class ExecutionRecord {
     return [...this.#table.openInvokes()];
   }
 
-  /** The chained invokes that checkpoints have begun since the last call. */
+  /** The chained invokes that checkpoints have begun since the last call of this method. */
   takeBegunInvokes(): InvokeRequest[] {
     const begun = this.#begunInvokes;
     if (begun.length > 0) this.#begunInvokes = [];
@@ -164,7 +168,10 @@ export class ExecutionRecord {
     return this.#table.delivered();
   }
 
-  /** Begins a new invocation, which gets a token and the changes since the last answer. */
+  /**
+   * Begins an invocation. Returns the first token of the invocation, and the ids of the operations that have changed
+   * since the last answer.
+   */
   beginInvocation(requestId: string, nowMs: number): { token: string; updatedIds: string[] } {
     const counters = { ...this.counters, invocations: this.counters.invocations + 1 };
     const updatedIds = [...this.#undelivered];
@@ -173,8 +180,8 @@ export class ExecutionRecord {
   }
 
   /**
-   * Applies a request of the invocation that holds the latest token.
-   * @throws ServiceError the service's answer. Nothing has changed then.
+   * Applies the updates of a checkpoint.
+   * @throws ServiceError if the service does not accept the checkpoint. Then nothing has changed.
    */
   checkpoint(
     token: string | undefined,
@@ -215,7 +222,7 @@ export class ExecutionRecord {
     return answer;
   }
 
-  /** Completes a callback or a chained invoke. One that is not open any more is not changed. */
+  /** Ends a callback or a chained invoke. Does nothing if the operation has ended already. */
   complete(id: string, { status, result, error }: ExternalCompletion, nowMs: number): void {
     if (this.#end !== undefined || this.#table.get(id)?.Status !== "STARTED") return; // E5, E6
     const entry: JournalEntry = { kind: "completion", atMs: nowMs, id, status, result, error };
@@ -223,19 +230,22 @@ export class ExecutionRecord {
     this.#writeNews([entry], { ...this.counters, dataBytes: this.counters.dataBytes + bytes });
   }
 
-  /** Restarts the heartbeat timer of a callback. */
+  /** Starts the heartbeat time-out of a callback again. */
   heartbeat(id: string, nowMs: number): void {
     this.#write([{ kind: "heartbeat", atMs: nowMs, id }], this.counters);
   }
 
-  /** Ends due waits and retry delays, and closes callbacks that have timed out. */
+  /** Ends waits, retry delays and callbacks whose time has come. */
   completeTimers(nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const entries = this.#dueTimers(nowMs);
     if (entries.length > 0) this.#writeNews(entries, this.counters);
   }
 
-  /** Writes the end of an invocation. Another attempt after a failure counts as an operation. */
+  /**
+   * Writes the end of an invocation. Failed invocations are counted, because AWS counts the next attempt of an
+   * invocation as an operation.
+   */
   endInvocation(nowMs: number, error: ErrorObject | undefined): void {
     if (this.#end !== undefined || this.#invocation === undefined) return; // E5
     const counters = { ...this.counters };
@@ -246,7 +256,9 @@ export class ExecutionRecord {
     this.#write([{ kind: "invocation", atMs: nowMs, ...this.#invocation, error }], counters);
   }
 
-  /** Keeps where something was thrown: by an operation, or by the handler itself. */
+  /**
+   * Stores the stacks of an error that was thrown. `operationId` is undefined if the handler itself threw the error.
+   */
   keepTrace(operationId: string | undefined, text: string, nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const trace = { operationId: operationId ?? this.executionId, atMs: nowMs, text };
@@ -263,7 +275,7 @@ export class ExecutionRecord {
     if (this.#end !== undefined) return; // E5
     const { status, result, error } = outcome;
     const counters = { ...this.counters };
-    // A checkpoint has already counted the outcome that it announced.
+    // The checkpoint that announced the outcome has already counted these bytes.
     if (this.#announced === undefined) counters.dataBytes += dataBytes({ Payload: result, Error: error });
     this.#write([{ kind: "end", atMs: nowMs, status, result, error }], counters);
   }
@@ -273,7 +285,9 @@ export class ExecutionRecord {
     return ids.length === 0 ? [] : [{ kind: "timers", atMs: nowMs, ids }];
   }
 
-  /** The values that the service gives to operations that start. */
+  /**
+   * Makes the ids that the service gives to operations at their START: callback ids, and ARNs of invoked executions.
+   */
   #assign(updates: readonly OperationUpdate[]): { readonly assigned?: Record<string, string> } {
     let assigned: Record<string, string> | undefined;
     for (const update of updates) {
@@ -289,13 +303,13 @@ export class ExecutionRecord {
     return assigned === undefined ? {} : { assigned };
   }
 
-  /** Writes changes that no checkpoint made. */
+  /** Writes changes that are not from a checkpoint, and notifies the engine. */
   #writeNews(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
     const changed = this.#write(entries, counters);
     this.#host.onNews(this.header.arn, changed);
   }
 
-  /** Writes entries. Returns the ids of the changed operations. */
+  /** Writes entries to the journal, and applies them. Returns the ids of the changed operations. */
   #write(entries: readonly JournalEntry[], counters: ExecutionCounters): Set<string> {
     if (entries.length > 0) this.#host.journal.append(this.header.arn, entries, counters); // E1
     Object.assign(this.counters, counters);
@@ -304,7 +318,7 @@ export class ExecutionRecord {
     return changed;
   }
 
-  /** Applies an entry that was just written, or read. Returns the ids of the changed operations. */
+  /** Applies an entry of the journal to the state. Returns the ids of the changed operations. */
   #apply(entry: JournalEntry): Set<string> {
     this.#lastMs = entry.atMs;
     const changed = this.#table.apply(entry);

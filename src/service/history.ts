@@ -2,11 +2,11 @@ import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journal/journal.ts";
 import { OperationTable } from "./operation-table.ts";
 
-/** One event, in the service's format. A member named after the event's type has the details. */
+/** One event, in the service's format. The details are in a member whose name is the event's type and `Details`. */
 export interface HistoryEvent {
   EventType: string;
   SubType?: string;
-  /** From 1, over the whole execution. */
+  /** Counts all events of the execution, from 1. */
   EventId: number;
   Id?: string;
   Name?: string;
@@ -16,7 +16,7 @@ export interface HistoryEvent {
 }
 
 export interface HistoryOptions {
-  /** Include payloads and errors. Default false, as at the service. */
+  /** Whether the events contain payloads and errors. Default false, as at the service. */
   readonly includeExecutionData?: boolean;
 }
 
@@ -39,7 +39,7 @@ const SUFFIX: Record<ExternalCompletion["status"], string> = {
 
 type CheckpointEntry = Extract<JournalEntry, { kind: "checkpoint" }>;
 
-/** The history of an execution, made from the journal. */
+/** Makes the history of an execution from the entries of its journal. */
 export function readHistory(
   header: ExecutionHeader,
   executionId: string,
@@ -146,7 +146,7 @@ class HistoryWriter {
           ...retryDetails(update, operation),
         });
       case "RETRY":
-        // An attempt whose condition is not met yet has succeeded.
+        // A check of a condition that is not met ends with RETRY and without an error. The attempt counts as succeeded.
         if (update.Error === undefined) {
           const details = { Result: this.payload(update.Payload), ...retryDetails(update, operation) };
           return this.add(`${prefix}Succeeded`, atMs, update, details);
@@ -156,7 +156,7 @@ class HistoryWriter {
           ...retryDetails(update, operation),
         });
       case "CANCEL":
-        // The service has this event for waits only.
+        // The service has a cancel event only for waits.
         if (update.Type !== "WAIT") return;
         return this.add(
           "WaitCancelled",
@@ -196,7 +196,7 @@ class HistoryWriter {
     }
   }
 
-  /** A wait or a callback whose time has ended. A due retry is no event. */
+  /** Adds the event of a wait or a callback whose time has come. A retry delay that ends is no event. */
   timer(operation: Operation | undefined, atMs: number): void {
     if (operation?.Type === "CALLBACK") {
       const error = operation.CallbackDetails?.Error;
@@ -208,7 +208,7 @@ class HistoryWriter {
     this.add("WaitSucceeded", atMs, operation, { Duration: Math.round((due - start) / 1_000) });
   }
 
-  /** A callback or a chained invoke that has ended. */
+  /** Adds the event of a callback or a chained invoke that has ended. */
   completion(
     operation: Operation | undefined,
     { atMs, status, result, error }: ExternalCompletion & { readonly atMs: number },

@@ -1,14 +1,17 @@
 import type { ErrorObject } from "../core/wire.ts";
 import { invalidParameter } from "./service-error.ts";
 
-/** The parsed answer of a handler. */
+/** What the handler of a durable function returned. */
 export interface InvocationAnswer {
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
   readonly result?: string | undefined;
   readonly error?: ErrorObject | undefined;
 }
 
-/** @throws ServiceError when a durable function cannot give such an answer. */
+/**
+ * Checks and reads what a handler returned.
+ * @throws ServiceError if a durable function cannot return such a value
+ */
 export function readOutput(output: unknown): InvocationAnswer {
   if (typeof output !== "object" || output === null || !("Status" in output)) {
     throw invalidParameter("The function did not answer as a durable function: is it wrapped in withDurableExecution?");

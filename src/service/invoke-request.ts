@@ -3,12 +3,12 @@ import type { OperationUpdate } from "../core/wire.ts";
 /** A chained invoke that has begun and not ended. */
 export interface InvokeRequest {
   readonly operationId: string;
-  /** The handler's text: a name, `name:version` or an ARN. */
+  /** The function as the handler names it: a name, `name:version` or an ARN. */
   readonly functionName: string;
-  /** JSON text. Absent when the handler passed nothing. */
+  /** JSON text. Absent if the handler passed no input. */
   readonly payload: string | undefined;
   readonly tenantId: string | undefined;
-  /** The execution that answers the invoke, when the function is durable. */
+  /** The ARN of the execution that the invoke has begun. Undefined if the invoke has begun no execution. */
   readonly childArn: string | undefined;
 }
 

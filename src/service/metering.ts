@@ -3,13 +3,13 @@ import type { ExecutionCounters } from "../journal/journal.ts";
 import { invalidParameter, type ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** The approximate bytes around the payload, error and name of one update. */
+/** An estimate of the bytes of one update without its payload, error and name. */
 const UPDATE_FRAME_BYTES = 200;
 
 /**
- * The counters after a checkpoint with these updates. `isKnown` says whether an operation has a record. `known` is the
- * number of recorded operations, without the execution itself.
- * @throws ServiceError when the updates would exceed a quota
+ * Computes the counters after a checkpoint. `isKnown` says whether an operation has a record already. `known` is the
+ * number of recorded operations, without the EXECUTION operation.
+ * @throws ServiceError if the updates would exceed a quota
  */
 export function charge(
   before: ExecutionCounters,
@@ -44,11 +44,11 @@ export function charge(
 function quotaExceeded(what: string, value: number, limit: number): ServiceError {
   return invalidParameter(
     `The execution would have ${value} ${what}; the quota is ${limit}. Write less in one execution, or split the work ` +
-      "over several; the embedded engine's quotas can be moved.",
+      "over several; the embedded engine's quotas can be changed.",
   );
 }
 
-/** The bytes that AWS counts as data: payloads and errors. */
+/** The bytes of payloads and errors. AWS counts these bytes as data. */
 export function dataBytes(update: Pick<OperationUpdate, "Payload" | "Error">): number {
   let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
   if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));

@@ -1,23 +1,23 @@
 import type { Operation } from "../core/wire.ts";
 import type { CallbackTimer } from "./callback-timer.ts";
 
-/** A callback that is not completed yet. */
+/** A callback that has not ended. */
 export interface OpenCallback {
   readonly callbackId: string;
-  /** The callback's own name, or the name of the `waitForCallback` around it. */
+  /** The name of the callback. A callback without a name has the name of the `waitForCallback` that made it. */
   readonly name: string | undefined;
-  /** The execution that waits for the callback. */
+  /** The ARN of the execution that made the callback. */
   readonly executionArn: string;
   readonly operationId: string;
-  /** Epoch milliseconds. */
+  /** When the callback started, in epoch milliseconds. */
   readonly startTimestamp: number;
-  /** The time-out, epoch milliseconds; undefined for never. */
+  /** When the callback times out, in epoch milliseconds. Undefined means never. */
   readonly timeoutTimestamp: number | undefined;
-  /** The time-out without a further heartbeat, epoch milliseconds; undefined for never. */
+  /** When the callback times out if no heartbeat arrives, in epoch milliseconds. Undefined means never. */
   readonly heartbeatTimestamp: number | undefined;
 }
 
-/** `operationOf` gives the operations of the callback's execution. */
+/** Describes an open callback. `operationOf` returns an operation of the same execution. */
 export function describeOpenCallback(
   executionArn: string,
   callback: Operation,

@@ -5,22 +5,28 @@ import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journ
 import { CallbackTimer } from "./callback-timer.ts";
 import { type InvokeRequest, invokeRequest } from "./invoke-request.ts";
 
-/** The service's next change of an operation. */
+/** A time at which the service changes an operation without a request. */
 export interface TableTimer {
   readonly id: string;
   /** Epoch milliseconds. */
   readonly dueMs: number;
 }
 
-/** The operations of one execution, computed from the journal's entries, in the order of their start. */
+/**
+ * The operations of one execution, in the order in which they started. They are computed from the entries of the
+ * journal.
+ */
 export class OperationTable {
   readonly #operations = new Map<string, Operation>();
   readonly #timers = new DeadlineHeap<TableTimer>();
-  /** The timers of the open callbacks. */
+  /** The time-outs of open callbacks, by the id of the operation. */
   readonly #callbacks = new Map<string, CallbackTimer>();
-  /** The chained invokes that are open. */
+  /** The chained invokes that have not ended, by the id of the operation. */
   readonly #invokes = new Map<string, InvokeRequest>();
-  /** The number of waiting operations: a STEP in PENDING, or a WAIT, CALLBACK or CHAINED_INVOKE in STARTED. */
+  /**
+   * The number of operations that wait: each STEP that is PENDING, and each WAIT, CALLBACK or CHAINED_INVOKE that is
+   * STARTED.
+   */
   #pending = 0;
 
   constructor(header: ExecutionHeader, executionId: string) {
@@ -38,7 +44,7 @@ export class OperationTable {
     return this.#operations.get(id);
   }
 
-  /** The number of operations, with the execution itself. */
+  /** The number of operations, with the EXECUTION operation. */
   get size(): number {
     return this.#operations.size;
   }
@@ -52,8 +58,8 @@ export class OperationTable {
   }
 
   /**
-   * The operations that a later invocation needs. Descendants of ended contexts are left out, unless the contexts
-   * replay their children.
+   * The operations that a later invocation needs. An ended context gives its recorded result, so that the operations
+   * inside it are not needed. They are needed if the context replays its children.
    */
   *delivered(): IterableIterator<Operation> {
     const pruned = new Map<string, boolean>();
@@ -86,7 +92,7 @@ export class OperationTable {
     return this.#invokes.get(id);
   }
 
-  /** Applies the changes of an entry. Returns the ids of the changed operations, each once. */
+  /** Applies an entry of the journal. Returns the ids of the changed operations. */
   apply(entry: JournalEntry): Set<string> {
     const changed = new Set<string>();
     const change = (id: string, make: (operation: Operation) => Operation): void => {
@@ -121,9 +127,10 @@ export class OperationTable {
     return changed;
   }
 
-  /** The due operations, in the order of their due times. */
+  /** Removes the timers whose time has come. Returns the ids of their operations, in the order of the times. */
   takeDue(nowMs: number): string[] {
-    // A second heartbeat in one millisecond makes a second timer for the same time.
+    // An operation may have two timers for the same time, after two heartbeats in the same millisecond. So a set is
+    // used.
     const due = new Set<string>();
     for (let next = this.nextTimer; next !== undefined && next.dueMs <= nowMs; next = this.nextTimer) {
       this.#timers.removeFirst();
@@ -132,7 +139,10 @@ export class OperationTable {
     return [...due];
   }
 
-  /** The first timer that still counts. A later change may have made earlier timers invalid. */
+  /**
+   * The first timer that is valid. A timer becomes invalid when its operation gets another time or ends. An invalid
+   * timer is removed here.
+   */
   get nextTimer(): TableTimer | undefined {
     for (let next = this.#timers.first; next !== undefined; next = this.#timers.first) {
       if (this.#dueMs(next.id) === next.dueMs) return next;
@@ -180,7 +190,7 @@ export class OperationTable {
   }
 }
 
-/** Ends a callback or a chained invoke, because an external system completed it or its time has ended. */
+/** Ends a callback or a chained invoke. Either an external system has completed it, or its time-out has come. */
 function completeFromOutside(
   operation: Operation,
   { status, result, error }: ExternalCompletion,
@@ -201,7 +211,7 @@ function isPending({ Type: type, Status: status }: Operation): boolean {
   return status === "STARTED" && (type === "WAIT" || type === "CALLBACK" || type === "CHAINED_INVOKE");
 }
 
-/** A copy that its receiver may change. */
+/** Copies an operation, so that changes of the copy do not change the operation. */
 export function copyOperation(operation: Operation): Operation {
   const copy = { ...operation };
   const { StepDetails: step, ContextDetails: context } = operation;
@@ -217,7 +227,7 @@ export function copyOperation(operation: Operation): Operation {
   return copy;
 }
 
-/** A copy that does not change together with the sent update. */
+/** Copies an update, so that later changes of the caller's update do not change the recorded one. */
 export function copyUpdate(update: OperationUpdate): OperationUpdate {
   return { ...update, ...copyError(update) };
 }

@@ -1,11 +1,14 @@
-/** The service keeps a client token for this time (API reference). */
+/** The service recognizes a client token for 15 minutes (API reference). */
 const KEPT_MS = 15 * 60_000;
 
 const MAX_KEPT = 1_000;
 
-/** The answers for repeated requests: those of the last 15 minutes, and at most the last 1,000. */
+/**
+ * The answers to requests, so that a repeated request gets the same answer. Answers are kept for 15 minutes, and at
+ * most 1,000 of them.
+ */
 export class RecentAnswers<T> {
-  /** In the order of the answers. */
+  /** The oldest answer comes first. */
   readonly #answers = new Map<string, { readonly answer: T; readonly atMs: number }>();
 
   get(request: string, nowMs: number): T | undefined {

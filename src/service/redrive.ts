@@ -14,26 +14,29 @@ import { charge, dataBytes } from "./metering.ts";
 import { OperationTable } from "./operation-table.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** The changes in an execution that takes over from an ended one. */
+/** How the new execution differs from the ended execution. Other operations are taken over unchanged. */
 export interface Amendment {
-  /** Operations that count as not begun. */
+  /** The ids of operations that have not begun in the new execution. */
   readonly removed: ReadonlySet<string>;
-  /** Contexts that count as not ended. */
+  /** The ids of contexts that have begun and not ended in the new execution. */
   readonly reopened: ReadonlySet<string>;
-  /** Steps that are tried again, with the payload that they keep. */
+  /** The steps that are tried again, by id. The value is the payload that the step keeps. */
   readonly retried: ReadonlyMap<string, string>;
-  /** New payloads of steps that have succeeded. */
+  /** New payloads for steps that have succeeded, by id. */
   readonly payloads: ReadonlyMap<string, string>;
 }
 
 export interface RedriveRequest {
-  /** Returns the changes, from the operations of the execution. Its errors pass. */
+  /**
+   * Gets the operations of the ended execution, and returns the changes. An error of this function is thrown to the
+   * caller.
+   */
   readonly amend: (operations: readonly Operation[]) => Amendment;
-  /** The name of the new execution, unique in the journal. Default: a random name. */
+  /** The name of the new execution. No execution in the journal may have this name. Default: a random name. */
   readonly name?: string;
-  /** The handler's input, JSON text. Default: that of the old execution. */
+  /** The input of the handler, as JSON text. Default: the input of the ended execution. */
   readonly input?: string;
-  /** Default: that of the old execution. */
+  /** Default: the metadata of the ended execution. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -46,7 +49,7 @@ const LIFTED: LocalQuotas = {
 };
 
 /**
- * Creates the execution that takes over from an ended one. Returns the ARN of the new execution.
+ * Creates an execution that takes over from an ended execution. Returns the ARN of the new execution.
  * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or the errors of
  * `amend`
  */
@@ -77,7 +80,7 @@ export function createRedriven(
   return header.arn;
 }
 
-/** The operations with which an execution would begin that takes over from this one, without the execution itself. */
+/** The operations that a new execution would take over with this amendment, without the EXECUTION operation. */
 export function amendedOperations(
   journal: Journal,
   { header }: JournalExecution,
@@ -89,8 +92,9 @@ export function amendedOperations(
 }
 
 /**
- * The first entries of the new execution's journal: all events of the kept operations, with the current time. The kept
- * operations count for the quotas. No requests are counted.
+ * Makes the first entries of the new execution's journal: the events of all operations that are taken over. All events
+ * get the start time of the new execution. These operations count for the quotas of the new execution. The requests
+ * that recorded them do not count.
  */
 function seedOf(
   header: ExecutionHeader,
@@ -120,8 +124,8 @@ function seedOf(
 }
 
 /**
- * Removes operations that nobody can complete any more: a callback's id, and an invoke's answer, belong to the old
- * execution.
+ * Also removes callbacks and chained invokes that have not ended. They could never end, because external systems only
+ * know their ids in the old execution.
  */
 function withoutOpenExternals(operations: readonly Operation[], amendment: Amendment): Amendment {
   const open = operations.filter(
@@ -144,7 +148,7 @@ function copyEntry(entry: JournalEntry, amendment: Amendment, atMs: number): Jou
         updates,
         ...(assigned === undefined ? {} : { assigned }),
       } as const;
-      // These steps may be tried again at once.
+      // A timer entry with the same time makes these steps READY, so that they are tried again at once.
       const due = entry.updates.filter((update) => hasEnded(update) && retried.has(update.Id as string));
       if (due.length === 0) return [copy];
       return [copy, { kind: "timers", atMs, ids: due.map(({ Id: id }) => id as string) }];

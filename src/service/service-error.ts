@@ -1,4 +1,4 @@
-/** An answer of the service that is not a success, in the form in which the AWS client throws it. */
+/** The error for an answer of the service that is not a success. It has the same form as an error of the AWS client. */
 export class ServiceError extends Error {
   readonly $fault: "client" | "server";
   readonly $metadata: { readonly httpStatusCode: number };
@@ -11,7 +11,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The error for a request that the service does not accept: 400. */
+/** The error for a request that the service does not accept. HTTP status 400. */
 export function invalidParameter(message: string): ServiceError {
   return new ServiceError("InvalidParameterValueException", 400, message);
 }

@@ -9,42 +9,44 @@ import {
 import { invalidSetting, type OwnRow, readTable } from "../core/setting.ts";
 import { MAX_PAGE_BYTES } from "./state-pages.ts";
 
-/** The service's limits. Each limit can be changed, and `Infinity` removes it. */
+/** The service's quotas. Each quota can be changed. `Infinity` removes a quota. */
 export interface LocalQuotas {
-  /** Operations of one execution, the execution itself not counted. 0 or more, or Infinity. Default 3,000. */
+  /** Operations that one execution may have, without the execution itself. 0 or more, or Infinity. Default 3,000. */
   readonly operations: number;
-  /** Bytes written by one execution: payloads, errors and the input. 0 or more, or Infinity. Default 104,857,600. */
+  /**
+   * Bytes that one execution may write: payloads, errors and the input. 0 or more, or Infinity. Default 104,857,600.
+   */
   readonly dataBytes: number;
-  /** Bytes of one payload. 0 or more, or Infinity. Default 262,144. */
+  /** Bytes that one payload may have. 0 or more, or Infinity. Default 262,144. */
   readonly payloadBytes: number;
-  /** Bytes of one error object. 0 or more, or Infinity. Default 32,768. */
+  /** Bytes that one error object may have. 0 or more, or Infinity. Default 32,768. */
   readonly errorBytes: number;
-  /** Bytes of an execution's input, and of its result. 0 or more, or Infinity. Default 6,291,456. */
+  /** Bytes that the input or the result of an execution may have. 0 or more, or Infinity. Default 6,291,456. */
   readonly inputBytes: number;
 }
 
 export interface LocalInvocationSettings {
-  /** Milliseconds until an invocation is cut off. 0 or more, or Infinity. Default 900,000. */
+  /** Milliseconds after which the engine ends an invocation. 0 or more, or Infinity. Default 900,000. */
   readonly timeoutMs: number;
-  /** Failed invocations in a row that end the execution. 0 or more, or Infinity. Default 5. */
+  /** Failed invocations, one after the other, after which the execution fails. 0 or more, or Infinity. Default 5. */
   readonly maxFailures: number;
   /** Milliseconds between a failed invocation and the next one. 0 or more, or Infinity. Default 5,000. */
   readonly retryPauseMs: number;
 }
 
-/** A delay for each answer, as in a network. */
+/** Delays of the answers, which imitate a network. */
 export interface LocalLatency {
-  /** Milliseconds added to the answer to each checkpoint. 0 or more, or Infinity. Default 0. */
+  /** Milliseconds that the answer to each checkpoint is delayed. 0 or more, or Infinity. Default 0. */
   readonly checkpoint: number;
-  /** Milliseconds added to each page of recorded operations. 0 or more, or Infinity. Default 0. */
+  /** Milliseconds that each page of recorded operations is delayed. 0 or more, or Infinity. Default 0. */
   readonly getState: number;
 }
 
-/** The part of the recorded operations in an invocation's event. The handler reads the others. */
+/** How many recorded operations the event of an invocation contains. The handler reads the others in further pages. */
 export interface LocalStatePage {
-  /** Operations in the event. 0 or more, or Infinity. Default Infinity. */
+  /** Operations that the event may contain. 0 or more, or Infinity. Default Infinity. */
   readonly maxItems: number;
-  /** Bytes of a page. 0 or more, or Infinity. Default 5,242,880. */
+  /** Bytes that one page may have. 0 or more, or Infinity. Default 5,242,880. */
   readonly maxBytes: number;
 }
 
@@ -55,7 +57,7 @@ export interface LocalSettings {
   readonly statePage: LocalStatePage;
 }
 
-/** The same settings, with optional members. */
+/** `LocalSettings` whose members are all optional. */
 export type LocalSettingsOptions = { readonly [Group in keyof LocalSettings]?: Partial<LocalSettings[Group]> };
 
 function amount(fallback: number): OwnRow<number> {
@@ -68,8 +70,8 @@ function amount(fallback: number): OwnRow<number> {
 }
 
 /**
- * The settings of the engine. The docstrings of `LocalSettings` say what each setting means. No variable overrides
- * them.
+ * The settings of the engine, with their defaults. `LocalSettings` explains each setting. There are no environment
+ * variables for these settings.
  */
 export const ENGINE_TABLE = {
   quotas: {
@@ -85,8 +87,8 @@ export const ENGINE_TABLE = {
 };
 
 /**
- * Completes the options with the defaults. Members that the table lacks are ignored.
- * @throws DurableError `ERR_SETTING_INVALID`, naming the setting.
+ * Adds the defaults to the options. Unknown members are ignored.
+ * @throws DurableError `ERR_SETTING_INVALID` with the name of the setting
  */
 export function resolveLocalSettings(options: LocalSettingsOptions): LocalSettings {
   const groups = Object.entries(ENGINE_TABLE).map(([name, table]) => {

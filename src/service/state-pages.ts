@@ -3,10 +3,12 @@ import type { Operation } from "../core/wire.ts";
 import { copyOperation } from "./operation-table.ts";
 import { invalidParameter } from "./service-error.ts";
 
-/** 5 MiB: the greatest page in the event, as in the emulators. An event has 6 MB at most. */
+/**
+ * 5 MiB: the greatest size of the page in the event. The emulators use the same size. A whole event has at most 6 MB.
+ */
 export const MAX_PAGE_BYTES = 5 * 1024 * 1024;
 
-/** The service's default for `MaxItems`. */
+/** The number of operations on a page if the request does not say a number. The service has the same default. */
 const DEFAULT_PAGE_ITEMS = 100;
 
 export interface StatePage {
@@ -14,7 +16,10 @@ export interface StatePage {
   readonly nextMarker: string | undefined;
 }
 
-/** One invocation's view of the recorded operations, in pages that are limited by number and by bytes. */
+/**
+ * The recorded operations that one invocation reads, in pages. A page is limited by the number of operations and by
+ * bytes.
+ */
 export class StatePages {
   readonly #operations: readonly Operation[];
   readonly #maxBytes: number;
@@ -24,12 +29,15 @@ export class StatePages {
     this.#maxBytes = maxBytes;
   }
 
-  /** The page in the event, limited by bytes, and by `maxItems` if given. */
+  /** The page in the event. `maxItems` is the greatest number of its operations. */
   first(maxItems: number): StatePage {
     return this.#page(0, maxItems);
   }
 
-  /** @throws ServiceError on an invalid marker or size. */
+  /**
+   * Returns the page that begins at the marker.
+   * @throws ServiceError if the marker or the size is not valid
+   */
   read(marker: string | undefined, maxItems: number | undefined): StatePage {
     const at = marker ? Number(marker) : 0;
     if (!Number.isInteger(at) || at < 0 || at > this.#operations.length) throw invalidParameter("Invalid marker.");
@@ -48,14 +56,14 @@ export class StatePages {
       const operation = this.#operations[at] as Operation;
       bytes += operationBytes(operation);
       if (operations.length > 0 && bytes > this.#maxBytes) break;
-      // A copy, so that a handler's changes stay with the handler.
+      // The handler gets a copy. Otherwise the handler could change the record.
       operations.push(copyOperation(operation));
     }
     return { operations, nextMarker: at < this.#operations.length ? String(at) : undefined };
   }
 }
 
-/** The approximate bytes of the operation in a response. */
+/** An estimate of the bytes of the operation in a response. */
 function operationBytes(operation: Operation): number {
   const details = operation.StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails;
   const result = details?.Result ?? operation.ExecutionDetails?.InputPayload ?? "";

@@ -4,11 +4,11 @@ import { isTakenName } from "../core/operation-name.ts";
 import type { Operation, OperationAction, OperationType, OperationUpdate } from "../core/wire.ts";
 import { invalidParameter } from "./service-error.ts";
 
-/** The limits of a single update, in bytes. */
+/** The limits for one update, in bytes. */
 export interface UpdateLimits {
   readonly payloadBytes: number;
   readonly errorBytes: number;
-  /** Of an EXECUTION's result. */
+  /** The limit for the result of an EXECUTION update. */
   readonly resultBytes: number;
 }
 
@@ -21,11 +21,11 @@ const ACTIONS: Record<OperationType, readonly OperationAction[]> = {
   CHAINED_INVOKE: ["START", "CANCEL"],
 };
 
-/** A wait is at least a second and at most a year (service documentation). */
+/** The longest wait: 366 days. The shortest wait is one second (service documentation). */
 const MAX_WAIT_SECONDS = 31_622_400;
 
 /**
- * Checks a whole request before any part of it is applied, with the service's rules and messages.
+ * Checks all updates of a request before the first one is applied. The rules and the messages are those of the service.
  * @throws ServiceError InvalidParameterValueException
  */
 export function validateUpdates(
@@ -100,7 +100,10 @@ function checkForm(update: OperationUpdate): void {
   }
 }
 
-/** An operation that was recorded before names were checked may continue. */
+/**
+ * A name that the service does not accept is allowed if the operation is recorded with it. Such names come from earlier
+ * versions, which did not check names.
+ */
 function checkName({ Name: name }: OperationUpdate, known: Operation | undefined): void {
   if (name === undefined || isTakenName(name) || name === known?.Name) return;
   throw invalidParameter(
@@ -135,7 +138,7 @@ function checkParent(
 function checkState(update: OperationUpdate, before: OperationUpdate | undefined, known: Operation | undefined): void {
   const { Type: type, Action: action } = update;
   if (known !== undefined) checkIdentity(update, known);
-  // Within one request an operation may only be started and then ended.
+  // The request has an earlier update of this operation. `mayFollow` has allowed the second update.
   if (before !== undefined) return;
   const status = known?.Status;
   switch (type) {
@@ -172,7 +175,10 @@ function checkIdentity(update: OperationUpdate, known: Operation): void {
   }
 }
 
-/** @throws DurableError `ERR_INPUT_TOO_LARGE` or `ERR_INPUT_INVALID` */
+/**
+ * Checks the input of a new execution.
+ * @throws DurableError `ERR_INPUT_TOO_LARGE` or `ERR_INPUT_INVALID`
+ */
 export function checkInput(input: string | undefined, maxBytes: number): void {
   if (input === undefined) return;
   const bytes = Buffer.byteLength(input);

@@ -7,7 +7,7 @@ import { callbackOf, WaitingOperationStatus } from "./operation-waits.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";
 import type { TestExecution } from "./test-execution.ts";
 
-/** The outcome of a context's operation. Both members are undefined while the operation runs. */
+/** The outcome of a context. Both members are undefined while the context runs. */
 export interface ContextDetails<TResult = unknown> {
   readonly result: TResult | undefined;
   readonly error: TestResultError | undefined;
@@ -16,16 +16,16 @@ export interface ContextDetails<TResult = unknown> {
 export interface StepDetails<TResult = unknown> {
   /** The number of attempts that have ended. */
   readonly attempt: number | undefined;
-  /** The time of the next attempt after a failed one; undefined when no attempt is due. */
+  /** The time of the next attempt, if the step waits for another attempt. Otherwise undefined. */
   readonly nextAttemptTimestamp: Date | undefined;
   readonly result: TResult | undefined;
-  /** The error of the last attempt, if it failed. */
+  /** The error of the last attempt. Undefined if the last attempt succeeded. */
   readonly error: TestResultError | undefined;
 }
 
 export interface CallbackDetails<TResult = unknown> {
   readonly callbackId: string;
-  /** The value that completed the callback, parsed if it is JSON. */
+  /** The value with which the callback was completed. A JSON text is parsed. */
   readonly result?: TResult;
   readonly error?: TestResultError;
 }
@@ -41,10 +41,10 @@ export interface WaitResultDetails {
 }
 
 /**
- * One operation of the execution under test, recorded already or expected. Each method reads the record at that moment,
- * and gives `undefined` while there is no record.
+ * One operation of the execution under test. It need not have begun. Each method reads the current record, and returns
+ * undefined if the operation has no record yet.
  */
-// biome-ignore lint/suspicious/noExplicitAny: as in the official type; tests name the type of the result if they care.
+// biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class DurableOperation<TResult = any> {
   readonly #selector: OperationSelector;
   readonly #current: () => TestExecution;
@@ -55,24 +55,27 @@ export class DurableOperation<TResult = any> {
   }
 
   /**
-   * Waits until the operation has reached a status. May be called before `run`. When a test waits for a callback to be
-   * `STARTED` or `SUBMITTED`, virtual time does not time the callback out, so that the test can complete it. When the
-   * test then waits for `COMPLETED`, the callback may time out.
+   * Waits until the operation has reached a status. A test may call this method before `run`. While a test waits for a
+   * callback to be `STARTED` or `SUBMITTED`, virtual time does not pass the callback's time-out, so that the test can
+   * complete the callback. If the test later waits for `COMPLETED`, the callback may time out.
    * @param status default `STARTED`
    * @returns this operation
-   * @throws DurableError `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or `ERR_OPERATION_INCOMPLETE`
-   * when the execution ends first, or has ended; the error of `run` when `run` rejects
+   * @throws DurableError `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or `ERR_OPERATION_INCOMPLETE` if
+   * the execution ends before the status is reached; the error of `run` if `run` rejects
    */
   waitForData(status: WaitingOperationStatus = WaitingOperationStatus.STARTED): Promise<this> {
     const reached = this.#current()
       .waitFor(this.#selector, status)
       .then(() => this);
-    // A test that first awaits the result of `run` still gets the error here.
+    // The test may await `run` first. The rejection must not end the process as an unhandled rejection until then.
     reached.catch(() => {});
     return reached;
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is no context */
+  /**
+   * Returns the outcome of a context.
+   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no context
+   */
   getContextDetails(): ContextDetails<TResult> | undefined {
     const operation = this.#typed("CONTEXT");
     if (operation === undefined) return undefined;
@@ -80,7 +83,10 @@ export class DurableOperation<TResult = any> {
     return { result: readResult(result) as TResult | undefined, error: readError(error) };
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is neither a step nor a `waitForCondition` */
+  /**
+   * Returns the attempts and the outcome of a step or a `waitForCondition`.
+   * @throws DurableError `ERR_OPERATION_TYPE` for any other operation
+   */
   getStepDetails(): StepDetails<TResult> | undefined {
     const operation = this.#typed("STEP");
     if (operation === undefined) return undefined;
@@ -93,15 +99,18 @@ export class DurableOperation<TResult = any> {
     };
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is no chained invoke */
+  /**
+   * Returns the outcome of a chained invoke.
+   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no chained invoke
+   */
   getChainedInvokeDetails(): ChainedInvokeDetails<TResult> | undefined {
     const operation = this.#typed("CHAINED_INVOKE");
     return operation && outcomeOf<TResult>(operation.ChainedInvokeDetails ?? {});
   }
 
   /**
-   * The details of a callback, or of the callback in a `waitForCallback`.
-   * @throws DurableError `ERR_OPERATION_TYPE` for another operation
+   * Returns the id and the outcome of a callback. The callback may be the one in a `waitForCallback`.
+   * @throws DurableError `ERR_OPERATION_TYPE` for any other operation
    */
   getCallbackDetails(): CallbackDetails<TResult> | undefined {
     const { CallbackDetails: details } = this.#callback() ?? {};
@@ -109,7 +118,10 @@ export class DurableOperation<TResult = any> {
     return { callbackId: details.CallbackId, ...outcomeOf<TResult>(details) };
   }
 
-  /** @throws DurableError `ERR_OPERATION_TYPE` when the operation is no wait */
+  /**
+   * Returns the length and the end of a wait.
+   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no wait
+   */
   getWaitDetails(): WaitResultDetails | undefined {
     const operation = this.#typed("WAIT");
     const due = operation?.WaitDetails?.ScheduledEndTimestamp;
@@ -118,7 +130,7 @@ export class DurableOperation<TResult = any> {
     return { waitSeconds: Math.round((due.getTime() - startMs) / 1_000), scheduledEndTimestamp: due };
   }
 
-  /** The operations directly in this one, in the order in which they began. */
+  /** The operations directly inside this operation, in the order in which they began. */
   getChildOperations(): DurableOperation[] | undefined {
     const operation = this.getOperationData();
     return (
@@ -129,12 +141,12 @@ export class DurableOperation<TResult = any> {
     );
   }
 
-  /** The operation as the service records it. */
+  /** The record of the operation at the service. */
   getOperationData(): Operation | undefined {
     return this.#current().find(this.#selector);
   }
 
-  /** The events of this operation in the history. */
+  /** The events of this operation in the history of the execution. */
   getEvents(): Event[] | undefined {
     const id = this.getId();
     if (id === undefined) return undefined;
@@ -146,7 +158,7 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.Id;
   }
 
-  /** Undefined for an operation of the handler's own context. */
+  /** The id of the context that contains the operation. Undefined if this is the handler's own context. */
   getParentId(): string | undefined {
     return this.getOperationData()?.ParentId;
   }
@@ -159,7 +171,7 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.Type;
   }
 
-  /** The kind of the operation in the SDK: `Step`, `Map`, `WaitForCallback`, `RunInChildContext` … */
+  /** The subtype of the operation: `Step`, `Map`, `WaitForCallback`, `RunInChildContext` … */
   getSubType(): string | undefined {
     return this.getOperationData()?.SubType;
   }
@@ -168,7 +180,7 @@ export class DurableOperation<TResult = any> {
     return this.getSubType() === "WaitForCallback";
   }
 
-  /** Whether `createCallback` made the operation, or it is the callback in a `waitForCallback`. */
+  /** Whether the operation is a callback: one of `createCallback`, or the one inside a `waitForCallback`. */
   isCallback(): boolean {
     return this.getType() === "CALLBACK";
   }
@@ -188,25 +200,25 @@ export class DurableOperation<TResult = any> {
 
   /**
    * Completes the callback.
-   * @param result the text for the handler's deserializer (by default the handler gets the text itself)
+   * @param result the text that the handler's deserializer gets. Without a deserializer, the handler gets this text
    * @throws DurableError `ERR_CALLBACK_NOT_STARTED`, `ERR_CALLBACK_CLOSED` (the callback is completed or timed out),
-   * `ERR_CALLBACK_RESULT_INVALID`, `ERR_OPERATION_TYPE`, `ERR_EXECUTION_ENDED`; ServiceError when the result is too
-   * large
+   * `ERR_CALLBACK_RESULT_INVALID`, `ERR_OPERATION_TYPE`, `ERR_EXECUTION_ENDED`; ServiceError if the result is too large
    */
   async sendCallbackSuccess(result?: string): Promise<void> {
     this.#complete((execution, callbackId) => execution.completeCallback(callbackId, result));
   }
 
   /**
-   * Fails the callback. Throws like `sendCallbackSuccess`.
-   * @param error the content of the handler's `CallbackExternalError`; an `Error` gives its name and message
+   * Fails the callback. Throws the same errors as `sendCallbackSuccess`.
+   * @param error what the handler's `CallbackExternalError` contains. Of an `Error`, the name and the message are used
    */
   async sendCallbackFailure(error: ErrorObject | Error = {}): Promise<void> {
     this.#complete((execution, callbackId) => execution.failCallback(callbackId, error));
   }
 
   /**
-   * Reports that work on the callback continues. Its heartbeat time-out begins anew. Throws like `sendCallbackSuccess`.
+   * Starts the callback's heartbeat time-out again, because work on the callback continues. Throws the same errors as
+   * `sendCallbackSuccess`.
    */
   async sendCallbackHeartbeat(): Promise<void> {
     this.#complete((execution, callbackId) => execution.heartbeatCallback(callbackId));
@@ -227,7 +239,7 @@ export class DurableOperation<TResult = any> {
     try {
       act(execution, callback.CallbackDetails?.CallbackId as string);
     } catch (error) {
-      // The time-out had passed, but nobody had looked at the callback.
+      // The callback has timed out, but the record that was read above still shows an open callback.
       if (!(error instanceof ServiceError) || error.name !== "CallbackTimeoutException") throw error;
       throw new DurableError("ERR_CALLBACK_CLOSED", `${name}: ${error.message}`, { cause: error });
     }
@@ -255,7 +267,7 @@ export class DurableOperation<TResult = any> {
   }
 }
 
-/** An operation that has a record. */
+/** The operation that has this record. */
 export function operationOf({ Id: id }: Operation, current: () => TestExecution): DurableOperation {
   return new DurableOperation({ by: "id", id: id as string }, current);
 }

@@ -1,13 +1,13 @@
 import { takenName } from "../core/operation-name.ts";
 import type { OperationUpdate } from "../core/wire.ts";
 
-/** The way in which a test names an operation. Indexes count from 0. */
+/** How a test selects an operation. An index counts from 0. */
 export type OperationSelector =
   | { readonly by: "name"; readonly name: string; readonly index: number }
   | { readonly by: "index"; readonly index: number }
   | { readonly by: "id"; readonly id: string };
 
-/** `"charge"`, `"charge" (index 2)`, `at index 4`: for messages. */
+/** Describes an operation in messages: `"charge"`, `"charge" (index 2)`, `at index 4`. */
 export function describeSelector(selector: OperationSelector): string {
   switch (selector.by) {
     case "name":
@@ -19,7 +19,10 @@ export function describeSelector(selector: OperationSelector): string {
   }
 }
 
-/** The operations of one execution, in the order in which they began, without the execution itself. */
+/**
+ * The ids of the operations of one execution, in the order in which the operations began. The EXECUTION operation is
+ * left out.
+ */
 export class OperationIndex {
   readonly #all: string[] = [];
   readonly #known = new Set<string>();
@@ -34,7 +37,7 @@ export class OperationIndex {
     if (parentId !== undefined) append(this.#byParent, parentId, id);
   }
 
-  /** The id of the operation, if it has begun. */
+  /** The id of the selected operation. Undefined if the operation has not begun. */
   find(selector: OperationSelector): string | undefined {
     switch (selector.by) {
       case "name":

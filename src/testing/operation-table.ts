@@ -1,9 +1,9 @@
 import { formatDuration } from "../core/quantity.ts";
 import type { Operation } from "../core/wire.ts";
 
-/** The columns of a table of operations. */
+/** Which columns the table of operations has. */
 export interface PrintConfig {
-  /** Indented by context. Default true. */
+  /** The name of the operation, indented by the number of contexts that contain it. Default true. */
   name?: boolean;
   /** Default true. */
   type?: boolean;
@@ -11,9 +11,9 @@ export interface PrintConfig {
   subType?: boolean;
   /** Default true. */
   status?: boolean;
-  /** The number of ended attempts of steps and conditions. Default true. */
+  /** The number of attempts that have ended, for steps and conditions. Default true. */
   attempts?: boolean;
-  /** From start to end, in the runner's time. Default true. */
+  /** The time from the start to the end, by the runner's clock. Default true. */
   duration?: boolean;
   /** Default false. */
   id?: boolean;
@@ -50,7 +50,9 @@ const COLUMNS: readonly Column[] = [
   { key: "endTime", title: "end", shown: false, cell: ({ EndTimestamp: end }) => end?.toISOString() },
 ];
 
-/** A line for each operation, below a line of titles. The operations in a context follow the context. */
+/**
+ * Makes a table with a line of titles and one line for each operation. Below a context come the operations inside it.
+ */
 export function formatOperations(operations: readonly Operation[], config: PrintConfig = {}): string {
   const columns = COLUMNS.filter(({ key, shown }) => config[key] ?? shown);
   const rows = [columns.map(({ title }) => title)];

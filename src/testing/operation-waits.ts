@@ -2,24 +2,24 @@ import { DurableError } from "../core/errors.ts";
 import { hasEnded, type Operation } from "../core/wire.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 
-/** The status of an operation for which a test may wait. */
+/** What a test can wait for. */
 export const WaitingOperationStatus = {
-  /** The operation has begun. For a `waitForCallback`: its callback can be completed. */
+  /** The operation has begun. A `waitForCallback` counts as begun when its callback can be completed. */
   STARTED: "STARTED",
-  /** The operation has ended. For a `waitForCallback`: its submitter has ended. */
+  /** For a `waitForCallback`: the submitter has ended. For every other operation: the operation has ended. */
   SUBMITTED: "SUBMITTED",
   /** The operation has ended with any status: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED` or `CANCELLED`. */
   COMPLETED: "COMPLETED",
 } as const;
 export type WaitingOperationStatus = (typeof WaitingOperationStatus)[keyof typeof WaitingOperationStatus];
 
-/** The parts of an execution that the waits use. */
+/** What the waits need from the execution under test. */
 export interface WatchedExecution {
   find(selector: OperationSelector): Operation | undefined;
   childrenOf(operation: Operation): Operation[];
-  /** Whether the callback is in an item of a batch, and the records say that its submitter has ended. */
+  /** Whether the callback is in an item of a batch, and the records show that its submitter has ended. */
   isSubmittedInBatch(operation: Operation): boolean;
-  /** Prevents that virtual time times a callback out, until the returned function is called. */
+  /** Prevents that virtual time passes the time-out of a callback, until the returned function is called. */
   hold(callbackId: string): () => void;
 }
 
@@ -31,16 +31,16 @@ interface Waiting {
 }
 
 /**
- * The waits of tests for operations of one execution.
+ * The calls of `waitForData` for one execution.
  *
- * OW1  A test that waits for a callback to begin is about to complete it, so virtual time does not time the callback
- *      out. When the test later waits for the end, the callback may time out.
- * OW2  When the execution has ended, no test waits any more.
+ * OW1  While a test waits for the start of a callback, virtual time does not pass the callback's time-out, because the
+ *      test will complete the callback. When a test waits for the end of the callback, the callback may time out.
+ * OW2  When the execution has ended, every wait is resolved or rejected.
  */
 export class OperationWaits {
   readonly #execution: WatchedExecution;
   readonly #waiting = new Set<Waiting>();
-  /** By the callback's id. */
+  /** The functions that release held callbacks, by the callback's id. */
   readonly #holds = new Map<string, () => void>();
   #endedBecause: ((unmet: string, operation: Operation | undefined) => DurableError) | undefined;
 
@@ -48,7 +48,10 @@ export class OperationWaits {
     this.#execution = execution;
   }
 
-  /** Resolves when the operation has reached the status. @throws DurableError the error given to `end` */
+  /**
+   * Resolves when the operation has reached the status.
+   * @throws DurableError the error given to `end`
+   */
   async wait(selector: OperationSelector, status: WaitingOperationStatus): Promise<void> {
     if (!Object.hasOwn(WaitingOperationStatus, status)) {
       const allowed = Object.keys(WaitingOperationStatus).join(", ");
@@ -66,7 +69,7 @@ export class OperationWaits {
     return reached;
   }
 
-  /** The caller calls this when operations have changed. */
+  /** Resolves the waits whose status is reached. The caller must call this when operations have changed. */
   look(): void {
     for (const waiting of this.#waiting) {
       const operation = this.#execution.find(waiting.selector);
@@ -78,7 +81,7 @@ export class OperationWaits {
     }
   }
 
-  /** Rejects the remaining waits with the reason. OW2 */
+  /** Rejects all waits that are not resolved. `because` makes the error. OW2 */
   end(because: (unmet: string, operation: Operation | undefined) => DurableError): void {
     this.#endedBecause = because;
     for (const { selector, status, reject } of this.#waiting) {
@@ -90,7 +93,7 @@ export class OperationWaits {
     this.#waiting.clear();
   }
 
-  /** Whether the test has asked for this callback, so that virtual time does not time it out. */
+  /** Whether a test waits for this callback, so that virtual time does not pass its time-out. */
   isHeld(callbackId: string): boolean {
     return this.#holds.has(callbackId);
   }
@@ -130,7 +133,7 @@ export class OperationWaits {
   }
 }
 
-/** The CALLBACK operation: the operation itself, or the one in a `waitForCallback`. */
+/** Returns the CALLBACK operation: the operation itself, or the callback inside a `waitForCallback`. */
 export function callbackOf(
   operation: Operation,
   childrenOf: (operation: Operation) => Operation[],

@@ -1,10 +1,10 @@
 import { createCodec } from "../codec/codec.ts";
 import type { ErrorObject } from "../core/wire.ts";
 
-/** An error of an execution or of one of its operations, as recorded. */
+/** The recorded error of an execution or an operation. */
 export interface TestResultError {
   errorMessage: string | undefined;
-  /** The error's name, such as `TypeError` or `StepError`. */
+  /** The name of the error, such as `TypeError` or `StepError`. */
   errorType: string | undefined;
   errorData: string | undefined;
   stackTrace: string[] | undefined;
@@ -16,10 +16,10 @@ export function readError(error: ErrorObject | undefined): TestResultError | und
   return { errorMessage: ErrorMessage, errorType: ErrorType, errorData: ErrorData, stackTrace: StackTrace };
 }
 
-/** This codec reads the payloads of every codec. */
+/** The codec `json` can read the payloads of all codecs. */
 const codec = createCodec("json");
 
-/** The recorded value. When a user's serdes has written something other than JSON, the payload itself. */
+/** Returns the value of a payload. Returns the payload itself if a user's serdes wrote a text that is not JSON. */
 export function readResult(payload: string | undefined): unknown {
   try {
     return codec.decode(payload);

@@ -10,48 +10,53 @@ import { TestExecution, type TestExecutionOptions } from "./test-execution.ts";
 import { TestResult } from "./test-result.ts";
 
 export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
-  /** The function under test, made by `withDurableExecution` of this package or of the official package. */
+  /**
+   * The function under test. It must be wrapped in `withDurableExecution` of this package or of the official package.
+   */
   readonly handlerFunction: LocalHandler;
   /** The function's name, in ARNs and in the Lambda context. Default `function-under-test`. */
   readonly functionName?: string;
   /**
-   * Whether waits, retry delays and callback time-outs are skipped. Then time stands still while code runs, and
-   * otherwise jumps to the next due moment. `Date` and timers are not changed. `false` keeps real time. Default true.
+   * Whether the runner uses virtual time. Virtual time stands still while code runs, and otherwise jumps to the end of
+   * the next wait, retry delay or time-out. `Date` and the timers of Node are not changed. With `false`, time is real.
+   * Default true.
    */
   readonly skipTime?: boolean;
   /**
-   * Whether time may also jump to the time-out of a callback for which no test has asked (see
+   * Whether virtual time may also jump to the time-out of a callback for which no test waits (see
    * `DurableOperation.waitForData`). With `false`, only `advanceTime` times callbacks out. Default true.
    */
   readonly skipCallbackTimeouts?: boolean;
-  /** The moment at which skipped time begins. Default: the system's time. */
+  /** The time at which virtual time begins. Default: the system's time. */
   readonly startTime?: Date;
   /**
-   * Milliseconds of the system's time until a stall warning names the callbacks that nobody completes; `Infinity` for
-   * never. Only when time is skipped. Default 2,000.
+   * Milliseconds of the system's time without any event, after which a stall warning names the callbacks that nobody
+   * completes. `Infinity` means no warning. There is no warning in real time. Default 2,000.
    */
   readonly warnAfterMs?: number;
 }
 
 export interface InvokeRequest {
-  /** The input of the handler. It must be writable as JSON. Default: none, which the handler sees as `{}`. */
+  /**
+   * The input of the handler. It must be a value that JSON can store. Default: no input. The handler then gets `{}`.
+   */
   readonly payload?: unknown;
-  /** Seconds until the execution times out. Default: no time-out. */
+  /** Seconds after which the execution times out. Default: no time-out. */
   readonly executionTimeoutSeconds?: number;
   /** The tenant for which the function is invoked. */
   readonly tenantId?: string;
 }
 
 export interface LocalDurableTestRunnerSetupParameters {
-  /** Default false, as in the official library. */
+  /** The default of `skipTime`. Default false, as in the official library. */
   skipTime?: boolean;
-  /** Milliseconds that each checkpoint takes. Default 0. */
+  /** Milliseconds that the answer to each checkpoint is delayed. Default 0. */
   checkpointDelay?: number;
 }
 
 /**
- * Runs a durable function in a test, with an engine, a journal and a clock of its own. One process can have many
- * runners. No set-up and no clean-up are necessary.
+ * Runs a durable function in a test. Each runner has its own engine, journal and clock, so that one process can have
+ * many runners. A test needs no set-up and no clean-up.
  *
  * ```ts
  * const runner = new LocalDurableTestRunner({ handlerFunction: handler });
@@ -63,7 +68,7 @@ export interface LocalDurableTestRunnerSetupParameters {
  * expect(result.getResult()).toBe("shipped");
  * ```
  */
-// biome-ignore lint/suspicious/noExplicitAny: as in the official type; tests name the type of the result if they care.
+// biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class LocalDurableTestRunner<TResult = any> {
   static #environment: LocalDurableTestRunnerSetupParameters | undefined;
 
@@ -72,7 +77,10 @@ export class LocalDurableTestRunner<TResult = any> {
   readonly #options: TestExecutionOptions;
   #current: TestExecution;
 
-  /** @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID` */
+  /**
+   * Creates a runner.
+   * @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID`
+   */
   constructor(parameters: LocalDurableTestRunnerParameters) {
     const { handlerFunction, functionName, skipTime, skipCallbackTimeouts, startTime, warnAfterMs, ...settings } =
       parameters;
@@ -96,96 +104,97 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Runs the function to the end of its execution, with all suspensions. The operations of `getOperation` belong to the
-   * run that was started last.
-   * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`; `ERR_FUNCTION_UNKNOWN` when the
-   * function invokes one that is not registered; `ERR_HANDLER_NOT_DURABLE` when it is not wrapped; `ERR_RUNNER_RESET`.
-   * A failure of the handler is a result, see `TestResult`.
+   * Runs the function until its execution ends, through all suspensions. After this call, `getOperation` returns the
+   * operations of this run. If the handler fails, `run` does not reject: the `TestResult` has the error.
+   * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`; `ERR_FUNCTION_UNKNOWN` if the function
+   * invokes a function that is not registered; `ERR_HANDLER_NOT_DURABLE` if the function is not wrapped;
+   * `ERR_RUNNER_RESET`
    */
   run<T = TResult>(params: InvokeRequest = {}): Promise<TestResult<T>> {
     const running = this.#run<T>(params);
-    // A test that ends early, or resets the runner, need not handle this rejection.
+    // A test that ends early or resets the runner may ignore this promise. Its rejection must not end the process.
     running.catch(() => {});
     return running;
   }
 
   /**
    * Registers a durable function for `context.invoke`, under a name, a qualified name (`name:version`) or an ARN. The
-   * function runs as an execution of its own. @throws DurableError `ERR_HANDLER_INVALID`
+   * invoked function runs as a new execution.
+   * @throws DurableError `ERR_HANDLER_INVALID`
    */
   registerDurableFunction(functionName: string, durableHandler: LocalHandler): this {
     const handler = checkedFunction(`The handler of "${functionName}"`, durableHandler);
     return this.#register({ kind: "durable", name: functionName, handler });
   }
 
-  /** Registers an ordinary function for `context.invoke`. @throws DurableError `ERR_HANDLER_INVALID` */
+  /** Registers a function that is not durable for `context.invoke`. @throws DurableError `ERR_HANDLER_INVALID` */
   registerFunction(functionName: string, handler: LocalFunction): this {
     const run = checkedFunction(`The handler of "${functionName}"`, handler);
     return this.#register({ kind: "plain", name: functionName, run });
   }
 
   /**
-   * The operation of this name, recorded already or expected.
-   * @param index among the operations of the same name, from 0. Default 0
+   * Returns the operation with this name. The operation need not have begun.
+   * @param index the position among the operations with the same name, from 0. Default 0
    */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperation<TOperationResult = any>(name: string, index = 0): DurableOperation<TOperationResult> {
     return this.#select({ by: "name", name, index });
   }
 
-  /** The operation that began as number `index`, from 0. */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  /** Returns an operation by the order in which operations begin. The first operation has the index 0. */
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperationByIndex<TOperationResult = any>(index: number): DurableOperation<TOperationResult> {
     return this.#select({ by: "index", index });
   }
 
-  /** The same as `getOperation`. */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  /** Does the same as `getOperation`. */
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperationByNameAndIndex<TOperationResult = any>(name: string, index: number): DurableOperation<TOperationResult> {
     return this.#select({ by: "name", name, index });
   }
 
-  /** The operation with this id, as in the history. */
-  // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
+  /** Returns the operation with this id. The history has the same ids. */
+  // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperationById<TOperationResult = any>(id: string): DurableOperation<TOperationResult> {
     return this.#select({ by: "id", id });
   }
 
   /**
-   * Completes a callback by its id, as an external system does. Works also for a callback of a function that the
-   * function under test has invoked. Throws like `DurableOperation.sendCallbackSuccess`.
+   * Completes a callback by its id, as an external system does. The callback may also belong to a function that the
+   * function under test has invoked. Throws the same errors as `DurableOperation.sendCallbackSuccess`.
    */
   async sendCallbackSuccess(callbackId: string, result?: string): Promise<void> {
     this.#current.completeCallback(callbackId, result);
   }
 
-  /** Fails a callback by its id. */
+  /** Fails a callback by its id. Throws the same errors as `sendCallbackSuccess`. */
   async sendCallbackFailure(callbackId: string, error: ErrorObject | Error = {}): Promise<void> {
     this.#current.failCallback(callbackId, error);
   }
 
-  /** Reports, by the callback's id, that work on the callback continues. */
+  /** Starts the heartbeat time-out of a callback again, because work on the callback continues. */
   async sendCallbackHeartbeat(callbackId: string): Promise<void> {
     this.#current.heartbeatCallback(callbackId);
   }
 
-  /** The time of the execution: skipped or real. */
+  /** The current time of the execution. It is virtual or real. */
   getCurrentTime(): Date {
     return new Date(this.#current.clock?.now() ?? Date.now());
   }
 
   /**
-   * Moves skipped time. All due events on the way happen, and callbacks for which a test has asked time out too.
-   * Resolves when the execution waits again, or has ended.
-   * @throws DurableError `ERR_TIME_REAL` when time is not skipped, `ERR_DURATION_INVALID`
+   * Moves virtual time. Everything that is due in this time happens. Callbacks for which a test waits time out too.
+   * Resolves when the execution waits again or has ended.
+   * @throws DurableError `ERR_TIME_REAL` if time is real, `ERR_DURATION_INVALID`
    */
   async advanceTime(duration: Duration): Promise<void> {
     await this.#current.advance(checkedSeconds("time to advance by", duration, 0) * 1_000);
   }
 
   /**
-   * Forgets the last run, so that the next run begins as with a new runner. A run that has not ended is abandoned.
-   * Registered functions stay.
+   * Brings the runner into the state of a new runner, with all registered functions. If a run has not ended, its `run`
+   * rejects with `ERR_RUNNER_RESET`.
    */
   reset(): void {
     this.#current.abandon(new DurableError("ERR_RUNNER_RESET", "The runner was reset before the execution ended."));
@@ -193,14 +202,14 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Not necessary. Exists for tests that were written for the official library: sets the defaults of runners that are
-   * made afterwards.
+   * Sets the defaults of runners that are created later. This is not necessary: the method exists for tests that were
+   * written for the official library.
    */
   static async setupTestEnvironment(params: LocalDurableTestRunnerSetupParameters = {}): Promise<void> {
     LocalDurableTestRunner.#environment = params;
   }
 
-  /** Reverses `setupTestEnvironment`. */
+  /** Restores the defaults that `setupTestEnvironment` has changed. */
   static async teardownTestEnvironment(): Promise<void> {
     LocalDurableTestRunner.#environment = undefined;
   }

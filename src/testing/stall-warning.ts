@@ -1,25 +1,25 @@
 import type { OpenCallback } from "../service/open-callbacks.ts";
 
-/** The information for a test that does not continue: the callbacks that nobody completes. */
+/** What a stall warning says: the callbacks that nobody completes. */
 export interface Stall {
   readonly callbacks: readonly OpenCallback[];
-  /** Whether the test has asked for the callback, so that virtual time does not time it out. */
+  /** Whether a test waits for the callback, so that virtual time does not pass its time-out. */
   readonly isHeld: (callbackId: string) => boolean;
 }
 
-/** Emits a process warning when virtual time cannot move and no test does anything. */
+/** Emits a process warning if no invocation has run for some time and the execution waits for callbacks. */
 export class StallWarning {
   readonly #afterMs: number;
   readonly #look: () => Stall;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `afterMs` of the system's time; Infinity for never. */
+  /** `afterMs` is the time without an invocation, in milliseconds of the system's time. Infinity means no warning. */
   constructor(afterMs: number, look: () => Stall) {
     this.#afterMs = afterMs;
     this.#look = look;
   }
 
-  /** Starts the time until the warning, because an invocation has ended. */
+  /** Starts the time until the warning. Called when an invocation has ended. */
   arm(): void {
     this.disarm();
     if (this.#afterMs === Number.POSITIVE_INFINITY) return;
@@ -27,7 +27,7 @@ export class StallWarning {
     this.#timer.unref();
   }
 
-  /** Stops the time, because something runs again. */
+  /** Prevents the warning. Called when an invocation begins. */
   disarm(): void {
     clearTimeout(this.#timer);
   }
@@ -37,7 +37,9 @@ export class StallWarning {
     if (callbacks.length === 0) return;
     const lines = callbacks.map(({ callbackId, name, timeoutTimestamp, heartbeatTimestamp }) => {
       const timesOut = timeoutTimestamp !== undefined || heartbeatTimestamp !== undefined;
-      const then = isHeld(callbackId) ? 'await waitForData("COMPLETED") to let it time out' : "it is not skipped to";
+      const then = isHeld(callbackId)
+        ? 'await waitForData("COMPLETED") to let it time out'
+        : "virtual time does not jump to its time-out";
       return `  ${name === undefined ? "an unnamed callback" : `"${name}"`}: ${timesOut ? then : "it has no time-out"}`;
     });
     process.emitWarning(

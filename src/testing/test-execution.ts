@@ -16,7 +16,7 @@ import { StallWarning } from "./stall-warning.ts";
 export interface TestExecutionOptions {
   readonly skipTime: boolean;
   readonly skipCallbackTimeouts: boolean;
-  /** Epoch milliseconds. */
+  /** The time at which virtual time begins, in epoch milliseconds. */
   readonly startMs: number;
   readonly warnAfterMs: number;
   readonly settings: LocalSettingsOptions;
@@ -30,12 +30,12 @@ export interface StartOptions {
   readonly tenantId: string | undefined;
 }
 
-/** The greatest number of operations that a message names. */
+/** The greatest number of operations that an error message names. */
 const MAX_NAMED = 20;
 
 /**
- * One execution under test, with an engine, a clock and a journal of its own, and the test's questions about it. A test
- * can wait for its operations before the execution starts.
+ * One execution under test, with its own engine, clock and journal. A test can wait for operations before the execution
+ * has started.
  */
 export class TestExecution {
   readonly clock: VirtualClock | undefined;
@@ -48,7 +48,7 @@ export class TestExecution {
   #outcome: ExecutionOutcome | undefined;
   #failure: DurableError | undefined;
   #reject: (error: DurableError) => void = () => {};
-  /** All operations, when the execution has ended. */
+  /** All operations by id. Undefined until the execution has ended. */
   #final: ReadonlyMap<string, Operation> | undefined;
 
   constructor(options: TestExecutionOptions) {
@@ -78,7 +78,7 @@ export class TestExecution {
   }
 
   /**
-   * Runs the execution to its end.
+   * Runs the execution until it ends.
    * @throws DurableError `ERR_FUNCTION_UNKNOWN`, `ERR_HANDLER_NOT_DURABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`
    */
   async run({ functionName, input, executionTimeoutSeconds, tenantId }: StartOptions): Promise<ExecutionOutcome> {
@@ -99,7 +99,7 @@ export class TestExecution {
     }
   }
 
-  /** Ends the execution for the test. Its remaining work does not count. */
+  /** Makes `run` and all waits of the test reject with `failure`. Code that still runs has no effect any more. */
   abandon(failure: DurableError): void {
     if (this.#outcome !== undefined || this.#failure !== undefined) return;
     this.#failure = failure;
@@ -117,7 +117,7 @@ export class TestExecution {
     return this.#index.childrenOf(id as string).map((child) => this.#operation(child));
   }
 
-  /** In the order in which they began, without the execution itself. */
+  /** All operations in the order in which they began, without the EXECUTION operation. */
   operations(): Operation[] {
     return this.#index.all().map((id) => this.#operation(id));
   }
@@ -130,7 +130,10 @@ export class TestExecution {
     return this.#waits.wait(selector, status);
   }
 
-  /** @throws ServiceError, or DurableError `ERR_EXECUTION_ENDED`, `ERR_CALLBACK_RESULT_INVALID` */
+  /**
+   * Completes a callback by its id.
+   * @throws ServiceError, or DurableError `ERR_EXECUTION_ENDED`, `ERR_CALLBACK_RESULT_INVALID`
+   */
   completeCallback(callbackId: string, result: string | undefined): void {
     this.#checkRunning();
     if (result !== undefined && typeof result !== "string") {
@@ -140,20 +143,23 @@ export class TestExecution {
     this.#engine.completeCallback(callbackId, result);
   }
 
-  /** Throws like `completeCallback`. */
+  /** Throws the same errors as `completeCallback`. */
   failCallback(callbackId: string, error: ErrorObject | Error): void {
     this.#checkRunning();
     const isThrown = error instanceof Error;
     this.#engine.failCallback(callbackId, isThrown ? { ErrorType: error.name, ErrorMessage: error.message } : error);
   }
 
-  /** Throws like `completeCallback`. */
+  /** Throws the same errors as `completeCallback`. */
   heartbeatCallback(callbackId: string): void {
     this.#checkRunning();
     this.#engine.heartbeatCallback(callbackId);
   }
 
-  /** Moves virtual time, also past held callbacks. Resolves when all work that this has caused is done. */
+  /**
+   * Moves virtual time by `byMs` milliseconds, also past the time-outs of held callbacks. Resolves when no code runs
+   * any more.
+   */
   async advance(byMs: number): Promise<void> {
     const { clock } = this;
     if (clock === undefined) {
@@ -172,7 +178,7 @@ export class TestExecution {
   }
 
   #note(event: ExecutionEvent): void {
-    // The first event belongs to the execution under test. Executions that it invokes come later.
+    // The first event belongs to the execution under test, because that execution starts before it can invoke others.
     this.#arn ??= event.arn;
     const isOurs = event.arn === this.#arn;
     switch (event.type) {
@@ -230,7 +236,10 @@ export class TestExecution {
     throw new DurableError("ERR_EXECUTION_ENDED", message);
   }
 
-  /** A missing function is a mistake of the test, which the handler need not handle. */
+  /**
+   * Makes `run` reject if an invoked function is not registered. This is a mistake in the test, so the handler must not
+   * get an error that it could catch.
+   */
   #checkFunction(functionName: string, operation: string | undefined): void {
     if (this.#engine.isRegistered(functionName)) return;
     const invoke = operation === undefined ? "A chained invoke" : `The chained invoke "${operation}"`;
@@ -259,12 +268,12 @@ export class TestExecution {
 
   #close(): void {
     this.#standstill.disarm();
-    // Nobody waits for the remaining code, because it may never end.
+    // `close` is not awaited, because code that still runs may never end.
     void this.#engine.close();
   }
 }
 
-/** `SUCCEEDED`, `FAILED with StepError: no`. */
+/** Describes an outcome in messages: `SUCCEEDED`, `FAILED with StepError: no`. */
 export function describeOutcome({ status, error }: ExecutionOutcome): string {
   if (error === undefined) return status;
   const { ErrorType: type = "Error", ErrorMessage: message } = error;

@@ -13,14 +13,14 @@ import { describeOutcome, type TestExecution } from "./test-execution.ts";
 export interface Invocation {
   startTimestamp: Date | undefined;
   endTimestamp: Date | undefined;
-  /** The Lambda context's `awsRequestId`. */
+  /** The `awsRequestId` of the Lambda context. */
   requestId: string | undefined;
-  /** The error of an invocation that rejected or ran too long; undefined when the handler answered. */
+  /** The error of an invocation that rejected or timed out. Undefined if the handler returned. */
   error: TestResultError | undefined;
 }
 
-/** The outcome of the execution under test, and its records. */
-// biome-ignore lint/suspicious/noExplicitAny: as in the official type; tests name the type of the result if they care.
+/** The outcome and the records of the execution under test. */
+// biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class TestResult<TResult = any> {
   readonly #outcome: ExecutionOutcome;
   readonly #execution: TestExecution;
@@ -36,8 +36,8 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * The handler's result, as JSON keeps it.
-   * @throws DurableError `ERR_EXECUTION_FAILED` when the execution did not succeed, with the recorded error as `cause`
+   * The result of the handler, as JSON stores it.
+   * @throws DurableError `ERR_EXECUTION_FAILED` if the execution did not succeed. `cause` is the recorded error
    */
   getResult(): TResult | undefined {
     const { status, result, error } = this.#outcome;
@@ -49,14 +49,17 @@ export class TestResult<TResult = any> {
 
   /**
    * The error of the execution.
-   * @throws DurableError `ERR_EXECUTION_SUCCEEDED`
+   * @throws DurableError `ERR_EXECUTION_SUCCEEDED` if the execution succeeded
    */
   getError(): TestResultError {
     if (this.#outcome.status !== "SUCCEEDED") return readError(this.#outcome.error ?? {}) as TestResultError;
     throw new DurableError("ERR_EXECUTION_SUCCEEDED", "The execution succeeded: it has no error, see getResult().");
   }
 
-  /** In the order in which they began, without the execution itself. */
+  /**
+   * All operations in the order in which they began, without the EXECUTION operation. `params` selects operations by
+   * status.
+   */
   getOperations(params?: { status: OperationStatus }): DurableOperation[] {
     return this.#execution
       .operations()
@@ -64,7 +67,10 @@ export class TestResult<TResult = any> {
       .map((operation) => operationOf(operation, () => this.#execution));
   }
 
-  /** In their order. After a failed invocation another one follows, up to five times in a row. */
+  /**
+   * All invocations in their order. A failed invocation is followed by another one. By default, the execution fails
+   * after five failed invocations one after the other.
+   */
   getInvocations(): Invocation[] {
     const completed = this.#execution.history().filter(({ EventType }) => EventType === "InvocationCompleted");
     return completed.map((event) => {
@@ -78,7 +84,7 @@ export class TestResult<TResult = any> {
     });
   }
 
-  /** The events in the service's format, with payloads and errors. */
+  /** The events of the execution in the service's format, with payloads and errors. */
   getHistoryEvents(): Event[] {
     return this.#execution.history() as (HistoryEvent & Event)[];
   }
@@ -86,7 +92,7 @@ export class TestResult<TResult = any> {
   /**
    * Prints a table of the operations.
    * @param config the columns
-   * @param stream the output; default: `console.log`
+   * @param stream where the table is written; default: `console.log`
    */
   print(config?: PrintConfig, stream?: { write(text: string): unknown }): void {
     const table = this.toTable(config);
@@ -94,7 +100,7 @@ export class TestResult<TResult = any> {
     else stream.write(`${table}\n`);
   }
 
-  /** The table of `print`. */
+  /** Returns the table of `print` as text. */
   toTable(config?: PrintConfig): string {
     return formatOperations(this.#execution.operations(), config);
   }

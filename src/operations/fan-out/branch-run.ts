@@ -21,7 +21,7 @@ export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
-  /** Adds up the bytes of the items' own payloads. */
+  /** The sum of the bytes of the items' own payloads. The run adds to it. */
   readonly sizes: { itemBytes: number };
   readonly label: () => string;
 }
@@ -29,40 +29,44 @@ export interface BranchRunOptions<T> {
 /**
  * One running map or parallel.
  *
- * F1  Branches start in the order of their index, and only when there is room.
- * F2  `maxConcurrency` limits open branches, `concurrency` working ones: of these, a waiting branch lends its permit.
- * F3  When the policy is satisfied, nothing starts and running branches are left. Earlier records count before anything
- *     starts, in the order of the index; without batches they do so only in a window with less room than items.
+ * F1  Branches start in the order of their index.
+ * F2  `maxConcurrency` limits the open branches. `concurrency` limits the working branches: a branch that only waits
+ *     lends its permit. If only `maxConcurrency` is set, no branch lends its permit.
+ * F3  When the completion policy is satisfied, no further branch starts, and running branches are left. Recorded items
+ *     are counted before any branch starts, in the order of their index. Without batches this happens only if the
+ *     window has fewer permits than the map has items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
- * F5  While the invocation drains, and after its end, nothing starts.
+ * F5  After the invocation has begun to drain or has ended, no branch starts.
  */
 export class BranchRun<T> {
   readonly #execution: Execution;
   readonly #scope: Scope;
   readonly #options: BranchRunOptions<T>;
-  /** Whether items share operations. */
+  /** Whether several items share one operation. */
   readonly isBatched: boolean;
   readonly #groups: ItemGroups;
   readonly #completion: Completion;
   readonly #collector: Collector<T>;
   readonly #itemFormat: ResultFormat;
   readonly #recalled: RecordedItems<T>;
-  /** Groups with items that have not ended, in order. Groups with items to start come last. */
+  /** Groups that have items which have not ended, in the order of their indexes. */
   readonly #open = new Set<ItemGroup>();
   readonly #inCaller = callerContext(); // F4
   readonly #maxOpen: number;
   readonly #semaphore: Semaphore;
   readonly #givesWay: boolean;
-  /** The number of groups to read in advance, because reading takes time. */
+  /** The number of groups with items to start that are kept ready, because reading items takes time. */
   readonly #ahead: number;
-  /** The number of items that could start, less the permits on their way to such items. */
+  /** The number of items in open groups that have not begun. */
   #startable = 0;
+  /** The number of permits that were requested and with which no item has begun yet. */
   #acquiring = 0;
   #running = 0;
   #isReading = false;
   #over = false;
   #announcement: FanOutAnnouncement | undefined;
-  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined; // F3: what is recorded is counted
+  /** Ends `run`. Undefined until the recorded items have been counted, so that no branch starts earlier. */ // F3
+  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
     this.#execution = execution;
@@ -93,7 +97,7 @@ export class BranchRun<T> {
     this.#itemFormat = this.#formatOf(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
   }
 
-  /** Counts the bytes of items with operations of their own. The bytes of batches are known when they are written. */
+  /** Adds the bytes of each item's payload to `sizes`. For batches, `#close` adds the bytes instead. */
   #formatOf(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
     if (this.#groups.isBatched) return format;
     const tally = (encoded: EncodedResult): EncodedResult => {
@@ -109,7 +113,7 @@ export class BranchRun<T> {
     };
   }
 
-  /** Rejects with the error of a custom policy, a source or a reduction. */
+  /** Runs the map or parallel. Rejects with the error of a custom policy, a source or a reduction. */
   async run(): Promise<MapResult<T>> {
     const completion = this.#completion;
     const { announcement, leave } = announceFanOut(
@@ -137,7 +141,7 @@ export class BranchRun<T> {
     return this.#collector.result(completion.reason);
   }
 
-  /** Collects the result of a finished map or parallel from the records of its items. */
+  /** Rebuilds the result of an ended map or parallel from the records of its items. */
   async rebuild(summary: Partial<MapSummary>): Promise<MapResult<T>> {
     this.#over = true;
     try {
@@ -150,7 +154,7 @@ export class BranchRun<T> {
     return this.#collector.result(summary.completionReason ?? this.#completion.reason);
   }
 
-  /** Counts the recorded items of batches. */ // F3
+  /** Counts the recorded outcomes of the items of batches. */ // F3
   async #takeOver(): Promise<void> {
     const { source } = this.#options.branches;
     for (const ledger of this.#groups.restore(this.#over ? undefined : source.total)) {
@@ -161,7 +165,8 @@ export class BranchRun<T> {
         if (outcome === undefined) continue;
         this.#started(first + at);
         if (outcome.mark === "R" && !this.#over) {
-          ledger.madeAgain.add(at); // In its turn: its function may wait for others to begin.
+          // The item runs again when its turn comes, because its function may wait until other items have begun.
+          ledger.madeAgain.add(at);
           continue;
         }
         const value = outcome.mark === "R" ? await this.#groups.valueOf(first + at) : undefined;
@@ -173,19 +178,19 @@ export class BranchRun<T> {
     }
   }
 
-  /** Counts ended items with operations of their own first: in a small window an earlier item might end the map. */ // F3
+  /** Counts the ended items with operations of their own, because a running item could end the map too early. */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
     for (const [index, status] of this.#recalled.begun(total, most)) {
       this.#started(index);
-      if (status !== "S") continue; // A function that runs again may wait for others to begin.
+      if (status !== "S") continue; // This item runs again when its turn comes, as in #takeOver.
       const item = this.#recalled.ofOperation(index, await this.#groups.valueOf(index));
       this.#count(item instanceof Promise ? await item : item);
     }
   }
 
-  /** Collects the items that have operations of their own. `known` has the status of each item, where that was kept. */
+  /** Counts the ended items with operations of their own. `known` has the statuses, if the summary has statuses. */
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
     for (let index = 0; ; ) {
@@ -204,7 +209,7 @@ export class BranchRun<T> {
     }
   }
 
-  /** User code cannot catch the error that the records belong to other items, or to no items. */
+  /** Ends the execution if the records do not fit the items. Any other error goes to user code. */
   #rethrow(error: unknown): Promise<never> {
     if (!(error instanceof UnrecoverableExecutionError)) throw error;
     this.#execution.terminate({ end: "fail", error });
@@ -226,13 +231,13 @@ export class BranchRun<T> {
     }
   }
 
-  /** Whether one more branch may be open, beside `others` that are about to open. */
+  /** Whether one more branch may open. `others` is the number of branches that have asked for a permit. */
   #mayOpen(others: number): boolean {
     if (this.#running + others >= Math.min(this.#maxOpen, this.#completion.room)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
   }
 
-  /** Reads items until there are enough. */
+  /** Reads groups until enough items are ready to start. */
   #read(): void {
     while (!this.#isReading && !this.#over && !this.#groups.isAtEnd && this.#wantsMore) {
       this.#isReading = true;
@@ -330,7 +335,7 @@ export class BranchRun<T> {
     this.#pull();
   }
 
-  /** Whether the permit of an ended branch may go to the next branch at once, without an entry in the queue. */
+  /** Whether the ended branch gives its permit to the next branch directly, without the semaphore's queue. */
   #mayPassOn(): boolean {
     if (this.#over || this.#execution.isOver || this.#execution.isDraining) return false;
     this.#read();
@@ -366,7 +371,7 @@ export class BranchRun<T> {
     for (const group of this.#open) this.#close(group);
   }
 
-  /** Closes a group, because all its items have ended or the map is over. */
+  /** Closes the ledger of a group. Called when all items of the group have ended, and when the map has ended. */
   #close(group: ItemGroup): void {
     this.#open.delete(group);
     const { ledger } = group;

@@ -6,12 +6,13 @@ import type { CompletionConfig } from "./completion.ts";
 import type { BatchResult } from "./map-result.ts";
 import type { ItemSource } from "./source.ts";
 
-/** Whether the history shows each branch as a context of its own. */
+/** Whether each branch is a context with an operation of its own. */
 export const NestingType = {
-  /** Each branch is a context, which costs one operation and one copy of the branch's result. The default. */
+  /** Each branch is a context. It costs one operation, and it records the branch's result once more. The default. */
   NESTED: "NESTED",
   /**
-   * No branch is a context. The operations of a branch belong to the map or parallel itself. Has no effect on a batch.
+   * Branches are no contexts. The operations of a branch belong to the map or parallel. This value has no effect on a
+   * batch.
    */
   FLAT: "FLAT",
 } as const;
@@ -21,32 +22,35 @@ export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 export interface FanOutConfig<TResult> {
   /**
    * The greatest number of open branches. A branch is open from the call of its function until the function settles,
-   * even while the branch waits. Choose the sizes of pools and locks by this number. A fraction is rounded up. Default:
-   * no limit except `concurrency`.
+   * even while the branch waits. If branches use a pool or a lock, its size must fit this number. A fraction is rounded
+   * up. Default: only `concurrency` limits the branches.
    */
   maxConcurrency?: number;
   /**
    * The greatest number of working branches, 1 or more. A branch that only waits (for a wait, a callback, another
    * attempt) lends its permit to the next branch, and regains a permit before its code continues. Default:
-   * `runtime.concurrency`. With `maxConcurrency` the default is no further limit.
+   * `runtime.concurrency`. If `maxConcurrency` is set, the default is no limit besides `maxConcurrency`.
    */
   concurrency?: number;
   serdes?: Serdes<BatchResult<TResult>>;
   itemSerdes?: Serdes<TResult>;
   completionConfig?: CompletionConfig;
-  /** Makes a text that is added to the summary of a result over the limit. */
+  /**
+   * Makes a text for the history. The text is added to the summary that is recorded in place of a result over the size
+   * limit.
+   */
   summaryGenerator?: (result: BatchResult<TResult>) => string;
   nesting?: NestingType;
 }
 
-/** The branches to run. They are read one by one, when they may start. */
+/** The branches of a map or parallel. Items are read only when branches may start. */
 export interface Branches {
   readonly kind: "map" | "parallel";
   readonly source: ItemSource;
-  /** The user's names for the branches, where given. An empty name counts as no name. */
+  /** The user's names for the branches. Undefined if the user gives no names. An empty name counts as no name. */
   readonly nameOf: ((index: number, value: unknown) => string | undefined) | undefined;
   readonly run: (index: number, value: unknown, scope: Scope) => Promise<unknown>;
-  /** The number of items that share an operation; undefined where each item has its own. */
+  /** The number of items that share an operation. Undefined if each item has its own operation. */
   readonly batch?: BatchSize | undefined;
   readonly collect?: Collect | undefined;
 }

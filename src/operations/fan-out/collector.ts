@@ -4,10 +4,10 @@ import { type BatchItem, MapResult } from "./map-result.ts";
 
 const INVALID = "ERR_COLLECT_INVALID";
 
-/** An item that has ended. */
+/** An item that has succeeded or failed. */
 export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
 
-/** Folds the results of a map into one value, in the order of their index. */
+/** Makes one value from the results of a map, in the order of the items' indexes. */
 export interface ReduceCollect<TResult, TReduced> {
   /** Called once for each item that succeeded. The function must be pure, because a replay may call it again. */
   reduce: (accumulator: TReduced, result: TResult, index: number) => TReduced;
@@ -15,14 +15,17 @@ export interface ReduceCollect<TResult, TReduced> {
 }
 
 /**
- * The content of a map result.
- * - `all`: every item. The default.
- * - `failures`: the failed items, the items that had not ended, and the number of items that succeeded.
- * - `{ reduce, initial }`: the same as `failures`, and one value made from all results.
+ * What a map result contains.
+ * - `all`: every started item. The default.
+ * - `failures`: the failed items, the items that had not ended when the map ended, and the number of succeeded items.
+ * - `{ reduce, initial }`: the same as `failures`, and one value that `reduce` makes from all results.
  */
 export type Collect<TResult = unknown, TReduced = unknown> = "all" | "failures" | ReduceCollect<TResult, TReduced>;
 
-/** @throws DurableError `ERR_COLLECT_INVALID` unless `collect` is one of the three forms */
+/**
+ * Checks that `collect` has one of the forms of `Collect`.
+ * @throws DurableError `ERR_COLLECT_INVALID` for another value
+ */
 export function checkCollect(operation: () => string, collect: unknown): void {
   if (collect === undefined || collect === "all" || collect === "failures") return;
   if (typeof collect === "object" && collect !== null) {
@@ -33,14 +36,17 @@ export function checkCollect(operation: () => string, collect: unknown): void {
   throw invalid(operation, "collect", collect, allowed, INVALID);
 }
 
-/** Collects the content of a map result, and drops everything else at once. */
+/** Collects the content of a map result. An item that `collect` does not ask for is dropped at once, to save memory. */
 export class Collector<T> {
   readonly #operation: () => string;
   readonly #collect: Collect;
   readonly #kept: (BatchItem<T> | undefined)[] = [];
-  /** With `all` the list has every item. Otherwise this set has the items that have started and not ended. */
+  /** The indexes of items that have started and not ended. */
   readonly #started = new Set<number>();
-  /** Results that wait for a result with a lower index. Undefined stands for a failure. */
+  /**
+   * Outcomes that `reduce` has not taken yet, because an item with a lower index has not ended. Undefined means that
+   * the item failed.
+   */
   readonly #early = new Map<number, { value: T } | undefined>();
   #next = 0;
   #reduced: unknown;
@@ -57,7 +63,7 @@ export class Collector<T> {
     if (this.#collect === "all") this.#kept[index] = { index, status: "STARTED" };
   }
 
-  /** Throws the error of the user's `reduce`. */
+  /** Notes that an item has ended. Throws the error of the user's `reduce`. */
   ended(item: EndedItem<T>): void {
     const { index, status } = item;
     this.#started.delete(index);
@@ -81,7 +87,7 @@ export class Collector<T> {
     }
   }
 
-  /** Makes the result when the map is over. Throws the error of the user's `reduce`. */
+  /** Makes the map result when the map has ended. Throws the error of the user's `reduce`. */
   result(reason: CompletionReason): MapResult<T> {
     if (this.#collect === "all") {
       const kept = this.#kept.filter((item) => item !== undefined);

@@ -3,20 +3,20 @@ import { checkCount, checkFunction, invalid, isThenable } from "../checks.ts";
 
 export type { CompletionReason };
 
-/** The status of one item of a map or parallel. */
+/** The status of one item of a map or parallel. STARTED means that the item has started and not ended. */
 export const BatchItemStatus = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", STARTED: "STARTED" } as const;
 export type BatchItemStatus = (typeof BatchItemStatus)[keyof typeof BatchItemStatus];
 
-/** The outcome with which a custom policy ends a map or parallel. */
+/** The status that a custom policy gives to a map or parallel when it ends the map or parallel. */
 export const CompletionOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;
 export type CompletionOutcome = (typeof CompletionOutcome)[keyof typeof CompletionOutcome];
 
 export type CompletionDecision = { complete: false } | { complete: true; outcome?: CompletionOutcome };
 
-/** A custom policy's answer: continue. */
+/** The answer with which a custom policy lets a map or parallel continue. */
 export const continueBatch = (): CompletionDecision => ({ complete: false });
 
-/** A custom policy's answer: end the map or parallel. */
+/** The answer with which a custom policy ends a map or parallel. */
 export const completeBatch = (outcome: CompletionOutcome = "SUCCEEDED"): CompletionDecision => ({
   complete: true,
   outcome,
@@ -25,11 +25,11 @@ export const completeBatch = (outcome: CompletionOutcome = "SUCCEEDED"): Complet
 export interface CompletionItemStatus {
   index: number;
   name?: string;
-  /** Absent until the item starts. */
+  /** Undefined until the item starts. */
   status?: BatchItemStatus;
 }
 
-/** The state from which a custom policy decides. `totalCount` counts all items, started or not. */
+/** What a custom policy gets. `totalCount` also counts the items that have not started. */
 export interface CompletionStatus {
   successCount: number;
   failureCount: number;
@@ -39,27 +39,36 @@ export interface CompletionStatus {
 }
 
 export interface ThresholdCompletionConfig {
-  /** End as soon as this number of items has succeeded. */
+  /** The map ends as soon as this number of items has succeeded. */
   minSuccessful?: number;
-  /** End when more items than this failed. */
+  /** The map ends when more items than this have failed. */
   toleratedFailureCount?: number;
-  /** End when more than this share of all items failed, 0 to 100. */
+  /** The map ends when more than this percentage of all items has failed. From 0 to 100. */
   toleratedFailurePercentage?: number;
   shouldComplete?: never;
 }
 
 export interface CustomCompletionConfig {
-  /** Called before the first item and after each item that ends. The function must decide from its argument alone. */
+  /**
+   * Called before the first item starts, and after each item that ends. The answer must depend on the argument only,
+   * because a replay asks again.
+   */
   shouldComplete: (status: CompletionStatus) => CompletionDecision;
   minSuccessful?: never;
   toleratedFailureCount?: never;
   toleratedFailurePercentage?: never;
 }
 
-/** When a map or parallel ends early. Without any member the first failure ends it. */
+/**
+ * Says when a map or parallel ends before all its items have ended. If no member is set, the first failure ends the map
+ * or parallel.
+ */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
-/** @throws DurableError `ERR_ARGUMENT_INVALID` for counts that are no counts, and shares outside of 0 to 100 */
+/**
+ * Checks the numbers and functions in a `completionConfig`.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for a count that is no whole number, or a percentage outside of 0 to 100
+ */
 export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
   if (config === undefined || config === null) return;
   if (typeof config !== "object" || Array.isArray(config)) {
@@ -73,7 +82,7 @@ export function checkCompletion(operation: () => string, config: CompletionConfi
   throw invalid(operation, "completionConfig.toleratedFailurePercentage", share, "a number from 0 to 100");
 }
 
-/** What is wrong with the config: the two families of settings cannot be combined. */
+/** Returns an error if the config has both a custom policy and thresholds, because these exclude each other. */
 export function completionConfigFault(config: CompletionConfig | undefined): Error | undefined {
   if (config?.shouldComplete === undefined) return undefined;
   const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = config;
@@ -85,8 +94,8 @@ export function completionConfigFault(config: CompletionConfig | undefined): Err
 }
 
 /**
- * Follows a map or parallel, and decides when no further item starts, when the map is over, and why. The cost of each
- * event does not depend on the number of items.
+ * Counts the items of a map or parallel. Decides when the map or parallel has ended, and for which reason. Counting one
+ * item takes the same time for any number of items.
  */
 export class Completion {
   #total: number;
@@ -101,8 +110,8 @@ export class Completion {
   #mayBegin = Number.POSITIVE_INFINITY;
 
   /**
-   * `total` is undefined while the number is unknown. Then `grow` gives the number of items so far. `names` is called
-   * only for a custom policy, which sees all items.
+   * `total` is undefined if the number of items is unknown. Then `grow` gives the number of items that have been read.
+   * `names` is called only for a custom policy, because only a custom policy gets the names.
    */
   constructor(
     operation: () => string,
@@ -117,17 +126,17 @@ export class Completion {
     this.#names = names;
   }
 
-  /** No more than `items` items begin, and the map does not end sooner. */
+  /** Lets at most `items` items begin. The map does not end then, because the other items have not ended. */
   bound(items: number): void {
     this.#mayBegin = items;
   }
 
-  /** The number of items that may be under way. */
+  /** The number of items that may be open, so that no more items begin than `bound` allows. */
   get room(): number {
     return this.#mayBegin - this.#succeeded - this.#failed;
   }
 
-  /** Notes the number of items so far, or (`isEnd`) in total. */
+  /** Notes the number of items that have been read. `isEnd` says that no more items follow. */
   grow(total: number, isEnd: boolean): void {
     this.#total = total;
     this.#isTotalKnown = isEnd;
@@ -141,7 +150,7 @@ export class Completion {
     return this.#isTotalKnown;
   }
 
-  /** Called before the first item. Throws the error of a custom policy. */
+  /** Asks a custom policy before the first item starts. Throws the error of the custom policy. */
   begin(): void {
     this.#ask();
   }
@@ -150,7 +159,7 @@ export class Completion {
     if (this.#config.shouldComplete !== undefined) this.#setStatus(index, "STARTED");
   }
 
-  /** Throws the error of a custom policy. */
+  /** Counts an item that has ended. Throws the error of a custom policy. */
   ended(index: number, status: "SUCCEEDED" | "FAILED"): void {
     if (status === "SUCCEEDED") this.#succeeded++;
     else this.#failed++;
@@ -167,14 +176,15 @@ export class Completion {
     return this.#failed;
   }
 
-  /** Whether nothing more is started or awaited. */
+  /** Whether the map has ended, so that no further item starts and no running item is awaited. */
   get isOver(): boolean {
     const { minSuccessful, shouldComplete } = this.#config;
     return (
       (this.#isTotalKnown && this.#succeeded + this.#failed === this.#total) ||
       this.#custom.complete ||
       (shouldComplete === undefined && this.#toleranceExceeded) ||
-      // Checked only after an item has ended, so that a threshold of 0 lets the first item start.
+      // The threshold is checked only after an item has ended. Otherwise a threshold of 0 would end the map before its
+      // first item starts.
       (minSuccessful !== undefined && this.#succeeded + this.#failed > 0 && this.#succeeded >= minSuccessful)
     );
   }
@@ -198,7 +208,7 @@ export class Completion {
       return minSuccessful === undefined && failed > 0;
     }
     if (toleratedFailureCount !== undefined && failed > toleratedFailureCount) return true;
-    // While the total is unknown, no share can be exceeded.
+    // While the total is unknown, the percentage of failed items is unknown too, so it cannot exceed the limit.
     if (toleratedFailurePercentage === undefined || !this.#isTotalKnown) return false;
     return (100 * failed) / this.#total > toleratedFailurePercentage;
   }
@@ -222,7 +232,7 @@ export class Completion {
   #setStatus(index: number, status: BatchItemStatus): void {
     const items = this.#allItems();
     const item = items[index];
-    // A new object, because a policy may have kept the old one.
+    // The item is replaced and not changed, because a custom policy may have kept the old object.
     if (item !== undefined) items[index] = { ...item, status };
   }
 

@@ -1,28 +1,38 @@
 /**
- * The message on Node's diagnostics channel `durable-fanout:batch` when a map or parallel begins to run in an
- * invocation. Tools learn the number of items here, because the wire does not have it.
+ * The message on Node's diagnostics channel `durable-fanout:batch`. It is published in each invocation in which a map
+ * or parallel begins to run. Only this message tells tools the number of items, because no request to the service has
+ * it.
  */
 export interface FanOutAnnouncement {
   readonly executionArn: string;
-  /** The map's or parallel's wire id. */
+  /** The id of the map or parallel at the service. */
   readonly operationId: string;
   readonly name: string | undefined;
   readonly kind: "map" | "parallel";
-  /** Whether each item has an operation of its own around its operations. */
+  /**
+   * NESTED: each item has an operation of its own, and the item's operations are inside it. FLAT: items have no
+   * operations of their own.
+   */
   readonly nesting: "NESTED" | "FLAT";
-  /** The number of items that share an operation; undefined without batches. */
+  /** The number of items that share an operation. Undefined if the map has no batches. */
   readonly batchItems: number | undefined;
   /**
-   * The number of items or branches in total. While items are still read one after the other: the number of read items.
+   * The number of all items or branches. If the items are still being read, the number of items that have been read.
    */
   readonly total: number;
-  /** False while items are still to be read. */
+  /** False while items are still being read. */
   readonly isTotalKnown: boolean;
-  /** The current counts. Call it whenever progress is shown. */
+  /** Returns the current numbers of items. Call this function whenever progress is shown. */
   counts(): { succeeded: number; failed: number; running: number };
-  /** For a tool that wants a sample only: no more than `items` items begin, and the map does not end without the others. */
+  /**
+   * For a tool that runs only a sample of the items. At most `items` items begin. The map does not end then, because
+   * the other items have not ended.
+   */
   beginAtMost(items: number): void;
-  /** A tool may set it. Called with each item that fails in this invocation, its name, and the item that was read. */
+  /**
+   * A tool may set this function. The map calls it for each item that fails in this invocation, with the item, the
+   * item's name, and the item's input value.
+   */
   onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 

@@ -20,7 +20,7 @@ import type { BatchResult } from "./map-result.ts";
 import { mapResultFormat, readSummary } from "./map-result-format.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 
-/** Runs a `map` or `parallel`. The synchronous part runs at the call. */
+/** Runs a `map` or `parallel`. The code up to the first `await` runs during the call. */
 export async function runFanOut<T>(
   execution: Execution,
   scope: Scope,

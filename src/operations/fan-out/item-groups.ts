@@ -17,38 +17,44 @@ import type { OperationInfo } from "../../plugins/plugin.ts";
 import { isRecorded, type OperationLocation } from "../operation.ts";
 import { digestOf, type ItemSlice, type ItemSource, sourceChanged } from "./source.ts";
 
-/** Items that were read together, and the place of their records. */
+/** Items that were read together. If the items share an operation, the group is one batch. */
 export interface ItemGroup {
   /** The index of the first item. */
   readonly first: number;
   readonly values: readonly unknown[];
-  /** The number of items that have yet to begin. `cursor` is where the search for the next item starts. */
+  /**
+   * The number of items in this group that have not begun. `cursor` is the index inside the group at which the search
+   * for the next item starts.
+   */
   left: number;
   cursor: number;
   /** The indexes, inside the group, of items that have begun and not ended. */
   readonly running: Set<number>;
-  /** The indexes, inside the group, of items that do not begin because they count already. A ledger knows its own. */
+  /**
+   * The indexes, inside the group, of items that must not begin, because their recorded outcomes count. If there is a
+   * shared ledger, it also keeps such indexes.
+   */
   readonly ended: Set<number>;
-  /** The context of the items. */
+  /** The context in which the items run. */
   readonly scope: Scope;
-  /** The shared ledger, where the items share an operation. */
+  /** The ledger of the operation that the items share. Undefined if each item has its own operation. */
   readonly ledger: SharedLedger | undefined;
 }
 
-/** The first group that has items which are to begin. */
+/** The first group with items that have not begun. */
 export function nextOf(groups: Iterable<ItemGroup>): ItemGroup | undefined {
   for (const group of groups) if (group.left > 0) return group;
   return undefined;
 }
 
-/** The index inside the group of the item that begins next. */
+/** Takes the next item that is to begin, and returns its index inside the group. */
 export function takeNext(group: ItemGroup): number {
   while (group.ledger?.isLeft(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;
   group.left--;
   return group.cursor++;
 }
 
-/** The location of an item, with the ledger of its records. */
+/** The path of an item, and the ledger that keeps the records of the item. */
 export function locationOf(group: ItemGroup, at: number): OperationLocation {
   const { scope, ledger, first } = group;
   const path = childPath(scope.path, first + at + 1);
@@ -58,28 +64,30 @@ export function locationOf(group: ItemGroup, at: number): OperationLocation {
 export interface ItemGroupsOptions {
   readonly name: string | undefined;
   readonly source: ItemSource;
-  /** Undefined where each item has its own operation, unless earlier invocations recorded batches. */
+  /**
+   * The size of batches, if the user asks for batches. A map with recorded batches continues with batches in any case.
+   */
   readonly batch: BatchSize | undefined;
-  /** Present only where the user names the items. */
+  /** The user's names for the items. Undefined if the user gives no names. */
   readonly nameOf: ((index: number, value: unknown) => string) | undefined;
-  /** Called when the map must end with this error. */
+  /** Called when the records of one item are over the size limit. The map must then end with an error. */
   readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
 }
 
 /**
- * Reads the items of a map or parallel, each time as many as share an operation.
+ * Reads the items of a map or parallel in groups. A batch is one group.
  *
- * M1  The limits of a recorded batch are read from its record. The record also decides whether items share operations
- *     at all. The batch size may thus change between two invocations.
+ * M1  The name of a recorded batch says which items share the batch. A map that has a recorded batch continues with
+ *     batches. So the user may change the setting `batch` between two invocations.
  */
 export class ItemGroups {
   readonly #execution: Execution;
   readonly #scope: Scope;
   readonly #options: ItemGroupsOptions;
   readonly isBatched: boolean;
-  /** Recorded batches that are not read yet. */
+  /** The batches that earlier invocations recorded, in the order of their items. */
   readonly #recorded: SharedLedger[] = [];
-  /** Items that were read before they could start. */
+  /** Groups that were read before their items could start. */
   readonly #early: ItemGroup[] = [];
   #batches = 0;
   #nextIndex = 0;
@@ -94,7 +102,7 @@ export class ItemGroups {
   // M1
   #findBatched(): boolean {
     const { ledger, path } = this.#scope;
-    // Records that already share an operation do not get further operations.
+    // This map runs inside an item of a batch. A batch cannot contain another batch.
     if (!ledger.countsOperations) return false;
     const first = childPath(path, 1);
     if (this.#recordedBatch(1) !== undefined) return true;
@@ -102,12 +110,15 @@ export class ItemGroups {
     return !isRecorded(ledger, first) && !isRecorded(ledger, childPath(first, 1));
   }
 
-  /** Whether all items have been given out. */
+  /** Whether `open` has returned all items. */
   get isAtEnd(): boolean {
     return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
   }
 
-  /** Takes over the recorded batches of a map with `total` items. @throws UnrecoverableExecutionError */
+  /**
+   * Reads the records of the batches of earlier invocations. `total` is the number of items of the map.
+   * @throws UnrecoverableExecutionError if the recorded batches do not fit the items
+   */
   restore(total = Number.POSITIVE_INFINITY): readonly SharedLedger[] {
     if (!this.isBatched) return [];
     let first = 0;
@@ -137,16 +148,22 @@ export class ItemGroups {
     return undefined;
   }
 
-  /** The next items. Fails with the error of the source, or when the items are not the recorded ones. */
+  /**
+   * Returns the next group of items. Throws or rejects with the error of the source. Also throws or rejects with an
+   * `UnrecoverableExecutionError` if the items are not the recorded items.
+   */
   open(): ItemGroup | Promise<ItemGroup> {
     const early = this.#early.shift();
     if (early === undefined) return this.#read();
-    // Since the read, more of these items may have ended.
+    // The number is read again, because items of this group may have been counted since the group was read.
     if (early.ledger !== undefined) early.left = early.ledger.left;
     return early;
   }
 
-  /** The value of an item that has ended and need not start. Recorded items are read up to it. */
+  /**
+   * Returns the input value of an item whose recorded outcome counts, and notes that the item must not begin. Reads the
+   * source until the item has been read.
+   */
   async valueOf(index: number): Promise<unknown> {
     while (this.#nextIndex <= index) this.#early.push(await this.#read());
     const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
@@ -190,7 +207,10 @@ export class ItemGroups {
     };
   }
 
-  /** Notes the data about a batch's items, or compares the data with the record. */
+  /**
+   * Compares the digests of a batch's items and names with the recorded digests. A difference shows that the items have
+   * changed. The ledger keeps the new digests.
+   */
   #mark(ledger: SharedLedger, values: readonly unknown[], fingerprint: string | undefined): void {
     const { nameOf } = this.#options;
     const { first } = ledger;
@@ -218,7 +238,7 @@ export class ItemGroups {
     return sourceChanged(this.#options.name, what);
   }
 
-  /** Notifies plugins that a batch's own operation begins or has ended. */
+  /** Notifies plugins that the operation of a batch begins or has ended. */
   notice(ledger: SharedLedger, hook: "onOperationStart" | "onOperationEnd", members: Partial<OperationInfo>): void {
     const { observer } = this.#execution;
     const { id, name } = ledger;
@@ -226,7 +246,7 @@ export class ItemGroups {
     observer?.notify(hook, () => observer.recordedInfo(batch, members));
   }
 
-  /** Nothing more is read. */
+  /** Ends the reading of the source. */
   close(): void {
     this.#options.source.close();
   }

@@ -26,27 +26,31 @@ interface StoredMapResult {
 export interface MapResultFormatOptions<T> {
   readonly type: "MapResult" | "ParallelResult";
   readonly serdes: Serdes<BatchResult<T>> | undefined;
-  /** Whether a user's serdes read the items, so that their values differ from what JSON would give. */
+  /** Whether a user's serdes writes the items. Such a serdes may make values that the codec changes. */
   readonly hasItemSerdes: boolean;
   readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
-  /** The bytes of the items' own payloads so far. */
+  /** The sum of the bytes of the items' own payloads until now. */
   readonly itemBytes: () => number;
-  /** Whether a summary must have the status of each item, because no operation of the items has it. */
+  /**
+   * Whether the summary must have the status of each item, so that a rebuild gives the same statuses. The records of
+   * batches have the statuses already.
+   */
   readonly keepsStatuses: () => boolean;
   /**
-   * Called when the result was read from its record. The service does not deliver the operations of its items any more.
+   * Called when the result was read from the map's own record. In this case the service does not deliver the operations
+   * of the items, so that the caller must count them.
    */
   readonly onRecalled: (mapResult: MapResult<T>) => void;
 }
 
 /**
- * When the items' separate payloads take this many times the limit, the result is not encoded as a whole. Common rows
- * of different items make the result smaller, but hardly by more. This saves two thirds of the time of a map with large
- * results.
+ * A result is not encoded as a whole if the items' own payloads together have more bytes than this many times the size
+ * limit. One payload for all items is shorter than the separate payloads, but almost never this many times, so it would
+ * be over the limit. Without the encoding, a map with large results takes a third of the time.
  */
 const HOPELESS_FACTOR = 4;
 
-/** The form in which the result of a map or parallel is kept. */
+/** How the result of a map or parallel is recorded and read. */
 export function mapResultFormat<T>(options: MapResultFormatOptions<T>): ResultFormat {
   const serdes = options.serdes as AnySerdes | undefined;
   return {
@@ -92,7 +96,10 @@ async function encodeStored<T>(
   return oversized ? { payload, value, oversized } : { payload, value };
 }
 
-/** Each result was read back from its own payload, so storing changes only the errors. */
+/**
+ * Makes the value that a replay would read, without encoding. The items' results are such values already, because each
+ * was read back from its own payload. Only the errors must be changed.
+ */
 function readBack<T>(mapResult: MapResult<T>): MapResult<T> {
   for (const item of mapResult.all) if (item.error !== undefined) item.error = readBackError(item.error);
   return mapResult;
@@ -120,14 +127,16 @@ function restore<T>(stored: StoredMapResult): MapResult<T> {
   return new MapResult(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
 }
 
-/** Most serdes write JSON, which would lose the message and the causes of an error. */
+/**
+ * Makes JSON contain the message and the causes of an error. Most serdes write JSON, which leaves these members out.
+ */
 function showInJson(error: Error): void {
   Object.defineProperty(error, "toJSON", { value: () => storeError(error), configurable: true });
 }
 
 /**
- * Gives a value that a user's serdes read its methods and errors again, if the value still has the form of a map
- * result.
+ * Makes a map result with methods and errors from a value that a user's serdes read. A value of another form is
+ * returned unchanged.
  */
 function rewrap(value: unknown): unknown {
   if (value instanceof MapResult || typeof value !== "object" || value === null || !("all" in value)) return value;
@@ -140,8 +149,8 @@ function rewrap(value: unknown): unknown {
 }
 
 /**
- * Rebuilds an item's error from a serdes' value: a stored error in JSON, an error of the serdes, or the rest that JSON
- * leaves of an error.
+ * Makes an item's error from the value that a user's serdes read. The value may be a stored error, an error object, or
+ * a JSON object that has only some members of an error.
  */
 function rebuildError(given: unknown): ChildContextError {
   if (given instanceof ChildContextError) return given;
@@ -154,7 +163,10 @@ function rebuildError(given: unknown): ChildContextError {
   return restoreItemError({ ErrorType: type as string | undefined, ...said, ...data });
 }
 
-/** The summary of a map result over the limit. A replay needs `completionReason` and `itemStatuses`. */
+/**
+ * The summary that is recorded in place of a map result over the size limit. A replay needs `completionReason` and
+ * `itemStatuses`.
+ */
 export interface MapSummary {
   completionReason: CompletionReason;
   itemStatuses: string;
@@ -177,13 +189,17 @@ function summarize<T>(
   return JSON.stringify({ ...summary, summary: summaryGenerator(mapResult) });
 }
 
-/** One character per item, up to the last started item: S succeeded, F failed, - neither. */
+/**
+ * The status of each item up to the last started item, one character for each item. `S`: succeeded, `F`: failed, `-`:
+ * not ended.
+ */
 function itemStatuses(mapResult: {
   readonly all: readonly Pick<StoredItem, "index" | "status">[];
   readonly uncollected?: number | undefined;
 }): string {
   const { all, uncollected = 0 } = mapResult;
-  // Items start in order. Among the started items, only items that were not collected are missing.
+  // Items start in the order of their index. So an item below the last started item that is not in `all` has succeeded
+  // and was not collected.
   const statuses: string[] = new Array(uncollected === 0 ? 0 : all.length + uncollected).fill("S");
   for (const { index, status } of all) {
     while (statuses.length < index) statuses.push("-");
@@ -193,8 +209,9 @@ function itemStatuses(mapResult: {
 }
 
 /**
- * Reads the kept form of a map result over the limit: a summary, an older summary without statuses, or the map result
- * itself, where children are kept for another reason.
+ * Reads what is recorded for a map or parallel whose result is rebuilt. This is a summary, or a summary without
+ * statuses from an earlier version. It is the map result itself if the result was not over the size limit and the
+ * operations inside were kept for another reason.
  */
 export function readSummary(execution: Execution, payload: string | undefined): Partial<MapSummary> {
   let value: unknown;

@@ -12,15 +12,21 @@ export interface BatchItem<TResult> {
 /** The result of a `map` or `parallel`: the started items, in the order of their index. */
 export interface BatchResult<TResult> {
   all: Array<BatchItem<TResult>>;
-  /** Items with a result. An item that returned undefined is counted, but not listed. */
+  /**
+   * The succeeded items that have a result. An item that returned undefined is not listed, but `successCount` counts
+   * it.
+   */
   succeeded(): Array<BatchItem<TResult> & { result: TResult }>;
   failed(): Array<BatchItem<TResult> & { error: ChildContextError }>;
-  /** Items that had not ended when the map did. */
+  /** Items that had not ended when the map ended. */
   started(): Array<BatchItem<TResult> & { status: "STARTED" }>;
   status: "SUCCEEDED" | "FAILED";
   completionReason: CompletionReason;
   hasFailure: boolean;
-  /** Throws the first failed item's error. When a custom policy failed the map, throws a `BatchCompletionError`. */
+  /**
+   * Throws the error of the first failed item. If no item failed but a custom policy failed the map, throws a
+   * `BatchCompletionError`.
+   */
   throwIfError(): void;
   getResults(): Array<TResult>;
   getErrors(): Array<ChildContextError>;
@@ -30,25 +36,31 @@ export interface BatchResult<TResult> {
   totalCount: number;
 }
 
-/** The result of a map that folds its results into one value. `all` has the failed items. */
+/**
+ * The result of a map with `collect: { reduce, initial }`. `all` has the failed items, and the items that had not ended
+ * when the map ended.
+ */
 export interface ReducedBatchResult<TResult, TReduced> extends BatchResult<TResult> {
   reduced: TReduced;
 }
 
 /**
- * For a map that does not collect everything: the number of items that succeeded and are not in `all`, and the value
- * made from them.
+ * Describes the items that are not in `all`, because the map does not collect everything. `uncollected` is the number
+ * of these items, which all succeeded. `reduced` is the value that `reduce` made from their results.
  */
 export interface Uncollected {
   readonly uncollected: number;
   readonly reduced?: unknown;
 }
 
-/** The map result as JSON shows it: `all` and `completionReason`. Everything else is computed from these. */
+/**
+ * A map result. JSON shows only its members, above all `all` and `completionReason`. Everything else is computed from
+ * the members.
+ */
 export class MapResult<TResult> implements BatchResult<TResult> {
   all: BatchItem<TResult>[];
   completionReason: CompletionReason;
-  /** Present only where it has a meaning. A result with all items does not have it. */
+  /** Set only if the map does not collect everything. */
   declare uncollected?: number;
   declare reduced?: unknown;
 
@@ -119,8 +131,8 @@ export class MapResult<TResult> implements BatchResult<TResult> {
   }
 }
 
-// A function, not a private method: people wrap results in a `Proxy` or with `Object.create`, and private members are
-// missing there.
+// This function is no private method, because users wrap map results in a `Proxy` or with `Object.create`. Such objects
+// do not have the private members.
 function count({ all }: MapResult<unknown>, status: BatchItemStatus): number {
   let found = 0;
   for (const item of all) if (item.status === status) found++;

@@ -10,21 +10,21 @@ import { isRecorded } from "../operation.ts";
 import type { Completion, CompletionConfig } from "./completion.ts";
 import { type FanOutAnnouncement, publishFanOut } from "./fan-out-channel.ts";
 
-/** The operations of a map or parallel, as far as they are known. */
+/** What is known about the number of operations of a map or parallel. */
 export interface FanOutSize {
   readonly kind: "map" | "parallel";
   readonly name: string | undefined;
-  /** Undefined while the number is unknown. */
+  /** Undefined while the number of items is unknown. */
   readonly total: number | undefined;
   readonly nesting: "NESTED" | "FLAT";
-  /** The number of items that share an operation; undefined without batches. */
+  /** The number of items that share an operation. Undefined if the map has no batches. */
   readonly batchItems: number | undefined;
   readonly completionConfig: CompletionConfig | undefined;
 }
 
 /**
- * The smallest number of operations that the items take, without the map's own. Each item of a FLAT map is taken to
- * make one.
+ * The least number of operations that the items need. The operation of the map itself is not counted. Each item of a
+ * FLAT map is assumed to make one operation.
  */
 export function operationsOf(items: number, { batchItems }: Pick<FanOutSize, "batchItems">): number {
   return batchItems === undefined ? items : Math.ceil(items / batchItems);
@@ -37,8 +37,8 @@ function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
 }
 
 /**
- * The smallest batch with which the items need no more operations than are left. Undefined when no batch is large
- * enough.
+ * The smallest batch size with which the items need no more operations than the execution has left. Undefined if even
+ * the largest batch size is too small.
  */
 function fittingBatch(items: number, operationsLeft: number): number | undefined {
   const batch = Math.ceil(items / Math.max(0, operationsLeft - 1));
@@ -46,8 +46,9 @@ function fittingBatch(items: number, operationsLeft: number): number | undefined
 }
 
 /**
- * Checks, before a map or parallel writes anything, whether its operations fit into the rest of the execution's quota.
- * Returns the error that fails the execution, if the setting asks for it. Otherwise logs a warning.
+ * Checks, before a map or parallel records anything, whether its operations fit into the rest of the execution's quota.
+ * If they do not fit, either returns an error that must end the execution, or logs a warning. The setting
+ * `quotas.onExceed` decides.
  */
 export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
   const { onExceed, operations: quota } = execution.settings.quotas;
@@ -55,8 +56,8 @@ export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize)
   const count = itemsNeeded(size);
   const own = operationsOf(count, size);
   const isShared = size.batchItems !== undefined;
-  // It is unknown whether items make operations. Operations in a batch cost nothing. Another item most likely makes
-  // one.
+  // Nobody knows how many operations the code of an item makes. `least` assumes none, and `likely` assumes one. In a
+  // batch the operations of items are not counted by the service.
   const least = 1 + (size.nesting === "FLAT" && !isShared ? 0 : own);
   const likely = isShared ? least : least + count;
   if (onExceed === "off" || likely <= left) return undefined;
@@ -80,7 +81,7 @@ function describeExcess(size: FanOutSize, need: string, has: string, left: numbe
   );
 }
 
-/** A sentence without its full stop. */
+/** Describes other ways to run the items, as a sentence without its full stop. */
 function describeWays(size: FanOutSize, left: number, would: "would need" | "needs"): string {
   const needed = itemsNeeded(size);
   const batch = fittingBatch(needed, left);
@@ -101,8 +102,8 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
 }
 
 /**
- * Announces a map or parallel that begins to run: to tools, and to the watch of the quotas. The caller calls
- * `leave` when the map ends.
+ * Announces to tools and to the quota watch that a map or parallel begins to run. The caller must call `leave` when the
+ * map ends.
  */
 export function announceFanOut(
   execution: Execution,
@@ -128,7 +129,7 @@ export function announceFanOut(
   return { announcement, leave: execution.quotas.enter(demandOf(execution, size, announcement)) };
 }
 
-/** The information about a running map or parallel for a quota warning. */
+/** What the text of a quota warning says about a running map or parallel. */
 function demandOf(execution: Execution, size: FanOutSize, announcement: FanOutAnnouncement): Demand {
   return {
     what: describe(size),

@@ -15,14 +15,14 @@ import type { EndedItem } from "./collector.ts";
 
 interface RecordedItemsOptions {
   readonly itemSerdes: AnySerdes | undefined;
-  /** Whether items neither have an operation of their own nor share one. */
+  /** Whether the map is FLAT and has no batches. Then no operation shows that an item has ended. */
   readonly isFlat: boolean;
   readonly planOf: (index: number, value: unknown) => ChildPlan;
 }
 
 /**
- * The items of a map or parallel as earlier invocations recorded them. Values that need no waiting are returned
- * directly.
+ * Reads the outcomes of items from the records of earlier invocations. Returns a promise only if the outcome is not
+ * available at once.
  */
 export class RecordedItems<T> {
   readonly #execution: Execution;
@@ -36,8 +36,8 @@ export class RecordedItems<T> {
   }
 
   /**
-   * An item of a batch, by its index in the batch. Undefined when the item has begun and not ended. `value` is needed
-   * where the result is rebuilt.
+   * The outcome of an item of a batch. `at` is the index of the item in the batch. `value` is the item's input value,
+   * which is needed only to rebuild a result. Returns undefined if the item has not ended.
    */
   ofBatch(
     ledger: SharedLedger,
@@ -70,7 +70,7 @@ export class RecordedItems<T> {
     return read.then((value) => succeeded(index, value as T));
   }
 
-  /** An ended item that has an operation of its own, or operations inside it. */
+  /** The outcome of an ended item that has its own operation, or whose operations belong to the map. */
   ofOperation(index: number, value: unknown): EndedItem<T> | Promise<EndedItem<T>> {
     return this.#recall(index, value, this.#scope.ledger);
   }
@@ -89,12 +89,13 @@ export class RecordedItems<T> {
   }
 
   /**
-   * The items that have begun, where only `most` of `total` items may work at once. None where the ends of items are
-   * not recorded.
+   * The items that have begun, when only `most` of `total` items may work at once. Returns no items if all items may
+   * work at once, or if no record shows that an item has ended (`isFlat`).
    */
   *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
     if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
-    // An item that has begun without a record holds a permit. After `most` such items, no later item can have begun.
+    // An item that has begun and has no record keeps its permit. So after `most` such items one after the other, no
+    // later item can have begun.
     for (let index = 0, unknown = 0; index < total && unknown <= most; index++) {
       const status = this.statusOf(index);
       unknown = status === undefined ? unknown + 1 : 0;
@@ -102,7 +103,11 @@ export class RecordedItems<T> {
     }
   }
 
-  /** Whether an item has ended (`S`, or `R` if its result is rebuilt) or begun (`-`), by the item's own operations. */
+  /**
+   * The status of an item, read from its operations. `S`: the item has ended, and its outcome is recorded. `R`: the
+   * item has ended, and its result must be rebuilt. `-`: the item has begun and not ended. Undefined: the item has no
+   * record.
+   */
   statusOf(index: number): "S" | "R" | "-" | undefined {
     const path = childPath(this.#scope.path, index + 1);
     const { ledger } = this.#scope;
@@ -121,7 +126,7 @@ export class RecordedItems<T> {
   }
 }
 
-// The order of the members is that of a payload, so that live and recorded items give the same JSON.
+// The members have the same order as in a payload, so that live and recorded items give the same JSON.
 export function succeeded<T>(index: number, value: T): EndedItem<T> {
   if (value === undefined) return { index, status: "SUCCEEDED" };
   return { result: value, index, status: "SUCCEEDED" };

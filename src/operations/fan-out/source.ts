@@ -1,27 +1,33 @@
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { operationLabel } from "../checks.ts";
 
-/** Items that are read once, in order: a generator, the lines of a file, a paged interface. */
+/** Items that can be read only once, in order: a generator, the lines of a file, the pages of an interface. */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;
 
-/** The next items of a source. */
+/** Items that were read together. */
 export interface ItemSlice {
   readonly values: readonly unknown[];
-  /** A digest of the items, where they must be the same at each read. */
+  /**
+   * A digest of the items. A replay compares it with the recorded digest, to notice changed items. Undefined for an
+   * array, whose items are not compared.
+   */
   readonly fingerprint: string | undefined;
 }
 
-/** The source of a map's items. */
+/** Gives the items of a map. */
 export interface ItemSource {
-  /** The number of items in total; undefined until the end has been read. */
+  /** The number of all items. Undefined until the source has been read to its end. */
   readonly total: number | undefined;
-  /** The next items. The list is shorter than `count` only at the end. */
+  /** Reads the next `count` items. Returns fewer items only at the end of the source. */
   read(count: number): ItemSlice | Promise<ItemSlice>;
   /** Ends the reading. */
   close(): void;
 }
 
-/** Items that are all present. A replay does not check them: it takes the records for their indexes. */
+/**
+ * The items of an array. A replay does not compare the items with earlier invocations. It finds the record of an item
+ * by the item's index.
+ */
 export class ArraySource implements ItemSource {
   readonly total: number;
   readonly #items: readonly unknown[];
@@ -43,7 +49,7 @@ export class ArraySource implements ItemSource {
   close(): void {}
 }
 
-/** Items that are read when they are needed, and read again on replay. */
+/** The items of a stream. They are read when they are needed, and read again on each replay. */
 export class StreamSource implements ItemSource {
   readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
   #position = 0;
@@ -75,23 +81,23 @@ export class StreamSource implements ItemSource {
   close(): void {
     if (this.#total !== undefined) return;
     this.#total = this.#position;
-    // A failure in the source's own clean-up changes no result.
+    // A failure of the source's own clean-up does not change the result of the map, so the failure is ignored.
     void Promise.resolve(this.#iterator.return?.()).catch(() => {});
   }
 }
 
-/** 16 hex digits made from the values' JSON. Throws the errors of `JSON.stringify`. */
+/** A digest of 16 hexadecimal digits, made from the JSON of the values. Throws the errors of `JSON.stringify`. */
 export function digestOf(values: readonly unknown[]): string {
   return process.getBuiltinModule("node:crypto").hash("md5", JSON.stringify(values), "hex").slice(0, 16);
 }
 
-/** Whether a value is no array and gives its items one after the other. */
+/** Whether the value is iterable and is no array. */
 export function isStream(value: unknown): value is ItemStream<unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return Symbol.asyncIterator in value || Symbol.iterator in value;
 }
 
-/** The error when the items are not the recorded ones. */
+/** The error for items that are not the recorded items. */
 export function sourceChanged(mapName: string | undefined, what: string): UnrecoverableExecutionError {
   return new UnrecoverableExecutionError(
     "NonDeterministicExecutionError",

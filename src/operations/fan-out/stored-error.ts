@@ -1,7 +1,7 @@
 import { ChildContextError, DurableOperationError, isError } from "../../core/errors.ts";
 import { defined, type ErrorObject } from "../../core/wire.ts";
 
-/** An error inside a payload. Unlike an ErrorObject, it keeps its causes. */
+/** An error as it is written in a payload. An `ErrorObject` has no causes, so this form is used instead. */
 export interface StoredError {
   ErrorType?: string | undefined;
   ErrorMessage?: string | undefined;
@@ -30,13 +30,16 @@ function restoreError(stored: StoredError): Error {
   return rebuilt;
 }
 
-/** The error of a map's item. */
+/** Makes the error of a map's item from its stored form. */
 export function restoreItemError(stored: StoredError): ChildContextError {
   const rebuilt = restoreError(stored);
   return rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
 }
 
-/** An item's error, as a replay gives it. */
+/**
+ * Makes the error that a replay would read. The error is stored and restored, so that live runs and replays give the
+ * same error.
+ */
 export function readBackError(error: Error): ChildContextError {
   return restoreItemError(storeError(error));
 }
