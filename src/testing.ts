@@ -40,9 +40,9 @@ export type {
   StepDetails,
   WaitResultDetails,
 } from "./testing/durable-operation.ts";
-export type { PrintConfig } from "./testing/operation-table.ts";
 export { WaitingOperationStatus } from "./testing/operation-waits.ts";
 export type { TestResultError } from "./testing/payloads.ts";
+export type { PrintConfig } from "./testing/printed-operations.ts";
 export {
   type InvokeRequest,
   LocalDurableTestRunner,

@@ -1,7 +1,7 @@
 import { readTimestamp } from "../core/time.ts";
 import type { WireOperation } from "../core/wire.ts";
+import { giveWay, regainPermits } from "./branch-permits.ts";
 import type { Ledger, RecordKey } from "./ledger/ledger.ts";
-import { giveWay, regainPermits } from "./permits.ts";
 import type { Scope } from "./scope.ts";
 import { park, type Suspension } from "./suspension.ts";
 import type { ArmedTimer } from "./timers.ts";

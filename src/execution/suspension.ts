@@ -1,5 +1,5 @@
+import { forcePermits, type Wanted } from "./branch-permits.ts";
 import type { Coalescer } from "./checkpoint-coalescer.ts";
-import { forcePermits, type Wanted } from "./permits.ts";
 import type { Scope } from "./scope.ts";
 
 /** The reason why an invocation ends before its handler does. */

@@ -9,7 +9,7 @@ import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts";
-import { deserializeWith } from "./payload.ts";
+import { deserializeWith } from "./result-payload.ts";
 
 export interface CreateCallbackConfig<TOutput = string> {
   /**

@@ -9,7 +9,14 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
 import { type ClaimedOperation, claim, type OperationLocation, openMode, update } from "./operation.ts";
-import { decodeResult, type EncodedResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
+import {
+  decodeResult,
+  type EncodedResult,
+  encodeResult,
+  isTooLarge,
+  payloadTooLarge,
+  serdesFor,
+} from "./result-payload.ts";
 
 export interface ChildConfig<T> {
   serdes?: Serdes<T>;

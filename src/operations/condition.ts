@@ -13,7 +13,7 @@ import type { AttemptEnd } from "./attempt-end.ts";
 import { checkFunction, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
-import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
+import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";
 import { type StepContext, StepRun } from "./step-run.ts";
 
 /** The user's check. It gets the current state and returns the new state. */

@@ -8,7 +8,7 @@ import { checkOptions, checkSerdes, checkText, operationLabel } from "./checks.t
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim, isRecorded } from "./operation.ts";
-import { deserializeWith, isTooLarge, payloadTooLarge, serializeWith } from "./payload.ts";
+import { deserializeWith, isTooLarge, payloadTooLarge, serializeWith } from "./result-payload.ts";
 
 export interface InvokeConfig<I, O> {
   payloadSerdes?: Serdes<I>;

@@ -12,7 +12,7 @@ import type { AttemptEnd } from "./attempt-end.ts";
 import { checkFunction, checkOneOf, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
-import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./payload.ts";
+import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";
 import { checkedTimeout, runBounded, type StepFunc, StepRun } from "./step-run.ts";
 
 /** Whether an attempt runs again after its process has died. */

@@ -14,7 +14,7 @@ import { beginCallback, type CreateCallbackConfig, rawText } from "./callback.ts
 import { checkOptions, operationLabel } from "./checks.ts";
 import { childResultFormat, runChild } from "./child.ts";
 import { Attention } from "./durable-promise.ts";
-import { deserializeWith } from "./payload.ts";
+import { deserializeWith } from "./result-payload.ts";
 import { runStep } from "./step.ts";
 
 export interface WaitForCallbackConfig<TOutput = string> extends CreateCallbackConfig<TOutput> {

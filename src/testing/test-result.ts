@@ -5,8 +5,8 @@ import type { ExecutionStatus } from "../journal/journal.ts";
 import type { ExecutionOutcome } from "../service/execution-outcome.ts";
 import type { HistoryEvent } from "../service/history.ts";
 import { type DurableOperation, operationOf } from "./durable-operation.ts";
-import { formatOperations, type PrintConfig } from "./operation-table.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";
+import { formatOperations, type PrintConfig } from "./printed-operations.ts";
 import { describeOutcome, type TestExecution } from "./test-execution.ts";
 
 /** One invocation of the handler. */

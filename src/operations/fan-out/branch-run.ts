@@ -6,7 +6,7 @@ import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "../child.ts";
-import type { EncodedResult } from "../payload.ts";
+import type { EncodedResult } from "../result-payload.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";

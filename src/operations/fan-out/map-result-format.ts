@@ -4,7 +4,7 @@ import { FAN_OUT_PACK_FACTOR } from "../../core/settings.ts";
 import type { Execution } from "../../execution/execution.ts";
 import type { ResultFormat } from "../child.ts";
 import type { ClaimedOperation } from "../operation.ts";
-import { decodeResult, type EncodedResult, encodeResult } from "../payload.ts";
+import { decodeResult, type EncodedResult, encodeResult } from "../result-payload.ts";
 import type { BatchItemStatus, CompletionReason } from "./completion.ts";
 import { type BatchItem, type BatchResult, MapResult } from "./map-result.ts";
 import { readBackError, restoreItemError, type StoredError, storeError } from "./stored-error.ts";

@@ -10,7 +10,7 @@ import type { SharedLedger } from "../../execution/ledger/shared-ledger.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { type ChildPlan, recallChild } from "../child.ts";
 import { isRecorded } from "../operation.ts";
-import { deserializeWith } from "../payload.ts";
+import { deserializeWith } from "../result-payload.ts";
 import type { EndedItem } from "./collector.ts";
 
 interface RecordedItemsOptions {
