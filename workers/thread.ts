@@ -105,7 +105,7 @@ class MessageRun {
     current = undefined;
   }
 
-  /** Keeps small data for the reply. Posts other results at once, because only this shows whether they can be cloned. */
+  /** Keeps small data for the reply. Posts other results at once, because only this shows if they can be cloned. */
   #succeeded(call: number, result: unknown): void {
     const { value, moved } = unwrapTransfer(result);
     const waits = moved.length === 0 && isPlain(value);

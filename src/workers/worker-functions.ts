@@ -159,7 +159,7 @@ class Calls {
 
   #isInPlace(gauge: Gauge): boolean {
     const { mode, vcpus, timeoutMs, pool } = this.#settings;
-    // A call from a thread of a pool runs in that thread. Otherwise the thread would be idle while it waits for another.
+    // A call from a thread of a pool runs in that thread. Otherwise the thread would idle while it waits for another.
     if (mode === "inline" || isWorkerThread()) return true;
     if (mode === "threads" || timeoutMs !== undefined || pool.resourceLimits !== undefined) return false;
     return vcpus <= 1 || gauge.prefersInPlace;

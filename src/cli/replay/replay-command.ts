@@ -53,7 +53,7 @@ export async function replayCommand(output: Output, target: string, options: Rep
   }
 }
 
-/** @throws DurableError `ERR_RECORDING_INVALID` when `target` ends in .json and there is no such file */
+/** @throws DurableError `ERR_RECORDING_INVALID` if `target` ends in .json and no such file exists */
 function isFile(target: string): boolean {
   if (existsSync(target)) return statSync(target).isFile();
   if (!target.endsWith(".json")) return false;
