@@ -39,13 +39,16 @@ export function failedItems(operations: readonly Operation[]): FailedItems {
   );
 }
 
-/** As `failedItems` for one map or parallel, and what it is called by: what stands behind it in the code stays. */
+/** Like `FailedItems`, but for a single map or parallel. Operations after the map stay unchanged. */
 export interface FailedItemsOfOne extends FailedItems {
-  /** What the items that failed have failed with, as far as that is recorded. */
+  /** The error messages of the failed items, as far as they are recorded. */
   readonly messages: readonly string[];
 }
 
-/** What is to run again of one map or parallel, which stands in no other one; undefined when nothing of it has failed. */
+/**
+ * Finds what must run again in a single map or parallel. This map must not be inside another map. Returns undefined if
+ * nothing in the map has failed.
+ */
 export function failedItemsOf(operations: readonly Operation[], fanOut: string): FailedItemsOfOne | undefined {
   const search = new Search(operations, fanOut);
   return search.hasFound ? search : undefined;
@@ -59,7 +62,7 @@ class Search implements FailedItemsOfOne {
   readonly messages: string[] = [];
   failedCount = 0;
   hasFound = false;
-  /** The map or parallel that is looked at alone. */
+  /** The id of the only map or parallel to visit. Undefined: all are visited. */
   readonly #only: string | undefined;
   #isInside: boolean;
   readonly #childrenOf = new Map<string | undefined, Operation[]>();
@@ -175,7 +178,7 @@ class Search implements FailedItemsOfOne {
     return items;
   }
 
-  /** Lets what failed for good in a context that had not ended begin anew, with what stands behind it. */ // A5
+  /** In an open context, lets the operations that failed finally, and those after them, begin anew. */ // A5
   #clear(operations: readonly Operation[]): void {
     for (const [index, operation] of operations.entries()) {
       const id = operation.Id as string;
@@ -244,7 +247,7 @@ class Search implements FailedItemsOfOne {
 
 const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
-/** Its callback belongs to the old execution, so that its submitter has to hand out another one. */
+/** A `waitForCallback` that waits. It cannot be taken over: its callback belongs to the old execution. */
 export const isOpenCallback = (operation: Operation): boolean =>
   operation.SubType === "WaitForCallback" && !isFinished(operation);
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
