@@ -26,9 +26,9 @@ export interface Order {
 
 /** The figures of one process. The times do not include the computing time of the service. */
 export interface Sample {
-  /** From the event to the answer, over all invocations. */
+  /** The time from the event to the answer, summed over all invocations. */
   readonly wallMs: number;
-  /** Processor time of the whole process for each item, collection of garbage and compilation included. */
+  /** The processor time of the process divided by the number of items. Includes garbage collection and compilation. */
   readonly cpuMicros: number;
   /** The highest resident memory during the execution, minus the memory just before the execution. Linux only. */
   readonly peakMegabytes?: number;

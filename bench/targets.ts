@@ -14,7 +14,7 @@ interface Check {
   readonly metric: Metric;
   /**
    * - `ratio`: the figure of this package divided by that of the official SDK, at most `limit`.
-   * - `growth`: the figure of this package divided by that with a tenth of the items, at most `limit`.
+   * - `growth`: the total of this package divided by its total for a tenth of the items, at most `limit`.
    * - `rate`: the figure of this package, at least `limit`.
    */
   readonly kind: "ratio" | "growth" | "rate";

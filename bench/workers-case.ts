@@ -73,7 +73,7 @@ async function measureMap(given: Extract<Case, { what: "map" }>): Promise<Figure
   return figures === "delay" ? delayOf(() => run(new BareService({}))) : timesOf(run, on === "threads" ? threads : 0);
 }
 
-/** Measures only the delay of the event loop, because the monitor needs processor time and would change other figures. */
+/** Measures only the delay of the event loop. The monitor needs processor time, so it would change other figures. */
 async function delayOf(run: () => Promise<void>): Promise<Figures> {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
@@ -99,7 +99,7 @@ async function timesOf(run: (service: BareService) => Promise<void>, threads: nu
   const ownMs = service.ownMicros / 1_000;
   const mainMs = sumMs(process.threadCpuUsage(mainBefore)) - ownMs;
   const cpuMs = sumMs(process.cpuUsage(processBefore)) - ownMs;
-  // An estimate of the wall time on two free cores. A free thread takes the next item, so two threads share work evenly.
+  // An estimate of the wall time on two free cores. A free thread takes the next item, so two threads have equal work.
   const idleMs = Math.max(mainMs, threads === 0 ? cpuMs : threads === 1 ? cpuMs - mainMs : cpuMs / 2);
   return { wallMs, cpuMs, mainMs, idleMs };
 }

@@ -69,7 +69,7 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
 const PISCINA = "piscina.cjs";
-/** The name under which Piscina looks for the file of its threads, beside its own file. */
+/** Piscina looks for the file of its threads under this name, in the folder of its own file. */
 const PISCINA_WORKER = "worker.js";
 /** An optional native package of Piscina. Piscina needs it only to give a thread another priority. */
 const PISCINA_OPTIONAL = "@napi-rs/nice";
@@ -225,7 +225,7 @@ class Bundling {
     await Promise.all([
       this.#bundle(join(piscina, "main.js"), join(folder, PISCINA), system),
       this.#bundle(join(piscina, "worker.js"), join(folder, PISCINA_WORKER), system),
-      // In a package of type "module", a .js file would count as ESM.
+      // Without this file, Node would load worker.js as an ES module if the user's package has the type "module".
       writeFile(join(folder, "package.json"), '{"type":"commonjs"}'),
       this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), { minify: this.#renames }),
       ...[...names].map((name) =>
@@ -265,7 +265,7 @@ class Bundling {
 /** The folder of this file. In the build, this folder has all files of the package. */
 const ownFolder = dirname(fileURLToPath(import.meta.url));
 
-/** A file of the package's build. */
+/** The path of a file in the package's build. @throws Error if the file is missing, as in the sources */
 function ownFile(name: string, isEsm: boolean): string {
   const file = join(ownFolder, `${name}${isEsm ? ".mjs" : ".cjs"}`);
   if (existsSync(file)) return file;

@@ -47,12 +47,12 @@ export function executionDocument(record: ExecutionSummary, { status, endMs }: E
   };
 }
 
-/** Input, result and error of an execution, decoded. */
+/** The members `input`, `result` and `error` of an execution, decoded. */
 export function outcomeDocument({ input, result, error }: ExecutionSummary, trace: string | undefined): object {
   return { ...payloadMember("input", input), ...payloadMember("result", result), ...errorMember(error, trace) };
 }
 
-/** One operation, decoded. */
+/** An operation, with its decoded result. */
 export function operationDocument(operation: Operation, trace: string | undefined): object {
   const { Id: id, ParentId: parentId, Name: name, Type, SubType, Status: status } = operation;
   const { StartTimestamp, EndTimestamp, StepDetails: step, WaitDetails: wait, CallbackDetails: callback } = operation;
@@ -86,7 +86,7 @@ export function errorDocument(error: ErrorObject, trace?: string): object {
   return defined({ type, message, data, stack, trace });
 }
 
-/** One event of a history. */
+/** An event of a history, with decoded payloads. */
 export function eventDocument(event: HistoryEvent): object {
   const { EventId, EventType, EventTimestamp, Id, Name, ParentId, SubType } = event;
   const details = event[`${EventType}Details`];

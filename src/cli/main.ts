@@ -223,7 +223,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
   withCommonOptions(
     program
       .command("replay")
-      .description("run today's code against a recording, without any step, and say where both part")
+      .description("run today's code against a recording, without any step, and say where they differ")
       .argument("<id|name|last|file>", "an execution of the journal, an export, or a history of AWS with data (JSON)")
       .argument("<handler file>", "a file that exports the handler")
       .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')

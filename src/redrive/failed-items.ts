@@ -18,17 +18,17 @@ export interface FailedItems extends Amendment {
 /**
  * For `LocalEngine.redrive`: runs the failed items of maps and parallels again.
  *
- * A1  A failed item counts as not begun, and everything inside it is forgotten. If the item failed because of a map
- *     inside it, the items of that map are treated so instead.
+ * A1  A failed item counts as not begun, and everything inside it is forgotten. If a map inside the item has failed
+ *     items, only the failed items of this inner map count as not begun.
  * A2  The map, and each context around it, counts as not ended, because its result will change.
  * A3  Operations after the map in the code, and after each context around it, count as not begun, because they may
  *     depend on the result.
  * A4  Items that succeeded stay unchanged, and so do operations before the map.
- * A5  An item that had not ended continues where it was. Its operations that failed finally, and the operations behind
- *     them, count as not begun. Otherwise their records would make the item fail at once. In a batch the recorded
- *     operations count.
+ * A5  An item that had not ended continues where it was. Its operations that failed finally, and the operations after
+ *     them, count as not begun. Otherwise their records would make the item fail at once. This also holds for
+ *     operations whose records are in a batch.
  *
- * @throws DurableError `ERR_NOTHING_FAILED` when no map has a failed item
+ * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item
  */
 export function failedItems(operations: readonly Operation[]): FailedItems {
   const search = new Search(operations, undefined);
@@ -78,7 +78,7 @@ class Search implements FailedItemsOfOne {
       if (siblings === undefined) this.#childrenOf.set(operation.ParentId, [operation]);
       else siblings.push(operation);
     }
-    // The callback belongs to the old execution, so its submitter must submit another id.
+    // A callback that waits belongs to the old execution. So `waitForCallback` begins anew and submits another id.
     for (const operation of operations) if (isOpenCallback(operation)) this.#remove(operation);
     const before = this.removed.size;
     for (const siblings of this.#childrenOf.values()) siblings.sort((a, b) => this.#compare(a, b));
@@ -135,7 +135,8 @@ class Search implements FailedItemsOfOne {
   }
 
   /**
-   * For items without operations of their own: the path shows the item of an operation, and the result shows its end.
+   * Handles items that have no operations of their own. The path of an operation shows to which item it belongs. The
+   * result of the map shows how the item ended.
    */
   #flatItems(map: Operation, operations: readonly Operation[]): boolean {
     const items = this.#byItem(map, operations);
@@ -184,7 +185,7 @@ class Search implements FailedItemsOfOne {
       const id = operation.Id as string;
       if (this.removed.has(id)) continue;
       if (!hasEnded(operation) || this.reopened.has(id)) {
-        // No result depends on the result of this map yet.
+        // This map has not ended, so no operation depends on its result. Only operations inside its items are removed.
         if (isFanOut(operation.SubType)) this.#clearItems(operation);
         else this.#clear(this.#children(id));
       } else if (operation.Status !== "SUCCEEDED") {
@@ -201,7 +202,7 @@ class Search implements FailedItemsOfOne {
     for (const item of items) this.#clear(item);
   }
 
-  /** Removes the failed items. A batch is tried again unless all its items succeeded. */
+  /** Removes the records of failed items from the batches. A batch runs again unless all its items succeeded. */
   #batches(map: Operation, operations: readonly Operation[]): boolean {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
@@ -258,9 +259,7 @@ const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED
 // This codec reads every format.
 const json = createCodec("json");
 
-/**
- * The status of each item, from the kept form of the result. Undefined when only the user's serdes can read the result.
- */
+/** The status of each item, from the recorded result of the map. Undefined if only the user's serdes can read it. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
@@ -276,7 +275,7 @@ function statusesOf({ ContextDetails: details }: Operation): Map<number, string 
   }
   if (!Array.isArray(all)) return undefined;
   const statuses = new Map<number, string | undefined>();
-  // Items that were not collected have succeeded, and items start in order.
+  // With `uncollected`, `all` lacks items that succeeded. Items begin in order, so these are among the first items.
   if (uncollected) for (let at = 0; at < all.length + uncollected; at++) statuses.set(at, "SUCCEEDED");
   for (const { index, status } of all as { index: number; status?: string }[]) statuses.set(index, status);
   return statuses;

@@ -11,7 +11,7 @@ export interface Marked {
 /** Rehearses the handler with the present draft of a plan. `alter` changes the records first. */
 export type RehearseAltered = (alter: (operations: readonly Operation[]) => Operation[]) => Promise<Rehearsal>;
 
-/** An invisible separator stands on both sides of the number of a mark. */
+/** Matches a mark: a number between two invisible separators. */
 const MARK = /\u2063(\d+)\u2063/g;
 
 /**

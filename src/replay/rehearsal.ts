@@ -86,7 +86,7 @@ export async function rehearse(
   return { divergence, reached, status, error, causes, claimed, unasked, truncated };
 }
 
-/** The greatest depth of causes that is read. An error can be its own cause. */
+/** Causes of causes are read up to this depth. There must be a limit, because an error can be its own cause. */
 const MAX_DEPTH = 10;
 
 function causesOf(thrown: unknown): string[] {

@@ -4,9 +4,9 @@ import type { WorkerStatistics } from "../core/worker-pools.ts";
 export class PoolMeter {
   readonly #counts = { tasks: 0, tasksInPlace: 0, failures: 0, messages: 0, waitMs: 0, runMs: 0, restarts: 0 };
   #underWay = 0;
-  /** Milliseconds in which at least one message was under way. The present busy time is not included. */
+  /** Milliseconds in which at least one message was under way. A busy time that has not ended is not included. */
   #busyMs = 0;
-  /** When the present busy time began. */
+  /** When the last busy time began. */
   #busySinceMs = 0;
 
   /** A message has been submitted. */
@@ -34,7 +34,7 @@ export class PoolMeter {
     if (failed) this.#counts.failures++;
   };
 
-  /** A thread died, or was ended. */
+  /** A thread died or was ended. A new thread replaces it. */
   restarted(): void {
     this.#counts.restarts++;
   }

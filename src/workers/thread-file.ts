@@ -31,7 +31,7 @@ export function bundlingAdvice(): string {
   );
 }
 
-/** Example for an error message: the URL of a neighbouring module, in the module format of this package's copy. */
+/** Example code for an error message: the URL of a module. It is CommonJS if this package was loaded as CommonJS. */
 export function exampleUrl(): string {
   const here = import.meta.url as string | undefined;
   return here === undefined || relativeFile(here).endsWith(".cjs")

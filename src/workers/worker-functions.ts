@@ -15,7 +15,7 @@ import {
 import { Task } from "./task.ts";
 import type { RunLimits } from "./thread-run.ts";
 
-/** The part of a durable context that a worker function needs when it is the function of a map. */
+/** The part of a durable context that a worker function uses as the function of a map. */
 export interface MapItemContext {
   readonly executionContext: { readonly durableExecutionArn: string };
   step<T>(name: string | undefined, body: () => Promise<T>, config?: { retryStrategy?: RetryStrategy }): PromiseLike<T>;

@@ -43,7 +43,7 @@ interface JournalReport {
   readonly executions?: Readonly<Record<string, number>>;
 }
 
-/** SQLite regularly moves the log file (-wal) into the journal. A larger log file means that a reader prevents this. */
+/** SQLite regularly empties the log file (-wal) into the journal. If it is larger than this, a reader prevents that. */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
 /** Prints versions, settings, the state of the journal, and problems. If there is a problem, the exit code is 1. */

@@ -20,7 +20,7 @@ export interface Use {
 export interface PlanNode {
   readonly own: Use;
   readonly children: readonly PlanNode[];
-  /** A map or parallel, whose items are not among the children. */
+  /** Present if the operation is a map or parallel. Its items are not in `children`. */
   readonly fanOut?: FanOutNode;
   /** Whether a batch can keep the record of this operation, so that it needs no operation at the service. */
   readonly fitsInBatch: boolean;

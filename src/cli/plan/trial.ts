@@ -24,7 +24,7 @@ export interface TrialOptions {
    * the trial ends when so many items of this map have ended. Infinity: all items run.
    */
   readonly sampleItems: number;
-  /** What the handler may invoke. Default: nothing. */
+  /** The functions that the handler may invoke. Default: none. */
   readonly functions?: readonly LoadedFunction[];
 }
 

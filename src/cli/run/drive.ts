@@ -27,7 +27,7 @@ export interface Drive {
   db: string;
   /** The file that gets one line for each failed item. */
   failures?: string | undefined;
-  /** The execution as an earlier process left it. */
+  /** The execution before this run. Undefined if this run begins the execution. */
   earlier: ExecutionSummary | undefined;
   named: boolean;
   begin: () => LocalExecution;

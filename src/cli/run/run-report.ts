@@ -57,7 +57,7 @@ export function reportEnd(output: Output, end: End): ExitCode {
   return exitCode;
 }
 
-/** Says how to go on after Ctrl-C or a crash of the handler. */
+/** Tells the user how to continue after Ctrl-C or a crash of the handler. */
 export function reportInterruption(
   output: Output,
   interruption: Interruption,
