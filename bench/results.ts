@@ -90,7 +90,7 @@ export function readResults<T extends Results | LambdaResults>(file: string): T 
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
 }
 
-/** Returns `first`, with the works that `second` measured replaced. */
+/** Returns `first`. Works that `second` has measured too are taken from `second`. */
 export function merge(first: Results, second: Results): Results {
   const { date, load, works, micro } = second;
   const names = [...Object.keys(works), ...(micro.length > 0 ? ["micro"] : [])];

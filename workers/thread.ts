@@ -94,7 +94,7 @@ class MessageRun {
       let result = Reflect.apply(this.#found.function, this.#found.owner, args) as unknown;
       if (isThenable(result)) {
         result = await result;
-        // Work that the call did not await may fail. It fails in this tick, so the next call is not blamed for it.
+        // Work that the call did not await may fail. Waiting lets it fail now, so the next call is not blamed for it.
         if (call < this.#message.calls.length - 1) await nextTick();
       }
       this.#succeeded(call, result);

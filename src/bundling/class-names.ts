@@ -7,7 +7,7 @@ const DERIVED = [
 /** Matches a class that declares its own name. */
 const NAMES_ITSELF = /\bstatic\s+(?:override\s+|readonly\s+)*(?:get\s+)?["']?name\b/;
 
-/** Matches names of error classes. In packages only these classes get names; in the user's modules all derived ones. */
+/** Matches names of error classes. Only these classes of packages get names. All derived classes of the user do. */
 const ERROR_NAME = /Error|Exception|Fault/;
 
 /**

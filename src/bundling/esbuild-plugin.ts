@@ -253,7 +253,7 @@ class Bundling {
     return { ...options, plugins: [...others, this.#pluginForThreads()] };
   }
 
-  /** Loads sources of modules for threads as it loads those of the handler, because both must give a class one name. */
+  /** Loads sources for threads in the same way as sources of the handler, so that a class has the same name in both. */
   #pluginForThreads(): EsbuildPlugin {
     return {
       name: "durable-fanout-threads",

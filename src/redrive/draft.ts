@@ -77,7 +77,7 @@ export class Draft {
       const operation = this.#tree.at(path);
       if (operation === undefined) continue;
       const carrier = this.#carrierOf(operation);
-      // The code may reach a carrier several times. The last time decides the order.
+      // The code may reach the same carrier (see `#carrierOf`) several times. The last time decides the order.
       carriers.delete(carrier);
       carriers.add(carrier);
     }
@@ -125,8 +125,8 @@ export class Draft {
   }
 
   /**
-   * The cause for a context that succeeded although its result contains the failure, as with `allSettled`. It must run
-   * again too, because its result will change.
+   * The cause for a context that succeeded although its result contains the failure, as with `allSettled`. Such a
+   * context must run again too, because its result will change.
    */
   #resultWith(text: string, carrier: Operation): Cause | undefined {
     if (text === "" || !this.#isClosed(carrier) || carrier.Status !== "SUCCEEDED") return undefined;

@@ -17,7 +17,8 @@ const MARK = /\u2063(\d+)\u2063/g;
 /**
  * Finds which of several failures with the same message made the handler fail. The recorded messages get invisible
  * marks, and a rehearsal shows whose mark is in the thrown error. Two more rehearsals check the answer: one with only
- * the found marks, one with only the other marks. If the handler itself compares messages, their results differ.
+ * the found marks, one with only the other marks. If the handler itself compares messages, these two rehearsals do not
+ * confirm the answer.
  *
  * @returns indexes in `candidates`; empty if the rehearsals do not give a clear answer
  */

@@ -175,8 +175,8 @@ function planOf(
 }
 
 /**
- * Rehearses the handler. Returns undefined for a handler of the official SDK, which cannot be rehearsed. Failed items
- * are found without a rehearsal, so their plan works without it.
+ * Rehearses the handler. Returns undefined for a handler of the official SDK, which cannot be rehearsed. A plan with
+ * `failed` needs no rehearsal, because the records alone show the failed items.
  */
 async function rehearseIfPossible(
   engine: RehearsingEngine,

@@ -62,7 +62,7 @@ export class RecordedBatch {
     return [...this.#open.keys()];
   }
 
-  /** Decides which records the items that have not succeeded keep. Returns the callbacks and invokes that begin anew. */
+  /** Decides which records the items that have not succeeded keep. Returns callbacks and invokes that begin anew. */
   amend(externals: ReadonlyMap<number, readonly FoundExternal[]>): Operation[] {
     return [...this.#open].flatMap(([index, at]) => {
       const outcome = this.#outcomes[at];
@@ -154,7 +154,7 @@ function readNamed(operation: Operation): StoredBatch | undefined {
   }
 }
 
-/** Batches of version 2.0.0 may contain values of the `typed` codec. Only this codec can write such values again. */
+/** Writes a recorded value as a payload. Only the `typed` codec can write all values that batches may contain. */
 function payloadOf(value: unknown): string | undefined {
   return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
 }

@@ -7,9 +7,9 @@ export interface WorkerTask {
   /** Writes to the logger of the step that made the call. The lines have the id, name and attempt of this step. */
   readonly logger: Required<GivenLogger>;
   /**
-   * Aborted when the call is unwanted: its time-out is over, its caller or its step was aborted, its batch ended early,
-   * or the invocation nears its end. Code that computes for long without a pause can check `signal.aborted`, which is
-   * always up to date. If the code ignores the signal, the pool ends its thread.
+   * Aborted when the call is unwanted: its time-out is over, the signal of its options or of its step was aborted, its
+   * batch ended early, or the invocation nears its end. Code that computes for long without a pause can check
+   * `signal.aborted`, which is always up to date. If the code ignores the signal, the pool ends its thread.
    */
   readonly signal: AbortSignal;
   /** The attempt of the step that made the call, from 1 on. Outside of steps: 1. */
@@ -18,7 +18,7 @@ export interface WorkerTask {
 
 const KEY = Symbol.for("durable-fanout.worker-task");
 
-/** Knows the task that runs now. On a thread of a pool, the thread's own code sets it; elsewhere, `runAsTask` does. */
+/** Gives the task that runs now. On a thread of a pool, `workers/thread.ts` sets the holder; elsewhere `runAsTask`. */
 interface TaskHolder {
   current(): WorkerTask | undefined;
 }

@@ -2,7 +2,10 @@
 const FIRST_LOOK = 16;
 /** The share of each later message in the average. */
 const WEIGHT = 1 / 16;
-/** A function returns to threads when its average is this many times the limit. A gap prevents constant changes. */
+/**
+ * A function returns to threads when its average is this many times the limit. If this were 1, a function near the
+ * limit would change places all the time.
+ */
 const RETURN_FACTOR = 2;
 
 /**

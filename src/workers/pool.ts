@@ -149,8 +149,8 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   /**
-   * Starts a thread for the messages that wait after a thread has died. Piscina starts a thread only when it receives a
-   * message, so it receives a message that does nothing.
+   * Starts a thread for the messages that wait after a thread has died. Piscina starts a thread only when a message is
+   * submitted, so a message that does nothing is submitted.
    */
   #replaceThread(): void {
     this.#meter.restarted();

@@ -120,7 +120,7 @@ function megabytes(least: number, variable = ""): OwnRow<number | undefined> {
 
 const asItIs = (raw: unknown) => raw as never;
 
-// The next rows are literals and not function calls, because a bundler cannot remove a call. Threads use none of them.
+// The next rows are literals, not function calls. A bundler cannot remove unused calls from the code for threads.
 const SIGNAL: OwnRow<AbortSignal | undefined> = {
   fallback: undefined,
   variable: "",

@@ -34,7 +34,7 @@ export class ThreadTask implements WorkerTask {
     return this.#controller.signal;
   }
 
-  /** The call has ended. This also ends the wait of `#listen`, because the wait would keep the call in memory. */
+  /** The call has ended. Nobody uses its signal any more, so the wait of `#listen` ends. */
   end(): void {
     this.#ended = true;
     if (this.#controller !== undefined) Atomics.notify(this.#message.cells, Cell.UNWANTED + this.#call);

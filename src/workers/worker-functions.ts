@@ -44,8 +44,8 @@ export type WorkerFunctions<Module> = {
 };
 
 /**
- * Makes the exported functions of a module callable on threads. Each thread loads the module once. The calling thread
- * does not load the module, so a missing export is an error of the first call.
+ * Makes the exported functions of a module callable on threads. Each thread loads the module once, at its first call.
+ * `workers` itself does not load the module, so a missing export is an error of the call.
  *
  * ```ts
  * const score = workers<typeof import("./score.ts")>(new URL("./score.ts", import.meta.url));

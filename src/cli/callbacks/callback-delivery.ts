@@ -18,7 +18,7 @@ const POLL_MS = 50;
  * Applies a request to an execution in a journal. Only one process at a time can write to a journal. If a process runs
  * on the journal, the request is passed to that process. Otherwise this process writes the change to the journal, and
  * the execution sees the change when it is resumed.
- * @throws DurableError as `applyRequest`, `ERR_REQUEST_UNANSWERED`, or the journal's
+ * @throws DurableError those of `applyRequest`, `ERR_REQUEST_UNANSWERED`, or an `ERR_JOURNAL_…`
  */
 export async function deliver(
   db: string,

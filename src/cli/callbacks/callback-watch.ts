@@ -44,7 +44,7 @@ export class CallbackWatch {
     });
   }
 
-  /** Also prints callbacks of executions that suspended before this process. Such executions may send no event. */
+  /** Also prints callbacks of executions that suspended in an earlier process. Such executions may send no event. */
   recall(): void {
     for (const arn of this.#engine.suspended()) this.#note(arn);
   }

@@ -43,7 +43,10 @@ interface JournalReport {
   readonly executions?: Readonly<Record<string, number>>;
 }
 
-/** SQLite regularly empties the log file (-wal) into the journal. If it is larger than this, a reader prevents that. */
+/**
+ * SQLite regularly moves the content of the log file (-wal) to the journal. If the log file is larger than this, a
+ * reader prevents the move.
+ */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
 /** Prints versions, settings, the state of the journal, and problems. If there is a problem, the exit code is 1. */

@@ -9,9 +9,11 @@ import type { FanOutNode } from "./plan-tree.ts";
 
 /** A setting is comfortable if it uses at most this share of the quotas. */
 const COMFORTABLE = 0.8;
-/** A time or cost counts as good as the least one if its ratio to it, or its distance from it, is at most this. */
+/** A time or cost up to this many times the least one counts as equally good. */
 const AS_GOOD_RATIO = 1.25;
+/** A time up to this many milliseconds above the least one counts as equally good. */
 const AS_GOOD_MS = 1_000;
+/** A cost up to this many dollars above the least one counts as equally good. */
 const AS_GOOD_DOLLARS = 0.01;
 const MAX_FAULT_LENGTH = 100;
 

@@ -117,7 +117,8 @@ class Batch {
     if (counts === undefined) return seen;
     const running = Math.max(0, counts.running - waiting);
     if (this.#isShared) return { ...seen, running };
-    // In a resumed run the counts of the runtime begin at 0 and replayed items are added. So the larger count is right.
+    // In a resumed run the counts of the runtime begin at 0, and grow while it replays recorded items. Until the replay
+    // has ended, the recorded number is larger and right.
     return { ...seen, unit: "items", done: Math.max(counts.succeeded, done), failed: counts.failed, running };
   }
 

@@ -98,7 +98,7 @@ function refuseRunning(earlier: ExecutionSummary, { failed, from, db }: RetryOpt
   );
 }
 
-/** Refuses a retry of an execution that exceeded a quota, unless the limit is higher now. It would fail at once. */
+/** Refuses a retry after an exceeded quota unless the limit is higher now, because the retry would fail at once. */
 function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): void {
   const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
   if (what === undefined) return;

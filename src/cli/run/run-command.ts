@@ -95,8 +95,8 @@ export interface Earlier {
 }
 
 /**
- * Opens the journal and finds an execution. Its handler and settings come from the options, or else from the journal.
- * Closes the engine when `goOn` has ended.
+ * Opens the journal and finds an execution. The handler and the settings come from the options, or else from the
+ * journal. Closes the engine when `goOn` has ended.
  */
 export async function withEarlier(
   target: string,
@@ -159,7 +159,7 @@ function givenFunctions(options: EngineOptions): FunctionOption[] {
   return [...(options.function ?? []), ...(options.plainFunction ?? [])];
 }
 
-/** The pause between a failed invocation and the next one. It is shorter than at AWS, because a user is waiting. */
+/** The pause before a failed invocation is repeated. It is shorter than the engine's default, because a user waits. */
 const RETRY_PAUSE_MS = 1_000;
 
 function createEngine(journal: Journal, settings: RunSettings): LocalEngine {
