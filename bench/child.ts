@@ -1,6 +1,7 @@
 /**
- * One execution of one work with one package, measured in this process and no other: `node bench/child.ts <order as
- * JSON>`. The last line of its output is the sample, as JSON. It loads nothing that the packages could find loaded.
+ * Measures one execution of one work with one package: `node bench/child.ts <order as JSON>`. The last line of the
+ * output is the report, as JSON. This process measures nothing else. It imports no module that the packages also
+ * import, because their loading time would then be too short.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { WireOperation } from "../src/index.ts";
@@ -13,42 +14,42 @@ export interface Order {
   readonly subject: Subject;
   readonly state: State;
   readonly items: number;
-  /** URL of the folder of our build. */
+  /** The URL of the folder with the build of this package. */
   readonly dist: string;
-  /** File with what an execution recorded; of work that replays one. */
+  /** For work that replays an execution: the file with the recorded operations. */
   readonly recorded?: string;
-  /** Whether this process writes that file, and measures nothing. */
+  /** True: this process writes the file `recorded` and measures nothing. */
   readonly records?: boolean;
-  /** Whether the sample has a profile in place of exact times. */
+  /** True: the report has a profile. The times are then not exact, because profiling takes time. */
   readonly profiles?: boolean;
 }
 
-/** Of one process. What the service computed is in none of the times. */
+/** The figures of one process. The times do not include the computing time of the service. */
 export interface Sample {
-  /** From the event to the answer, over all invocations. */
+  /** The time from the event to the answer, summed over all invocations. */
   readonly wallMs: number;
-  /** Processor time of the whole process for each item, collection of garbage and compilation included. */
+  /** The processor time of the process divided by the number of items. Includes garbage collection and compilation. */
   readonly cpuMicros: number;
-  /** Highest resident memory during the execution, over that of the moment before. Linux only. */
+  /** The highest resident memory during the execution, minus the memory just before the execution. Linux only. */
   readonly peakMegabytes?: number;
-  /** What the service was sent; of the embedded engine, nothing is counted. Bytes are of request bodies as JSON. */
+  /** What the SDK sent to the service. Absent for the embedded engine. `bytes` is the size of the requests as JSON. */
   readonly updates?: number;
   readonly requests?: number;
   readonly bytes?: number;
   readonly itemsPerSecond: number;
-  /** Loading of the package, before the execution and not in its times. */
+  /** How long the package took to load. The times of the execution do not include this. */
   readonly loadMs: number;
 }
 
 export interface Report {
   readonly sample: Sample;
-  /** What the handler returned: the same from both packages. */
+  /** The result of the handler. It must be equal for both packages. */
   readonly result: string;
-  /** Microseconds by function, if they were asked for. */
+  /** If the order asks for a profile: microseconds for each function. */
   readonly profile?: Readonly<Record<string, number>>;
 }
 
-/** What does an execution: one is told how many items it has, and what an earlier one has recorded. */
+/** Runs executions. `items` is the number of items, `recorded` has the operations of an earlier execution to replay. */
 interface Runner {
   readonly run: (
     items: number,
@@ -69,7 +70,7 @@ async function runnerOnService(work: Work, { subject, dist }: Order): Promise<Ru
   };
 }
 
-/** Invokes until the execution has succeeded; between two invocations all that it waits for happens. */
+/** Invokes the handler until the execution has succeeded. Between two invocations, all waits and retry delays end. */
 async function finish(invoke: Invocation, service: BareService): Promise<string> {
   for (let count = 0; count < 20; count++) {
     const output = await invoke(service);
@@ -80,7 +81,7 @@ async function finish(invoke: Invocation, service: BareService): Promise<string>
   throw new Error("It has not ended after 20 invocations.");
 }
 
-/** The embedded engine, every checkpoint synced to an SQLite file. Engine and journal are part of what is measured. */
+/** Runs on the embedded engine, which syncs every request to an SQLite file. The times include engine and journal. */
 async function runnerOnEngine(work: Work, { dist }: Order): Promise<Runner> {
   const { tmpdir } = await import("node:os");
   const sdk = (await import(`${dist}index.mjs`)) as typeof import("../src/index.ts");
@@ -145,12 +146,12 @@ async function execute(order: Order): Promise<Report> {
   };
 }
 
-/** Times are Dates, as the AWS client gives them. */
+/** Reads recorded operations. Times become Dates, because the AWS client also returns Dates. */
 function operationsOf(file: string): WireOperation[] {
   return JSON.parse(readFileSync(file, "utf8"), (key, value) => (/Timestamp$/.test(key) ? new Date(value) : value));
 }
 
-/** Lets the kernel count the peak anew (proc(5), `clear_refs`), and returns the memory of now. Linux only. */
+/** Resets the kernel's peak of resident memory (proc(5), `clear_refs`), and returns the present memory. Linux only. */
 function forgetPeak(): number | undefined {
   try {
     writeFileSync("/proc/self/clear_refs", "5");

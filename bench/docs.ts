@@ -17,7 +17,7 @@ export function writeDocuments(results: Results, lambda = readResults<LambdaResu
   writeFileSync(readme, withSection(readFileSync(readme, "utf8"), readmeSection(results, lambda)));
 }
 
-/** Puts `section` between the two marks of a text, which must be there. */
+/** Puts `section` between the two marks of a text. @throws Error if the text lacks the marks */
 export function withSection(text: string, section: string): string {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`The README lacks the marks ${BEGIN} and ${END}.`);
@@ -32,7 +32,7 @@ export function benchmarksPage(results: Results, lambda?: LambdaResults): string
   const verdicts = judge(results, lambda);
   return `${[
     "# Benchmarks",
-    // No link: the package has this page, and not the folder of the benchmarks.
+    // The page has no link to bench/README.md, because the published package has the page but not the folder bench.
     "Written by `npm run bench`, not edited. `bench/README.md` in the sources says how it is measured, and what the figures leave out.",
     STATES_SAID,
     targetTable(verdicts),
@@ -47,7 +47,7 @@ export function benchmarksPage(results: Results, lambda?: LambdaResults): string
   ].join("\n\n")}\n`;
 }
 
-/** The rows that the README shows, and what they are called there: what users feel first, with a miss among them. */
+/** The rows that the README shows, with their names there. They matter most to users; one of them misses its target. */
 const README_ROWS: readonly (readonly [title: string, shown: string])[] = [
   ["CPU per item, NESTED 10,000, warm by 50 items", "processor time an item, map of 10,000"],
   ["CPU per item, `batch: 100`: 100,000", "processor time an item, map of 100,000, `batch: 100`"],
@@ -75,13 +75,13 @@ export function readmeSection(results: Results, lambda?: LambdaResults): string 
   ].join("\n\n");
 }
 
-/** How often each package ran, in each state. Rows without a work are those of Lambda. */
+/** How often each package ran in each state. A row without a work comes from the measurement for Lambda. */
 function runsOf({ work }: Verdict, { works }: Results, lambda: LambdaResults | undefined): number {
   if (work !== undefined) return works[work]?.cold.ours?.length ?? 0;
   return lambda?.rows.find((row) => row.memoryMb === 128 && row.work === "hello")?.samples.length ?? 0;
 }
 
-/** Every row of the design's table, what was measured beside what was asked for. */
+/** The table of all targets, with the measured figures. */
 export function targetTable(verdicts: readonly Verdict[]): string {
   return markdownTable(
     ["work", "cold", "warm", "target", ""],
@@ -161,7 +161,7 @@ function workRow(name: string, state: (typeof STATES)[number], work: WorkResult)
   return [name, state, `${work[state].ours?.length ?? 0}`, ...cells];
 }
 
-/** Also what `bench:lambda` prints. */
+/** The tables of the measurement for Lambda. `bench:lambda` prints them too. */
 export function lambdaTables({ date, node, isLimited, sizes, rows }: LambdaResults): string {
   const all = (["init", "firstEvent", "secondEvent"] as const).map(
     (metric) => (row: (typeof rows)[number]) => spread(row.samples.map((sample) => sample[metric])),

@@ -1,6 +1,6 @@
 /**
- * Cold starts, bundle sizes and wall time as Lambda would see them, beside the official SDK. A run of everything is
- * written to bench/results/lambda.json, from which `npm run bench:docs` has it:
+ * Measures cold starts, bundle sizes and wall time under the limits of Lambda, for this package and the official SDK. A
+ * run of everything is written to bench/results/lambda.json, which `npm run bench:docs` reads:
  * `npm run bench:lambda -- [--runs 9] [--memory 128,512,1769] [--format esm] [--work hello]
  * [--client <program of a runtime client>] [--json]`. bench/README.md says what is measured.
  */
@@ -28,7 +28,7 @@ const { values } = parseArgs({
 });
 const runs = Number(values.runs);
 const format = values.format as Format;
-/** What is written down is always measured in the same way. */
+/** Only a run of everything with the default options is written to the file, so that its figures can be compared. */
 const isWhole = values.memory === SIZES && values.work === "" && format === "esm" && values.client === CLIENT;
 const OFFICIAL = "@aws/durable-execution-sdk-js";
 
@@ -36,7 +36,7 @@ const OFFICIAL = "@aws/durable-execution-sdk-js";
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 const banner = { js: format === "esm" ? REQUIRE : "" };
 
-/** What is deployed. */
+/** The bundles that are deployed and measured. */
 const SUBJECTS = {
   official: { entry: "bench/handler.ts", alias: { "durable-fanout": OFFICIAL }, banner },
   ours: { entry: "bench/handler.ts" },
@@ -48,7 +48,7 @@ interface Work {
   readonly name: string;
   readonly handler: "hello" | "map" | "batch";
   readonly count: number;
-  /** Megabytes from which it is run: with less it takes longer than anybody waits for. */
+  /** The least memory with which this work runs. With less memory it would take too long. */
   readonly fromMb: number;
 }
 
@@ -59,7 +59,7 @@ const WORKS: readonly Work[] = [
   { name: "map of 1,000, batch of 100", handler: "batch", count: 1_000, fromMb: 512 },
 ];
 
-/** Milliseconds that the service takes to answer, as within a Region. */
+/** The service answers after so many milliseconds, as AWS does within a Region. */
 const LATENCY_MS = 10;
 
 const project = new BundlingProject();
@@ -87,7 +87,7 @@ function measureSize(subject: string, folder: string): void {
   sizes.push({ subject, kilobytes: total(contents), gzipped: total(contents.map((file) => gzipSync(file))) });
 }
 
-/** One process: a first invocation and a second one. */
+/** Measures one process: its start, a first invocation and a second one. */
 async function sample(
   subject: Subject,
   { handler, count }: Work,
@@ -99,7 +99,7 @@ async function sample(
   let init = 0;
   lambda.beforeInvoke = async (environment) => {
     init ||= await environment.initialisedMs;
-    // Lambda lends a whole processor to the start of a process, and keeps it short afterwards.
+    // Lambda gives a whole processor to the start of a process. So the limits begin after the start.
     limits?.add(environment.pid);
   };
   try {
@@ -120,7 +120,7 @@ async function sample(
 
 let isLimited = true;
 
-/** Undefined, and a word, where this machine lets nobody make control groups. */
+/** Makes limits. If this machine allows no control groups, prints a message and returns undefined. */
 function tryTo(make: () => Limits): Limits | undefined {
   try {
     return make();
@@ -148,7 +148,7 @@ async function measure(): Promise<LambdaRow[]> {
         ...subjects.map((subject) => ({ memoryMb, work: work.name, subject, samples: samples[subject] ?? [] })),
       );
     }
-    // A process that was killed is gone a moment later.
+    // The kernel removes a killed process only a moment later. Until then its group cannot be removed.
     await new Promise((resolve) => setTimeout(resolve, 500));
     limits?.remove();
   }

@@ -5,19 +5,19 @@ import { childPath, operationId } from "../src/core/ids.ts";
 import { createRetryStrategy } from "../src/core/retry.ts";
 import { Semaphore } from "../src/core/semaphore.ts";
 
-/** Medians, nanoseconds for one unit. */
+/** The median time of one mechanism, in nanoseconds for one unit. */
 export interface MicroRow {
   readonly name: string;
   readonly unit: string;
   readonly ours: number;
-  /** Where the official SDK exports a counterpart. */
+  /** The time of the official SDK, if it exports the same mechanism. */
   readonly official?: number;
 }
 
 interface Micro {
   readonly name: string;
   readonly unit: string;
-  /** Does `COUNT` units. */
+  /** Runs `COUNT` units. */
   readonly ours: () => unknown;
   readonly official?: () => unknown;
 }
@@ -26,7 +26,7 @@ const COUNT = 1_000;
 const times = Array.from({ length: COUNT }, (_, index) => index);
 const parent = childPath(undefined, 1);
 
-/** Takes and gives back places, ten at a time. */
+/** Takes and returns permits of a semaphore with ten permits. */
 function takeTurns(): Promise<void> {
   return new Promise((resolve) => {
     let at = 0;
@@ -44,7 +44,7 @@ function takeTurns(): Promise<void> {
   });
 }
 
-/** A default retry strategy decides about first attempts. */
+/** Lets the default retry strategy decide after first attempts. */
 function decide(strategy: typeof createRetryStrategy): () => void {
   const decision = strategy();
   const busy = new Error("busy");
@@ -53,7 +53,7 @@ function decide(strategy: typeof createRetryStrategy): () => void {
   };
 }
 
-/** A result as a payload, and back. */
+/** Encodes a result as a payload, and decodes it. */
 function roundTrips(name: string, value: unknown): Micro {
   const codec = createCodec("compact");
   const context = { entityId: "1", durableExecutionArn: "arn" };
@@ -85,7 +85,7 @@ const micros: readonly Micro[] = [
   roundTrips("result of 100 rows", rows),
 ];
 
-/** Some inner mechanisms on their own, warmed up; ours from the sources, for the build does not export them. */
+/** Measures some mechanisms in warm state. They come from the sources, because the build does not export them. */
 export async function measureMicros(isQuick: boolean): Promise<MicroRow[]> {
   const measured: MicroRow[] = [];
   for (const { name, unit, ours, official: theirs } of micros) {

@@ -9,7 +9,7 @@ import { workNamed } from "./works.ts";
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 const TIMEOUT_MS = 300_000;
 
-/** Carries out an order in a new process. @throws Error with the end of what the process wrote, when it failed */
+/** Runs an order in a new process. @throws Error with the end of the process's output, if the process failed */
 export function runInProcess(order: Order): Promise<Report> {
   const args = ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)];
   const { work, subject, state } = order;
@@ -23,8 +23,8 @@ export function runInProcess(order: Order): Promise<Report> {
 }
 
 /**
- * Lets another process record what a replay starts from, so that the one that replays is as cold as any, and does
- * `use` with the order that says where that is. Other work needs no record.
+ * Calls `use` with an order that can run. For work that replays an execution, another process first records the
+ * execution, because the process that is measured must be cold. The order then names the file with the record.
  */
 export async function withRecord<T>(order: Order, use: (order: Order) => Promise<T>): Promise<T> {
   if (workNamed(order.work).replays !== true) return use(order);

@@ -1,21 +1,21 @@
 /**
- * Where a package spends its time in one work, by functions' own time:
- * `node bench/profile.ts "map of 10" [--state warm] [--subject official] [--processes 20]`. Only the execution is looked
- * at, in new processes, whose times are added up. In this repository's build: `npm run build` before.
+ * Prints in which functions a package spends its time in one work (own time of the functions):
+ * `node bench/profile.ts "map of 10" [--state warm] [--subject official] [--processes 20]`. Only the execution is
+ * profiled. The times of several new processes are added. The profile is of the build, so run `npm run build` before.
  */
 import { parseArgs } from "node:util";
 import { runInProcess, withRecord } from "./process.ts";
 import { DIST } from "./subjects.ts";
 import { STATES, type State, SUBJECTS, type Subject, type Work, workNamed } from "./works.ts";
 
-/** A function and its share of the time in which the thread was not idle, percent. */
+/** A function, and its share in percent of the time in which the thread was not idle. */
 export type ProfileRow = readonly [place: string, percent: number];
 
-/** Processes of work that is over in milliseconds; others have one. */
+/** The number of processes for short work, which takes only milliseconds. Other work has one process. */
 const PROCESSES = 20;
 const SHORT_ITEMS = 1_000;
 const LONGEST = 12;
-/** The thread that waits, and the profiler's own call. */
+/** Matches the idle thread and the profiler's own call. They are no work of the package. */
 const NOT_WORK = /^(\(idle\)|post node:inspector)/;
 
 interface ProfileOptions {

@@ -3,7 +3,7 @@ import { Session } from "node:inspector/promises";
 const INTERVAL_MICROS = 100;
 const ROOT = new URL("../", import.meta.url).href;
 
-/** Begins to profile this process. What is returned ends it, and gives microseconds of own time by function. */
+/** Begins to profile this process. The returned function ends this and gives the own microseconds of each function. */
 export async function startProfiling(): Promise<() => Promise<Record<string, number>>> {
   const session = new Session();
   session.connect();
@@ -25,7 +25,7 @@ export async function startProfiling(): Promise<() => Promise<Record<string, num
 interface Frame {
   readonly functionName: string;
   readonly url: string;
-  /** From 0. */
+  /** From 0 on. */
   readonly lineNumber: number;
 }
 

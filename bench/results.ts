@@ -10,30 +10,30 @@ export interface WorkResult {
   readonly items: number;
   readonly cold: Readonly<Partial<Record<Subject, readonly Sample[]>>>;
   readonly warm: Readonly<Partial<Record<Subject, readonly Sample[]>>>;
-  /** Why there are not all samples. */
+  /** The error because of which samples are missing. */
   readonly error?: string;
 }
 
-/** The file that `npm run bench` writes, and the page is made of. */
+/** The file that `npm run bench` writes. docs/benchmarks.md is made from it. */
 export interface Results {
   /** ISO 8601. */
   readonly date: string;
   readonly seconds: number;
   readonly machine: string;
   readonly packages: Readonly<Record<string, string>>;
-  /** Load average of a minute before and after. */
+  /** The load average (of one minute) before and after the measurement. */
   readonly load: string;
-  /** Later measurements that took the place of some: when, which, and the load. */
+  /** Later measurements that replaced some works: date, names of the works, and load. */
   readonly again: readonly string[];
   readonly works: Readonly<Record<string, WorkResult>>;
   readonly micro: readonly MicroRow[];
-  /** Ours, where a target was missed: by work and state. */
+  /** Profiles of this package for missed targets. The keys are the work and the state. */
   readonly profiles: Readonly<Record<string, Readonly<Partial<Record<State, readonly ProfileRow[]>>>>>;
 }
 
 /** Milliseconds of one process of `bench:lambda`. */
 export interface LambdaSample {
-  /** From its start until it asked for work, with a whole processor. */
+  /** From the start of the process until it asks for its first event. A whole processor is available in this time. */
   readonly init: number;
   readonly firstEvent: number;
   readonly secondEvent: number;
@@ -50,7 +50,7 @@ export interface LambdaRow {
 export interface LambdaResults {
   readonly date: string;
   readonly node: string;
-  /** Whether processes had no more of a processor and of memory than Lambda gives. */
+  /** Whether processor and memory were limited as in Lambda. */
   readonly isLimited: boolean;
   readonly sizes: readonly { readonly subject: string; readonly kilobytes: number; readonly gzipped: number }[];
   readonly rows: readonly LambdaRow[];
@@ -75,7 +75,7 @@ export function packageVersions(): Record<string, string> {
   };
 }
 
-/** One line for each sample, and no more digits than figures mean. */
+/** Writes one line for each sample. Numbers are rounded to five digits, because more digits have no meaning. */
 export function writeResults(file: string, results: Results | LambdaResults): void {
   const rounded = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(5)) : value);
   const text = JSON.stringify(results, rounded, 1).replace(/[{[][^{}[\]]*[}\]]/g, (inner) =>
@@ -85,12 +85,12 @@ export function writeResults(file: string, results: Results | LambdaResults): vo
   writeFileSync(file, `${text}\n`);
 }
 
-/** Undefined if there is no such file. */
+/** Reads results. Returns undefined if the file does not exist. */
 export function readResults<T extends Results | LambdaResults>(file: string): T | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
 }
 
-/** `first` with what `second` measured in place of its own. */
+/** Returns `first`. Works that `second` has measured too are taken from `second`. */
 export function merge(first: Results, second: Results): Results {
   const { date, load, works, micro } = second;
   const names = [...Object.keys(works), ...(micro.length > 0 ? ["micro"] : [])];

@@ -12,23 +12,23 @@ import type {
 export const ARN = "arn:aws:lambda:us-east-1:123456789012:function:bench:1/durable-execution/bench/1";
 
 export interface ServiceOptions {
-  /** Milliseconds until a checkpoint is answered. Default 0. */
+  /** The service answers a request after so many milliseconds. Default 0. */
   readonly latencyMs?: number;
-  /** Whether a later invocation will be told of what this one recorded. Default false: what has ended is forgotten. */
+  /** Whether ended operations are kept for a later invocation. Default false. */
   readonly keep?: boolean;
 }
 
 /**
- * The least service that both SDKs run on: it answers at once (or after `latencyMs`), validates nothing, and lets time
- * pass only when told to. It counts what it is sent, and the processor time that it takes itself.
+ * A minimal service on which both SDKs run. It answers at once (or after `latencyMs`) and validates nothing. Its time
+ * passes only in `elapse`. It counts the requests, and measures its own processor time.
  */
 export class BareService implements DurableExecutionClient {
   readonly operations = new Map<string, WireOperation>();
   requests = 0;
   updates = 0;
-  /** Bytes of all request bodies as JSON. */
+  /** The bytes of all request bodies as JSON. */
   bytes = 0;
-  /** Microseconds that the service itself computed on the thread that it shares with the SDK. */
+  /** The processor time of the service itself, in microseconds. Service and SDK share a thread. */
   ownMicros = 0;
   readonly #keep: boolean;
   readonly #latencyMs: number;
@@ -79,7 +79,7 @@ export class BareService implements DurableExecutionClient {
     return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: [...changed.values()] } };
   }
 
-  /** Time passes until every wait is over and every retry is due. */
+  /** Ends every wait, and makes every retry due. */
   elapse(): void {
     this.#own(() => {
       for (const [id, operation] of this.operations) {
@@ -93,7 +93,7 @@ export class BareService implements DurableExecutionClient {
     });
   }
 
-  /** What a later invocation would be told: descendants of finished contexts are left out, unless they are needed. */
+  /** The operations for a later invocation, without those inside ended contexts that a replay does not need. */
   recorded(): WireOperation[] {
     return this.#own(() => this.#recorded());
   }

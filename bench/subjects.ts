@@ -10,7 +10,7 @@ import type { BenchHandler, Subject } from "./works.ts";
 
 type Lambda = (event: DurableExecutionInvocationInputWithClient, context: Context) => Promise<unknown>;
 
-/** The parts of the API that the harness itself calls. */
+/** The parts of the API that the benchmark itself calls. */
 interface Sdk {
   readonly withDurableExecution: (handler: BenchHandler, config?: { runtime?: RuntimeOptions }) => Lambda;
   readonly DurableExecutionInvocationInputWithClient: new (
@@ -22,10 +22,10 @@ interface Sdk {
 /** One invocation of a handler. */
 export type Invocation = (service: BareService) => Promise<DurableExecutionInvocationOutput>;
 
-/** The build of this package, as it is published. */
+/** The URL of the build of this package, which is published. */
 export const DIST = new URL("../dist/", import.meta.url).href;
 
-/** Quotas are lifted: what is compared is work, and the official SDK does not look at them. */
+/** Lifts the quotas. The official SDK has no checks of quotas, so a comparison with these checks would be unfair. */
 export function withoutQuotas(settings: RuntimeOptions = {}): RuntimeOptions {
   return { ...settings, quotas: { operations: Number.POSITIVE_INFINITY, onExceed: "off" } };
 }
@@ -35,7 +35,10 @@ const lambdaContext = {
   getRemainingTimeInMillis: () => 900_000,
 } as unknown as Context;
 
-/** Loads one package and no other, so that its memory is its own. @param dist URL of the folder of our build */
+/**
+ * Loads one of the packages. The other one is not loaded, because its memory would count too.
+ * @param dist the URL of the folder with the build of this package
+ */
 export async function loadSubject(name: Subject, dist = DIST) {
   const sdk: Sdk = await import(name === "ours" ? `${dist}index.mjs` : "@aws/durable-execution-sdk-js");
   return (handler: BenchHandler, settings?: RuntimeOptions): Invocation => {

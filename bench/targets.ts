@@ -5,21 +5,25 @@ import { STATES, type State, type Subject } from "./works.ts";
 
 type Metric = keyof Sample;
 
-/** One figure of a row of the design's table. */
+/** One figure, and its target. */
 interface Check {
-  /** What the row says of it, where it has several. */
+  /** The name of the figure, if its row has several figures. */
   readonly label?: string;
-  /** Name of the work that measures it. */
+  /** The name of the work that measures the figure. */
   readonly work: string;
   readonly metric: Metric;
-  /** `ratio`: ours to official. `growth`: ten times the items, of ours. `rate`: ours as it is, at least so much. */
+  /**
+   * - `ratio`: the figure of this package divided by that of the official SDK, at most `limit`.
+   * - `growth`: the total of this package divided by its total for a tenth of the items, at most `limit`.
+   * - `rate`: the figure of this package, at least `limit`.
+   */
   readonly kind: "ratio" | "growth" | "rate";
-  /** Of `growth`: the work with a tenth of the items. */
+  /** For `growth`: the name of the work with a tenth of the items. */
   readonly from?: string;
   readonly limit: number;
-  /** The state that the target is for. Default: both. */
+  /** The state to which the target applies. Default: both states. */
   readonly state?: State;
-  /** What we take for the reason where it is missed. Shown beside the profile. */
+  /** The probable reason why the target is missed. The page shows it beside the profile. */
   readonly reason?: string;
 }
 
@@ -35,7 +39,7 @@ const ratio = (work: string, metric: Metric, limit: number, more: More = {}): Ch
 const growth = (from: string, work: string, label: string): Check => {
   return { kind: "growth", from, work, metric: "cpuMicros", limit: 11, label };
 };
-/** What the design has seen was seen warm. */
+/** A target for the number of items per second. It applies to the warm state, in which it was set. */
 const rate = (work: string, limit: number, label: string): Check => {
   return { kind: "rate", work, metric: "itemsPerSecond", limit, label, state: "warm" };
 };
@@ -44,7 +48,7 @@ const TEN_MS = "1,000 items, 10 ms";
 const NESTED = "NESTED map of 10,000";
 const BATCHED = "batch: 100, 10,000";
 
-/** The table of the design, row by row. */
+/** The targets of this project, in the order of the page. */
 export const targets: readonly TargetRow[] = [
   {
     row: "CPU per item, NESTED 10,000, warm by 50 items",
@@ -115,15 +119,15 @@ export const targets: readonly TargetRow[] = [
   },
 ];
 
-/** One line of the page's first table. */
+/** One row of the first table of the page. */
 export interface Verdict {
   readonly title: string;
-  /** What was measured, as it is shown. */
+  /** The measured figure as text. `warm` has the same for the other state. */
   readonly cold: string;
   readonly warm: string;
   readonly target: string;
   readonly outcome: "met" | "missed" | "not measured";
-  /** The states in which it was missed. */
+  /** The states in which the target was missed. */
   readonly missed: readonly State[];
   readonly work?: string;
   readonly reason?: string;
@@ -137,7 +141,7 @@ const UNITS: Readonly<Partial<Record<Metric, string>>> = {
   itemsPerSecond: " items/s",
 };
 
-/** Compares what was measured with the targets. */
+/** Compares the measured figures with the targets. */
 export function judge(results: Results, lambda?: LambdaResults): Verdict[] {
   return targets.flatMap(({ row, checks }) => {
     if (checks === "hello") return [judgeHello(row, lambda)];
@@ -186,7 +190,7 @@ function figureOf({ kind, work, from = "", metric }: Check, state: State, { work
   if (kind === "growth") {
     const grown = (subject: Subject, many: number | undefined) => {
       const few = of(from, subject);
-      // Per item, so that ten times the items are ten times as many figures.
+      // The metric is per item, so the larger work counts ten times.
       return many === undefined || few === undefined ? undefined : (10 * many) / few;
     };
     const [before, now] = [grown("official", official), grown("ours", ours)];
@@ -202,14 +206,14 @@ function figureOf({ kind, work, from = "", metric }: Check, state: State, { work
     : compare(official, ours, UNITS[metric] ?? "");
 }
 
-/** `official / ours (ratio)` */
+/** Compares two figures. They are shown as `official / ours (ratio)`. */
 function compare(official: number, ours: number, unit: string): Figure {
   const measured = ours / official;
   const share = measured.toFixed(measured < 0.1 ? 3 : 2);
   return { shown: `${significant(official)} / ${significant(ours)}${unit} (${share})`, measured };
 }
 
-/** Rows of `bench:lambda` are cold by nature. */
+/** The verdict for a row of `bench:lambda`. These rows have only a cold state. */
 function judgeLambda(title: string, target: string, limit: number, figure: Figure | undefined): Verdict {
   const isMet = figure !== undefined && figure.measured <= limit;
   const outcome = figure === undefined ? "not measured" : isMet ? "met" : "missed";

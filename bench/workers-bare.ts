@@ -1,4 +1,5 @@
-// The same work without an SDK: what threads could give at best on this machine, whose cores may share caches and clock.
+// Runs the same work without an SDK. This shows the best that threads can reach on this machine: its cores may share
+// caches and clock, so two threads may be less than twice as fast.
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { spin } from "./workers-tasks.ts";
@@ -10,7 +11,7 @@ interface Share {
   readonly rounds: number;
 }
 
-/** Does the items on so many threads, each of which takes the next one by itself, or on the main thread if there is none. */
+/** Starts threads. A free thread takes the next item. With 0 threads, the main thread does all items. */
 export async function startBare(threads: number): Promise<(items: number, rounds: number) => Promise<void>> {
   const workers = Array.from({ length: threads }, () => new Worker(new URL(import.meta.url)));
   const share = (items: number, rounds: number): Share => {

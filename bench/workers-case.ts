@@ -1,4 +1,4 @@
-// One measurement in a process of its own: node bench/workers-case.ts '{"what":"map", …}'. Prints its figures as JSON.
+// Makes one measurement: node bench/workers-case.ts '{"what":"map", …}'. Prints the figures as JSON.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { closeWorkers, transfer, workerStatistics, workers } from "durable-fanout/workers";
 import { BareService } from "./service.ts";
@@ -25,7 +25,7 @@ export type Case =
 export type Figures = Record<string, number>;
 
 const RESOLUTION_MS = 1;
-/** Items of short maps before the one that is measured. */
+/** How many items of short maps run before the measured map. */
 const WARM_ITEMS = 3_000;
 
 const load = (mode: "inline" | "threads", threads: number) =>
@@ -33,12 +33,12 @@ const load = (mode: "inline" | "threads", threads: number) =>
 
 const sumMs = ({ user, system }: { user: number; system: number }): number => (user + system) / 1_000;
 
-/** Starts the threads, so that no case pays for that. */
+/** Starts the threads, so that the measured time does not include their start. */
 async function warm(score: ReturnType<typeof load>, threads: number): Promise<void> {
   await Promise.all(Array.from({ length: threads * 500 }, () => score.spin(10)));
 }
 
-/** As often as a thread has run it, so that it is compiled as well. */
+/** Runs the function as often as `warm` runs it on a thread, so that it is compiled in the same way. */
 function warmHere(): void {
   for (let call = 0; call < 500; call++) spin(10);
 }
@@ -66,22 +66,22 @@ async function measureMap(given: Extract<Case, { what: "map" }>): Promise<Figure
         throw new Error(`Of ${items} items: ${JSON.stringify(output)}.`);
     };
   };
-  // As a Lambda that has served before.
+  // The process is then warm, as in Lambda after some invocations.
   const warmUp = runOf(10);
   for (let done = 0; done < WARM_ITEMS; done += items) await warmUp(new BareService({}));
   const run = runOf(rounds);
   return figures === "delay" ? delayOf(() => run(new BareService({}))) : timesOf(run, on === "threads" ? threads : 0);
 }
 
-/** The monitor looks at the clock a thousand times a second: that is work of its own, beside which nothing else is measured. */
+/** Measures only the delay of the event loop. The monitor needs processor time, so it would change other figures. */
 async function delayOf(run: () => Promise<void>): Promise<Figures> {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
-  // The first sample of a histogram that has just been enabled is of nothing.
+  // The first sample after `enable` has no meaning. The reset removes it.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.reset();
   await run();
-  // A loop that never had a turn shows that only now.
+  // If the run blocked the event loop to its end, the monitor notes the delay only in a later tick.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.disable();
   return { delayP99Ms: delay.percentile(99) / 1e6, delayMaxMs: delay.max / 1e6 };
@@ -95,11 +95,11 @@ async function timesOf(run: (service: BareService) => Promise<void>, threads: nu
   const startMs = performance.now();
   await run(service);
   const wallMs = performance.now() - startMs;
-  // Without what the service computed.
+  // The processor time of the service does not count.
   const ownMs = service.ownMicros / 1_000;
   const mainMs = sumMs(process.threadCpuUsage(mainBefore)) - ownMs;
   const cpuMs = sumMs(process.cpuUsage(processBefore)) - ownMs;
-  // Threads take the next item whenever they are free, so that two share the work evenly; one has a core to itself.
+  // An estimate of the wall time on two free cores. A free thread takes the next item, so two threads have equal work.
   const idleMs = Math.max(mainMs, threads === 0 ? cpuMs : threads === 1 ? cpuMs - mainMs : cpuMs / 2);
   return { wallMs, cpuMs, mainMs, idleMs };
 }
@@ -140,7 +140,7 @@ async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Fi
   };
 }
 
-/** As a batch does it: the calls of many items in one message. */
+/** Makes several calls in one message, as the items of a batch do. */
 function runTogether(score: ReturnType<typeof load>, rounds: number, count: number): Promise<unknown> {
   const item = {
     [Symbol.for("@aws/durable-execution-sdk-js/durable-context")]: true,

@@ -1,4 +1,4 @@
-// Worker threads beside the main thread: node --expose-gc bench/workers.ts [--runs n] [--filter text]
+// Compares worker threads with the main thread: node --expose-gc bench/workers.ts [--runs n] [--filter text]
 import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
@@ -17,14 +17,14 @@ interface WorkerRow {
 
 interface Scenario {
   readonly name: string;
-  /** The variants of a round, in turn. */
+  /** The variants that each round measures, in this order. */
   readonly cases: Readonly<Record<string, Case>>;
   rows(this: { readonly name: string }, figures: Readonly<Record<string, Figures>>): WorkerRow[];
 }
 
 const CASE = join(import.meta.dirname, "workers-case.ts");
 
-/** Rounds of `spin` in a millisecond here: the same work for everybody, however fast the machine is. */
+/** How many rounds of `spin` this machine computes in a millisecond. So a task takes equally long on every machine. */
 function calibrate(): number {
   const ROUNDS = 5_000;
   const times = Array.from({ length: 15 }, () => {
@@ -81,7 +81,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
         });
         return [
           compared("wall", "ms", "wallMs"),
-          // Of processor time, which other programs on the machine do not change.
+          // This figure comes from processor time, because other programs do not change it.
           compared("wall on two free cores, at best", "ms", "idleMs"),
           compared("processor time of the process", "ms", "cpuMs"),
           compared("processor time of the main thread", "ms", "mainMs"),
@@ -94,7 +94,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
   };
 }
 
-/** Round trips, and from how long a task on it pays to take it to a thread. */
+/** Measures the way to a thread and back, and how long a task must be so that this way is worth it. */
 function roundTrips(roundsPerMs: number): Scenario[] {
   const calls = (rounds: number, inFlight: number, perMessage: number): Case => ({
     ...{
@@ -128,7 +128,7 @@ function roundTrips(roundsPerMs: number): Scenario[] {
       }),
     ),
     rows(figures) {
-      // Of processor time: a busy machine would say more of its other programs than of threads.
+      // The figures come from processor time, because wall time on a busy machine depends on other programs.
       const of = (variant: string, micros: number, key = "idleMicros"): number =>
         figures[`${variant} ${micros}`]?.[key] ?? 0;
       const rows = lengths.flatMap((micros) => {
@@ -195,7 +195,7 @@ function costs(): Scenario[] {
   ];
 }
 
-/** Each variant in a process of its own, in turn, round after round; medians. */
+/** Measures the variants in turn for several rounds, each in a new process. Returns medians. */
 function measure({ cases, rows, name }: Scenario, runs: number): WorkerRow[] {
   const all: Record<string, Figures[]> = {};
   for (let round = 0; round < runs; round++) {

@@ -1,6 +1,6 @@
 import type { BatchResult, DurableContext, RuntimeOptions } from "../src/index.ts";
 
-/** A handler written against the API that both packages have. What it returns must be the same on both. */
+/** A handler that uses only the API of both packages. Its result must be equal with both packages. */
 export type BenchHandler = (input: { readonly count: number }, context: DurableContext) => Promise<unknown>;
 
 export type Subject = "official" | "ours";
@@ -11,39 +11,39 @@ export type State = "cold" | "warm";
 export const STATES: readonly State[] = ["cold", "warm"];
 export const WARM_ITEMS = 50;
 
-/** One piece of work that both packages do. */
+/** A unit of work that is measured with both packages. */
 export interface Work {
   readonly name: string;
-  /** Items, or steps, that the processor time is divided by. */
+  /** The number of items or steps. The processor time is divided by this number. */
   readonly items: number;
   readonly handler: BenchHandler;
-  /** Settings of ours; the official SDK has none. */
+  /** Settings of this package. The official SDK has no settings. */
   readonly settings?: RuntimeOptions;
-  /** Milliseconds until the service answers a checkpoint. Default 0. */
+  /** The service answers a request after so many milliseconds. Default 0. */
   readonly latencyMs?: number;
-  /** Whether the handler suspends, so that further invocations must know what was recorded. */
+  /** True: the handler suspends, so the service must keep the records for further invocations. */
   readonly suspends?: true;
-  /** Whether what is measured is the replay of an execution that another process has recorded. */
+  /** True: the measured execution is a replay. Another process has recorded it. */
   readonly replays?: true;
-  /** Whether it runs on the embedded engine, of which the official SDK has none. */
+  /** True: the work runs on the embedded engine. The official SDK cannot run on it. */
   readonly onEngine?: true;
-  /** Whether the official SDK takes part. Default true. */
+  /** False: only this package is measured. Default true. */
   readonly official?: false;
-  /** Runs of each package in each state. Default 5. */
+  /** How often each package runs in each state. Default 5. */
   readonly runs?: number;
 }
 
 interface Shape {
   readonly nesting?: "NESTED" | "FLAT";
   readonly maxConcurrency?: number;
-  /** Our own option; the official SDK ignores it. */
+  /** An option of this package. The official SDK ignores it. */
   readonly batch?: number;
 }
 
 const indexes = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const double = (index: number): number => index * 2;
 
-/** Throws unless all items succeeded; returns what both packages must agree upon. */
+/** Returns the part of a map result that must be equal with both packages. Throws unless all items succeeded. */
 function summary(batch: BatchResult<unknown>, count: number): unknown {
   if (batch.successCount !== count) throw new Error(`${batch.successCount} of ${count} items succeeded.`);
   return [count, batch.all[0]?.result, batch.all[count - 1]?.result];
@@ -70,7 +70,7 @@ const stepWaitStep: BenchHandler = async ({ count }, context) => {
   return summary(batch, count);
 };
 
-/** Items that have failed and not been tried again: the official SDK does not tell a step which attempt it is. */
+/** The items that have failed once. The set is needed because the official SDK does not tell a step its attempt. */
 const failed = new Set<number>();
 
 const eachFailsOnce: BenchHandler = async ({ count }, context) => {
@@ -95,14 +95,14 @@ const stepsInARow: BenchHandler = async ({ count }, context) => {
   return sum;
 };
 
-/** So many small rows, about 70 bytes of JSON each. */
+/** Makes small rows. A row has about 70 bytes of JSON. */
 const rows = (length: number) => (index: number) =>
   Array.from({ length }, (_, at) => {
     const id = index + at;
     return { id, name: `city ${id}`, near: [id + 1, id + 2], km: id / 7 };
   });
 
-/** Short work is done more often, for it is over in milliseconds, so that any other program of the machine shows. */
+/** Short work runs more often. It takes only milliseconds, so other programs of the machine change single runs much. */
 const SHORT = { runs: 21 };
 
 export const works: readonly Work[] = [
@@ -132,7 +132,7 @@ export const works: readonly Work[] = [
     handler: mapOfSteps({ maxConcurrency: 10, batch: 100 }),
     latencyMs: 10,
   },
-  // Only its bytes have a target, and they are the same in every run.
+  // One run is enough, because only the bytes have a target, and they are equal in every run.
   { name: "10,000 x 100 rows", items: 10_000, handler: mapOfSteps({}, rows(100)), runs: 1 },
   { name: "20,000 steps in a row", items: 20_000, handler: stepsInARow },
   { name: "engine, 10,000 items", items: 10_000, handler: mapOfSteps({ nesting: "FLAT" }), onEngine: true },

@@ -1,5 +1,5 @@
-/** What each thread of a pool runs: it loads a user's module once, and runs the exports that it is told to. */
-import { setImmediate as turn } from "node:timers/promises";
+/** The file that each thread of a pool runs. It loads a user's module once, and runs the exports that messages name. */
+import { setImmediate as nextTick } from "node:timers/promises";
 import { parentPort, threadId } from "node:worker_threads";
 import { DurableError } from "../src/core/errors.ts";
 import { isPlain, whyUncloneable } from "../src/workers/cloning.ts";
@@ -21,17 +21,20 @@ import { ThreadTask } from "../src/workers/thread-task.ts";
 import { encodeThrown } from "../src/workers/thrown.ts";
 import { unwrapTransfer } from "../src/workers/transfer.ts";
 
-/** Work whose outcomes are held back while further calls run: what is done again when one of these takes the thread along. */
+/**
+ * The thread posts the outcomes of ended calls after so many milliseconds. If the thread dies, calls whose outcomes it
+ * has not posted run again, so this limits the repeated work.
+ */
 const POST_EVERY_MS = 10;
 
 let current: ThreadTask | undefined;
 markWorkerThread();
 holdTasks(() => current);
 
-/** Does nothing: for a message that makes Piscina start a thread. */
+/** Does nothing. The pool sends a message for this function to make Piscina start a thread. */
 export function runNothing(): void {}
 
-/** Runs the calls of a message, one after the other. Never rejects. */
+/** Runs the calls of a message, one after the other. The promise never rejects. */
 export async function runMessage(message: WorkerMessage): Promise<WorkerReply> {
   const { cells, module, name } = message;
   const waitMs = elapsedMs(Atomics.load(cells, Cell.SINCE_MS));
@@ -49,8 +52,9 @@ export async function runMessage(message: WorkerMessage): Promise<WorkerReply> {
 class MessageRun {
   readonly #message: WorkerMessage;
   readonly #found: ModuleExport;
-  /** Outcomes that have not been posted, and the call that the first one is of. */
+  /** The outcomes that have not been posted. */
   #outcomes: CallOutcome[] = [];
+  /** The index of the call to which the first of these outcomes belongs. */
   #first = 0;
 
   constructor(message: WorkerMessage, found: ModuleExport) {
@@ -78,9 +82,9 @@ class MessageRun {
         postedMs = endedMs;
       }
     }
-    // A rejection that nobody waits for ends the thread in the next turn. It belongs to the only call, if there is one.
+    // An unhandled rejection ends the thread in the next tick. With several calls, it may belong to any of them.
     if (last > 0) enter(cells, Stage.BETWEEN_CALLS);
-    await turn();
+    await nextTick();
     return { first: this.#first, outcomes: this.#outcomes, runMs };
   }
 
@@ -90,8 +94,8 @@ class MessageRun {
       let result = Reflect.apply(this.#found.function, this.#found.owner, args) as unknown;
       if (isThenable(result)) {
         result = await result;
-        // What it has left behind without waiting for it fails now, and not under the name of the next call.
-        if (call < this.#message.calls.length - 1) await turn();
+        // Work that the call did not await may fail. Waiting lets it fail now, so the next call is not blamed for it.
+        if (call < this.#message.calls.length - 1) await nextTick();
       }
       this.#succeeded(call, result);
     } catch (thrown) {
@@ -101,7 +105,7 @@ class MessageRun {
     current = undefined;
   }
 
-  /** Small data waits for the reply. For the rest the clone itself must say whether it can be sent. */
+  /** Keeps small data for the reply. Posts other results at once, because only this shows if they can be cloned. */
   #succeeded(call: number, result: unknown): void {
     const { value, moved } = unwrapTransfer(result);
     const waits = moved.length === 0 && isPlain(value);
@@ -113,7 +117,7 @@ class MessageRun {
       const { module, name } = this.#message;
       const where = describeCall({ module, function: name, item: undefined });
       const what = whyUncloneable(value, "result", moved, error);
-      const message = `What came of ${where} cannot be sent to the main thread: ${what}. Return data only.`;
+      const message = `The result of ${where} cannot be sent to the main thread: ${what}. Return data only.`;
       const refused = new DurableError("ERR_WORKER_UNCLONEABLE", message, { cause: error });
       this.#outcomes[call - this.#first] = { thrown: encodeThrown(refused) };
     }

@@ -2,7 +2,7 @@ import { type DurableContext, type DurableExecutionConfig, withDurableExecution 
 
 const items = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-/** What both SDKs run in processes of their own; the bundle for the official SDK has its package under our name. */
+/** The handlers that both SDKs run. In the bundle for the official SDK, `durable-fanout` is an alias for that SDK. */
 export function makeHandlers(config: DurableExecutionConfig) {
   return {
     hello: withDurableExecution(
@@ -13,7 +13,7 @@ export function makeHandlers(config: DurableExecutionConfig) {
       const { successCount } = await ctx.map("map", items(count), (item, n) => item.step("double", async () => n * 2));
       return successCount;
     }, config),
-    /** The official SDK ignores the option. */
+    /** The official SDK ignores the option `batch`. */
     batch: withDurableExecution(async ({ count }: { count: number }, ctx: DurableContext) => {
       const run = (item: DurableContext, n: number) => item.step("double", async () => n * 2);
       const { successCount } = await ctx.map("map", items(count), run, { batch: 100 });

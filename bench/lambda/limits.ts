@@ -1,18 +1,18 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Lambda gives one vCPU for so many megabytes, and the same share of it for fewer. */
+/** Lambda gives one vCPU for this memory, and a proportional share of a vCPU for less memory. */
 const MEGABYTES_PER_VCPU = 1_769;
-/** Microseconds after which the processor's time is dealt out anew; Lambda's is 20 ms. */
+/** The period of the processor quota, in microseconds. Lambda uses 20 ms. */
 const PERIOD = 20_000;
 const MOUNT = "/sys/fs/cgroup";
 const isVersion2 = existsSync(join(MOUNT, "cgroup.controllers"));
 
-/** Control groups of Linux, version 1 or 2: what processes get of memory and processors. */
+/** Limits the memory and the processor time of processes with control groups of Linux, version 1 or 2. */
 export class Limits {
   readonly #folders: readonly string[];
 
-  /** @throws Error when nobody may make control groups here */
+  /** @throws Error if this process may not make control groups */
   private constructor(
     name: string,
     values: Readonly<Record<"cpu" | "memory", Readonly<Record<string, number | string>>>>,
@@ -27,7 +27,7 @@ export class Limits {
     for (const { file, value } of files) writeFileSync(file, String(value));
   }
 
-  /** What Lambda gives to a function of so many megabytes. */
+  /** The limits that Lambda gives to a function with this memory. */
   static of(megabytes: number): Limits {
     const quota = Math.max(1_000, Math.round((PERIOD * megabytes) / MEGABYTES_PER_VCPU));
     const bytes = megabytes * 1024 ** 2;
@@ -42,18 +42,18 @@ export class Limits {
     );
   }
 
-  /** No limits, but a processor whenever it is wanted: others on this machine wait. */
+  /** Limits nothing, but gives the processes of the group the processor before other processes of this machine. */
   static precedence(): Limits {
     const cpu: Record<string, number> = isVersion2 ? { "cpu.weight": 10_000 } : { "cpu.shares": 200_000 };
     return new Limits("first", { cpu, memory: {} });
   }
 
-  /** Puts a process, with all its threads, under these limits; processes that it starts from now on too. */
+  /** Puts a process with all its threads under these limits. Processes that it starts later are limited too. */
   add(pid: number): void {
     for (const folder of this.#folders) writeFileSync(join(folder, "cgroup.procs"), String(pid));
   }
 
-  /** Only once no process is in it any more, but perhaps this one. */
+  /** Removes the groups. No process except this one may be in them. */
   remove(): void {
     for (const folder of this.#folders) {
       if (readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").includes(String(process.pid))) {
@@ -65,8 +65,8 @@ export class Limits {
 }
 
 /**
- * The kernel counts a process that has ended as a member for a moment, longer on a busy machine. A group
- * that stays is empty and costs nothing, so nobody fails for it.
+ * Removes a group. The kernel counts an ended process as a member for a short time, so the removal is repeated. A group
+ * that remains is empty and costs nothing, so this is no error.
  */
 function removeGroup(folder: string): void {
   for (let attempt = 0; attempt < 40; attempt++) {
@@ -80,7 +80,7 @@ function removeGroup(folder: string): void {
   }
 }
 
-/** Of version 1: a group below our own is inside whatever bounds us. */
+/** The group of this process, for version 1. New groups are made inside it, so that its limits hold for them too. */
 function ownGroup(controller: string): string {
   const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n");
   const line = lines.find((entry) => entry.split(":")[1]?.split(",").includes(controller));

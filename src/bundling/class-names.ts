@@ -1,20 +1,20 @@
-/** `class OutOfStock extends Error`, or the same as an expression in a variable, at the top level of a module. */
+/** Match `class OutOfStock extends Error` at the top level of a module, also as `const OutOfStock = class …`. */
 const DERIVED = [
   /^(?:export\s+)?(?:default\s+)?(?:abstract\s+)?class\s+([\w$]+)(?:\s*<[^{}]*?>)?\s+extends\s+([\w$.]+)/gm,
   /^(?:export\s+)?(?:const|let|var)\s+([\w$]+)\s*=\s*class(?:\s+[\w$]+)?\s+extends\s+([\w$.]+)/gm,
 ];
 
-/** A class that declares its own name. */
+/** Matches a class that declares its own name. */
 const NAMES_ITSELF = /\bstatic\s+(?:override\s+|readonly\s+)*(?:get\s+)?["']?name\b/;
 
-/** In packages only classes with such names count. In the user's own modules each derived class counts. */
+/** Matches names of error classes. Only these classes of packages get names. All derived classes of the user do. */
 const ERROR_NAME = /Error|Exception|Fault/;
 
 /**
- * Appends statements to a module that give its error classes their names, because a minifier removes these names. By
- * its name the main thread finds the class of an error from a thread. esbuild's `keepNames` would do the same for each
- * function of the bundle. A name that the expressions find in a comment or string is not declared, and its statement
- * does nothing.
+ * Appends statements that give the error classes of a module their names, because a minifier changes these names. The
+ * main thread needs the name to find the class of an error from a thread. esbuild's `keepNames` is not used, because it
+ * adds code for every function of the bundle. If an expression matches text in a comment or a string, the appended
+ * statement does nothing.
  */
 export function withClassNames(source: string, isPackage: boolean): string {
   if (NAMES_ITSELF.test(source)) return source;

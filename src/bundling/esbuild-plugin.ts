@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { withClassNames } from "./class-names.ts";
 import { moduleUrlsForWorkers, rewriteModuleUrls, usesWorkers } from "./module-urls.ts";
 
-/** The used parts of esbuild's own types (0.17 and later). This package thus does not need esbuild to be installed. */
+/** The used parts of esbuild's types (0.17 and later). They are copied so that esbuild need not be installed. */
 interface BuildOptions {
   bundle?: boolean;
   format?: "iife" | "cjs" | "esm";
@@ -57,7 +57,7 @@ interface PluginBuild {
   onEnd(callback: (result: BuildResult) => Promise<void>): void;
 }
 
-/** A plugin as esbuild takes it. */
+/** A plugin for esbuild. */
 export interface EsbuildPlugin {
   name: string;
   setup(build: PluginBuild): void;
@@ -65,19 +65,19 @@ export interface EsbuildPlugin {
 
 /** The files that esbuild reads as JavaScript or TypeScript. */
 const SCRIPT = /\.[cm]?[jt]sx?$/;
-/** The folder, beside each bundle, with the files for threads. */
+/** The name of the folder beside each bundle that has the files for threads. */
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
 const PISCINA = "piscina.cjs";
-/** The name under which Piscina looks for the file of its threads, beside its own file. */
+/** Piscina looks for the file of its threads under this name, in the folder of its own file. */
 const PISCINA_WORKER = "worker.js";
-/** An optional native package of Piscina. It is used only where a thread has another priority. */
+/** An optional native package of Piscina. Piscina needs it only to give a thread another priority. */
 const PISCINA_OPTIONAL = "@napi-rs/nice";
 
 /**
  * Lets esbuild bundle a handler whose functions run on worker threads. Each module that is named in
  * `workers(new URL("./score.ts", import.meta.url))` becomes a bundle of its own, with everything that a thread needs,
- * in a folder `durable-fanout` beside the handler's bundle. No `node_modules` must be deployed.
+ * in a folder `durable-fanout` beside the handler's bundle. `node_modules` need not be deployed.
  *
  * ```js
  * import { build } from "esbuild";
@@ -89,9 +89,8 @@ const PISCINA_OPTIONAL = "@napi-rs/nice";
  * });
  * ```
  *
- * The modules and the handler are built with the same options. Both formats for Node, `esm` and `cjs`, work. Where
- * identifiers are minified, derived classes keep their names, because the main thread needs the names for errors of
- * threads.
+ * The modules and the handler are built with the same options. The formats `esm` and `cjs` work. If identifiers are
+ * minified, error classes keep their names, because the main thread finds the class of a thread's error by its name.
  */
 export function durableFanout(): EsbuildPlugin {
   return { name: "durable-fanout", setup: (build) => new Bundling(build).setUp() };
@@ -102,9 +101,9 @@ class Bundling {
   readonly #isEsm: boolean;
   /** Whether minification removes the names of classes. */
   readonly #renames: boolean;
-  /** Absolute paths of modules for threads, by the names of their bundles. */
+  /** The modules for threads. The keys are the names of their bundles, the values are absolute paths. */
   readonly #modules = new Map<string, string>();
-  /** The modules that each source names, by the source's absolute path. */
+  /** For each source, by its absolute path: the names of the modules' bundles that it uses. */
   readonly #namedBy = new Map<string, string[]>();
 
   constructor(build: PluginBuild) {
@@ -137,7 +136,7 @@ class Bundling {
     return this.#build.initialOptions.absWorkingDir ?? process.cwd();
   }
 
-  /** CommonJS has no `import.meta`. */
+  /** The code for the URL of the bundle. CommonJS needs other code, because it has no `import.meta`. */
   get #bundleUrl(): string {
     return this.#isEsm ? "import.meta.url" : 'require("node:url").pathToFileURL(__filename).href';
   }
@@ -157,7 +156,7 @@ class Bundling {
     return errors.length === 0 ? loaded : { contents: "", loader: "js", resolveDir: dirname(path), errors };
   }
 
-  /** Comments are no mistakes. Neither is the source's own use of the URL of a script. */
+  /** Errors for the modules that a source gives to `workers`. Comments, and URLs for other uses, cause no error. */
   async #faultsIn(path: string): Promise<{ text: string }[]> {
     if (!this.#namedBy.has(path) || dirname(path) === ownFolder) return [];
     const code = await this.#withoutComments(await readFile(path, "utf8"), loaderFor(path));
@@ -187,7 +186,7 @@ class Bundling {
     if (!usesWorkers(source) && !(isOurs && source.includes("DURABLE_FANOUT_THREAD_FILE"))) return source;
     const named: string[] = [];
     this.#namedBy.set(path, named);
-    // After a comma the text is not code here, but part of a message.
+    // In the files of this package, `import.meta.url` after a comma is part of an error message and not code.
     if (isOurs) return source.replaceAll(/(?<!, )import\.meta\.url/g, this.#bundleUrl);
     return rewriteModuleUrls(source, ({ path: relativePath, isCommonJs }) => {
       const module = findSource(resolve(dirname(path), relativePath));
@@ -226,7 +225,7 @@ class Bundling {
     await Promise.all([
       this.#bundle(join(piscina, "main.js"), join(folder, PISCINA), system),
       this.#bundle(join(piscina, "worker.js"), join(folder, PISCINA_WORKER), system),
-      // In a package of type "module", a .js file would count as ESM.
+      // Without this file, Node would load worker.js as an ES module if the user's package has the type "module".
       writeFile(join(folder, "package.json"), '{"type":"commonjs"}'),
       this.#bundle(ownFile(THREAD, this.#isEsm), join(folder, THREAD + this.#extension), { minify: this.#renames }),
       ...[...names].map((name) =>
@@ -254,7 +253,7 @@ class Bundling {
     return { ...options, plugins: [...others, this.#pluginForThreads()] };
   }
 
-  /** The options that the handler and the modules on threads share. Both must give a class the same name. */
+  /** Loads sources for threads in the same way as sources of the handler, so that a class has the same name in both. */
   #pluginForThreads(): EsbuildPlugin {
     return {
       name: "durable-fanout-threads",
@@ -263,23 +262,23 @@ class Bundling {
   }
 }
 
-/** The location of this file: in the build, beside the other files of the package. */
+/** The folder of this file. In the build, this folder has all files of the package. */
 const ownFolder = dirname(fileURLToPath(import.meta.url));
 
-/** A file of the package's build. */
+/** The path of a file in the package's build. @throws Error if the file is missing, as in the sources */
 function ownFile(name: string, isEsm: boolean): string {
   const file = join(ownFolder, `${name}${isEsm ? ".mjs" : ".cjs"}`);
   if (existsSync(file)) return file;
   throw new Error(`${file} is missing: the plugin durable-fanout works from the built package only.`);
 }
 
-/** The file that a path means. JavaScript imports name the file that a compiler will write. */
+/** Finds the source for a path. A path may end in `.js` although only the TypeScript file exists before compilation. */
 function findSource(path: string): string | undefined {
   const typescript = path.replace(/\.([cm]?)js$/, ".$1ts");
   return [path, typescript].find(existsSync);
 }
 
-/** The module's own name, with enough of its path to be unique. The same in each checkout. */
+/** A unique name for a bundle: the name of the module, and a hash of its path relative to the working directory. */
 function bundleName(module: string, workingDir: string): string {
   const path = relative(workingDir, module).replaceAll(sep, "/");
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
@@ -293,11 +292,11 @@ function loaderFor(path: string): Loader {
   return extension.endsWith("ts") ? "ts" : "js";
 }
 
-/** The file that bundlers find in this package for the worker functions. See `.tsdown.config.ts`. */
+/** Bundlers take this file of the package for the worker functions. `.tsdown.config.ts` explains the file. */
 const IN_BUNDLES = "workers-in-bundles.mjs";
 const REAL = "./workers.mjs";
 
-/** The content that replaces a path, if the path is the file that stands for the worker functions. */
+/** The content for `IN_BUNDLES`, which loads the real file instead. Undefined for all other files. */
 function realWorkers(path: string): string | undefined {
   return basename(path) === IN_BUNDLES ? `export * from ${JSON.stringify(REAL)};` : undefined;
 }

@@ -1,17 +1,18 @@
 /**
- * `import.meta.url`, or the same in CommonJS: `pathToFileURL(__filename)`, with any kind of import, as URL or as text.
+ * Patterns for the URL of a source in its own code: `import.meta.url`, or in CommonJS `pathToFileURL(__filename)`. The
+ * function may be imported in any way, and its result may be a URL or text.
  */
 const IMPORT_META = String.raw`import\.meta\.url`;
 const PATH_TO_FILE_URL = String.raw`(?:require\(\s*["'](?:node:)?url["']\s*\)\.|[\w$]+\.|\(0,\s*[\w$]+\.)?pathToFileURL\)?`;
 const BASE = String.raw`(?<base>${IMPORT_META}|${PATH_TO_FILE_URL}\(\s*__filename\s*\)(?:\.href|\.toString\(\))?)`;
 
-/** `new URL("./score.ts", import.meta.url)`, with any quotes and white space. */
+/** A pattern for `new URL("./score.ts", import.meta.url)`, with any quotes and white space. */
 const MODULE_URL = String.raw`\bnew\s+URL\(\s*(?<quote>["'\x60])(?<path>\.{1,2}\/[^"'\x60$]+\.[cm]?[jt]s)\k<quote>\s*,\s*${BASE}\s*,?\s*\)`;
 
-/** The specifiers of this package's sub-path, under its own name and under the official one. */
+/** Matches an import of the sub-path `workers`. The package may be installed under the name of the official SDK. */
 const USES_WORKERS = /["'](?:durable-fanout|@aws\/durable-execution-sdk-js)\/workers["']/;
 
-/** Whether a source may name modules for worker threads. */
+/** Whether a source may give URLs of modules to `workers`. */
 export function usesWorkers(source: string): boolean {
   return USES_WORKERS.test(source) && /import\.meta\.url|\b__filename\b/.test(source);
 }
@@ -33,7 +34,7 @@ export function rewriteModuleUrls(source: string, replace: (url: ModuleUrl) => s
 }
 
 /**
- * The URLs that are given to `workers`, directly or in a variable of the same source.
+ * The URLs that a source gives to `workers`, directly or in a variable.
  * @param code JavaScript without comments
  */
 export function moduleUrlsForWorkers(code: string): ModuleUrl[] {

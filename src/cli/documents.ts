@@ -9,11 +9,11 @@ import { type ReadPayload, readAnyPayload, readResult } from "./inspect/payload-
 import { isoMoment } from "./moment.ts";
 
 /**
- * The words of `--json`, the same in every command: names in camelCase, moments as ISO 8601 in UTC, payloads decoded.
- * docs/command-line-json.md says what they mean.
+ * The functions below make the JSON documents of `--json`. All commands use them, so that all documents have the same
+ * form: names in camelCase, moments as ISO 8601 in UTC, payloads decoded. docs/command-line-json.md explains them.
  */
 
-/** What an execution has used; `operations` counts as the quota does, and as the text of every command. */
+/** What an execution has used. `operations` is the number that the quota counts, as in the text of every command. */
 export function usageDocument(counters: ExecutionCounters): object {
   return {
     operations: quotaOperations(counters),
@@ -29,7 +29,7 @@ export function usageDocument(counters: ExecutionCounters): object {
   };
 }
 
-/** An execution, without what it was given and what it gave. */
+/** An execution, without its input, result and error. */
 export function executionDocument(record: ExecutionSummary, { status, endMs }: ExecutionState): object {
   const { arn, name, functionName, startTimestamp, endTimestamp, parent, redriveOf, counters } = record;
   return {
@@ -47,12 +47,12 @@ export function executionDocument(record: ExecutionSummary, { status, endMs }: E
   };
 }
 
-/** Input, result and error of an execution, decoded. */
+/** The members `input`, `result` and `error` of an execution, decoded. */
 export function outcomeDocument({ input, result, error }: ExecutionSummary, trace: string | undefined): object {
   return { ...payloadMember("input", input), ...payloadMember("result", result), ...errorMember(error, trace) };
 }
 
-/** One operation, decoded. */
+/** An operation, with its decoded result. */
 export function operationDocument(operation: Operation, trace: string | undefined): object {
   const { Id: id, ParentId: parentId, Name: name, Type, SubType, Status: status } = operation;
   const { StartTimestamp, EndTimestamp, StepDetails: step, WaitDetails: wait, CallbackDetails: callback } = operation;
@@ -74,19 +74,19 @@ export function operationDocument(operation: Operation, trace: string | undefine
   };
 }
 
-/** What an operation has ended with, wherever its type keeps that. */
+/** The result and the error of an operation. Each type of operation keeps them in another member. */
 export function endOf(operation: Operation): { result: string | undefined; error: ErrorObject | undefined } {
   const details = detailsOf(operation);
   return { result: details?.Result, error: details?.Error };
 }
 
-/** An error; `trace` has the stacks of what was thrown and of its causes, where the journal keeps them. */
+/** An error. `trace` is the stack of the thrown error with those of its causes, if the journal has it. */
 export function errorDocument(error: ErrorObject, trace?: string): object {
   const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error;
   return defined({ type, message, data, stack, trace });
 }
 
-/** One event of a history. */
+/** An event of a history, with decoded payloads. */
 export function eventDocument(event: HistoryEvent): object {
   const { EventId, EventType, EventTimestamp, Id, Name, ParentId, SubType } = event;
   const details = event[`${EventType}Details`];
@@ -100,7 +100,7 @@ export function eventDocument(event: HistoryEvent): object {
   };
 }
 
-/** A callback that somebody is to complete. */
+/** An open callback. */
 export function callbackDocument(callback: OpenCallback & { readonly executionName?: string }): object {
   const { callbackId, name, executionArn, executionName, operationId } = callback;
   return {
@@ -114,7 +114,7 @@ export function callbackDocument(callback: OpenCallback & { readonly executionNa
   };
 }
 
-/** A payload under its name; one that cannot be read stays as it is, and `…Unreadable` says why. */
+/** A member with a decoded payload. If the payload cannot be read, the raw text is kept, and `…Unreadable` says why. */
 export function payloadMember(name: string, payload: string | undefined, read = readAnyPayload): object {
   if (payload === undefined || payload === "") return {};
   const { value, unreadable } = read(payload);

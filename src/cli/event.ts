@@ -2,13 +2,14 @@ import { DurableError } from "../core/errors.ts";
 import { readTextSource } from "./text-source.ts";
 
 /**
- * Reads the execution's input: JSON, `@file`, or `-` for standard input. The text is returned as it was given, without
- * the white space around it, since the engine compares inputs of one name by their text.
+ * Reads the execution's input: JSON, `@file`, or `-` for standard input. Returns the given text without the white space
+ * around it. The text is not formatted anew, because the engine compares the inputs of executions with equal names as
+ * text.
  * @throws DurableError `ERR_EVENT_UNREADABLE`, or `ERR_EVENT_INVALID` with the line and column of the mistake.
  */
 export async function readEvent(source: string): Promise<string> {
   const { text, from } = await readTextSource(source, "--event", "event", "ERR_EVENT_UNREADABLE");
-  // A byte order mark is no JSON, but editors on Windows write one.
+  // Editors on Windows may write a byte order mark, which `JSON.parse` refuses.
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   if (trimmed === "") throw new DurableError("ERR_EVENT_INVALID", `${from} is empty; give JSON, for example '{}'.`);
   try {
@@ -27,12 +28,13 @@ function describeMistake(json: string): string {
   return `${what} at line ${line}, column ${column}`;
 }
 
-/** Where JSON text goes wrong. V8's own messages name the position for some mistakes only. */
+/** The position of a mistake in JSON text. It is searched here because the messages of V8 often name no position. */
 interface JsonMistake {
-  /** Both count from 1. */
+  /** From 1 on. */
   line: number;
+  /** From 1 on. */
   column: number;
-  /** The character found there; undefined where the text ends too early. */
+  /** The character at this position. Undefined: the text ends too early. */
   found: string | undefined;
 }
 
@@ -42,7 +44,7 @@ const LITERAL = /true|false|null/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows no control character inside a string.
 const STRING_BODY = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 
-/** Finds the first mistake in text that `JSON.parse` has refused. */
+/** Finds the first mistake in a text that `JSON.parse` has refused. */
 function findJsonMistake(text: string): JsonMistake {
   const at = new JsonScanner(text).firstMistake();
   const before = text.slice(0, at).split("\n");
@@ -62,7 +64,7 @@ class JsonScanner {
     return this.#at;
   }
 
-  /** Moves over one value; false, standing on the mistake, when there is none. */
+  /** Moves to the end of one value. If there is no valid value, moves to the mistake and returns false. */
   #value(): boolean {
     this.#skip(SPACE);
     if (this.#take("{")) return this.#list("}", () => this.#string() && this.#expect(":") && this.#value());

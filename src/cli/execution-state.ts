@@ -3,7 +3,7 @@ import type { ExecutionStatus, Journal } from "../journal/journal.ts";
 import { isJournalInUse } from "../journal/sqlite-lock.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 
-/** As in the journal; `INTERRUPTED` has not ended, and no process runs on the journal. */
+/** The status in the journal. `INTERRUPTED`: the execution has not ended, but no process runs on the journal. */
 export type ShownStatus = ExecutionStatus | "INTERRUPTED";
 
 export const SHOWN_STATUSES: readonly ShownStatus[] = [
@@ -15,14 +15,14 @@ export const SHOWN_STATUSES: readonly ShownStatus[] = [
   "STOPPED",
 ];
 
-/** How an execution stands. */
+/** The status of an execution, and the end of the time that it has run. */
 export interface ExecutionState {
   readonly status: ShownStatus;
-  /** When it ended; when an interrupted one was last seen to run; now. Epoch milliseconds. */
+  /** Epoch milliseconds: the end of an ended execution, the last event of an interrupted one, now for a running one. */
   readonly endMs: number;
 }
 
-/** Tells how the executions of a journal stand at this moment. */
+/** Returns a function that gives the present state of an execution in the journal. */
 export function stateReader(journal: Journal, db: string): (record: ExecutionSummary) => ExecutionState {
   const isLeft = isJournalInUse(resolve(db)) === false;
   return ({ arn, status, startTimestamp, endTimestamp }) => {

@@ -1,6 +1,6 @@
 import { isDurableError } from "../core/errors.ts";
 
-/** What a process of the command line ends with. Scripts rely on the numbers: they never change their meaning. */
+/** The exit codes of the command line. A code never changes its meaning, because scripts rely on it. */
 export const ExitCode = {
   OK: 0,
   EXECUTION_FAILED: 1,
@@ -18,7 +18,7 @@ export const ExitCode = {
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** The table of `--help` and of docs/command-line.md. */
+/** The table of exit codes that `--help` and docs/command-line.md show. */
 export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [ExitCode.OK, "the execution succeeded, or the listing was printed"],
   [

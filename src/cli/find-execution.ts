@@ -3,8 +3,8 @@ import type { LocalEngine } from "../local/engine.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 
 /**
- * The execution that a command is about.
- * @param target its id, its name, or `last` for the one that started last
+ * The execution on which a command works.
+ * @param target the id or the name of the execution, or `last` for the execution that started last
  * @throws DurableError `ERR_EXECUTION_UNKNOWN`
  */
 export function findExecution(engine: LocalEngine, target: string): ExecutionSummary {

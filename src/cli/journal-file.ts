@@ -4,7 +4,7 @@ import { DurableError } from "../core/errors.ts";
 import { SqliteJournal } from "../journal/sqlite-journal.ts";
 
 /**
- * Opens the journal to run on it, and creates file and folder if they are missing.
+ * Opens the journal for a process that runs executions on it. Creates the file and its folder if they are missing.
  * @throws DurableError `ERR_JOURNAL_…`, see `SqliteJournal`.
  */
 export function openJournal(db: string): SqliteJournal {
@@ -19,8 +19,8 @@ export function openJournal(db: string): SqliteJournal {
 }
 
 /**
- * Opens the journal to change it, if there is one.
- * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` when there is none.
+ * Opens an existing journal for changes.
+ * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` if there is no journal.
  */
 export function openExistingJournal(db: string): SqliteJournal {
   refuseMissing(resolve(db));
@@ -28,8 +28,8 @@ export function openExistingJournal(db: string): SqliteJournal {
 }
 
 /**
- * Opens the journal to look at it, while another process may be running on it.
- * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` when there is none.
+ * Opens an existing journal for reading. Another process may run on the journal at the same time.
+ * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` if there is no journal.
  */
 export function openJournalToRead(db: string): SqliteJournal {
   const file = resolve(db);

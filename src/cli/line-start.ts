@@ -1,10 +1,10 @@
 let isLineOpen = false;
 
-/** Sequences that move no text: colours, and what the bars of a terminal erase. */
+/** Control sequences of a terminal, for example for colours. They print no text, so they do not begin a line. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these sequences begin with a control character.
 const SEQUENCES_AT_END = /(?:\u001b\[[\d;?]*[A-Za-z])+$/;
 
-/** From now on `lineStart` knows whether the last text on standard error, also the handler's, has ended its line. */
+/** Watches what this process writes to standard error, so that `lineStart` knows whether the last line has ended. */
 export function followStandardError(): void {
   const write = process.stderr.write.bind(process.stderr);
   process.stderr.write = ((...args: Parameters<typeof write>) => {
@@ -15,7 +15,7 @@ export function followStandardError(): void {
   }) as typeof process.stderr.write;
 }
 
-/** What a line of the command begins with: the end of a line that the handler left open, or nothing. */
+/** The text before a line of the command: a line break if the handler has not ended its own last line; else nothing. */
 export function lineStart(): string {
   return isLineOpen ? "\n" : "";
 }

@@ -10,7 +10,7 @@ import { packageVersion } from "./package-version.ts";
 import { PLAN_HELP } from "./plan/plan-help.ts";
 import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
 
-// The commands are imported when they are called: --help and mistakes in the arguments answer at once.
+// Each command is imported only when it is called, so that --help and messages about wrong arguments are fast.
 
 const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
 
@@ -81,7 +81,7 @@ function collectFunctions(kind: FunctionOption["kind"]) {
   };
 }
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one declaration after the other, and each is read alone.
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a list of declarations that do not depend on one another.
 function buildProgram(done: (code: ExitCode) => void): Command {
   const program = new Command("durable-fanout")
     .description("Runs durable functions on this machine, with a journal on disk: kill it at any time and resume.")
@@ -113,7 +113,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .option("--event <json|@file|->", "the input, as JSON, from a file or from standard input", "{}")
       .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
       .addOption(
-        new Option("--latency <duration>", "what a request to the service takes")
+        new Option("--latency <duration>", "how long a request to the service takes")
           .argParser(parseDuration)
           .default(20, "20ms"),
       )
@@ -121,7 +121,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         new Option("--sample <items|all>", "items of each map to run").argParser(parseSample).default(1_000, "1000"),
       )
       .addOption(
-        new Option("--items <n>", "compute for so many items of each map that is in no other one").argParser(
+        new Option("--items <n>", "compute for so many items of each map that is not inside another map").argParser(
           parseCount,
         ),
       )
@@ -130,7 +130,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .option("--json", "JSON on standard output, one document a line")
       .option("--verbose", "stack traces with errors")
       .addHelpText("after", PLAN_HELP);
-    // What else `run` takes: a command line of it can be planned as it is.
+    // These options of `run` change nothing here. They are accepted so that arguments of `run` also work for `plan`.
     const others = [
       "--db <file>",
       "--name <name>",
@@ -209,7 +209,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         .option("--from <operation>", "go back to this operation (name or id): it begins anew, and all that follows it")
         .option("--dry-run", "say what would run and what is kept, and run nothing")
         .option("--event <json|@file|->", "another input (default: that of the execution)")
-        .option("--again", "although there is a retry of it already: what has succeeded there runs once more")
+        .option("--again", "retry although a retry exists already: what succeeded in that retry runs once more")
         .addOption(
           new Option("--name <name>", "name of the new execution (default: <name>-retry, -retry-2 …)").argParser(
             parseName,
@@ -223,7 +223,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
   withCommonOptions(
     program
       .command("replay")
-      .description("run today's code against a recording, without any step, and say where both part")
+      .description("run today's code against a recording, without any step, and say where they differ")
       .argument("<id|name|last|file>", "an execution of the journal, an export, or a history of AWS with data (JSON)")
       .argument("<handler file>", "a file that exports the handler")
       .option("--export <name>", 'the handler\'s export (default: "handler", or else the default export)')
@@ -249,7 +249,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .command("tune")
       .description("the same as plan --try, kept for one version; without settings: --try batch=10,100,1000")
       .argument("<handler file>", "a file that exports the handler")
-      .option("--vary <setting=values>", "what --try was called", collect)
+      .option("--vary <setting=values>", "the former name of --try", collect)
       .addOption(new Option("--svg <file>").hideHelp()),
   ).action(perform(async () => (await import("./plan/plan-command.ts")).tuneCommand));
 
@@ -304,7 +304,7 @@ function isVerbose(option: true | undefined): boolean {
   return option === true || (environment().DEBUG ?? "") !== "";
 }
 
-/** The journal is SQLite's, which Node has from 22.13 on without a flag. */
+/** The journal needs `node:sqlite`, which Node provides without a flag from 22.13 on. */
 function lacksSqlite(): boolean {
   return process.getBuiltinModule("node:sqlite") === undefined;
 }
@@ -314,7 +314,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     console.error(`durable-fanout needs Node 22.13 or later for its journal; this is Node ${process.version}.`);
     return ExitCode.USAGE;
   }
-  // A reader that has seen enough, as in `list | head`, is no error.
+  // In `list | head`, `head` closes the pipe early. This is not an error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => exitByItself(error.code === "EPIPE" ? ExitCode.OK : 1));
   let exitCode: ExitCode = ExitCode.OK;
   try {
@@ -324,7 +324,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return ExitCode.OK;
-    // Commander has told people already.
+    // Commander has already printed the message for people. With --json, programs need it too.
     const message = error.message.replace(/^error: /, "");
     const output = new Output({ json: args.includes("--json"), verbose: false });
     if (output.json) output.printJson({ type: "error", error: { code: "ERR_USAGE", message } });
@@ -334,5 +334,5 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return exitCode;
 }
 
-// A handler may leave timers and sockets behind: the end of the command is the end of the process.
+// The process ends here although timers or sockets of a handler may be open. Otherwise they would keep it alive.
 exitByItself(await main(process.argv.slice(2)));

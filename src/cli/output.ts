@@ -1,12 +1,12 @@
 import { isDurableError, messageOf } from "../core/errors.ts";
 import { lineStart } from "./line-start.ts";
 
-/** Taken before a handler is loaded, whose own output goes elsewhere from then on. */
+/** The original `write`. `quietStandardOutput` replaces `process.stdout.write`, because a handler may also call it. */
 const write = process.stdout.write.bind(process.stdout);
 
 /**
- * Where words go. Standard output has what was asked for and nothing else: the result or the listing, or with `--json`
- * one JSON document a line. Everything said along the way goes to standard error.
+ * Writes the output of a command. Standard output has only what the user asked for: the result or the listing, or with
+ * `--json` one JSON document on each line. All other messages go to standard error.
  */
 export class Output {
   readonly json: boolean;
@@ -17,22 +17,22 @@ export class Output {
     this.verbose = options.verbose;
   }
 
-  /** What was asked for, as text. */
+  /** Writes a result to standard output, as text. */
   print(text: string): void {
     write(`${text}\n`);
   }
 
-  /** What was asked for, with `--json`. */
+  /** Writes a result to standard output, as JSON. */
   printJson(document: object): void {
     write(`${JSON.stringify(document, sayable)}\n`);
   }
 
-  /** Said along the way, on a line of its own. */
+  /** Writes a message to standard error, on a line of its own. */
   say(text: string): void {
     process.stderr.write(`${lineStart()}${text}\n`);
   }
 
-  /** The error that ends the command, for people and with `--json` for programs as well. */
+  /** Writes the error that ends the command to standard error. With `--json` also writes it to standard output. */
   fail(error: unknown): void {
     const message = messageOf(error);
     const code = isDurableError(error) ? error.code : "ERR_INTERNAL";
@@ -46,13 +46,13 @@ export class Output {
     for (let next = error; next instanceof Error; next = next.cause) this.say(next.stack ?? String(next));
   }
 
-  /** Settles when standard output has taken everything: leaving earlier would cut off a pipe. */
+  /** Resolves when standard output has been written. If the process ends earlier, a pipe may lose the last output. */
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => write("", () => resolve()));
   }
 }
 
-/** Results that the `typed` codec kept may hold what JSON cannot say. */
+/** Replaces values that JSON does not know. The `typed` codec can return such values. */
 function sayable(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
   if (value instanceof Map || value instanceof Set) return [...value];

@@ -1,6 +1,6 @@
 let isOwn = false;
 
-/** Ends the process, as the command line means to: an end that it does not know of is the handler's. */
+/** Ends the process for the command line. Every other exit comes from the handler, and `isExitOwn` is then false. */
 export function exitByItself(code: number): never {
   isOwn = true;
   process.exit(code);

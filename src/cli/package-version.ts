@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** The package's root is one folder up from the build, two from the sources. */
+/** The version in package.json. In the build, package.json is one folder up; in the sources, two folders up. */
 export function packageVersion(): string {
   const manifest = ["../package.json", "../../package.json"]
     .map((path) => new URL(path, import.meta.url))

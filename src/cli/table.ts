@@ -1,4 +1,4 @@
-/** Lines of a table: the first column and those of words to the left, numbers to the right. */
+/** The lines of a table. Columns of numbers are aligned to the right; the first column and all others to the left. */
 export function renderTable(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const cell = (row: readonly string[], column: number): string => row[column] ?? "";
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => cell(row, column).length)));

@@ -2,17 +2,19 @@ import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { DurableError, messageOf } from "../core/errors.ts";
 
-/** Text that an option gives, and where it comes from, for messages. */
+/** A text that the user gives on the command line. */
 export interface GivenText {
   readonly text: string;
+  /** Where the text comes from, for error messages. */
   readonly from: string;
 }
 
 /**
- * What an option means: the text itself, `@file`, or `-` for standard input.
- * @param option as it is spelled, `--event`
- * @param noun what the text is, "event"
- * @param code of the error for a file that cannot be read
+ * Reads the text of an option. Its value is the text itself, `@file`, or `-` for standard input.
+ * @param source the value of the option
+ * @param option the name of the option, for example `--event`
+ * @param noun a word for the text in messages, for example "event"
+ * @param code the code of the error if the file cannot be read
  * @throws DurableError with `code`
  */
 export async function readTextSource(source: string, option: string, noun: string, code: string): Promise<GivenText> {

@@ -6,23 +6,23 @@ import { type FailedItems, failedItemsOf, isOpenCallback } from "./failed-items.
 import { textsOf } from "./marks.ts";
 import type { OperationTree } from "./operation-tree.ts";
 
-/** What may have made the handler fail: a failed operation, a context around one, or a map with failed items. */
+/** A possible cause of the handler's failure: a failed operation, a context around one, or a map with failed items. */
 export interface Cause {
   readonly operation: Operation;
   readonly messages: readonly string[];
-  /** Lets it run again. */
+  /** Changes the draft so that the operation runs again. */
   readonly apply: () => void;
 }
 
-/** What is to be otherwise in an execution that takes over, as far as that is found. */
+/** Collects the changes of the records that an execution takes over. `Amendment` explains the first four members. */
 export class Draft {
   readonly removed = new Set<string>();
   readonly reopened = new Set<string>();
   readonly retried = new Map<string, string>();
   readonly payloads = new Map<string, string>();
-  /** What has failed and runs again. */
+  /** The failed operations that run again. */
   readonly again: Operation[] = [];
-  /** Failed items of maps that run again. */
+  /** The number of failed items of maps that run again. */
   failedItems = 0;
   readonly #operations: readonly Operation[];
   readonly #tree: OperationTree;
@@ -39,7 +39,7 @@ export class Draft {
     return { removed, reopened, retried, payloads };
   }
 
-  /** Lets failed items run again. */
+  /** Adds the changes that let failed items run again. */
   add({ removed, reopened, retried, payloads, failedCount }: FailedItems): void {
     for (const id of removed) this.removed.add(id);
     for (const id of reopened) this.reopened.add(id);
@@ -52,7 +52,10 @@ export class Draft {
     for (const { Id: id } of this.#tree.within(operation)) this.removed.add(id as string);
   }
 
-  /** Lets an operation begin anew with all that stands behind it: the contexts around it have not ended then. */
+  /**
+   * Lets an operation, and all operations after it in the code, begin anew. The contexts around it count as not ended,
+   * because their results may change.
+   */
   goBack(operation: Operation): void {
     this.remove(operation);
     for (const behind of this.#tree.behind(operation)) this.remove(behind);
@@ -63,9 +66,9 @@ export class Draft {
   }
 
   /**
-   * What may have made the handler fail in a rehearsal, in the order in which the code came to it: each has a message
-   * that is in the thrown error, or in the first of its causes for which there is one. Empty for nothing of what is
-   * recorded.
+   * The recorded operations that may have made the handler fail in a rehearsal, in the order in which the code reached
+   * them. The search compares their messages with the thrown error, then with its causes. The first error that contains
+   * a recorded message decides. If no error contains one, the last operation is the cause, if it has failed.
    */
   causesOf(rehearsal: Rehearsal): readonly Cause[] {
     const { claimed, error } = rehearsal;
@@ -74,7 +77,7 @@ export class Draft {
       const operation = this.#tree.at(path);
       if (operation === undefined) continue;
       const carrier = this.#carrierOf(operation);
-      // In the order in which the code came to each of them last.
+      // The code may reach the same carrier (see `#carrierOf`) several times. The last time decides the order.
       carriers.delete(carrier);
       carriers.add(carrier);
     }
@@ -88,11 +91,14 @@ export class Draft {
       if (matching.length > 0) return matching;
     }
     const last = [...carriers].at(-1);
-    // What the handler throws after its last operation, in words of its own, is about that one.
+    // No recorded message was found. The handler probably threw an error of its own because its last operation failed.
     return causes.filter(({ operation }) => operation === last);
   }
 
-  /** By whose outcome the handler learns how an operation ended: a map around it, or a context that has ended. */
+  /**
+   * The operation whose outcome tells the handler how `operation` ended. This is the outermost map around it, or else
+   * the outermost ended context around it, or else the operation itself.
+   */
   #carrierOf(operation: Operation): Operation {
     const around = [...this.#tree.around(operation), operation];
     return (
@@ -118,7 +124,10 @@ export class Draft {
     return { operation: carrier, messages, apply };
   }
 
-  /** A context that succeeded with a failure in its result, as `allSettled` does: other outcomes make another result. */
+  /**
+   * The cause for a context that succeeded although its result contains the failure, as with `allSettled`. Such a
+   * context must run again too, because its result will change.
+   */
   #resultWith(text: string, carrier: Operation): Cause | undefined {
     if (text === "" || !this.#isClosed(carrier) || carrier.Status !== "SUCCEEDED") return undefined;
     const result = readable(carrier.ContextDetails?.Result);
@@ -154,10 +163,10 @@ export class Draft {
   }
 }
 
-// It reads every format.
+// This codec reads every format.
 const json = createCodec("json");
 
-/** A recorded result as JSON text; empty where nobody but the user's serdes can read it. */
+/** A recorded result as JSON text. Empty if only the user's serdes can read the result. */
 function readable(payload: string | undefined): string {
   try {
     return JSON.stringify(json.decode(payload)) ?? "";

@@ -1,7 +1,7 @@
 import { childPath, type OperationPath, operationId } from "../core/ids.ts";
 import type { Operation } from "../core/wire.ts";
 
-/** The greatest depth of contexts, with the operation itself. */
+/** A searched path has at most so many numbers: one for each context around the operation, and one for itself. */
 const MAX_DEPTH = 6;
 /** The approximate number of paths that are tried for all items together. */
 const MAX_TRIED = 500_000;
@@ -13,9 +13,9 @@ export interface FoundExternal {
 }
 
 /**
- * Finds the items of batches to which the callbacks and chained invokes of a map belong. An ended batch does not have
- * this information, and a hash makes ids from paths. So the search tries paths, beginning with small numbers. With many
- * items, operations at paths with large numbers are not found.
+ * Finds the items of batches to which the callbacks and chained invokes of a map belong. An ended batch does not record
+ * this. An id is a hash of a path, so the path cannot be computed from the id. The search tries paths, beginning with
+ * small numbers. With many items, operations at paths with large numbers are not found.
  */
 export class ExternalsFinder {
   readonly #map: OperationPath | undefined;
@@ -26,7 +26,7 @@ export class ExternalsFinder {
     this.#missing = new Map(externals.map((operation) => [operation.Id as string, operation]));
   }
 
-  /** The callbacks and invokes of the given items, by the item's index. */
+  /** The callbacks and invokes of the given items. The keys are indexes of items. */
   find(indexes: readonly number[]): ReadonlyMap<number, readonly FoundExternal[]> {
     const found = new Map<number, FoundExternal[]>();
     if (this.#map === undefined) return found;
@@ -49,7 +49,7 @@ export class ExternalsFinder {
   }
 }
 
-/** The paths whose numbers have a product of at most `product`. */
+/** All paths whose numbers, multiplied, give at most `product`. The numbers of `2-3` give 6. */
 function* pathsUpTo(product: number, depth = MAX_DEPTH): Generator<string> {
   for (let index = 1; index <= product; index++) {
     yield `${index}`;

@@ -18,17 +18,17 @@ export interface FailedItems extends Amendment {
 /**
  * For `LocalEngine.redrive`: runs the failed items of maps and parallels again.
  *
- * A1  A failed item counts as not begun, and everything inside it is forgotten. If the item failed because of a map
- *     inside it, the items of that map are treated so instead.
+ * A1  A failed item counts as not begun, and everything inside it is forgotten. If a map inside the item has failed
+ *     items, only the failed items of this inner map count as not begun.
  * A2  The map, and each context around it, counts as not ended, because its result will change.
  * A3  Operations after the map in the code, and after each context around it, count as not begun, because they may
  *     depend on the result.
  * A4  Items that succeeded stay unchanged, and so do operations before the map.
- * A5  An item that had not ended continues where it was. Its operations that failed finally, and the operations behind
- *     them, count as not begun. Otherwise their records would make the item fail at once. In a batch the recorded
- *     operations count.
+ * A5  An item that had not ended continues where it was. Its operations that failed finally, and the operations after
+ *     them, count as not begun. Otherwise their records would make the item fail at once. This also holds for
+ *     operations whose records are in a batch.
  *
- * @throws DurableError `ERR_NOTHING_FAILED` when no map has a failed item
+ * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item
  */
 export function failedItems(operations: readonly Operation[]): FailedItems {
   const search = new Search(operations, undefined);
@@ -39,13 +39,16 @@ export function failedItems(operations: readonly Operation[]): FailedItems {
   );
 }
 
-/** As `failedItems` for one map or parallel, and what it is called by: what stands behind it in the code stays. */
+/** Like `FailedItems`, but for a single map or parallel. Operations after the map stay unchanged. */
 export interface FailedItemsOfOne extends FailedItems {
-  /** What the items that failed have failed with, as far as that is recorded. */
+  /** The error messages of the failed items, as far as they are recorded. */
   readonly messages: readonly string[];
 }
 
-/** What is to run again of one map or parallel, which stands in no other one; undefined when nothing of it has failed. */
+/**
+ * Finds what must run again in a single map or parallel. This map must not be inside another map. Returns undefined if
+ * nothing in the map has failed.
+ */
 export function failedItemsOf(operations: readonly Operation[], fanOut: string): FailedItemsOfOne | undefined {
   const search = new Search(operations, fanOut);
   return search.hasFound ? search : undefined;
@@ -59,7 +62,7 @@ class Search implements FailedItemsOfOne {
   readonly messages: string[] = [];
   failedCount = 0;
   hasFound = false;
-  /** The map or parallel that is looked at alone. */
+  /** The id of the only map or parallel to visit. Undefined: all are visited. */
   readonly #only: string | undefined;
   #isInside: boolean;
   readonly #childrenOf = new Map<string | undefined, Operation[]>();
@@ -75,7 +78,7 @@ class Search implements FailedItemsOfOne {
       if (siblings === undefined) this.#childrenOf.set(operation.ParentId, [operation]);
       else siblings.push(operation);
     }
-    // The callback belongs to the old execution, so its submitter must submit another id.
+    // A callback that waits belongs to the old execution. So `waitForCallback` begins anew and submits another id.
     for (const operation of operations) if (isOpenCallback(operation)) this.#remove(operation);
     const before = this.removed.size;
     for (const siblings of this.#childrenOf.values()) siblings.sort((a, b) => this.#compare(a, b));
@@ -132,7 +135,8 @@ class Search implements FailedItemsOfOne {
   }
 
   /**
-   * For items without operations of their own: the path shows the item of an operation, and the result shows its end.
+   * Handles items that have no operations of their own. The path of an operation shows to which item it belongs. The
+   * result of the map shows how the item ended.
    */
   #flatItems(map: Operation, operations: readonly Operation[]): boolean {
     const items = this.#byItem(map, operations);
@@ -175,13 +179,13 @@ class Search implements FailedItemsOfOne {
     return items;
   }
 
-  /** Lets what failed for good in a context that had not ended begin anew, with what stands behind it. */ // A5
+  /** In an open context, lets the operations that failed finally, and those after them, begin anew. */ // A5
   #clear(operations: readonly Operation[]): void {
     for (const [index, operation] of operations.entries()) {
       const id = operation.Id as string;
       if (this.removed.has(id)) continue;
       if (!hasEnded(operation) || this.reopened.has(id)) {
-        // No result depends on the result of this map yet.
+        // This map has not ended, so no operation depends on its result. Only operations inside its items are removed.
         if (isFanOut(operation.SubType)) this.#clearItems(operation);
         else this.#clear(this.#children(id));
       } else if (operation.Status !== "SUCCEEDED") {
@@ -198,7 +202,7 @@ class Search implements FailedItemsOfOne {
     for (const item of items) this.#clear(item);
   }
 
-  /** Removes the failed items. A batch is tried again unless all its items succeeded. */
+  /** Removes the records of failed items from the batches. A batch runs again unless all its items succeeded. */
   #batches(map: Operation, operations: readonly Operation[]): boolean {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
@@ -244,7 +248,7 @@ class Search implements FailedItemsOfOne {
 
 const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
-/** Its callback belongs to the old execution, so that its submitter has to hand out another one. */
+/** A `waitForCallback` that waits. It cannot be taken over: its callback belongs to the old execution. */
 export const isOpenCallback = (operation: Operation): boolean =>
   operation.SubType === "WaitForCallback" && !isFinished(operation);
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
@@ -255,9 +259,7 @@ const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED
 // This codec reads every format.
 const json = createCodec("json");
 
-/**
- * The status of each item, from the kept form of the result. Undefined when only the user's serdes can read the result.
- */
+/** The status of each item, from the recorded result of the map. Undefined if only the user's serdes can read it. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
@@ -273,7 +275,7 @@ function statusesOf({ ContextDetails: details }: Operation): Map<number, string 
   }
   if (!Array.isArray(all)) return undefined;
   const statuses = new Map<number, string | undefined>();
-  // Items that were not collected have succeeded, and items start in order.
+  // With `uncollected`, `all` lacks items that succeeded. Items begin in order, so these are among the first items.
   if (uncollected) for (let at = 0; at < all.length + uncollected; at++) statuses.set(at, "SUCCEEDED");
   for (const { index, status } of all as { index: number; status?: string }[]) statuses.set(index, status);
   return statuses;

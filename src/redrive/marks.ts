@@ -8,18 +8,19 @@ export interface Marked {
   readonly messages: readonly string[];
 }
 
-/** Rehearses what a plan has so far, with other records. */
+/** Rehearses the handler with the present draft of a plan. `alter` changes the records first. */
 export type RehearseAltered = (alter: (operations: readonly Operation[]) => Operation[]) => Promise<Rehearsal>;
 
-/** An invisible separator stands on both sides of the number of a mark. */
+/** Matches a mark: a number between two invisible separators. */
 const MARK = /\u2063(\d+)\u2063/g;
 
 /**
  * Finds which of several failures with the same message made the handler fail. The recorded messages get invisible
- * marks, and a rehearsal shows whose mark is in the thrown error. Two more rehearsals check the answer: one with the
- * found marks alone, one with all others. They disagree where the handler itself compares messages.
+ * marks, and a rehearsal shows whose mark is in the thrown error. Two more rehearsals check the answer: one with only
+ * the found marks, one with only the other marks. If the handler itself compares messages, these two rehearsals do not
+ * confirm the answer.
  *
- * @returns indexes in `candidates`; empty where the rehearsals do not tell
+ * @returns indexes in `candidates`; empty if the rehearsals do not give a clear answer
  */
 export async function tellApart(
   candidates: readonly Marked[],
@@ -45,7 +46,7 @@ export async function tellApart(
   return `${alone}` === `${blamed}` && others?.length === 0 ? blamed : [];
 }
 
-/** The message of what the handler threw, and then those of its causes. */
+/** The message of the error that the handler threw, then the messages of its causes. */
 export function textsOf({ error, causes }: Rehearsal): readonly string[] {
   return [error?.ErrorMessage ?? "", ...causes];
 }
@@ -98,7 +99,7 @@ function rewritten(operation: Operation, write: (text: string) => string): Opera
 
 const typed = createCodec("typed");
 
-/** A payload that only the user's serdes can read stays. */
+/** Applies `write` to each text in a payload. A payload that only the user's serdes can read is not changed. */
 function rewrittenPayload(payload: string, write: (text: string) => string): string {
   let isChanged = false;
   const rewrite = (value: unknown): unknown => {

@@ -4,7 +4,7 @@ import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import { isFanOut, type Operation } from "../core/wire.ts";
 
-/** The operations of an execution, as they stand in its code. */
+/** The operations of an execution as a tree: each operation contains the operations that its code made. */
 export class OperationTree {
   readonly #byId = new Map<string, Operation>();
   readonly #children = new Map<string | undefined, Operation[]>();
@@ -45,13 +45,13 @@ export class OperationTree {
     return parent === undefined ? [] : [...this.around(parent), parent];
   }
 
-  /** An operation with everything inside it. */
+  /** An operation and all operations inside it. */
   *within(operation: Operation): Generator<Operation> {
     yield operation;
     for (const child of this.#children.get(operation.Id) ?? []) yield* this.within(child);
   }
 
-  /** What stands behind an operation in its own context; other items of a map stand beside it. */
+  /** The operations after an operation in the code of its own context. Other items of a map do not count. */
   behind(operation: Operation): Operation[] {
     const parent = this.parentOf(operation);
     const path = this.pathOf(operation);
@@ -101,14 +101,14 @@ export class OperationTree {
     return isFanOut(map.SubType) && (this.#children.get(map.Id) ?? []).some(isOfBatch);
   }
 
-  /** By which one is found: its name if no other has that, otherwise its id. */
+  /** The text with which `find` returns this operation: its name if the name is unique, otherwise its id. */
   keyOf({ Name: name, Id: id }: Operation): string {
     if (name === undefined || this.#byId.has(name)) return id as string;
     for (const other of this.#byId.values()) if (other.Name === name && other.Id !== id) return id as string;
     return name;
   }
 
-  /** The recorded operation at a path, or else the innermost one around it. */
+  /** The recorded operation at a path. If there is none, the nearest recorded context around the path. */
   at(path: string): Operation | undefined {
     for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf("-")))) {
       const id = this.#idsByPath.get(at);

@@ -9,7 +9,7 @@ import { failedItems } from "./failed-items.ts";
 import { type RehearseAltered, tellApart } from "./marks.ts";
 import { OperationTree } from "./operation-tree.ts";
 
-/** What a plan asks of an engine; `LocalEngine` has it. */
+/** The methods of an engine that a plan needs. `LocalEngine` has them. */
 export interface RehearsingEngine {
   operations(arn: string): Operation[];
   rehearse(
@@ -25,36 +25,36 @@ export interface RehearsingEngine {
 
 export interface RedriveOptions {
   /**
-   * Name or id of the operation to go back to: it begins anew, with all that stands behind it in the code; other items
-   * of a map stay. Default: where the execution failed.
+   * The name or id of an operation. This operation and all operations after it in the code begin anew. If it is in an
+   * item of a map, the other items stay unchanged. Default: the place where the execution failed.
    */
   readonly from?: string | undefined;
   /**
-   * Only the failed items of all maps and parallels, and what stands behind these maps, whether the handler failed or
-   * not. Not together with `from`.
+   * True: only the failed items of all maps and parallels, and the operations after these maps, run again. The handler
+   * itself may have succeeded. Not allowed together with `from`.
    */
   readonly failed?: boolean | undefined;
-  /** Another input for the handler, JSON text. Default: that of the execution. */
+  /** Another input for the handler, as JSON text. Default: the input of the execution. */
   readonly input?: string | undefined;
-  /** The file that exports the handler: messages tell its lines. */
+  /** The file that exports the handler. Messages name lines of this file. */
   readonly handlerFile?: string | undefined;
 }
 
-/** What an execution that takes over from an ended one is to do, for `amend` of `LocalEngine.redrive`. */
+/** What a redriven execution takes over, and what it runs. `amend` of `LocalEngine.redrive` returns a plan. */
 export interface RedrivePlan extends Amendment {
-  /** Operations that had failed, or items of maps, and run again. */
+  /** The failed operations that run again, and the maps and parallels whose failed items run again. */
   readonly again: readonly Operation[];
-  /** How many items of these maps had failed. */
+  /** The number of failed items that run again. */
   readonly failedItems: number;
-  /** Operations that had ended and begin anew since `from` goes back so far; without those inside them. */
+  /** Ended operations that begin anew although they are not in `again`. Operations inside them are not listed. */
   readonly forgotten: readonly Operation[];
-  /** Operations that have ended and are taken over, those of finished contexts included. */
+  /** The number of ended operations that are taken over, including those inside ended contexts. */
   readonly kept: number;
-  /** Where the code goes on: operations that are not recorded, or have not ended. Empty when it only has to end. */
+  /** The operations with which the code continues: not recorded, or not ended. Empty: the handler only has to end. */
   readonly next: readonly ReachedOperation[];
 }
 
-/** A refused redrive, with the `from` that the message proposes first. */
+/** The error of a refused redrive. `from` is the operation that the message proposes first for the option `from`. */
 export class RedriveError extends DurableError {
   static override readonly name = DurableError.name;
   readonly from: string;
@@ -65,25 +65,29 @@ export class RedriveError extends DurableError {
   }
 }
 
-/** Each pass finds one more operation that failed. */
+/** The greatest number of rehearsals. Each rehearsal finds one more operation that failed. */
 const MAX_PASSES = 200;
 
 /**
- * Finds from where an execution that failed, timed out or was stopped goes on. Today's handler is rehearsed against
- * what is recorded: what it fails by runs again, and all that has ended besides is kept. Nothing runs, and nothing is
- * written.
+ * Plans how an execution continues that failed, timed out or was stopped. The present code of the handler is rehearsed
+ * with the recorded operations. Operations that make the handler fail run again. All other ended operations are kept.
+ * The plan itself runs no operation and writes nothing.
  *
  * ```ts
  * const plan = await planRedrive(engine, execution.arn);
  * const outcome = await engine.redrive(execution.arn, { amend: () => plan }).result;
  * ```
  *
- * @throws DurableError `ERR_REDRIVE_DIVERGED` when the handler asks for other operations than are recorded, and
- * `ERR_REDRIVE_LEAVES_ENDED` when it would not ask for some that have succeeded: both messages list what `from` would let
- * begin anew. `ERR_REDRIVE_AMBIGUOUS` when several operations have failed with the message that the handler throws, and
- * rehearsals do not tell which one it throws. `ERR_REDRIVE_FAILS_AGAIN` when the handler throws before it comes to anything that could run.
- * `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS` of `from`, `ERR_NOTHING_FAILED` of `failed`. What `rehearse`
- * throws.
+ * @throws DurableError, and the errors of `engine.rehearse`:
+ * - `ERR_REDRIVE_DIVERGED`: the handler asks for other operations than those that are recorded. The message lists the
+ *   operations that would begin anew with `from`.
+ * - `ERR_REDRIVE_LEAVES_ENDED`: the handler would not ask for some operations that have succeeded. The message lists
+ *   them.
+ * - `ERR_REDRIVE_AMBIGUOUS`: several operations failed with the message that the handler throws, and rehearsals do not
+ *   show which of them made the handler fail.
+ * - `ERR_REDRIVE_FAILS_AGAIN`: the handler throws before it reaches an operation that could run.
+ * - `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS`: `from` names no operation, or several.
+ * - `ERR_NOTHING_FAILED`: `failed` is set, and no map has a failed item.
  */
 export async function planRedrive(
   engine: RehearsingEngine,
@@ -112,7 +116,7 @@ export async function planRedrive(
   );
 }
 
-/** What made the handler fail, and runs again. */
+/** The operations that made the handler fail, so that they must run again. */
 async function causesOf(
   rehearsal: Rehearsal,
   tree: OperationTree,
@@ -138,7 +142,7 @@ function finished(
   const left = rehearsal.unasked
     .map(({ Id: id }) => tree.get(id))
     .filter((operation) => operation !== undefined && !draft.removed.has(operation.Id as string)) as Operation[];
-  // What has failed with all that is inside would run again in any case.
+  // An operation counts only if it, or an operation inside it, has ended without failure: only then work is lost.
   const endedLeft = left.filter(
     (operation) =>
       hasEnded(operation) && [...tree.within(operation)].some((inner) => hasEnded(inner) && !hasFailed(inner)),
@@ -170,7 +174,10 @@ function planOf(
   };
 }
 
-/** What failed items are is told by the records alone, so that handlers of the official SDK need no rehearsal. */
+/**
+ * Rehearses the handler. Returns undefined for a handler of the official SDK, which cannot be rehearsed. A plan with
+ * `failed` needs no rehearsal, because the records alone show the failed items.
+ */
 async function rehearseIfPossible(
   engine: RehearsingEngine,
   arn: string,

@@ -21,17 +21,17 @@ const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
 
-/** The content of a batch's operations, and the part of it that a redriven execution keeps. */
+/** The records of a batch. Decides which of them a redriven execution keeps. */
 export class RecordedBatch {
   readonly failedCount: number;
   /** Whether all items have succeeded. */
   readonly isComplete: boolean;
-  /** The positions in the batch of the items that have not succeeded, by their index in the map. */
+  /** The items that have not succeeded. The keys are indexes in the map, the values are positions in the batch. */
   readonly #open = new Map<number, number>();
   readonly #operations: readonly Operation[];
   readonly #logs: readonly (StoredBatch | undefined)[];
   readonly #outcomes: readonly (Outcome | undefined)[];
-  /** For running items: the paths of the records that they keep. */
+  /** For each item that has not succeeded, by position: the paths of the records that it keeps. */
   readonly #kept = new Map<number, ReadonlySet<string>>();
 
   /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
@@ -52,17 +52,17 @@ export class RecordedBatch {
     for (let at = 0; at < count; at++) if (!hasSucceeded(this.#outcomes[at])) this.#open.set(first + at, at);
   }
 
-  /** What items have failed with. */
+  /** The errors of the failed items. */
   get errors(): readonly ErrorObject[] {
     return this.#outcomes.flatMap((outcome) => (outcome?.mark === "F" && outcome.error ? [outcome.error] : []));
   }
 
-  /** The items that have not succeeded, by their index in the map. */
+  /** The indexes in the map of the items that have not succeeded. */
   get indexes(): readonly number[] {
     return [...this.#open.keys()];
   }
 
-  /** Decides what the items that have not succeeded keep. Returns the callbacks and invokes that begin anew. */
+  /** Decides which records the items that have not succeeded keep. Returns callbacks and invokes that begin anew. */
   amend(externals: ReadonlyMap<number, readonly FoundExternal[]>): Operation[] {
     return [...this.#open].flatMap(([index, at]) => {
       const outcome = this.#outcomes[at];
@@ -74,7 +74,7 @@ export class RecordedBatch {
     });
   }
 
-  /** The rest of each operation's payload, without the operations that begin anew. */
+  /** The new payload of each operation of the batch. It has only the records that are kept. */
   payloads(): { id: string; payload: string }[] {
     return this.#operations.map(({ Id: id }, at) => {
       const log = this.#logs[at];
@@ -103,9 +103,9 @@ export class RecordedBatch {
 }
 
 /**
- * The paths that a running item keeps. Removed are operations that failed finally and the operations behind them, and
- * the content of a `waitForCallback` that waits: its callback belongs to the old execution, so its submitter must
- * submit another id.
+ * The paths of the records that a running item keeps. An operation that failed finally is not kept, and neither are the
+ * operations after it. The operations inside a `waitForCallback` that waits are not kept either: the callback belongs
+ * to the old execution, so the submitter must submit another id.
  */
 function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
   const all = [
@@ -119,19 +119,19 @@ function goingOn(records: readonly StoredRecord[], externals: readonly FoundExte
   const dropped: ((path: string) => boolean)[] = [];
   for (const { path, status, subType } of all) {
     if (subType === "WaitForCallback" && status === "STARTED") dropped.push((other) => isInside(other, path));
-    // A context that succeeded in spite of the failure has its result.
+    // If a context around the failed operation has succeeded, its result is recorded, and the failure has no effect.
     if (status !== "FAILED" || all.some((other) => other.status === "SUCCEEDED" && isInside(path, other.path)))
       continue;
     const isItem = subType === "MapIteration" || subType === "ParallelBranch";
-    dropped.push((other) => other === path || isInside(other, path) || (!isItem && standsBehind(other, path)));
+    dropped.push((other) => other === path || isInside(other, path) || (!isItem && isAfter(other, path)));
   }
   return new Set(all.map(({ path }) => path).filter((path) => !dropped.some((drops) => drops(path))));
 }
 
 const isInside = (path: string, context: string): boolean => path.startsWith(`${context}-`);
 
-/** Whether the path comes later in the same context, or inside such a later operation. */
-function standsBehind(path: string, earlier: string): boolean {
+/** Whether `path` is after `earlier` in the same context, or inside an operation that is after it. */
+function isAfter(path: string, earlier: string): boolean {
   const at = earlier.lastIndexOf("-") + 1;
   return path.startsWith(earlier.slice(0, at)) && Number.parseInt(path.slice(at), 10) > Number(earlier.slice(at));
 }
@@ -141,8 +141,8 @@ function hasSucceeded(outcome: Outcome | undefined): boolean {
 }
 
 /**
- * Reads the content of a batch's operation, except the items that were left: these continue. A payload that cannot be
- * read is an error. If it counted as empty, items that have succeeded would run again.
+ * Reads the payload of a batch's operation. Items that were left count as items without a record, because they
+ * continue. A payload that cannot be read is an error. If it counted as empty, items that succeeded would run again.
  */
 function readNamed(operation: Operation): StoredBatch | undefined {
   try {
@@ -154,7 +154,7 @@ function readNamed(operation: Operation): StoredBatch | undefined {
   }
 }
 
-/** The first form kept the values of the `typed` codec unchanged. Only that codec can write them again. */
+/** Writes a recorded value as a payload. Only the `typed` codec can write all values that batches may contain. */
 function payloadOf(value: unknown): string | undefined {
   return typed.roundTrip(value, Number.POSITIVE_INFINITY).payload;
 }

@@ -7,16 +7,17 @@ export interface CallSite {
   readonly column: number;
 }
 
-/** A frame in a file. Node's own parts have the scheme `node:` and slashes too, so the whole place is matched. */
+/** A stack frame in a file. Frames of Node itself begin with `node:`, so they do not match. */
 const FRAME = /(?:^at (?:async )?|\()((?:file:|[A-Za-z]:[\\/]|\/)[^()]*?):(\d+):(\d+)\)?$/;
-/** Other copies of this package, and the official one. */
+/** Files of other copies of this package, and of the official SDK. */
 const PACKAGES = /[\\/]node_modules[\\/](?:durable-fanout|@aws[\\/]durable-execution-sdk-js)[\\/]/;
-/** The last part of a path, and the folder of this file where the package runs from its sources. */
+/** The file name at the end of a path. In the sources, also the folder `replay` of this file. */
 const LAST_PARTS = /(?:[\\/]replay)?[\\/][^\\/]*$/;
 
 /**
- * The line from which an operation was called: the first of the stack in the handler's own file, or else the first that is
- * neither this package's nor Node's; undefined where the stack has none. The stack begins in a file of this package.
+ * The line that called an operation. It is the first frame of the stack in the file of the handler. If there is none,
+ * it is the first frame outside of this package and of Node. Undefined if the stack has no such frame.
+ * @param stack a stack whose first frame is in this package
  */
 export function callSite(stack: string | undefined, handlerFile: string | undefined): CallSite | undefined {
   const sites = (stack ?? "").split("\n").flatMap((line) => {

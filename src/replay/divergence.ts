@@ -8,24 +8,24 @@ export interface ReachedOperation {
   readonly name: string | undefined;
   /** Wire id. */
   readonly id: string;
-  /** Where it stands in the code: `2-1` is the first operation of the second context. */
+  /** The position in the code: `2-1` is the first operation inside the second operation. */
   readonly path: string;
-  /** The line in the user's code that calls it, where the stack tells. */
+  /** The line in the user's code that calls the operation. Undefined if the stack does not show the line. */
   readonly site: CallSite | undefined;
 }
 
-/** Where the code and the recording part. */
+/** The first difference between the code and the recording. */
 export interface Divergence {
   /**
-   * `operation`: the code asks for an operation of another type, name or subtype. `items`: a map has other items, or an
-   * operation is missing where a finished context rebuilds its result. `unasked`: the handler has ended without asking for
-   * what is recorded.
+   * - `operation`: the code asks for an operation of another type, name or subtype than the recorded one.
+   * - `items`: a map has other items, or an ended context makes its result again and misses an operation.
+   * - `unasked`: the handler has ended without asking for a recorded operation.
    */
   readonly kind: "operation" | "items" | "unasked";
-  /** One sentence of what differs. */
+  /** A sentence that describes the difference. */
   readonly message: string;
-  /** What is recorded there; undefined where that is no single operation. */
+  /** The recorded operation. Undefined if the difference is not about a single operation. */
   readonly recorded: WireOperation | undefined;
-  /** What the code asks for there; undefined when it has ended without asking, or where that is no single operation. */
+  /** The operation for which the code asks. Undefined for `items` and `unasked`. */
   readonly asked: ReachedOperation | undefined;
 }

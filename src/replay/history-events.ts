@@ -10,7 +10,7 @@ import {
   type OperationType,
 } from "../core/wire.ts";
 
-/** One event of a history, as JSON has it. */
+/** One event of a history, as read from JSON. */
 interface HistoryEvent {
   readonly EventType: string;
   readonly EventId?: number;
@@ -26,7 +26,7 @@ interface Payload<T> {
   readonly Truncated?: boolean;
 }
 
-/** What the details of an event may have. */
+/** The members that the details of an event may have. */
 interface Details {
   readonly Input?: Payload<string>;
   readonly Result?: Payload<string>;
@@ -52,7 +52,7 @@ const ENDS: Readonly<Record<string, OperationStatus>> = {
   Cancelled: "CANCELLED",
 };
 
-/** What a history tells of an execution; a `Recording`. */
+/** The content of a history, in the form of a `Recording`. */
 interface RecordedEvents {
   readonly input: string | undefined;
   readonly lacksInput: boolean;
@@ -66,7 +66,7 @@ export function isHistoryEvent(event: unknown): event is HistoryEvent {
   return typeof (event as { EventType?: unknown } | null | undefined)?.EventType === "string";
 }
 
-/** The operations as the events left them. `invalid` makes the error of a history that says too little. */
+/** Computes the operations from the events. `invalid` makes the error for a history without data. */
 export function readHistoryEvents(events: readonly HistoryEvent[], invalid: (what: string) => Error): RecordedEvents {
   const operations = new Map<string, Operation>();
   const truncated = new Set<string>();
@@ -143,24 +143,24 @@ function next(
 }
 
 /**
- * Whether a context keeps a summary in place of its result, which is made again from what is inside it. No event says so:
- * the SDKs write an empty text for a child context, and for a map or parallel what has no list of its items.
+ * Whether a context keeps only a summary, and makes its result again from the operations inside it. No event says this
+ * directly. The SDKs write an empty text for a child context, and JSON without a list of items for a map or parallel.
  */
 function isRebuilt(subType: string | undefined, result: string | undefined): boolean {
   if (result === undefined) return false;
   if (result === "") return true;
-  // A packed result is whole.
+  // Packed payloads are never summaries.
   if (result.startsWith(OWN_PREFIX)) return false;
   try {
     const value: unknown = JSON.parse(result);
     return isFanOut(subType) && !Array.isArray((value as { all?: unknown } | null)?.all);
   } catch {
-    // A summary in the user's own words.
+    // The text is not JSON, so it is a summary that the user's code wrote.
     return true;
   }
 }
 
-/** An ISO text, or seconds or milliseconds since 1970. */
+/** Reads a time: an ISO text, or seconds or milliseconds since 1970. */
 function timeOf(timestamp: unknown): Date {
   if (typeof timestamp === "number") return new Date(timestamp < 100_000_000_000 ? timestamp * 1_000 : timestamp);
   const time = new Date(typeof timestamp === "string" || timestamp instanceof Date ? timestamp : Number.NaN);

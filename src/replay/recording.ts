@@ -2,24 +2,26 @@ import { DurableError } from "../core/errors.ts";
 import type { WireOperation } from "../core/wire.ts";
 import { isHistoryEvent, readHistoryEvents } from "./history-events.ts";
 
-/** What is recorded of one execution, wherever that was read. */
+/** The recorded operations and the input of one execution, from a journal or a file. */
 export interface Recording {
-  /** The handler's input as JSON text; undefined for none. */
+  /** The handler's input as JSON text. Undefined: there is no input. */
   readonly input: string | undefined;
-  /** Without the execution itself, in the order of their start. */
+  /** The operations in the order of their start, without the execution itself. */
   readonly operations: readonly WireOperation[];
-  /** Ids of operations whose result or error the recording has cut, so that nothing after them can be told. */
+  /** The ids of operations whose result or error is cut off in the recording. The code after them cannot be checked. */
   readonly truncated?: ReadonlySet<string>;
-  /** The recording has cut the input, or has it not. */
+  /** True: the input is cut off in the recording, or missing. */
   readonly lacksInput?: boolean;
-  /** Name of the function that was recorded. Default `rehearsal`. */
+  /** The name of the recorded function. Default `rehearsal`. */
   readonly functionName?: string | undefined;
 }
 
 /**
- * Reads a recording from a parsed file. The file has the output of `durable-fanout export`; or `operations`, as in the
- * service's GetDurableExecutionState, and `input`; or the answer of GetDurableExecutionHistory with data, with `Events`.
- * @throws DurableError `ERR_RECORDING_INVALID` when the document is neither, or lacks pages or data
+ * Reads a recording from a parsed file. The file has one of three forms:
+ * - the output of `durable-fanout export`;
+ * - `operations`, as in the service's GetDurableExecutionState, and `input`;
+ * - the answer of GetDurableExecutionHistory, with data: it has `Events`.
+ * @throws DurableError `ERR_RECORDING_INVALID` if the document has none of these forms, or if pages or data are missing
  */
 export function readRecording(document: unknown): Recording {
   if (typeof document === "object" && document !== null) {
@@ -75,7 +77,7 @@ function readOperations(recorded: readonly unknown[], input: unknown): Recording
   };
 }
 
-/** An input that is JSON text already stays as it is. */
+/** Returns the input as JSON text. An input that is already JSON text is not changed. */
 function jsonText(input: unknown): string | undefined {
   if (typeof input !== "string") return JSON.stringify(input);
   try {

@@ -15,23 +15,23 @@ import type { Divergence, ReachedOperation } from "./divergence.ts";
 import type { Recording } from "./recording.ts";
 
 /**
- * Stands in for the service during the rehearsal of a recording.
+ * Replaces the service while a handler is rehearsed.
  *
- * RC1  No operation begins. Code that comes to an operation that is not recorded, or has not ended, stops there.
- * RC2  The end of a context is acknowledged, so that the code goes on. Such an end has no effect outside.
- * RC3  A runtime that does not ask whether operations may begin gets no records, and so runs nothing.
+ * RC1  No operation begins. When the code reaches an operation that is not recorded or has not ended, the code stops.
+ * RC2  The client acknowledges the end of a context, so that the code continues. This end changes nothing outside.
+ * RC3  A runtime must ask the client before an operation begins. If it does not, it gets no records and runs nothing.
  */
 export class RehearsalClient implements DurableExecutionClient {
-  /** Recorded operations that the code has come to: their paths by their ids, in the order in which it did. */
+  /** The recorded operations that the code has reached, in this order. The keys are ids, the values are paths. */
   readonly claimed = new Map<string, OperationPath>();
-  /** Ids of contexts whose code runs, maps and parallels left aside. */
+  /** The ids of contexts whose code runs in the rehearsal, except maps and parallels. */
   readonly entered = new Set<string>();
   readonly reached: ReachedOperation[] = [];
   divergence: Divergence | undefined;
   truncated: ReachedOperation | undefined;
-  /** What the handler threw. */
+  /** The value that the handler threw. */
   thrown: unknown;
-  /** The lines that call the maps and parallels, by their paths: their items may begin without a stack of the user. */
+  /** For each map and parallel, by path: the line that calls it. The stack of an item may not show the user's code. */
   readonly #fanOutSites = new Map<string, CallSite | undefined>();
   readonly #recording: Recording;
   readonly #handlerFile: string | undefined;
@@ -50,7 +50,7 @@ export class RehearsalClient implements DurableExecutionClient {
     return (asked, path, { sealed }, record, mismatch) => this.#stopsAt(asked, path, sealed, record, mismatch);
   }
 
-  /** Whether the handler's runtime asks before anything begins. */
+  /** Whether the runtime of the handler asks before an operation begins. */
   get holdsBack(): boolean {
     return this.#asksBefore;
   }
@@ -78,7 +78,7 @@ export class RehearsalClient implements DurableExecutionClient {
     return { CheckpointToken: "rehearsal", NewExecutionState: { Operations: changed } };
   }
 
-  /** Whether the code stops at an operation. */
+  /** Decides whether the code stops at an operation. Also notes what the code has reached. */
   #stopsAt(
     asked: AskedOperation,
     path: OperationPath,
@@ -98,7 +98,7 @@ export class RehearsalClient implements DurableExecutionClient {
       this.truncated ??= this.#describe(asked, path, id);
       return true;
     }
-    // Where a result is made again from what is recorded, what is missing is a mistake that the runtime finds.
+    // A sealed context makes its result again from recorded operations. If one is missing, the runtime reports it.
     if (sealed || (record === undefined && asked.virtual === true)) return false;
     if (record !== undefined && (hasEnded(record) || asked.type === "CONTEXT" || asked.type === "CALLBACK")) {
       if (asked.type === "CONTEXT" && isEntered(record) && !isFanOut(asked.subType)) this.entered.add(id);
@@ -116,7 +116,7 @@ export class RehearsalClient implements DurableExecutionClient {
   }
 }
 
-/** Frames between the user's call and this file are more than Node tells of by default. */
+/** By default, Node shows fewer frames than there are between the user's call and this file. */
 const MAX_FRAMES = 60;
 
 function deepStack(): string | undefined {
@@ -129,7 +129,7 @@ function deepStack(): string | undefined {
   }
 }
 
-/** Whether the code of a context runs, and not its recorded result is taken. */
+/** Whether the code of a context runs. Otherwise the recorded result is returned. */
 function isEntered(record: WireOperation): boolean {
   return !hasEnded(record) || record.ContextDetails?.ReplayChildren === true;
 }

@@ -8,48 +8,49 @@ import type { Divergence, ReachedOperation } from "./divergence.ts";
 import type { Recording } from "./recording.ts";
 import { RehearsalClient } from "./rehearsal-client.ts";
 
-/** What came of a run of today's code against a recording. */
+/** The outcome of a rehearsal: the present code of a handler ran against a recording. */
 export interface Rehearsal {
-  /** The first place where code and recording part; undefined when they match as far as the recording goes. */
+  /** The first difference between code and recording. Undefined: they match, as far as the recording goes. */
   readonly divergence: Divergence | undefined;
-  /** Operations that would begin or go on now: the code was stopped there. */
+  /** The operations at which the code was stopped. Outside of a rehearsal they would begin or continue now. */
   readonly reached: readonly ReachedOperation[];
-  /** What the handler answered: `PENDING` when all of its code was stopped at an operation. */
+  /** The status that the handler returned. `PENDING`: all of its code was stopped at operations. */
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
-  /** With `FAILED`. */
+  /** The error, if the status is `FAILED`. */
   readonly error: ErrorObject | undefined;
   /**
-   * With `FAILED`: the messages of the causes of what the handler threw, the nearest first. The errors of an
-   * `AggregateError` count as causes, and share one text with a line each.
+   * If the status is `FAILED`: the messages of the causes of the thrown error. The first text is for its direct causes,
+   * the next one for their causes, and so on. The errors of an `AggregateError` count as causes. Several causes of the
+   * same level share one text, with a line for each.
    */
   readonly causes: readonly string[];
-  /** Recorded operations that the code came to: their paths by their ids, in the order in which it did. */
+  /** The recorded operations that the code reached, in this order. The keys are ids, the values are paths. */
   readonly claimed: ReadonlyMap<string, string>;
-  /** Recorded operations that the code did not come to, of those contexts whose code ran; items of maps left aside. */
+  /** The recorded operations that the code did not reach although the code of their context ran. Items do not count. */
   readonly unasked: readonly WireOperation[];
-  /** The first operation whose recorded result was cut; nothing is known of what follows. */
+  /** The first operation whose recorded result was cut off. The code after this operation was not checked. */
   readonly truncated: ReachedOperation | undefined;
 }
 
-/** Whatever `withDurableExecution` made. */
+/** A handler that `withDurableExecution` made. */
 export type RehearsedHandler = (
   event: DurableExecutionInvocationInputWithClient,
-  // biome-ignore lint/suspicious/noExplicitAny: the Lambda context's type belongs to whoever wrote the handler.
+  // biome-ignore lint/suspicious/noExplicitAny: the author of the handler chooses the type of the Lambda context.
   context: any,
 ) => Promise<unknown>;
 
 export interface RehearsalOptions {
-  /** What the handler gets as its Lambda context. */
+  /** The Lambda context that the handler gets. */
   readonly lambdaContext: object;
-  /** The file that exports the handler: calls are told by their lines in it. */
+  /** The file that exports the handler. Reached operations name a line in this file. */
   readonly handlerFile?: string | undefined;
 }
 
 /**
- * Runs a handler against a recording, without any step, submitter, condition, wait or invoke: code that comes to one
- * that is not recorded, or has not ended, stops there. Code between operations runs, as in each replay.
- * @throws DurableError `ERR_HANDLER_NOT_DURABLE` when the handler was not made by this package's
- * `withDurableExecution`: nothing would keep its steps from running
+ * Runs a handler against a recording. No step, submitter, condition, wait or invoke runs. When the code reaches an
+ * operation that is not recorded or has not ended, the code stops there. Code between operations runs, as in a replay.
+ * @throws DurableError `ERR_HANDLER_NOT_DURABLE` if this package's `withDurableExecution` did not make the handler,
+ * because the steps of such a handler would run
  */
 export async function rehearse(
   handler: RehearsedHandler,
@@ -85,7 +86,7 @@ export async function rehearse(
   return { divergence, reached, status, error, causes, claimed, unasked, truncated };
 }
 
-/** The greatest depth of causes that is read. An error can be its own cause. */
+/** Causes of causes are read up to this depth. There must be a limit, because an error can be its own cause. */
 const MAX_DEPTH = 10;
 
 function causesOf(thrown: unknown): string[] {
@@ -122,7 +123,7 @@ async function answerOf(running: Promise<unknown>, client: RehearsalClient): Pro
   );
 }
 
-/** A batch of a map, whose items are others now, has no operation that the code asked for. */
+/** The divergence for an error of the runtime, for example because a map has other items than its recorded batches. */
 function otherDivergence(error: ErrorObject | undefined): Divergence | undefined {
   if (error?.ErrorType !== "NonDeterministicExecutionError") return undefined;
   return {
@@ -133,7 +134,7 @@ function otherDivergence(error: ErrorObject | undefined): Divergence | undefined
   };
 }
 
-/** The code has ended without asking for what is recorded beside its other operations. */
+/** The divergence if the handler has ended without asking for a recorded operation outside of all contexts. */
 function early(
   { Status: status, ...rest }: DurableExecutionInvocationOutput,
   unasked: readonly WireOperation[],

@@ -1,17 +1,17 @@
 import { types } from "node:util";
 
-/** Members that `isPlain` looks at before it says that it does not know. */
+/** `isPlain` examines at most this many members, because a look at more members takes too long. */
 const MAX_MEMBERS = 1_000;
 
 /**
- * Whether a value is small data that the structured clone takes for certain. A false says nothing: the value is large,
- * or of a kind that only the clone itself can judge.
+ * True: the value is small data that `structuredClone` accepts. False: unknown, because the value is large or has a
+ * type for which only a real clone gives the answer.
  */
 export function isPlain(value: unknown): boolean {
   return countPlain(value, MAX_MEMBERS) >= 0;
 }
 
-/** What is left of `room`; negative when the value is not plain, or too large. */
+/** Returns `room` minus the number of values in `value`. Negative: the value is not plain, or it is too large. */
 function countPlain(value: unknown, room: number): number {
   switch (typeof value) {
     case "string":
@@ -42,7 +42,7 @@ function countPlain(value: unknown, room: number): number {
   return left;
 }
 
-/** Whether the structured clone takes a value. */
+/** Whether `structuredClone` accepts a value. */
 export function isCloneable(value: unknown): boolean {
   if (isPlain(value)) return true;
   try {
@@ -53,15 +53,18 @@ export function isCloneable(value: unknown): boolean {
   }
 }
 
-/** Where a value cannot be cloned, and what stands there. */
+/** A member of a value that cannot be cloned. */
 export interface Uncloneable {
-  /** `order.items[3].price` */
+  /** The position of the member, for example `order.items[3].price`. */
   readonly path: string;
-  /** `a function`, `a Promise` … */
+  /** The type of the member, for example `a function` or `a Promise`. */
   readonly what: string;
 }
 
-/** Finds the first member that the structured clone refuses. To be called when it has refused: it clones a lot. */
+/**
+ * Finds the first member that `structuredClone` refuses. The search clones many members, so call it only after a clone
+ * of the whole value has failed.
+ */
 export function findUncloneable(value: unknown, path: string, visited = new Set<unknown>()): Uncloneable | undefined {
   if (isCloneable(value) || visited.has(value)) return undefined;
   visited.add(value);
@@ -74,7 +77,7 @@ export function findUncloneable(value: unknown, path: string, visited = new Set<
   return { path, what: describe(value) };
 }
 
-/** What to say of a value that the structured clone has refused, where `moved` was to be moved. */
+/** The reason, for an error message, why a value could not be cloned. Members in `moved` are moved, not cloned. */
 export function whyUncloneable(value: unknown, path: string, moved: readonly unknown[], refusal: unknown): string {
   const found = findUncloneable(value, path, new Set(moved));
   return found === undefined ? String(refusal) : `${found.path} is ${found.what}`;
@@ -95,7 +98,7 @@ function* membersOf(value: object): Generator<[name: string, member: unknown]> {
     try {
       member = (value as Record<string, unknown>)[key];
     } catch (error) {
-      // A getter that throws: the clone fails there as well.
+      // A getter has thrown. The clone calls the getter too and fails, so a function is given, which cannot be cloned.
       yield [name, () => error];
       continue;
     }

@@ -2,23 +2,23 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { GivenLogger } from "../execution/active.ts";
 import type { LogMethod } from "./protocol.ts";
 
-/** What a function that runs on a thread may use. */
+/** What a function that runs on a thread can use during one call. */
 export interface WorkerTask {
-  /** Its lines come out of the logger of the step that the call was made in, with the step's id, name and attempt. */
+  /** Writes to the logger of the step that made the call. The lines have the id, name and attempt of this step. */
   readonly logger: Required<GivenLogger>;
   /**
-   * Aborted when the call is not wanted any more: its time-out is over, the batch around it ended early, the invocation
-   * nears its end. Code that computes for long without a pause looks at `signal.aborted`, which is up to date at any
-   * time; code that ignores it is ended with its thread.
+   * Aborted when the call is unwanted: its time-out is over, the signal of its options or of its step was aborted, its
+   * batch ended early, or the invocation nears its end. Code that computes for long without a pause can check
+   * `signal.aborted`, which is always up to date. If the code ignores the signal, the pool ends its thread.
    */
   readonly signal: AbortSignal;
-  /** Which attempt of the step the call is made in, from 1 on. 1 outside of steps. */
+  /** The attempt of the step that made the call, from 1 on. Outside of steps: 1. */
   readonly attempt: number;
 }
 
 const KEY = Symbol.for("durable-fanout.worker-task");
 
-/** Who knows the task that runs: the thread's own code, or the pool where it runs in place. */
+/** Gives the task that runs now. On a thread of a pool, `workers/thread.ts` sets the holder; elsewhere `runAsTask`. */
 interface TaskHolder {
   current(): WorkerTask | undefined;
 }
@@ -26,8 +26,9 @@ interface TaskHolder {
 type Holders = typeof globalThis & { [KEY]?: TaskHolder };
 
 /**
- * The task that runs: its logger and its signal, inside a function that was called through `workers`. Elsewhere, as in
- * a test that calls the function itself, the logger is the console and the signal is never aborted.
+ * The logger, the signal and the attempt of the call that runs now. It works inside functions that are called through
+ * `workers`. In other code, for example in a test that calls the function directly, the logger is the console and the
+ * signal is never aborted.
  *
  * ```ts
  * export function score(order: Order): number {
@@ -41,17 +42,20 @@ export function workerTask(): WorkerTask {
   return (globalThis as Holders)[KEY]?.current() ?? NO_TASK;
 }
 
-/** Makes `workerTask` find what `current` gives, in every copy of this package in this thread. */
+/**
+ * Makes `workerTask` return what `current` returns. `current` is kept in a global, because a thread may load several
+ * copies of this package.
+ */
 export function holdTasks(current: () => WorkerTask | undefined): void {
   (globalThis as Holders)[KEY] = { current };
 }
 
-/** Whether this thread is one of a pool. */
+/** Whether this thread belongs to a pool. */
 export function isWorkerThread(): boolean {
   return THREAD in globalThis;
 }
 
-/** To be called once in each thread of a pool. */
+/** Each thread of a pool calls this once, at its start. */
 export function markWorkerThread(): void {
   Object.defineProperty(globalThis, THREAD, { value: true });
 }
@@ -60,13 +64,13 @@ const THREAD = Symbol.for("durable-fanout.worker-thread");
 
 const inPlace = new AsyncLocalStorage<WorkerTask>();
 
-/** Runs code in this thread as a task. */
+/** Runs code in this thread. Meanwhile `workerTask` returns `task` to this code. */
 export function runAsTask<T>(task: WorkerTask, code: () => T): T {
   if (!isWorkerThread()) holdTasks(() => inPlace.getStore());
   return inPlace.run(task, code);
 }
 
-/** A logger each of whose lines goes to `write`. */
+/** A logger that gives each line to `write`. */
 export function loggerTo(write: (method: LogMethod, params: readonly unknown[]) => void): Required<GivenLogger> {
   return {
     log: (...params) => write("log", params),

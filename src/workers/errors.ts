@@ -1,32 +1,34 @@
 import { DurableError } from "../core/errors.ts";
 
-/** Which call an error is about. */
+/** Identifies a call in error messages. */
 export interface CallName {
-  /** The URL of its module, and the export's name. */
+  /** The URL of the module. */
   readonly module: string;
+  /** The name of the export. */
   readonly function: string;
-  /** The index of the map's item that it was made for, if it was. */
+  /** The index of the item, if an item of a map made the call. */
   readonly item: number | undefined;
-  /** The name of the step around it, if there is one. */
+  /** The name of the step that made the call, if a step made it. */
   readonly step?: string | undefined;
 }
 
-/** `nearest of file:///app/score.ts, for item 7` */
+/** Names a call, for example `nearest of file:///app/score.ts, for item 7`. */
 export function describeCall({ module, function: name, item, step }: CallName): string {
   const forItem = item === undefined ? "" : `, for item ${item}`;
   return `${name} of ${module}${forItem}${step === undefined || step === name ? "" : `, in step "${step}"`}`;
 }
 
 /**
- * The thread that ran a call has died: out of memory, `process.exit`, an error outside of what the function awaits.
- * `cause` says how; the pool goes on with a new thread.
+ * The thread of a call has died: it had no memory left, code called `process.exit`, or an error was thrown in code that
+ * the function did not await. `cause` is the error of the thread. The pool continues with a new thread.
  */
 export class WorkerCrashedError extends DurableError {
   static override readonly name: string = "WorkerCrashedError";
-  /** The URL of the module, and the export's name. */
+  /** The URL of the module. */
   readonly module: string;
+  /** The name of the export. */
   readonly functionName: string;
-  /** The index of the map's item, if the call was made for one. */
+  /** The index of the item, if an item of a map made the call. */
   readonly item: number | undefined;
 
   constructor(call: CallName, what: string, cause: unknown) {
@@ -38,7 +40,7 @@ export class WorkerCrashedError extends DurableError {
   }
 }
 
-/** A call took longer than its time-out. Its thread was ended, unless it heeded its signal. */
+/** A call took longer than its time-out. If the call does not end within `graceMs`, the pool ends its thread. */
 export class WorkerTimeoutError extends DurableError {
   static override readonly name: string = "WorkerTimeoutError";
   constructor(call: CallName, timeoutMs: number) {
@@ -51,7 +53,7 @@ function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const { code } = cause as { code?: unknown };
   if (code === "ERR_WORKER_OUT_OF_MEMORY") {
-    return `${cause.message}. Give it more with resourceLimits.maxOldGenerationSizeMb, or less to do at once.`;
+    return `${cause.message}. Raise resourceLimits.maxOldGenerationSizeMb, or give the call less work.`;
   }
   const exit = /^worker exited with code: (\d+)$/.exec(cause.message);
   if (exit !== null) return `it exited with code ${exit[1]}; process.exit() ends the thread.`;

@@ -1,13 +1,16 @@
-/** Messages that are measured on threads before anything is concluded. */
+/** The gauge measures this many messages on threads before it decides for the first time. */
 const FIRST_LOOK = 16;
-/** Of each further message, what it changes of the average. */
+/** The share of each later message in the average. */
 const WEIGHT = 1 / 16;
-/** Back to the threads when calls take this many times what was too short for them. */
+/**
+ * A function returns to threads when its average is this many times the limit. If this were 1, a function near the
+ * limit would change places all the time.
+ */
 const RETURN_FACTOR = 2;
 
 /**
- * Finds out whether a function's messages are long enough to pay for the way to a thread and back. It begins on threads:
- * what is long must not stop the main thread even once.
+ * Measures whether the messages of a function take long enough to be worth the way to a thread and back. The first
+ * messages run on threads, because a long message that runs in place (in the calling thread) would block that thread.
  */
 export class Gauge {
   readonly #minMs: number;
@@ -24,13 +27,13 @@ export class Gauge {
     return this.#inPlace;
   }
 
-  /** A message took so long: without the way there, wherever it ran. */
+  /** Notes how long the calls of a message ran, on a thread or in place. The time of the transport does not count. */
   note(runMs: number): void {
     this.#seen++;
     const weight = Math.max(WEIGHT, 1 / this.#seen);
     this.#averageMs += (runMs - this.#averageMs) * weight;
     if (this.#inPlace) {
-      // One long one is enough: each stops the main thread.
+      // A single very long message is enough to return to threads, because it blocks the main thread.
       if (runMs > this.#minMs * RETURN_FACTOR * FIRST_LOOK || this.#averageMs > this.#minMs * RETURN_FACTOR) {
         this.#inPlace = false;
       }

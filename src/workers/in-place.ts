@@ -1,4 +1,4 @@
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTick } from "node:timers/promises";
 import type { Transferable } from "node:worker_threads";
 import { DurableError } from "../core/errors.ts";
 import type { GivenLogger } from "../execution/active.ts";
@@ -9,21 +9,21 @@ import { findExport } from "./module-export.ts";
 import type { Task } from "./task.ts";
 import { unwrapTransfer } from "./transfer.ts";
 
-/** The main thread is given a turn after so much work in place. */
-const TURN_EVERY_MS = 10;
+/** After so much work, the calls yield to the other work of this thread. */
+const YIELD_EVERY_MS = 10;
 
 /**
- * Runs calls in this thread, one after the other, each seeing and giving the same as on a thread: clones, and nothing
- * that cannot be cloned. Gives the milliseconds that they took.
+ * Runs calls in this thread, one after the other. As on a thread of a pool, arguments and results are cloned, and a
+ * value that cannot be cloned fails its call. Returns how many milliseconds the calls ran.
  */
 export async function runInPlace(tasks: readonly Task[], timeoutMs: number | undefined): Promise<number> {
-  let sinceTurnMs = performance.now();
+  let yieldedMs = performance.now();
   let runMs = 0;
   for (const task of tasks) {
     if (!task.isSettled) runMs += await runTask(task, timeoutMs);
-    if (performance.now() - sinceTurnMs < TURN_EVERY_MS) continue;
-    await turn();
-    sinceTurnMs = performance.now();
+    if (performance.now() - yieldedMs < YIELD_EVERY_MS) continue;
+    await nextTick();
+    yieldedMs = performance.now();
   }
   return runMs;
 }
@@ -31,7 +31,7 @@ export async function runInPlace(tasks: readonly Task[], timeoutMs: number | und
 async function runTask(task: Task, timeoutMs: number | undefined): Promise<number> {
   const { module, function: name } = task.call;
   let runMs = 0;
-  // Keeps no code from computing for too long, but from waiting for too long.
+  // The timer ends a call that waits for too long. It cannot interrupt code that computes for too long.
   const giveUp = () => task.giveUp(new WorkerTimeoutError(task.call, timeoutMs as number));
   const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
   try {

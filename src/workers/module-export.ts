@@ -1,17 +1,18 @@
 import { fileURLToPath } from "node:url";
 import { DurableError } from "../core/errors.ts";
 
-/** In the build, `require` where there is one. */
+/** The build replaces this name by `require`, which exists only in CommonJS. */
 declare const scopeRequire: NodeJS.Require | undefined;
 
-/** A function that a module exports, and the object that it is a member of. */
+/** A function that a module exports. */
 export interface ModuleExport {
   readonly function: (...args: unknown[]) => unknown;
+  /** The object whose member the function is. A call passes this object as `this`. */
   readonly owner: unknown;
 }
 
 /**
- * Imports a module, once for each thread, and finds its export.
+ * Finds an export of a module. The module is imported once for each thread.
  * @throws DurableError `ERR_WORKER_IMPORT` or `ERR_WORKER_EXPORT`, with the module's URL
  */
 export async function findExport(module: string, name: string): Promise<ModuleExport> {
@@ -28,7 +29,7 @@ const exports = new Map<string, ModuleExport>();
 
 async function look(module: string, name: string): Promise<ModuleExport> {
   const names = await importModule(module);
-  // A CommonJS module whose exports Node could not foresee has them all in its default export only.
+  // Node cannot always detect the exports of a CommonJS module. Then only its default export has the functions.
   const whole = names["default"] as Record<string, unknown> | undefined;
   for (const owner of [names, whole]) {
     const found = owner?.[name];
@@ -51,7 +52,10 @@ async function importModule(module: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** Jest refuses `import` to CommonJS, and gives it a `require` that transforms and mocks, but takes no ES modules. */
+/**
+ * Loads a module with `require`, because jest allows no `import()` in CommonJS code. The `require` of jest also applies
+ * its transforms and mocks, but it cannot load ES modules.
+ */
 function requireModule(module: string, refusal: unknown): Record<string, unknown> {
   let reason = refusal;
   try {

@@ -3,7 +3,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { DurableError } from "../core/errors.ts";
 import { bundlingAdvice, exampleUrl } from "./thread-file.ts";
 
-/** What a compiler may have made of a TypeScript file beside which it stands. */
+/** For each extension of a TypeScript file: the extensions that the compiled file may have. */
 const BUILT: Readonly<Record<string, readonly string[]>> = {
   ".ts": [".js", ".mjs", ".cjs"],
   ".mts": [".mjs"],
@@ -11,9 +11,8 @@ const BUILT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The file that a module's URL means, as a URL. A TypeScript file that is not there, or that this Node cannot load,
- * means the JavaScript that was made of it, if that stands in its place: so the URL that the source has is right in the
- * build too.
+ * Returns the URL of the file to load. If a TypeScript file is missing, or this version of Node cannot load it, that is
+ * the compiled JavaScript file of the same name in the same folder. So a URL in the source is also right in the build.
  * @throws DurableError `ERR_WORKER_MODULE_MISSING` or `ERR_WORKER_MODULE_URL`
  */
 export function findModule(given: URL | string): string {
@@ -37,7 +36,7 @@ function parseUrl(given: URL | string): URL {
     const url = new URL(given);
     if (url.protocol === "file:") return url;
   } catch {
-    // Told below.
+    // The error below covers this case too.
   }
   throw new DurableError(
     "ERR_WORKER_MODULE_URL",

@@ -11,20 +11,20 @@ import type { Task } from "./task.ts";
 import { threadFile } from "./thread-file.ts";
 import { type Leftover, type RunLimits, ThreadRun } from "./thread-run.ts";
 
-/** Calls of one function that travel in one message: a single one, or those of a batch. */
+/** Calls of one function that are sent in one message: a single call, or the calls of a batch. */
 export interface TaskGroup {
   readonly tasks: readonly Task[];
   readonly limits: RunLimits;
-  /** Told how long the message took. */
+  /** Learns how long the message ran. */
   readonly gauge: Gauge;
 }
 
 /**
  * Threads that run calls.
  *
- * P1  Messages wait in Piscina's queue, in the order in which they were made, and are copied when a thread is free.
- * P2  Threads are started when they are needed, and none outlives the pool's `close` or its idle time.
- * P3  A thread that dies takes nothing along but the call that it ran; see `ThreadRun`.
+ * P1  Messages wait in Piscina's queue in the order of their submission. A message is copied when a thread takes it.
+ * P2  A thread is started when a message needs it. It ends after its idle time, or when the pool closes.
+ * P3  If a thread dies, only the call that it ran is lost. `ThreadRun` says what happens to the other calls.
  */
 export class WorkerPool implements WorkerPoolPort {
   readonly #settings: PoolSettings;
@@ -49,12 +49,12 @@ export class WorkerPool implements WorkerPoolPort {
     return this.#meter.read({ threads: this.#open?.threads.length ?? 0, maxThreads, running, waiting });
   }
 
-  /** Counts calls that run in place. */
+  /** Adds calls that run in place (in the calling thread) to the statistics. */
   countInPlace(tasks: readonly Task[]): void {
     for (const task of tasks) task.onSettled = this.#meter.settledInPlace;
   }
 
-  /** Runs the calls when a thread is free; they settle by themselves. */
+  /** Runs the calls when a thread is free. Each task of the group settles when its own call ends. */
   submit(group: TaskGroup): void {
     for (const task of group.tasks) task.onSettled = this.#meter.settled;
     void this.#send(group);
@@ -70,7 +70,7 @@ export class WorkerPool implements WorkerPoolPort {
     try {
       const reply = await this.#replyTo(run);
       this.#meter.ends(reply.waitMs, reply.runMs);
-      // Nothing has run if no call was wanted any more.
+      // The run time is 0 if all calls were unwanted. Then there is no measurement.
       if (reply.runMs > 0) group.gauge.note(reply.runMs);
       leftover = run.answered(reply);
     } catch (error) {
@@ -109,7 +109,7 @@ export class WorkerPool implements WorkerPoolPort {
   async #start(): Promise<Piscina> {
     const filename = fileURLToPath(threadFile());
     const module = await import("piscina");
-    // Of a bundle's copy, which is CommonJS, Node sees the default export only.
+    // In a bundle, the copy of Piscina is CommonJS, and Node sees only its default export.
     const { Piscina } = "Piscina" in module ? module : (module as { default: typeof module }).default;
     const { threads, idleMs, resourceLimits } = this.#settings;
     const piscina = new Piscina({
@@ -119,9 +119,10 @@ export class WorkerPool implements WorkerPoolPort {
       maxThreads: threads,
       idleTimeout: idleMs,
       concurrentTasksPerWorker: 1,
-      // Without, a message for which no thread is free goes behind those that were made after it.
+      // Otherwise a message for which no thread is free goes behind messages that were made later.
       stricterFIFO: true,
-      // With atomics a thread sleeps between tasks with its event loop: what a function left behind would fail another.
+      // With atomics, the event loop of a thread stops between messages. Then an error in code that a call did not
+      // await is thrown only during a later message, and fails the wrong call.
       atomics: "disabled",
       recordTiming: false,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
@@ -139,15 +140,18 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   /**
-   * Ends a thread. Piscina can abort a message, but messages that can be aborted do not keep their order in its queue.
-   * It lets go of a thread, and terminates it, when it hears that the thread has ended: so it is told at once, though
-   * native code may hold up the real end.
+   * Ends a thread. Piscina terminates and forgets a thread on the thread's `exit` event. The event is emitted here at
+   * once, because native code can delay the real one. A message with an abort signal would be simpler, but Piscina does
+   * not keep such messages in order.
    */
   #end(threadId: number): void {
     this.#open?.threads.find((thread) => thread.threadId === threadId)?.emit("exit", 1);
   }
 
-  /** Piscina starts a thread when it is given a message, and none for messages that wait when another has died. */
+  /**
+   * Starts a thread for the messages that wait after a thread has died. Piscina starts a thread only when a message is
+   * submitted, so a message that does nothing is submitted.
+   */
   #replaceThread(): void {
     this.#meter.restarted();
     const piscina = this.#open;
@@ -158,7 +162,10 @@ export class WorkerPool implements WorkerPoolPort {
     this.#reroute(piscina);
   }
 
-  /** A thread died that ran nothing: one that could not be started, or that a task of its past caught up with. */
+  /**
+   * A thread died while it ran no message: it could not be started, or code failed that an earlier call did not await.
+   * If no thread is left, no message can run, so all calls fail.
+   */
   #threadFailed(piscina: Piscina, error: unknown): void {
     this.#meter.restarted();
     if (piscina.threads.length > 0 || this.#runs.size === 0 || this.#open !== piscina) return;
@@ -166,7 +173,7 @@ export class WorkerPool implements WorkerPoolPort {
     void piscina.destroy();
   }
 
-  /** Threads of a command line must not write where its result goes. */
+  /** In the command line, output of threads goes to another stream, because standard output has only the result. */
   #reroute(piscina: Piscina): void {
     const { standardOutput } = workerPools();
     if (standardOutput === undefined) return;
@@ -201,7 +208,7 @@ function cannotStart(error: unknown): DurableError {
 
 const pools = new Map<string, WorkerPool>();
 
-/** The pool of all modules with these settings. It has no threads before its first task. */
+/** The pool that all modules with equal settings share. The pool starts no thread before its first call. */
 export function poolFor(settings: PoolSettings): WorkerPool {
   const { threads, idleMs, resourceLimits = {} } = settings;
   const key = JSON.stringify([threads, String(idleMs), Object.entries(resourceLimits).sort()]);

@@ -1,58 +1,60 @@
 import type { ThrownForm } from "./thrown.ts";
 
-/** What the main thread sends: one call of an exported function, or all calls of a batch, to be run one after the other. */
+/** A message from the main thread: one call of a function, or several calls of a batch, which run one after another. */
 export interface WorkerMessage {
-  /** The main thread's number for the message. */
+  /** A number that the main thread gives to the message. */
   readonly id: number;
-  /** The URL of the module, and the export's name. */
+  /** The URL of the module. */
   readonly module: string;
+  /** The name of the export. */
   readonly name: string;
   /** The arguments of each call. */
   readonly calls: (readonly unknown[])[];
-  /** Which attempt of its step each call is made in. */
+  /** For each call: the attempt of the step that made it. */
   readonly attempts: readonly number[];
-  /** Shared by both threads while the message is under way; see `Cell`. */
+  /** The mailbox: numbers that both threads read and write. `Cell` says what each number means. */
   readonly cells: Int32Array<SharedArrayBuffer>;
 }
 
-/** What each of the shared numbers says. The thread writes all but the last ones. */
+/** The index of each number in the mailbox of a message. The thread writes all numbers before `UNWANTED`. */
 export const Cell = {
-  /** Which call runs, from 1 on; or one of `Stage`. */
+  /** The number of the call that runs, from 1 on. If no call runs: one of `Stage`. */
   CALL: 0,
-  /** Since when, by `sharedClockMs`. Until a thread has the message: since when it waits. */
+  /** When `CALL` changed, on the clock of `sharedClockMs`. At first: when the message was made, by the main thread. */
   SINCE_MS: 1,
   /** How many posts the thread has sent for this message. */
   POSTS: 2,
   /** The id of the thread. */
   THREAD: 3,
-  /** From here on one for each call: 1 when it is not wanted any more. Written by the main thread. */
+  /** The first of one number for each call. The main thread writes 1 when the call is unwanted. */
   UNWANTED: 4,
 } as const;
 
-/** What `Cell.CALL` says when no call runs. */
+/** The values of `Cell.CALL` when no call runs. */
 export const Stage = { NOT_BEGUN: 0, LOADING: -1, BETWEEN_CALLS: -2 } as const;
 
-/** What became of a call; null when it was not wanted any more. */
+/** The outcome of a call. Null: the call did not run, because it was unwanted. */
 export type CallOutcome = { readonly value: unknown } | { readonly thrown: ThrownForm } | null;
 
-/** A thread's answer. Outcomes that it has posted before are not in it. */
+/** The answer of a thread to a message. It has only the outcomes that the thread has not posted before. */
 export interface WorkerReply {
-  /** The call that the first of the outcomes is of. */
+  /** The index of the call to which the first outcome belongs. */
   readonly first: number;
   readonly outcomes: readonly CallOutcome[];
-  /** The module could not be loaded, or lacks the export. */
+  /** The error if the module could not be loaded, or does not have the export. */
   readonly failure?: ThrownForm;
-  /** Milliseconds that the message waited for the thread, and that its calls took. */
+  /** How many milliseconds the message waited for a thread. */
   readonly waitMs: number;
+  /** How many milliseconds the calls ran. */
   readonly runMs: number;
 }
 
-/** By this the posts of ours are known among messages that user code sends to its parent. */
+/** The member that marks a post. User code may send other messages from the thread to the main thread. */
 export const POST = "durable-fanout.post";
 
 export type LogMethod = "log" | "error" | "warn" | "info" | "debug";
 
-/** What a thread sends while it is at work: outcomes, or a line for the logger. */
+/** What a thread sends before it answers a message: outcomes of calls, or a line for the logger. */
 export type WorkerPost =
   | { readonly [POST]: "outcomes"; readonly id: number; readonly first: number; readonly outcomes: CallOutcome[] }
   | {
@@ -63,15 +65,15 @@ export type WorkerPost =
       readonly params: readonly LineParam[];
     };
 
-/** Errors lose their class when they are cloned, so they travel in a form of their own. */
+/** A parameter of a logger. Errors are sent as a `ThrownForm`, because a cloned error loses its class. */
 export type LineParam = { readonly value: unknown } | { readonly thrown: ThrownForm };
 
-/** Milliseconds on a clock that all threads of the process share; wraps around. */
+/** Milliseconds of a clock that all threads of the process share. The number has 32 bits and wraps around. */
 export function sharedClockMs(): number {
   return Number(BigInt.asIntN(32, process.hrtime.bigint() / 1_000_000n));
 }
 
-/** Milliseconds since then, on the same clock. */
+/** Milliseconds since a moment on the clock of `sharedClockMs`. */
 export function elapsedMs(sinceMs: number): number {
   return (sharedClockMs() - sinceMs) | 0;
 }

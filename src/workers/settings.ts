@@ -7,83 +7,91 @@ import { availableVcpus } from "./vcpus.ts";
 
 /**
  * - `threads`: on the threads of the pool.
- * - `inline`: in place, in the main thread; for tests, and where there is one vCPU.
- * - `auto`: on threads where there is more than one vCPU and the function's calls have been long enough to pay for the
- *   way there and back. With a time-out or resource limits always on threads: only these can keep them.
+ * - `inline`: in the thread that makes the call. For tests, and for machines with one vCPU.
+ * - `auto`: on threads if there is more than one vCPU and the calls take long enough to be worth the way to a thread
+ *   (see `minTaskMicros`); otherwise as `inline`. With a time-out or resource limits always on threads, because these
+ *   limits need a thread.
  */
 export type WorkerMode = "auto" | "threads" | "inline";
 
-/** Limits of each thread, in megabytes, as of `new Worker` of Node. */
+/** Limits of each thread, in megabytes. They have the same meaning as in `new Worker` of Node. */
 export interface WorkerResourceLimits {
   /**
-   * Megabytes of the heap of each thread; in the environment a whole number, at most 1,000,000. A number of megabytes from
-   * 8 on. Default: that of Node. `DURABLE_FANOUT_WORKERS_HEAP_MB`
+   * Megabytes of the heap of each thread. The variable takes a whole number, at most 1,000,000. A number of megabytes
+   * from 8 on. Default: that of Node. `DURABLE_FANOUT_WORKERS_HEAP_MB`
    */
   maxOldGenerationSizeMb?: number;
   /** Megabytes for young objects of the heap. A number of megabytes from 1 on. Default: that of Node. */
   maxYoungGenerationSizeMb?: number;
-  /** Megabytes for code that is compiled. A number of megabytes from 1 on. Default: that of Node. */
+  /** Megabytes for compiled code. A number of megabytes from 1 on. Default: that of Node. */
   codeRangeSizeMb?: number;
   /** Megabytes of the stack. A number of megabytes from 0.25 on. Default: that of Node. */
   stackSizeMb?: number;
 }
 
-/** What may be said of a single call as well. */
+/** Options that `with` can also set for some calls of a function. */
 export interface WorkerCallOptions {
-  /** Ends what runs, and forgets what waits. Beside it the signal of the step around the call counts always. Default: none. */
+  /**
+   * When this signal is aborted, running calls are ended, and waiting calls do not begin. The signal of the step that
+   * made a call has the same effect. Default: none.
+   */
   signal?: AbortSignal;
   /**
-   * How long one call may run, counted from when it begins on its thread (the step's own `timeout` counts from the
-   * call). Then it fails with a `WorkerTimeoutError`. In the environment milliseconds, 1 to 2,147,483,647. Default: no limit.
-   * `DURABLE_FANOUT_WORKERS_TIMEOUT_MS`
+   * How long one call may run on its thread. A call that runs longer fails with a `WorkerTimeoutError`. The time begins
+   * when the call begins on the thread. (The `timeout` of a step begins when the step makes the call.) The variable
+   * takes milliseconds, 1 to 2,147,483,647. Default: no limit. `DURABLE_FANOUT_WORKERS_TIMEOUT_MS`
    */
   timeout?: Duration;
-  /** The retry strategy of the step that each item is, where the function is a map's. Default: that of every step. */
+  /**
+   * If the function is the function of a map, each item is a step, and these steps have this retry strategy.
+   * Default: that of every step.
+   */
   retryStrategy?: RetryStrategy;
 }
 
-/** All optional; each that has an environment variable beside it is overridden by it. */
+/** All options are optional. If an option names an environment variable, the variable overrides the option. */
 export interface WorkerOptions extends WorkerCallOptions {
   /** Where calls run. `auto`, `threads` or `inline`. Default `auto`. `DURABLE_FANOUT_WORKERS_MODE` */
   mode?: WorkerMode;
   /**
-   * How many threads there are at most. 1 to 64. Default: one for each core; in Lambda one for each 1,769 MB of memory,
+   * The greatest number of threads. 1 to 64. Default: one for each core; in Lambda one for each 1,769 MB of memory,
    * rounded. `DURABLE_FANOUT_WORKERS_THREADS`
    */
   threads?: number;
   /**
-   * Milliseconds after which a thread without work is ended. In Lambda that is never by default, since a process that
-   * stands still between invocations costs nothing. 0 to 2,147,483,647, or Infinity ("unlimited"). Default 30,000; in
-   * Lambda Infinity. `DURABLE_FANOUT_WORKERS_IDLE_MS`
+   * A thread without work is ended after so many milliseconds. In Lambda the default is never, because an idle thread
+   * costs nothing while the process is frozen between invocations. 0 to 2,147,483,647, or Infinity ("unlimited").
+   * Default 30,000; in Lambda Infinity. `DURABLE_FANOUT_WORKERS_IDLE_MS`
    */
   idleMs?: number;
   /**
-   * Milliseconds that a call which is not wanted any more has to heed its signal before its thread is ended. 0 to 60,000.
-   * Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
+   * When the signal of a running call is aborted, the call has so many milliseconds to end. Otherwise its thread is
+   * ended. 0 to 60,000. Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
    */
   graceMs?: number;
   /**
-   * With `auto`: functions whose messages take fewer microseconds than this on average run in place. 0 to 1,000,000.
-   * Default 150. `DURABLE_FANOUT_WORKERS_MIN_TASK_MICROS`
+   * For the mode `auto`. If the messages of a function run for fewer microseconds than this on average, the function
+   * runs as with `inline`. A message is one call, or the calls of a batch. 0 to 1,000,000. Default 150.
+   * `DURABLE_FANOUT_WORKERS_MIN_TASK_MICROS`
    */
   minTaskMicros?: number;
   /** Limits of each thread. Default: those of Node. */
   resourceLimits?: WorkerResourceLimits;
   /**
-   * Classes of which errors are to be instances again that a thread throws, for `retryableErrorTypes` and `instanceof`.
-   * Default: none.
+   * Classes of errors that the functions throw. An error that a thread throws becomes an instance of its class again,
+   * so that `retryableErrorTypes` and `instanceof` work. Default: none.
    */
   errors?: readonly ErrorClass[];
 }
 
-/** What makes two modules share a pool. */
+/** Modules with equal pool settings share one pool. */
 export interface PoolSettings {
   readonly threads: number;
   readonly idleMs: number;
   readonly resourceLimits: Readonly<WorkerResourceLimits> | undefined;
 }
 
-/** The options of `workers`, complete and valid. */
+/** The options of `workers`, checked and with defaults. */
 export interface WorkerSettings {
   readonly mode: WorkerMode;
   readonly pool: PoolSettings;
@@ -96,10 +104,10 @@ export interface WorkerSettings {
   readonly errors: readonly ErrorClass[];
 }
 
-/** More processors than any Lambda has, and than a laptop has. */
+/** No Lambda function and no laptop has more processors. */
 const MAX_THREADS = 64;
 
-/** Megabytes. With less than the least, V8 ends the whole process instead of the thread (Node 22 to 24). */
+/** Reads megabytes. Below `least`, V8 ends the whole process instead of the thread (Node 22 to 24). */
 function megabytes(least: number, variable = ""): OwnRow<number | undefined> {
   const allowed = `a number of megabytes from ${least} on`;
   const read = (raw: unknown, where: string, isText: boolean): number => {
@@ -112,7 +120,7 @@ function megabytes(least: number, variable = ""): OwnRow<number | undefined> {
 
 const asItIs = (raw: unknown) => raw as never;
 
-// Rows that are made without calls: a bundler cannot leave a call out, and modules on threads read no settings.
+// The next rows are literals, not function calls. A bundler cannot remove unused calls from the code for threads.
 const SIGNAL: OwnRow<AbortSignal | undefined> = {
   fallback: undefined,
   variable: "",
@@ -137,11 +145,11 @@ const ERRORS: OwnRow<readonly ErrorClass[]> = { fallback: [], variable: "", read
 
 const CALL_TABLE = { signal: SIGNAL, timeout: TIMEOUT, retryStrategy: RETRY_STRATEGY };
 
-/** The settings of `workers`; `WorkerOptions` says what they mean. */
+/** The table of the settings of `workers`. `WorkerOptions` explains each setting. */
 export function workersTable(isInLambda: boolean) {
   return {
     mode: oneOf<WorkerMode>("auto", ["auto", "threads", "inline"]),
-    // Undefined: what the processors of this machine are enough for.
+    // Undefined: the number depends on the processors of the machine. `resolveWorkerSettings` computes it.
     threads: whole(undefined, 1, MAX_THREADS),
     idleMs: whole(isInLambda ? Number.POSITIVE_INFINITY : 30_000, 0, MAX_TIMER_MS, true),
     graceMs: whole(50, 0, 60_000),
@@ -158,7 +166,7 @@ export function workersTable(isInLambda: boolean) {
 }
 
 /**
- * Completes the options with the environment and the defaults.
+ * Checks the options, applies the environment, and fills in the defaults.
  * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
  */
 export function resolveWorkerSettings(options: WorkerOptions = {}, variables = environment()): WorkerSettings {
@@ -177,9 +185,9 @@ export function resolveWorkerSettings(options: WorkerOptions = {}, variables = e
   };
 }
 
-/** The settings with what is said of some calls. */
+/** Returns the settings, with the options of some calls in place of the general ones. */
 export function withCallOptions(settings: WorkerSettings, options: WorkerCallOptions): WorkerSettings {
-  // No environment: what it says has been read with the other options, and calls may say otherwise.
+  // The environment is not read, because it overrides only the general options.
   const { signal, timeout, retryStrategy } = readTable(CALL_TABLE, "with", options, {});
   return {
     ...settings,
@@ -189,7 +197,7 @@ export function withCallOptions(settings: WorkerSettings, options: WorkerCallOpt
   };
 }
 
-/** The limits of which something is said. Undefined if there are none. */
+/** The limits that are set. Undefined if no limit is set. */
 function limitsSaid(
   read: { readonly [Key in keyof WorkerResourceLimits]: number | undefined },
 ): WorkerResourceLimits | undefined {

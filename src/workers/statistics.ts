@@ -1,43 +1,45 @@
 import type { WorkerStatistics } from "../core/worker-pools.ts";
 
-/** Counts what a pool does. */
+/** Counts the calls and messages of a pool, and measures their times. */
 export class PoolMeter {
   readonly #counts = { tasks: 0, tasksInPlace: 0, failures: 0, messages: 0, waitMs: 0, runMs: 0, restarts: 0 };
   #underWay = 0;
-  /** Milliseconds in which at least one message was under way, and since when one is. */
+  /** Milliseconds in which at least one message was under way. A busy time that has not ended is not included. */
   #busyMs = 0;
+  /** When the last busy time began. */
   #busySinceMs = 0;
 
-  /** A message is handed in. */
+  /** A message has been submitted. */
   begins(): void {
     this.#counts.messages++;
     if (this.#underWay++ === 0) this.#busySinceMs = performance.now();
   }
 
-  /** It is not under way any more: its thread has answered or died. */
+  /** A message has ended: its thread has answered or died. */
   ends(waitMs = 0, runMs = 0): void {
     this.#counts.waitMs += waitMs;
     this.#counts.runMs += runMs;
     if (--this.#underWay === 0) this.#busyMs += performance.now() - this.#busySinceMs;
   }
 
-  /** What became of a call is known. */
+  /** A call on a thread has settled. */
   readonly settled = (failed: boolean): void => {
     this.#counts.tasks++;
     if (failed) this.#counts.failures++;
   };
 
+  /** A call in place has settled. */
   readonly settledInPlace = (failed: boolean): void => {
     this.#counts.tasksInPlace++;
     if (failed) this.#counts.failures++;
   };
 
-  /** A thread died, or was ended. */
+  /** A thread died or was ended. A new thread replaces it. */
   restarted(): void {
     this.#counts.restarts++;
   }
 
-  /** With what is so at this moment. */
+  /** The statistics. The pool passes the numbers that only it knows. */
   read(now: Pick<WorkerStatistics, "threads" | "maxThreads" | "running" | "waiting">): WorkerStatistics {
     const busyMs = this.#busyMs + (this.#underWay > 0 ? performance.now() - this.#busySinceMs : 0);
     const utilisation = busyMs > 0 ? Math.min(1, this.#counts.runMs / (busyMs * now.maxThreads)) : 0;

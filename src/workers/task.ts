@@ -6,34 +6,35 @@ import { decodeThrown, type ErrorClass } from "./thrown.ts";
 import { unwrapTransfer } from "./transfer.ts";
 
 interface TaskOptions {
-  /** Which export of which module. */
+  /** The URL of the module. */
   readonly module: string;
+  /** The name of the export. */
   readonly name: string;
   readonly args: readonly unknown[];
-  /** The index of the map's item. */
+  /** The index of the item, if an item of a map makes the call. */
   readonly item?: number | undefined;
   readonly signals: readonly (AbortSignal | undefined)[];
   readonly errors: readonly ErrorClass[];
 }
 
 /**
- * One call of a function that runs elsewhere.
+ * One call of a worker function, as the caller sees it.
  *
- * K1  It settles once; what comes afterwards is dropped.
- * K2  Once it has settled it listens to no signal.
+ * K1  A task settles once. Later outcomes are ignored.
+ * K2  A settled task listens to no signal.
  */
 export class Task {
   readonly args: readonly unknown[];
   readonly moved: readonly Transferable[];
   readonly call: CallName;
-  /** Which attempt of its step it is made in; 1 outside of steps. */
+  /** The attempt of the step that makes the call. Outside of steps: 1. */
   readonly attempt: number;
   readonly result: Promise<unknown>;
-  /** Called when it has settled before its thread had said so: nobody waits for it any more. */
+  /** Called when the task is given up while its call may still run: the call is then unwanted. */
   onUnwanted: (() => void) | undefined;
-  /** Called when it settles, before its caller knows. */
+  /** Called when the task settles, before its caller learns of it. */
   onSettled: ((failed: boolean) => void) | undefined;
-  /** How often its thread died before it had begun. */
+  /** How many threads have died before this call could begin on them. */
   crashesBefore = 0;
   readonly #operation: ActiveOperation | undefined;
   readonly #given: Given | undefined;
@@ -44,13 +45,13 @@ export class Task {
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
-  /** To be made where the call is made: it belongs to the operation that is active there. */
+  /** A task must be created during the call itself, because the task belongs to the operation that is active then. */
   constructor({ module, name, args, item, signals, errors }: TaskOptions) {
     const unwrapped = args.map(unwrapTransfer);
     this.args = unwrapped.map(({ value }) => value);
     this.moved = unwrapped.flatMap(({ moved }) => moved);
     this.#operation = active.getStore();
-    // Kept, since another function may be given something under the same operation later on.
+    // The operation may later pass another logger and signal to another function, so the present ones are kept.
     this.#given = this.#operation?.given;
     const { attempt, operationName } = this.#operation ?? {};
     this.attempt = attempt ?? 1;
@@ -60,7 +61,7 @@ export class Task {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // The caller may have left when it fails, as a batch does that has ended early.
+    // A batch that ended early no longer awaits the result. Its failure must not be an unhandled rejection.
     this.result.catch(() => {});
     this.#signals = [...signals, this.#given?.signal].filter((signal) => signal !== undefined);
     for (const signal of this.#signals) {
@@ -69,7 +70,7 @@ export class Task {
     }
   }
 
-  /** Listens to its signals. */
+  /** A signal of the task was aborted. (The task itself is the listener of its signals.) */
   handleEvent({ target }: Event): void {
     this.#abort(target as AbortSignal);
   }
@@ -82,12 +83,12 @@ export class Task {
     return this.#settledAtMs !== undefined;
   }
 
-  /** Milliseconds since it has settled. */
+  /** Milliseconds since the task settled; 0 if it has not settled. */
   get settledForMs(): number {
     return this.#settledAtMs === undefined ? 0 : performance.now() - this.#settledAtMs;
   }
 
-  /** The signal of the step around it, or a signal of the caller's. */
+  /** Aborted when the signal of the step or a signal of the options is aborted. Undefined if no signal was given. */
   get signal(): AbortSignal | undefined {
     if (this.#signals.length > 0) this.#signal ??= AbortSignal.any([...this.#signals]);
     return this.#signal;
@@ -101,12 +102,12 @@ export class Task {
     if (this.#settle(true)) this.#reject(error);
   }
 
-  /** As `fail`, for something that a thread threw. */
+  /** Like `fail`, with a value that a thread threw. */
   failAs(thrown: Parameters<typeof decodeThrown>[0]): void {
     if (!this.isSettled) this.fail(decodeThrown(thrown, this.#errors));
   }
 
-  /** As `fail`, while it may still run. */
+  /** Like `fail`, for a call that may still run. */
   giveUp(error: unknown): void {
     if (this.isSettled) return;
     this.fail(error);
@@ -122,7 +123,7 @@ export class Task {
     return true;
   }
 
-  /** Writes a line of its function's to the logger of the operation that it belongs to. */
+  /** Writes a line that the function logged on its thread to the logger of the operation. */
   write(method: LogMethod, params: readonly LineParam[]): void {
     const decoded = params.map((param) => ("thrown" in param ? decodeThrown(param.thrown, this.#errors) : param.value));
     this.log(method, decoded);
@@ -134,7 +135,7 @@ export class Task {
       if (method !== "log") logger[method](...params);
       else if (this.#given === undefined) console.log(...params);
       else if (this.#given.logger.log !== undefined) this.#given.logger.log(...(params as [never]));
-      // Not every custom logger has a `log`; each of its levels is a method too.
+      // A custom logger may have no `log`. Its first parameter is the level, and each level is also a method.
       else logger[levelMethod(params[0])](...params.slice(1));
     };
     if (this.#operation === undefined) write();

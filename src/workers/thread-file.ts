@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { DurableError } from "../core/errors.ts";
 
-/** Set by the esbuild plugin to where it has put the threads' file, relative to the bundle. */
+/** The path of the thread file, relative to the bundle. The esbuild plugin defines it. */
 declare const DURABLE_FANOUT_THREAD_FILE: string | undefined;
 
 /**
- * The file that each thread of a pool runs: beside the build, or in the folder `workers` of the sources.
+ * The file that each thread of a pool runs. It is in the folder of the build, or in `workers` beside the sources.
  * @throws DurableError `ERR_WORKER_BUNDLE` in a bundle that was made without the plugin
  */
 export function threadFile(): URL {
-  // Undefined in CommonJS made by a bundler.
+  // `import.meta.url` is undefined in CommonJS from a bundler.
   const here = import.meta.url as string | undefined;
   const file = here === undefined ? undefined : new URL(relativeFile(here), here);
   if (file !== undefined && existsSync(file)) return file;
@@ -19,7 +19,7 @@ export function threadFile(): URL {
   );
 }
 
-/** What to do where threads find nothing to run. */
+/** Advice for an error message, if the files that threads run are missing. */
 export function bundlingAdvice(): string {
   if (typeof DURABLE_FANOUT_THREAD_FILE === "string") {
     const [folder] = /[^/]+(?=\/[^/]+$)/.exec(DURABLE_FANOUT_THREAD_FILE) ?? [];
@@ -31,7 +31,7 @@ export function bundlingAdvice(): string {
   );
 }
 
-/** How a source names a module beside it, in the format in which this package has been loaded. */
+/** Example code for an error message: the URL of a module. It is CommonJS if this package was loaded as CommonJS. */
 export function exampleUrl(): string {
   const here = import.meta.url as string | undefined;
   return here === undefined || relativeFile(here).endsWith(".cjs")

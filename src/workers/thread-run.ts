@@ -14,28 +14,31 @@ import {
 } from "./protocol.ts";
 import type { Task } from "./task.ts";
 
-/** What a message's calls may take. */
+/** Time limits of each call of a message. */
 export interface RunLimits {
+  /** How long a call may run. */
   readonly timeoutMs: number | undefined;
+  /** How long an unwanted call may continue before its thread is ended. */
   readonly graceMs: number;
 }
 
-/** Calls that have to be sent again, each group in a message of its own. */
+/** Calls that must be sent again. Each group becomes one message. */
 export type Leftover = readonly (readonly Task[])[];
 
-/** A call whose threads die before it begins is given up after so many of them. */
+/** A call fails when this many threads have died before the call could begin. */
 const MAX_CRASHES_BEFORE = 3;
-/** With a time-out, a module that takes longer than this to load will not come. */
+/** How long a module may load, if a call has a time-out or is unwanted. A longer time-out raises this limit. */
 const LOAD_LIMIT_MS = 60_000;
-/** Posts are on their way already when a reply or a death is known; this long they are waited for. */
+/** After a reply, or after the death of a thread, earlier posts may still arrive. This is the longest wait for them. */
 const POST_WAIT_MS = 5_000;
 
 /**
- * One message under way: it waits for a thread, is at work on it, and has ended.
+ * Follows one message from its submission to its end. A call is unwanted when its task was given up.
  *
- * H1  A call fails only by what it did itself. Those that stood behind it, or had ended and not been told of, go again.
- * H2  A call that is not wanted is not begun; one that runs may heed its signal for `graceMs`, then its thread is ended.
- * H3  What the thread has posted is taken in before the message counts as ended.
+ * H1  When a thread dies, only the call that it ran fails. Calls that had not begun, and calls whose outcomes the
+ *     thread had not posted, are sent again. (If the thread dies while it loads the module, all calls fail.)
+ * H2  An unwanted call does not begin. If the call already runs for `graceMs` after that, its thread is ended.
+ * H3  All posts of a thread are processed before the message counts as ended.
  */
 export class ThreadRun {
   readonly message: WorkerMessage;
@@ -64,16 +67,17 @@ export class ThreadRun {
     if (limits.timeoutMs !== undefined) this.#checkIn(limits.timeoutMs);
   }
 
-  /** Whether the thread has died, or was ended. */
+  /** Whether the thread has died or was ended. */
   get lostThread(): boolean {
     return this.#died;
   }
 
-  /** How many of its calls wait for a thread, and how many have one. */
+  /** How many calls of the message wait for a thread. */
   get waiting(): number {
     return this.#stage === Stage.NOT_BEGUN ? this.#unsettled.length : 0;
   }
 
+  /** How many calls of the message are on a thread. */
   get running(): number {
     return this.#stage === Stage.NOT_BEGUN ? 0 : this.#tasks.length;
   }
@@ -86,7 +90,7 @@ export class ThreadRun {
     return Atomics.load(this.message.cells, Cell.CALL);
   }
 
-  /** A post of the thread for this message has come. */
+  /** Processes a post of the thread for this message. */
   receive(post: WorkerPost): void {
     this.#postsReceived++;
     if (post[POST] === "line") this.#tasks[post.call]?.write(post.method, post.params);
@@ -94,7 +98,7 @@ export class ThreadRun {
     if (this.#hasAll) this.#allReceived?.();
   }
 
-  /** The thread has answered. */
+  /** The thread has answered the message. */
   async answered(reply: WorkerReply): Promise<Leftover> {
     this.#stopWatching();
     if (!this.#hasAll) await this.#posts();
@@ -104,7 +108,7 @@ export class ThreadRun {
     return this.#leftover();
   }
 
-  /** The thread has died, or could not be sent the message. */
+  /** The thread has died, or the message could not be sent. */
   async broke(error: unknown): Promise<Leftover> {
     if (this.#over) return [];
     this.#stopWatching();
@@ -122,10 +126,11 @@ export class ThreadRun {
         if (task.crashesBefore >= MAX_CRASHES_BEFORE) this.#crash([task], "before it could run", error);
       }
     }
+    // Between calls, any call may have caused the death. Each is sent alone, so that the guilty call fails alone.
     return this.#leftover(stage === Stage.BETWEEN_CALLS);
   }
 
-  /** No thread can be had. */
+  /** Fails all calls, because no thread can be started or the pool was closed. */
   refused(error: unknown): void {
     this.#stopWatching();
     for (const task of this.#tasks) task.fail(error);
@@ -153,7 +158,7 @@ export class ThreadRun {
     return this.#postsReceived >= Atomics.load(this.message.cells, Cell.POSTS);
   }
 
-  /** Resolves when every post has come. The timer keeps the process alive for them: their port does not. */ // H3
+  /** Resolves when every post has arrived. The timer keeps the process alive until then: the port does not. */ // H3
   #posts(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, POST_WAIT_MS);
@@ -169,14 +174,14 @@ export class ThreadRun {
     for (const task of this.#tasks) {
       const { args, call, moved } = task;
       const found = findUncloneable(args, "arguments", new Set<unknown>(moved));
-      // What is moved cannot be cloned either; then only the whole list is found.
+      // A moved member cannot be cloned either, but the search skips it. Then the path is that of the whole list.
       const isFound = found !== undefined && found.path !== "arguments";
       if (!isFound && this.#tasks.length > 1) continue;
       const what = isFound ? `${found.path} is ${found.what}` : String(error);
       const message = `The call of ${describeCall(call)} cannot be sent to a thread: ${what}. Pass data only.`;
       task.fail(new DurableError("ERR_WORKER_UNCLONEABLE", message, { cause: error }));
     }
-    // If none was found, each is sent alone, and fails alone.
+    // If the fault was not found, each call is sent alone, so that only the faulty call fails.
     return this.#leftover(true);
   }
 
@@ -185,7 +190,7 @@ export class ThreadRun {
     const { calls, cells } = this.message;
     Atomics.store(cells, Cell.UNWANTED + call, 1);
     Atomics.notify(cells, Cell.UNWANTED + call);
-    // If the message waits still, nothing of the call is copied or moved.
+    // The message may still wait for a thread. Without its arguments, the call costs no copy and moves no buffer.
     calls[call] = [];
     if (this.moved.length > 0)
       this.moved.splice(0, this.moved.length, ...this.#unsettled.flatMap(({ moved }) => moved));
@@ -193,7 +198,7 @@ export class ThreadRun {
   }
 
   #checkIn(ms: number): void {
-    // Another message may be at work on the thread.
+    // When this message is over, its thread may run another message, which must not be ended.
     if (this.#over) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#check(), ms);
@@ -207,11 +212,11 @@ export class ThreadRun {
     else if (this.#limits.timeoutMs !== undefined) this.#checkIn(this.#limits.timeoutMs);
   }
 
-  /** To load a module is no part of a call: a thread does it once, and a busy machine may take long. */
+  /** Loading a module does not count for the time-out of a call: a thread loads it once, and a busy machine is slow. */
   #checkLoading(forMs: number): void {
     const limitMs = Math.max(LOAD_LIMIT_MS, this.#limits.timeoutMs ?? 0);
     if (forMs < limitMs) {
-      // The call may begin at any time, and its own limit counts from then.
+      // The call may begin before the next check. Its own limit counts from its beginning, so this is early enough.
       this.#checkIn(Math.min(limitMs - forMs, this.#limits.timeoutMs ?? this.#limits.graceMs));
       return;
     }
@@ -222,7 +227,7 @@ export class ThreadRun {
   #checkCall(task: Task, forMs: number): void {
     const { timeoutMs, graceMs } = this.#limits;
     if (task.isSettled) {
-      // It may have ended well, and its thread not have said so yet.
+      // The call itself may have ended already, and the answer of the thread may still be on its way.
       const leftMs = graceMs - Math.min(task.settledForMs, forMs);
       if (leftMs > 0) this.#checkIn(leftMs);
       else this.#end();
@@ -243,7 +248,7 @@ export class ThreadRun {
   }
 }
 
-/** Whether a message was refused by `postMessage`: then no thread has seen it. */
+/** Whether `postMessage` refused a message. Then no thread has received the message. */
 function isSendFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: unknown };

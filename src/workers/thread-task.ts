@@ -7,7 +7,7 @@ import { encodeThrown } from "./thrown.ts";
 
 type Post = (post: WorkerPost, message: WorkerMessage) => void;
 
-/** What the function of one call may use, on its thread. */
+/** The `WorkerTask` of one call on a thread of a pool. */
 export class ThreadTask implements WorkerTask {
   readonly attempt: number;
   #logger: Required<GivenLogger> | undefined;
@@ -34,7 +34,7 @@ export class ThreadTask implements WorkerTask {
     return this.#controller.signal;
   }
 
-  /** The call has ended: nothing waits for its signal any more. */
+  /** The call has ended. Nobody uses its signal any more, so the wait of `#listen` ends. */
   end(): void {
     this.#ended = true;
     if (this.#controller !== undefined) Atomics.notify(this.#message.cells, Cell.UNWANTED + this.#call);
@@ -51,7 +51,7 @@ export class ThreadTask implements WorkerTask {
       if (this.#isUnwanted) controller.abort(new DOMException("The call is not wanted any more.", "AbortError"));
     };
     abort();
-    // No event reaches code that computes without a pause, so that these look at the shared number.
+    // Code that computes without a pause receives no event. So `aborted` and `throwIfAborted` read the mailbox.
     const isAborted = (): boolean => {
       if (!Reflect.get(AbortSignal.prototype, "aborted", signal)) abort();
       return Reflect.get(AbortSignal.prototype, "aborted", signal) as boolean;
@@ -82,7 +82,7 @@ function encodeParam(param: unknown): LineParam {
   return { value: isCloneable(param) ? param : inspect(param) };
 }
 
-/** `Atomics.waitAsync`, which the types of ES2023 do not know: resolves when somebody notifies. */
+/** `Atomics.waitAsync` is missing in the types of ES2023. It resolves when `Atomics.notify` is called for the index. */
 const { waitAsync } = Atomics as unknown as {
   waitAsync(cells: Int32Array<SharedArrayBuffer>, index: number, value: number): { value: Promise<string> | string };
 };

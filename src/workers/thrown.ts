@@ -3,26 +3,26 @@ import { DurableError } from "../core/errors.ts";
 import { isCloneable } from "./cloning.ts";
 
 /**
- * Something thrown, in a form that crosses threads. The structured clone of an error keeps neither the name of its
- * class nor its own members.
+ * A thrown value in a form that can be sent between threads. A plain clone of an error would lose the name of its class
+ * and its own members.
  */
 export type ThrownForm = { readonly value: unknown } | ErrorForm;
 
 interface ErrorForm {
-  /** The names of its class and of those above it, up to a class of the language. */
+  /** The name of the error's class, then the names of its base classes up to a built-in class of JavaScript. */
   readonly classes: readonly string[];
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
   readonly cause?: ThrownForm;
-  /** Of an AggregateError. */
+  /** The errors of an AggregateError. */
   readonly errors?: readonly ThrownForm[];
-  /** Its own members that can be cloned: `code`, `statusCode` … */
+  /** The error's own members that can be cloned, for example `code` or `statusCode`. */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** A class of errors that a thread may throw and the main thread knows too. */
-// biome-ignore lint/suspicious/noExplicitAny: any constructor will do, since none is called.
+/** A class of errors that a thread may throw. The main thread knows the class too. */
+// biome-ignore lint/suspicious/noExplicitAny: the constructor is never called, so its parameters do not matter.
 export type ErrorClass = abstract new (...args: any[]) => Error;
 
 const LANGUAGE: Readonly<Record<string, new (message?: string) => Error>> = {
@@ -35,10 +35,10 @@ const LANGUAGE: Readonly<Record<string, new (message?: string) => Error>> = {
   URIError,
 };
 
-/** Causes of causes beyond this are left out. */
+/** Causes, and errors of an AggregateError, are included up to this depth of nesting. */
 const MAX_DEPTH = 10;
 
-/** Errors carry these without being asked, or in members of their own in the form. */
+/** `ErrorForm` keeps these members of an error separately, so they are not in `members`. */
 const STANDARD_MEMBERS = new Set(["message", "stack", "cause", "errors"]);
 
 export function encodeThrown(thrown: unknown, depth = 0): ThrownForm {
@@ -76,8 +76,9 @@ function classNames(error: Error): string[] {
 }
 
 /**
- * Makes the thrown value again. An error is an instance of one of `known` if its class has the name of one; else of a
- * class of that name, made for it, over the class of the language that the original is of.
+ * Restores the thrown value. If `known` has a class with the name of the error's class, the error becomes an instance
+ * of this class. Otherwise the error becomes an instance of a new class with this name. The new class extends the
+ * nearest base class that is known or built-in.
  */
 export function decodeThrown(form: ThrownForm, known: readonly ErrorClass[] = []): unknown {
   if (!("classes" in form)) return form.value;
@@ -99,7 +100,7 @@ function newError(base: string, name: string, message: string, errors: () => unk
   return new (LANGUAGE[base] ?? Error)(message);
 }
 
-/** Undefined when `error` is of the right class already. */
+/** The class that a restored error must have. Undefined if `error` already has the right class. */
 function typeOf(classes: readonly string[], known: readonly ErrorClass[], error: Error): ErrorClass | undefined {
   for (const [above, name] of classes.entries()) {
     const type = known.find((one) => one.name === name);
@@ -110,7 +111,7 @@ function typeOf(classes: readonly string[], known: readonly ErrorClass[], error:
 
 const made = new WeakMap<ErrorClass, Map<string, ErrorClass>>();
 
-/** A class of this name over another one. */
+/** A class with this name that extends `Base`. Equal arguments give the same class, so that `instanceof` works. */
 function classNamed(name: string, Base: ErrorClass): ErrorClass {
   let named = made.get(Base);
   if (named === undefined) {

@@ -2,22 +2,23 @@ import { isMarkedAsUntransferable, type Transferable } from "node:worker_threads
 
 const TRANSFER = Symbol.for("durable-fanout.transfer");
 
-/** A value with what of it is moved. */
+/** A value, and the objects in it that are to be moved. */
 interface Transfer {
   readonly [TRANSFER]: readonly Transferable[];
   readonly value: unknown;
 }
 
 /**
- * Marks an argument, or a result inside a worker function, whose buffers are to be moved to the other thread instead of
- * copied. The sender cannot use them afterwards: make them where they are sent, so that another attempt has new ones.
+ * Marks an argument or a result of a worker function. The buffers of the marked value are moved to the other thread and
+ * not copied. The sender cannot use a moved buffer afterwards. So create the buffer inside the step that sends it:
+ * another attempt of the step then creates a new buffer.
  *
  * ```ts
  * const pixels = await ctx.step("blur", () => images.blur(transfer(readPixels())));
  * ```
  *
- * @param moved what is moved; default: the value itself if it is an ArrayBuffer, the buffer of a typed array or Buffer
- * (unless it shares its memory with others, as small Buffers do: these are copied).
+ * @param moved the objects to move. Default: the value itself if it is an ArrayBuffer; the buffer of a typed array or
+ * Buffer. A small Buffer of Node shares its memory with other Buffers, so it is copied.
  */
 export function transfer<T>(value: T, moved: readonly Transferable[] = ownBuffers(value)): T {
   const marked: Transfer = { [TRANSFER]: moved, value };
@@ -29,7 +30,7 @@ function ownBuffers(value: unknown): Transferable[] {
   return buffer instanceof ArrayBuffer && !isMarkedAsUntransferable(buffer) ? [buffer] : [];
 }
 
-/** The value without its mark, and what of it is moved. */
+/** The value without its mark, and the objects in it that are to be moved. */
 export function unwrapTransfer(value: unknown): { readonly value: unknown; readonly moved: readonly Transferable[] } {
   if (typeof value !== "object" || value === null || !(TRANSFER in value)) return { value, moved: NOTHING };
   const marked = value as Transfer;

@@ -15,7 +15,7 @@ import {
 import { Task } from "./task.ts";
 import type { RunLimits } from "./thread-run.ts";
 
-/** The part of a durable context that a worker function needs when it is the function of a map. */
+/** The part of a durable context that a worker function uses as the function of a map. */
 export interface MapItemContext {
   readonly executionContext: { readonly durableExecutionArn: string };
   step<T>(name: string | undefined, body: () => Promise<T>, config?: { retryStrategy?: RetryStrategy }): PromiseLike<T>;
@@ -23,18 +23,18 @@ export interface MapItemContext {
 
 /** A function that runs on a thread. */
 export interface WorkerFunction<Args extends unknown[], Result> {
-  /** Runs it. Arguments and result are copied, or moved if they are marked with `transfer`. */
+  /** Calls the function on a thread. Arguments and result are copied. Those marked with `transfer` are moved. */
   (...args: Args): Promise<Result>;
   /**
-   * As the function of a map: each item is one step, whose function this is, with the item as its only argument. The
-   * items of a batch travel to a thread together.
+   * This form serves as the function of a map. Each item is a step, which calls the function with the item as its only
+   * argument. Calls that the items of a batch make in one tick are sent to a thread in one message.
    */
   (context: MapItemContext, item: Args[0], index: number): Promise<Result>;
   /** The same function with other options. */
   with(options: WorkerCallOptions): WorkerFunction<Args, Result>;
 }
 
-/** The functions of a module, as they are called from the main thread. */
+/** The exported functions of a module, in the form in which other threads can call them. */
 export type WorkerFunctions<Module> = {
   readonly [Name in keyof Module as Module[Name] extends (...args: never) => unknown
     ? Name
@@ -44,8 +44,8 @@ export type WorkerFunctions<Module> = {
 };
 
 /**
- * Makes the functions that a module exports callable on threads. The module is loaded there, once for each thread, and
- * not here; what it exports is known when it is first called.
+ * Makes the exported functions of a module callable on threads. Each thread loads the module once, at its first call.
+ * `workers` itself does not load the module, so a missing export is an error of the call.
  *
  * ```ts
  * const score = workers<typeof import("./score.ts")>(new URL("./score.ts", import.meta.url));
@@ -53,8 +53,8 @@ export type WorkerFunctions<Module> = {
  * const batch = await ctx.map("nearest", cities, score.nearest, { batch: 200 });
  * ```
  *
- * @param url the module's file: TypeScript where Node loads it (22.18 and later), or built JavaScript. If a `.ts` file
- * is not there, the JavaScript of the same name in its place.
+ * @param url the URL of the module's file: TypeScript (if Node can load it, from 22.18 on) or JavaScript. If Node
+ * cannot load the TypeScript file, or the file is missing, the JavaScript file of the same name is used.
  * @throws DurableError `ERR_WORKER_MODULE_MISSING`, `ERR_WORKER_MODULE_URL`, `ERR_SETTING_INVALID`,
  * `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
  */
@@ -64,7 +64,7 @@ export function workers<Module extends object>(url: URL | string, options?: Work
   const functions = new Map<string, unknown>();
   return new Proxy(Object.create(null) as WorkerFunctions<Module>, {
     get(_, name) {
-      // Whoever awaits the functions, or prints them, asks for these.
+      // `await`, `JSON.stringify` and `console.log` read these members of any object. They are no exports.
       if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
       let made = functions.get(name);
       if (made === undefined) {
@@ -82,7 +82,7 @@ class Calls {
   readonly #name: string;
   readonly #settings: WorkerSettings;
   readonly #limits: RunLimits;
-  /** Calls and whole batches are measured apart: each is a message. */
+  /** Single calls and batches are measured separately, because the messages of batches take longer. */
   readonly #gauges: { readonly single: Gauge; readonly batch: Gauge };
   readonly #gathered = new Map<unknown, Task[]>();
 
@@ -109,7 +109,7 @@ class Calls {
     });
   }
 
-  /** As the function of a map: a step, whose own retries and record the item has. */
+  /** Runs an item of a map as a step, so that the item has retries and a record. */
   #runItem(context: MapItemContext, item: unknown, index: number | undefined): PromiseLike<unknown> {
     const batch = (context as { [SHARED_BATCH]?: object })[SHARED_BATCH];
     const body = (): Promise<unknown> => {
@@ -122,7 +122,7 @@ class Calls {
     return context.step(this.#name, body, retryStrategy === undefined ? {} : { retryStrategy });
   }
 
-  /** The calls that a batch makes in one turn travel together. */
+  /** Collects the calls that a batch makes in one tick, and sends them in one message. */
   #gather(batch: object, task: Task): void {
     const tasks = this.#gathered.get(batch);
     if (tasks !== undefined) {
@@ -159,14 +159,14 @@ class Calls {
 
   #isInPlace(gauge: Gauge): boolean {
     const { mode, vcpus, timeoutMs, pool } = this.#settings;
-    // A thread of a pool that called another one would wait for it, and hold its own place meanwhile.
+    // A call from a thread of a pool runs in that thread. Otherwise the thread would idle while it waits for another.
     if (mode === "inline" || isWorkerThread()) return true;
     if (mode === "threads" || timeoutMs !== undefined || pool.resourceLimits !== undefined) return false;
     return vcpus <= 1 || gauge.prefersInPlace;
   }
 }
 
-/** By this mark, contexts of any package are known. */
+/** The mark of a durable context. `instanceof` does not work, because contexts may come from another package. */
 const DURABLE_CONTEXT = Symbol.for("@aws/durable-execution-sdk-js/durable-context");
 
 function isDurableContext(value: unknown): value is MapItemContext {

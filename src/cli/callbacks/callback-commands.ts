@@ -23,7 +23,7 @@ interface FoundCallback extends OpenCallback {
   readonly executionName: string;
 }
 
-/** Of the execution, or of all that have not ended. */
+/** The open callbacks of one execution; without `target`, of all executions that have not ended. */
 async function openCallbacks(db: string, target: string | undefined): Promise<FoundCallback[]> {
   const engine = new LocalEngine({ journal: openJournalToRead(db) });
   try {
@@ -114,7 +114,7 @@ async function act(
   return ExitCode.OK;
 }
 
-/** The open callback with this id or name; undefined for what may be the id of one that is closed. */
+/** The open callback with this id or name. Undefined: `target` may be the id of a callback that is closed. */
 function choose(target: string, open: readonly FoundCallback[]): FoundCallback | undefined {
   const byId = open.find(({ callbackId }) => callbackId === target);
   if (byId !== undefined) return byId;
@@ -124,20 +124,20 @@ function choose(target: string, open: readonly FoundCallback[]): FoundCallback |
     const message = `${named.length} open callbacks are named "${target}". Give an id; the callbacks command lists them.`;
     throw new DurableError("ERR_CALLBACK_AMBIGUOUS", message);
   }
-  // No name is that long and nothing else: the engine says what became of it.
+  // Such a long text in base64 is an id and no name. The engine then says why no open callback has this id.
   if (/^[A-Za-z0-9+/=]{60,}$/.test(target)) return undefined;
   const names = [...new Set(open.map(({ name }) => name ?? "(unnamed)"))].slice(0, 10).join(", ");
   const there = open.length === 0 ? "None is open." : `Open: ${names}.`;
   throw new DurableError("ERR_CALLBACK_UNKNOWN", `No open callback has the id or name "${target}". ${there}`);
 }
 
-/** As it was given, without the line break that files and `echo` end with. */
+/** Reads a text, without the line break at its end, because files and `echo` end with a line break. */
 async function readText(source: string, option: string, noun: "result" | "error"): Promise<string> {
   const { text } = await readTextSource(source, option, noun, `ERR_${noun.toUpperCase()}_UNREADABLE`);
   return text.replace(/\r?\n$/, "");
 }
 
-/** The service's error object as JSON, or else a message. */
+/** Reads an error: text that begins with `{` is an error object of the service; any other text is a message. */
 function readErrorObject(text: string): ErrorObject {
   if (!text.trimStart().startsWith("{")) return { ErrorMessage: text };
   let given: Record<string, unknown>;

@@ -5,19 +5,20 @@ import { LocalEngine } from "../../local/engine.ts";
 import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
-/** Who did what was asked: the process that runs on the journal, or this one, since none does. */
+/** The process that applied a request: the process that runs on the journal, or this process if no process runs. */
 export type Doer = "running process" | "this process";
 
-/** How long the process that runs may be busy. */
+/** How long to wait for an answer of the running process, which may be busy. */
 const DEFAULT_PATIENCE_MS = 30_000;
-/** How often to look whether it still runs; each look takes a quarter of a second while it does. */
+/** How often to check whether that process still runs. A check takes 0.25 s while the process holds the journal. */
 const LOOK_EVERY_MS = 1_000;
 const POLL_MS = 50;
 
 /**
- * Does something to an execution of a journal that one process at a time may write. The process that runs on it is asked
- * to; while none does, it is written into the journal, and the execution learns of it when it is resumed.
- * @throws DurableError as `applyRequest`, `ERR_REQUEST_UNANSWERED`, or the journal's
+ * Applies a request to an execution in a journal. Only one process at a time can write to a journal. If a process runs
+ * on the journal, the request is passed to that process. Otherwise this process writes the change to the journal, and
+ * the execution sees the change when it is resumed.
+ * @throws DurableError those of `applyRequest`, `ERR_REQUEST_UNANSWERED`, or an `ERR_JOURNAL_…`
  */
 export async function deliver(
   db: string,
@@ -51,7 +52,7 @@ function openUnlessInUse(db: string): SqliteJournal | undefined {
   }
 }
 
-/** Nobody else runs on the journal from here on. */
+/** Applies the request in this process. The open journal is locked, so no other process can run on it meanwhile. */
 async function applyHere(
   journal: SqliteJournal,
   request: JournalRequest,
@@ -59,7 +60,7 @@ async function applyHere(
 ): Promise<Doer> {
   const engine = new LocalEngine({ journal });
   try {
-    // The process that ran may have done it before it ended.
+    // The other process may have applied the request before it ended. Then its answer is still in the request box.
     const answer = answered();
     if (answer !== undefined) return finish(answer);
     applyRequest(engine, request);
@@ -91,6 +92,6 @@ function unanswered(patienceMs: number): DurableError {
   return new DurableError(
     "ERR_REQUEST_UNANSWERED",
     `The process that runs on the journal has not answered for ${patienceMs / 1_000} seconds. It is busy, or a program ` +
-      "with an engine of its own, which has to do it itself (completeCallback, stop).",
+      "with an engine of its own. Such a program must call completeCallback or stop itself.",
   );
 }

@@ -3,7 +3,7 @@ import type { ErrorObject } from "../../core/wire.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import { ServiceError } from "../../service/service-error.ts";
 
-/** What a command does to a callback, or asks of the process that runs on the journal. */
+/** A change of a callback. A command applies the change itself, or sends it to the process that runs on the journal. */
 export type CallbackRequest =
   | { readonly action: "complete"; readonly callbackId: string; readonly result?: string | undefined }
   | { readonly action: "fail"; readonly callbackId: string; readonly error: ErrorObject }
@@ -16,7 +16,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ResourceNotFoundException: "ERR_CALLBACK_UNKNOWN",
 };
 
-/** @throws DurableError `ERR_CALLBACK_CLOSED`, `ERR_CALLBACK_UNKNOWN`, `ERR_CALLBACK_REFUSED`, or the journal's */
+/** @throws DurableError `ERR_CALLBACK_CLOSED`, `ERR_CALLBACK_UNKNOWN`, `ERR_CALLBACK_REFUSED`, or an `ERR_JOURNAL_…` */
 export function applyRequest(engine: LocalEngine, request: JournalRequest): void {
   try {
     switch (request.action) {

@@ -9,17 +9,17 @@ import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
 const POLL_MS = 200;
-/** Callbacks told of at once. */
+/** How many new callbacks are named at once. */
 const MAX_TOLD = 3;
 
-/** Tells which callbacks a run waits for, and does to them what other processes ask for. */
+/** Prints which callbacks a run waits for, and applies the requests of other processes to these callbacks. */
 export class CallbackWatch {
   readonly #output: Output;
   readonly #engine: LocalEngine;
   readonly #db: string;
   readonly #virtualTime: boolean;
   readonly #told = new Set<string>();
-  /** Executions that have suspended since the last look. */
+  /** Executions that have suspended since the last call of `#look`. */
   readonly #suspended = new Set<string>();
   #box: RequestBox | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -44,12 +44,12 @@ export class CallbackWatch {
     });
   }
 
-  /** Also tells of what the executions waited for before this process: they may wait on, without any event. */
+  /** Also prints callbacks of executions that suspended in an earlier process. Such executions may send no event. */
   recall(): void {
     for (const arn of this.#engine.suspended()) this.#note(arn);
   }
 
-  /** Stopping twice is allowed. */
+  /** May be called more than once. */
   stop(): void {
     clearInterval(this.#poll);
     this.#unsubscribe();
@@ -78,7 +78,7 @@ export class CallbackWatch {
     if (this.#suspended.size === 0) return;
     const open = Array.from(this.#suspended, (arn) => this.#engine.openCallbacks(arn)).flat();
     this.#suspended.clear();
-    // In virtual time nothing else would keep the process alive for somebody to complete them.
+    // While callbacks are open, the timer keeps the process alive: in virtual time, no other timer does this.
     if (open.length === 0) this.#poll?.unref();
     const fresh = open.filter((callback) => !this.#told.has(callback.callbackId) && this.#mayBeCompleted(callback));
     if (fresh.length === 0) return;
@@ -93,7 +93,7 @@ export class CallbackWatch {
     if (more > 0) this.#output.say(`… and for ${more} more: ${pc.cyan(commandHint(["callbacks"], this.#db))}`);
   }
 
-  /** Virtual time goes on to a time-out at once. */
+  /** In virtual time, a callback with a time-out times out at once, so nobody can complete it. */
   #mayBeCompleted({ timeoutTimestamp, heartbeatTimestamp }: OpenCallback): boolean {
     return !this.#virtualTime || (timeoutTimestamp === undefined && heartbeatTimestamp === undefined);
   }

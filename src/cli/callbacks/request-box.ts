@@ -12,52 +12,52 @@ import {
 import { join, resolve } from "node:path";
 import type { JournalRequest } from "./callback-request.ts";
 
-/** What became of a request. */
+/** The answer to a request. */
 export interface RequestAnswer {
-  /** Absent when it was done. */
+  /** Absent if the request was applied. */
   readonly error?: { readonly code: string; readonly message: string };
 }
 
 interface PostedRequest {
   readonly request: JournalRequest;
-  /** Epoch milliseconds: who asked has gone away by then. */
+  /** Epoch milliseconds. After this moment the command that posted the request does not wait any more. */
   readonly expiresMs: number;
 }
 
 /**
- * Where commands leave requests for the process that runs on a journal: a folder beside it, a file a request and a file
- * an answer. The folder is there only while somebody asks.
+ * A folder beside the journal. Commands use it to send requests to the process that runs on the journal. Each request
+ * is a file, and each answer is a file. The folder exists only while there are requests.
  *
- * B1  A file is complete as soon as it has its name.
- * B2  A request is taken once: by the process that runs, or back by who has asked.
+ * B1  A file gets its final name only when its content is complete.
+ * B2  A request is taken once: the running process takes it, or the command that posted it takes it back.
  */
 export class RequestBox {
   readonly #folder: string;
 
-  /** @param db the journal, which is there */
+  /** @param db the file of the journal, which must exist */
   constructor(db: string) {
-    // A journal reached by two names is still one.
+    // Two paths (for example a symbolic link) may lead to one journal. The real path makes both use the same folder.
     this.#folder = `${realpathSync(resolve(db))}-requests`;
   }
 
-  /** Returns the request's id. */
+  /** Posts a request and returns its id. */
   post(request: JournalRequest, expiresMs: number): string {
     const id = randomUUID();
     this.#write(`${id}.request`, { request, expiresMs } satisfies PostedRequest);
     return id;
   }
 
-  /** False when it has been taken by the process that runs. B2 */
+  /** Returns false if the running process has already taken the request. B2 */
   takeBack(id: string): boolean {
     return this.#remove(`${id}.request`);
   }
 
-  /** The answer to a request, once. */
+  /** Takes the answer to a request. Undefined: there is no answer yet, or it was taken before. */
   takeAnswer(id: string): RequestAnswer | undefined {
     return this.#take(`${id}.answer`) as RequestAnswer | undefined;
   }
 
-  /** Requests that somebody waits for. */
+  /** Takes all requests whose senders still wait. */
   takeRequests(nowMs: number): { id: string; request: JournalRequest }[] {
     const taken: { id: string; request: JournalRequest }[] = [];
     for (const file of this.#list()) {
@@ -73,17 +73,17 @@ export class RequestBox {
     this.#write(`${id}.answer`, answer);
   }
 
-  /** Removes the folder, if nobody else has left anything in it. */
+  /** Removes the folder if it is empty. */
   tidy(): void {
     try {
       rmdirSync(this.#folder);
     } catch {
-      // It is in use, or gone already.
+      // The folder is not empty, or another process has removed it.
     }
   }
 
   #write(name: string, content: object): void {
-    // Somebody else may tidy in between.
+    // Another process may remove the folder between these calls. So the write is tried up to three times.
     for (let attempt = 1; ; attempt++) {
       try {
         mkdirSync(this.#folder, { recursive: true });

@@ -6,37 +6,37 @@ import { messageOf } from "../../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../../core/wire.ts";
 
 /**
- * What became of an item that shares an operation: as an operation of its own would have it. `STARTED` runs, or was left
- * behind when its map ended; `PENDING` waits for another attempt; `NOT_STARTED` has not begun, or nobody knows.
+ * The status of an item of a batch, in the words for operations. `STARTED`: the item runs, or it had not ended when its
+ * map ended. `PENDING`: the item and its batch wait. `NOT_STARTED`: the item has not begun, or this is unknown.
  */
 export type ItemStatus = "SUCCEEDED" | "FAILED" | "STARTED" | "PENDING" | "NOT_STARTED";
 
 export interface ItemView {
-  /** In the map, from 0. */
+  /** The index in the map, from 0 on. */
   readonly index: number;
   readonly status: ItemStatus;
-  /** With `SUCCEEDED`; absent for undefined. The text that a serdes made of it, where the items have one. */
+  /** The result of a `SUCCEEDED` item; absent for undefined. If the items have a serdes, this is the text it wrote. */
   readonly result?: unknown;
-  /** With `FAILED`. */
+  /** The error of a `FAILED` item. */
   readonly error?: ErrorObject;
-  /** With `PENDING`: its operations that have ended, and those that wait. */
+  /** The records of the operations of a `PENDING` item: those that have ended, and those that wait. */
   readonly operations?: readonly StoredRecord[];
 }
 
-/** A batch's operation, with what it holds. */
+/** A batch: its own operation, its parts, and its items. */
 export interface BatchView {
   readonly operation: Operation;
   readonly items: readonly ItemView[];
-  /** The operations that hold what it has no room for. */
+  /** Further operations, which keep records of the items. */
   readonly parts: readonly Operation[];
-  /** Why the outcomes could not be read; the items are then told by the operation's status alone. */
+  /** Why the outcomes could not be read. The status of the items then depends only on the status of the operation. */
   readonly unreadable?: string;
 }
 
-// It reads every format, whichever it writes itself.
+// Every codec decodes all formats. "json" matters only for encoding.
 const codec = createCodec("json");
 
-/** Reads the items of every batch among an execution's operations, by the batch's wire id. */
+/** Reads the items of all batches of an execution. The keys are the wire ids of the batches' own operations. */
 export function readBatches(operations: readonly Operation[]): Map<string, BatchView> {
   const partsOf = partsFinder(operations);
   return new Map(
@@ -77,7 +77,7 @@ function describe(index: number, outcome: Outcome | undefined, batchStatus: Oper
       return { index, status: "STARTED" };
     default:
   }
-  // While a batch is under way nothing is recorded of which of its items have begun.
+  // The records of a running batch do not say which items have begun. So all items without an outcome count as started.
   const isOpen = batchStatus === "PENDING" || batchStatus === "READY";
   if (batchStatus === "STARTED" || (outcome?.mark === "K" && !isOpen)) return { index, status: "STARTED" };
   if (outcome?.mark === "K") return { index, status: "PENDING", operations: outcome.records ?? [] };
@@ -92,7 +92,7 @@ const WORDS: Record<ItemStatus, string> = {
   NOT_STARTED: "not started",
 };
 
-/** Items by what became of them, statuses without any left out. */
+/** The number of items for each status. A status that no item has is left out. */
 export function countItems(batches: Iterable<BatchView>): Map<ItemStatus, number> {
   const counts = new Map<ItemStatus, number>();
   for (const { items } of batches) {
@@ -106,13 +106,13 @@ export function countItems(batches: Iterable<BatchView>): Map<ItemStatus, number
   );
 }
 
-/** The word for items of a status; those that run in a batch that has ended were left behind. */
+/** The word for items of a status. If their batch has ended, started items do not run any more and are "not ended". */
 export function wordFor(status: ItemStatus, batchStatus: OperationStatus | undefined): string {
   if (status === "STARTED" && batchStatus === "SUCCEEDED") return "not ended";
   return WORDS[status];
 }
 
-/** How many items one payload of a batch tells of; nothing when it cannot be read. */
+/** Counts the items in one payload of a batch, by status. All counts are 0 if the payload cannot be read. */
 export function tallyOutcomes(payload: string | undefined): { succeeded: number; failed: number; waiting: number } {
   const tally = { succeeded: 0, failed: 0, waiting: 0 };
   if (!payload) return tally;
@@ -124,7 +124,7 @@ export function tallyOutcomes(payload: string | undefined): { succeeded: number;
       else if (mark === "K") tally.waiting++;
     }
   } catch {
-    // Whoever needs the outcomes themselves says why they cannot be read.
+    // The counts are only for progress. `readBatches` reports why a payload cannot be read.
   }
   return tally;
 }

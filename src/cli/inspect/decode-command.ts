@@ -5,12 +5,12 @@ import type { Output } from "../output.ts";
 import { readTextSource } from "../text-source.ts";
 import { readAnyPayload, wholeText } from "./payload-view.ts";
 
-/** A packed payload, in a text from which all whitespace is removed. */
+/** Matches a packed payload in a text without white space. */
 const PACKED = /~\d[a-z][\w-]+/;
 
 /**
- * Prints the value of a payload that was copied from a console, a log or a history: packed or JSON, also inside quotes,
- * with escapes or broken over lines.
+ * Prints the value of a payload that the user copied from a console, a log or a history. The payload may be packed or
+ * JSON. It may be in quotes, have escapes, or be broken into several lines.
  * @throws DurableError `ERR_TEXT_UNREADABLE`, `ERR_PAYLOAD_UNREADABLE`
  */
 export async function decodeCommand(output: Output, source: string, _options: object): Promise<ExitCode> {
@@ -38,14 +38,14 @@ function cleaned(text: string): string {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   const joined = trimmed.replaceAll(/\s+/g, "");
   const packed = PACKED.exec(joined)?.[0];
-  // A packed payload is taken out if the text begins with it, quoted or not, or if the text is not JSON. JSON that only
-  // contains a packed payload stays JSON.
+  // The packed payload is extracted in two cases: the text begins with it (perhaps after a quote), or the text is not
+  // JSON. If JSON contains a packed payload elsewhere, the whole JSON is the payload.
   if (packed !== undefined && (joined.startsWith("~") || /^\\?["']~/.test(joined))) return packed;
   if (packed !== undefined && !isJson(trimmed)) return packed;
   return unquoted(trimmed);
 }
 
-/** Takes JSON out of a JSON string, as histories show payloads. Returns any other text unchanged. */
+/** Histories show a payload as a JSON string. Returns the JSON inside such a string, and any other text unchanged. */
 function unquoted(text: string): string {
   if (!isJson(text)) return text;
   const value: unknown = JSON.parse(text);

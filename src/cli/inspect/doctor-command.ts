@@ -43,10 +43,13 @@ interface JournalReport {
   readonly executions?: Readonly<Record<string, number>>;
 }
 
-/** The log beside a journal is moved into it now and then; one that grows past this is held up by a reader. */
+/**
+ * SQLite regularly moves the content of the log file (-wal) to the journal. If the log file is larger than this, a
+ * reader prevents the move.
+ */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
-/** Says what this installation is made of and what is wrong with it; then the exit code is 1. */
+/** Prints versions, settings, the state of the journal, and problems. If there is a problem, the exit code is 1. */
 export async function doctorCommand(output: Output, _target: string, { db }: { db: string }): Promise<ExitCode> {
   const problems: Problem[] = [];
   const variables = environment();
@@ -92,7 +95,7 @@ function readSettings(variables: Environment, problems: Problem[]): SettingRepor
     });
 }
 
-/** Variables with our prefix that nothing reads; those of worker functions are read by `durable-fanout/workers`. */
+/** Reports variables that begin with `DURABLE_FANOUT_` and that neither the runtime nor the workers read. */
 function findUnread(variables: Environment, problems: Problem[]): void {
   const known = new Set<string | undefined>([
     ...rowsOf(RUNTIME_TABLE, "runtime").map(([path, row]) => variableOf(path, row as Row<unknown>)),

@@ -1,10 +1,13 @@
 import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 
-/** Operations directly inside an item of a batch that are asked for what they threw. */
+/** The stack of an item is searched in at most so many operations directly inside the item. */
 const MAX_STEPS_OF_ITEM = 20;
 
-/** What an execution's operations threw last, by operation. Items of batches have none, and are found by where they stand. */
+/**
+ * The stack of the last error of each operation. Items of a batch have no operation at the service. The journal keeps
+ * their stacks under the ids that belong to their paths.
+ */
 export class ErrorTraces {
   readonly #texts: ReadonlyMap<string, string>;
   readonly #findPaths: () => ReadonlyMap<string, OperationPath>;
@@ -19,14 +22,14 @@ export class ErrorTraces {
     return operationId === undefined ? undefined : this.#texts.get(operationId);
   }
 
-  /** @param mapId the operation of the map that the item belongs to */
+  /** The stack of an item of a batch. @param mapId the id of the map's operation @param index the index of the item */
   ofItem(mapId: string | undefined, index: number): string | undefined {
     if (mapId === undefined || this.#texts.size === 0) return undefined;
     this.#paths ??= this.#findPaths();
     const map = this.#paths.get(mapId);
     if (map === undefined) return undefined;
     const item = childPath(map, index + 1);
-    // The step that threw tells more than the item around it.
+    // The stack of the step that threw is preferred, because it is more exact than the stack of its item.
     for (let step = MAX_STEPS_OF_ITEM; step > 0; step--) {
       const text = this.of(operationId(childPath(item, step)));
       if (text !== undefined) return text;

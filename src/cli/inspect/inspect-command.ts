@@ -44,7 +44,7 @@ export interface HistoryCommandOptions extends InspectOptions {
 }
 
 const MAX_PAYLOAD_SHOWN = 200;
-/** Of what an execution waits for. */
+/** How many of the operations for which an execution waits are shown. */
 const MAX_AWAITED_SHOWN = 10;
 
 export function paintStatus(status: string): string {
@@ -204,7 +204,7 @@ function printPayload(output: Output, label: string, payload: string | undefined
   output.print(`${label.padEnd(8)}${full ? wholeText(read) : shortText(read, MAX_PAYLOAD_SHOWN, "the whole: --full")}`);
 }
 
-/** An operation as a document; a batch with its items, of which the payload is one piece. */
+/** The document of an operation. A batch has its items instead of its payload, which holds only a part of the items. */
 function describe(
   operation: Parameters<typeof operationDocument>[0],
   traces: ErrorTraces,
@@ -269,7 +269,7 @@ export async function historyCommand(
   });
 }
 
-/** The details of an event on one line, its payloads decoded. */
+/** The details of an event on one line, with decoded payloads. */
 function describeDetails(event: HistoryEvent, isWhole: boolean): string {
   const { details } = eventDocument(event) as { details?: Record<string, unknown> };
   if (details === undefined || Object.keys(details).length === 0) return "";

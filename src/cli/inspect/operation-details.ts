@@ -15,14 +15,14 @@ import { type LogLines, renderLine } from "./log-lines.ts";
 import { readResult, shortText, wholeText } from "./payload-view.ts";
 import { parseItem } from "./places.ts";
 
-/** Which operations to show, and where they are. */
+/** The operations to show, and the execution in which to find them. */
 export interface WantedOperations {
   readonly record: ExecutionSummary;
   readonly operations: readonly Operation[];
   readonly batches: ReadonlyMap<string, BatchView>;
   readonly traces: ErrorTraces;
   readonly logs: LogLines;
-  /** Their name, the id of one, or an item of a map, as `score[3]`. */
+  /** The name of one or more operations, the id of one operation, or an item of a map, such as `score[3]`. */
   readonly wanted: string;
 }
 
@@ -38,7 +38,7 @@ const MAX_NAMES = 10;
 const MAX_ITEM_RESULT = 200;
 
 /**
- * All that is recorded of the operations with a name or an id. Nothing is cut but the results of items that share one.
+ * Renders everything that is recorded of the wanted operations. Only the results of items in a batch are shortened.
  * @throws DurableError `ERR_OPERATION_UNKNOWN`
  */
 export function renderDetails(found: WantedOperations): string[] {
@@ -142,7 +142,7 @@ function describe(operation: Operation, { batches, traces, logs }: WantedOperati
   ];
 }
 
-/** The label before the first line, and the others below one another. */
+/** Puts the label before the first line of a text, and aligns the other lines with the first line. */
 function labelled(label: string, text: string): string[] {
   const [first = "", ...rest] = text.split("\n");
   return [`  ${label.padEnd(10)}${first}`, ...rest.map((line) => `  ${"".padEnd(10)}${line}`)];
@@ -159,7 +159,7 @@ function itemLines({ items, unreadable }: BatchView, operation: Operation, trace
   return lines;
 }
 
-/** What an item gave or threw, and how far its operations are. */
+/** The result or the error of an item. For an item that waits: the status of each of its operations. */
 export function describeItem({ result, error, operations }: ItemView): string {
   if (error !== undefined) return `  ${pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)}`;
   if (operations !== undefined) return operations.map(describeRecord).join("");

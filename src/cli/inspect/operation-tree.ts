@@ -8,9 +8,9 @@ import type { ErrorTraces } from "./error-traces.ts";
 import { describeItem } from "./operation-details.ts";
 import { readResult, shortText, wholeText } from "./payload-view.ts";
 
-/** How many of an operation's children are shown unless asked otherwise. */
+/** How many children of an operation are shown by default. */
 export const DEFAULT_CHILDREN_SHOWN = 12;
-/** How many of a batch's failed items. */
+/** How many failed items of a batch are shown, unless `maxChildren` is infinite. */
 const FAILED_ITEMS_SHOWN = 5;
 
 const MARKS: Readonly<Record<string, string>> = {
@@ -29,23 +29,24 @@ const STACKS_SHOWN = 3;
 const WAITING_ITEMS_SHOWN = 5;
 
 /**
- * An execution's operations as a tree, a line each: mark, name, kind, duration, attempts, error. Of long lists only
- * `maxChildren` are shown, those that failed or go on before the others, in the order in which they began. A batch says
- * what became of its items, and names those that failed; the operations that hold what it has no room for are part of it.
+ * Renders the operations of an execution as a tree. Each operation has a line with mark, name, kind, duration, attempts
+ * and error. At most `maxChildren` children of an operation are shown, in the order in which they began. Children that
+ * have not succeeded are chosen first. A batch shows how many items have which status, and names failed items. The
+ * parts of a batch have no lines of their own.
  */
 export function renderOperationTree(tree: Tree): string[] {
   return new TreeRenderer(tree).lines;
 }
 
-/** What is shown, and how much of it. */
+/** The operations to show, and how much to show. */
 export interface Tree {
   readonly operations: readonly Operation[];
   readonly batches: ReadonlyMap<string, BatchView>;
   readonly traces: ErrorTraces;
-  /** Until when operations that have not ended are taken to run, epoch milliseconds. */
+  /** Epoch milliseconds. The duration of an operation that has not ended is counted until this moment. */
   readonly nowMs: number;
   readonly maxChildren: number;
-  /** Results and stacks as they are, however long. */
+  /** Whether results and stacks are shown without shortening. */
   readonly full: boolean;
 }
 
@@ -70,7 +71,7 @@ class TreeRenderer {
     const ids = new Set(operations.map((operation) => operation.Id));
     for (const operation of operations) {
       if (operation.Type === "EXECUTION" || folded.has(operation)) continue;
-      // A parent that is not listed leaves its children at the top rather than out of sight.
+      // If the parent is not among the operations, the children are shown at the top. Otherwise they would be missing.
       const parent = ids.has(operation.ParentId) ? operation.ParentId : undefined;
       const siblings = this.#childrenOf.get(parent);
       if (siblings === undefined) this.#childrenOf.set(parent, [operation]);
@@ -116,7 +117,7 @@ class TreeRenderer {
     return this.#batchOf(operation)?.items.some(({ status }) => status !== "SUCCEEDED") ?? false;
   }
 
-  /** `19,950 more: 19,948 succeeded, 2 started` */
+  /** Describes the children that are not shown, for example `19,950 more: 19,948 succeeded, 2 started`. */
   #describeHidden(all: readonly Operation[], shown: readonly Operation[]): string {
     const chosen = new Set(shown);
     const hidden = all.filter((operation) => !chosen.has(operation));
@@ -150,7 +151,7 @@ class TreeRenderer {
     return parts.join("  ");
   }
 
-  /** What became of the items of a batch, or of a map in batches. */
+  /** For a batch, or a map in batches: how many items have which status. Empty for all other operations. */
   #describeContent(operation: Operation): string[] {
     const batch = this.#batchOf(operation);
     if (batch === undefined) {
@@ -164,7 +165,7 @@ class TreeRenderer {
     return words;
   }
 
-  /** Cut short; that of a batch is told by its items, and that of a map or parallel by its own. */
+  /** The result, shortened. Batches, maps and parallels show none, because their items show the results. */
   #describeResult(operation: Operation): string[] {
     const { result } = endOf(operation);
     if (result === undefined || result === "" || this.#isOfItems(operation)) return [];
@@ -182,7 +183,7 @@ class TreeRenderer {
     return this.#batchOf(operation) !== undefined || isFanOut(operation.SubType);
   }
 
-  /** A few in full: where everything fails, the same stack again tells nothing. */
+  /** Adds a stack. After the first few stacks the others are hidden, because many failures often have equal stacks. */
   #addStack(stack: string | undefined, indent: string, most = STACKS_SHOWN): void {
     if (stack === undefined) return;
     if (!this.#full && this.#stacksShown >= most) {
@@ -212,7 +213,7 @@ class TreeRenderer {
   }
 }
 
-/** `98 succeeded, 1 failed, 1 running` */
+/** Counts the items by status, for example `98 succeeded, 1 failed, 1 running`. */
 function describeItems(batches: readonly BatchView[]): string {
   const ended = batches.every(({ operation }) => operation.Status === "SUCCEEDED") ? "SUCCEEDED" : undefined;
   const words = [...countItems(batches)].map(([status, count]) => {

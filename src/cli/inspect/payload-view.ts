@@ -4,19 +4,21 @@ import { messageOf } from "../../core/errors.ts";
 import { formatBytes } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
 
-/** A payload, read: its value, or the text itself where that is what was written or what nobody can read. */
+/** A decoded payload. */
 export interface ReadPayload {
+  /** The decoded value. If the payload is plain text or cannot be read, the text itself. */
   readonly value: unknown;
-  /** Whether it was packed, or kept what JSON cannot say. */
+  /** Whether the payload begins with `~`: it is packed, or it has values that JSON does not know. */
   readonly isPacked: boolean;
   readonly bytes: number;
+  /** Why the payload cannot be read. */
   readonly unreadable?: string;
 }
 
-// It reads every format, whichever it writes itself.
+// Every codec decodes all formats. "json" matters only for encoding.
 const codec = createCodec("json");
 
-/** Reads a payload of any format. Text that is none, as callbacks are completed with, stands for itself. */
+/** Decodes a payload of any format. Other text is returned unchanged, because a callback's result may be any text. */
 export function readAnyPayload(payload: string): ReadPayload {
   const isPacked = payload.startsWith("~");
   const bytes = Buffer.byteLength(payload);
@@ -27,13 +29,13 @@ export function readAnyPayload(payload: string): ReadPayload {
   }
 }
 
-/** Reads what an operation has ended with. The answer to a callback is text, and the handler gets this text as it is. */
+/** Reads the result of an operation. The result of a callback is not decoded: the handler also gets it as text. */
 export function readResult({ Type }: Pick<Operation, "Type">, result: string): ReadPayload {
   if (Type !== "CALLBACK") return readAnyPayload(result);
   return { value: result, isPacked: false, bytes: Buffer.byteLength(result) };
 }
 
-/** The whole value, over several lines where it is long. */
+/** The whole value as text. A long value has several lines. */
 export function wholeText({ value, isPacked, unreadable }: ReadPayload): string {
   if (unreadable !== undefined) return `${String(value)}\n(the payload cannot be read: ${unreadable})`;
   if (!isPacked) return typeof value === "string" ? value : JSON.stringify(value, undefined, 2);
@@ -41,7 +43,7 @@ export function wholeText({ value, isPacked, unreadable }: ReadPayload): string 
   return inspect(value, { ...limits, breakLength: 100 });
 }
 
-/** At most `maxLength` characters of the value, on one line; `way` says how to see the whole where it is cut. */
+/** The first `maxLength` characters of the value, on one line. If text is cut off, `way` says how to see all of it. */
 export function shortText(payload: ReadPayload, maxLength: number, way: string): string {
   const line = oneLine(payload);
   if (line.length <= maxLength) return line;

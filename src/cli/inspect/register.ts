@@ -5,7 +5,7 @@ import type { Output } from "../output.ts";
 
 type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
 
-/** How `main.ts` runs an action, which is imported when it is called. */
+/** Functions of `main.ts` that the commands need. `perform` imports an action only when its command is called. */
 export interface Registration {
   readonly perform: <Options extends object>(
     load: () => Promise<Action<Options>>,
@@ -31,13 +31,13 @@ function parseStatus(text: string): ShownStatus {
   throw new InvalidArgumentError(`Give one of ${SHOWN_STATUSES.join(", ").toLowerCase()}.`);
 }
 
-/** The commands that look into a journal, those that tidy it, and those that need none. */
+/** Adds the commands that read a journal, that remove executions, and that need no journal. */
 export function addInspectCommands(program: Command, registration: Registration): void {
   addLookingCommands(program, registration);
   addTidyingCommands(program, registration);
 }
 
-/** The action of a command without an argument. */
+/** Makes an action usable for a command without an argument. */
 function withoutTarget<Options extends object>(
   { perform }: Registration,
   load: () => Promise<Action<Options>>,

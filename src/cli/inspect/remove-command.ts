@@ -13,10 +13,10 @@ interface RemoveOptions {
   db: string;
 }
 
-/** An execution, and those that it began, those began, and so on. */
+/** An execution, and all executions that it invoked, directly or through other executions. */
 type Family = readonly ExecutionSummary[];
 
-/** Removes an execution that has ended, and those that it began. @throws DurableError `ERR_EXECUTION_RUNNING` */
+/** Deletes an execution and those that it invoked. @throws DurableError `ERR_EXECUTION_RUNNING` if one has not ended */
 export async function deleteCommand(output: Output, target: string, { db }: RemoveOptions): Promise<ExitCode> {
   return removeFrom(output, db, (engine) => {
     const family = familyOf(findExecution(engine, target), engine.list());
@@ -28,7 +28,7 @@ export async function deleteCommand(output: Output, target: string, { db }: Remo
   });
 }
 
-/** Removes the executions that ended so long ago, and those that they began. */
+/** Deletes each family of executions in which all ended more than `olderThan` milliseconds ago. */
 export async function pruneCommand(
   output: Output,
   _target: string,
@@ -67,7 +67,7 @@ async function removeFrom(
 
 function familyOf(root: ExecutionSummary, all: readonly ExecutionSummary[]): Family {
   const family = [root];
-  // Grows while it is gone through.
+  // The loop also visits the executions that it appends.
   for (const { arn } of family) family.push(...all.filter(({ parent }) => parent?.arn === arn));
   return family;
 }

@@ -3,21 +3,21 @@ import type { Operation } from "../../core/wire.ts";
 import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { formatMoment } from "../moment.ts";
 
-/** One thing that an execution waits for. */
+/** One operation for which an execution waits. */
 export interface Awaited {
   readonly kind: "wait" | "retry" | "callback" | "invoke";
   readonly operationId: string;
   readonly name: string | undefined;
-  /** Epoch milliseconds; undefined for never. */
+  /** When the waiting ends, epoch milliseconds. Undefined: it has no time limit. */
   readonly untilMs: number | undefined;
-  /** Of a retry: the attempt that follows. */
+  /** The number of the next attempt, for a retry. */
   readonly attempt?: number;
 }
 
-/** How many are named in one line. */
+/** How many operations one line names. */
 const MAX_NAMED = 3;
 
-/** What operations wait for, what is due first before the others. */
+/** The operations for which an execution waits. The operation that is due first comes first. */
 export function awaitedOf(operations: readonly Operation[], callbacks: readonly OpenCallback[]): Awaited[] {
   const found: Awaited[] = [];
   for (const { Id: operationId = "", Name: name, Type, Status, StepDetails, WaitDetails } of operations) {
@@ -46,7 +46,7 @@ const NOUNS: Record<Awaited["kind"], string> = {
   invoke: "invoke",
 };
 
-/** `callback approval (times out 2026-05-04T12:10:00Z)` */
+/** Describes an awaited operation, for example `callback approval (times out 2026-05-04T12:10:00Z)`. */
 export function describeAwaited({ kind, name, operationId, untilMs, attempt }: Awaited): string {
   const until = kind === "callback" ? "times out" : "until";
   const when = untilMs === undefined ? "" : ` (${until} ${formatMoment(untilMs)})`;
@@ -54,7 +54,7 @@ export function describeAwaited({ kind, name, operationId, untilMs, attempt }: A
   return `${NOUNS[kind]} ${name ?? operationId}${which}${when}`;
 }
 
-/** One line for all that is waited for; undefined for nothing. */
+/** One line about all awaited operations. Undefined if there is none. */
 export function summarizeAwaited(awaited: readonly Awaited[]): string | undefined {
   if (awaited.length === 0) return undefined;
   const named = awaited.slice(0, MAX_NAMED).map(describeAwaited);

@@ -25,11 +25,11 @@ export interface PlanOptions {
   plainFunction?: FunctionOption[];
   /** Milliseconds. */
   latency: number;
-  /** Infinity for all. */
+  /** How many items of each map run. Infinity: all. */
   sample: number;
-  /** To be computed for; undefined: as many as there are. */
+  /** For how many items of each outermost map the plan is computed. Undefined: for the real number. */
   items?: number;
-  /** As in `batch=50,200`. */
+  /** Settings and their values, for example `batch=50,200`. */
   try?: string[];
   yes?: true;
 }
@@ -41,7 +41,7 @@ export interface TuneOptions extends PlanOptions {
 
 const BATCHES = [10, 100, 1_000];
 const LARGEST_BATCH = 10_000;
-/** Of the quota, for a batch that is made to fit. */
+/** If AWS refuses all settings, the plan adds a batch size that leads to about this number of operations. */
 const COMFORTABLE_OPERATIONS = MAX_OPERATIONS * 0.8;
 const USUAL_TRIES = [`batch=${BATCHES.join(",")}`];
 
@@ -49,7 +49,7 @@ export function planCommand(output: Output, handlerFile: string, options: PlanOp
   return plan(output, handlerFile, options, readTries(options.try ?? [], "--try"));
 }
 
-/** What `plan --try` was before, kept for those who call it so. */
+/** The former name of `plan --try`, kept for one version so that existing scripts work. */
 export async function tuneCommand(output: Output, handlerFile: string, options: TuneOptions): Promise<ExitCode> {
   if (options.svg !== undefined) {
     const message =
@@ -96,14 +96,14 @@ async function plan(
   }
 }
 
-/** Says what is about to run, as exactly as it can be known before. */
+/** The text that tells the user before a plan how much of the handler will really run. */
 function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   const { sample, function: durable = [], plainFunction: plain = [] } = options;
   const isAll = !Number.isFinite(sample);
   const scope = isAll ? "the whole input" : `the first ${counted(sample, "item")} of each map`;
   const names = ["as is", ...runs.map(nameOverrides)].join("; ");
   const times = runs.length === 0 ? "once" : `${formatCount(runs.length + 1)} times (${names})`;
-  // A batch is run whole: its size is what the setting says, if it says one.
+  // A batch always runs whole. So a tried batch size rounds the sample up to whole batches.
   const sizes = runs.map((overrides) => Number(overrides.get("batch")) || 1);
   const bodies = sizes.reduce((sum, size) => sum + Math.ceil(sample / size) * size, sample);
   const total = isAll || runs.length === 0 ? "" : ` In all that is ${formatCount(bodies)} items of each map.`;
@@ -112,7 +112,7 @@ function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   return `This really runs the handler for ${scope}, ${times}: whatever its steps do to other systems is done.${total}${rest}`;
 }
 
-/** Asks on a terminal; elsewhere only `--yes` will do. */
+/** Asks for confirmation on a terminal. Without a terminal, `--yes` is required. */
 async function confirmSideEffects(output: Output, warning: string, isConfirmed: boolean): Promise<void> {
   output.say(warning);
   if (isConfirmed) return;
@@ -123,7 +123,7 @@ async function confirmSideEffects(output: Output, warning: string, isConfirmed: 
   if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
 }
 
-/** The options as the command line has them, for a process that tries a setting. */
+/** The options as arguments of a command line, for the process that tries a setting. */
 function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
   const functions = [...(rest.function ?? []), ...(rest.plainFunction ?? [])];
   return [
@@ -137,7 +137,7 @@ function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
   ];
 }
 
-/** Runs the sample with each of the settings, and puts what they gave in the place of what was computed. */
+/** Runs the sample with each setting, and replaces the computed settings of the report with the measured ones. */
 async function withTries(
   output: Output,
   report: PlanReport,
@@ -156,7 +156,7 @@ async function withTries(
   try {
     for (const overrides of runs) {
       const running = trySetting(overrides, { args, input, asIs: report, signal: abort.signal });
-      // It also ends by an interruption, and nobody looks then.
+      // After an interruption nobody awaits this promise. Without this handler its rejection would be unhandled.
       running.catch(() => {});
       const ended = await Promise.race([running, interruption.interrupted]);
       if (!("setting" in ended)) return failWith(ended);
@@ -172,14 +172,14 @@ async function withTries(
   return { ...report, settings, notes: [...fixedBatches(report.maps, runs, tried), ...report.notes] };
 }
 
-/** Names the maps whose batches no setting has changed. */
+/** A note that names the maps whose batch size no tried setting has changed. */
 function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[], tried: readonly Tried[]): string[] {
   if (!runs.some((overrides) => overrides.has("batch"))) return [];
   const isIn = (map: FanOutSummary, { maps: others }: Tried): boolean =>
     others.every((other) => other.name !== map.name || other.batchItems === map.batchItems);
   const fixed = maps.filter((map) => map.batchItems !== undefined && tried.every((other) => isIn(map, other)));
   const names = fixed.map(({ name }) => `"${name}"`).join(", ");
-  return names === "" ? [] : [`Batches were the same in all runs of ${names}: what a call says itself wins.`];
+  return names === "" ? [] : [`Batches were the same in all runs of ${names}: options of the call win.`];
 }
 
 interface PlanSetup {
@@ -233,7 +233,7 @@ function nameCallback(name: string | undefined): string {
   return name === undefined ? "a callback without a name" : `"${name}"`;
 }
 
-/** What the figures leave out, or rest on. */
+/** Notes about what the figures leave out and what they assume. */
 function notesOn(
   { outcome, operations, counters, skippedMs, waitsFor }: Trial,
   fanOuts: readonly FanOutNode[],

@@ -10,47 +10,47 @@ import type { Trial } from "./trial.ts";
 /** A way to run the maps of a handler. */
 export type Variant = { readonly way: "as is" | "flat" } | { readonly way: "batch"; readonly items: number };
 
-/** What an execution takes. */
+/** What an execution uses. */
 export interface Figures {
-  /** As the quota counts them. */
+  /** The number of operations that the quota counts. */
   readonly operations: number;
-  /** Attempts after the first one, each of which is metered like an operation. */
+  /** Attempts after the first one. AWS meters each of them like an operation. */
   readonly retries: number;
   readonly requests: number;
   readonly dataBytes: number;
-  /** Milliseconds, without waits and retry delays. Undefined for a setting that has not been run: only a run tells. */
+  /** Milliseconds, without waits and retry delays. Undefined: the setting has not run, and only a run measures time. */
   readonly wallMs?: number;
   readonly dollars: number;
 }
 
-/** What the whole input takes in one setting. */
+/** The figures of the whole input in one setting. */
 export interface Prediction extends Figures {
   readonly name: string;
-  /** Those of the figures that are measured. The others are computed from the sample, and dollars always are. */
+  /** The names of the measured figures. All other figures are computed; dollars are always computed. */
   readonly measured: readonly (keyof Figures)[];
-  /** Why AWS would refuse it; empty when it would not. */
+  /** Why AWS would refuse the execution. Empty: AWS would accept it. */
   readonly refusedByAws: readonly string[];
-  /** How the setting is made, as a sentence. */
+  /** A sentence that says how to make this setting. */
   readonly how: string;
 }
 
 const MEASURED: Prediction["measured"] = ["operations", "retries", "requests", "dataBytes", "wallMs"];
 
 const codec = createCodec(environment().DURABLE_FANOUT_CODEC === "json" ? "json" : "compact");
-/** Bytes of a summary that is kept instead of a result over the limit, besides a character an item. */
+/** The bytes of the summary that replaces a result over the limit. The summary also has one character for each item. */
 const SUMMARY_BYTES = 150;
-/** A request's frame around an update, about. */
+/** About how many bytes a request has for each update besides its data. */
 const UPDATE_FRAME_BYTES = 200;
 const UPDATES_OF_AN_OPERATION = 2;
 /**
- * A batch waits once for all items that fall due at about the same time, and records what it has. The delays of the
- * default strategy, of which a random part is left out, fall due at about five times (measured).
+ * The greatest number of RETRY updates that is counted for a batch. A batch writes one RETRY for all items that are due
+ * at about the same time. With the default retry strategy there are about five such times (measured).
  */
 const MAX_BATCH_RETRIES = 5;
-/** What its RETRYs write again in all: more than that is moved to an operation that is written once. */
+/** The greatest number of bytes that the RETRYs of a batch write again. A batch moves more records to parts instead. */
 const MAX_RETRIED_BYTES = 16 * 1024;
 
-/** What a trial itself took: all but the dollars is measured. */
+/** The figures of the trial itself. All except the dollars are measured. */
 export function measuredFigures({ counters, pace }: Trial): Required<Figures> {
   const operations = quotaOperations(counters);
   const retries = counters.retries + counters.invocationFailures;
@@ -64,9 +64,9 @@ function dollarsOf(operations: number, retries: number, dataBytes: number): numb
 }
 
 /**
- * Gives what the whole takes in one way, as computed from what a trial has seen of each map; undefined where the way
- * changes nothing of the handler as it is.
- * @param isWhole whether the trial has run all that the plan is for: what it took is then measured
+ * Returns a function that gives the figures of the whole input for one way to run the maps. They are computed from the
+ * items of each map that the trial has run. The function returns undefined if the way changes nothing for this handler.
+ * @param isWhole whether the trial has run the whole input. Then the figures of the handler as it is are measured ones.
  */
 export function predictor(
   nodes: readonly PlanNode[],
@@ -97,11 +97,12 @@ function computedFigures({ way }: Variant, use: Use, asIs: Use, { pace }: Trial)
   const base = { operations, retries, dataBytes, dollars: dollarsOf(operations, retries, dataBytes) };
   const times = pace.updates === 0 ? 1 : asIs.updates / pace.updates;
   const requests = Math.max(1, Math.round(pace.requests * times));
-  // The start is passed once, and what follows is in proportion.
+  // The time before the first request does not depend on the input. The rest grows with the number of updates.
   if (way === "as is") return { ...base, requests, wallMs: pace.startMs + (pace.wallMs - pace.startMs) * times };
   const bytes = use.dataBytes + use.updates * UPDATE_FRAME_BYTES;
   const least = Math.max(1, Math.ceil(use.updates / MAX_REQUEST_UPDATES), Math.ceil(bytes / MAX_REQUEST_BYTES));
-  // Requests leave as soon as the last one is answered: fewer updates make them smaller before they make them fewer.
+  // A request leaves as soon as the one before is answered. So with fewer updates, requests first become smaller. Only
+  // then they become fewer.
   const likely =
     way === "flat"
       ? (requests * use.updates) / Math.max(1, asIs.updates)
@@ -132,7 +133,7 @@ function useOfNode(node: PlanNode, variant: Variant): Use {
   return use;
 }
 
-/** Whether the items of a map can share operations. */
+/** Whether the items of a map can share operations, as in batches. */
 export function canShare({ kind, items }: FanOutNode): boolean {
   return (
     kind === "map" && items.length > 0 && items.every(({ children }) => children.every((node) => node.fitsInBatch))
@@ -141,12 +142,12 @@ export function canShare({ kind, items }: FanOutNode): boolean {
 
 function useOfFanOut(own: Use, fanOut: FanOutNode, variant: Variant): Use {
   const { total, items, isWhole } = fanOut;
-  // Of how many items one in the sample stands for.
+  // How many items of the map one item of the sample represents.
   const factor = isWhole || items.length === 0 ? 1 : total / items.length;
   if (variant.way === "batch" && canShare(fanOut)) return useOfBatches(own, fanOut, variant.items);
   if (fanOut.form === "batched") {
     const use = add(ownUse(own, fanOut, 0), fanOut.batches, factor);
-    // A batch is whole or it is not there. The factor may be a little too large, as fractions are.
+    // The last batch is an operation even if it is not full. The small number corrects rounding errors of `factor`.
     use.operations = Math.ceil(use.operations - 1e-6);
     return use;
   }
@@ -159,13 +160,13 @@ function useOfFanOut(own: Use, fanOut: FanOutNode, variant: Variant): Use {
   return use;
 }
 
-/** The map's own operation: as it was if it is whole, otherwise with the result that it is likely to have. */
+/** The use of the map's own operation. If the trial has not run the whole map, the size of its result is estimated. */
 function ownUse(own: Use, fanOut: FanOutNode, statusBytes: number): Use {
   if (fanOut.isWhole) return { ...own };
   return { ...own, updates: UPDATES_OF_AN_OPERATION, dataBytes: resultBytes(fanOut, statusBytes) };
 }
 
-/** @param statusBytes what the summary has besides, when the result is over the limit */
+/** Estimates the size of a map's result. @param statusBytes added if a summary replaces a result over the limit */
 function resultBytes({ items, total }: FanOutNode, statusBytes: number): number {
   if (items.length === 0) return 0;
   const all = items.map(({ outcome }, index) =>
@@ -185,9 +186,9 @@ function useOfBatches(own: Use, fanOut: FanOutNode, batchItems: number): Use {
   const itemBytes = bytesInBatches(items, batchItems);
   const fullItems = Math.min(batchItems, total);
   const fullBytes = fullItems * itemBytes;
-  // What one operation has no room for goes to further ones.
+  // What is over the limit of one operation goes to parts.
   const operationsEach = fullBytes <= MAX_PAYLOAD_BYTES ? 1 : 1 + Math.ceil(fullBytes / MAX_PAYLOAD_BYTES);
-  // How often a batch waits depends little on its size, so that what other batches did is the best guess.
+  // How often a batch waits depends little on its size. So batches of the sample, if there are any, give a good guess.
   const seenEach = fanOut.batchCount > 0 ? fanOut.batches.retries / fanOut.batchCount : retriesEach(items) * fullItems;
   const retriesOfBatch = Math.min(MAX_BATCH_RETRIES, seenEach);
   const retries = batches * retriesOfBatch;
@@ -206,7 +207,7 @@ function retriesEach(items: readonly ItemNode[]): number {
   return items.reduce((sum, { children }) => sum + retriesIn(children), 0) / items.length;
 }
 
-/** Bytes that an item takes in a batch, by the sample: large batches are taken for as compact as the whole sample. */
+/** The average bytes of an item in a batch of this size. If the sample is smaller, the whole sample is measured. */
 function bytesInBatches(items: readonly ItemNode[], batchItems: number): number {
   const size = Math.min(batchItems, items.length);
   let bytes = 0;

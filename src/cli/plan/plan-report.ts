@@ -7,33 +7,38 @@ import { renderTable } from "../table.ts";
 import { canShare, type Figures, type Prediction } from "./plan-model.ts";
 import type { FanOutNode } from "./plan-tree.ts";
 
-/** A setting is comfortable while it leaves this share of the quotas. */
+/** A setting is comfortable if it uses at most this share of the quotas. */
 const COMFORTABLE = 0.8;
-/** Times and costs this close to the least are as good. */
+/** A time or cost up to this many times the least one counts as equally good. */
 const AS_GOOD_RATIO = 1.25;
+/** A time up to this many milliseconds above the least one counts as equally good. */
 const AS_GOOD_MS = 1_000;
+/** A cost up to this many dollars above the least one counts as equally good. */
 const AS_GOOD_DOLLARS = 0.01;
 const MAX_FAULT_LENGTH = 100;
 
-/** All maps of a name. */
+/** Sums over all maps, or parallels, with the same name. */
 export interface FanOutSummary {
   readonly name: string;
   readonly kind: "map" | "parallel";
   readonly form: FanOutNode["form"];
   readonly batchItems: number | undefined;
-  /** How many of them were seen, and their items: in all, and those on which the figures rest. */
+  /** How many such maps the trial has run. */
   readonly seen: number;
+  /** The number of their items. */
   readonly total: number;
+  /** The number of items that have run. The figures are computed from them. */
   readonly sampled: number;
-  /** Of the items that were seen: those that failed, and the first one's error. */
+  /** How many of the sampled items failed. */
   readonly failed: number;
+  /** The error of the first failed item. */
   readonly error?: string;
   readonly canShare: boolean;
 }
 
-/** A row of the plan: computed, or what a run gave. */
+/** A row of the plan. Its figures are computed, or measured by a run. */
 export interface Setting extends Omit<Prediction, keyof Figures>, Partial<Figures> {
-  /** What was tried, by paths of `runtime`. */
+  /** The tried settings. The keys are paths in `runtime`. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Why the handler does not work in this setting. */
   readonly fault?: string;
@@ -42,22 +47,22 @@ export interface Setting extends Omit<Prediction, keyof Figures>, Partial<Figure
 export interface PlanReport {
   readonly functionName: string;
   readonly latencyMs: number;
-  /** How the execution ended; absent when the sample ended before. */
+  /** How the execution ended. Absent: the sample ended before the execution. */
   readonly execution?: {
     readonly status: string;
     readonly error?: { readonly type: string; readonly message: string };
   };
-  /** Why nothing can be recommended: the sample itself failed. */
+  /** Why the sample failed. Then no setting can be recommended. */
   readonly fault?: string;
-  /** What the sample itself took. */
+  /** What the sample itself used. */
   readonly sample: Required<Figures>;
   readonly maps: readonly FanOutSummary[];
   readonly settings: readonly Setting[];
-  /** What should be known beside the numbers. */
+  /** Sentences that explain the limits of the figures. */
   readonly notes: readonly string[];
 }
 
-/** Sums up the maps by their names, in the order in which they began. */
+/** Sums up the maps and parallels with the same name. The order is that of the first one of each name. */
 export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[] {
   const byName = new Map<string, FanOutSummary>();
   for (const fanOut of fanOuts) {
@@ -80,7 +85,7 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
   return [...byName.values()];
 }
 
-/** Why a sample tells nothing of how the handler works: its execution failed, or half of the items of a map did. */
+/** Why a sample gives no valid figures: its execution failed, or at least half of the items of a map failed. */
 export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "maps">): string | undefined {
   if (execution !== undefined && execution.status !== "SUCCEEDED") {
     const { type = "Error", message = "" } = execution.error ?? {};
@@ -89,7 +94,7 @@ export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "map
   return failuresIn(maps, () => 0.5);
 }
 
-/** Why a tried setting does not work, however fast it is: as above, or more items fail than without it. */
+/** Why a tried setting does not work: its run failed (`faultOf`), or more items failed than without the setting. */
 export function faultBeside(
   tried: Pick<PlanReport, "execution" | "maps">,
   asIs: Pick<PlanReport, "maps">,
@@ -107,9 +112,10 @@ function failuresIn(maps: readonly FanOutSummary[], allowed: (name: string) => n
 }
 
 /**
- * The setting to choose: of those that work and that AWS takes, and comfortably so if there is one, the first in the order
- * of the table that is about as fast as the fastest, if all were run, and as cheap as the cheapest. The order puts what
- * changes least, and loses least in a crash, first.
+ * Recommends a setting. Candidates are the settings that work and that AWS accepts. If some candidates are comfortable
+ * (see `COMFORTABLE`), only these count. The choice is the first candidate of the table that is about as fast as the
+ * fastest and about as cheap as the cheapest. (Times count only if all candidates were run.) The first rows of the
+ * table change the handler least, and repeat least work after a crash.
  */
 export function recommend(settings: readonly Setting[]): Setting | undefined {
   const taken = settings.filter(isTaken);

@@ -8,7 +8,7 @@ import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import type { BatchAnnouncement } from "../run/progress.ts";
 import type { OperationTally, Trial } from "./trial.ts";
 
-/** What something takes of an execution. */
+/** What a part of an execution uses, or what several parts use together. */
 export interface Use {
   operations: number;
   updates: number;
@@ -16,43 +16,44 @@ export interface Use {
   dataBytes: number;
 }
 
-/** An operation with what stands in it. */
+/** An operation with the operations inside it. */
 export interface PlanNode {
   readonly own: Use;
   readonly children: readonly PlanNode[];
-  /** A map or parallel, whose items are not among the children. */
+  /** Present if the operation is a map or parallel. Its items are not in `children`. */
   readonly fanOut?: FanOutNode;
-  /** Whether this can run in place, without an operation of its own. */
+  /** Whether a batch can keep the record of this operation, so that it needs no operation at the service. */
   readonly fitsInBatch: boolean;
 }
 
 export interface ItemNode {
-  /** Its own context; nothing where it has none. */
+  /** What the context of the item uses. Zero if the item has no context of its own. */
   readonly own: Use;
   readonly children: readonly PlanNode[];
-  /** As a batch keeps it. */
+  /** The outcome, in the form in which a batch keeps it. */
   readonly outcome: Outcome;
 }
 
-/** A map or parallel, with the items that have ended in the sample (or those that have begun, if none has). */
+/** A map or parallel. `items` are the items that ended in the sample, or, if none ended, the items that began. */
 export interface FanOutNode {
   readonly id: string;
   readonly name: string;
   readonly kind: "map" | "parallel";
-  /** How items stand in the history. */
+  /** How the history keeps items: each in a context, without a context, or in batches. */
   readonly form: "nested" | "flat" | "batched";
-  /** Items that share an operation as it is. */
+  /** How many items share an operation in the handler as it is. */
   readonly batchItems: number | undefined;
   readonly total: number;
   readonly isTotalKnown: boolean;
   readonly items: readonly ItemNode[];
-  /** Of those batches that hold the items, where they are shared: what all of them took, and how many they are. */
+  /** What the batches that hold `items` use together. */
   readonly batches: Use;
+  /** The number of these batches. */
   readonly batchCount: number;
   readonly hasEnded: boolean;
-  /** Whether it is computed for a number of items that is not its own. */
+  /** Whether `total` is the number that the user gave (`--items`), and not the map's own number. */
   readonly isComputed: boolean;
-  /** Whether its operations are all that it takes. */
+  /** Whether the trial has run the whole map, so that nothing has to be computed. */
   readonly isWhole: boolean;
 }
 
@@ -67,14 +68,15 @@ export function add(to: Use, { operations, updates, retries, dataBytes }: Use, t
 }
 
 /**
- * Arranges what a trial recorded by maps and items.
- * @param items how many each map has that is in no other one, or of which nobody knows; undefined: as many as there are
+ * Arranges the operations of a trial as a tree of maps and items.
+ * @param items the number of items to assume for each outermost map, and for each map whose number is unknown;
+ * undefined: the real number
  */
 export function readPlanTree(trial: Trial, items: number | undefined): readonly PlanNode[] {
   return new TreeReader(trial, items).children(undefined, true);
 }
 
-/** All maps and parallels, the outer ones before those in their items. */
+/** All maps and parallels. A map comes before the maps inside its items. */
 export function* fanOutsIn(nodes: readonly PlanNode[]): Generator<FanOutNode> {
   for (const { fanOut, children } of nodes) {
     if (fanOut !== undefined) {
@@ -85,7 +87,7 @@ export function* fanOutsIn(nodes: readonly PlanNode[]): Generator<FanOutNode> {
   }
 }
 
-/** What a trial has seen of a map's items. */
+/** What a trial has recorded about the items of a map. */
 type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | "batchCount">;
 
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
@@ -108,7 +110,7 @@ class TreeReader {
     this.#childrenOf = groupBy(operations, ({ ParentId }) => ParentId);
   }
 
-  /** @param isOutermost whether no item of a map is around them */
+  /** The children of an operation. @param isOutermost whether no map is around these children */
   children(parent: string | undefined, isOutermost = false): PlanNode[] {
     return (this.#childrenOf.get(parent) ?? []).map((operation) => this.#node(operation, isOutermost));
   }
@@ -157,7 +159,7 @@ class TreeReader {
     }));
   }
 
-  /** Which item an operation belongs to is in its path alone. */
+  /** Groups the operations of a flat map by item. Only the path of an operation says to which item it belongs. */
   #flatItems(map: Operation, operations: readonly Operation[]): ItemNode[] {
     const mapPath = this.#paths.get(map.Id ?? "");
     if (mapPath === undefined) return [];
@@ -209,7 +211,7 @@ function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome 
   return payload === undefined ? { mark: "U" } : { mark: "S", result: readable(payload) };
 }
 
-/** A payload of a serdes of the user's is kept as the text that it is. */
+/** Decodes a payload. A payload that a user's serdes wrote may not decode; then the text itself is the value. */
 function readable(payload: string): unknown {
   try {
     return codec.decode(payload);

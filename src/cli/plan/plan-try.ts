@@ -5,16 +5,17 @@ import { readValue, rowsOf } from "../../core/setting.ts";
 import { RUNTIME_TABLE, settingVariables } from "../../core/settings.ts";
 import { type FanOutSummary, faultBeside, type PlanReport, type Setting } from "./plan-report.ts";
 
-/** Settings of `runtime` by their paths, as text: those that a run overrides by the environment. */
+/** Settings that a run overrides through the environment. The keys are paths in `runtime`, the values are texts. */
 export type Overrides = ReadonlyMap<string, string>;
 
 const MAX_RUNS = 200;
-/** A plan lifts these: it is to find out what would be too much. */
+/** These settings cannot be tried. A plan lifts the quotas, because it must find out what exceeds them. */
 const LIFTED = new Set(["quotas.operations", "quotas.dataBytes"]);
 
 /**
- * Reads what is to be tried, as in `["batch=50,200", "codec=json"]`: all combinations of the values, in the order given.
- * @param option how the command line calls it, for errors
+ * Reads the settings to try, for example `["batch=50,200", "codec=json"]`. Returns all combinations of the values, in
+ * the given order.
+ * @param option the name of the option on the command line, for error messages
  * @throws DurableError `ERR_USAGE`, naming the setting or value that is wrong and what is allowed
  */
 export function readTries(texts: readonly string[], option: string): Overrides[] {
@@ -40,7 +41,7 @@ function readTry(text: string, option: string): { path: string; values: readonly
       `There is no setting "${path}" to try; there are ${[...rows.keys()].join(", ")}.`,
     );
   }
-  // A batch may be an object in JSON, whose commas divide nothing.
+  // The value of `batch` may be a JSON object. Commas inside its braces do not separate values.
   const values = [...new Set(list.match(/\{[^}]*\}|[^,]+/g) ?? [])];
   if (values.length === 0) {
     throw new DurableError("ERR_USAGE", `${option} ${text} has no values. Give them as in ${option} batch=50,200.`);
@@ -55,18 +56,21 @@ function readTry(text: string, option: string): { path: string; values: readonly
   return { path, values };
 }
 
-/** `batch 100, concurrency 256`. */
+/** A name for the settings, for example `batch 100, concurrency 256`. */
 export function nameOverrides(overrides: Overrides): string {
   return [...overrides].map(([path, value]) => (value === "false" ? `no ${path}` : `${path} ${value}`)).join(", ");
 }
 
-/** As a shell sets them: `DURABLE_FANOUT_BATCH=100 DURABLE_FANOUT_CONCURRENCY=256`. */
+/** The settings as environment variables, for example `DURABLE_FANOUT_BATCH` and `DURABLE_FANOUT_CONCURRENCY`. */
 function environmentOf(overrides: Overrides): Record<string, string> {
   const variables = settingVariables();
   return Object.fromEntries([...overrides].map(([path, value]) => [variables.get(path) ?? path, value]));
 }
 
-/** By the environment, and as code has them: `runtime: {"batch":100,"checkpoint":{"maxUpdates":50}}`. */
+/**
+ * Tells the user how to make the settings: with environment variables, or in code, for example with
+ * `runtime: {"batch":100,"checkpoint":{"maxUpdates":50}}`.
+ */
 export function howToSet(overrides: Overrides): string {
   const variables = Object.entries(environmentOf(overrides)).map(([name, value]) => `${name}=${quote(value)}`);
   const runtime: Record<string, unknown> = {};
@@ -83,16 +87,16 @@ function quote(value: string): string {
   return /^[\w.-]*$/.test(value) ? value : `'${value}'`;
 }
 
-/** What a tried setting gave, with the maps as they ran in it. */
+/** The figures of a tried setting, and the maps of its run. */
 export interface Tried {
   readonly setting: Setting;
   readonly maps: readonly FanOutSummary[];
 }
 
 /**
- * Plans the handler under these settings, in a process of its own: settings are read when the handler's module is
- * imported, and what one run has warmed up is not to favour the next.
- * @param args of the command line, after the settings; the input comes by standard input
+ * Plans the handler with these settings in a new process. A new process is needed for two reasons: settings are read
+ * when the handler's module is imported, and a warm process would run faster than the first one.
+ * @param args the arguments of the command line; the process gets the input through standard input
  * @param asIs the plan without the settings
  */
 export async function trySetting(
@@ -108,12 +112,12 @@ export async function trySetting(
     return { setting, maps: document.maps };
   } catch (error) {
     if (!isDurableError(error)) throw error;
-    // Values that do not go together, or with which the handler cannot live.
+    // The values of the settings exclude each other, or the handler does not work with them.
     return { setting: { ...own, measured: [], refusedByAws: [], fault: error.message }, maps: [] };
   }
 }
 
-/** Runs this command line again, as this process was started. */
+/** Starts this program again with other arguments, in the way in which this process was started. */
 function callSelf(args: readonly string[], input: string, env: object, signal: AbortSignal): Promise<PlanReport> {
   const whole = [...process.execArgv, process.argv[1] ?? "", ...args];
   const options = { env: { ...environment(), ...env }, signal, maxBuffer: Number.POSITIVE_INFINITY };
@@ -127,7 +131,7 @@ function callSelf(args: readonly string[], input: string, env: object, signal: A
         reject(new DurableError("ERR_HANDLER_CRASHED", `The process that was to try a setting ended: ${reason}`));
       }
     });
-    // A process that ends before it has read everything says why.
+    // If the process ends before it has read the input, writing fails. This error is ignored: the process says why.
     child.stdin?.on("error", () => {}).end(input);
   });
 }

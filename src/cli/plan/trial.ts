@@ -20,15 +20,15 @@ export interface TrialOptions {
   /** Milliseconds that each request to the service takes. */
   readonly latencyMs: number;
   /**
-   * No map or parallel begins more items than these, rounded up to whole batches. The trial ends once one that has more
-   * has ended so many. Infinity: all run.
+   * The greatest number of items that a map or parallel begins, rounded up to whole batches. If a map has more items,
+   * the trial ends when so many items of this map have ended. Infinity: all items run.
    */
   readonly sampleItems: number;
-  /** What the handler may invoke. Default: nothing. */
+  /** The functions that the handler may invoke. Default: none. */
   readonly functions?: readonly LoadedFunction[];
 }
 
-/** What was written of one operation. */
+/** Counts of what was written for one operation. */
 export interface OperationTally {
   updates: number;
   retries: number;
@@ -40,25 +40,28 @@ export interface Pace {
   readonly updates: number;
   readonly requests: number;
   readonly wallMs: number;
-  /** Of these: until the first request. */
+  /** The part of `wallMs` before the first request. */
   readonly startMs: number;
 }
 
-/** What a handler did on an engine in memory, in virtual time. */
+/** The record of a run of the handler on an engine in memory, in virtual time. */
 export interface Trial {
   readonly input: string;
-  /** Absent when the trial ended before the execution did. */
+  /** Absent if the trial ended before the execution. */
   readonly outcome?: ExecutionOutcome;
   readonly operations: readonly Operation[];
-  /** By wire id. */
+  /** The keys are wire ids of operations. */
   readonly tallies: ReadonlyMap<string, OperationTally>;
-  /** By wire id; of runtimes that announce what they begin. */
+  /** The keys are wire ids. Empty for a handler on another runtime, because only this one announces its maps. */
   readonly fanOuts: ReadonlyMap<string, BatchAnnouncement>;
   readonly counters: ExecutionCounters;
   readonly pace: Pace;
   /** Milliseconds of waits and retry delays, which were skipped. */
   readonly skippedMs: number;
-  /** Names of the callbacks at which the trial ended, since nobody completes them; undefined for those without a name. */
+  /**
+   * Names of the callbacks that were open when the trial ended; undefined for a callback without a name. Nobody
+   * completes callbacks in a trial.
+   */
   readonly waitsFor: readonly (string | undefined)[];
 }
 
@@ -66,8 +69,8 @@ const ITEM_CONTEXTS = new Set(["MapIteration", "ParallelBranch"]);
 const CHECK_EVERY_MS = 10;
 
 /**
- * Runs a handler with quotas lifted. Its steps really run.
- * @throws what an interruption brings: the signal's `Interruption`, or the error that escaped from the handler
+ * Runs a handler without quotas. Its steps really run.
+ * @throws `TrialInterrupted` for a signal, or the error that escaped from the handler
  */
 export async function runTrial(options: TrialOptions): Promise<Trial> {
   const trial = new RunningTrial(options);
@@ -84,7 +87,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
   }
 }
 
-/** Ctrl-C during a trial: nothing is kept, so nothing is to be resumed. */
+/** A signal, such as Ctrl-C, has ended a trial. A trial keeps no journal, so it cannot be resumed. */
 export class TrialInterrupted extends Error {
   readonly interruption: Extract<Interruption, { signal: string }>;
 
@@ -94,7 +97,7 @@ export class TrialInterrupted extends Error {
   }
 }
 
-/** Throws what ended a run early. */
+/** Throws the error for an interruption. */
 export function failWith(interruption: Interruption): never {
   if ("error" in interruption) throw interruption.error;
   throw new TrialInterrupted(interruption);
@@ -106,7 +109,7 @@ class RunningTrial {
   readonly #engine: LocalEngine;
   readonly #announced = new Map<string, BatchAnnouncement>();
   readonly #tallies = new Map<string, OperationTally>();
-  /** By the map or parallel: items whose own contexts, or batches, are recorded as ended. */
+  /** For each map or parallel (by wire id): how many items are recorded as ended, by their contexts or batches. */
   readonly #recordedItems = new Map<string, number>();
   #arn: string | undefined;
   readonly #startMs = performance.now();
@@ -124,7 +127,7 @@ class RunningTrial {
       clock: this.#clock,
       quotas: { operations: lifted, dataBytes: lifted },
       latencyMs: { checkpoint: latencyMs, getState: latencyMs },
-      // A time-out would be a failure that the execution does not have where somebody answers.
+      // In virtual time every callback would time out at once. The execution would fail, and in production it does not.
       skipCallbackTimeouts: false,
     });
   }
@@ -141,14 +144,14 @@ class RunningTrial {
     for (const { register } of this.#options.functions ?? []) register(this.#engine);
     this.#engine.register(functionName, (event, context) => {
       this.#arn ??= event.DurableExecutionArn;
-      // The handler may also be invoked by itself or by what it invokes.
+      // The handler may invoke itself, or a function that invokes the handler. Only the first execution is observed.
       if (event.DurableExecutionArn !== this.#arn) return handler(event, context);
       const client = this.#observed(event.durableExecutionClient);
       return handler(new DurableExecutionInvocationInputWithClient(event, client), context);
     });
     subscribe(BATCH_CHANNEL, listen);
     const clockStartMs = this.#clock.now();
-    // The last items may end after the last request.
+    // Each request also makes this check. The timer is needed because the last items may end after the last request.
     const timer = setInterval(() => this.#stopIfEnough(), CHECK_EVERY_MS).unref();
     try {
       const execution = this.#engine.start({ functionName, input });
@@ -175,7 +178,10 @@ class RunningTrial {
     }
   }
 
-  /** Ends the trial where nothing is left to do but callbacks, or items beyond the sample; false: it is stuck. */
+  /**
+   * Ends the trial if the execution has nothing to do except to wait for callbacks, or for items beyond the sample.
+   * Returns false if the execution is stuck for another reason.
+   */
   endWhenIdle(interruption: Interruption): boolean {
     const error = "error" in interruption ? interruption.error : undefined;
     if (this.#arn === undefined || !isDurableError(error) || error.code !== "ERR_HANDLER_STUCK") return false;
@@ -234,7 +240,7 @@ class RunningTrial {
       const most = this.#mostOf(announcement);
       if (announcement.isTotalKnown && announcement.total <= most) continue;
       const { succeeded, failed } = announcement.counts();
-      // An item counts when it has ended, and the context or batch that keeps it is recorded.
+      // An item counts if it has ended and the context or batch that keeps its outcome is recorded as ended.
       const { batchItems, nesting, operationId } = announcement;
       const isRecorded = nesting === "FLAT" && batchItems === undefined;
       const recorded = isRecorded ? most : (this.#recordedItems.get(operationId) ?? 0);

@@ -24,9 +24,7 @@ export interface ReplayOptions {
 
 const LONG_MS = 900_000;
 
-/**
- * Runs today's handler against a recording, without any step, and says where the code and the recording first differ.
- */
+/** Runs the present code of a handler against a recording, without any step. Prints the first difference. */
 export async function replayCommand(output: Output, target: string, options: ReplayOptions): Promise<ExitCode> {
   quietStandardOutput();
   const given = options.event === undefined ? undefined : await readEvent(options.event);
@@ -53,7 +51,7 @@ export async function replayCommand(output: Output, target: string, options: Rep
   }
 }
 
-/** @throws DurableError `ERR_RECORDING_INVALID` when `target` ends in .json and there is no such file */
+/** @throws DurableError `ERR_RECORDING_INVALID` if `target` ends in .json and no such file exists */
 function isFile(target: string): boolean {
   if (existsSync(target)) return statSync(target).isFile();
   if (!target.endsWith(".json")) return false;

@@ -9,7 +9,7 @@ import { labelOfReached, siteOf } from "../run/retry-plan.ts";
 
 const MAX_LISTED = 10;
 
-/** What came of a replay, a line each. */
+/** The lines that report a replay to people. */
 export function describeReplay(recording: Recording, rehearsal: Rehearsal): string[] {
   const { divergence, truncated, reached, status, error } = rehearsal;
   const total = counted(recording.operations.length, "operation");
@@ -38,7 +38,7 @@ export function describeReplay(recording: Recording, rehearsal: Rehearsal): stri
   ];
 }
 
-/** The same with `--json`. */
+/** The JSON document that reports a replay. */
 export function replayDocument(recording: Recording, rehearsal: Rehearsal): object {
   const { divergence, truncated, reached, status, error, claimed } = rehearsal;
   return {
@@ -79,7 +79,7 @@ function describeRecorded(recorded: WireOperation, recording: Recording, asked: 
   return `${label} (${status}), ${type}, position ${position ?? "unknown"}, id ${id}`;
 }
 
-/** Both stand at one place, unless the code has asked for nothing. */
+/** The path of a recorded operation. If the code asked for an operation there, both have the same path. */
 function positionOf(
   { Id: id }: WireOperation,
   { operations }: Recording,

@@ -18,22 +18,22 @@ import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { RunWatch } from "./run-watch.ts";
 
-/** An execution about to be driven to its end. */
+/** What `drive` needs to run an execution to its end. */
 export interface Drive {
   output: Output;
   engine: LocalEngine;
   module: HandlerModule;
   settings: RunSettings;
   db: string;
-  /** Where a line is written for each failed item. */
+  /** The file that gets one line for each failed item. */
   failures?: string | undefined;
-  /** The execution as an earlier process left it. */
+  /** The execution before this run. Undefined if this run begins the execution. */
   earlier: ExecutionSummary | undefined;
   named: boolean;
   begin: () => LocalExecution;
 }
 
-/** Begins or continues the execution, shows how it goes, and reports how it ended or why it stops here. */
+/** Begins or continues an execution and shows its progress. Then reports how it ended, or why this run stops before. */
 export async function drive(given: Drive): Promise<ExitCode> {
   const { output, engine, module, settings, db, earlier, named, begin } = given;
   let hint = "";
@@ -68,7 +68,7 @@ export async function drive(given: Drive): Promise<ExitCode> {
       return code;
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
-    // The engine answers what is in flight before the journal is closed: what was acknowledged stays.
+    // `close` answers the requests in flight before it closes the journal, so that no acknowledged update is lost.
     await engine.close();
     return reportInterruption(output, first, { execution, hint });
   } finally {
@@ -79,7 +79,7 @@ export async function drive(given: Drive): Promise<ExitCode> {
   }
 }
 
-/** The journal could not be written: what is in it stays, and the rest can be done once that is mended. */
+/** The journal could not be written. The user can fix the cause and resume, so this counts as an interruption. */
 function asInterruption(error: unknown): Interruption {
   return { error };
 }
@@ -98,7 +98,7 @@ function announce(
   if (earlier === undefined || continued) output.say(`To continue after an interruption: ${pc.cyan(hint)}`);
   if (continued) {
     const { dataBytes } = earlier.counters;
-    // A plan of a retry counts the ended ones alone.
+    // The plan of a retry shows another number, because it counts only operations that have ended.
     const operations = `${counted(quotaOperations(earlier.counters), "operation")} (ended or not)`;
     output.say(`Continuing: ${operations} and ${formatBytes(dataBytes)} are recorded already.`);
   }

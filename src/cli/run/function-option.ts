@@ -3,7 +3,7 @@ import type { LocalEngine } from "../../local/engine.ts";
 import type { LocalFunction } from "../../local/function-registry.ts";
 import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
 
-/** A function that the handler may invoke, as the command line names it. */
+/** A function that the handler may invoke, as given on the command line. */
 export interface FunctionOption {
   readonly name: string;
   readonly file: string;
@@ -11,13 +11,13 @@ export interface FunctionOption {
   readonly kind: "durable" | "plain";
 }
 
-/** Reads `name=file` or `name=file#export`; undefined when it is neither. */
+/** Reads `name=file` or `name=file#export`. Returns undefined for any other text. */
 export function parseFunctionOption(text: string, kind: FunctionOption["kind"]): FunctionOption | undefined {
   const [, name, file, exportName] = /^([^=]+)=(.+?)(?:#([^#]+))?$/.exec(text) ?? [];
   return name === undefined || file === undefined ? undefined : { name, file, exportName, kind };
 }
 
-/** Those of the command line, and those of the first run that it does not name again. */
+/** The functions of the command line, and those kept from the first run whose names the command line does not give. */
 export function mergeFunctions(
   given: readonly FunctionOption[],
   kept: readonly FunctionOption[],
@@ -27,8 +27,8 @@ export function mergeFunctions(
 }
 
 /**
- * Imports the files and makes their functions known to the engine.
- * @returns the same functions, their files as absolute paths
+ * Imports the files of the functions. `register` of each result makes the function known to an engine.
+ * @returns the same functions, with absolute paths of their files
  * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_IMPORT` or `ERR_HANDLER_EXPORT`
  */
 export async function loadFunctions(functions: readonly FunctionOption[]): Promise<LoadedFunction[]> {
@@ -50,7 +50,7 @@ function register(engine: LocalEngine, { name, kind }: FunctionOption, module: H
   else engine.register(name, wrappedHandler(module));
 }
 
-/** Says how to name functions on the command line where the engine says that it lacks one. */
+/** If the engine throws that a function is unknown, adds how to name functions on the command line. */
 export function withFunctionHint<T>(begin: () => T): T {
   try {
     return begin();

@@ -10,15 +10,15 @@ export interface HandlerModule {
   /** Absolute path of the file. */
   file: string;
   exportName: string;
-  /** The file's name without its ending: what the embedded service calls the function. */
+  /** The name of the function at the embedded service: the file's name without its extension. */
   functionName: string;
   handler: LocalHandler;
-  /** The module's own way to print a result, its export `formatResult`; without it a result is printed as JSON. */
+  /** The export `formatResult`, which turns a result into text. If it is missing, results are printed as JSON. */
   formatResult?: (result: unknown) => unknown;
 }
 
 /**
- * Imports the file and finds its handler: the named export, or else `handler`, or else the default export.
+ * Imports the file and finds its handler: the export `wantedExport`, or else `handler`, or else the default export.
  * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_IMPORT` or `ERR_HANDLER_EXPORT`.
  */
 export async function loadHandlerModule(path: string, wantedExport: string | undefined): Promise<HandlerModule> {
@@ -50,7 +50,7 @@ export async function loadHandlerModule(path: string, wantedExport: string | und
   };
 }
 
-/** Milliseconds that another process may take to say where a mistake is. */
+/** The greatest number of milliseconds for the process that finds the place of a syntax error. */
 const LOOK_MS = 5_000;
 
 const SET_TYPE =
@@ -63,13 +63,13 @@ function isTakenForCommonJs(error: unknown): boolean {
 
 const WITH_TSX = 'install tsx (npm install --save-dev tsx) and set NODE_OPTIONS="--import tsx"';
 
-/** The module that an import does not find, if there is a source of that name. */
+/** For a module that was not found: the extension with which the file exists. Undefined if no such file exists. */
 function missingEnding(error: unknown): string | undefined {
   const [, path = ""] = /^Cannot find module '([^']+)'/.exec(messageOf(error)) ?? [];
   return [".ts", ".mts", ".js", ".mjs", "/index.ts", "/index.js"].find((ending) => existsSync(path + ending));
 }
 
-/** What to do about a file that this Node does not import; nothing for other errors. */
+/** Advice for a file that this version of Node cannot import. Empty for all other errors. */
 function adviceFor(error: unknown): string {
   if (isTakenForCommonJs(error)) return SET_TYPE;
   const code = (error as { code?: unknown } | null)?.code;
@@ -88,7 +88,8 @@ function adviceFor(error: unknown): string {
 }
 
 /**
- * Where a mistake of syntax is, as file and line. V8 says that of some modules only when it ends the process for them.
+ * The file and line of a syntax error. For some modules, V8 prints the line only when the error ends the process. So
+ * another process imports the file.
  */
 function placeOf(error: SyntaxError, file: string): string | undefined {
   const found = placeIn(error.stack);
@@ -113,19 +114,20 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
     const message = `${file} cannot be imported: ${reason}${at}${adviceFor(error)}`;
     throw new DurableError("ERR_HANDLER_IMPORT", message, { cause: error });
   }
-  // A CommonJS file whose exports Node could not foresee has them all in its default export only.
+  // Node cannot always detect the exports of a CommonJS file. Then only its default export has all of them.
   const inner = names["default"];
   if (names["module.exports"] === undefined || typeof inner !== "object" || inner === null) return names;
   return { ...(inner as Record<string, unknown>), ...names };
 }
 
-/** What a function says that was given Lambda's context and takes it for a durable one. */
+/** Matches the errors of a function that got the context of Lambda and used it like a durable context. */
 const LACKS =
   /\b(?:step|map|parallel|wait|invoke|runInChildContext|createCallback|waitForCallback|waitForCondition|configureLogger) is not a function|\(reading '(?:info|warn|error|debug|all|allSettled|any|race)'\)/;
 
 /**
- * A module's handler, whose execution ends at once where nothing makes a durable one of it: the service would try it
- * again. A function that gives a durable function's answers itself is one, whatever made it.
+ * Wraps the handler of a module. If the handler is a plain function (nobody called `withDurableExecution`), the
+ * execution fails at once, because the service would only try the plain function again. A function whose answer has a
+ * `Status` counts as durable, whichever library made it.
  */
 export function wrappedHandler({ file, exportName, handler }: Omit<HandlerModule, "functionName">): LocalHandler {
   const advice = `The export "${exportName}" of ${file} is a plain function: wrap it in withDurableExecution.`;

@@ -3,22 +3,22 @@ import { ExitCode } from "../exit-code.ts";
 import { lineStart } from "../line-start.ts";
 import { exitByItself, isExitOwn } from "../own-exit.ts";
 
-/** Why a run ends before its execution does. */
+/** Why a run ends before its execution ends: a signal or an error. */
 export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };
 
-/** Under npm one Ctrl-C arrives twice, from the terminal and from npm, which passes it on. */
+/** A second signal within this time is ignored. Under npm, one Ctrl-C arrives twice: from the terminal and from npm. */
 const SAME_SIGNAL_MS = 300;
 
 /**
- * Watches for what can end a run early: Ctrl-C and SIGTERM, an error that the handler lets escape, a handler that waits
- * for something that no longer can come, and one that ends the process. A second signal ends the process at once. Code
- * that computes without end hears no signal: only SIGKILL ends that.
+ * Watches for events that end a run early: Ctrl-C and SIGTERM, an error that the handler does not catch, a handler that
+ * waits for a promise that nothing can settle, and a handler that ends the process. A second signal ends the process at
+ * once. While code computes without a pause, no signal is noticed, and only SIGKILL ends the process.
  */
 export class InterruptionWatch {
   readonly interrupted: Promise<Interruption>;
   readonly #undo: (() => void)[] = [];
 
-  /** @param onExit is told when the handler ends the process; what it writes must not wait */
+  /** @param onExit called when the handler ends the process; it must write synchronously, because the process ends */
   constructor(onExit: (error: DurableError) => void = sayAtOnce) {
     let resolve: (interruption: Interruption) => void = () => {};
     this.interrupted = new Promise((settle) => {

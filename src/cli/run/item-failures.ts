@@ -13,17 +13,17 @@ export interface ItemFailure {
   readonly map: string | undefined;
   readonly index: number;
   readonly name: string | undefined;
-  /** Absent where this process did not see the item run. */
+  /** Absent if the item did not run in this process. */
   readonly input?: unknown;
   readonly error: ErrorObject;
 }
 
-/** A failure that this process saw, before the service had it. */
+/** A failure of an item that ran in this process. It may not be recorded yet. */
 interface SeenFailure extends ItemFailure {
   readonly input: unknown;
 }
 
-/** Follows one execution from `start` to `stop`, and keeps what its failed items were. */
+/** Collects the failed items of one execution from `start` to `stop`, with their inputs. */
 export class ItemFailures {
   readonly #seen = new Map<string, SeenFailure>();
   #stop: () => void = () => {};
@@ -41,16 +41,16 @@ export class ItemFailures {
     this.#stop = () => void unsubscribe(BATCH_CHANNEL, onBatch);
   }
 
-  /** Stopping twice is allowed. */
+  /** May be called more than once. */
   stop(): void {
     this.#stop();
   }
 
-  /** The failed items of an execution that has ended, by map and index: as recorded, with what was seen of them here. */
+  /** The failed items of an ended execution, by map and index. Items that ran in this process have their inputs. */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
     for (const [at, seen] of this.#seen) {
-      // Cut off before it was recorded, an item runs again, and may succeed then.
+      // If the invocation ended before a failure was recorded, the item ran again and may have succeeded.
       if (succeeded.has(at)) continue;
       const recorded = failed.get(at);
       failed.set(at, { ...seen, error: recorded?.error ?? seen.error });
@@ -60,7 +60,7 @@ export class ItemFailures {
 }
 
 /**
- * Makes sure, before anything runs, that the file can be written. An existing file stays as it is.
+ * Checks, before anything runs, that the file can be written. An existing file is not changed.
  * @throws DurableError `ERR_FAILURES_UNWRITABLE`
  */
 export function checkFailuresFile(file: string | undefined): void {
@@ -88,7 +88,7 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
     try {
       return JSON.stringify({ ...known, input, error: { type, message, data, stack } });
     } catch {
-      // JSON cannot say what the item was.
+      // The input cannot be written as JSON, so the line does not have it.
       return JSON.stringify({ ...known, error: { type, message, data, stack } });
     }
   });
@@ -99,7 +99,7 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
   }
 }
 
-// It reads every format.
+// Every codec decodes all formats.
 const json = createCodec("json");
 
 function recordedItems(operations: readonly Operation[]) {
@@ -138,7 +138,7 @@ function recordedItems(operations: readonly Operation[]) {
   return { failed, succeeded };
 }
 
-/** An error as a map's result has it: what the item failed with is inside. */
+/** An error in the result of a map. Its `Cause` is the error of the item. */
 interface ResultError extends ErrorObject {
   readonly Cause?: ErrorObject;
 }
@@ -152,7 +152,7 @@ function ownErrorOf(error: unknown): unknown {
   return name === "ChildContextError" && cause !== undefined ? cause : error;
 }
 
-/** The items in a map's result; none where nobody but the user's serdes can read it, or a summary is all that is kept. */
+/** The items in a map's result. Empty if only the user's serdes can read the result, or if only a summary is kept. */
 function itemsOfResult(payload: string | undefined): { index: number; status?: string; error?: ResultError }[] {
   try {
     const { all } = json.decode(payload) as { all?: unknown };

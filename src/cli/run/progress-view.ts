@@ -5,19 +5,19 @@ import { lineStart } from "../line-start.ts";
 import { formatDuration } from "../quantity.ts";
 import type { BatchProgress } from "./progress.ts";
 
-/** All that a moment of a running execution has to show. */
+/** The state of a running execution, as the progress shows it. */
 export interface Moment {
   elapsedMs: number;
   batches: readonly BatchProgress[];
-  /** Items that ended since this process began. */
+  /** How many items have ended since this process began. */
   endedHere: number;
   operations: number;
-  /** Infinity when lifted. */
+  /** The quota. Infinity if the user has lifted the quota. */
   maxOperations: number;
   /** Bytes of payloads written, as the quota counts them. */
   dataBytes: number;
   requests: number;
-  /** While nothing runs: what is waited for, and until when. */
+  /** While the execution is suspended: for what it waits, and until when. */
   waitsFor: string | undefined;
 }
 
@@ -32,12 +32,12 @@ const REDRAW_MS = 100;
 const FIRST_LINE_MS = 1_000;
 const LINE_EVERY_MS = 5_000;
 
-/** A bar for each batch on a terminal, plain lines elsewhere. */
+/** On a terminal, a view with a bar for each map and parallel. On other streams, a view that prints plain lines. */
 export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
   return stream.isTTY && environment().TERM !== "dumb" ? new BarView(stream) : new LineView(stream);
 }
 
-/** `cities: 8,123/25,000 steps done, 3 failed, 250 running, 12 waiting` */
+/** Describes a map or parallel: `cities: 8,123/25,000 steps done, 3 failed, 250 running, 12 waiting`. */
 export function describeBatch(batch: BatchProgress): string {
   const of = batch.total === undefined ? "" : `/${formatCount(batch.total)}`;
   const parts = [`${formatCount(batch.done)}${of} ${batch.unit} done`];
@@ -54,13 +54,13 @@ function describeTotals(moment: Moment): string {
   return `${operations}, ${formatBytes(moment.dataBytes)} written, ${counted(moment.requests, "request")}`;
 }
 
-/** The batches worth showing: those that go on, or else the last one. */
+/** The maps and parallels to show: those that have not ended; if all have ended, the last one. */
 function shownBatches(moment: Moment): readonly BatchProgress[] {
   const open = moment.batches.filter((batch) => !batch.ended);
   return open.length > 0 ? open : moment.batches.slice(-1);
 }
 
-/** Whole seconds: a guess has no better precision. */
+/** Formats an estimated time in whole seconds, because an estimate is not more precise. */
 function formatTimeLeft(seconds: number): string {
   return seconds < 60 ? `${Math.ceil(seconds)} s` : formatDuration(seconds * 1_000);
 }
@@ -78,7 +78,7 @@ class LineView implements ProgressView {
     const print = (): void => {
       const moment = read();
       const line = this.#line(moment);
-      // Where nothing changes, the same line again tells nothing.
+      // A line that equals the last one is not printed again.
       if (line !== this.#said) this.#stream.write(`${lineStart()}${formatDuration(moment.elapsedMs)} | ${line}\n`);
       this.#said = line;
       this.#timer = setTimeout(print, LINE_EVERY_MS).unref();
@@ -98,8 +98,8 @@ class LineView implements ProgressView {
 }
 
 /**
- * Redraws a few lines at the bottom of the terminal. Whatever else the process prints meanwhile goes above them, since
- * both streams' `write` makes room first.
+ * Redraws a few lines at the bottom of the terminal. When the process writes other text to standard output or standard
+ * error, these lines are erased first. So the other text appears above them.
  */
 class BarView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
@@ -144,7 +144,7 @@ class BarView implements ProgressView {
     this.#linesDrawn = lines.length;
   }
 
-  /** The most telling comes first, since a narrow terminal cuts off the end. */
+  /** The line of a map or parallel. The most important text comes first, because a narrow terminal cuts off the end. */
   #bar(batch: BatchProgress, moment: Moment, width: number): string {
     const perSecond = moment.endedHere / (moment.elapsedMs / 1_000);
     const rate = perSecond >= 1 ? `, ${formatCount(Math.round(perSecond))}/s` : "";
@@ -158,7 +158,7 @@ class BarView implements ProgressView {
     const percent = `${Math.floor(share * 100)} %`.padStart(5);
     const room = width - BAR_CELLS - 1;
     const line = `${percent}${left}  ${text}`;
-    // A number that is cut off reads as another number.
+    // If the rate does not fit, it is left out, because a cut number would be read as another number.
     return `${bar} ${line.length + rate.length <= room ? line + rate : line.slice(0, room)}`;
   }
 

@@ -3,29 +3,29 @@ import { isFinished } from "../../core/transitions.ts";
 import { isFanOut, type Operation, type OperationUpdate } from "../../core/wire.ts";
 import { tallyOutcomes } from "../inspect/batch-view.ts";
 
-/** How far one map or parallel is. */
+/** The progress of one map or parallel. */
 export interface BatchProgress {
   id: string;
   name: string;
-  /** `items`, or `steps` where items have no operation of their own (FLAT) and only their steps can be counted. */
+  /** What is counted. `steps`: the items have no operations of their own (FLAT), so only their steps can be counted. */
   unit: "items" | "steps";
   done: number;
   failed: number;
   running: number;
-  /** Waiting for their next attempt. */
+  /** How many wait for their next attempt. */
   waiting: number;
   /**
-   * How many there are; unknown unless the runtime announced it, since it is not on the wire. Of items that are read one
-   * after the other: so many have been read.
+   * The number of items. Undefined if the runtime has not announced the map, because updates do not have this number.
+   * If the items come from a stream: how many items have been read.
    */
   total: number | undefined;
   ended: boolean;
 }
 
-/** On which the runtime announces each map and parallel that it begins. */
+/** The diagnostics channel on which the runtime announces each map and parallel that it begins. */
 export const BATCH_CHANNEL = "durable-fanout:batch";
 
-/** What it announces. */
+/** The announcement of a map or parallel. */
 export interface BatchAnnouncement {
   executionArn: string;
   /** Wire id of the map or parallel. */
@@ -33,24 +33,24 @@ export interface BatchAnnouncement {
   name?: string | undefined;
   total: number;
   isTotalKnown: boolean;
-  /** Whether each item has an operation of its own, around those that it makes. */
+  /** NESTED: each item has an operation of its own, which contains the item's other operations. FLAT: it has none. */
   nesting?: "NESTED" | "FLAT";
-  /** Items that share an operation; undefined where they do not. */
+  /** How many items share an operation. Undefined: items do not share operations. */
   batchItems: number | undefined;
-  /** Live counts, read when progress is shown. */
+  /** The present counts. A reader calls this whenever it shows progress. */
   counts(): { succeeded: number; failed: number; running: number };
-  /** No more items than these begin, and the map does not end without them. Absent where an older version announces. */
+  /** Lets only this number of items begin. The map then waits for the other items. Absent in older versions. */
   beginAtMost?(items: number): void;
   /** A tool that wants to know which items fail sets this function. */
   onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
 /**
- * One map or parallel.
+ * Counts the items of one map or parallel. (The name does not mean a batch of items that share an operation.)
  *
- * PG1  Operations that are an item each, or an item's step, are counted as they are written.
- * PG2  Where items share operations the runtime's live counts tell how many have ended. They begin from 0 in each
- *     invocation, so what was known before remains the least.
+ * PG1  If each item has an operation of its own, or steps of its own, the updates of these operations are counted.
+ * PG2  If items share operations, the counts come from the announcement of the runtime. These counts begin at 0 in each
+ *     invocation. So a count that is lower than an earlier one is ignored.
  */
 class Batch {
   readonly id: string;
@@ -58,15 +58,15 @@ class Batch {
   unit: "items" | "steps" = "items";
   done = 0;
   failed = 0;
-  /** Only what has not ended is kept by id, so that memory follows the window and not the batch. */
+  /** The ids of running operations only, so that memory depends on the window and not on the number of items. */
   readonly running = new Set<string>();
-  /** Items that wait, by their operation. */
+  /** For each operation: how many of its items wait. */
   readonly waiting = new Map<string, number>();
   #total: number | undefined;
   #announcement: BatchAnnouncement | undefined;
   #isOver = false;
   #isShared = false;
-  /** Of items that share operations: how many had ended before this run. */
+  /** How many items that share operations had ended before this run. */
   #recalled = 0;
 
   constructor(id: string, name: string) {
@@ -85,11 +85,11 @@ class Batch {
     this.#isOver = true;
     this.running.clear();
     this.waiting.clear();
-    // The counts hold on to the whole batch.
+    // The announcement keeps the whole map in memory.
     this.#announcement = undefined;
   }
 
-  /** Items share operations here. */
+  /** Notes that the items of this map share operations. */
   share(): void {
     this.#isShared = true;
   }
@@ -100,7 +100,7 @@ class Batch {
     this.#recalled += succeeded + failed;
   }
 
-  /** Items that share operations and have ended in this run. */
+  /** How many items that share operations have ended in this run. */
   get sharedEndedHere(): number {
     this.#readCounts();
     return this.#isShared ? this.done + this.failed - this.#recalled : 0;
@@ -117,7 +117,8 @@ class Batch {
     if (counts === undefined) return seen;
     const running = Math.max(0, counts.running - waiting);
     if (this.#isShared) return { ...seen, running };
-    // While a resumed run goes over its recorded items again its counts start from 0: the record knows better.
+    // In a resumed run the counts of the runtime begin at 0, and grow while it replays recorded items. Until the replay
+    // has ended, the recorded number is larger and right.
     return { ...seen, unit: "items", done: Math.max(counts.succeeded, done), failed: counts.failed, running };
   }
 
@@ -131,22 +132,22 @@ class Batch {
 }
 
 /**
- * Follows one execution by what it writes, and counts the items of each map and parallel.
- * The number of items is not on the wire; `announce` takes it from a runtime that tells.
+ * Counts the items of each map and parallel of one execution, from the updates that the execution writes. Updates do
+ * not have the total number of items, so `announce` takes it from the announcement of the runtime.
  */
 export class Progress {
   readonly #batches = new Map<string, Batch>();
   readonly #early = new Map<string, BatchAnnouncement>();
   #endedHere = 0;
 
-  /** Items (or other steps, where there is no batch) that ended in this run. */
+  /** How many items or steps of maps and parallels have ended in this run. */
   get endedHere(): number {
     let ended = this.#endedHere;
     for (const batch of this.#batches.values()) ended += batch.sharedEndedHere;
     return ended;
   }
 
-  /** Takes in what an earlier run has recorded. */
+  /** Counts the operations that earlier runs have recorded. */
   recall(operations: Iterable<Operation>): void {
     for (const { Id, ParentId, Name, Type, SubType, Status, StepDetails } of operations) {
       if (Id === undefined) continue;
@@ -169,11 +170,11 @@ export class Progress {
       if (Status === "SUCCEEDED") batch.done++;
       else if (Status === "FAILED") batch.failed++;
       else if (waits) batch.waiting.set(Id, 1);
-      // What was running when an earlier process died runs again only when the handler comes to it.
+      // An operation that an earlier process left running does not run now. It runs again when the handler reaches it.
     }
   }
 
-  /** Takes in what one accepted checkpoint request wrote. */
+  /** Counts the updates of one accepted request. */
   apply(updates: readonly OperationUpdate[]): void {
     for (const { Id, ParentId, Name, Type, SubType, Action, Payload } of updates) {
       if (Id === undefined) continue;
@@ -209,7 +210,7 @@ export class Progress {
     else batch.announce(announcement);
   }
 
-  /** Every batch begun so far, in the order in which they began. */
+  /** All maps and parallels that have begun, in the order in which they began. */
   batches(): BatchProgress[] {
     return Array.from(this.#batches.values(), (batch) => batch.snapshot());
   }
@@ -226,7 +227,7 @@ export class Progress {
     return batch;
   }
 
-  /** The batch whose item, or FLAT item's step, an operation with this parent is. */
+  /** The map or parallel of an operation, if the operation is one of its items or a step of a FLAT item. */
   #batchOf(parentId: string | undefined, type: string | undefined): Batch | undefined {
     if (parentId === undefined || (type !== "CONTEXT" && type !== "STEP")) return undefined;
     return this.#batches.get(parentId);

@@ -15,16 +15,16 @@ import { type RunSettings, toMetadata } from "./run-settings.ts";
 
 export interface RetryOptions extends ResumeOptions {
   failed?: true;
-  /** Name or id of the operation to go back to. */
+  /** The name or id of the operation from which the code runs again. */
   from?: string;
   dryRun?: true;
   event?: string;
-  /** Also what another retry has run again already. */
+  /** Retry although a retry exists. What succeeded in that retry runs again. */
   again?: true;
   name?: string;
 }
 
-/** Lets an execution that has ended go on from where it failed, in a new one that takes over the rest. */
+/** Continues an ended execution from where it failed, in a new execution that takes over the recorded outcomes. */
 export async function retryCommand(output: Output, target: string, options: RetryOptions): Promise<ExitCode> {
   if (options.failed === true && options.from !== undefined) {
     const message = "Give --failed, for the failed items of maps, or --from, to go back to an operation; not both.";
@@ -98,7 +98,7 @@ function refuseRunning(earlier: ExecutionSummary, { failed, from, db }: RetryOpt
   );
 }
 
-/** It would fail at its first operation. */
+/** Refuses a retry after an exceeded quota unless the limit is higher now, because the retry would fail at once. */
 function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): void {
   const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
   if (what === undefined) return;
@@ -112,7 +112,7 @@ function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): 
   );
 }
 
-/** What failed there may have succeeded in a retry meanwhile. */
+/** Refuses a second retry of an execution, because the parts that failed may have succeeded in the first retry. */
 function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, failed }: RetryOptions): void {
   const retries = engine.list().filter(({ redriveOf }) => redriveOf === earlier.arn);
   const last = retries.toSorted((a, b) => a.startTimestamp - b.startTimestamp).at(-1);
@@ -132,7 +132,7 @@ function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, faile
   );
 }
 
-/** `friday-retry`, `friday-retry-2` …, also from one of these. */
+/** The first free name of `friday-retry`, `friday-retry-2` … The names of retries of a retry continue this list. */
 function freeRetryName(engine: LocalEngine, name: string): string {
   const base = `${name.replace(/-retry(-\d+)?$/, "")}-retry`;
   let free = base;

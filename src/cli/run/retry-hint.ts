@@ -11,11 +11,11 @@ interface Ended {
   readonly operations: readonly Operation[];
   readonly failed: readonly ItemFailure[];
   readonly db: string;
-  /** The file that has the failed items. */
+  /** The file to which the failed items were written. */
   readonly failures: string | undefined;
 }
 
-/** Says how an execution goes on that did not succeed, or whose maps have failed items, once what failed is mended. */
+/** If an execution or items of its maps failed, says with which command to retry after the cause is fixed. */
 export function sayHowToRetry(output: Output, { record, operations, failed, db, failures }: Ended): void {
   const { status, name } = record;
   const retry = commandHint(["retry", name], db);
@@ -40,7 +40,7 @@ export function sayHowToRetry(output: Output, { record, operations, failed, db, 
   );
 }
 
-/** Functions that the handler has invoked and the command line had not named. */
+/** The functions that the handler has invoked although the command line did not name them. */
 function missingFunctions(operations: readonly Operation[]): string[] {
   const missing = new Set<string>();
   for (const { Type: type, Status: status, ChainedInvokeDetails: details } of operations) {

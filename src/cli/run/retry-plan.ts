@@ -7,7 +7,7 @@ import type { ReachedOperation } from "../../replay/divergence.ts";
 
 const MAX_LISTED = 10;
 
-/** What a retry keeps, what runs again, and where it goes on; a line each. */
+/** Lines that say what a retry takes over, what runs again, and where the handler continues. */
 export function describePlan({ name }: ExecutionSummary, plan: RedrivePlan): string[] {
   const { kept, again, forgotten, next, failedItems } = plan;
   const items = failedItems > 0 ? ` (${counted(failedItems, "failed item")})` : "";
@@ -22,7 +22,7 @@ export function describePlan({ name }: ExecutionSummary, plan: RedrivePlan): str
   ];
 }
 
-/** The same with `--json`. */
+/** The JSON document that says the same as `describePlan`. */
 export function planDocument({ arn, name, status }: ExecutionSummary, plan: RedrivePlan): object {
   const { kept, again, forgotten, next, failedItems } = plan;
   const asDocument = ({ Id: id, Name, Type: type, SubType: subType, Status }: Operation) => ({
@@ -46,7 +46,7 @@ export function planDocument({ arn, name, status }: ExecutionSummary, plan: Redr
   };
 }
 
-/** ` (handler.ts:12)` where the stack told it. */
+/** The place in the code, for example ` (handler.ts:12)`. Empty if the stack did not show the place. */
 export function siteOf({ site }: ReachedOperation): string {
   return site === undefined ? "" : ` (${relative(process.cwd(), site.file)}:${site.line})`;
 }

@@ -24,7 +24,7 @@ interface EngineOptions {
   virtualTime?: true;
   maxOperations?: number;
   maxData?: number;
-  /** File for the items that failed. */
+  /** The file to which failed items are written. */
   failures?: string;
   function?: FunctionOption[];
   plainFunction?: FunctionOption[];
@@ -86,7 +86,7 @@ export function resumeCommand(output: Output, target: string, options: ResumeOpt
   });
 }
 
-/** An execution of the journal, and an engine on which its handler is known. */
+/** An execution of the journal, and an engine that knows its handler. */
 export interface Earlier {
   readonly engine: LocalEngine;
   readonly earlier: ExecutionSummary;
@@ -94,7 +94,10 @@ export interface Earlier {
   readonly settings: RunSettings;
 }
 
-/** Opens the journal, with the handler and the settings that it has for the execution unless the options tell others. */
+/**
+ * Opens the journal and finds an execution. The handler and the settings come from the options, or else from the
+ * journal. Closes the engine when `goOn` has ended.
+ */
 export async function withEarlier(
   target: string,
   options: ResumeOptions,
@@ -102,7 +105,7 @@ export async function withEarlier(
 ): Promise<ExitCode> {
   quietStandardOutput();
   checkFailuresFile(options.failures);
-  // The journal says which handler and which settings; the engine that runs is made from them.
+  // This engine only reads the journal. Another engine runs the execution, with the settings that the journal has.
   const journal = openJournal(options.db);
   let engine = new LocalEngine({ journal });
   try {
@@ -134,7 +137,7 @@ export async function withEarlier(
   }
 }
 
-/** The handler, by the file that the journal names or that an option gives instead. */
+/** Loads the handler. If the file from the journal has moved, the error says how to name the new file. */
 async function loadKept(file: string, exportName: string | undefined, isFromJournal: boolean): Promise<HandlerModule> {
   try {
     return await loadHandlerModule(file, exportName);
@@ -156,7 +159,7 @@ function givenFunctions(options: EngineOptions): FunctionOption[] {
   return [...(options.function ?? []), ...(options.plainFunction ?? [])];
 }
 
-/** Between a failed invocation and the next one; the service's longer pause helps nobody who is watching. */
+/** The pause before a failed invocation is repeated. It is shorter than the engine's default, because a user waits. */
 const RETRY_PAUSE_MS = 1_000;
 
 function createEngine(journal: Journal, settings: RunSettings): LocalEngine {

@@ -14,7 +14,7 @@ import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { RunTotals } from "./run-watch.ts";
 
-/** The last of what was thrown: by the handler, and by what it waited for. */
+/** How many stacks are shown. The last ones are those of the handler and of the operation for which it waited. */
 const TRACES_SHOWN = 3;
 
 interface End {
@@ -23,7 +23,7 @@ interface End {
   module: HandlerModule;
   /** Undefined when the execution had ended before this process began. */
   run: RunTotals | undefined;
-  /** What was thrown on the way to the failure. */
+  /** The stacks of the errors that the execution threw, in their order. */
   traces: readonly ErrorTrace[];
 }
 
@@ -57,7 +57,7 @@ export function reportEnd(output: Output, end: End): ExitCode {
   return exitCode;
 }
 
-/** Says how to go on after Ctrl-C or a crash of the handler. */
+/** Tells the user how to continue after Ctrl-C or a crash of the handler. */
 export function reportInterruption(
   output: Output,
   interruption: Interruption,
@@ -130,7 +130,7 @@ function perSecond(run: RunTotals): number {
   return Math.round(run.endedHere / (run.wallMs / 1_000));
 }
 
-/** The items of all maps and parallels; those that began in an earlier run, and those that its record tells of, too. */
+/** Counts the items of all maps and parallels. Items that earlier runs recorded count too. */
 function countItems({ batches }: RunTotals): { succeeded: number; failed: number; notFinished: number } {
   const counts = { succeeded: 0, failed: 0, notFinished: 0 };
   for (const { done, failed, total } of batches) {

@@ -1,13 +1,13 @@
 import type { ExecutionSummary } from "../../local/executions.ts";
 import type { FunctionOption } from "./function-option.ts";
 
-/** What the journal keeps of the command line, so that `resume` needs none of it. */
+/** The part of the command line that the journal keeps, so that `resume` works without these options. */
 export interface RunSettings {
   handlerFile: string;
   handlerExport: string;
-  /** Infinity when lifted. */
+  /** Infinity if the user has lifted the quota. */
   maxOperations: number;
-  /** Infinity when lifted. */
+  /** Infinity if the user has lifted the quota. */
   maxDataBytes: number;
   virtualTime: boolean;
   functions: readonly FunctionOption[];
@@ -15,12 +15,12 @@ export interface RunSettings {
 
 const KEY = "cli";
 
-/** The settings as an execution's record keeps them. */
+/** The settings in the form in which the journal keeps them with the execution. */
 export function toMetadata(settings: RunSettings): Record<string, string> {
   return { [KEY]: JSON.stringify(settings) };
 }
 
-/** What an earlier command line left in the record; nothing where another program started the execution. */
+/** Reads the settings of an earlier command line. Empty if another program started the execution. */
 export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
   const text = record.metadata[KEY];
   if (text === undefined) return {};
@@ -29,7 +29,7 @@ export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
   return {
     ...(typeof handlerFile === "string" && { handlerFile }),
     ...(typeof handlerExport === "string" && { handlerExport }),
-    // JSON has no Infinity: a lifted limit was written as null.
+    // `JSON.stringify` writes Infinity as null, so null means a lifted limit.
     ...(maxOperations === null && { maxOperations: Number.POSITIVE_INFINITY }),
     ...(typeof maxOperations === "number" && { maxOperations }),
     ...(maxDataBytes === null && { maxDataBytes: Number.POSITIVE_INFINITY }),

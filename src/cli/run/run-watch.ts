@@ -12,15 +12,16 @@ import { createProgressView, type Moment, type ProgressView } from "./progress-v
 
 const JSON_EVERY_MS = 1_000;
 
-/** What this process did for the execution, apart from what earlier ones had done. */
+/** The figures of a run. */
 export interface RunTotals {
   wallMs: number;
+  /** All maps and parallels. Their counts include items that earlier runs recorded. */
   batches: BatchProgress[];
-  /** Items that ended in this run. */
+  /** How many items ended in this run. */
   endedHere: number;
 }
 
-/** Follows an execution from `start` to `stop` and shows how far it is. */
+/** Shows the progress of an execution from `start` to `stop`. */
 export class RunWatch {
   readonly #output: Output;
   readonly #engine: LocalEngine;
@@ -40,7 +41,7 @@ export class RunWatch {
     this.#view = options.output.json ? new JsonView(options.output) : createProgressView(process.stderr);
   }
 
-  /** @param recorded what earlier runs have recorded */
+  /** @param recorded the operations that earlier runs have recorded */
   start(arn: string, recorded: readonly Operation[]): void {
     this.#startedAtMs = performance.now();
     this.#progress.recall(recorded);
@@ -51,7 +52,7 @@ export class RunWatch {
     subscribe(BATCH_CHANNEL, onBatch);
     const stopListening = this.#engine.subscribe((event) => {
       if (event.arn !== arn) return;
-      // Looked up once for each suspension: a large execution has many operations.
+      // The awaited operations are looked up only once for each suspension, because an execution may be large.
       if (event.type === "invocation-started") this.#waitsFor = undefined;
       if (event.type === "invocation-ended" && event.error === undefined) this.#waitsFor = this.#lookForAwaited(arn);
       if (event.type === "checkpoint") {
@@ -65,13 +66,13 @@ export class RunWatch {
       stopListening();
       unsubscribe(BATCH_CHANNEL, onBatch);
     };
-    // An execution that waits on for what it waited for before has no event that says so.
+    // If the execution was suspended before this process began, no event will say for what it waits.
     if (this.#engine.suspended().includes(arn)) this.#waitsFor = this.#lookForAwaited(arn);
     this.#counters = this.#engine.find(arn)?.counters ?? this.#counters;
     this.#view.start(() => this.#moment());
   }
 
-  /** Stopping twice is allowed. */
+  /** May be called more than once. */
   stop(): void {
     this.#endedAtMs ??= performance.now();
     this.#unsubscribe();
@@ -87,7 +88,7 @@ export class RunWatch {
     return summarizeAwaited(awaitedOf(this.#engine.operations(arn), this.#engine.openCallbacks(arn)));
   }
 
-  /** A failed invocation is tried again, and nothing else would tell why a run makes no progress. */
+  /** Reports a failed invocation. The engine repeats it, so the user would not see why the run makes no progress. */
   #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
     if (this.#output.json)
       this.#output.printJson({
@@ -112,7 +113,7 @@ export class RunWatch {
   }
 }
 
-/** `{"type":"progress",…}` once a second. */
+/** Prints a document `{"type":"progress",…}` once a second. */
 class JsonView implements ProgressView {
   readonly #output: Output;
   #timer: NodeJS.Timeout | undefined;

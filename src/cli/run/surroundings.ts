@@ -3,14 +3,14 @@ import { workerPools } from "../../core/worker-pools.ts";
 import { followStandardError } from "../line-start.ts";
 
 /**
- * What a handler writes to standard output by any way is said along the way, that of its threads too: its console, the
- * loggers of contexts, the usage line. Standard output is for the result; `Output` has kept its own way there. Lines of the command
- * do not continue what the handler has written.
+ * Sends everything that the handler writes to standard output to standard error: its console, the loggers of contexts,
+ * the usage line, and the output of its threads. Standard output is reserved for the result, which `Output` writes with
+ * the original `write`. Lines of the command begin on a new line, even if the handler has not ended its own line.
  */
 export function quietStandardOutput(): void {
   followStandardError();
   process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
-  // The stream decides about colours.
+  // Replacing `write` is not enough, because the methods of `console` choose colours by their stream.
   const { error } = console;
   console.log = error;
   console.info = error;
@@ -18,10 +18,10 @@ export function quietStandardOutput(): void {
   workerPools().standardOutput = process.stderr;
 }
 
-/** From here on a limit is none. */
+/** A larger limit counts as no limit. */
 const LARGEST_QUOTA = 1_000_000_000;
 
-/** Lets the runtime warn by the limits of this run, not by those that were lifted; a variable that is set stays. */
+/** Tells the runtime the limits of this run, so that it warns before these limits. Keeps variables that are set. */
 export function tellQuotas(maxOperations: number | undefined, maxDataBytes: number | undefined): void {
   const set = (variable: `DURABLE_FANOUT_${string}`, limit: number | undefined): void => {
     if (limit !== undefined) environment()[variable] ||= limit <= LARGEST_QUOTA ? String(limit) : "unlimited";
@@ -30,7 +30,7 @@ export function tellQuotas(maxOperations: number | undefined, maxDataBytes: numb
   set("DURABLE_FANOUT_QUOTA_DATA_BYTES", maxDataBytes);
 }
 
-/** For a run that is to find out what would be too much. */
+/** Lifts the quotas for a plan, because a plan must find out what exceeds them. */
 export function liftQuotas(): void {
   environment().DURABLE_FANOUT_QUOTA_OPERATIONS = "unlimited";
   environment().DURABLE_FANOUT_QUOTA_DATA_BYTES = "unlimited";
