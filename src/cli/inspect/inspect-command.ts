@@ -17,8 +17,8 @@ import type { ErrorTraces } from "./error-traces.ts";
 import { inspect } from "./journal-view.ts";
 import { LogLines, logDocument, type PlacedLine } from "./log-lines.ts";
 import { findOperations, findSharedItems, renderDetails, type WantedOperations } from "./operation-details.ts";
-import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./operation-tree.ts";
 import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
+import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./tree-view.ts";
 import { awaitedOf, describeAwaited } from "./waiting.ts";
 
 interface InspectOptions {
