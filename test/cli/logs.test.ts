@@ -70,6 +70,7 @@ describe.concurrent("the lines that a handler logged", () => {
     const [item] = documentsOf(await runCli(["show", "friday", "--operation", "score[3]", "--json"], { cwd }));
     expect(item).toMatchObject({ type: "item", index: 3, status: "SUCCEEDED", result: { charged: 4 } });
     expect(item?.["logs"]).toHaveLength(3);
+    expect(item?.["earlierErrors"]).toMatchObject([{ trace: expect.stringMatching(/^Error: not yet\n {4}at /) }]);
     const [own] = documentsOf(await runCli(["show", "friday", "--operation", "plain[1]", "--json"], { cwd }));
     expect(own).toMatchObject({ type: "operation", name: "map-item-1", result: { charged: 2 } });
     expect(own?.["logs"]).toMatchObject([{ message: "item 2" }]);

@@ -9,31 +9,57 @@ const MAX_STEPS_OF_ITEM = 20;
  * their stacks under the ids that belong to their paths.
  */
 export class ErrorTraces {
-  readonly #texts: ReadonlyMap<string, string>;
+  readonly #byOperation: ReadonlyMap<string, readonly ErrorTrace[]>;
   readonly #findPaths: () => ReadonlyMap<string, OperationPath>;
   #paths: ReadonlyMap<string, OperationPath> | undefined;
 
   constructor(traces: readonly ErrorTrace[], findPaths: () => ReadonlyMap<string, OperationPath>) {
-    this.#texts = new Map(traces.map(({ operationId: id, text }) => [id, text]));
+    const byOperation = new Map<string, ErrorTrace[]>();
+    for (const trace of traces) {
+      const others = byOperation.get(trace.operationId);
+      if (others === undefined) byOperation.set(trace.operationId, [trace]);
+      else others.push(trace);
+    }
+    this.#byOperation = byOperation;
     this.#findPaths = findPaths;
   }
 
   of(operationId: string | undefined): string | undefined {
-    return operationId === undefined ? undefined : this.#texts.get(operationId);
+    return this.all(operationId).at(-1)?.text;
+  }
+
+  /** Every error that an operation threw, one for each failed attempt, in the order of the attempts. */
+  all(operationId: string | undefined): readonly ErrorTrace[] {
+    return this.#byOperation.get(operationId ?? "") ?? [];
+  }
+
+  /** Every error of an item of a batch and of the operations directly inside the item, in the order of time. */
+  allOfItem(mapId: string | undefined, index: number): readonly ErrorTrace[] {
+    return this.#idsOfItem(mapId, index)
+      .flatMap((id) => this.all(id))
+      .toSorted((a, b) => a.atMs - b.atMs);
   }
 
   /** The stack of an item of a batch. @param mapId the id of the map's operation @param index the index of the item */
   ofItem(mapId: string | undefined, index: number): string | undefined {
-    if (mapId === undefined || this.#texts.size === 0) return undefined;
-    this.#paths ??= this.#findPaths();
-    const map = this.#paths.get(mapId);
-    if (map === undefined) return undefined;
-    const item = childPath(map, index + 1);
-    // The stack of the step that threw is preferred, because it is more exact than the stack of its item.
-    for (let step = MAX_STEPS_OF_ITEM; step > 0; step--) {
-      const text = this.of(operationId(childPath(item, step)));
+    for (const id of this.#idsOfItem(mapId, index)) {
+      const text = this.of(id);
       if (text !== undefined) return text;
     }
-    return this.of(operationId(item));
+    return undefined;
+  }
+
+  /**
+   * The ids of the operations in which an item's errors are searched. The steps come before the item, the last step
+   * first, because the stack of a step is more exact than the stack of its item.
+   */
+  #idsOfItem(mapId: string | undefined, index: number): readonly string[] {
+    if (mapId === undefined || this.#byOperation.size === 0) return [];
+    this.#paths ??= this.#findPaths();
+    const map = this.#paths.get(mapId);
+    if (map === undefined) return [];
+    const item = childPath(map, index + 1);
+    const steps = Array.from({ length: MAX_STEPS_OF_ITEM }, (_, at) => childPath(item, MAX_STEPS_OF_ITEM - at));
+    return [...steps, item].map(operationId);
   }
 }

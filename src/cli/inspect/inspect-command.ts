@@ -1,10 +1,18 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import type { ErrorTrace } from "../../journal/journal.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import type { HistoryEvent } from "../../service/history.ts";
 import { commandHint } from "../command-hint.ts";
 import { quotaOperations } from "../cost.ts";
-import { errorDocument, eventDocument, executionDocument, operationDocument, outcomeDocument } from "../documents.ts";
+import {
+  endOf,
+  errorDocument,
+  eventDocument,
+  executionDocument,
+  operationDocument,
+  outcomeDocument,
+} from "../documents.ts";
 import type { ShownStatus } from "../execution-state.ts";
 import type { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
@@ -16,7 +24,13 @@ import { type BatchView, type ItemView, readBatches } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { inspect } from "./journal-view.ts";
 import { LogLines, logDocument, type PlacedLine } from "./log-lines.ts";
-import { findOperations, findSharedItems, renderDetails, type WantedOperations } from "./operation-details.ts";
+import {
+  earlierErrors,
+  findOperations,
+  findSharedItems,
+  renderDetails,
+  type WantedOperations,
+} from "./operation-details.ts";
 import { readAnyPayload, shortText, wholeText } from "./payload-view.ts";
 import { DEFAULT_CHILDREN_SHOWN, renderOperationTree } from "./tree-view.ts";
 import { awaitedOf, describeAwaited } from "./waiting.ts";
@@ -163,23 +177,31 @@ function showOperations(output: Output, found: WantedOperations): void {
   for (const { batch, item, label } of items) {
     const { Id: operationId, Name: operationName, ParentId: parentId } = batch.operation;
     const described = describeItem(item, traces.ofItem(parentId, item.index));
+    const thrown = earlierErrors(traces.allOfItem(parentId, item.index), item.error !== undefined);
     output.printJson({
       type: "item",
       name: label,
       operationId,
       operationName,
       ...described,
-      ...logMember(logs.inside(label)),
+      ...attemptMembers(thrown, logs.inside(label)),
     });
   }
   if (items.length > 0) return;
   for (const operation of findOperations(found)) {
-    output.printJson({ ...describe(operation, traces, batches), ...logMember(logs.of(operation.Id)) });
+    const thrown = earlierErrors(traces.all(operation.Id), endOf(operation).error !== undefined);
+    const members = attemptMembers(thrown, logs.of(operation.Id));
+    output.printJson({ ...describe(operation, traces, batches), ...members });
   }
 }
 
-function logMember(lines: readonly PlacedLine[]): object {
-  return lines.length === 0 ? {} : { logs: lines.map(logDocument) };
+/** What the attempts of an operation or item threw and logged. */
+function attemptMembers(thrown: readonly ErrorTrace[], lines: readonly PlacedLine[]): object {
+  const earlier = thrown.map(({ atMs, text }) => ({ at: isoMoment(atMs), trace: text }));
+  return {
+    ...(earlier.length === 0 ? {} : { earlierErrors: earlier }),
+    ...(lines.length === 0 ? {} : { logs: lines.map(logDocument) }),
+  };
 }
 
 function printHead(

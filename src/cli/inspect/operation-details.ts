@@ -5,6 +5,7 @@ import { childPath, operationId } from "../../core/ids.ts";
 import { findPaths } from "../../core/operation-paths.ts";
 import { counted, formatCount } from "../../core/quantity.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
+import type { ErrorTrace } from "../../journal/journal.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import { endOf } from "../documents.ts";
 import { isoMoment } from "../moment.ts";
@@ -105,6 +106,7 @@ function describeShared({ batch: { operation }, item, label }: SharedItem, { tra
     ...labelled("shares", `operation ${operation.Id}`),
     ...(operations ?? []).flatMap((record) => labelled("inside", describeRecord(record).trim())),
     ...(error ? labelled("error", pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)) : []),
+    ...earlierLines(earlierErrors(traces.allOfItem(operation.ParentId, index), error !== undefined)),
     ...(error && trace ? labelled("stack", trace) : []),
     ...(result === undefined ? [] : labelled("result", wholeText(value))),
     ...logs.inside(label).flatMap((line) => labelled("log", renderLine(line))),
@@ -130,16 +132,26 @@ function describe(operation: Operation, { batches, traces, logs }: WantedOperati
     ["callback", operation.CallbackDetails?.CallbackId],
     ["error", error && pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)],
     ["data", error?.ErrorData],
-    ["stack", trace],
+    ["stack", error && trace],
     ["result", result && batch === undefined ? wholeText(readResult(operation, result)) : undefined],
   ];
   const lines = rows.flatMap(([label, text]) => (text === undefined ? [] : labelled(label, text)));
   return [
     `${pc.bold(Name ?? Id ?? "")}  ${SubType ?? Type ?? ""}`,
     ...lines,
+    ...earlierLines(earlierErrors(traces.all(Id), error !== undefined)),
     ...logs.of(Id).flatMap((line) => labelled("log", renderLine(line))),
     ...(batch ? itemLines(batch, operation, traces) : []),
   ];
+}
+
+/** The errors of attempts that did not decide the outcome. The last error of something that failed did. */
+export function earlierErrors(thrown: readonly ErrorTrace[], hasFailed: boolean): readonly ErrorTrace[] {
+  return hasFailed ? thrown.slice(0, -1) : thrown;
+}
+
+function earlierLines(thrown: readonly ErrorTrace[]): string[] {
+  return thrown.flatMap(({ atMs, text }) => labelled("earlier", `${isoMoment(atMs)}  ${text}`));
 }
 
 /** Puts the label before the first line of a text, and aligns the other lines with the first line. */
