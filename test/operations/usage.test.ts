@@ -151,7 +151,7 @@ describe("an execution that comes near a quota is warned", () => {
     expect(messages).toHaveLength(1);
     expect(messages[0]).toBe(
       'This execution uses 81 of 100 operations. Map "score" has 60 items, 40 of them begun, and needs about 41 ' +
-        "operations more; 19 are left. In a new execution: { batch: 1 } needs 61.",
+        "operations more; 19 are left. In a new execution: { batch: 2 } needs 31, about twice as many if many items are tried again.",
     );
   });
 
@@ -164,7 +164,9 @@ describe("an execution that comes near a quota is warned", () => {
     );
     expect(messages).toHaveLength(1);
     expect(messages[0]).toContain('Map "score" has 1,000 items');
-    expect(messages[0]).toMatch(/operations more; \d+ are left\. In a new execution: \{ batch: 4 \} needs 251\.$/);
+    expect(messages[0]).toMatch(
+      /operations more; \d+ are left\. In a new execution: \{ batch: 7 \} needs 144, about twice/,
+    );
   });
 
   test("once at 80 % of the data, and says what the map will write at this rate", async () => {
@@ -240,9 +242,9 @@ describe("a map that cannot fit into the quota", () => {
       expect(run.result).toBe(count);
       expect(messages[0]).toContain(text);
       expect(messages[0]).toContain("this execution has 2,999 of 3,000 left");
-      const batch = Math.ceil(count / 2_998);
+      const batch = Math.ceil((2 * count) / 2_998);
       expect(messages[0]).toContain(
-        `{ batch: ${batch} } would need ${(Math.ceil(count / batch) + 1).toLocaleString("en")}.`,
+        `{ batch: ${batch} } would need ${(Math.ceil(count / batch) + 1).toLocaleString("en")}, about twice as many`,
       );
       expect(updatesBefore).toBe(2);
     },
@@ -270,7 +272,7 @@ describe("a map that cannot fit into the quota", () => {
       );
       expect(message).toContain(
         'Map "score" has 60 items: if each of them makes one operation it needs 121 operations, and this execution has ' +
-          "100 of 100 left; { batch: 1 } would need 61.",
+          "100 of 100 left; { batch: 2 } would need 31, about twice as many if many items are tried again.",
       );
       expect(further).toEqual([expect.stringContaining("This execution uses")]);
     },
@@ -323,6 +325,29 @@ describe("a map that cannot fit into the quota", () => {
     expect(run.invocations.length).toBeGreaterThan(1);
   });
 
+  test("with a batch that is enough although every item is tried again", async () => {
+    const failsOnce = (item: Parameters<Handler>[1], n: number) =>
+      item.step(
+        async ({ attempt }) => {
+          if (attempt === 1) throw new Error("not yet");
+          return n;
+        },
+        { retryStrategy: () => ({ shouldRetry: true, delay: { seconds: 1 } }) },
+      );
+    const [message] = await warningsOf(
+      async (_, context) => {
+        await context.map("score", indexes(1_200), failsOnce);
+      },
+      { operations: 500, onExceed: "warn" },
+    );
+    const batch = Number(/\{ batch: (\d+) \} would need/.exec(message ?? "")?.[1]);
+    const run = await runOurs(
+      async (_, context) => (await context.map("score", indexes(1_200), failsOnce, { batch })).successCount,
+      { engine: { clock: new VirtualClock(), quotas: { operations: 500 } } },
+    );
+    expect(run.outcome).toMatchObject({ status: "SUCCEEDED", result: "1200" });
+  });
+
   test("of a parallel is told that branches do not share operations", async () => {
     const messages = await warningsOf(
       async (_, context) => {
@@ -335,7 +360,7 @@ describe("a map that cannot fit into the quota", () => {
     );
     expect(messages[0]).toContain('Parallel "all" has 30 branches: it needs at least 31 operations');
     expect(messages[0]).toContain(
-      "branches of a parallel do not share operations, but a map with { batch: 2 } would need 16.",
+      "branches of a parallel do not share operations, but a map with { batch: 4 } would need 9, about twice as many if many items are tried again.",
     );
   });
 

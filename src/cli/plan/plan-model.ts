@@ -3,8 +3,9 @@ import { createCodec } from "../../codec/codec.ts";
 import { environment } from "../../core/environment.ts";
 import { MAX_PAYLOAD_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_UPDATES } from "../../core/limits.ts";
 import { durableCost } from "../../core/prices.ts";
+import { resolveSettings } from "../../core/settings.ts";
 import { quotaOperations, refusals } from "../cost.ts";
-import { add, type FanOutNode, type ItemNode, nothing, type PlanNode, type Use } from "./plan-tree.ts";
+import { add, type FanOutNode, fanOutsIn, type ItemNode, nothing, type PlanNode, type Use } from "./plan-tree.ts";
 import type { Trial } from "./trial.ts";
 
 /** A way to run the maps of a handler. */
@@ -77,7 +78,7 @@ export function predictor(
   return (variant) => {
     const isAsIs = variant.way === "as is";
     const use = useOfAll(nodes, trial, variant);
-    if (!isAsIs && use.operations === asIs.operations) return undefined;
+    if (!isAsIs && (use.operations === asIs.operations || isAsItIs(nodes, variant))) return undefined;
     const isMeasured = isAsIs && isWhole;
     const figures = isMeasured ? measuredFigures(trial) : computedFigures(variant, use, asIs, trial);
     return {
@@ -133,6 +134,13 @@ function useOfNode(node: PlanNode, variant: Variant): Use {
   return use;
 }
 
+/** Whether every map that can have batches has batches of this size already. */
+function isAsItIs(nodes: readonly PlanNode[], variant: Variant): boolean {
+  if (variant.way !== "batch") return false;
+  const maps = [...fanOutsIn(nodes)].filter(canShare);
+  return maps.length > 0 && maps.every(({ batchItems }) => batchItems === variant.items);
+}
+
 /** Whether the items of a map can share operations, as in batches. */
 export function canShare({ kind, items }: FanOutNode): boolean {
   return (
@@ -149,6 +157,9 @@ function useOfFanOut(own: Use, fanOut: FanOutNode, variant: Variant): Use {
     const use = add(ownUse(own, fanOut, 0), fanOut.batches, factor);
     // The last batch is an operation even if it is not full. The small number corrects rounding errors of `factor`.
     use.operations = Math.ceil(use.operations - 1e-6);
+    const batches = Math.ceil(total / (fanOut.batchItems ?? 1));
+    const least = 1 + batches + securingParts(batches, fanOut.batches.retries / Math.max(1, fanOut.batchCount), total);
+    if (!isWhole) use.operations = Math.max(use.operations, Math.ceil(least));
     return use;
   }
   const isFlat = variant.way === "flat" || fanOut.form === "flat";
@@ -192,13 +203,23 @@ function useOfBatches(own: Use, fanOut: FanOutNode, batchItems: number): Use {
   const seenEach = fanOut.batchCount > 0 ? fanOut.batches.retries / fanOut.batchCount : retriesEach(items) * fullItems;
   const retriesOfBatch = Math.min(MAX_BATCH_RETRIES, seenEach);
   const retries = batches * retriesOfBatch;
+  const operations = 1 + batches * operationsEach + Math.round(securingParts(batches, retriesOfBatch, total));
   const retriedBytes = batches * Math.min(retriesOfBatch * fullBytes, MAX_RETRIED_BYTES);
   return {
-    operations: 1 + batches * operationsEach,
-    updates: UPDATES_OF_AN_OPERATION * (1 + batches * operationsEach + retries),
+    operations,
+    updates: UPDATES_OF_AN_OPERATION * (operations + retries),
     retries,
     dataBytes: ownUse(own, fanOut, 0).dataBytes + total * itemBytes + retriedBytes,
   };
+}
+
+/**
+ * How many further operations record items that have ended, while other items of their batches wait for a retry: one for
+ * each such batch, once more items than `checkpoint.maxUnacknowledged` have ended and are not recorded (measured).
+ */
+function securingParts(batches: number, retriesOfBatch: number, total: number): number {
+  const { maxUnacknowledged } = resolveSettings().checkpoint;
+  return batches * Math.min(1, retriesOfBatch) * Math.max(0, 1 - maxUnacknowledged / Math.max(1, total));
 }
 
 function retriesEach(items: readonly ItemNode[]): number {

@@ -36,12 +36,15 @@ function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
   return Math.min(total, completionConfig?.minSuccessful ?? total);
 }
 
+/** A batch takes a second operation when its items are tried again while many items that have ended are not recorded. */
+const OPERATIONS_OF_BATCH = 2;
+
 /**
- * The smallest batch size with which the items need no more operations than the execution has left. Undefined if even
- * the largest batch size is too small.
+ * The smallest batch size with which the items fit into the operations that are left, if each batch takes
+ * `operationsEach`. Undefined if even the largest batch size is too small.
  */
-function fittingBatch(items: number, operationsLeft: number): number | undefined {
-  const batch = Math.ceil(items / Math.max(0, operationsLeft - 1));
+function fittingBatch(items: number, operationsEach: number, operationsLeft: number): number | undefined {
+  const batch = Math.ceil((items * operationsEach) / Math.max(0, operationsLeft - 1));
   return batch <= MAX_BATCH_ITEMS ? batch : undefined;
 }
 
@@ -82,11 +85,12 @@ function describeExcess(size: FanOutSize, need: string, has: string, left: numbe
 }
 
 /** Describes other ways to run the items, as a sentence without its full stop. */
-function describeWays(size: FanOutSize, left: number, would: "would need" | "needs"): string {
+function describeWays(size: FanOutSize, left: number, would: "would need" | "needs", operationsEach = 0): string {
   const needed = itemsNeeded(size);
-  const batch = fittingBatch(needed, left);
+  const batch =
+    fittingBatch(needed, Math.max(OPERATIONS_OF_BATCH, operationsEach), left) ?? fittingBatch(needed, 1, left);
   if (batch === undefined) return "no batch is large enough: split the items over several executions";
-  const all = formatCount(1 + Math.ceil(needed / batch));
+  const all = `${formatCount(1 + Math.ceil(needed / batch))}, about twice as many if many items are tried again`;
   if (size.kind === "map") return `{ batch: ${batch} } ${would} ${all}`;
   return `branches of a parallel do not share operations, but a map with { batch: ${batch} } ${would} ${all}`;
 }
@@ -150,7 +154,8 @@ function demandOf(execution: Execution, size: FanOutSize, announcement: FanOutAn
       const left = execution.quotas.operationsLeft;
       if (Math.max(least, likely) <= left) return text;
       const quota = execution.settings.quotas.operations;
-      return `${text}; ${formatCount(left)} are left. In a new execution: ${describeWays(whole, quota, "needs")}`;
+      const ways = describeWays(whole, quota, "needs", operationsPerItem * (size.batchItems ?? 0));
+      return `${text}; ${formatCount(left)} are left. In a new execution: ${ways}`;
     },
   };
 }
