@@ -42,26 +42,32 @@ class ScopeContext {
   readonly executionContext: { readonly durableExecutionArn: string };
   readonly #parts: InvocationParts;
   readonly #scope: Scope;
+  declare logger: DurableContextLogger<DurableLogger>;
   #logger: DurableContextLogger<DurableLogger> | undefined;
+
+  // `logger` is a member of the object itself, as in the official context, so that `{ ...context }` has it. The logger is
+  // made at the first read, because most contexts of a large map never log.
+  static readonly #LOGGER: PropertyDescriptor & ThisType<ScopeContext> = {
+    get() {
+      const self = this[SELF];
+      self.#logger ??= contextLogger(self.#scope);
+      return self.#logger;
+    },
+    // Middleware may set the logger. `this` may be a wrapper that inherits from the context. Then only the wrapper gets
+    // the new logger.
+    set(value: unknown) {
+      Object.defineProperty(this, "logger", { value, writable: true, enumerable: true, configurable: true });
+    },
+    enumerable: true,
+    configurable: true,
+  };
 
   constructor(parts: InvocationParts, scope: Scope) {
     this.#parts = parts;
     this.#scope = scope;
     this.lambdaContext = parts.lambdaContext;
     this.executionContext = { durableExecutionArn: parts.execution.arn };
-  }
-
-  // The logger is made at the first read, because most contexts of a large map never log.
-  get logger(): DurableContextLogger<DurableLogger> {
-    const self = this[SELF];
-    self.#logger ??= contextLogger(self.#scope);
-    return self.#logger;
-  }
-
-  // Middleware may set the logger, because `logger` is a plain member of the official context. `this` may be a wrapper
-  // that inherits from the context. Then only the wrapper gets the new logger.
-  set logger(value: DurableContextLogger<DurableLogger>) {
-    Object.defineProperty(this, "logger", { value, writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(this, "logger", ScopeContext.#LOGGER);
   }
 
   get signal(): AbortSignal {

@@ -46,6 +46,19 @@ const everything: Handler = async (_, context) => {
   };
 };
 
+test("a copy of a context's own members has the logger and what describes the execution, as officially", async () => {
+  const handler: Handler = async (_, context) => {
+    const logged: unknown[] = [];
+    context.configureLogger({ customLogger: { ...SILENT, info: (...params: unknown[]) => void logged.push(params) } });
+    const copy = { ...context, step: (name: string) => context.step(name, async () => name) };
+    copy.logger.info("copied");
+    return [logged, await copy.step("a"), copy.executionContext.durableExecutionArn !== ""];
+  };
+  const expected = [[["copied"]], "a", true];
+  expect((await runOurs(handler)).result).toEqual(expected);
+  expect((await runOfficial(handler)).result).toEqual(expected);
+});
+
 describe("a context works inside", () => {
   for (const [name, wrap] of wrappers) {
     test(`${name}, with every method and across suspensions`, async () => {
@@ -114,7 +127,7 @@ test.each([
 
 test("what is written to the log of a context says nothing of its inside", async () => {
   const run = await runOurs(async (_, context) => Object.keys(JSON.parse(JSON.stringify(context))));
-  expect(run.result).toEqual(["lambdaContext", "executionContext"]);
+  expect(run.result).toEqual(["lambdaContext", "executionContext", "logger"]);
 });
 
 describe("middy and Powertools", () => {
