@@ -38,6 +38,8 @@ const realRandom = Math.random;
 export class VirtualClock {
   /** Milliseconds since the beginning. */
   nowMs = 0;
+  /** Milliseconds of them in which user code kept the thread. */
+  computedMs = 0;
   /** Whose event is happening. */
   current: Owner | undefined;
   /** Events that have happened. */
@@ -65,7 +67,9 @@ export class VirtualClock {
 
   /** Time for which user code keeps the thread. */
   compute(ms: number): void {
-    if (ms > 0) this.nowMs += ms;
+    if (ms <= 0) return;
+    this.nowMs += ms;
+    this.computedMs += ms;
   }
 
   /**

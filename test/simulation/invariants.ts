@@ -50,6 +50,16 @@ export interface Expectations {
   readonly maxUnacknowledged: number;
 }
 
+/** When the next attempt may begin. */
+interface Due {
+  readonly dueMs: number;
+  /** How long code had computed when the attempt before failed. */
+  readonly computedMs: number;
+  /** The invocation in which the attempt before failed. */
+  readonly by: Invocation;
+  readonly isAwaited: boolean;
+}
+
 /** Watches what user code is made to do, over all invocations of one execution. */
 export class Invariants {
   readonly violations: Violation[] = [];
@@ -62,7 +72,7 @@ export class Invariants {
   /** Attempts that had ended when nothing came in between, by the number of the invocation. */
   readonly #ended = new Map<string, number>();
   readonly #recorded = new Map<string, number>();
-  readonly #due = new Map<string, { readonly dueMs: number; readonly by: Invocation; readonly isAwaited: boolean }>();
+  readonly #due = new Map<string, Due>();
   readonly #firm = new Map<string, string>();
   readonly #lost = new Map<string, Invocation>();
   readonly #repeated = new Map<Invocation, Set<string>>();
@@ -117,7 +127,8 @@ export class Invariants {
     // What an invocation does that is over, or not the only one, need not be what is recorded.
     const counts = by.isActive && !by.closed && !by.superseded;
     if (retry !== undefined && counts && !this.#due.has(next)) {
-      this.#due.set(next, { dueMs: this.#clock.nowMs + retry.delayMs, by, isAwaited: retry.isAwaited });
+      const { nowMs, computedMs } = this.#clock;
+      this.#due.set(next, { dueMs: nowMs + retry.delayMs, computedMs, by, isAwaited: retry.isAwaited });
     }
     this.workEnds(by, branch);
   }
@@ -128,8 +139,9 @@ export class Invariants {
     const lateMs = this.#clock.nowMs - due.dueMs;
     const { slackMs, skewMs } = this.#expectations;
     if (-lateMs > skewMs) this.note("retry-early", `${name} by ${-lateMs} ms`);
-    // For so long the invocation went on in which the attempt before had failed.
-    const goneOnMs = Math.min(this.#clock.nowMs, due.by.endedMs) - due.dueMs;
+    // For so long the invocation went on in which the attempt before had failed. While code computes, nothing begins.
+    const computedMs = this.#clock.computedMs - due.computedMs;
+    const goneOnMs = Math.min(this.#clock.nowMs, due.by.endedMs) - due.dueMs - computedMs;
     if (slackMs !== undefined && due.isAwaited && goneOnMs > slackMs)
       this.note("retry-late", `${name} by ${lateMs} ms`);
   }
