@@ -28,7 +28,7 @@ const FRAME_BYTES = 512;
  * items share.
  *
  * L1  What a flush writes. (a) If the batch's own operation is pending, it cannot be written. So changed records go to
- *     a part. (b) Otherwise, if an awaited record has a known due time, or if work is left and records have changed, the
+ *     a part. (b) Otherwise, if an awaited record has a known due time, or if work is left and records have changed, a
  *     flush writes a RETRY. (c) Otherwise changed records go to a part.
  * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
  *     part.
