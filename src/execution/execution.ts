@@ -230,8 +230,8 @@ export class Execution {
   }
 
   /**
-   * Notes that an item of a batch has ended and was not ended before. This advances the execution, even if no step of
-   * the item had to run.
+   * Notes that an item of a batch has ended and was not ended before. This advances the execution, even if no step
+   * of the item had to run.
    */
   noteItem(): void {
     this.#hasBegun = true;
@@ -316,7 +316,7 @@ export class Execution {
     });
   }
 
-  /** Records a change as `recorded` does, and resolves with the recorded operation. */
+  /** Records a change as `recorded` does. Resolves with the operation, or with undefined if the answer lacks it. */
   async recordedAs(
     of: Recorded & { readonly key: RecordKey },
     update: OperationUpdate,

@@ -96,7 +96,7 @@ export class BatchLog {
     return recorded;
   }
 
-  /** Records that the batch has begun. Returns false when the beginning is recorded already. */
+  /** Records that the batch has begun. Returns false if the batch has begun already. */
   begin(): boolean {
     if (this.state !== "new") return false;
     this.state = "started";

@@ -141,25 +141,25 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (isOwn) this.#inOwn.add(end);
   }
 
-  /** Returns the outcome that an earlier invocation recorded of an item, only at the first call for the item. */
+  /** Returns the outcome that an earlier invocation recorded of an item. Returns it only at the first call. */
   takeOutcome(index: number): Outcome | undefined {
     const outcome = this.#outcomes[index];
     this.#outcomes[index] = undefined;
     return outcome;
   }
 
-  /** Whether the function of an item must run and has not ended. */
+  /** Whether the function of an item must run, and the map has not counted the item's end. */
   isLeft(index: number): boolean {
     return !this.#counted.has(index) && (!this.isClosed || this.madeAgain.has(index));
   }
 
-  /** The number of items whose functions must run and have not ended. */
+  /** The number of items for which `isLeft` is true. */
   get left(): number {
     if (!this.isClosed) return this.count - this.#counted.size;
     return [...this.madeAgain].filter((index) => this.isLeft(index)).length;
   }
 
-  /** Notes that the first item begins. Returns false when an earlier invocation has begun the batch. */
+  /** Notes that the first item begins. Returns false if the batch has begun already. */
   begin(): boolean {
     this.#all.add(this);
     return this.#log.begin();
@@ -175,12 +175,12 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return page;
   }
 
-  /** The number of items that have ended and are not written. */
+  /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
   get unwritten(): number {
     return this.#log.isLeft ? 0 : this.#unwritten;
   }
 
-  /** The time at which the batch's own operation makes the service begin the next invocation; epoch milliseconds. */
+  /** When the batch's own operation begins the next invocation; epoch milliseconds. Infinity if it is not pending. */
   get wakesMs(): number {
     return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
@@ -227,7 +227,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#waiting.arm(kept);
   }
 
-  /** Calls `recorded` in this tick, or in the next tick if this tick is too long. */
+  /** Calls `recorded` now, or in the next tick if this tick is too long or earlier calls wait for the next tick. */
   acknowledge(recorded: () => void): void {
     if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
       recorded();

@@ -44,9 +44,9 @@ export interface SharedLedgerOptions {
 
 /** A shared ledger that may still be written. */
 export interface OpenLedger {
-  /** The number of items that have ended and are not written. */
+  /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
   readonly unwritten: number;
-  /** The time at which the ledger makes the service begin the next invocation; epoch milliseconds. */
+  /** When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if it does not. */
   readonly wakesMs: number;
   /** Writes the changes to a part. Running work continues. */
   writePart(): void;
@@ -132,14 +132,17 @@ export class SharedLedgers {
     });
   }
 
-  /** The earliest time, in epoch milliseconds, at which a waiting batch makes the service begin the next invocation. */
+  /**
+   * The earliest time, in epoch milliseconds, at which a waiting batch makes the service begin the next invocation.
+   * Infinity if no batch does.
+   */
   get wakesMs(): number {
     let first = Number.POSITIVE_INFINITY;
     for (const { wakesMs } of this.#open) first = Math.min(first, wakesMs);
     return first;
   }
 
-  /** Writes all changes. Running work continues. */
+  /** Writes the changes of all ledgers to parts. Running work continues. */
   writeAll(): void {
     for (const ledger of this.#open) ledger.writePart();
   }
