@@ -82,7 +82,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
         return [
           compared("wall", "ms", "wallMs"),
           // This figure comes from processor time, because other programs do not change it.
-          compared("wall on two free cores, at best", "ms", "idleMs"),
+          compared("wall on two free cores, at best", "ms", "twoCoresMs"),
           compared("processor time of the process", "ms", "cpuMs"),
           compared("processor time of the main thread", "ms", "mainMs"),
           compared("main-thread delay, p99", "ms", "delayP99Ms"),
@@ -129,7 +129,7 @@ function roundTrips(roundsPerMs: number): Scenario[] {
     ),
     rows(figures) {
       // The figures come from processor time, because wall time on a busy machine depends on other programs.
-      const of = (variant: string, micros: number, key = "idleMicros"): number =>
+      const of = (variant: string, micros: number, key = "twoCoresMicros"): number =>
         figures[`${variant} ${micros}`]?.[key] ?? 0;
       const rows = lengths.flatMap((micros) => {
         const row = (metric: string, ours: number): WorkerRow => ({

@@ -42,9 +42,9 @@ export interface DurableExecutionConfig {
   plugins?: DurableInstrumentationPlugin[];
   pluginsConfig?: {
     /**
-     * The number of levels of finished child contexts that keep their operations at the service, so that plugins see
-     * these operations on every replay. 0 (the default), a whole number, or Infinity. A replay runs the functions of
-     * these contexts again.
+     * How many levels of child contexts, counted from the handler, keep their operations at the service after they have
+     * finished, so that plugins see these operations on every replay. 0 (the default), a whole number, or Infinity. A
+     * replay runs the functions of these contexts again.
      */
     childOperationsDepth?: number;
   };

@@ -177,8 +177,8 @@ export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], me
 
 function writeRecord({ payload, ...record }: WrittenRecord): string {
   if (payload === undefined) return JSON.stringify(record);
-  // A context whose result is rebuilt has a summary in place of the result. A summary may not be JSON, so it is stored
-  // as a text.
+  // A context whose result is rebuilt has a summary in place of the result. A summary is perhaps no JSON, so it is
+  // stored as a text.
   if (record.replayChildren || isPacked(payload)) return JSON.stringify({ ...record, text: payload });
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }

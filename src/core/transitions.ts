@@ -74,13 +74,19 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date): Opera
   }
 }
 
-/** Builds its objects without the slower `defined`, because each step of each item of a batch runs this code. */
+/**
+ * Takes the result or the error from an update. This function does not call the helper `defined`, which is slower,
+ * because this code runs for each step of each item of a batch.
+ */
 function outcomeOf({ Payload: Result, Error: error }: OperationUpdate): { Result?: string; Error?: ErrorObject } {
   if (error !== undefined) return Result === undefined ? { Error: error } : { Error: error, Result };
   return Result === undefined ? {} : { Result };
 }
 
-/** Whether a step or a context has ended. */
+/**
+ * Whether a step or a context has succeeded or failed. The function accepts any operation, but it is false for the
+ * other final statuses, such as TIMED_OUT or CANCELLED. `hasEnded` of `wire.ts` is true for each final status.
+ */
 export function isFinished({ Status }: Pick<WireOperation, "Status">): boolean {
   return Status === "SUCCEEDED" || Status === "FAILED";
 }

@@ -61,7 +61,10 @@ export const InvocationStatus = {
 } as const;
 export type InvocationStatus = (typeof InvocationStatus)[keyof typeof InvocationStatus];
 
-/** A point in time, as the client of the service delivers it. Numbers (epoch milliseconds) are accepted too. */
+/**
+ * A point in time, as the client of the service delivers it. `readTimestamp` also reads numbers (epoch milliseconds),
+ * although this type has none.
+ */
 export type WireTimestamp = Date | string;
 
 export interface ErrorObject {
@@ -216,7 +219,7 @@ export interface DurableExecutionInvocationInput {
   /** The wire ids of operations that the service changed since the last checkpoint of the previous invocation. */
   UpdatedOperationIds?: string[];
   InitialExecutionState: {
-    /** The first page; element 0 is the EXECUTION operation. */
+    /** The first page of the operations. Its first element is the record of the execution itself (type EXECUTION). */
     Operations: WireOperation[];
     /** Not empty when there are more pages. */
     NextMarker?: string | undefined;
@@ -254,7 +257,10 @@ export function defined<Members extends object>(members: Members): Members {
   return kept as Members;
 }
 
-/** Whether an operation of any type has a final status, such as SUCCEEDED or FAILED. */
+/**
+ * Whether an operation of any type has a final status, such as SUCCEEDED, TIMED_OUT or CANCELLED. `isFinished` of
+ * `transitions.ts` is true only for SUCCEEDED and FAILED.
+ */
 export function hasEnded({ Status: status }: Pick<WireOperation, "Status">): boolean {
   return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }

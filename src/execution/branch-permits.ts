@@ -2,7 +2,8 @@ import type { Permit, Semaphore } from "../core/semaphore.ts";
 import type { Scope } from "./scope.ts";
 
 /**
- * The permits of branches in the windows of their maps and parallels.
+ * The permits of branches in the windows of their maps and parallels. `core/semaphore.ts` grants these permits. The
+ * code of this file lends them and regains them.
  *
  * PM1  A branch lends its permit while it only waits: an awaited operation of the branch waits at the service or for a
  *      timer, and nothing inside the branch executes or wants a permit. A branch that waits for an acknowledgement

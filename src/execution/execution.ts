@@ -55,7 +55,10 @@ export interface ExecutionOptions {
   readonly logger: LoggerSetup;
   /** Undefined if there are no plugins. */
   readonly observer?: Observer | undefined;
-  /** The number of levels of finished child contexts that keep their operations at the service. Default 0. */
+  /**
+   * How many levels of child contexts, counted from the handler, keep their operations at the service after they have
+   * finished. Default 0.
+   */
   readonly childOperationsDepth?: number;
   /** Milliseconds until the platform stops the invocation. */
   readonly remainingMs: () => number;
@@ -82,7 +85,7 @@ export class Execution {
   readonly quotas: QuotaWatch;
   /** The ledgers of all batches. The items of a batch share an operation. */
   readonly batches: SharedLedgers;
-  /** Gets each result before the codec writes the result; undefined when the client does not want results. */
+  /** Gets each result before it is written. Undefined if the client wants no results, and with the codec `typed`. */
   readonly onResult: DurableExecutionClient["onResult"];
   /** Gets each error that user code threw; undefined when the client does not want the errors. */
   readonly onThrown: DurableExecutionClient["onThrown"];
@@ -172,7 +175,7 @@ export class Execution {
     this.#suspension = new Suspension(
       this.root,
       this.#coalescer,
-      // A rehearsal has no next invocation, which could run the rest of the code. So the grace period is longer.
+      // A rehearsal has only one invocation: code that is cut off here never runs. So it gets a longer grace period.
       this.state.onClaim ? REHEARSAL_GRACE_MS : graceMs,
       () => this.#flush(),
       (termination) => this.terminate(termination),
@@ -227,8 +230,8 @@ export class Execution {
   }
 
   /**
-   * Notes that an item has ended for which no code of a step had to run. The end of such an item advances the execution
-   * too.
+   * Notes that an item of a batch has ended and was not ended before. This advances the execution, even if no step
+   * of the item had to run.
    */
   noteItem(): void {
     this.#hasBegun = true;
@@ -239,7 +242,7 @@ export class Execution {
     this.#hasRun = true;
   }
 
-  /** Whether the code of a step or condition has run. Then this invocation has advanced the execution. */
+  /** Whether the code of a step or condition has begun in this invocation, or is about to begin. */
   get hasRun(): boolean {
     return this.#hasRun;
   }
@@ -255,12 +258,15 @@ export class Execution {
   #startDraining(): void {
     this.#isDraining = true;
     this.#coalescer.hurry();
-    // Results that exist are written now, because running code may not end before the deadline.
+    // Results that exist are written now, because running code perhaps does not end before the deadline.
     this.batches.writeAll();
     this.#suspension.check();
   }
 
-  /** Before the invocation ends, writes everything that is not recorded yet. Returns whether anything was written. */
+  /**
+   * Flushes the batches (`SharedLedgers.flush`). If work was left, makes the service begin the next invocation at once.
+   * Returns whether any of this did something. Then the invocation must not end yet.
+   */
   #flush(): boolean {
     const wrote = this.batches.flush(this.#leavesWork);
     // If work was left, the service must begin the next invocation at once. Otherwise the work would wait for an
@@ -310,7 +316,7 @@ export class Execution {
     });
   }
 
-  /** Records a change as `recorded` does, and resolves with the recorded operation. */
+  /** Records a change as `recorded` does. Resolves with the operation, or with undefined if the answer lacks it. */
   async recordedAs(
     of: Recorded & { readonly key: RecordKey },
     update: OperationUpdate,

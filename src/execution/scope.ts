@@ -45,8 +45,8 @@ export class Scope {
   defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   logger: LoggerSetup;
   /**
-   * The number of levels of contexts that keep their operations at the service when they finish. This context is the
-   * first level.
+   * How many levels of contexts, counted from this context, keep their operations at the service after they have
+   * finished. With 0 this context does not keep its operations.
    */
   keptLevels = 0;
   /**

@@ -84,7 +84,8 @@ export class RecordedState {
   }
 
   /**
-   * Whether a recorded wait with this name ends by `dueMs` (epoch milliseconds). User code never awaits such a wait.
+   * Whether a recorded wait with this name has not ended, and ends by `dueMs` (epoch milliseconds). User code never
+   * awaits such a wait.
    */
   continuesBy(name: string, dueMs: number): boolean {
     for (const { Name, Type, Status, WaitDetails } of this.#records.values()) {

@@ -29,8 +29,8 @@ const MIN_STUCK_MS = 250;
  * seen. So the code has a grace period (`graceMs`) to reach its next operation, and any change within the grace period
  * cancels the decision.
  *
- * D1  Before the invocation ends, all unrecorded changes are written. Then the decision is made again, because the
- *     answer to this request may have ended a wait.
+ * D1  Before the invocation ends, `flush` ends the waits that are due or writes the unrecorded changes. If it did
+ *     something, the decision is made again, because code may continue, now or after the answer to this request.
  */
 export class Suspension {
   readonly #root: Scope;
@@ -46,7 +46,10 @@ export class Suspension {
   /** The permits that branches want back. */
   readonly #wanted = new Set<Wanted>();
 
-  /** `flush` writes all unrecorded changes, and returns whether there were any. `end` ends the invocation. */
+  /**
+   * `flush` is called before the invocation ends. It ends waits that are due, or else writes unrecorded changes. It
+   * returns whether it did something. Then the invocation must not end yet. `end` ends the invocation.
+   */
   constructor(
     root: Scope,
     coalescer: Coalescer,

@@ -62,7 +62,7 @@ const INDEXES = `
   CREATE INDEX execution_id ON execution (${KEYS.id});
 `;
 
-/** A table that journals of earlier releases may not have. Earlier releases ignore the table. */
+/** A table that journals of earlier releases perhaps do not have. Earlier releases ignore the table. */
 type Beside = "trace" | "log";
 
 const createBeside = (table: Beside): string => `

@@ -17,7 +17,7 @@ export function parseExecution(row: Record<string, unknown>): JournalExecution {
     endMs: row["end_ms"] === null ? undefined : Number(row["end_ms"]),
     result: end?.result,
     error: end?.error,
-    // A row of an earlier version may not have all counters.
+    // A row of an earlier version perhaps lacks some counters.
     counters: { ...noCounters(), ...parseRow<ExecutionCounters>(row["counters"]) },
   };
 }

@@ -8,7 +8,7 @@ import { Callbacks } from "../service/callbacks.ts";
 import { executionIdOf, newExecutionArn } from "../service/execution-arn.ts";
 import type { ExecutionOutcome } from "../service/execution-outcome.ts";
 import { ExecutionRecord, type RecordHost } from "../service/execution-record.ts";
-import { type HistoryEvent, type HistoryOptions, readHistory } from "../service/history.ts";
+import { type HistoryEvent, type HistoryOptions, makeHistory } from "../service/history.ts";
 import type { OpenCallback } from "../service/open-callbacks.ts";
 import { copyOperation } from "../service/operation-table.ts";
 import { createRedriven, type RedriveRequest } from "../service/redrive.ts";
@@ -231,7 +231,7 @@ export class LocalEngine {
   /** The events of an execution, in the service's format. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   history(arn: string, options?: HistoryOptions): HistoryEvent[] {
     const { header } = this.#executions.get(arn);
-    return readHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
+    return makeHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
   }
 
   /** The errors that the code of an execution has thrown, the earliest first, with stacks and causes. */

@@ -63,7 +63,10 @@ export function settledFormat(): ResultFormat {
   };
 }
 
-/** Combines promises without a record, because the first version of batches did not record combined promises. */
+/**
+ * Combines promises in items of a batch that version 2.0.0 began. That version gave combined promises no record and no
+ * path. So a replay of such an item must not give them a record or a path either.
+ */
 async function combineUnrecorded(combine: () => Promise<unknown>, format: ResultFormat): Promise<unknown> {
   try {
     const combined = await combine();

@@ -31,7 +31,10 @@ export class RehearsalClient implements DurableExecutionClient {
   truncated: ReachedOperation | undefined;
   /** The value that the handler threw. */
   thrown: unknown;
-  /** For each map and parallel, by path: the line that calls it. The stack of an item may not show the user's code. */
+  /**
+   * For each map and parallel, by path: the line that calls it. The line is kept, because the stack of an item perhaps
+   * does not show the user's code.
+   */
   readonly #fanOutSites = new Map<string, CallSite | undefined>();
   readonly #recording: Recording;
   readonly #handlerFile: string | undefined;

@@ -40,7 +40,7 @@ const SUFFIX: Record<ExternalCompletion["status"], string> = {
 type CheckpointEntry = Extract<JournalEntry, { kind: "checkpoint" }>;
 
 /** Makes the history of an execution from the entries of its journal. */
-export function readHistory(
+export function makeHistory(
   header: ExecutionHeader,
   executionId: string,
   entries: Iterable<JournalEntry>,

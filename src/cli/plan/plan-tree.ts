@@ -211,7 +211,7 @@ function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome 
   return payload === undefined ? { mark: "U" } : { mark: "S", result: readable(payload) };
 }
 
-/** Decodes a payload. A payload that a user's serdes wrote may not decode; then the text itself is the value. */
+/** Decodes a payload. If it cannot be decoded, because a user's serdes wrote it, the text itself is the value. */
 function readable(payload: string): unknown {
   try {
     return codec.decode(payload);

@@ -10,9 +10,10 @@ export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } 
 const SAME_SIGNAL_MS = 300;
 
 /**
- * Watches for events that end a run early: Ctrl-C and SIGTERM, an error that the handler does not catch, a handler that
- * waits for a promise that nothing can settle, and a handler that ends the process. A second signal ends the process at
- * once. While code computes without a pause, no signal is noticed, and only SIGKILL ends the process.
+ * Watches for events that end a run early: Ctrl-C and SIGTERM, an error that is thrown outside of what the handler
+ * awaits (an uncaught exception or an unhandled rejection), a handler that waits for a promise that nothing can settle,
+ * and a handler that ends the process. A second signal ends the process at once. While code
+ * computes without a pause, no signal is noticed, and only SIGKILL ends the process.
  */
 export class InterruptionWatch {
   readonly interrupted: Promise<Interruption>;

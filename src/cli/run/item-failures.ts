@@ -18,7 +18,7 @@ export interface ItemFailure {
   readonly error: ErrorObject;
 }
 
-/** A failure of an item that ran in this process. It may not be recorded yet. */
+/** A failure of an item that ran in this process. It is perhaps not recorded yet. */
 interface SeenFailure extends ItemFailure {
   readonly input: unknown;
 }

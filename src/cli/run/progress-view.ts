@@ -9,7 +9,7 @@ import type { BatchProgress } from "./progress.ts";
 export interface Moment {
   elapsedMs: number;
   batches: readonly BatchProgress[];
-  /** How many items have ended since this process began. */
+  /** How many items or steps of maps and parallels have ended in this run. */
   endedHere: number;
   operations: number;
   /** The quota. Infinity if the user has lifted the quota. */

@@ -17,7 +17,7 @@ export interface RunTotals {
   wallMs: number;
   /** All maps and parallels. Their counts include items that earlier runs recorded. */
   batches: BatchProgress[];
-  /** How many items ended in this run. */
+  /** How many items or steps of maps and parallels ended in this run. */
   endedHere: number;
 }
 

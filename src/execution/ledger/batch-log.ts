@@ -25,8 +25,8 @@ export interface BatchLogOptions {
 }
 
 /**
- * Data that identifies the items of a batch. A replay compares the recorded data with the data of its own items, and so
- * notices that the items have changed.
+ * Digests of the items of a batch (`fingerprint`) and of their names. A replay compares them with the recorded digests,
+ * to notice that the items have changed. A digest is undefined if it was not made.
  */
 export interface ItemMarks {
   readonly fingerprint: string | undefined;
@@ -40,8 +40,8 @@ export interface ItemMarks {
  * BL1  The payloads of these operations form a log. The parts that were written before the batch's own operation come
  *      first. The own operation's payload contains their number. Then come the own operation and the later parts. A
  *      later record of an operation replaces an earlier record.
- * BL2  Entries are written in the order of their last change. So a recorded entry never depends on an entry that is not
- *      recorded.
+ * BL2  Records are written in the order of their last change. So a written record never depends on a record that is not
+ *      written.
  * BL3  The own operation's payload contains times relative to its next attempt, because the service's clock decides
  *      when this attempt begins. A pending operation cannot be written. While the own operation is pending, parts
  *      contain times by this machine's clock.
@@ -88,7 +88,7 @@ export class BatchLog {
     this.marks = recorded;
     // A sealed scope means that the map has ended and only makes its result again. Then nothing may begin.
     if (recorded.isLast || isFinished(record) || this.#options.scope.sealed) this.state = "ended";
-    else if (record.Status === "PENDING") this.#isPending(record);
+    else if (record.Status === "PENDING") this.#notePending(record);
     else {
       this.state = "started";
       if (record.Status === "READY") this.#recordOwn("START");
@@ -96,7 +96,7 @@ export class BatchLog {
     return recorded;
   }
 
-  /** Records that the batch has begun. Returns false when the beginning is recorded already. */
+  /** Records that the batch has begun. Returns false if the batch has begun already. */
   begin(): boolean {
     if (this.state !== "new") return false;
     this.state = "started";
@@ -114,12 +114,12 @@ export class BatchLog {
    * after `readyMs` each waiting record still waits.
    */
   payload(
-    entries: Iterable<Kept>,
+    records: Iterable<Kept>,
     begun: readonly number[],
     waiting?: { kept: Iterable<Kept>; readyMs: number },
   ): string {
     const due = waiting === undefined ? [] : timesOf(waiting.kept, waiting.readyMs);
-    return this.#encode(entries, begun, {
+    return this.#encode(records, begun, {
       ...(this.#parts === 0 ? {} : { parts: this.#parts }),
       ...(due.length === 0 ? {} : { due }),
     });
@@ -147,20 +147,20 @@ export class BatchLog {
   }
 
   /**
-   * Writes entries to as many parts as necessary. The last part also names the items in `begun`, which were left. With
+   * Writes records to as many parts as necessary. The last part also names the items in `begun`, which were left. With
    * `isLast`, the last part says that no part follows.
    */ // BL2
-  append(entries: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
+  append(records: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
     const atMs = Date.now();
-    const waiting = entries.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
-    const payload = this.#encode(entries, begun, {
+    const waiting = records.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
+    const payload = this.#encode(records, begun, {
       ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // BL3
       ...(isLast ? { isLast } : {}),
     });
-    if (!this.fits(payload) && entries.length > 1) {
-      const middle = entries.length >> 1;
-      this.append(entries.slice(0, middle));
-      this.append(entries.slice(middle), recorded, begun, isLast);
+    if (!this.fits(payload) && records.length > 1) {
+      const middle = records.length >> 1;
+      this.append(records.slice(0, middle));
+      this.append(records.slice(middle), recorded, begun, isLast);
       return;
     }
     this.#parts++;
@@ -176,7 +176,7 @@ export class BatchLog {
     if (this.#begunPart === undefined) this.#send(part);
     else part.Id = this.#begunPart;
     this.#begunPart = undefined;
-    const ends = entries.reduce((sum, { isEnd }) => (isEnd ? sum + 1 : sum), 0);
+    const ends = records.reduce((sum, { isEnd }) => (isEnd ? sum + 1 : sum), 0);
     this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, recorded);
   }
 
@@ -187,21 +187,21 @@ export class BatchLog {
     this.#all.host.service.unwatch(this.id);
   }
 
-  #encode(entries: Iterable<Kept>, begun: readonly number[], members: BatchMembers): string {
+  #encode(records: Iterable<Kept>, begun: readonly number[], members: BatchMembers): string {
     const outcomes: (WrittenOutcome | undefined)[] = [];
     const at = (index: number): WrittenOutcome | undefined => {
       while (outcomes.length <= index) outcomes.push(undefined);
       return outcomes[index];
     };
-    for (const kept of entries) {
+    for (const kept of records) {
       const { index } = kept.page;
       const before = at(index);
       if (kept.isEnd) {
         const end = writtenEnd(kept.operation);
         outcomes[index] = before?.records === undefined ? end : { ...end, records: before.records };
       } else {
-        const records = [...(before?.records ?? []), writtenRecord(kept, this.#all.host.isObserved)];
-        outcomes[index] = { ...(before ?? { mark: "K" }), records };
+        const inside = [...(before?.records ?? []), writtenRecord(kept, this.#all.host.isObserved)];
+        outcomes[index] = { ...(before ?? { mark: "K" }), records: inside };
       }
     }
     for (const index of begun) {
@@ -223,7 +223,7 @@ export class BatchLog {
   /** Sends an update. `ends` is the number of items whose ends the update records. */
   #send(update: OperationUpdate, ends = 0, recorded?: () => void): void {
     if (this.isLeft) return;
-    if (ends > 0) this.#all.left(ends);
+    if (ends > 0) this.#all.sent(ends);
     const arrived = (): void => {
       this.#all.arrived(ends);
       recorded?.();
@@ -233,8 +233,8 @@ export class BatchLog {
 
   #watch(): void {
     this.#all.host.service.watch(this.id, (operation) => {
-      if (operation.Status === "PENDING") this.#isPending(operation);
-      else if (operation.Status === "READY") this.#isReady();
+      if (operation.Status === "PENDING") this.#notePending(operation);
+      else if (operation.Status === "READY") this.#noteReady();
     });
   }
 
@@ -242,7 +242,7 @@ export class BatchLog {
    * Notes that the batch's own operation is pending. If the invocation still runs when the operation is due, the
    * service is polled.
    */
-  #isPending(operation: WireOperation): void {
+  #notePending(operation: WireOperation): void {
     this.state = "pending";
     this.#watch();
     this.#poll?.cancel();
@@ -252,7 +252,7 @@ export class BatchLog {
     this.#poll = this.#all.host.service.arm(this.id, due);
   }
 
-  #isReady(): void {
+  #noteReady(): void {
     this.#poll?.cancel();
     const { service, isOver } = this.#all.host;
     service.unwatch(this.id);

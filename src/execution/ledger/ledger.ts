@@ -12,10 +12,11 @@ export type RecordKey = OperationId | OperationPath;
  */
 export interface Ledger {
   key(path: OperationPath): RecordKey;
-  /** Whether there is a record that no operation of this invocation has taken yet. */
+  /** Whether the ledger has a record. An operation that takes a record removes it from the service's ledger only. */
   has(key: RecordKey): boolean;
+  /** Returns the record, and does not take it. */
   peek(key: RecordKey): WireOperation | undefined;
-  /** Returns the record for its operation, which takes the record only once. */
+  /** Returns the record for its operation. An operation takes its record only once. */
   take(key: RecordKey): WireOperation | undefined;
 
   /**

@@ -30,7 +30,8 @@ export interface PageGroup {
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown };
   packIfLarge(payload: string): string;
   decode(payload: string | undefined): unknown;
-  isOverfull(page: Page, bytes: number, maxBytes: number): void;
+  /** Reports that the records of a running item take more than `allowedBytes`. */
+  reportOverfull(page: Page, bytes: number, allowedBytes: number): void;
 }
 
 /**
@@ -230,7 +231,7 @@ export class Page implements Ledger {
     }
     this.group.changed(kept);
     this.#watchers?.get(path)?.(operation);
-    if (this.#bytes > MAX_PAGE_BYTES) this.group.isOverfull(this, this.#bytes, MAX_PAGE_BYTES);
+    if (this.#bytes > MAX_PAGE_BYTES) this.group.reportOverfull(this, this.#bytes, MAX_PAGE_BYTES);
   }
 
   #ends(operation: Operation): void {

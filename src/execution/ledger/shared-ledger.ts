@@ -2,48 +2,38 @@ import { latest, type Outcome } from "../../codec/batch-outcomes.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
 import { isLongerThan } from "../../core/limits.ts";
 import type { WireOperation } from "../../core/wire.ts";
-import type { Scope } from "../scope.ts";
 import type { ArmedTimer } from "../timers.ts";
 import { BatchLog, type ItemMarks } from "./batch-log.ts";
 import type { Kept } from "./kept.ts";
 import { itemPath, Page, type PageGroup } from "./page.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
-import type { OpenLedger, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
+import type { OpenLedger, SharedLedgerOptions, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
 /**
- * A RETRY has at most this number of characters. Further entries go to a part, because each RETRY repeats its entries.
+ * If the payload of a RETRY would be longer than this number of characters, its records go to parts, because each RETRY
+ * repeats them.
  */
-const MAX_RETRY_BYTES = 32 * 1024;
-/** When RETRYs have repeated this number of characters in total, the repeated entries go to a part. */
-const MAX_REWRITTEN = 16 * 1024;
+const MAX_RETRY_CHARACTERS = 32 * 1024;
+/**
+ * When the RETRYs have repeated more than this number of characters since the last move, the records that do not wait
+ * go to parts, and are not repeated any more.
+ */
+const MAX_REPEATED_CHARACTERS = 16 * 1024;
 /** The approximate number of bytes around one record in the payload of an operation. */
 const FRAME_BYTES = 512;
-
-export interface SharedLedgerOptions {
-  /** The context of the map. */
-  readonly scope: Scope;
-  /** The path of the batch's own operation, and its name. */
-  readonly path: OperationPath;
-  readonly name: string;
-  /** The index of the first item, and the number of items. */
-  readonly first: number;
-  readonly count: number;
-  /** The number of bytes that one operation may hold. A larger record has an operation for itself. */
-  readonly maxBytes: number;
-  /** Called when the records of an item take more than `maxBytes`. The map must then end. */
-  readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
-}
 
 /**
  * The records of the items of one batch. They are kept in memory, and are written together to the operation that these
  * items share.
  *
- * L1  If the batch's own operation is pending, a flush writes changed records to a part. Otherwise a flush writes RETRY
- *     if an awaited record waits for a known time, or if work is left. If nothing waits, changed records go to a part.
- * L2  An entry that is only in the own operation's payload is written again when this payload is replaced.
- * L3  When the map is over, the ends that the map has counted are recorded. For items that were left, the ended
- *     operations inside them are recorded, because a redrive continues these items from there.
+ * L1  What a flush writes. (a) If the batch's own operation is pending, it cannot be written. So changed records go to
+ *     a part. (b) Otherwise, if an awaited record has a known due time, or if work is left and records have changed, a
+ *     flush writes a RETRY. (c) Otherwise changed records go to a part.
+ * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
+ *     part.
+ * L3  When the map is over, the end of each item that the map has counted is recorded. Of an item that was left, the
+ *     records that do not wait are recorded, because a redrive continues the item from there.
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
@@ -60,9 +50,9 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #pages = new Map<number, Page>();
   /** Outcomes of earlier invocations that the map has not taken yet. */
   #outcomes: (Outcome | undefined)[] = [];
-  /** Entries that have changed and are not written, in the order of their last change. */
+  /** Records that have changed and are not written, in the order of their last change. */
   readonly #dirty = new Set<Kept>();
-  /** Entries that are in the batch's own operation's payload and in no part. */ // L2
+  /** Records that are in the payload of the batch's own operation and in no part. */ // L2
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
@@ -71,7 +61,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   isRestored = false;
   #unwritten = 0;
   #tooLong: ArmedTimer | undefined;
-  #rewritten = 0;
+  #repeated = 0;
   #securing: Promise<void> | undefined;
   #acknowledgements: (() => void)[] = [];
 
@@ -91,7 +81,10 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
   }
 
-  /** Data that identifies the items. The data is recorded, or will be recorded. */
+  /**
+   * Digests of the items and of their names. A replay compares them with the recorded digests, to notice that the items
+   * have changed.
+   */
   get marks(): ItemMarks {
     return this.#log.marks;
   }
@@ -100,12 +93,15 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#log.marks = marks;
   }
 
-  /** Characters that this invocation has written of the batch. */
+  /** The number of characters that this invocation has written of the batch, without the payloads of RETRYs. */
   get size(): number {
     return this.#log.size;
   }
 
-  /** Whether nothing more can be recorded. Then an operation that has not ended never runs. */
+  /**
+   * Whether the batch has ended, so that nothing more can be recorded. An operation of its items without a recorded end
+   * does not run any more.
+   */
   get isClosed(): boolean {
     return this.#log.state === "ended";
   }
@@ -145,25 +141,25 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (isOwn) this.#inOwn.add(end);
   }
 
-  /** Returns the outcome that an earlier invocation recorded of an item, only at the first call for the item. */
+  /** Returns the outcome that an earlier invocation recorded of an item. Returns it only at the first call. */
   takeOutcome(index: number): Outcome | undefined {
     const outcome = this.#outcomes[index];
     this.#outcomes[index] = undefined;
     return outcome;
   }
 
-  /** Whether the function of an item must run and has not ended. */
+  /** Whether the function of an item must run, and the map has not counted the item's end. */
   isLeft(index: number): boolean {
     return !this.#counted.has(index) && (!this.isClosed || this.madeAgain.has(index));
   }
 
-  /** The number of items whose functions must run and have not ended. */
+  /** The number of items for which `isLeft` is true. */
   get left(): number {
     if (!this.isClosed) return this.count - this.#counted.size;
     return [...this.madeAgain].filter((index) => this.isLeft(index)).length;
   }
 
-  /** Notes that the first item begins. Returns false when an earlier invocation has begun the batch. */
+  /** Notes that the first item begins. Returns false if the batch has begun already. */
   begin(): boolean {
     this.#all.add(this);
     return this.#log.begin();
@@ -179,12 +175,12 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return page;
   }
 
-  /** The number of items that have ended and are not written. */
+  /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
   get unwritten(): number {
     return this.#log.isLeft ? 0 : this.#unwritten;
   }
 
-  /** The time at which the batch's own operation makes the service begin the next invocation; epoch milliseconds. */
+  /** When the batch's own operation begins the next invocation; epoch milliseconds. Infinity if it is not pending. */
   get wakesMs(): number {
     return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
@@ -231,7 +227,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#waiting.arm(kept);
   }
 
-  /** Calls `recorded` in this tick, or in the next tick if this tick is too long. */
+  /** Calls `recorded` now, or in the next tick if this tick is too long or earlier calls wait for the next tick. */
   acknowledge(recorded: () => void): void {
     if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
       recorded();
@@ -248,7 +244,9 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * Makes a payload as JSON, unless the value needs the codec or is too large. All records are packed together later.
+   * Makes the payload of a value, and the value that a replay reads from the payload. The payload stays JSON where
+   * possible, because the batch packs all its records together later. Only a value that JSON cannot store, or a payload
+   * that is too large, gets the form of the codec now.
    */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
     const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);
@@ -264,8 +262,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#host.codec.decode(payload);
   }
 
-  isOverfull(page: Page, bytes: number, maxBytes: number): void {
-    if (!this.isClosed) this.#options.onOverfull(this.first + page.index, bytes, maxBytes);
+  reportOverfull(page: Page, bytes: number, allowedBytes: number): void {
+    if (!this.isClosed) this.#options.onOverfull(this.first + page.index, bytes, allowedBytes);
   }
 
   /** Resolves when all changes so far are recorded. Calls in one tick share one write. */
@@ -281,16 +279,17 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#securing;
   }
 
-  /** Writes the changed entries to a part, if there are any. */
+  /** Writes the changed records to a part, if there are any. */
   writePart(recorded?: () => void): void {
-    const entries = [...this.#dirty];
-    if (entries.length === 0 || this.#log.isLeft) return;
-    this.#log.append(entries, recorded);
-    this.#isWritten(entries);
+    const records = [...this.#dirty];
+    if (records.length === 0 || this.#log.isLeft) return;
+    this.#log.append(records, recorded);
+    this.#noteWritten(records);
   }
 
   /**
-   * Writes the changes before the invocation ends. Returns whether anything was written. With `isLeft`, work is left.
+   * Before the invocation ends: ends the waits that are due, or else writes the changes. Returns whether it did
+   * something. Then the invocation must not end yet. `isLeft`: work is left for the next invocation.
    */ // L1
   flush(isLeft: boolean): boolean {
     if (this.#log.isLeft || this.isClosed) {
@@ -316,39 +315,39 @@ export class SharedLedger implements PageGroup, OpenLedger {
   #retry(wakeMs: number, nowMs: number): void {
     const delaySeconds = Math.max(1, Math.ceil((wakeMs - nowMs) / 1_000));
     const readyMs = nowMs + delaySeconds * 1_000;
-    for (const kept of this.#inOwn) this.#rewritten += kept.size;
-    if (this.#rewritten > MAX_REWRITTEN) this.#moveToParts(({ waits }) => !waits);
+    for (const kept of this.#inOwn) this.#repeated += kept.size;
+    if (this.#repeated > MAX_REPEATED_CHARACTERS) this.#moveToParts(({ waits }) => !waits);
     const payloadNow = () =>
       this.#log.payload([...this.#inOwn, ...this.#dirty], [], { kept: this.#waiting.all, readyMs });
     let payload = payloadNow();
     for (const moves of [({ waits }: Kept) => !waits, () => true]) {
-      if (payload.length <= MAX_RETRY_BYTES && this.#log.fits(payload)) break;
+      if (payload.length <= MAX_RETRY_CHARACTERS && this.#log.fits(payload)) break;
       this.#moveToParts(moves);
       payload = payloadNow();
     }
-    const ends = this.#isWritten([...this.#dirty], this.#inOwn);
+    const ends = this.#noteWritten([...this.#dirty], this.#inOwn);
     this.#waiting.cover();
     this.#log.retry(payload, delaySeconds, ends);
   }
 
   /**
-   * Moves the entries that `moves` selects from the batch's own operation's payload to parts. Waiting records may stay,
-   * because no other record depends on them.
+   * Moves the records that `moves` selects to parts: those in the payload of the batch's own operation, and those not
+   * written yet. A waiting record may stay behind, because later records cannot depend on a wait that has not ended.
    */
   #moveToParts(moves: (kept: Kept) => boolean): void {
-    const entries = [...this.#inOwn, ...this.#dirty].filter(moves);
-    if (entries.length > 0) this.#log.append(entries);
-    this.#isWritten(entries);
-    this.#rewritten = 0;
+    const records = [...this.#inOwn, ...this.#dirty].filter(moves);
+    if (records.length > 0) this.#log.append(records);
+    this.#noteWritten(records);
+    this.#repeated = 0;
   }
 
   /**
-   * Notes that these entries are written: to the batch's own operation if `own` is given, otherwise to a part. Returns
+   * Notes that these records are written: to the batch's own operation if `own` is given, otherwise to a part. Returns
    * the number of items whose ends were not written before.
    */
-  #isWritten(entries: readonly Kept[], own?: Set<Kept>): number {
+  #noteWritten(records: readonly Kept[], own?: Set<Kept>): number {
     let ends = 0;
-    for (const kept of entries) {
+    for (const kept of records) {
       if (this.#dirty.delete(kept) && kept.isEnd) ends++;
       if (own === undefined) this.#inOwn.delete(kept);
       else own.add(kept);
@@ -364,20 +363,20 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Records the counted ends, because the map is over or all items have ended. */ // L3
   close(): void {
     if (this.isClosed) return;
-    // Items that have begun, now or in an earlier invocation, and have not ended.
+    // Items that have begun, now or in an earlier invocation, and whose end the map has not counted.
     const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
-    const entries = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
+    const records = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
       this.#counted.has(page.index) ? isEnd || page.end !== undefined : !waits && page.end === undefined,
     );
     const isComplete = this.#counted.size === this.count;
     if (this.#log.state === "pending") {
       // If all items have ended and are recorded, no further part is necessary.
-      if (entries.length > 0 || !isComplete) this.#log.append(entries, undefined, begun, true);
+      if (records.length > 0 || !isComplete) this.#log.append(records, undefined, begun, true);
     } else {
-      const payload = this.#log.payload(entries, begun);
-      if (this.#log.fits(payload)) this.#log.succeed(payload, this.#isWritten(entries));
+      const payload = this.#log.payload(records, begun);
+      if (this.#log.fits(payload)) this.#log.succeed(payload, this.#noteWritten(records));
       else {
-        this.#log.append(entries);
+        this.#log.append(records);
         this.#log.succeed(this.#log.payload([], begun), 0);
       }
     }

@@ -1,5 +1,7 @@
 import type { Codec } from "../../codec/codec.ts";
+import type { OperationPath } from "../../core/ids.ts";
 import type { Settings } from "../../core/settings.ts";
+import type { Scope } from "../scope.ts";
 import type { Tick } from "../tick.ts";
 import type { Timers } from "../timers.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
@@ -21,17 +23,36 @@ export interface SharedLedgersHost {
   readonly continueAt: (dueMs: number) => boolean;
 }
 
+/** The place, the items and the limits of one batch. */
+export interface SharedLedgerOptions {
+  /** The context of the map. */
+  readonly scope: Scope;
+  /** The path of the batch's own operation, and its name. */
+  readonly path: OperationPath;
+  readonly name: string;
+  /** The index of the first item, and the number of items. */
+  readonly first: number;
+  readonly count: number;
+  /** The number of bytes that one operation may hold. A larger record has an operation for itself. */
+  readonly maxBytes: number;
+  /**
+   * Called when the records of one running item take more than 1 MiB, which is the limit of `page.ts`. The map must
+   * then end with an error.
+   */
+  readonly onOverfull: (index: number, bytes: number, allowedBytes: number) => void;
+}
+
 /** A shared ledger that may still be written. */
 export interface OpenLedger {
-  /** The number of items that have ended and are not written. */
+  /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
   readonly unwritten: number;
-  /** The time at which the ledger makes the service begin the next invocation; epoch milliseconds. */
+  /** When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if it does not. */
   readonly wakesMs: number;
   /** Writes the changes to a part. Running work continues. */
   writePart(): void;
   /**
-   * Writes the changes before the invocation ends. Returns whether anything was written. `isLeft` says that work is
-   * left for the next invocation.
+   * Before the invocation ends: ends the waits that are due, or else writes the changes. Returns whether it did
+   * something. Then the invocation must not end yet. `isLeft`: work is left for the next invocation.
    */
   flush(isLeft: boolean): boolean;
 }
@@ -91,7 +112,7 @@ export class SharedLedgers {
   }
 
   /** Notes that the ends of this number of items are sent. */
-  left(ends: number): void {
+  sent(ends: number): void {
     this.#inFlight += ends;
   }
 
@@ -111,20 +132,24 @@ export class SharedLedgers {
     });
   }
 
-  /** The earliest time, in epoch milliseconds, at which a waiting batch makes the service begin the next invocation. */
+  /**
+   * The earliest time, in epoch milliseconds, at which a waiting batch makes the service begin the next invocation.
+   * Infinity if no batch does.
+   */
   get wakesMs(): number {
     let first = Number.POSITIVE_INFINITY;
     for (const { wakesMs } of this.#open) first = Math.min(first, wakesMs);
     return first;
   }
 
-  /** Writes all changes. Running work continues. */
+  /** Writes the changes of all ledgers to parts. Running work continues. */
   writeAll(): void {
     for (const ledger of this.#open) ledger.writePart();
   }
 
   /**
-   * Writes all changes, and returns whether there were any. `isLeft` says that work is left for the next invocation.
+   * Before the invocation ends: lets each ledger end its due waits or write its changes. Returns whether a ledger did
+   * something. Then the invocation must not end yet. `isLeft`: work is left for the next invocation.
    */
   flush(isLeft: boolean): boolean {
     let wrote = false;

@@ -71,7 +71,7 @@ export interface ItemGroupsOptions {
   /** The user's names for the items. Undefined if the user gives no names. */
   readonly nameOf: ((index: number, value: unknown) => string) | undefined;
   /** Called when the records of one item are over the size limit. The map must then end with an error. */
-  readonly onOverfull: (index: number, bytes: number, maxBytes: number) => void;
+  readonly onOverfull: (index: number, bytes: number, allowedBytes: number) => void;
 }
 
 /**
