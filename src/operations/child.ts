@@ -190,14 +190,19 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
         execution.countExecuting(scope, -1);
       }
     }
-    if (!plan.virtual) rest = keptOf(operation, plan, inner, encoded);
+    if (!plan.virtual) rest = keptOf(operation, plan, inner, result, encoded);
   } catch (thrown) {
     return failLive(operation, plan, inner, thrown);
   }
   if (!plan.virtual) execution.record(operation, update(operation, "SUCCEED", rest));
   const notified = observer && contextEnds(observer, operation, plan.virtual);
   if (notified !== undefined) await notified;
-  return encoded.value;
+  return readBack(operation, plan, encoded);
+}
+
+/** Returns the value, or a promise of it if a user's serdes must read it. */
+function readBack(operation: ClaimedOperation, { format }: ChildPlan, encoded: EncodedResult): unknown {
+  return "value" in encoded ? encoded.value : format.decode(operation, encoded.payload);
 }
 
 /**
@@ -209,11 +214,12 @@ function keptOf(
   operation: ClaimedOperation,
   { format }: ChildPlan,
   inner: Scope,
-  { payload, value, oversized }: EncodedResult,
+  result: unknown,
+  { payload, oversized }: EncodedResult,
 ): Partial<OperationUpdate> | undefined {
   const { maxPayloadBytes } = operation.ledger;
   const isSummed = oversized || isTooLarge(payload, maxPayloadBytes);
-  const text = isSummed ? format.summarize(value) : payload;
+  const text = isSummed ? format.summarize(result) : payload;
   if (isSummed && isTooLarge(text, maxPayloadBytes)) throw payloadTooLarge(operation, "summary of the result", text);
   const rest = text === undefined ? undefined : { Payload: text };
   return isSummed || inner.keptLevels >= 1 ? { ...rest, ContextOptions: { ReplayChildren: true } } : rest;
@@ -252,7 +258,7 @@ async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: Wir
     } finally {
       operation.execution.finish(inner);
     }
-    return format.readBack?.(result) ?? (await format.encode(operation, result)).value;
+    return format.readBack?.(result) ?? (await readBack(operation, plan, await format.encode(operation, result)));
   } catch (thrown) {
     throw failure(toRecordedError(thrown), plan);
   }

@@ -53,8 +53,9 @@ export function settledFormat(): ResultFormat {
     readBack: (outcomes) => (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome).map(restoreOutcome),
     encode: async (operation, outcomes) => {
       const stored = (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome);
-      const { payload, value } = await plain.encode(operation, stored);
-      return { payload, value: (value as StoredOutcome[]).map(restoreOutcome) };
+      const encoded = await plain.encode(operation, stored);
+      if (!("value" in encoded)) return encoded;
+      return { payload: encoded.payload, value: (encoded.value as StoredOutcome[]).map(restoreOutcome) };
     },
     decode: async (operation, payload) => {
       const stored = (await plain.decode(operation, payload)) as StoredOutcome[];

@@ -8,7 +8,11 @@ import { describeUnwritable } from "./unwritable.ts";
 /** The payload of a result, and the value that a replay will read from the payload. */
 export interface EncodedResult {
   readonly payload: string | undefined;
-  readonly value: unknown;
+  /**
+   * Absent if a user's serdes wrote the payload. Then the value is read from the payload, after the result is recorded:
+   * a serdes that cannot read must not make finished work run again.
+   */
+  readonly value?: unknown;
   /** True when no payload was made, because it would be over the size limit. */
   readonly oversized?: true;
 }
@@ -19,9 +23,9 @@ export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefine
 }
 
 /**
- * Encodes a result and reads it back, so that a live run and a replay give the same value. Returns a promise only if a
- * user's serdes is used. When a serdes fails, the invocation ends and the promise never settles, because the serdes may
- * succeed in the next invocation.
+ * Encodes a result. The codec also reads it back, so that a live run and a replay give the same value. Returns a
+ * promise only if a user's serdes is used. When a serdes fails, the invocation ends and the promise never settles,
+ * because the serdes may succeed in the next invocation.
  * @param packFromBytes replaces the codec's own setting
  * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt could ever write the value. The operation must then fail
  */
@@ -45,8 +49,7 @@ export function encodeResult(
 }
 
 async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value: unknown): Promise<EncodedResult> {
-  const text = await serializeWith(serdes, operation, value);
-  return { payload: operation.ledger.wrap(text), value: await deserializeWith(serdes, operation, text) };
+  return { payload: operation.ledger.wrap(await serializeWith(serdes, operation, value)) };
 }
 
 /**
@@ -67,7 +70,7 @@ export function decodeResult(
 }
 
 /** The operation that has a payload. A serdes and messages need only these members. */
-export type PayloadOwner = Pick<ClaimedOperation, "execution" | "path" | "name">;
+export type PayloadOwner = Pick<ClaimedOperation, "execution" | "scope" | "path" | "name">;
 
 /**
  * Writes a payload with a serdes. When the serdes fails, the invocation ends, and the promise never settles.
@@ -95,10 +98,15 @@ export async function deserializeWith(
   owner: PayloadOwner,
   payload: string | undefined,
 ): Promise<unknown> {
+  const { execution, scope } = owner;
+  // A serdes may take some time. The operation has ended, so that nothing else prevents a suspension meanwhile.
+  scope.countExecuting(1);
   try {
     return await serdes.deserialize(payload, serdesContext(owner));
   } catch (error) {
     return serdesFailed(owner, "Deserialization", error);
+  } finally {
+    execution.countExecuting(scope, -1);
   }
 }
 
@@ -110,6 +118,8 @@ function serdesFailed(operation: PayloadOwner, action: string, error: unknown): 
   const name = operation.name === undefined ? "" : `"${operation.name}" `;
   const message = `${action} failed for step ${name}(${operation.path}): ${messageOf(error)}`;
   const fault = new UnrecoverableInvocationError("SerdesFailedError", message, error);
+  // What has ended in batches is written first. Otherwise the next invocation would run it again.
+  operation.execution.batches.writeAll();
   operation.execution.terminate({ end: "reject", error: fault });
   return park();
 }

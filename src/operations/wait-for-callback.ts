@@ -67,7 +67,7 @@ export async function runWaitForCallback<T>(
     },
   });
   const reader = serdes ?? scope.defaultCallbackDeserializer ?? rawText;
-  return (await deserializeWith(reader, { execution, path, name }, text as string | undefined)) as T;
+  return (await deserializeWith(reader, { execution, scope, path, name }, text as string | undefined)) as T;
 }
 
 function mapError(error: DurableOperationError): DurableOperationError {
