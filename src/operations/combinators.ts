@@ -19,6 +19,15 @@ interface StoredOutcome {
   readonly reason?: unknown;
 }
 
+/**
+ * Prevents that a rejection of a plain promise ends the process. A replay returns the recorded outcome and awaits no
+ * promise. An operation's own promise needs no such handler, and counts as awaited if it gets one.
+ */
+export function handleRejections(promises: unknown): void {
+  if (!Array.isArray(promises)) return;
+  for (const promise of promises) if (promise?.[Symbol.toStringTag] === "Promise") promise.catch(() => {});
+}
+
 /** Combines promises in a child context. The context's record keeps the outcome, so a replay gives the same winner. */
 export function runCombinator(
   execution: Execution,
