@@ -7,6 +7,7 @@ import { type ReplayMode, runAs } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { invalid } from "./checks.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
 import { type ClaimedOperation, claim, type OperationLocation, openMode, update } from "./operation.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type EncodedResult,
   encodeResult,
   isTooLarge,
+  labelOf,
   payloadTooLarge,
   serdesFor,
 } from "./result-payload.ts";
@@ -208,7 +210,8 @@ function readBack(operation: ClaimedOperation, { format }: ChildPlan, encoded: E
 /**
  * The members of the update that records a result. For a result over the size limit, they have the summary in place of
  * the result. Errors of the summary generator are not caught.
- * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too
+ * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too, and `ERR_ARGUMENT_INVALID` if
+ * the summary is no text
  */
 function keptOf(
   operation: ClaimedOperation,
@@ -220,6 +223,7 @@ function keptOf(
   const { maxPayloadBytes } = operation.ledger;
   const isSummed = oversized || isTooLarge(payload, maxPayloadBytes);
   const text = isSummed ? format.summarize(result) : payload;
+  if (isSummed && typeof text !== "string") throw invalid(() => labelOf(operation), "summary", text, "a text");
   if (isSummed && isTooLarge(text, maxPayloadBytes)) throw payloadTooLarge(operation, "summary of the result", text);
   const rest = text === undefined ? undefined : { Payload: text };
   return isSummed || inner.keptLevels >= 1 ? { ...rest, ContextOptions: { ReplayChildren: true } } : rest;

@@ -1,6 +1,6 @@
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
 import { isLongerThan } from "../core/limits.ts";
-import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
+import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes } from "../core/serdes.ts";
 import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { describeUnwritable } from "./unwritable.ts";
@@ -44,7 +44,7 @@ export function encodeResult(
     const advice = found?.endsWith("BigInt")
       ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
       : "Return a value that JSON can store.";
-    throw unwritable(operation, "result", `${found ?? (error as Error)?.message}. ${advice}`, error);
+    throw unwritable(operation, "result", `${found ?? messageOf(error)}. ${advice}`, error);
   }
 }
 
@@ -85,9 +85,12 @@ export async function serializeWith(
   try {
     return await serdes.serialize(value, serdesContext(owner));
   } catch (error) {
-    const found = error instanceof TypeError ? whyUnwritable(what, value, false) : undefined;
-    if (found !== undefined)
-      throw unwritable(owner, what, `${found}. The serdes writes JSON: give it text instead.`, error);
+    // No attempt can write a value that `defaultSerdes` cannot write. A user's serdes may do better in the next one.
+    const isJson = serdes === defaultSerdes;
+    const found = isJson || error instanceof TypeError ? whyUnwritable(what, value, false) : undefined;
+    const why = found ?? (isJson ? messageOf(error) : undefined);
+    if (why !== undefined)
+      throw unwritable(owner, what, `${why}. The serdes writes JSON: give it text instead.`, error);
     return serdesFailed(owner, "Serialization", error);
   }
 }
@@ -141,7 +144,7 @@ function unwritable(operation: ClaimedOperation, what: string, why: string, caus
   return error;
 }
 
-function labelOf({ subType, name, path }: ClaimedOperation): string {
+export function labelOf({ subType, name, path }: ClaimedOperation): string {
   return `${subType} ${name === undefined ? path : `"${name}" (${path})`}`;
 }
 
