@@ -1,6 +1,7 @@
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
 import { isLongerThan } from "../core/limits.ts";
 import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes } from "../core/serdes.ts";
+import { describeValue } from "../core/setting.ts";
 import { park } from "../execution/suspension.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { describeUnwritable } from "./unwritable.ts";
@@ -83,7 +84,9 @@ export async function serializeWith(
   what = "result",
 ): Promise<string | undefined> {
   try {
-    return await serdes.serialize(value, serdesContext(owner));
+    const text: unknown = (await serdes.serialize(value, serdesContext(owner))) ?? undefined;
+    if (text === undefined || typeof text === "string") return text;
+    throw new Error(`serialize returned ${describeValue(text)}; it must return a text`);
   } catch (error) {
     // No attempt can write a value that `defaultSerdes` cannot write. A user's serdes may do better in the next one.
     const isJson = serdes === defaultSerdes;

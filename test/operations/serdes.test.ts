@@ -309,6 +309,47 @@ describe("a serdes that fails ends the invocation, and the service invokes again
     expect([run.result, checks]).toEqual([2, 2]);
   });
 
+  const writers: readonly [string, (context: DurableContext, serdes: AnySerdes) => Promise<unknown>][] = [
+    ...works.map(([name, work]): (typeof writers)[number] => [
+      name,
+      (context, serdes) => work(context, serdes, async () => 1),
+    ]),
+    ["an invoke's input", (context, payloadSerdes) => context.invoke("s", "target", 1, { payloadSerdes })],
+    [
+      "the state of a condition",
+      (context, serdes) =>
+        context.waitForCondition("s", async () => 1, {
+          ...{ initialState: 0, serdes, waitStrategy: () => ({ shouldContinue: false }) },
+        }),
+    ],
+  ];
+
+  test.each(writers)("serialize of %s gives no text", async (_name, work) => {
+    for (const [given, what] of [
+      [5, "5"],
+      [{ at: 1 }, "an object with at"],
+      [Promise.resolve(["x"]), "an array"],
+    ]) {
+      const serdes: AnySerdes = { ...defaultSerdes, serialize: (async () => given) as never };
+      const run = await runOurs(async (_, context) => work(context, serdes), {
+        engine: { invocation: { retryPauseMs: 0 } },
+      });
+      expect(run.invocations[0]?.error?.name).toBe("SerdesFailedError");
+      expect(run.invocations[0]?.error?.message).toMatch(
+        new RegExp(`Serialization failed for step .*\\([12].*\\): serialize returned ${what}; it must return a text$`),
+      );
+    }
+  });
+
+  test("null from serialize is no payload", async () => {
+    const serdes: AnySerdes = {
+      serialize: async () => null as never,
+      deserialize: async (text) => [text ?? "nothing"],
+    };
+    const run = await runOurs(async (_, context) => context.step(async () => 1, { serdes }));
+    expect([run.result, payloads(run)]).toEqual([["nothing"], [undefined]]);
+  });
+
   test("a recorded payload that is no JSON rejects the invocation", async () => {
     const record = {
       Id: "c4ca4238a0b92382",
