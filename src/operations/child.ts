@@ -185,12 +185,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     if (encoded instanceof Promise) {
       // A user's serdes may take some time. Nothing else counts as executing for this context, so the invocation could
       // be suspended before the serdes ends.
-      scope.countExecuting(1);
-      try {
-        encoded = await encoded;
-      } finally {
-        execution.countExecuting(scope, -1);
-      }
+      encoded = await execution.keepAwake(scope, encoded);
     }
     if (!plan.virtual) rest = keptOf(operation, plan, inner, result, encoded);
   } catch (thrown) {
@@ -223,8 +218,10 @@ function keptOf(
   const { maxPayloadBytes } = operation.ledger;
   const isSummed = oversized || isTooLarge(payload, maxPayloadBytes);
   const text = isSummed ? format.summarize(result) : payload;
-  if (isSummed && typeof text !== "string") throw invalid(() => labelOf(operation), "summary", text, "a text");
-  if (isSummed && isTooLarge(text, maxPayloadBytes)) throw payloadTooLarge(operation, "summary of the result", text);
+  if (isSummed) {
+    if (typeof text !== "string") throw invalid(() => labelOf(operation), "summary", text, "a text");
+    if (isTooLarge(text, maxPayloadBytes)) throw payloadTooLarge(operation, "summary of the result", text);
+  }
   const rest = text === undefined ? undefined : { Payload: text };
   return isSummed || inner.keptLevels >= 1 ? { ...rest, ContextOptions: { ReplayChildren: true } } : rest;
 }

@@ -64,7 +64,7 @@ export function settledFormat(): ResultFormat {
       const stored = (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome);
       const encoded = await plain.encode(operation, stored);
       if (!("value" in encoded)) return encoded;
-      return { payload: encoded.payload, value: (encoded.value as StoredOutcome[]).map(restoreOutcome) };
+      return { ...encoded, value: (encoded.value as StoredOutcome[]).map(restoreOutcome) };
     },
     decode: async (operation, payload) => {
       const stored = (await plain.decode(operation, payload)) as StoredOutcome[];

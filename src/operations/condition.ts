@@ -88,7 +88,7 @@ async function runCheck<T>(
 ): Promise<AttemptEnd> {
   const { scope } = operation;
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
-  const read = async (payload: string | undefined): Promise<T> => (await decodeResult(operation, payload, serdes)) as T;
+  const read = (payload: string | undefined) => decodeResult(operation, payload, serdes) as T | Promise<T>;
   const readBack = (encoded: EncodedResult) => ("value" in encoded ? (encoded.value as T) : read(encoded.payload));
   let run: StepRun | undefined;
   try {

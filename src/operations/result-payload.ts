@@ -1,8 +1,8 @@
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
 import { isLongerThan } from "../core/limits.ts";
 import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes } from "../core/serdes.ts";
-import { describeValue } from "../core/setting.ts";
 import { park } from "../execution/suspension.ts";
+import { invalid } from "./checks.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { describeUnwritable } from "./unwritable.ts";
 
@@ -45,7 +45,7 @@ export function encodeResult(
     const advice = found?.endsWith("BigInt")
       ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
       : "Return a value that JSON can store.";
-    throw unwritable(operation, "result", `${found ?? messageOf(error)}. ${advice}`, error);
+    throw unwritable(operation, "result", found, advice, error);
   }
 }
 
@@ -84,16 +84,14 @@ export async function serializeWith(
   what = "result",
 ): Promise<string | undefined> {
   try {
-    const text: unknown = (await serdes.serialize(value, serdesContext(owner))) ?? undefined;
+    const text = (await serdes.serialize(value, serdesContext(owner))) ?? undefined;
     if (text === undefined || typeof text === "string") return text;
-    throw new Error(`serialize returned ${describeValue(text)}; it must return a text`);
+    throw invalid(() => "serialize", "result", text, "a text");
   } catch (error) {
+    const found = whyUnwritable(what, value, false);
     // No attempt can write a value that `defaultSerdes` cannot write. A user's serdes may do better in the next one.
-    const isJson = serdes === defaultSerdes;
-    const found = isJson || error instanceof TypeError ? whyUnwritable(what, value, false) : undefined;
-    const why = found ?? (isJson ? messageOf(error) : undefined);
-    if (why !== undefined)
-      throw unwritable(owner, what, `${why}. The serdes writes JSON: give it text instead.`, error);
+    if (serdes === defaultSerdes || (found && error instanceof TypeError))
+      throw unwritable(owner, what, found, "The serdes writes JSON: give it text instead.", error);
     return serdesFailed(owner, "Serialization", error);
   }
 }
@@ -104,15 +102,11 @@ export async function deserializeWith(
   owner: PayloadOwner,
   payload: string | undefined,
 ): Promise<unknown> {
-  const { execution, scope } = owner;
-  // A serdes may take some time. The operation has ended, so that nothing else prevents a suspension meanwhile.
-  scope.countExecuting(1);
   try {
-    return await serdes.deserialize(payload, serdesContext(owner));
+    // A serdes may take some time. The operation has ended, so that nothing else prevents a suspension meanwhile.
+    return await owner.execution.keepAwake(owner.scope, serdes.deserialize(payload, serdesContext(owner)));
   } catch (error) {
     return serdesFailed(owner, "Deserialization", error);
-  } finally {
-    execution.countExecuting(scope, -1);
   }
 }
 
@@ -140,8 +134,14 @@ function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): strin
 }
 
 /** The error for a result or an input that no attempt could ever write. */
-function unwritable(operation: ClaimedOperation, what: string, why: string, cause: unknown): DurableError {
-  const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${why}`;
+function unwritable(
+  operation: ClaimedOperation,
+  what: string,
+  found: string | undefined,
+  advice: string,
+  cause: unknown,
+): DurableError {
+  const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${found ?? messageOf(cause)}. ${advice}`;
   const error = new DurableError("ERR_PAYLOAD_UNWRITABLE", message, { cause });
   error.name = "PayloadUnwritableError";
   return error;

@@ -336,7 +336,9 @@ describe("a serdes that fails ends the invocation, and the service invokes again
       });
       expect(run.invocations[0]?.error?.name).toBe("SerdesFailedError");
       expect(run.invocations[0]?.error?.message).toMatch(
-        new RegExp(`Serialization failed for step .*\\([12].*\\): serialize returned ${what}; it must return a text$`),
+        new RegExp(
+          `Serialization failed for step .*\\([12].*\\): The result of serialize is ${what}; it must be a text.$`,
+        ),
       );
     }
   });
