@@ -12,7 +12,7 @@ import { park } from "../execution/suspension.ts";
 import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
 import { checkFunction, checkOptions, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "../operations/child.ts";
-import { runCombinator, settledFormat } from "../operations/combinators.ts";
+import { handleRejections, runCombinator, settledFormat } from "../operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
 import { Attention, DurablePromise, underWay } from "../operations/durable-promise.ts";
 import { checkCollect } from "../operations/fan-out/collector.ts";
@@ -187,6 +187,7 @@ class ScopeContext {
   /** A combinator begins, and claims its path, when its promise is awaited. */
   #combine(method: keyof Combinators, args: readonly unknown[], format?: ResultFormat): DurablePromise<unknown> {
     const [name, promises] = splitName(args);
+    handleRejections(promises);
     return new DurablePromise(() => {
       if (!this.#isCurrent(`promise.${method}`)) return park();
       const { execution } = this.#parts;

@@ -341,11 +341,14 @@ export class Execution {
     else this.#suspension.check();
   }
 
-  /** Prevents that the invocation is suspended before `running` has settled. `running` never rejects. */
-  async keepAwake(scope: Scope, running: Promise<unknown>): Promise<void> {
+  /** Prevents that the invocation is suspended before `running` has settled. */
+  async keepAwake<T>(scope: Scope, running: Promise<T>): Promise<T> {
     scope.countExecuting(1);
-    await running;
-    this.countExecuting(scope, -1);
+    try {
+      return await running;
+    } finally {
+      this.countExecuting(scope, -1);
+    }
   }
 
   /**

@@ -7,7 +7,7 @@ import type { Attention } from "./durable-promise.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, update } from "./operation.ts";
 
-/** The result of an operation that succeeded. For every other state: the current record of the operation. */
+/** The result of an operation that succeeded. If the result is not known yet, or for every other state: the record. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
 
 /** The number of the next attempt. The first attempt has the number 1. */
@@ -133,21 +133,32 @@ export function untilReady(
  * map would not end in the order of their acknowledgements.
  */
 export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {
-  const { execution, key: Id, type: Type } = operation;
+  const { execution } = operation;
   if (end.end !== "succeed" && end.thrown !== undefined) execution.onThrown?.(operation.id, end.thrown);
   switch (end.end) {
     case "succeed": {
-      const rest = end.payload === undefined ? undefined : { Payload: end.payload };
-      return execution.recorded(operation, update(operation, "SUCCEED", rest), { value: end.value });
+      const { encoded } = end;
+      const { payload } = encoded;
+      const rest = payload === undefined ? undefined : { Payload: payload };
+      const outcome =
+        "value" in encoded ? { value: encoded.value } : recordAs(operation, "SUCCEEDED", { Result: payload });
+      return execution.recorded(operation, update(operation, "SUCCEED", rest), outcome);
     }
     case "fail": {
-      const details = { Attempt: attempt, Error: end.error };
-      const record: WireOperation = { Id, Type, StartTimestamp: undefined, Status: "FAILED", StepDetails: details };
-      return execution.recorded(operation, update(operation, "FAIL", { Error: end.error }), { record });
+      const failed = recordAs(operation, "FAILED", { Attempt: attempt, Error: end.error });
+      return execution.recorded(operation, update(operation, "FAIL", { Error: end.error }), failed);
     }
     case "retry":
       return recordRetry(operation, end, attempt);
   }
+}
+
+function recordAs(
+  { key: Id, type: Type }: ClaimedOperation,
+  Status: WireOperation["Status"],
+  StepDetails: WireOperation["StepDetails"],
+): { record: WireOperation } {
+  return { record: { Id, Type, StartTimestamp: undefined, Status, StepDetails } };
 }
 
 async function recordRetry(
@@ -155,7 +166,7 @@ async function recordRetry(
   { error, payload, afterSeconds }: AttemptEnd & { end: "retry" },
   attempt: number,
 ): Promise<AttemptOutcome> {
-  const { execution, key: Id, type: Type } = operation;
+  const { execution } = operation;
   const retry = update(operation, "RETRY", {
     ...defined({ Error: error, Payload: payload }),
     StepOptions: { NextAttemptDelaySeconds: afterSeconds },
@@ -163,6 +174,5 @@ async function recordRetry(
   const recorded = await execution.recordedAs(operation, retry);
   if (recorded !== undefined) return { record: recorded };
   const next = new Date(Date.now() + afterSeconds * 1_000);
-  const details = { Attempt: attempt, NextAttemptTimestamp: next, Result: payload };
-  return { record: { Id, Type, StartTimestamp: undefined, Status: "PENDING", StepDetails: details } };
+  return recordAs(operation, "PENDING", { Attempt: attempt, NextAttemptTimestamp: next, Result: payload });
 }

@@ -7,6 +7,7 @@ import { type ReplayMode, runAs } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
+import { invalid } from "./checks.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
 import { type ClaimedOperation, claim, type OperationLocation, openMode, update } from "./operation.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type EncodedResult,
   encodeResult,
   isTooLarge,
+  labelOf,
   payloadTooLarge,
   serdesFor,
 } from "./result-payload.ts";
@@ -183,38 +185,43 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
     if (encoded instanceof Promise) {
       // A user's serdes may take some time. Nothing else counts as executing for this context, so the invocation could
       // be suspended before the serdes ends.
-      scope.countExecuting(1);
-      try {
-        encoded = await encoded;
-      } finally {
-        execution.countExecuting(scope, -1);
-      }
+      encoded = await execution.keepAwake(scope, encoded);
     }
-    if (!plan.virtual) rest = keptOf(operation, plan, inner, encoded);
+    if (!plan.virtual) rest = keptOf(operation, plan, inner, result, encoded);
   } catch (thrown) {
     return failLive(operation, plan, inner, thrown);
   }
   if (!plan.virtual) execution.record(operation, update(operation, "SUCCEED", rest));
   const notified = observer && contextEnds(observer, operation, plan.virtual);
   if (notified !== undefined) await notified;
-  return encoded.value;
+  return readBack(operation, plan, encoded);
+}
+
+/** Returns the value, or a promise of it if a user's serdes must read it. */
+function readBack(operation: ClaimedOperation, { format }: ChildPlan, encoded: EncodedResult): unknown {
+  return "value" in encoded ? encoded.value : format.decode(operation, encoded.payload);
 }
 
 /**
  * The members of the update that records a result. For a result over the size limit, they have the summary in place of
  * the result. Errors of the summary generator are not caught.
- * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too
+ * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too, and `ERR_ARGUMENT_INVALID` if
+ * the summary is no text
  */
 function keptOf(
   operation: ClaimedOperation,
   { format }: ChildPlan,
   inner: Scope,
-  { payload, value, oversized }: EncodedResult,
+  result: unknown,
+  { payload, oversized }: EncodedResult,
 ): Partial<OperationUpdate> | undefined {
   const { maxPayloadBytes } = operation.ledger;
   const isSummed = oversized || isTooLarge(payload, maxPayloadBytes);
-  const text = isSummed ? format.summarize(value) : payload;
-  if (isSummed && isTooLarge(text, maxPayloadBytes)) throw payloadTooLarge(operation, "summary of the result", text);
+  const text = isSummed ? format.summarize(result) : payload;
+  if (isSummed) {
+    if (typeof text !== "string") throw invalid(() => labelOf(operation), "summary", text, "a text");
+    if (isTooLarge(text, maxPayloadBytes)) throw payloadTooLarge(operation, "summary of the result", text);
+  }
   const rest = text === undefined ? undefined : { Payload: text };
   return isSummed || inner.keptLevels >= 1 ? { ...rest, ContextOptions: { ReplayChildren: true } } : rest;
 }
@@ -252,7 +259,7 @@ async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: Wir
     } finally {
       operation.execution.finish(inner);
     }
-    return format.readBack?.(result) ?? (await format.encode(operation, result)).value;
+    return format.readBack?.(result) ?? (await readBack(operation, plan, await format.encode(operation, result)));
   } catch (thrown) {
     throw failure(toRecordedError(thrown), plan);
   }

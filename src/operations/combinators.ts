@@ -19,6 +19,15 @@ interface StoredOutcome {
   readonly reason?: unknown;
 }
 
+/**
+ * Prevents that a rejection of a plain promise ends the process. A replay returns the recorded outcome and awaits no
+ * promise. An operation's own promise needs no such handler, and counts as awaited if it gets one.
+ */
+export function handleRejections(promises: unknown): void {
+  if (!Array.isArray(promises)) return;
+  for (const promise of promises) if (promise?.[Symbol.toStringTag] === "Promise") promise.catch(() => {});
+}
+
 /** Combines promises in a child context. The context's record keeps the outcome, so a replay gives the same winner. */
 export function runCombinator(
   execution: Execution,
@@ -53,8 +62,9 @@ export function settledFormat(): ResultFormat {
     readBack: (outcomes) => (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome).map(restoreOutcome),
     encode: async (operation, outcomes) => {
       const stored = (outcomes as PromiseSettledResult<unknown>[]).map(storeOutcome);
-      const { payload, value } = await plain.encode(operation, stored);
-      return { payload, value: (value as StoredOutcome[]).map(restoreOutcome) };
+      const encoded = await plain.encode(operation, stored);
+      if (!("value" in encoded)) return encoded;
+      return { ...encoded, value: (encoded.value as StoredOutcome[]).map(restoreOutcome) };
     },
     decode: async (operation, payload) => {
       const stored = (await plain.decode(operation, payload)) as StoredOutcome[];

@@ -13,7 +13,14 @@ import type { AttemptEnd } from "./attempt-end.ts";
 import { checkFunction, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
-import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";
+import {
+  decodeResult,
+  type EncodedResult,
+  encodeResult,
+  isTooLarge,
+  payloadTooLarge,
+  serdesFor,
+} from "./result-payload.ts";
 import { type StepContext, StepRun } from "./step-run.ts";
 
 /** The user's check. It gets the current state and returns the new state. */
@@ -81,26 +88,27 @@ async function runCheck<T>(
 ): Promise<AttemptEnd> {
   const { scope } = operation;
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
-  const read = async (payload: string | undefined): Promise<T> => (await decodeResult(operation, payload, serdes)) as T;
+  const read = (payload: string | undefined) => decodeResult(operation, payload, serdes) as T | Promise<T>;
+  const readBack = (encoded: EncodedResult) => ("value" in encoded ? (encoded.value as T) : read(encoded.payload));
   let run: StepRun | undefined;
   try {
     // The initial state is encoded and read back too, so that the first check gets the same kind of value as later
     // checks. An undefined state has no payload, so the number of the attempt shows that a state was recorded.
-    const state =
-      attempt > 1 || kept
-        ? await read(kept)
-        : ((await encodeResult(operation, config.initialState, serdes)).value as T);
+    const state = await (attempt > 1 || kept
+      ? read(kept)
+      : readBack(await encodeResult(operation, config.initialState, serdes)));
     const code = () => {
       run = new StepRun(scope, attempt);
       return check(state, run);
     };
     const checked = await runUserCode(operation, attempt, startTimestamp, code);
     run?.end();
-    const { payload, value } = await encodeResult(operation, checked, serdes);
+    const encoded = await encodeResult(operation, checked, serdes);
+    const { payload } = encoded;
     if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "state", payload);
-    const decision = config.waitStrategy(value as T, attempt);
-    // The payload is read again, because the strategy may have changed the object that it got.
-    if (!decision.shouldContinue) return { end: "succeed", payload, value: await read(payload) };
+    const decision = config.waitStrategy(await readBack(encoded), attempt);
+    // The value is left out, so that it is read again: the strategy may have changed the object that it got.
+    if (!decision.shouldContinue) return { end: "succeed", encoded: { payload } };
     const afterSeconds = checkedSeconds("delay of the wait strategy", decision.delay, 0);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {

@@ -12,7 +12,7 @@ export function contextStarts(
   observer: Observer,
   operation: ClaimedOperation,
   isVirtual: boolean,
-): Promise<void> | undefined {
+): Promise<unknown> | undefined {
   const isNew = operation.record === undefined && !isVirtual;
   const notified = observer.emit("onOperationStart", () =>
     observer.info(operation, isNew ? { status: "STARTED" } : { isReplay: true }),
@@ -39,7 +39,7 @@ export function contextEnds(
   operation: ClaimedOperation,
   isVirtual: boolean,
   failure?: ErrorObject,
-): Promise<void> | undefined {
+): Promise<unknown> | undefined {
   const notified = observer.emit("onOperationEnd", () => {
     const error = failure && DurableOperationError.fromErrorObject(failure);
     return observer.info(operation, {

@@ -1,14 +1,19 @@
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
 import { isLongerThan } from "../core/limits.ts";
-import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
+import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes } from "../core/serdes.ts";
 import { park } from "../execution/suspension.ts";
+import { invalid } from "./checks.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { describeUnwritable } from "./unwritable.ts";
 
 /** The payload of a result, and the value that a replay will read from the payload. */
 export interface EncodedResult {
   readonly payload: string | undefined;
-  readonly value: unknown;
+  /**
+   * Absent if a user's serdes wrote the payload. Then the value is read from the payload, after the result is recorded:
+   * a serdes that cannot read must not make finished work run again.
+   */
+  readonly value?: unknown;
   /** True when no payload was made, because it would be over the size limit. */
   readonly oversized?: true;
 }
@@ -19,9 +24,9 @@ export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefine
 }
 
 /**
- * Encodes a result and reads it back, so that a live run and a replay give the same value. Returns a promise only if a
- * user's serdes is used. When a serdes fails, the invocation ends and the promise never settles, because the serdes may
- * succeed in the next invocation.
+ * Encodes a result. The codec also reads it back, so that a live run and a replay give the same value. Returns a
+ * promise only if a user's serdes is used. When a serdes fails, the invocation ends and the promise never settles,
+ * because the serdes may succeed in the next invocation.
  * @param packFromBytes replaces the codec's own setting
  * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt could ever write the value. The operation must then fail
  */
@@ -40,13 +45,12 @@ export function encodeResult(
     const advice = found?.endsWith("BigInt")
       ? 'Set `runtime.codec` to "typed", which keeps such values, or return text.'
       : "Return a value that JSON can store.";
-    throw unwritable(operation, "result", `${found ?? (error as Error)?.message}. ${advice}`, error);
+    throw unwritable(operation, "result", found, advice, error);
   }
 }
 
 async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value: unknown): Promise<EncodedResult> {
-  const text = await serializeWith(serdes, operation, value);
-  return { payload: operation.ledger.wrap(text), value: await deserializeWith(serdes, operation, text) };
+  return { payload: operation.ledger.wrap(await serializeWith(serdes, operation, value)) };
 }
 
 /**
@@ -67,7 +71,7 @@ export function decodeResult(
 }
 
 /** The operation that has a payload. A serdes and messages need only these members. */
-export type PayloadOwner = Pick<ClaimedOperation, "execution" | "path" | "name">;
+export type PayloadOwner = Pick<ClaimedOperation, "execution" | "scope" | "path" | "name">;
 
 /**
  * Writes a payload with a serdes. When the serdes fails, the invocation ends, and the promise never settles.
@@ -80,11 +84,14 @@ export async function serializeWith(
   what = "result",
 ): Promise<string | undefined> {
   try {
-    return await serdes.serialize(value, serdesContext(owner));
+    const text = (await serdes.serialize(value, serdesContext(owner))) ?? undefined;
+    if (text === undefined || typeof text === "string") return text;
+    throw invalid(() => "serialize", "result", text, "a text");
   } catch (error) {
-    const found = error instanceof TypeError ? whyUnwritable(what, value, false) : undefined;
-    if (found !== undefined)
-      throw unwritable(owner, what, `${found}. The serdes writes JSON: give it text instead.`, error);
+    const found = whyUnwritable(what, value, false);
+    // No attempt can write a value that `defaultSerdes` cannot write. A user's serdes may do better in the next one.
+    if (serdes === defaultSerdes || (found && error instanceof TypeError))
+      throw unwritable(owner, what, found, "The serdes writes JSON: give it text instead.", error);
     return serdesFailed(owner, "Serialization", error);
   }
 }
@@ -96,7 +103,8 @@ export async function deserializeWith(
   payload: string | undefined,
 ): Promise<unknown> {
   try {
-    return await serdes.deserialize(payload, serdesContext(owner));
+    // A serdes may take some time. The operation has ended, so that nothing else prevents a suspension meanwhile.
+    return await owner.execution.keepAwake(owner.scope, serdes.deserialize(payload, serdesContext(owner)));
   } catch (error) {
     return serdesFailed(owner, "Deserialization", error);
   }
@@ -110,6 +118,8 @@ function serdesFailed(operation: PayloadOwner, action: string, error: unknown): 
   const name = operation.name === undefined ? "" : `"${operation.name}" `;
   const message = `${action} failed for step ${name}(${operation.path}): ${messageOf(error)}`;
   const fault = new UnrecoverableInvocationError("SerdesFailedError", message, error);
+  // What has ended in batches is written first. Otherwise the next invocation would run it again.
+  operation.execution.batches.writeAll();
   operation.execution.terminate({ end: "reject", error: fault });
   return park();
 }
@@ -124,14 +134,20 @@ function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): strin
 }
 
 /** The error for a result or an input that no attempt could ever write. */
-function unwritable(operation: ClaimedOperation, what: string, why: string, cause: unknown): DurableError {
-  const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${why}`;
+function unwritable(
+  operation: ClaimedOperation,
+  what: string,
+  found: string | undefined,
+  advice: string,
+  cause: unknown,
+): DurableError {
+  const message = `The ${what} of ${labelOf(operation)} cannot be stored: ${found ?? messageOf(cause)}. ${advice}`;
   const error = new DurableError("ERR_PAYLOAD_UNWRITABLE", message, { cause });
   error.name = "PayloadUnwritableError";
   return error;
 }
 
-function labelOf({ subType, name, path }: ClaimedOperation): string {
+export function labelOf({ subType, name, path }: ClaimedOperation): string {
   return `${subType} ${name === undefined ? path : `"${name}" (${path})`}`;
 }
 

@@ -144,8 +144,9 @@ async function runBody<T>(
     run?.end();
     try {
       const encoding = encodeResult(operation, result, serdesFor(operation, config.serdes));
-      const { payload, value } = encoding instanceof Promise ? await encoding : encoding;
-      if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", payload, value };
+      const encoded = encoding instanceof Promise ? await encoding : encoding;
+      const { payload } = encoded;
+      if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", encoded };
       throw payloadTooLarge(operation, "result", payload);
     } catch (thrown) {
       // Another attempt would run the same code and return the same value, so the step fails without another attempt.

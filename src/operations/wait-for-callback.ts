@@ -59,7 +59,10 @@ export async function runWaitForCallback<T>(
       // callback. So the callback counts as waiting only after the submitter has ended.
       const submitted = new Attention();
       const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, names);
-      const submit = ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => submitter(id, { logger });
+      // The submitter's result is not recorded: it may be a response that JSON cannot store.
+      const submit = async ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => {
+        await submitter(id, { logger });
+      };
       const retrying = retryStrategy === undefined ? {} : { retryStrategy };
       await runStep(execution, inner, undefined, submit, retrying, attention, shown("submitter"));
       attention.follow(() => submitted.attract());
@@ -67,7 +70,7 @@ export async function runWaitForCallback<T>(
     },
   });
   const reader = serdes ?? scope.defaultCallbackDeserializer ?? rawText;
-  return (await deserializeWith(reader, { execution, path, name }, text as string | undefined)) as T;
+  return (await deserializeWith(reader, { execution, scope, path, name }, text as string | undefined)) as T;
 }
 
 function mapError(error: DurableOperationError): DurableOperationError {

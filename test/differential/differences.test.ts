@@ -236,6 +236,20 @@ const differences: Difference[] = [
     ours: [1, "PayloadUnwritableError"],
   },
   {
+    name: "an invoke whose input has a toJSON that throws",
+    why: "The official invocation fails again and again; ours fails the invoke with an error that can be caught.",
+    make: () => async (_, context) => {
+      const toJSON = () => {
+        throw new RangeError("not today");
+      };
+      return context
+        .invoke("i", "target", { toJSON })
+        .catch((error: Error) => [error.name, (error.cause as Error).name]);
+    },
+    official: { FAILED: "SerdesFailedError" },
+    ours: ["InvokeError", "PayloadUnwritableError"],
+  },
+  {
     name: "what the first check of a condition is given for a Date in the initial state, and further ones",
     why: "The official first check has the state as it is, further ones as JSON has it; ours has it so from the first.",
     make: () => {

@@ -83,7 +83,27 @@ function external({ name, make, prepare, functions = {}, plain = {} }: External)
 
 const number = { deserialize: async (text: string | undefined) => (text === undefined ? undefined : Number(text) * 2) };
 
+const cycle = () => {
+  const response: Record<string, unknown> = { status: 200 };
+  response["request"] = { response };
+  return response;
+};
+
 const callbacks: External[] = [
+  ...(
+    [
+      ["a small object", () => ({ secret: "token" })],
+      ["what contains itself, as responses do,", cycle],
+      ["a BigInt", () => 1n],
+      ["300 KB", () => "x".repeat(300_000)],
+    ] as const
+  ).map(
+    ([what, make]): External => ({
+      name: `waitForCallback, whose submitter returns ${what} by mistake`,
+      make: () => async (_, context) => caught(context.waitForCallback("wf", async () => make() as never)),
+      prepare: afterInvocations(succeed("yes")),
+    }),
+  ),
   ...(
     [
       ["a text", succeed("yes")],

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type AnySerdes, type DurableContext, defaultSerdes, type SerdesContext } from "../../src/index.ts";
+import {
+  type AnySerdes,
+  type DurableContext,
+  defaultSerdes,
+  retryPresets,
+  type SerdesContext,
+  StepSemantics,
+} from "../../src/index.ts";
 import { type Handler, invokeOver, replay, runOurs, withRuntime } from "../support/service.ts";
 
 /** Payloads that begin with a mark, and a diary of who asked. */
@@ -99,6 +106,34 @@ describe("a serdes", () => {
     expect(seen).toEqual(Array(3).fill([[2, 4], 2, "SUCCEEDED"]));
   });
 
+  test("has its time to read, also beside an operation that waits", async () => {
+    const serdes: AnySerdes = {
+      ...defaultSerdes,
+      deserialize: async (text) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return JSON.parse(text as string);
+      },
+    };
+    const reached: string[] = [];
+    const handler: Handler = async (_, context) => {
+      const child = async () => {
+        await context.runInChildContext(async () => 1, { serdes });
+        reached.push("after the child");
+        await context.step(async () => 1, { serdes });
+        reached.push("after the step");
+      };
+      await Promise.all([child(), context.wait({ hours: 1 })]);
+    };
+    const run = await runOurs(handler);
+    expect(run.invocations).toHaveLength(2);
+    expect(reached.slice(0, 2)).toEqual(["after the child", "after the step"]);
+    const { output } = await replay(handler, {
+      ...run,
+      operations: run.operations.filter(({ Type }) => Type !== "WAIT"),
+    });
+    expect([output?.Status, reached.length]).toEqual(["PENDING", 6]);
+  });
+
   test("may keep payloads elsewhere: what counts against the limit is what it returns", async () => {
     const store = new Map<string, unknown>();
     const elsewhere: AnySerdes = {
@@ -162,6 +197,159 @@ describe("a serdes that fails ends the invocation, and the service invokes again
       name: "SerdesFailedError",
       message: `[Unrecoverable Invocation] ${word} failed for step "s" (1): disk full`,
     });
+  });
+
+  type Work = (context: DurableContext, serdes: AnySerdes, run: () => Promise<number>) => Promise<unknown>;
+  const step: Work = (context, serdes, run) => context.step("s", run, { serdes });
+  const itemsOf =
+    (config: object): Work =>
+    async (context, itemSerdes, run) =>
+      (await context.map([1], run, { ...config, itemSerdes })).getResults()[0];
+  const mapOf =
+    (config: object): Work =>
+    async (context, serdes, run) =>
+      (await context.map([1], run, { ...config, serdes })).getResults()[0];
+  const plain = { ...defaultSerdes };
+  const works: readonly [string, Work][] = [
+    ["a step", step],
+    [
+      "an at-most-once step",
+      (context, serdes, run) =>
+        context.step("s", run, {
+          ...{ serdes, semantics: StepSemantics.AtMostOncePerRetry, retryStrategy: retryPresets.noRetry },
+        }),
+    ],
+    ["a child", (context, serdes, run) => context.runInChildContext("s", run, { serdes })],
+    ["an item", itemsOf({})],
+    ["an item of a batch", itemsOf({ batch: 2 })],
+    ["a whole map", mapOf({})],
+    ["a whole map with batches", mapOf({ batch: 2 })],
+    [
+      "a step in an item of a batch",
+      async (context, serdes, run) =>
+        (await context.map([1], (inner) => step(inner, serdes, run), { batch: 2 })).getResults()[0],
+    ],
+    [
+      "an at-most-once step in an item of a batch",
+      async (context, serdes, run) => {
+        const semantics = StepSemantics.AtMostOncePerRetry;
+        const retryStrategy = retryPresets.noRetry;
+        const once = (inner: DurableContext) => inner.step(run, { serdes, semantics, retryStrategy });
+        return (await context.map([1], once, { batch: 2 })).getResults()[0];
+      },
+    ],
+    [
+      "a combinator",
+      async (context, defaultSerdes, run) => {
+        context.configureSerdes({ defaultSerdes });
+        return (await context.promise.all([context.runInChildContext(run, { serdes: plain })]))[0];
+      },
+    ],
+    [
+      "a child over the size limit",
+      async (context, serdes, run) =>
+        context.runInChildContext(
+          async (inner) => {
+            const number = await inner.step(run);
+            return { number, text: "x".repeat(300_000) };
+          },
+          { serdes },
+        ),
+    ],
+  ];
+
+  test.each(works)("deserialize of %s: what has ended is recorded and does not run again", async (_name, work) => {
+    const serdes = once("deserialize");
+    let runs = 0;
+    const options = { engine: { invocation: { retryPauseMs: 0 } } };
+    const run = await runOurs(async (_, context) => {
+      const result = await work(context, serdes, async () => ++runs);
+      return typeof result === "object" ? (result as { number: number }).number : result;
+    }, options);
+    expect(run.invocations.map(({ error }) => error?.name)).toEqual(["SerdesFailedError", undefined]);
+    expect(run.result).toBe(1);
+    expect(runs).toBe(1);
+  });
+
+  test("serialize of a step in a batch: what its neighbours have ended is recorded", async () => {
+    const serdes = once("serialize");
+    let charges = 0;
+    const handler: Handler = async (_, context) => {
+      const charged = await context.map(
+        [1, 2],
+        async (inner, item) => {
+          await inner.step("charge", async () => ++charges);
+          return item === 1 ? 0 : inner.step("s", async () => 1, { serdes });
+        },
+        { batch: 2 },
+      );
+      return charged.successCount;
+    };
+    const run = await runOurs(handler, { engine: { invocation: { retryPauseMs: 0 } } });
+    expect([run.result, charges, run.invocations.length]).toEqual([2, 2, 2]);
+  });
+
+  test("a check of a condition whose state cannot be read back has no state yet, and runs again", async () => {
+    let reads = 0;
+    let checks = 0;
+    const serdes: AnySerdes = {
+      ...defaultSerdes,
+      deserialize: async (text) => {
+        if (++reads === 2) throw new Error("not mounted");
+        return JSON.parse(text as string);
+      },
+    };
+    const run = await runOurs(
+      async (_, context) =>
+        context.waitForCondition(async (state: number) => state + ++checks, {
+          ...{ initialState: 0, serdes, waitStrategy: () => ({ shouldContinue: false }) },
+        }),
+      { engine: { invocation: { retryPauseMs: 0 } } },
+    );
+    expect([run.result, checks]).toEqual([2, 2]);
+  });
+
+  const writers: readonly [string, (context: DurableContext, serdes: AnySerdes) => Promise<unknown>][] = [
+    ...works.map(([name, work]): (typeof writers)[number] => [
+      name,
+      (context, serdes) => work(context, serdes, async () => 1),
+    ]),
+    ["an invoke's input", (context, payloadSerdes) => context.invoke("s", "target", 1, { payloadSerdes })],
+    [
+      "the state of a condition",
+      (context, serdes) =>
+        context.waitForCondition("s", async () => 1, {
+          ...{ initialState: 0, serdes, waitStrategy: () => ({ shouldContinue: false }) },
+        }),
+    ],
+  ];
+
+  test.each(writers)("serialize of %s gives no text", async (_name, work) => {
+    for (const [given, what] of [
+      [5, "5"],
+      [{ at: 1 }, "an object with at"],
+      [Promise.resolve(["x"]), "an array"],
+    ]) {
+      const serdes: AnySerdes = { ...defaultSerdes, serialize: (async () => given) as never };
+      const run = await runOurs(async (_, context) => work(context, serdes), {
+        engine: { invocation: { retryPauseMs: 0 } },
+      });
+      expect(run.invocations[0]?.error?.name).toBe("SerdesFailedError");
+      expect(run.invocations[0]?.error?.message).toMatch(
+        new RegExp(
+          `Serialization failed for step .*\\([12].*\\): The result of serialize is ${what}; it must be a text.$`,
+        ),
+      );
+    }
+  });
+
+  test("null from serialize is no payload", async () => {
+    const serdes: AnySerdes = {
+      serialize: async () => null as never,
+      deserialize: async (text) => [text ?? "nothing"],
+    };
+    const run = await runOurs(async (_, context) => context.step(async () => 1, { serdes }));
+    expect([run.result, payloads(run)]).toEqual([["nothing"], [undefined]]);
   });
 
   test("a recorded payload that is no JSON rejects the invocation", async () => {

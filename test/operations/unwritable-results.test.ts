@@ -100,6 +100,98 @@ test("a toJSON that throws fails its step with what it threw", async () => {
   });
 });
 
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return { proxy };
+};
+const toThrow = (error: unknown) => ({
+  get member() {
+    throw error;
+  },
+});
+
+const refused: readonly [string, () => unknown, string][] = [
+  ["a toJSON that throws", () => ({ toJSON: () => toThrow(new RangeError("not today")).member }), "not today"],
+  ["a toJSON that throws nothing", () => ({ toJSON: () => toThrow(null).member }), "null"],
+  ["a getter that throws", () => toThrow(new Error("no member")), "no member"],
+  ["a revoked proxy", revoked, "revoked"],
+];
+
+describe.each(refused)("%s", (_name, make, message) => {
+  const invokes: typeof operations = [
+    ["as the input of an invoke", (context, make) => context.invoke("i", "target", make())],
+    [
+      "as the input of an invoke with defaultSerdes",
+      (context, make) => context.invoke("i", "target", make(), { payloadSerdes: defaultSerdes }),
+    ],
+    [
+      "as the input of an invoke in a batch",
+      async (context, make) =>
+        (await context.map([1], (inner) => inner.invoke("i", "target", make()), { batch: 2 })).throwIfError(),
+    ],
+    [
+      "as the result of a step with defaultSerdes",
+      (context, make) => context.step("s", async () => make(), { serdes: defaultSerdes }),
+    ],
+    [
+      "as the result of a child whose default is defaultSerdes",
+      (context, make) => {
+        context.configureSerdes({ defaultSerdes });
+        return context.runInChildContext("c", async () => make());
+      },
+    ],
+    [
+      "as the state of a condition",
+      (context, make) =>
+        context.waitForCondition("w", async () => make(), {
+          ...{ initialState: 0 as unknown, serdes: defaultSerdes, waitStrategy: () => ({ shouldContinue: false }) },
+        }),
+    ],
+    [
+      "as the value of a reduction",
+      (context, make) => context.map([1], async () => 1, { collect: { reduce: () => make(), initial: 0 as unknown } }),
+    ],
+    [
+      "as a value of promise.all",
+      (context, make) => context.promise.all([context.runInChildContext(async () => make())]),
+    ],
+  ];
+
+  test.each(invokes)("%s fails its operation once, and can be caught", async (_where, run) => {
+    let runs = 0;
+    const handler = async (_: unknown, context: DurableContext) => {
+      const error = await run(context, () => {
+        runs++;
+        return make();
+      }).catch(describeError);
+      await context.step("after", async () => 1);
+      return error;
+    };
+    const executed = await runOurs(handler);
+    expect([executed.outcome.status, executed.invocations.length, runs]).toEqual(["SUCCEEDED", 1, 1]);
+    expect((executed.result as Described).message).toContain("cannot be stored: ");
+    expect((executed.result as Described).message).toContain(message);
+    const replayed = await replay(handler, executed);
+    expect(replayed).toMatchObject({ output: { Result: JSON.stringify(executed.result) }, requests: [] });
+  });
+});
+
+test.each([
+  ["a Promise", async () => "done"],
+  ["an object with rows", () => ({ rows: 3 })],
+  ["a function", () => () => "done"],
+  ["5", () => 5],
+] as [string, () => never][])("a summary that is %s fails its context once", async (what, summaryGenerator) => {
+  const run = await runOurs(async (_, context) =>
+    context
+      .runInChildContext("c", async () => "x".repeat(300_000), { summaryGenerator })
+      .catch((error: Error) => error.message),
+  );
+  expect(run.result).toBe(`The summary of RunInChildContext "c" (1) is ${what}; it must be a text.`);
+  expect(run.operations.find(({ Name }) => Name === "c")?.Status).toBe("FAILED");
+});
+
 test("an item whose own result JSON refuses fails, and the others do not", async () => {
   const results = async (batching: object) => {
     const run = await runOurs(async (_, context) => {

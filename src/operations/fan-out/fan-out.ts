@@ -51,7 +51,9 @@ export async function runFanOut<T>(
     summaryGenerator: config.summaryGenerator,
     itemBytes: () => sizes.itemBytes,
     keepsStatuses: () => run?.isBatched === false,
-    onRecalled: ({ totalCount }) => execution.usage.addUndelivered(operationsOf(totalCount, size)),
+    onRecalled({ totalCount }) {
+      if (run === undefined) execution.usage.addUndelivered(operationsOf(totalCount, size));
+    },
   });
   const result = await runChild(execution, scope, {
     name,

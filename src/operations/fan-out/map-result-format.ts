@@ -37,8 +37,8 @@ export interface MapResultFormatOptions<T> {
    */
   readonly keepsStatuses: () => boolean;
   /**
-   * Called when the result was read from the map's own record. In this case the service does not deliver the operations
-   * of the items, so that the caller must count them.
+   * Called when the result was read from the map's own record. If no item has begun in this invocation, the service did
+   * not deliver the operations of the items, so that the caller must count them.
    */
   readonly onRecalled: (mapResult: MapResult<T>) => void;
 }
@@ -63,8 +63,7 @@ export function mapResultFormat<T>(options: MapResultFormatOptions<T>): ResultFo
       const mapResult = result as MapResult<T>;
       if (serdes !== undefined) {
         for (const { error } of mapResult.all) if (error !== undefined) showInJson(error);
-        const { payload, value } = await encodeResult(operation, mapResult, serdes);
-        return { payload, value: rewrap(value) };
+        return encodeResult(operation, mapResult, serdes);
       }
       return encodeStored(operation, mapResult, options);
     },

@@ -65,7 +65,8 @@ export class RecordedItems<T> {
   #withResult(index: number, result: unknown): EndedItem<T> | Promise<EndedItem<T>> {
     const { itemSerdes } = this.#options;
     if (itemSerdes === undefined) return succeeded(index, result as T);
-    const owner = { execution: this.#execution, path: childPath(this.#scope.path, index + 1), name: undefined };
+    const path = childPath(this.#scope.path, index + 1);
+    const owner = { execution: this.#execution, scope: this.#scope, path, name: undefined };
     const read = deserializeWith(itemSerdes, owner, result as string | undefined);
     return read.then((value) => succeeded(index, value as T));
   }
