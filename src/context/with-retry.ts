@@ -1,4 +1,5 @@
 import type { RetryStrategy } from "../core/retry.ts";
+import { durationToSeconds } from "../core/time.ts";
 import type { ChildConfig } from "../operations/child.ts";
 import type { DurableContext } from "./durable-context.ts";
 
@@ -36,7 +37,8 @@ export async function withRetry<T>(
       } catch (error) {
         const decision = retryStrategy(error as Error, attempt);
         if (!decision.shouldRetry) throw error;
-        const delay = decision.delay ?? { seconds: 1 };
+        // A delay of 0 becomes 1 second, as for the retries of a step.
+        const delay = decision.delay && durationToSeconds(decision.delay) !== 0 ? decision.delay : { seconds: 1 };
         if (name === undefined) await inner.wait(delay);
         else await inner.wait(`${name}-backoff-${attempt}`, delay);
       }

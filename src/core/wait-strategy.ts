@@ -1,7 +1,10 @@
 import { type JitterStrategy, jitteredSeconds } from "./retry.ts";
 import { type Duration, durationToSeconds } from "./time.ts";
 
-/** Whether a condition is checked again, and the delay before that check. */
+/**
+ * Whether a condition is checked again, and the delay before that check: a whole number of seconds, up to 366 days. A
+ * delay of 0 becomes 1 second, because the service accepts no shorter delay.
+ */
 export type WaitForConditionDecision = { shouldContinue: true; delay: Duration } | { shouldContinue: false };
 
 /** Decides after each check. `attempt` is the number of checks so far: 1 after the first check. */

@@ -1,7 +1,7 @@
 import { DurableOperationError, WaitForConditionError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
-import { checkedSeconds } from "../core/time.ts";
+import { checkedDelay } from "../core/time.ts";
 import type { WaitForConditionWaitStrategyFunc } from "../core/wait-strategy.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
@@ -101,7 +101,8 @@ async function runCheck<T>(
     const decision = config.waitStrategy(value as T, attempt);
     // The payload is read again, because the strategy may have changed the object that it got.
     if (!decision.shouldContinue) return { end: "succeed", payload, value: await read(payload) };
-    const afterSeconds = checkedSeconds("delay of the wait strategy", decision.delay, 0);
+    const what = `delay of the wait strategy of ${operationLabel("condition", operation.name)}`;
+    const afterSeconds = checkedDelay(what, decision.delay);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {
     run?.end();

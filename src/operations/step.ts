@@ -2,7 +2,7 @@ import { asError, DurableOperationError, StepInterruptedError } from "../core/er
 import { toRecordedError } from "../core/recorded-error.ts";
 import { defaultRetryStrategy, type RetryStrategy } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
-import { checkedSeconds, type Duration } from "../core/time.ts";
+import { checkedDelay, type Duration } from "../core/time.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -96,7 +96,11 @@ export async function runStep<T>(
         continue;
       case "give up attempt": {
         const error = new StepInterruptedError(operation.id, name);
-        outcome = await closeAttempt(operation, decideFailure(error, attempt, config.retryStrategy), attempt);
+        outcome = await closeAttempt(
+          operation,
+          decideFailure(operation, error, attempt, config.retryStrategy),
+          attempt,
+        );
         break;
       }
       case "run": {
@@ -153,12 +157,13 @@ async function runBody<T>(
     }
   } catch (error) {
     run?.end();
-    return decideFailure(error, attempt, config.retryStrategy);
+    return decideFailure(operation, error, attempt, config.retryStrategy);
   }
 }
 
 /** Asks the retry strategy how a failed attempt ends. If the strategy throws, the step fails with this error. */
 function decideFailure(
+  { name, shownName }: ClaimedOperation,
   thrown: unknown,
   attempt: number,
   strategy: RetryStrategy | undefined,
@@ -167,8 +172,11 @@ function decideFailure(
     const error = asError(thrown);
     const decision = strategy?.(error, attempt) ?? defaultRetryStrategy(error, attempt);
     if (!decision.shouldRetry) return { end: "fail", error: toRecordedError(thrown), thrown };
-    const { delay } = decision;
-    const afterSeconds = delay === undefined ? 1 : checkedSeconds("delay of the retry strategy", delay, 0);
+    const { delay = { seconds: 1 } } = decision;
+    const afterSeconds = checkedDelay(
+      `delay of the retry strategy of ${operationLabel("step", name ?? shownName)}`,
+      delay,
+    );
     return { end: "retry", afterSeconds, error: toRecordedError(thrown), thrown };
   } catch (strategyError) {
     return { end: "fail", error: toRecordedError(strategyError), thrown: strategyError };

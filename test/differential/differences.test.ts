@@ -113,6 +113,40 @@ const differences: Difference[] = [
     ours: "ERR_DURATION_INVALID",
   },
   {
+    name: "a retry strategy that asks for a delay of no time",
+    why: "The service refuses it, which ends the execution; ours waits for a second.",
+    make: () => async (_, context) =>
+      context.step("s", ({ attempt }) => (attempt === 1 ? Promise.reject(new Error("once")) : pause(0)), {
+        retryStrategy: () => ({ shouldRetry: true, delay: seconds(0) }),
+      }),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: undefined,
+  },
+  {
+    name: "a wait strategy that asks for a delay of no time",
+    why: "The service refuses it, which ends the execution; ours waits for a second.",
+    make: () => async (_, context) =>
+      context.waitForCondition("c", async (checks) => checks + 1, {
+        initialState: 0,
+        waitStrategy: (checks) =>
+          checks < 2 ? { shouldContinue: true, delay: seconds(0) } : { shouldContinue: false },
+      }),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: 2,
+  },
+  {
+    name: "a retry strategy that asks for a delay without a unit that exists",
+    why: "The official SDK takes it for no time, and the service ends the execution; ours fails the step.",
+    make: () => async (_, context) =>
+      context
+        .step("s", () => Promise.reject(new Error("no")), {
+          retryStrategy: () => ({ shouldRetry: true, delay: { second: 5 } as never }),
+        })
+        .catch(({ message }: Error) => message.slice(0, 69)),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: 'The delay of the retry strategy of step "s" is { second: 5 }; it must',
+  },
+  {
     name: "a wait without a duration",
     why: "The official call throws at once, past the promise's own catch.",
     make: () => async (_, context) => context.wait(undefined as never).catch((error) => (error as DurableError).code),

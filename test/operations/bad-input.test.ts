@@ -1,6 +1,6 @@
 // cspell:ignore nestin Strategi Contex serde
 import { describe, expect, test } from "vitest";
-import { type DurableContext, isDurableError, withDurableExecution } from "../../src/index.ts";
+import { type DurableContext, isDurableError, withDurableExecution, withRetry } from "../../src/index.ts";
 import { LocalEngine } from "../../src/local/engine.ts";
 import { operationLabel } from "../../src/operations/checks.ts";
 import { type Handler, runOfficial, runOurs } from "../support/service.ts";
@@ -18,11 +18,18 @@ const map = (c: DurableContext, config: object) => c.map("score", [1, 2], work, 
 type Mistake = [what: string, make: (context: DurableContext) => PromiseLike<unknown>, message: string | RegExp];
 
 const durations: [unknown, RegExp][] = [
-  [{ seconds: -1 }, /-1 seconds/],
-  [{ seconds: 1.5 }, /1\.5 seconds/],
-  [{ seconds: Number.NaN }, /NaN seconds/],
-  [{ seconds: Number.POSITIVE_INFINITY }, /Infinity seconds/],
-  [{ days: 367 }, /31708800 seconds/],
+  [{ seconds: -1 }, /is \{ seconds: -1 \};/],
+  [{ hours: 1, minutes: -10 }, /is \{ hours: 1, minutes: -10 \};/],
+  [{ seconds: 1.5 }, /is \{ seconds: 1\.5 \};/],
+  [{ seconds: Number.NaN }, /is \{ seconds: NaN \};/],
+  [{ seconds: Number.POSITIVE_INFINITY }, /is \{ seconds: Infinity \};/],
+  [{ seconds: 5n }, /is \{ seconds: 5n \};/],
+  [{ seconds: "5" }, /is \{ seconds: "5" \};/],
+  [{ days: 367 }, /is \{ days: 367 \};/],
+  [{ hour: 1 }, /is \{ hour: 1 \};/],
+  [{}, /is \{ {2}\};/],
+  [[5], /is an array;/],
+  ["5s", /is "5s";/],
   [5, /is 5;/],
   [null, /is null;/],
 ];
@@ -63,17 +70,17 @@ const mistakes: Mistake[] = [
   ],
   ...durations.flatMap(([duration, shown]): Mistake[] => [
     [
-      `a wait of ${JSON.stringify(duration)}`,
+      `a wait of ${shown.source}`,
       (c) => c.wait("w", duration as never),
       new RegExp(`^The duration of wait "w" .*${shown.source}`),
     ],
     [
-      `a callback's time-out of ${JSON.stringify(duration)}`,
+      `a callback's time-out of ${shown.source}`,
       (c) => c.createCallback("cb", { timeout: duration as never }),
       new RegExp(`^The timeout of callback "cb" .*${shown.source}`),
     ],
     [
-      `a heartbeat of ${JSON.stringify(duration)}`,
+      `a heartbeat of ${shown.source}`,
       (c) => c.createCallback("cb", { heartbeatTimeout: duration as never }),
       new RegExp(`^The heartbeatTimeout of callback "cb" .*${shown.source}`),
     ],
@@ -381,25 +388,56 @@ describe("what cannot be caught ends the execution, and writes nothing:", () => 
   });
 });
 
-describe("delays that strategies ask for:", () => {
-  test.each(durations.slice(0, 5))("a retry after %j fails the step, which says why", async (delay, shown) => {
-    const run = await runOurs(async (_, context) =>
-      context
-        .step("s", () => Promise.reject(new Error("no")), {
-          retryStrategy: () => ({ shouldRetry: true, delay: delay as never }),
-        })
-        .catch((error: Error) => error.message),
+describe.each([[{}], [{ batch: 1 }]])("delays that strategies ask for, in a map with %j:", (batching) => {
+  const refused = durations.filter(([delay]) => delay !== null);
+  const caughtInItem = async (make: (context: DurableContext) => Promise<unknown>) => {
+    const body = (item: DurableContext) => make(item).catch(({ message, cause }: Error) => [message, String(cause)]);
+    const run = await runOurs(async (_, c) => (await c.map([1], body, batching)).getResults()[0]);
+    return run.result as [message: string, cause: string];
+  };
+
+  test.each(refused)("a retry after %o fails the step, which says why", async (delay, shown) => {
+    const strategy = () => ({ shouldRetry: true, delay: delay as never });
+    const [message] = await caughtInItem((c) =>
+      c.step("charge", () => Promise.reject(new Error("no")), { retryStrategy: strategy }),
     );
-    expect(run.result).toMatch(new RegExp(`^The delay of the retry strategy .*${shown.source}`));
+    expect(message).toMatch(new RegExp(`^The delay of the retry strategy of step "charge" ${shown.source}`));
+    expect(message).toContain("a whole number of seconds from 1 to 31622400");
   });
 
-  test.each(durations.slice(0, 5))("a condition after %j fails, and says why", async (delay, shown) => {
-    const run = await runOurs(async (_, context) =>
-      condition(context, { waitStrategy: () => ({ shouldContinue: true, delay }) }).catch(
-        (error: Error) => error.message,
-      ),
+  test.each(refused)("a condition after %o fails, and says why", async (delay, shown) => {
+    const [message] = await caughtInItem(
+      (c) => condition(c, { waitStrategy: () => ({ shouldContinue: true, delay }) }) as Promise<unknown>,
     );
-    expect(run.result).toMatch(new RegExp(`^The delay of the wait strategy .*${shown.source}`));
+    expect(message).toMatch(new RegExp(`^The delay of the wait strategy of condition "poll" ${shown.source}`));
+    expect(message).toContain("a whole number of seconds from 1 to 31622400");
+  });
+
+  test("none becomes a second, of a step, a condition and withRetry", async () => {
+    const delay = { seconds: 0 };
+    const twice = (count: number) => ({ shouldRetry: count < 2, shouldContinue: count < 2, delay });
+    const run = await runOurs(async (_, context) => {
+      const body = async (item: DurableContext) => {
+        let tries = 0;
+        const second = async () => {
+          if (++tries % 2 === 1) throw new Error("no");
+          return tries;
+        };
+        const retryStrategy = (_error: Error, attempt: number) => twice(attempt);
+        await item.step("s", ({ attempt }) => (attempt === 1 ? Promise.reject(new Error("no")) : work()), {
+          retryStrategy,
+        });
+        await condition(item, { waitStrategy: (_state: unknown, attempt: number) => twice(attempt) });
+        return withRetry(item, "w", () => second(), { retryStrategy });
+      };
+      return (await context.map([1], body, batching)).successCount;
+    });
+    expect(run.result).toBe(1);
+    const asked = run.updates.flatMap(({ StepOptions, WaitOptions }) => [
+      ...(StepOptions ? [StepOptions.NextAttemptDelaySeconds] : []),
+      ...(WaitOptions ? [WaitOptions.WaitSeconds] : []),
+    ]);
+    expect(new Set(asked)).toEqual(new Set([1]));
   });
 });
 
