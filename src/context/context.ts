@@ -1,3 +1,4 @@
+import { checkFunction, invalid } from "../core/arguments.ts";
 import { type BatchSize, readBatchSize } from "../core/batch-size.ts";
 import type { LambdaContext } from "../core/lambda-context.ts";
 import type { SerdesConfig } from "../core/serdes.ts";
@@ -10,7 +11,7 @@ import { type DurableContextLogger, type DurableLogger, type LoggerConfig, lineO
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
-import { checkFunction, checkOptions, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
+import { checkOptions, checkSerdes, operationLabel } from "../operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "../operations/child.ts";
 import { runCombinator, settledFormat } from "../operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";

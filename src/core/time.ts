@@ -1,4 +1,5 @@
 import { DurableError } from "./errors.ts";
+import { checkNames, type Report } from "./nearest.ts";
 import { describeValue } from "./setting.ts";
 
 /** A length of time: the sum of all members. */
@@ -23,6 +24,14 @@ export function durationToSeconds(duration: Duration): number {
     total = (total || 0) + count * seconds;
   }
   return total;
+}
+
+/**
+ * Looks for units that do not exist, in a duration that has a unit that exists.
+ * @param what names the operation and the field
+ */
+export function checkUnits(what: string, duration: Duration, report?: Report): void {
+  checkNames("unit", () => `the ${what}`, duration, Object.keys(UNITS), report);
 }
 
 /** The longest wait or time-out that the service accepts: 366 days (API model). */

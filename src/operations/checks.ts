@@ -1,8 +1,7 @@
-import { DurableError } from "../core/errors.ts";
+import { invalid } from "../core/arguments.ts";
 import { childPath, type OperationPath } from "../core/ids.ts";
 import { nearest, warnOnce } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
-import { describeValue } from "../core/setting.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -21,24 +20,6 @@ export function operationLabel(kind: string, name: string | undefined): string {
 }
 
 /**
- * Accepts a function, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
-export function checkFunction(operation: () => string, field: string, value: unknown): void {
-  if (value === undefined || value === null || typeof value === "function") return;
-  throw invalid(operation, field, value, "a function");
-}
-
-/**
- * Accepts each value of `allowed`, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
-export function checkOneOf(operation: () => string, field: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || value === null || allowed.includes(value as string)) return;
-  throw invalid(operation, field, value, allowed.map((name) => `"${name}"`).join(" or "));
-}
-
-/**
  * Accepts an object with all these methods, undefined and null.
  * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
  */
@@ -53,16 +34,6 @@ export function checkSerdes(
     if (typeof (serdes as Partial<AnySerdes>)[method] === "function") continue;
     throw invalid(operation, field, serdes, `an object with ${methods.join(" and ")}`);
   }
-}
-
-/**
- * Accepts a whole number of at least `min`, Infinity, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
-export function checkCount(operation: () => string, field: string, value: number | undefined, min = 0): void {
-  if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
-  if (Number.isInteger(value) && value >= min) return;
-  throw invalid(operation, field, value, `a whole number of at least ${min}`);
 }
 
 /**
@@ -125,15 +96,4 @@ export function checkText(operation: () => string, field: string, value: unknown
 
 export function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
-}
-
-/** The error for a value that is not allowed. `allowed` describes the allowed values. */
-export function invalid(
-  operation: () => string,
-  field: string,
-  value: unknown,
-  allowed: string,
-  code = "ERR_ARGUMENT_INVALID",
-): DurableError {
-  return new DurableError(code, `The ${field} of ${operation()} is ${describeValue(value)}; it must be ${allowed}.`);
 }

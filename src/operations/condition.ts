@@ -1,3 +1,4 @@
+import { checkFunction } from "../core/arguments.ts";
 import { DurableOperationError, WaitForConditionError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
@@ -10,7 +11,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { checkFunction, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";

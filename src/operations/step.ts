@@ -1,3 +1,4 @@
+import { checkFunction, checkOneOf } from "../core/arguments.ts";
 import { asError, DurableOperationError, StepInterruptedError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
 import { defaultRetryStrategy, type RetryStrategy } from "../core/retry.ts";
@@ -9,7 +10,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { checkFunction, checkOneOf, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";

@@ -1,5 +1,6 @@
+import { checkCount, checkFunction, invalid } from "../../core/arguments.ts";
 import type { CompletionReason } from "../../core/errors.ts";
-import { checkCount, checkFunction, invalid, isThenable } from "../checks.ts";
+import { isThenable } from "../checks.ts";
 
 export type { CompletionReason };
 

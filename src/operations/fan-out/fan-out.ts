@@ -1,17 +1,10 @@
+import { checkCount, checkFunction, checkOneOf } from "../../core/arguments.ts";
 import { DEFAULT_BATCH_ITEMS } from "../../core/batch-size.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
 import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
-import {
-  checkCount,
-  checkFunction,
-  checkMaxConcurrency,
-  checkOneOf,
-  checkOptions,
-  checkSerdes,
-  operationLabel,
-} from "../checks.ts";
+import { checkMaxConcurrency, checkOptions, checkSerdes, operationLabel } from "../checks.ts";
 import { runChild } from "../child.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
