@@ -29,6 +29,7 @@ export function durationToSeconds(duration: Duration): number {
 /**
  * Looks for units that do not exist, in a duration that has a unit that exists.
  * @param what names the operation and the field
+ * @param report gets the texts about such units. Without it, the process warns.
  */
 export function checkUnits(what: string, duration: Duration, report?: Report): void {
   checkNames("unit", () => `the ${what}`, duration, Object.keys(UNITS), report);
@@ -40,11 +41,15 @@ const MAX_DURATION_SECONDS = 31_622_400;
 /**
  * Converts a duration to seconds, and checks that the service accepts the number.
  * @param what names the operation and the field in the error
+ * @param report gets texts about units that do not exist. Without it, the process warns.
  * @throws DurableError `ERR_DURATION_INVALID`
  */
-export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 | 1): number {
+export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 | 1, report?: Report): number {
   const seconds = durationToSeconds(duration);
-  if (Number.isInteger(seconds) && seconds >= minSeconds && seconds <= MAX_DURATION_SECONDS) return seconds;
+  if (Number.isInteger(seconds) && seconds >= minSeconds && seconds <= MAX_DURATION_SECONDS) {
+    checkUnits(what, duration, report);
+    return seconds;
+  }
   const allowed = `a whole number of seconds from ${minSeconds} to ${MAX_DURATION_SECONDS}, such as { minutes: 5 }`;
   throw invalidDuration(what, duration, allowed);
 }
@@ -55,8 +60,8 @@ export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 |
  * @param what names the operation and the strategy in the error
  * @throws DurableError `ERR_DURATION_INVALID`
  */
-export function checkedDelay(what: string, delay: Duration): number {
-  return durationToSeconds(delay) === 0 ? 1 : checkedSeconds(what, delay, 1);
+export function checkedDelay(what: string, delay: Duration, report: Report | undefined): number {
+  return checkedSeconds(what, durationToSeconds(delay) === 0 ? { ...delay, seconds: 1 } : delay, 1, report);
 }
 
 /**
@@ -65,9 +70,12 @@ export function checkedDelay(what: string, delay: Duration): number {
  * @param what names the operation and the field in the error
  * @throws DurableError `ERR_DURATION_INVALID`
  */
-export function checkedMs(what: string, duration: Duration): number {
+export function checkedMs(what: string, duration: Duration, report?: Report): number {
   const ms = durationToSeconds(duration) * 1_000;
-  if (ms > 0 && ms <= MAX_TIMER_MS) return ms;
+  if (ms > 0 && ms <= MAX_TIMER_MS) {
+    checkUnits(what, duration, report);
+    return ms;
+  }
   const allowed = `more than zero and at most ${Math.floor(MAX_TIMER_MS / 1_000)} seconds, such as { seconds: 30 }`;
   throw invalidDuration(what, duration, allowed);
 }

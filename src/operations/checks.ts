@@ -1,6 +1,6 @@
 import { invalid } from "../core/arguments.ts";
 import { childPath, type OperationPath } from "../core/ids.ts";
-import { nearest, warnOnce } from "../core/nearest.ts";
+import { nearest, type Report, warnOnce } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger } from "../execution/ledger/ledger.ts";
@@ -77,10 +77,20 @@ export function checkOptions(execution: Execution, scope: Scope, operation: () =
 }
 
 /**
- * Whether the operation, or the first operation inside it, is recorded. Some operations have no record of their own, so
- * their first inner operation shows that they have begun.
+ * Returns what gets the texts about names that nothing reads, in the settings of the next operation. Undefined: the
+ * process warns. An operation that is recorded already causes no text, because an earlier invocation accepted it.
  */
-function isBegun({ ledger }: Scope, path: OperationPath): boolean {
+export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope): Report | undefined {
+  const path = scope.peekPath();
+  return report && ((text) => isBegun(scope, path) || report(text));
+}
+
+/**
+ * Whether the next operation, or the first operation inside it, is recorded. Some operations have no record of their
+ * own, so their first inner operation shows that they have begun.
+ */
+export function isBegun(scope: Scope, path = scope.peekPath()): boolean {
+  const { ledger } = scope;
   const has = (kept: Ledger, at: OperationPath): boolean => kept.has(kept.key(at));
   return has(ledger, path) || has(ledger.outside, path) || has(ledger, childPath(path, 1));
 }

@@ -103,7 +103,7 @@ async function runCheck<T>(
     // The payload is read again, because the strategy may have changed the object that it got.
     if (!decision.shouldContinue) return { end: "succeed", payload, value: await read(payload) };
     const what = `delay of the wait strategy of ${operationLabel("condition", operation.name)}`;
-    const afterSeconds = checkedDelay(what, decision.delay);
+    const afterSeconds = checkedDelay(what, decision.delay, operation.execution.onMisspelledOption);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {
     run?.end();

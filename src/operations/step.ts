@@ -3,18 +3,18 @@ import { asError, DurableOperationError, StepInterruptedError } from "../core/er
 import { toRecordedError } from "../core/recorded-error.ts";
 import { defaultRetryStrategy, type RetryStrategy } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
-import { checkedDelay, type Duration } from "../core/time.ts";
+import { checkedDelay, checkedMs, type Duration } from "../core/time.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, operationLabel, reportOf } from "./checks.ts";
 import { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";
-import { checkedTimeout, runBounded, type StepFunc, StepRun } from "./step-run.ts";
+import { runBounded, type StepFunc, StepRun } from "./step-run.ts";
 
 /** Whether an attempt runs again after its process has died. */
 export const StepSemantics = {
@@ -128,7 +128,7 @@ function checkConfig<T>(execution: Execution, scope: Scope, name: string | undef
   checkFunction(operation, "retryStrategy", retryStrategy);
   checkOneOf(operation, "semantics", semantics, ["AT_MOST_ONCE_PER_RETRY", "AT_LEAST_ONCE_PER_RETRY"]);
   checkSerdes(operation, "serdes", serdes);
-  if (timeout !== undefined) checkedTimeout(name, timeout);
+  if (timeout !== undefined) checkedMs(`timeout of ${operation()}`, timeout, reportOf(execution, scope));
 }
 
 async function runBody<T>(
@@ -164,7 +164,7 @@ async function runBody<T>(
 
 /** Asks the retry strategy how a failed attempt ends. If the strategy throws, the step fails with this error. */
 function decideFailure(
-  { name, shownName }: ClaimedOperation,
+  { execution, name, shownName }: ClaimedOperation,
   thrown: unknown,
   attempt: number,
   strategy: RetryStrategy | undefined,
@@ -174,10 +174,8 @@ function decideFailure(
     const decision = strategy?.(error, attempt) ?? defaultRetryStrategy(error, attempt);
     if (!decision.shouldRetry) return { end: "fail", error: toRecordedError(thrown), thrown };
     const { delay = { seconds: 1 } } = decision;
-    const afterSeconds = checkedDelay(
-      `delay of the retry strategy of ${operationLabel("step", name ?? shownName)}`,
-      delay,
-    );
+    const what = `delay of the retry strategy of ${operationLabel("step", name ?? shownName)}`;
+    const afterSeconds = checkedDelay(what, delay, execution.onMisspelledOption);
     return { end: "retry", afterSeconds, error: toRecordedError(thrown), thrown };
   } catch (strategyError) {
     return { end: "fail", error: toRecordedError(strategyError), thrown: strategyError };

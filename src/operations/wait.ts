@@ -24,7 +24,8 @@ export function beginWait(
     const wait = new ExternalOperation(operation, attention);
     const what = `duration of ${operationLabel("wait", name)}`;
     // The duration of a recorded wait is not checked again, because the service has accepted it already.
-    const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
+    const seconds = () => checkedSeconds(what, duration, 1, execution.onMisspelledOption);
+    const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: seconds() } }));
     // A cancelled wait counts as ended, because code does not ask how the wait ended.
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };

@@ -84,6 +84,16 @@ const mistakes: Mistake[] = [
       (c) => c.createCallback("cb", { heartbeatTimeout: duration as never }),
       new RegExp(`^The heartbeatTimeout of callback "cb" .*${shown.source}`),
     ],
+    [
+      `a waitForCallback's time-out of ${shown.source}`,
+      (c) => c.waitForCallback("approve", work as never, { timeout: duration as never }),
+      new RegExp(`^The timeout of waitForCallback "approve" .*${shown.source}`),
+    ],
+    [
+      `a waitForCallback's heartbeat of ${shown.source}`,
+      (c) => c.waitForCallback("approve", work as never, { heartbeatTimeout: duration as never }),
+      new RegExp(`^The heartbeatTimeout of waitForCallback "approve" .*${shown.source}`),
+    ],
   ]),
   ["a wait of nothing", (c) => c.wait("w", { seconds: 0 }), /^The duration of wait "w" .*from 1 to 31622400/],
   [
