@@ -114,7 +114,9 @@ class ScopeContext {
     if (!self.#isCurrent("invoke")) return parked();
     // If the second argument is a text, this text is the function's name, and the first argument is the operation's
     // name. So the input of an unnamed invoke cannot be a text.
-    const [name, target, input, config] = typeof args[1] === "string" ? args : [undefined, ...args];
+    // A fourth argument, or a third one that is no configuration, shows that the first argument is a name too.
+    const isNamed = typeof args[1] === "string" || args[3] !== undefined || typeof (args[2] ?? {}) !== "object";
+    const [name, target, input, config] = isNamed ? args : [undefined, ...args];
     return beginInvoke(
       self.#parts.execution,
       self.#scope,

@@ -26,12 +26,13 @@ export function checkOneOf(owner: () => string, field: string, value: unknown, a
 
 /**
  * Accepts a whole number of at least `min`, Infinity, undefined and null.
+ * @param head the first words of the error
  * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
  */
-export function checkCount(owner: () => string, field: string, value: unknown, min = 0): void {
+export function checkCount(owner: () => string, field: string, value: unknown, min = 0, head = ""): void {
   if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
   if (Number.isInteger(value) && (value as number) >= min) return;
-  throw invalid(owner, field, value, `a whole number of at least ${min}`);
+  throw invalid(owner, field, value, `a whole number of at least ${min}`, undefined, head);
 }
 
 /** The error for a value that is not allowed. `allowed` describes the allowed values. */
@@ -41,6 +42,7 @@ export function invalid(
   value: unknown,
   allowed: string,
   code = "ERR_ARGUMENT_INVALID",
+  head = "",
 ): DurableError {
-  return new DurableError(code, `The ${field} of ${owner()} is ${describeValue(value)}; it must be ${allowed}.`);
+  return new DurableError(code, `${head}The ${field} of ${owner()} is ${describeValue(value)}; it must be ${allowed}.`);
 }

@@ -7,8 +7,7 @@ import type { Ledger } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
 /**
- * Checks the settings of an operation before the operation is recorded. A check accepts each value that the official
- * SDK accepts, if the value has a meaning.
+ * Checks the settings of an operation before the operation is recorded.
  */
 
 type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
@@ -37,16 +36,6 @@ export function checkSerdes(
 }
 
 /**
- * Accepts the same values as the official SDK: any number, a text with a number above 0, undefined and null. A fraction
- * is rounded up. NaN means no limit.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value, because the official SDK would begin no branch with it
- */
-export function checkMaxConcurrency(operation: () => string, value: unknown): void {
-  if (value === undefined || value === null || typeof value === "number" || Number(value) > 0) return;
-  throw invalid(operation, "maxConcurrency", value, "a number above 0");
-}
-
-/**
  * The options of all operations. An option of another operation, such as `batch` for a step, is ignored and does not
  * count as misspelled.
  */
@@ -64,9 +53,12 @@ const MISSPELLED_LETTERS = 2;
  * ignored, as in the official SDK. On the embedded engine a misspelled option is an error, because the handler can
  * still be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no
  * error, because an earlier invocation accepted the option.
- * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine
+ * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */
 export function checkOptions(execution: Execution, scope: Scope, operation: () => string, config: object): void {
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    throw invalid(operation, "configuration", config, "an object");
+  }
   for (const [name, value] of Object.entries(config)) {
     const near = value === undefined || OPTIONS.includes(name) ? undefined : nearest(name, OPTIONS, MISSPELLED_LETTERS);
     if (near === undefined) continue;

@@ -44,9 +44,9 @@ export async function runCondition<T>(
 ): Promise<T> {
   const label = () => operationLabel("condition", name);
   if (typeof check !== "function") throw new TypeError(`${label()} requires a function to check its state`);
+  checkOptions(execution, scope, label, config);
   checkFunction(label, "waitStrategy", config.waitStrategy);
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
-  checkOptions(execution, scope, label, config);
   const operation = claim(execution, scope, { type: "STEP", subType: "WaitForCondition", name });
   if (operation === undefined) return park();
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);

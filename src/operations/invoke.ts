@@ -32,9 +32,9 @@ export function beginInvoke<I, O>(
   const run = async (): Promise<O> => {
     const label = () => operationLabel("invoke", name);
     checkText(label, "function name", functionName);
+    checkOptions(execution, scope, label, config);
     checkSerdes(label, "payloadSerdes", config.payloadSerdes as AnySerdes, ["serialize"]);
     checkSerdes(label, "resultSerdes", config.resultSerdes as AnySerdes, ["deserialize"]);
-    checkOptions(execution, scope, label, config);
     const kind = { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name, isAddressed: true } as const;
     const { mode } = scope;
     const operation = claim(execution, scope, kind);

@@ -123,8 +123,8 @@ const NO_CONFIG = {};
  */
 function checkConfig<T>(execution: Execution, scope: Scope, name: string | undefined, config: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
-  const { retryStrategy, semantics, serdes, timeout } = config;
   checkOptions(execution, scope, operation, config);
+  const { retryStrategy, semantics, serdes, timeout } = config;
   checkFunction(operation, "retryStrategy", retryStrategy);
   checkOneOf(operation, "semantics", semantics, ["AT_MOST_ONCE_PER_RETRY", "AT_LEAST_ONCE_PER_RETRY"]);
   checkSerdes(operation, "serdes", serdes);

@@ -147,6 +147,42 @@ const differences: Difference[] = [
     ours: 'The delay of the retry strategy of step "s" is { second: 5 }; it must',
   },
   {
+    name: "maxConcurrency 0",
+    why: "The official SDK ends the execution; ours fails the map with an error that can be caught.",
+    make: () => async (_, context) =>
+      context.map("m", [1], async () => 1, { maxConcurrency: 0 }).catch(({ message }: Error) => message.slice(0, 25)),
+    official: { FAILED: "Error" },
+    ours: "Invalid maxConcurrency: 0",
+  },
+  {
+    name: "a maxConcurrency that is no whole number",
+    why: "The official SDK takes NaN for no limit; ours refuses what is no limit that anybody meant.",
+    make: () => async (_, context) =>
+      context
+        .map("m", [1], async () => 1, { maxConcurrency: Number.NaN })
+        .then(
+          ({ successCount }) => successCount,
+          (error: DurableError) => error.code,
+        ),
+    official: 1,
+    ours: "ERR_ARGUMENT_INVALID",
+  },
+  {
+    name: "a predicate together with a threshold",
+    why: "The official SDK ends the execution; ours fails the map with an error that can be caught and names the map.",
+    make: () => async (_, context) =>
+      context
+        .map("m", [1], async () => 1, {
+          completionConfig: { shouldComplete: () => ({ complete: false }), minSuccessful: 1 } as never,
+        })
+        .then(
+          ({ successCount }) => successCount,
+          (error: DurableError) => error.code,
+        ),
+    official: { FAILED: "Error" },
+    ours: "ERR_ARGUMENT_INVALID",
+  },
+  {
     name: "a wait without a duration",
     why: "The official call throws at once, past the promise's own catch.",
     make: () => async (_, context) => context.wait(undefined as never).catch((error) => (error as DurableError).code),
