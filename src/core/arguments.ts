@@ -35,6 +35,22 @@ export function checkCount(owner: () => string, field: string, value: unknown, m
   throw invalid(owner, field, value, `a whole number of at least ${min}`, undefined, head);
 }
 
+/**
+ * Returns a name, or another text that the service gets. A number, a bigint or a boolean becomes its text, because names
+ * often come from data. Null becomes undefined.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
+export function textOf(owner: () => string, field: string, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isObject(value)) return String(value);
+  throw invalid(owner, field, value, "a text");
+}
+
+/** Whether the value is an object or a function. */
+export function isObject(value: unknown): value is object {
+  return Object(value) === value;
+}
+
 /** The error for a value that is not allowed. `allowed` describes the allowed values. */
 export function invalid(
   owner: () => string,

@@ -1,3 +1,4 @@
+import { textOf } from "../core/arguments.ts";
 import { CallbackError, CallbackExternalError, CallbackTimeoutError, recordedCause } from "../core/errors.ts";
 import type { AnySerdesDeserializer, Serdes } from "../core/serdes.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
@@ -37,9 +38,10 @@ export const rawText: AnySerdesDeserializer = { deserialize: async (data) => dat
 export async function createCallback<T>(
   execution: Execution,
   scope: Scope,
-  name: string | undefined,
+  givenName: unknown,
   config: CreateCallbackConfig<T> = {},
 ): Promise<CreateCallbackResult<T>> {
+  const name = textOf(() => "a callback", "name", givenName);
   checkOptions(execution, scope, () => operationLabel("callback", name), config);
   const attention = new Attention();
   const { result, id } = await beginCallback(execution, scope, name, config, attention);

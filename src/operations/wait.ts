@@ -1,3 +1,4 @@
+import { textOf } from "../core/arguments.ts";
 import { checkedSeconds, type Duration, durationToSeconds } from "../core/time.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -14,11 +15,12 @@ import { claim } from "./operation.ts";
 export function beginWait(
   execution: Execution,
   scope: Scope,
-  name: string | undefined,
+  givenName: unknown,
   duration: Duration,
 ): DurablePromise<void> {
   const attention = new Attention();
   const run = async (): Promise<void> => {
+    const name = textOf(() => "a wait", "name", givenName);
     const operation = claim(execution, scope, { type: "WAIT", subType: "Wait", name });
     if (operation === undefined) return park();
     const wait = new ExternalOperation(operation, attention);

@@ -35,8 +35,7 @@ const durations: [unknown, RegExp][] = [
 ];
 
 const mistakes: Mistake[] = [
-  ["a step's name that is a number", (c) => c.step(5 as never, work), "step requires a function"],
-  ["a step's name that is null", (c) => c.step(null as never, work), "step requires a function"],
+  ["a step's name that is null", (c) => c.step(null as never, work), "step requires a function to run, not null"],
   ["a step without a function", (c) => c.step("s", nothing), 'step "s" requires a function'],
   [
     "a retry strategy that is none",

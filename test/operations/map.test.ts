@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type BatchResult, type ChildContextError, type DurableContext } from "../../src/index.ts";
+import type { BatchResult, ChildContextError, DurableContext } from "../../src/index.ts";
 import { VirtualClock } from "../../src/testing.ts";
 import { type Handler, invokeOver, replay, runOurs, withRuntime } from "../support/service.ts";
 
