@@ -25,7 +25,8 @@ export function checkNames(
   report: Report | undefined,
 ): void {
   for (const [name, value] of Object.entries(given)) {
-    if (value === undefined || known.includes(name)) continue;
+    // The official type ConcurrencyConfig has two members that end so, and that nothing reads.
+    if (value === undefined || known.includes(name) || name.endsWith("SubType")) continue;
     const near =
       nearest(name, known, MISSPELLED_LETTERS) ??
       known.find((word) => word.startsWith(name) || name.startsWith(word) || word.endsWith(name));

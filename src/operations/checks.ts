@@ -1,6 +1,6 @@
-import { invalid } from "../core/arguments.ts";
+import { invalid, isObject } from "../core/arguments.ts";
 import { childPath, type OperationPath } from "../core/ids.ts";
-import { nearest, type Report, warnOnce } from "../core/nearest.ts";
+import { checkNames, type Report } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger } from "../execution/ledger/ledger.ts";
@@ -37,35 +37,31 @@ export function checkSerdes(
 
 /**
  * The options of all operations. An option of another operation, such as `batch` for a step, is ignored and does not
- * count as misspelled.
+ * count as unknown.
  */
 const OPTIONS = (
   "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +
   "errorMapper,virtualContext,payloadSerdes,resultSerdes,tenantId,nesting,maxConcurrency,concurrency,itemSerdes," +
-  "completionConfig,itemNamer,batch,collect,minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete"
+  "completionConfig,itemNamer,batch,collect"
 ).split(",");
 
-/** A name with at most this number of wrong letters counts as a misspelled option. */
-const MISSPELLED_LETTERS = 2;
-
 /**
- * Looks for misspelled options: unknown names that are almost the name of an option. All other unknown names are
- * ignored, as in the official SDK. On the embedded engine a misspelled option is an error, because the handler can
- * still be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no
- * error, because an earlier invocation accepted the option.
+ * Looks for options that nothing reads. On the embedded engine such an option is an error, because the handler can still
+ * be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no error,
+ * because an earlier invocation accepted the option.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */
-export function checkOptions(execution: Execution, scope: Scope, operation: () => string, config: object): void {
-  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+export function checkOptions(
+  execution: Execution,
+  scope: Scope,
+  operation: () => string,
+  config: object,
+  known = OPTIONS,
+): void {
+  if (!isObject(config) || typeof config === "function" || Array.isArray(config) || isThenable(config)) {
     throw invalid(operation, "configuration", config, "an object");
   }
-  for (const [name, value] of Object.entries(config)) {
-    const near = value === undefined || OPTIONS.includes(name) ? undefined : nearest(name, OPTIONS, MISSPELLED_LETTERS);
-    if (near === undefined) continue;
-    const text = `Nothing reads the option ${name} of ${operation()}. The nearest option that is read is ${near}.`;
-    if (execution.onMisspelledOption === undefined) warnOnce(text, "DURABLE_FANOUT_UNKNOWN_OPTION", name);
-    else if (!isBegun(scope, scope.peekPath())) execution.onMisspelledOption(text);
-  }
+  checkNames("option", operation, config, known, reportOf(execution, scope));
 }
 
 /**

@@ -1,7 +1,5 @@
-// cspell:ignore nestin Strategi Contex serde
 import { describe, expect, test } from "vitest";
 import { type DurableContext, isDurableError, withDurableExecution, withRetry } from "../../src/index.ts";
-import { LocalEngine } from "../../src/local/engine.ts";
 import { operationLabel } from "../../src/operations/checks.ts";
 import { runOurs } from "../support/service.ts";
 
@@ -303,91 +301,6 @@ test("a map that an earlier invocation began goes on with a maxConcurrency that 
     return (await context.map([1, 2], wait, config)).successCount;
   });
   expect(run.result).toBe(2);
-});
-
-test("options spelled almost like one that is read are warned of once, and all others are ignored", async () => {
-  const warnings: string[] = [];
-  const listen = (warning: Error & { code?: string }) => {
-    if (warning.code === "DURABLE_FANOUT_UNKNOWN_OPTION") warnings.push(warning.message);
-  };
-  process.on("warning", listen);
-  const { result } = await runOurs(async (_, context) => {
-    const typo = { maxConcurency: 1, completionConfig: { minSuccesful: 1 } };
-    for (const name of ["a", "b"]) await context.map(name, [1], work, typo as never);
-    await context.parallel([work], { batch: 2, nesting: undefined } as never);
-    return (await context.map([1], work, null as never)).getResults();
-  });
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("warning", listen);
-  expect(result).toEqual([1]);
-  const text = (name: string, near: string) =>
-    `Nothing reads the option ${name} of map "a". The nearest option that is read is ${near}.`;
-  expect(warnings).toEqual([text("maxConcurency", "maxConcurrency"), text("minSuccesful", "minSuccessful")]);
-});
-
-describe("on the embedded engine an option spelled almost like one that is read fails its operation:", () => {
-  const no = async () => {};
-  const soon = { shouldContinue: false } as const;
-  const misspelled: [string, string, string, (context: DurableContext) => Promise<unknown>][] = [
-    ["map", "maxConcurency", "maxConcurrency", (c) => c.map([1], work, { maxConcurency: 1 } as never)],
-    [
-      "map",
-      "minSuccesful",
-      "minSuccessful",
-      (c) => c.map([1], work, { completionConfig: { minSuccesful: 1 } as never }),
-    ],
-    ["parallel", "nestin", "nesting", (c) => c.parallel([work], { nestin: "FLAT" } as never)],
-    ["step", "retryStrategi", "retryStrategy", (c) => c.step(no, { retryStrategi: no } as never)],
-    [
-      "child context",
-      "virtualContex",
-      "virtualContext",
-      (c) => c.runInChildContext(no, { virtualContex: true } as never),
-    ],
-    [
-      ...(["condition", "serde", "serdes"] as const),
-      (c) => c.waitForCondition(async () => 1, { initialState: 1, waitStrategy: () => soon, serde: 1 } as never),
-    ],
-    ["callback", "timeOut", "timeout", (c) => c.createCallback({ timeOut: { seconds: 1 } } as never)],
-    ["waitForCallback", "timeOut", "timeout", (c) => c.waitForCallback(no, { timeOut: { seconds: 1 } } as never)],
-    ["invoke", "tenantID", "tenantId", (c) => c.invoke("other", {}, { tenantID: "a" } as never)],
-  ];
-  test.each(misspelled)("%s with %s", async (kind, name, near, call) => {
-    const engine = new LocalEngine();
-    engine.register(
-      "f",
-      withDurableExecution((_: unknown, context: DurableContext) => call(context)),
-    );
-    const { arn, result } = engine.start({ functionName: "f" });
-    const outcome = await result;
-    const text = `Nothing reads the option ${name} of ${operationLabel(kind, undefined)}. The nearest option that is read is ${near}.`;
-    expect(outcome).toMatchObject({
-      status: "FAILED",
-      error: { ErrorType: "ERR_OPTION_UNKNOWN", ErrorMessage: text },
-    });
-    expect(engine.operations(arn).filter(({ Type }) => Type !== "EXECUTION")).toEqual([]);
-    await engine.close();
-  });
-
-  test("not one that is recorded already, and not one that is spelled otherwise altogether", async () => {
-    const engine = new LocalEngine();
-    let config: object = { colour: "red" };
-    const handler = async (_: unknown, context: DurableContext) => {
-      await context.runInChildContext("kept", async (inner) => inner.wait({ seconds: 1 }), config as never);
-      const { successCount } = await context.map([1], work, { colour: "red" } as never);
-      return successCount;
-    };
-    engine.register(
-      "f",
-      withDurableExecution((event: unknown, context: DurableContext) => {
-        const first = handler(event, context);
-        config = { virtualContex: true };
-        return first;
-      }),
-    );
-    expect(await engine.start({ functionName: "f" }).result).toMatchObject({ status: "SUCCEEDED", result: "1" });
-    await engine.close();
-  });
 });
 
 describe.each([[{}], [{ batch: 1 }]])("delays that strategies ask for, in a map with %j:", (batching) => {

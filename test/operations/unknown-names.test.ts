@@ -1,4 +1,5 @@
-// cspell:ignore minuts
+// cspell:ignore minuts nestin Strategi Contex serde Succesful Concurency
+import * as official from "@aws/durable-execution-sdk-js";
 import { describe, expect, test } from "vitest";
 import { type DurableContext, withDurableExecution } from "../../src/index.ts";
 import { LocalEngine } from "../../src/local/engine.ts";
@@ -79,6 +80,109 @@ describe("a unit that does not exist beside one that exists", () => {
     expect(run.result).toBe("done");
     expect(run.updates.length).toBeGreaterThan(0);
     expect(await warnings()).toEqual([textOf(unit, near, what)]);
+  });
+});
+
+describe("an option that does not exist", () => {
+  const work = async () => 1;
+  const soon = { shouldContinue: false } as const;
+  const map = (config: object) => (c: DurableContext) => c.map([1], work, config as never);
+  const step = (config: object) => (c: DurableContext) => c.step(work, config as never);
+  const policy = (config: object) => map({ completionConfig: config });
+  const nearest = (near: string) => `nearest option that is read is ${near}`;
+  const ALL = /options that are read are retryStrategy, semantics, serdes, .*, itemNamer, batch, collect/;
+  const cases: [string, string, string | RegExp, (context: DurableContext) => PromiseLike<unknown>][] = [
+    ["a map", "maxConcurency", nearest("maxConcurrency"), map({ maxConcurency: 1 })],
+    ["a map", "batchSize", nearest("batch"), map({ batchSize: 10 })],
+    ["a map", "colour", ALL, map({ colour: "red" })],
+    ["a map", "toleratedFailureCount", ALL, map({ toleratedFailureCount: 1 })],
+    ["the completionConfig of a map", "minSuccesful", nearest("minSuccessful"), policy({ minSuccesful: 1 })],
+    [
+      ...(["the completionConfig of a map", "toleratedFailurePercent", nearest("toleratedFailurePercentage")] as const),
+      policy({ toleratedFailurePercent: 5 }),
+    ],
+    [
+      ...(["the completionConfig of a map", "tolerance"] as const),
+      /options that are read are minSuccessful, toleratedFailureCount, toleratedFailurePercentage, shouldComplete/,
+      policy({ tolerance: 5 }),
+    ],
+    ["a parallel", "nestin", nearest("nesting"), (c) => c.parallel([work], { nestin: "FLAT" } as never)],
+    ["a step", "retryStrategi", nearest("retryStrategy"), step({ retryStrategi: work })],
+    ["a step", "retry", nearest("retryStrategy"), step({ retry: { maxAttempts: 3 } })],
+    ["a step", "retries", ALL, step({ retries: 3 })],
+    [
+      ...(["a child context", "virtualContex", nearest("virtualContext")] as const),
+      (c) => c.runInChildContext((inner) => inner.step(work), { virtualContex: true } as never),
+    ],
+    [
+      ...(["a condition", "serde", nearest("serdes")] as const),
+      (c) => c.waitForCondition(work, { initialState: 1, waitStrategy: () => soon, serde: 1 } as never),
+    ],
+    ["a callback", "timeOut", nearest("timeout"), (c) => c.createCallback({ timeOut: { seconds: 1 } } as never)],
+    [
+      ...(["a waitForCallback", "heartbeat", nearest("heartbeatTimeout")] as const),
+      (c) => c.waitForCallback(async () => {}, { heartbeat: {}, timeout: { seconds: 1 } } as never),
+    ],
+    ["an invoke", "tenantID", nearest("tenantId"), (c) => c.invoke("other", {}, { tenantID: "a" } as never)],
+  ];
+  const textOf = (owner: string, name: string, advice: string | RegExp) => {
+    const text = typeof advice === "string" ? advice.replaceAll(".", "\\.") : advice.source;
+    return new RegExp(`^Nothing reads the option ${name} of ${owner}\\. The ${text}\\.$`);
+  };
+
+  test.each(cases)("of %s: %s is an error on the embedded engine", async (owner, name, advice, call) => {
+    const { message, type, begun } = await onEngine(call);
+    expect(message).toMatch(textOf(owner, name, advice));
+    expect([type, begun]).toEqual(["ERR_OPTION_UNKNOWN", []]);
+  });
+
+  test.each(cases)("of %s: %s is a warning on Lambda, once in a process", async (owner, name, advice, call) => {
+    const run = await runOurs(async (_, context) => {
+      await call(context).then(undefined, () => {});
+      await call(context).then(undefined, () => {});
+      return "done";
+    });
+    expect(run.result).toBe("done");
+    expect(run.updates.length).toBeGreaterThan(0);
+    expect(await warnings()).toEqual([expect.stringMatching(textOf(owner, name, advice))]);
+  });
+
+  test("causes no error if the operation is recorded already", async () => {
+    let config: object = {};
+    const { message, begun } = await onEngine(async (context) => {
+      const kept = context.runInChildContext("kept", (inner) => inner.wait({ seconds: 1 }), config as never);
+      config = { virtualContex: true, colour: "red" };
+      return kept;
+    });
+    expect(message).toBeUndefined();
+    expect(begun.map(({ Status }) => Status)).toEqual(["SUCCEEDED", "SUCCEEDED"]);
+  });
+
+  test("is none of what the official types have, and none that is undefined", async () => {
+    const serdes = {
+      serialize: async (value: never) => JSON.stringify(value),
+      deserialize: async (data?: string) => data,
+    };
+    const fan: official.ConcurrencyConfig<unknown> & official.MapConfig<number, unknown> = {
+      ...{ maxConcurrency: 1, topLevelSubType: "T", iterationSubType: "I", nesting: official.NestingType.NESTED },
+      ...{ summaryGenerator: () => "", serdes: undefined, itemSerdes: undefined, itemNamer: () => "x" },
+      completionConfig: { minSuccessful: 1, toleratedFailureCount: 1, toleratedFailurePercentage: 1 },
+    };
+    const child: official.ChildConfig<unknown> = {
+      ...{ serdes: undefined, subType: "S", summaryGenerator: () => "", errorMapper: (e) => e, virtualContext: false },
+    };
+    const { message } = await onEngine(async (context) => {
+      await context.map([1], work, { ...fan, colour: undefined } as never);
+      await context.parallel([work], fan as never);
+      await context.runInChildContext(work, child as never);
+      const retryStrategy = () => ({ shouldRetry: false });
+      await context.step(work, { retryStrategy, semantics: "AT_LEAST_ONCE_PER_RETRY", serdes: undefined });
+      await context.waitForCondition(work, { initialState: 1, waitStrategy: () => soon, serdes: undefined } as never);
+      const timeouts = { timeout: { seconds: 1 }, heartbeatTimeout: { seconds: 1 }, serdes };
+      await context.createCallback(timeouts as never);
+      await context.waitForCallback(async () => {}, { ...timeouts, retryStrategy } as never).catch(() => {});
+    });
+    expect(message).toBeUndefined();
   });
 });
 

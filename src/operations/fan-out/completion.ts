@@ -66,6 +66,10 @@ export interface CustomCompletionConfig {
  */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
+export const COMPLETION_OPTIONS = "minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete".split(
+  ",",
+);
+
 /**
  * Checks the numbers and functions in a `completionConfig`.
  * @throws DurableError `ERR_ARGUMENT_INVALID` for a count that is no whole number, a percentage outside of 0 to 100, or a

@@ -9,7 +9,7 @@ import { checkOptions, checkSerdes, isBegun, operationLabel } from "../checks.ts
 import { runChild } from "../child.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
-import { checkCompletion } from "./completion.ts";
+import { COMPLETION_OPTIONS, checkCompletion } from "./completion.ts";
 import type { BatchResult } from "./map-result.ts";
 import { mapResultFormat, readSummary } from "./map-result-format.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
@@ -26,7 +26,8 @@ export async function runFanOut<T>(
   checkOptions(execution, scope, label, config);
   const { completionConfig, maxConcurrency } = config;
   checkCompletion(label, completionConfig);
-  checkOptions(execution, scope, label, completionConfig ?? {});
+  const policy = () => `the completionConfig of ${label()}`;
+  checkOptions(execution, scope, policy, completionConfig ?? {}, COMPLETION_OPTIONS);
   // A recorded map goes on with the number that an earlier invocation, or the official SDK, accepted.
   if (!isBegun(scope)) {
     checkCount(
