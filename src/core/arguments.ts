@@ -2,8 +2,8 @@ import { DurableError } from "./errors.ts";
 import { describeValue } from "./setting.ts";
 
 /**
- * Checks of what user code gives to this package. `owner` names the operation or function that got the value. Each check
- * accepts undefined and null, which mean that nothing is given.
+ * Checks of what user code gives to this package. `owner` names the operation or function that got the value. Each
+ * check accepts undefined and null, which mean that nothing is given.
  */
 
 /**
@@ -36,8 +36,8 @@ export function checkCount(owner: () => string, field: string, value: unknown, m
 }
 
 /**
- * Returns a name, or another text that the service gets. A number, a bigint or a boolean becomes its text, because names
- * often come from data. Null becomes undefined.
+ * Returns a name, or another text that the service gets. A number, a bigint or a boolean becomes its text, because
+ * names often come from data. Null becomes undefined.
  * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
  */
 export function textOf(owner: () => string, field: string, value: unknown): string | undefined {

@@ -10,8 +10,8 @@ export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as co
 export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
 
 /**
- * The answer of a retry strategy. `delay` is a whole number of seconds, up to 366 days. The default is 1 second. A delay
- * of 0 becomes 1 second, because the service accepts no shorter delay. The strategies of this package round to whole
+ * The answer of a retry strategy. `delay` is a whole number of seconds, up to 366 days. The default is 1 second. A
+ * delay of 0 becomes 1 second, because the service accepts no shorter delay. The strategies of this package round to whole
  * seconds.
  */
 export interface RetryDecision {

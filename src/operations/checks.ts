@@ -46,8 +46,8 @@ const OPTIONS = (
 ).split(",");
 
 /**
- * Looks for options that nothing reads. On the embedded engine such an option is an error, because the handler can still
- * be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no error,
+ * Looks for options that nothing reads. On the embedded engine such an option is an error, because the handler can
+ * still be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no error,
  * because an earlier invocation accepted the option.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */

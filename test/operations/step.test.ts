@@ -173,7 +173,7 @@ describe("a step", () => {
     const run = await runOurs(async (_, context) => context.step("s", undefined as never));
     expect(run.outcome.error).toMatchObject({
       ErrorType: "TypeError",
-      ErrorMessage: 'step "s" requires a function to run',
+      ErrorMessage: 'step "s" requires a function to run, not undefined',
     });
     expect(run.updates).toEqual([]);
   });

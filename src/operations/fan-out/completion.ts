@@ -72,8 +72,8 @@ export const COMPLETION_OPTIONS = "minSuccessful,toleratedFailureCount,tolerated
 
 /**
  * Checks the numbers and functions in a `completionConfig`.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for a count that is no whole number, a percentage outside of 0 to 100, or a
- * custom policy beside thresholds
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for a count that is no whole number, a percentage outside of 0 to 100, or
+ * a custom policy beside thresholds
  */
 export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
   if (config === undefined || config === null) return;
