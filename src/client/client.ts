@@ -73,9 +73,8 @@ export interface DurableExecutionClient {
    */
   wrapLogger?(logger: LineWriter, origin: () => LineOrigin): LineWriter;
   /**
-   * Gets a message about an option that nothing reads and whose name is almost the name of an option that is read. If
-   * this method throws, the operation fails before anything of the operation is recorded. If the method is absent, the
-   * runtime warns instead.
+   * Gets a message about an option, or a unit of a duration, that nothing reads. If this method throws, the operation
+   * fails before anything of the operation is recorded. If the method is absent, the runtime warns instead.
    */
   onMisspelledOption?(message: string): void;
   /**

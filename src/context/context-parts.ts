@@ -1,4 +1,6 @@
+import { isObject } from "../core/arguments.ts";
 import type { LambdaContext } from "../core/lambda-context.ts";
+import { describeValue } from "../core/setting.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { DurableLoggingContext } from "../execution/logger.ts";
 import { park } from "../execution/suspension.ts";
@@ -11,24 +13,27 @@ export interface InvocationParts {
   readonly loggingContext: DurableLoggingContext;
 }
 
-export function isName(value: unknown): value is string | undefined {
-  return typeof value === "string" || value === undefined;
+export function isName(value: unknown): boolean {
+  return value !== null && !isObject(value);
 }
 
 /**
  * Reads the arguments `(name, fn, config)` or `(fn, config)`. The first argument is a name if it is a string or
- * undefined. In the result the name always comes first.
+ * undefined, or a number, bigint or boolean, which becomes its text. In the result the name always comes first.
  */
 export function splitName(args: readonly unknown[]): readonly [string | undefined, ...unknown[]] {
-  return (isName(args[0]) ? args : [undefined, ...args]) as [string | undefined, ...unknown[]];
+  const [name, ...rest] = args;
+  return isName(name) ? [name === undefined ? name : String(name), ...rest] : [undefined, ...args];
 }
 
 export function parked(): DurablePromise<never> {
   return new DurablePromise(park);
 }
 
-export function mistaken(method: string, name: string | undefined, what: string): DurablePromise<never> {
-  return rejected(new TypeError(`${method}${name === undefined ? "" : ` "${name}"`} ${what}`));
+/** The rejection of a call that was given something else than a function. */
+export function mistaken(method: string, name: string | undefined, given: unknown): DurablePromise<never> {
+  const shown = name === undefined ? "" : ` "${name}"`;
+  return rejected(new TypeError(`${method}${shown} requires a function to run, not ${describeValue(given)}`));
 }
 
 export function rejected(error: unknown): DurablePromise<never> {

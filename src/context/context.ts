@@ -1,3 +1,4 @@
+import { checkFunction, invalid, textOf } from "../core/arguments.ts";
 import { type BatchSize, readBatchSize } from "../core/batch-size.ts";
 import type { LambdaContext } from "../core/lambda-context.ts";
 import type { SerdesConfig } from "../core/serdes.ts";
@@ -10,7 +11,7 @@ import { type DurableContextLogger, type DurableLogger, type LoggerConfig, lineO
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type CreateCallbackConfig, createCallback } from "../operations/callback.ts";
-import { checkFunction, checkOptions, checkSerdes, invalid, operationLabel } from "../operations/checks.ts";
+import { checkOptions, checkSerdes, operationLabel } from "../operations/checks.ts";
 import { type ChildConfig, childResultFormat, type ResultFormat, runChild } from "../operations/child.ts";
 import { handleRejections, runCombinator, settledFormat } from "../operations/combinators.ts";
 import { runCondition, type WaitForConditionCheckFunc, type WaitForConditionConfig } from "../operations/condition.ts";
@@ -78,7 +79,7 @@ class ScopeContext {
     const self = this[SELF];
     if (!self.#isCurrent("step")) return parked();
     const [name, body, config] = splitName(args);
-    if (typeof body !== "function") return mistaken("step", name, "requires a function to run");
+    if (typeof body !== "function") return mistaken("step", name, body);
     const { execution } = self.#parts;
     const attention = new Attention();
     const run = body as StepFunc<unknown>;
@@ -89,16 +90,17 @@ class ScopeContext {
     const self = this[SELF];
     if (!self.#isCurrent("runInChildContext")) return parked();
     const [name, body, given] = splitName(args);
-    if (typeof body !== "function") return mistaken("runInChildContext", name, "requires a function to run");
+    if (typeof body !== "function") return mistaken("runInChildContext", name, body);
     const config = (given ?? {}) as ChildConfig<unknown>;
+    let subType: string | undefined;
     try {
-      checkChild(self.#parts.execution, self.#scope, name, config);
+      subType = checkChild(self.#parts.execution, self.#scope, name, config);
     } catch (error) {
       return rejected(error);
     }
     const running = runChild(self.#parts.execution, self.#scope, {
       name,
-      subType: config.subType ?? "RunInChildContext",
+      subType: subType ?? "RunInChildContext",
       virtual: config.virtualContext === true,
       errorMapper: config.errorMapper,
       format: childResultFormat(config),
@@ -110,8 +112,8 @@ class ScopeContext {
   wait(...args: unknown[]): DurablePromise<void> {
     const self = this[SELF];
     if (!self.#isCurrent("wait")) return parked();
-    const [name, duration] = typeof args[0] === "string" ? args : [undefined, args[0]];
-    return beginWait(self.#parts.execution, self.#scope, name as string | undefined, duration as Duration);
+    const [name, duration] = typeof args[0] === "string" || args[1] !== undefined ? args : [undefined, args[0]];
+    return beginWait(self.#parts.execution, self.#scope, name, duration as Duration);
   }
 
   invoke(...args: unknown[]): DurablePromise<unknown> {
@@ -119,11 +121,13 @@ class ScopeContext {
     if (!self.#isCurrent("invoke")) return parked();
     // If the second argument is a text, this text is the function's name, and the first argument is the operation's
     // name. So the input of an unnamed invoke cannot be a text.
-    const [name, target, input, config] = typeof args[1] === "string" ? args : [undefined, ...args];
+    // A fourth argument, or a third one that is no configuration, shows that the first argument is a name too.
+    const isNamed = typeof args[1] === "string" || args[3] !== undefined || typeof (args[2] ?? {}) !== "object";
+    const [name, target, input, config] = isNamed ? args : [undefined, ...args];
     return beginInvoke(
       self.#parts.execution,
       self.#scope,
-      name as string | undefined,
+      name,
       target as string,
       input,
       config as InvokeConfig<unknown, unknown>,
@@ -147,7 +151,7 @@ class ScopeContext {
   createCallback(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("createCallback")) return parked();
-    const [name, config] = splitName(args);
+    const [name, config] = isName(args[0]) || args[1] !== undefined ? args : [undefined, args[0]];
     const { execution } = self.#parts;
     const running = createCallback(execution, self.#scope, name, config as CreateCallbackConfig<unknown>);
     return underWay(running);
@@ -221,13 +225,15 @@ class ScopeContext {
     checkFunction(label, "itemNamer", itemNamer);
     // All names of an array are made before anything is recorded. So an error of the namer ends the map before any item
     // has run.
-    const names = itemNamer && isArray ? items.map((item, index) => itemNamer(item, index)) : undefined;
+    const nameOf =
+      itemNamer &&
+      ((index: number, value: unknown) =>
+        textOf(label, `answer of itemNamer for item ${index}`, itemNamer(value, index)));
+    const names = nameOf && isArray ? items.map((item, index) => nameOf(index, item)) : undefined;
     const branches = {
       kind: "map",
       source: isArray ? new ArraySource(items) : new StreamSource(items),
-      nameOf:
-        itemNamer &&
-        ((index: number, value: unknown) => (names === undefined ? itemNamer(value, index) : names[index])),
+      nameOf: names ? (index: number) => names[index] : nameOf,
       run: (index: number, value: unknown, inner: Scope) =>
         (body as MapFunc<unknown, unknown>)(this.#child(inner), value, index, items as unknown[]),
       batch: this.#batchOf(label, isArray, config),
@@ -293,10 +299,12 @@ class ScopeContext {
       if (typeof func !== "function") throw new Error("All branches must be functions or NamedParallelBranch objects");
       return func as ParallelFunc<unknown>;
     });
+    const label = () => operationLabel("parallel", name);
+    const names = given.map((branch, index) => textOf(label, `name of branch ${index}`, branchName(branch)));
     const branches = {
       kind: "parallel",
       source: new ArraySource(functions),
-      nameOf: (index: number) => branchName(given[index]),
+      nameOf: (index: number) => names[index],
       run: async (index: number, _value: unknown, inner: Scope) => functions[index]?.(this.#child(inner)),
     } as const;
     return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
@@ -361,12 +369,19 @@ export function makeContext(parts: InvocationParts, scope: Scope): DurableContex
   return new ScopeContext(parts, scope) as unknown as DurableContext;
 }
 
-function checkChild(execution: Execution, scope: Scope, name: string | undefined, config: ChildConfig<unknown>): void {
+/** Checks the settings of a child context, and returns the subtype. */
+function checkChild(
+  execution: Execution,
+  scope: Scope,
+  name: string | undefined,
+  config: ChildConfig<unknown>,
+): string | undefined {
   const label = () => operationLabel("child context", name);
   checkOptions(execution, scope, label, config);
   checkSerdes(label, "serdes", config.serdes);
   checkFunction(label, "errorMapper", config.errorMapper);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
+  return textOf(label, "subType", config.subType);
 }
 
 /** Whether the branches are given as an object, whose keys are the names of the branches. */
@@ -375,6 +390,6 @@ function isRecord(branches: unknown): branches is Record<string, unknown> {
   return Object.keys(branches).length > 0;
 }
 
-function branchName(branch: unknown): string | undefined {
-  return typeof branch === "object" && branch !== null ? (branch as { name?: string }).name : undefined;
+function branchName(branch: unknown): unknown {
+  return typeof branch === "object" && branch !== null ? (branch as { name?: unknown }).name : undefined;
 }

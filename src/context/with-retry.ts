@@ -1,4 +1,7 @@
+import { invalid } from "../core/arguments.ts";
 import type { RetryStrategy } from "../core/retry.ts";
+import { durationToSeconds } from "../core/time.ts";
+import { operationLabel } from "../operations/checks.ts";
 import type { ChildConfig } from "../operations/child.ts";
 import type { DurableContext } from "./durable-context.ts";
 
@@ -28,7 +31,7 @@ export async function withRetry<T>(
   ...rest: unknown[]
 ): Promise<T> {
   const [name, func, config] = typeof first === "function" ? [undefined, first, rest[0]] : [first, rest[0], rest[1]];
-  const { retryStrategy, wrapWithRunInChildContext = true, childContextConfig } = checkConfig<T>(config);
+  const { retryStrategy, wrapWithRunInChildContext = true, childContextConfig } = checkConfig<T>(name, config);
   const attempts = async (inner: DurableContext): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -36,7 +39,8 @@ export async function withRetry<T>(
       } catch (error) {
         const decision = retryStrategy(error as Error, attempt);
         if (!decision.shouldRetry) throw error;
-        const delay = decision.delay ?? { seconds: 1 };
+        // A delay of 0 becomes 1 second, as for the retries of a step.
+        const delay = decision.delay && durationToSeconds(decision.delay) !== 0 ? decision.delay : { seconds: 1 };
         if (name === undefined) await inner.wait(delay);
         else await inner.wait(`${name}-backoff-${attempt}`, delay);
       }
@@ -46,7 +50,9 @@ export async function withRetry<T>(
   return context.runInChildContext(name, attempts, childContextConfig);
 }
 
-function checkConfig<T>(config: unknown): WithRetryConfig<T> {
-  if (typeof config === "object" && config !== null) return config as WithRetryConfig<T>;
-  throw new TypeError("withRetry: config is required");
+function checkConfig<T>(name: string | undefined, config: unknown): WithRetryConfig<T> {
+  if (typeof config !== "object" || config === null) throw new TypeError("withRetry: config is required");
+  const { retryStrategy } = config as WithRetryConfig<T>;
+  if (typeof retryStrategy === "function") return config as WithRetryConfig<T>;
+  throw invalid(() => operationLabel("withRetry", name), "retryStrategy", retryStrategy, "a function");
 }

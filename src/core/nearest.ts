@@ -6,6 +6,38 @@ export function warnOfUnknown(what: string, name: string, known: readonly string
   warnOnce(`Nothing reads the ${what} ${name}. The nearest name that is read is ${nearest(name, known)}.`, code);
 }
 
+/** Gets the text about a name that nothing reads. It may throw. */
+export type Report = (text: string) => void;
+
+/** A name with at most this number of wrong letters counts as misspelled. */
+const MISSPELLED_LETTERS = 2;
+
+/**
+ * Looks for members that nothing reads. `noun` says what the members are, and `owner` what they belong to. The text
+ * about an unknown member has the nearest known name. If no name is near, the text has all known names.
+ * @param report gets the texts. Without it, the process warns once for each name.
+ */
+export function checkNames(
+  noun: string,
+  owner: () => string,
+  given: object,
+  known: readonly string[],
+  report: Report | undefined,
+): void {
+  for (const [name, value] of Object.entries(given)) {
+    // The official type ConcurrencyConfig has two members that end so, and that nothing reads.
+    if (value === undefined || known.includes(name) || name.endsWith("SubType")) continue;
+    const near =
+      nearest(name, known, MISSPELLED_LETTERS) ??
+      known.find((word) => word.startsWith(name) || name.startsWith(word) || word.endsWith(name));
+    const advice =
+      near === undefined ? `${noun}s that are read are ${known.join(", ")}` : `nearest ${noun} that is read is ${near}`;
+    const text = `Nothing reads the ${noun} ${name} of ${owner()}. The ${advice}.`;
+    if (report === undefined) warnOnce(text, "DURABLE_FANOUT_UNKNOWN_OPTION", name);
+    else report(text);
+  }
+}
+
 /** Warns once in a process for each `topic`. */
 export function warnOnce(text: string, code: string, topic = text): void {
   if (warned.has(topic)) return;

@@ -1,3 +1,5 @@
+import { invalid } from "./arguments.ts";
+import { checkStrategy } from "./strategy-settings.ts";
 import { type Duration, durationToSeconds } from "./time.ts";
 
 /**
@@ -8,8 +10,9 @@ export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as co
 export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
 
 /**
- * The answer of a retry strategy. The strategies of this package round `delay` to whole seconds. The default of `delay`
- * is 1 second.
+ * The answer of a retry strategy. `delay` is a whole number of seconds, up to 366 days. The default is 1 second. A
+ * delay of 0 becomes 1 second, because the service accepts no shorter delay. The strategies of this package round to whole
+ * seconds.
  */
 export interface RetryDecision {
   shouldRetry: boolean;
@@ -62,9 +65,9 @@ export function jitteredSeconds(baseSeconds: number, jitter: JitterStrategy): nu
 }
 
 function isRetryable(error: Error, { retryableErrors, retryableErrorTypes }: RetryFilters): boolean {
-  if (retryableErrors === undefined && retryableErrorTypes === undefined) return true;
+  if (retryableErrors == null && retryableErrorTypes == null) return true;
   const byMessage = retryableErrors?.some((pattern) =>
-    pattern instanceof RegExp ? pattern.test(error.message) : error.message.includes(pattern),
+    typeof pattern === "string" ? error.message.includes(pattern) : pattern.test(error.message),
   );
   return byMessage || retryableErrorTypes?.some((type) => error instanceof type) || false;
 }
@@ -83,9 +86,15 @@ function strategy(
 
 /**
  * Exponential back-off. Defaults: 3 attempts. The first delay is 5 s, and each delay is twice the previous one, up to
- * 300 s. The jitter is `FULL`.
+ * 300 s. The jitter is `FULL`. A setting that is undefined has its default.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  */
 export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStrategy {
+  checkRetries("createRetryStrategy", config, "backoffRate");
+  return exponential(config);
+}
+
+function exponential(config: RetryStrategyConfig): RetryStrategy {
   const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 5 });
   const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
   const rate = config.backoffRate ?? 2;
@@ -95,9 +104,11 @@ export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStra
 
 /**
  * Linear back-off. Defaults: 6 attempts. The first delay is 1 s, and each delay is 1 s longer than the previous one, up
- * to 300 s. The jitter is `FULL`.
+ * to 300 s. The jitter is `FULL`. A setting that is undefined has its default.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  */
 export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}): RetryStrategy {
+  checkRetries("createLinearRetryStrategy", config, "increment");
   const initialSeconds = durationToSeconds(config.initialDelay ?? { seconds: 1 });
   const incrementSeconds = durationToSeconds(config.increment ?? { seconds: 1 });
   const maxSeconds = durationToSeconds(config.maxDelay ?? { minutes: 5 });
@@ -105,8 +116,21 @@ export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}
   return strategy(config, config.maxAttempts ?? 6, baseSeconds, config.jitter ?? "FULL");
 }
 
+function checkRetries(factory: string, config: RetryFilters, own: string): void {
+  checkStrategy(factory, config, [own, "retryableErrors", "retryableErrorTypes"]);
+  const { retryableErrors: errors, retryableErrorTypes: types } = config;
+  const isPattern = (pattern: string | RegExp) => typeof pattern === "string" || typeof pattern?.test === "function";
+  if (errors != null && !(Array.isArray(errors) && errors.every(isPattern))) {
+    throw invalid(() => factory, "retryableErrors", errors, "an array of texts and regular expressions");
+  }
+  if (types != null && !(Array.isArray(types) && types.every((type) => typeof type === "function"))) {
+    throw invalid(() => factory, "retryableErrorTypes", types, "an array of classes");
+  }
+}
+
 /** The strategy of a step that has no strategy of its own. */
-export const defaultRetryStrategy = createRetryStrategy({ maxAttempts: 6, maxDelay: { seconds: 60 } });
+// The settings are not checked, so that a bundle of a handler without strategies of its own has no checks of them.
+export const defaultRetryStrategy = exponential({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
 // The calls are marked as pure, so that bundlers remove presets that a handler does not use.
 export const retryPresets = {

@@ -139,10 +139,11 @@ export function invalidSetting(where: string, value: unknown, allowed: string): 
   return new DurableError("ERR_SETTING_INVALID", `${where} is ${describeValue(value)}; allowed: ${allowed}.`);
 }
 
-/** Describes a value in a message: `"abc"`, `1.5`, `an array`, `an object with a, b`, `a Promise`. */
+/** Describes a value in a message: `"abc"`, `1.5`, `2n`, `an array`, `an object with a, b`, `a Promise`. */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value).slice(0, 100);
   if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return `${value}n`;
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) return "an array";
   const type = Object.prototype.toString.call(value).slice("[object ".length, -1);

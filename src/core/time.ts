@@ -1,4 +1,6 @@
 import { DurableError } from "./errors.ts";
+import { checkNames, type Report } from "./nearest.ts";
+import { describeValue } from "./setting.ts";
 
 /** A length of time: the sum of all members. */
 export type Duration =
@@ -7,10 +9,30 @@ export type Duration =
   | { minutes: number; seconds?: number }
   | { seconds: number };
 
-/** The duration in seconds, with fractions. */
+const UNITS = { days: 86_400, hours: 3_600, minutes: 60, seconds: 1 };
+
+/**
+ * The duration in seconds, with fractions. NaN for a value that is no duration: it has no unit, or the count of a unit
+ * is negative or no number. A unit that is undefined or null counts as absent.
+ */
 export function durationToSeconds(duration: Duration): number {
-  const { days = 0, hours = 0, minutes = 0, seconds = 0 } = duration as Partial<Record<string, number>>;
-  return days * 86_400 + hours * 3_600 + minutes * 60 + seconds;
+  let total = Number.NaN;
+  for (const [unit, seconds] of Object.entries(UNITS)) {
+    const count: unknown = (duration as Partial<Record<string, unknown>> | null | undefined)?.[unit];
+    if (count === undefined || count === null) continue;
+    if (!(typeof count === "number" && count >= 0)) return Number.NaN;
+    total = (total || 0) + count * seconds;
+  }
+  return total;
+}
+
+/**
+ * Looks for units that do not exist, in a duration that has a unit that exists.
+ * @param what names the operation and the field
+ * @param report gets the texts about such units. Without it, the process warns.
+ */
+export function checkUnits(what: string, duration: Duration, report?: Report): void {
+  checkNames("unit", () => `the ${what}`, duration, Object.keys(UNITS), report);
 }
 
 /** The longest wait or time-out that the service accepts: 366 days (API model). */
@@ -19,17 +41,27 @@ const MAX_DURATION_SECONDS = 31_622_400;
 /**
  * Converts a duration to seconds, and checks that the service accepts the number.
  * @param what names the operation and the field in the error
+ * @param report gets texts about units that do not exist. Without it, the process warns.
  * @throws DurableError `ERR_DURATION_INVALID`
  */
-export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 | 1): number {
-  const isObject = typeof duration === "object" && duration !== null;
-  const seconds = isObject ? durationToSeconds(duration) : Number.NaN;
-  if (Number.isInteger(seconds) && seconds >= minSeconds && seconds <= MAX_DURATION_SECONDS) return seconds;
-  throw new DurableError(
-    "ERR_DURATION_INVALID",
-    `The ${what} is ${isObject ? `${JSON.stringify(duration)}, ${seconds} seconds` : String(duration)}; it must be a ` +
-      `whole number of seconds from ${minSeconds} to ${MAX_DURATION_SECONDS}, such as { minutes: 5 }.`,
-  );
+export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 | 1, report?: Report): number {
+  const seconds = durationToSeconds(duration);
+  if (Number.isInteger(seconds) && seconds >= minSeconds && seconds <= MAX_DURATION_SECONDS) {
+    checkUnits(what, duration, report);
+    return seconds;
+  }
+  const allowed = `a whole number of seconds from ${minSeconds} to ${MAX_DURATION_SECONDS}, such as { minutes: 5 }`;
+  throw invalidDuration(what, duration, allowed);
+}
+
+/**
+ * Converts the delay of a strategy to seconds. A delay of 0 becomes 1 second, because the service accepts no shorter
+ * delay.
+ * @param what names the operation and the strategy in the error
+ * @throws DurableError `ERR_DURATION_INVALID`
+ */
+export function checkedDelay(what: string, delay: Duration, report: Report | undefined): number {
+  return checkedSeconds(what, durationToSeconds(delay) === 0 ? { ...delay, seconds: 1 } : delay, 1, report);
 }
 
 /**
@@ -38,15 +70,22 @@ export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 |
  * @param what names the operation and the field in the error
  * @throws DurableError `ERR_DURATION_INVALID`
  */
-export function checkedMs(what: string, duration: Duration): number {
-  const isObject = typeof duration === "object" && duration !== null;
-  const ms = isObject ? durationToSeconds(duration) * 1_000 : Number.NaN;
-  if (ms > 0 && ms <= MAX_TIMER_MS) return ms;
-  throw new DurableError(
-    "ERR_DURATION_INVALID",
-    `The ${what} is ${isObject ? JSON.stringify(duration) : String(duration)}; it must be more than zero and at most ` +
-      `${Math.floor(MAX_TIMER_MS / 1_000)} seconds, such as { seconds: 30 }.`,
-  );
+export function checkedMs(what: string, duration: Duration, report?: Report): number {
+  const ms = durationToSeconds(duration) * 1_000;
+  if (ms > 0 && ms <= MAX_TIMER_MS) {
+    checkUnits(what, duration, report);
+    return ms;
+  }
+  const allowed = `more than zero and at most ${Math.floor(MAX_TIMER_MS / 1_000)} seconds, such as { seconds: 30 }`;
+  throw invalidDuration(what, duration, allowed);
+}
+
+/** The error of a duration that is not allowed. `allowed` describes the allowed durations. */
+export function invalidDuration(what: string, duration: unknown, allowed: string): DurableError {
+  const isObject = typeof duration === "object" && duration !== null && !Array.isArray(duration);
+  const parts = isObject && Object.entries(duration).map(([unit, count]) => `${unit}: ${describeValue(count)}`);
+  const shown = parts ? `{ ${parts.join(", ")} }` : describeValue(duration);
+  return new DurableError("ERR_DURATION_INVALID", `The ${what} is ${shown}; it must be ${allowed}.`);
 }
 
 /** The longest delay that `setTimeout` accepts. A longer delay would end at once. */

@@ -1,7 +1,12 @@
+import { invalid } from "./arguments.ts";
 import { type JitterStrategy, jitteredSeconds } from "./retry.ts";
+import { checkStrategy } from "./strategy-settings.ts";
 import { type Duration, durationToSeconds } from "./time.ts";
 
-/** Whether a condition is checked again, and the delay before that check. */
+/**
+ * Whether a condition is checked again, and the delay before that check: a whole number of seconds, up to 366 days. A
+ * delay of 0 becomes 1 second, because the service accepts no shorter delay.
+ */
 export type WaitForConditionDecision = { shouldContinue: true; delay: Duration } | { shouldContinue: false };
 
 /** Decides after each check. `attempt` is the number of checks so far: 1 after the first check. */
@@ -28,7 +33,9 @@ export interface WaitStrategyConfig<T> {
 }
 
 /**
- * Polling with exponential back-off, in whole seconds. The settings are read once, when the strategy is made.
+ * Polling with exponential back-off, in whole seconds. The settings are read once, when the strategy is made. A setting
+ * that is undefined has its default.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  *
  * If `shouldContinuePolling` still returns true after the last check, the strategy throws
  * `waitForCondition exceeded maximum attempts (60)`. The condition then fails.
@@ -41,7 +48,11 @@ export interface WaitStrategyConfig<T> {
  * ```
  */
 export function createWaitStrategy<T>(config: WaitStrategyConfig<T>): WaitForConditionWaitStrategyFunc<T> {
+  checkStrategy("createWaitStrategy", config, ["backoffRate", "shouldContinuePolling", "timeoutSeconds"]);
   const settings = { ...config };
+  if (typeof settings.shouldContinuePolling !== "function") {
+    throw invalid(() => "createWaitStrategy", "shouldContinuePolling", settings.shouldContinuePolling, "a function");
+  }
   const maxAttempts = settings.maxAttempts ?? 60;
   const initialSeconds = durationToSeconds(settings.initialDelay ?? { seconds: 5 });
   const maxSeconds = durationToSeconds(settings.maxDelay ?? { minutes: 5 });

@@ -91,7 +91,7 @@ export class Execution {
   readonly onThrown: DurableExecutionClient["onThrown"];
   /** Wraps each logger of the handler; undefined when the client keeps no lines. */
   readonly wrapLogger: DurableExecutionClient["wrapLogger"];
-  /** Gets a message about each misspelled option; undefined when the client does not want the messages. */
+  /** Gets a message about each option that nothing reads; undefined when the client does not want the messages. */
   readonly onMisspelledOption: DurableExecutionClient["onMisspelledOption"];
   /** Lets the event loop run between pieces of user code. */
   readonly tick: Tick;

@@ -70,7 +70,7 @@ export class ExecutionClient implements DurableExecutionClient {
   }
 
   /**
-   * Here a misspelled option is an error, because the handler can still be changed.
+   * Here an option that nothing reads is an error, because the handler can still be changed.
    * @throws DurableError `ERR_OPTION_UNKNOWN`
    */
   onMisspelledOption(message: string): never {

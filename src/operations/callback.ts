@@ -1,3 +1,4 @@
+import { textOf } from "../core/arguments.ts";
 import { CallbackError, CallbackExternalError, CallbackTimeoutError, recordedCause } from "../core/errors.ts";
 import type { AnySerdesDeserializer, Serdes } from "../core/serdes.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
@@ -5,7 +6,7 @@ import { type CallbackOptions, defined, type WireOperation } from "../core/wire.
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, isBegun, operationLabel } from "./checks.ts";
 import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts";
@@ -37,9 +38,10 @@ export const rawText: AnySerdesDeserializer = { deserialize: async (data) => dat
 export async function createCallback<T>(
   execution: Execution,
   scope: Scope,
-  name: string | undefined,
+  givenName: unknown,
   config: CreateCallbackConfig<T> = {},
 ): Promise<CreateCallbackResult<T>> {
+  const name = textOf(() => "a callback", "name", givenName);
   checkOptions(execution, scope, () => operationLabel("callback", name), config);
   const attention = new Attention();
   const { result, id } = await beginCallback(execution, scope, name, config, attention);
@@ -57,14 +59,16 @@ export async function beginCallback<T>(
   attention: Attention,
   names: Pick<OperationKind, "shownName" | "aloneName"> = {},
 ): Promise<{ readonly result: Promise<T>; readonly id: string }> {
-  checkSerdes(() => operationLabel("callback", name), "serdes", config.serdes, ["deserialize"]);
-  const options = callbackOptions(name, config);
+  const label = () => operationLabel("callback", name);
+  checkSerdes(label, "serdes", config.serdes, ["deserialize"]);
+  // The time-outs of a recorded callback are not checked again, because an earlier invocation accepted them.
+  const options = isBegun(scope) ? undefined : callbackOptions(execution, label, config);
   const operation = claim(execution, scope, {
     ...{ type: "CALLBACK", subType: "Callback", name, ...names, isAddressed: true },
   });
   if (operation === undefined) return park();
   const callback = new ExternalOperation(operation, attention);
-  const started = await callback.start(() => ({ CallbackOptions: options }));
+  const started = await callback.start(() => defined({ CallbackOptions: options }));
   const id = started.CallbackDetails?.CallbackId;
   if (id === undefined) throw new CallbackError(`No callback ID found for ${name ?? operation.path}`);
   const reader = config.serdes ?? scope.defaultCallbackDeserializer ?? rawText;
@@ -85,13 +89,19 @@ async function settle<T>(
   return (await deserializeWith(reader, operation, ended.CallbackDetails?.Result)) as T;
 }
 
-// A time-out of 0 is allowed, because the service reads 0 as "no time-out".
-function callbackOptions(name: string | undefined, config: CreateCallbackConfig<unknown>): CallbackOptions {
+/**
+ * Converts the time-outs of a callback. A time-out of 0 is allowed, because the service reads 0 as "no time-out".
+ * @throws DurableError `ERR_DURATION_INVALID`
+ */
+export function callbackOptions(
+  { onMisspelledOption }: Execution,
+  label: () => string,
+  config: CreateCallbackConfig<unknown>,
+): CallbackOptions {
   const seconds = (field: "timeout" | "heartbeatTimeout"): number | undefined => {
     const duration = config[field];
-    return duration === undefined
-      ? undefined
-      : checkedSeconds(`${field} of ${operationLabel("callback", name)}`, duration, 0);
+    if (duration === undefined) return undefined;
+    return checkedSeconds(`${field} of ${label()}`, duration, 0, onMisspelledOption);
   };
   return defined({ TimeoutSeconds: seconds("timeout"), HeartbeatTimeoutSeconds: seconds("heartbeatTimeout") });
 }

@@ -1,15 +1,13 @@
-import { DurableError } from "../core/errors.ts";
+import { invalid, isObject } from "../core/arguments.ts";
 import { childPath, type OperationPath } from "../core/ids.ts";
-import { nearest, warnOnce } from "../core/nearest.ts";
+import { checkNames, type Report } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
-import { describeValue } from "../core/setting.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
 /**
- * Checks the settings of an operation before the operation is recorded. A check accepts each value that the official
- * SDK accepts, if the value has a meaning.
+ * Checks the settings of an operation before the operation is recorded.
  */
 
 type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
@@ -18,24 +16,6 @@ type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
 export function operationLabel(kind: string, name: string | undefined): string {
   if (name !== undefined) return `${kind} "${name}"`;
   return `${kind === "invoke" ? "an" : "a"} ${kind}`;
-}
-
-/**
- * Accepts a function, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
-export function checkFunction(operation: () => string, field: string, value: unknown): void {
-  if (value === undefined || value === null || typeof value === "function") return;
-  throw invalid(operation, field, value, "a function");
-}
-
-/**
- * Accepts each value of `allowed`, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
-export function checkOneOf(operation: () => string, field: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || value === null || allowed.includes(value as string)) return;
-  throw invalid(operation, field, value, allowed.map((name) => `"${name}"`).join(" or "));
 }
 
 /**
@@ -56,60 +36,49 @@ export function checkSerdes(
 }
 
 /**
- * Accepts a whole number of at least `min`, Infinity, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
-export function checkCount(operation: () => string, field: string, value: number | undefined, min = 0): void {
-  if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
-  if (Number.isInteger(value) && value >= min) return;
-  throw invalid(operation, field, value, `a whole number of at least ${min}`);
-}
-
-/**
- * Accepts the same values as the official SDK: any number, a text with a number above 0, undefined and null. A fraction
- * is rounded up. NaN means no limit.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value, because the official SDK would begin no branch with it
- */
-export function checkMaxConcurrency(operation: () => string, value: unknown): void {
-  if (value === undefined || value === null || typeof value === "number" || Number(value) > 0) return;
-  throw invalid(operation, "maxConcurrency", value, "a number above 0");
-}
-
-/**
  * The options of all operations. An option of another operation, such as `batch` for a step, is ignored and does not
- * count as misspelled.
+ * count as unknown.
  */
 const OPTIONS = (
   "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +
   "errorMapper,virtualContext,payloadSerdes,resultSerdes,tenantId,nesting,maxConcurrency,concurrency,itemSerdes," +
-  "completionConfig,itemNamer,batch,collect,minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete"
+  "completionConfig,itemNamer,batch,collect"
 ).split(",");
 
-/** A name with at most this number of wrong letters counts as a misspelled option. */
-const MISSPELLED_LETTERS = 2;
-
 /**
- * Looks for misspelled options: unknown names that are almost the name of an option. All other unknown names are
- * ignored, as in the official SDK. On the embedded engine a misspelled option is an error, because the handler can
- * still be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no
- * error, because an earlier invocation accepted the option.
- * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine
+ * Looks for options that nothing reads. On the embedded engine such an option is an error, because the handler can
+ * still be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no error,
+ * because an earlier invocation accepted the option.
+ * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */
-export function checkOptions(execution: Execution, scope: Scope, operation: () => string, config: object): void {
-  for (const [name, value] of Object.entries(config)) {
-    const near = value === undefined || OPTIONS.includes(name) ? undefined : nearest(name, OPTIONS, MISSPELLED_LETTERS);
-    if (near === undefined) continue;
-    const text = `Nothing reads the option ${name} of ${operation()}. The nearest option that is read is ${near}.`;
-    if (execution.onMisspelledOption === undefined) warnOnce(text, "DURABLE_FANOUT_UNKNOWN_OPTION", name);
-    else if (!isBegun(scope, scope.peekPath())) execution.onMisspelledOption(text);
+export function checkOptions(
+  execution: Execution,
+  scope: Scope,
+  operation: () => string,
+  config: object,
+  known = OPTIONS,
+): void {
+  if (!isObject(config) || typeof config === "function" || Array.isArray(config) || isThenable(config)) {
+    throw invalid(operation, "configuration", config, "an object");
   }
+  checkNames("option", operation, config, known, reportOf(execution, scope));
 }
 
 /**
- * Whether the operation, or the first operation inside it, is recorded. Some operations have no record of their own, so
- * their first inner operation shows that they have begun.
+ * Returns what gets the texts about names that nothing reads, in the settings of the next operation. Undefined: the
+ * process warns. An operation that is recorded already causes no text, because an earlier invocation accepted it.
  */
-function isBegun({ ledger }: Scope, path: OperationPath): boolean {
+export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope): Report | undefined {
+  const path = scope.peekPath();
+  return report && ((text) => isBegun(scope, path) || report(text));
+}
+
+/**
+ * Whether the next operation, or the first operation inside it, is recorded. Some operations have no record of their
+ * own, so their first inner operation shows that they have begun.
+ */
+export function isBegun(scope: Scope, path = scope.peekPath()): boolean {
+  const { ledger } = scope;
   const has = (kept: Ledger, at: OperationPath): boolean => kept.has(kept.key(at));
   return has(ledger, path) || has(ledger.outside, path) || has(ledger, childPath(path, 1));
 }
@@ -125,15 +94,4 @@ export function checkText(operation: () => string, field: string, value: unknown
 
 export function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
-}
-
-/** The error for a value that is not allowed. `allowed` describes the allowed values. */
-export function invalid(
-  operation: () => string,
-  field: string,
-  value: unknown,
-  allowed: string,
-  code = "ERR_ARGUMENT_INVALID",
-): DurableError {
-  return new DurableError(code, `The ${field} of ${operation()} is ${describeValue(value)}; it must be ${allowed}.`);
 }

@@ -1,3 +1,4 @@
+import { invalid } from "../core/arguments.ts";
 import { ChildContextError, DurableOperationError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
 import type { Permit } from "../core/semaphore.ts";
@@ -7,7 +8,6 @@ import { type ReplayMode, runAs } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
-import { invalid } from "./checks.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
 import { type ClaimedOperation, claim, type OperationLocation, openMode, update } from "./operation.ts";
 import {

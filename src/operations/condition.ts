@@ -1,7 +1,8 @@
+import { checkFunction } from "../core/arguments.ts";
 import { DurableOperationError, WaitForConditionError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
 import type { AnySerdes, Serdes } from "../core/serdes.ts";
-import { checkedSeconds } from "../core/time.ts";
+import { checkedDelay } from "../core/time.ts";
 import type { WaitForConditionWaitStrategyFunc } from "../core/wait-strategy.ts";
 import type { WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
@@ -10,7 +11,7 @@ import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { checkFunction, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, operationLabel } from "./checks.ts";
 import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import {
@@ -50,9 +51,9 @@ export async function runCondition<T>(
 ): Promise<T> {
   const label = () => operationLabel("condition", name);
   if (typeof check !== "function") throw new TypeError(`${label()} requires a function to check its state`);
+  checkOptions(execution, scope, label, config);
   checkFunction(label, "waitStrategy", config.waitStrategy);
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
-  checkOptions(execution, scope, label, config);
   const operation = claim(execution, scope, { type: "STEP", subType: "WaitForCondition", name });
   if (operation === undefined) return park();
   const serdes = serdesFor(operation, config.serdes as AnySerdes | undefined);
@@ -109,7 +110,8 @@ async function runCheck<T>(
     const decision = config.waitStrategy(await readBack(encoded), attempt);
     // The value is left out, so that it is read again: the strategy may have changed the object that it got.
     if (!decision.shouldContinue) return { end: "succeed", encoded: { payload } };
-    const afterSeconds = checkedSeconds("delay of the wait strategy", decision.delay, 0);
+    const what = `delay of the wait strategy of ${operationLabel("condition", operation.name)}`;
+    const afterSeconds = checkedDelay(what, decision.delay, operation.execution.onMisspelledOption);
     return { end: "retry", afterSeconds, payload };
   } catch (error) {
     run?.end();

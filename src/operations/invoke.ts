@@ -1,3 +1,4 @@
+import { textOf } from "../core/arguments.ts";
 import { InvokeError } from "../core/errors.ts";
 import { type AnySerdes, defaultSerdes, type Serdes } from "../core/serdes.ts";
 import { defined, type WireOperation } from "../core/wire.ts";
@@ -23,23 +24,25 @@ export interface InvokeConfig<I, O> {
 export function beginInvoke<I, O>(
   execution: Execution,
   scope: Scope,
-  name: string | undefined,
+  givenName: unknown,
   functionName: string,
   input: I | undefined,
   config: InvokeConfig<I, O> = {},
 ): DurablePromise<O> {
   const attention = new Attention();
   const run = async (): Promise<O> => {
+    const name = textOf(() => "an invoke", "name", givenName);
     const label = () => operationLabel("invoke", name);
     checkText(label, "function name", functionName);
+    checkOptions(execution, scope, label, config);
     checkSerdes(label, "payloadSerdes", config.payloadSerdes as AnySerdes, ["serialize"]);
     checkSerdes(label, "resultSerdes", config.resultSerdes as AnySerdes, ["deserialize"]);
-    checkOptions(execution, scope, label, config);
+    const tenantId = textOf(label, "tenantId", config.tenantId);
     const kind = { type: "CHAINED_INVOKE", subType: "ChainedInvoke", name, isAddressed: true } as const;
     const { mode } = scope;
     const operation = claim(execution, scope, kind);
     if (operation === undefined) return park();
-    const { payloadSerdes, resultSerdes, tenantId } = config;
+    const { payloadSerdes, resultSerdes } = config;
     let payload: string | undefined;
     if (operation.record === undefined) {
       try {

@@ -1,8 +1,8 @@
+import { invalid } from "../core/arguments.ts";
 import { DurableError, messageOf, UnrecoverableInvocationError } from "../core/errors.ts";
 import { isLongerThan } from "../core/limits.ts";
 import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes } from "../core/serdes.ts";
 import { park } from "../execution/suspension.ts";
-import { invalid } from "./checks.ts";
 import type { ClaimedOperation } from "./operation.ts";
 import { describeUnwritable } from "./unwritable.ts";
 

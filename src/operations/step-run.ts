@@ -1,10 +1,9 @@
 import { StepTimeoutError } from "../core/errors.ts";
-import { checkedMs, type Duration } from "../core/time.ts";
+import { type Duration, durationToSeconds } from "../core/time.ts";
 import { give, SELF } from "../execution/active.ts";
 import { stepLogger } from "../execution/context-logger.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
-import { operationLabel } from "./checks.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
 /** The argument of a step's function. `attempt` is the number of the attempt, from 1. */
@@ -20,14 +19,6 @@ export interface StepContext<Logger extends DurableLogger> {
 
 export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (context: StepContext<Logger>) => Promise<T>;
 
-/**
- * Returns a step's time-out in milliseconds.
- * @throws DurableError `ERR_DURATION_INVALID`
- */
-export function checkedTimeout(name: string | undefined, timeout: Duration): number {
-  return checkedMs(`timeout of ${operationLabel("step", name)}`, timeout);
-}
-
 /** Runs a step's function. Rejects with a `StepTimeoutError` when the step's time-out is over. */
 export async function runBounded<T>(
   { name, path }: Pick<ClaimedOperation, "name" | "path">,
@@ -35,7 +26,7 @@ export async function runBounded<T>(
   body: StepFunc<T>,
   timeout: Duration,
 ): Promise<T> {
-  const ms = checkedTimeout(name, timeout);
+  const ms = durationToSeconds(timeout) * 1_000;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

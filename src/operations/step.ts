@@ -1,19 +1,20 @@
+import { checkFunction, checkOneOf } from "../core/arguments.ts";
 import { asError, DurableOperationError, StepInterruptedError } from "../core/errors.ts";
 import { toRecordedError } from "../core/recorded-error.ts";
 import { defaultRetryStrategy, type RetryStrategy } from "../core/retry.ts";
 import type { Serdes } from "../core/serdes.ts";
-import { checkedSeconds, type Duration } from "../core/time.ts";
+import { checkedDelay, checkedMs, type Duration } from "../core/time.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { type AttemptOutcome, closeAttempt, nextAttempt, runAttempt, runUserCode, untilReady } from "./attempt.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { checkFunction, checkOneOf, checkOptions, checkSerdes, operationLabel } from "./checks.ts";
+import { checkOptions, checkSerdes, operationLabel, reportOf } from "./checks.ts";
 import { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";
-import { checkedTimeout, runBounded, type StepFunc, StepRun } from "./step-run.ts";
+import { runBounded, type StepFunc, StepRun } from "./step-run.ts";
 
 /** Whether an attempt runs again after its process has died. */
 export const StepSemantics = {
@@ -96,7 +97,11 @@ export async function runStep<T>(
         continue;
       case "give up attempt": {
         const error = new StepInterruptedError(operation.id, name);
-        outcome = await closeAttempt(operation, decideFailure(error, attempt, config.retryStrategy), attempt);
+        outcome = await closeAttempt(
+          operation,
+          decideFailure(operation, error, attempt, config.retryStrategy),
+          attempt,
+        );
         break;
       }
       case "run": {
@@ -118,12 +123,12 @@ const NO_CONFIG = {};
  */
 function checkConfig<T>(execution: Execution, scope: Scope, name: string | undefined, config: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
-  const { retryStrategy, semantics, serdes, timeout } = config;
   checkOptions(execution, scope, operation, config);
+  const { retryStrategy, semantics, serdes, timeout } = config;
   checkFunction(operation, "retryStrategy", retryStrategy);
   checkOneOf(operation, "semantics", semantics, ["AT_MOST_ONCE_PER_RETRY", "AT_LEAST_ONCE_PER_RETRY"]);
   checkSerdes(operation, "serdes", serdes);
-  if (timeout !== undefined) checkedTimeout(name, timeout);
+  if (timeout !== undefined) checkedMs(`timeout of ${operation()}`, timeout, reportOf(execution, scope));
 }
 
 async function runBody<T>(
@@ -154,12 +159,13 @@ async function runBody<T>(
     }
   } catch (error) {
     run?.end();
-    return decideFailure(error, attempt, config.retryStrategy);
+    return decideFailure(operation, error, attempt, config.retryStrategy);
   }
 }
 
 /** Asks the retry strategy how a failed attempt ends. If the strategy throws, the step fails with this error. */
 function decideFailure(
+  { execution, name, shownName }: ClaimedOperation,
   thrown: unknown,
   attempt: number,
   strategy: RetryStrategy | undefined,
@@ -168,8 +174,9 @@ function decideFailure(
     const error = asError(thrown);
     const decision = strategy?.(error, attempt) ?? defaultRetryStrategy(error, attempt);
     if (!decision.shouldRetry) return { end: "fail", error: toRecordedError(thrown), thrown };
-    const { delay } = decision;
-    const afterSeconds = delay === undefined ? 1 : checkedSeconds("delay of the retry strategy", delay, 0);
+    const { delay = { seconds: 1 } } = decision;
+    const what = `delay of the retry strategy of ${operationLabel("step", name ?? shownName)}`;
+    const afterSeconds = checkedDelay(what, delay, execution.onMisspelledOption);
     return { end: "retry", afterSeconds, error: toRecordedError(thrown), thrown };
   } catch (strategyError) {
     return { end: "fail", error: toRecordedError(strategyError), thrown: strategyError };

@@ -10,8 +10,8 @@ import type { AnySerdes } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts";
 import type { Scope } from "../execution/scope.ts";
-import { beginCallback, type CreateCallbackConfig, rawText } from "./callback.ts";
-import { checkOptions, operationLabel } from "./checks.ts";
+import { beginCallback, type CreateCallbackConfig, callbackOptions, rawText } from "./callback.ts";
+import { checkOptions, isBegun, operationLabel } from "./checks.ts";
 import { childResultFormat, runChild } from "./child.ts";
 import { Attention } from "./durable-promise.ts";
 import { deserializeWith } from "./result-payload.ts";
@@ -41,7 +41,9 @@ export async function runWaitForCallback<T>(
   config: WaitForCallbackConfig<T> | undefined,
   attention: Attention,
 ): Promise<T> {
-  checkOptions(execution, scope, () => operationLabel("waitForCallback", name), config ?? {});
+  const label = () => operationLabel("waitForCallback", name);
+  checkOptions(execution, scope, label, config ?? {});
+  if (!isBegun(scope)) callbackOptions(execution, label, config ?? {});
   const { retryStrategy, serdes, ...options } = config ?? {};
   const path = scope.peekPath();
   const text = await runChild(execution, scope, {

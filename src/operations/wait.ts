@@ -1,3 +1,4 @@
+import { textOf } from "../core/arguments.ts";
 import { checkedSeconds, type Duration, durationToSeconds } from "../core/time.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
@@ -14,17 +15,19 @@ import { claim } from "./operation.ts";
 export function beginWait(
   execution: Execution,
   scope: Scope,
-  name: string | undefined,
+  givenName: unknown,
   duration: Duration,
 ): DurablePromise<void> {
   const attention = new Attention();
   const run = async (): Promise<void> => {
+    const name = textOf(() => "a wait", "name", givenName);
     const operation = claim(execution, scope, { type: "WAIT", subType: "Wait", name });
     if (operation === undefined) return park();
     const wait = new ExternalOperation(operation, attention);
     const what = `duration of ${operationLabel("wait", name)}`;
     // The duration of a recorded wait is not checked again, because the service has accepted it already.
-    const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: checkedSeconds(what, duration, 1) } }));
+    const seconds = () => checkedSeconds(what, duration, 1, execution.onMisspelledOption);
+    const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: seconds() } }));
     // A cancelled wait counts as ended, because code does not ask how the wait ended.
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };

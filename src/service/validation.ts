@@ -78,8 +78,8 @@ function checkForm(update: OperationUpdate): void {
       throw invalidParameter("Cannot provide both a Payload and an Error for RETRY action.");
     }
     const seconds = update.StepOptions.NextAttemptDelaySeconds;
-    if (seconds !== undefined && !(seconds >= 0 && seconds <= MAX_WAIT_SECONDS)) {
-      throw invalidParameter(`NextAttemptDelaySeconds must be between 0 and ${MAX_WAIT_SECONDS}, not ${seconds}.`);
+    if (seconds !== undefined && !(seconds >= 1 && seconds <= MAX_WAIT_SECONDS)) {
+      throw invalidParameter(`NextAttemptDelaySeconds must be between 1 and ${MAX_WAIT_SECONDS}, not ${seconds}.`);
     }
   }
   if (type === "WAIT" && action === "START") {

@@ -332,19 +332,6 @@ const cases: Case[] = [
         })
         .catch(describeError),
   },
-  {
-    name: "maxConcurrency 0",
-    make: () => async (_, context) => context.map("m", [1], stepOf, { maxConcurrency: 0 }).catch(() => "caught"),
-  },
-  {
-    name: "a predicate together with a threshold",
-    make: () => async (_, context) =>
-      context
-        .map("m", [1], stepOf, {
-          completionConfig: { shouldComplete: () => ({ complete: false }), minSuccessful: 1 } as never,
-        })
-        .catch(() => "caught"),
-  },
   ...[
     ["no function", (context: DurableContext) => context.map("m", [1], undefined as never)],
     ["branches that are no array", (context: DurableContext) => context.parallel("p", "branches" as never)],

@@ -113,6 +113,76 @@ const differences: Difference[] = [
     ours: "ERR_DURATION_INVALID",
   },
   {
+    name: "a retry strategy that asks for a delay of no time",
+    why: "The service refuses it, which ends the execution; ours waits for a second.",
+    make: () => async (_, context) =>
+      context.step("s", ({ attempt }) => (attempt === 1 ? Promise.reject(new Error("once")) : pause(0)), {
+        retryStrategy: () => ({ shouldRetry: true, delay: seconds(0) }),
+      }),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: undefined,
+  },
+  {
+    name: "a wait strategy that asks for a delay of no time",
+    why: "The service refuses it, which ends the execution; ours waits for a second.",
+    make: () => async (_, context) =>
+      context.waitForCondition("c", async (checks) => checks + 1, {
+        initialState: 0,
+        waitStrategy: (checks) =>
+          checks < 2 ? { shouldContinue: true, delay: seconds(0) } : { shouldContinue: false },
+      }),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: 2,
+  },
+  {
+    name: "a retry strategy that asks for a delay without a unit that exists",
+    why: "The official SDK takes it for no time, and the service ends the execution; ours fails the step.",
+    make: () => async (_, context) =>
+      context
+        .step("s", () => Promise.reject(new Error("no")), {
+          retryStrategy: () => ({ shouldRetry: true, delay: { second: 5 } as never }),
+        })
+        .catch(({ message }: Error) => message.slice(0, 69)),
+    official: { FAILED: "CheckpointUnrecoverableExecutionError" },
+    ours: 'The delay of the retry strategy of step "s" is { second: 5 }; it must',
+  },
+  {
+    name: "maxConcurrency 0",
+    why: "The official SDK ends the execution; ours fails the map with an error that can be caught.",
+    make: () => async (_, context) =>
+      context.map("m", [1], async () => 1, { maxConcurrency: 0 }).catch(({ message }: Error) => message.slice(0, 25)),
+    official: { FAILED: "Error" },
+    ours: "Invalid maxConcurrency: 0",
+  },
+  {
+    name: "a maxConcurrency that is no whole number",
+    why: "The official SDK takes NaN for no limit; ours refuses what is no limit that anybody meant.",
+    make: () => async (_, context) =>
+      context
+        .map("m", [1], async () => 1, { maxConcurrency: Number.NaN })
+        .then(
+          ({ successCount }) => successCount,
+          (error: DurableError) => error.code,
+        ),
+    official: 1,
+    ours: "ERR_ARGUMENT_INVALID",
+  },
+  {
+    name: "a predicate together with a threshold",
+    why: "The official SDK ends the execution; ours fails the map with an error that can be caught and names the map.",
+    make: () => async (_, context) =>
+      context
+        .map("m", [1], async () => 1, {
+          completionConfig: { shouldComplete: () => ({ complete: false }), minSuccessful: 1 } as never,
+        })
+        .then(
+          ({ successCount }) => successCount,
+          (error: DurableError) => error.code,
+        ),
+    official: { FAILED: "Error" },
+    ours: "ERR_ARGUMENT_INVALID",
+  },
+  {
     name: "a wait without a duration",
     why: "The official call throws at once, past the promise's own catch.",
     make: () => async (_, context) => context.wait(undefined as never).catch((error) => (error as DurableError).code),

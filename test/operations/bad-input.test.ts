@@ -1,9 +1,7 @@
-// cspell:ignore nestin Strategi Contex serde
 import { describe, expect, test } from "vitest";
-import { type DurableContext, isDurableError, withDurableExecution } from "../../src/index.ts";
-import { LocalEngine } from "../../src/local/engine.ts";
+import { type DurableContext, isDurableError, withDurableExecution, withRetry } from "../../src/index.ts";
 import { operationLabel } from "../../src/operations/checks.ts";
-import { type Handler, runOfficial, runOurs } from "../support/service.ts";
+import { runOurs } from "../support/service.ts";
 
 const work = async () => 1;
 const nothing = {} as never;
@@ -18,18 +16,24 @@ const map = (c: DurableContext, config: object) => c.map("score", [1, 2], work, 
 type Mistake = [what: string, make: (context: DurableContext) => PromiseLike<unknown>, message: string | RegExp];
 
 const durations: [unknown, RegExp][] = [
-  [{ seconds: -1 }, /-1 seconds/],
-  [{ seconds: 1.5 }, /1\.5 seconds/],
-  [{ seconds: Number.NaN }, /NaN seconds/],
-  [{ seconds: Number.POSITIVE_INFINITY }, /Infinity seconds/],
-  [{ days: 367 }, /31708800 seconds/],
+  [{ seconds: -1 }, /is \{ seconds: -1 \};/],
+  [{ hours: 1, minutes: -10 }, /is \{ hours: 1, minutes: -10 \};/],
+  [{ seconds: 1.5 }, /is \{ seconds: 1\.5 \};/],
+  [{ seconds: Number.NaN }, /is \{ seconds: NaN \};/],
+  [{ seconds: Number.POSITIVE_INFINITY }, /is \{ seconds: Infinity \};/],
+  [{ seconds: 5n }, /is \{ seconds: 5n \};/],
+  [{ seconds: "5" }, /is \{ seconds: "5" \};/],
+  [{ days: 367 }, /is \{ days: 367 \};/],
+  [{ hour: 1 }, /is \{ hour: 1 \};/],
+  [{}, /is \{ {2}\};/],
+  [[5], /is an array;/],
+  ["5s", /is "5s";/],
   [5, /is 5;/],
   [null, /is null;/],
 ];
 
 const mistakes: Mistake[] = [
-  ["a step's name that is a number", (c) => c.step(5 as never, work), "step requires a function"],
-  ["a step's name that is null", (c) => c.step(null as never, work), "step requires a function"],
+  ["a step's name that is null", (c) => c.step(null as never, work), "step requires a function to run, not null"],
   ["a step without a function", (c) => c.step("s", nothing), 'step "s" requires a function'],
   [
     "a retry strategy that is none",
@@ -63,19 +67,29 @@ const mistakes: Mistake[] = [
   ],
   ...durations.flatMap(([duration, shown]): Mistake[] => [
     [
-      `a wait of ${JSON.stringify(duration)}`,
+      `a wait of ${shown.source}`,
       (c) => c.wait("w", duration as never),
       new RegExp(`^The duration of wait "w" .*${shown.source}`),
     ],
     [
-      `a callback's time-out of ${JSON.stringify(duration)}`,
+      `a callback's time-out of ${shown.source}`,
       (c) => c.createCallback("cb", { timeout: duration as never }),
       new RegExp(`^The timeout of callback "cb" .*${shown.source}`),
     ],
     [
-      `a heartbeat of ${JSON.stringify(duration)}`,
+      `a heartbeat of ${shown.source}`,
       (c) => c.createCallback("cb", { heartbeatTimeout: duration as never }),
       new RegExp(`^The heartbeatTimeout of callback "cb" .*${shown.source}`),
+    ],
+    [
+      `a waitForCallback's time-out of ${shown.source}`,
+      (c) => c.waitForCallback("approve", work as never, { timeout: duration as never }),
+      new RegExp(`^The timeout of waitForCallback "approve" .*${shown.source}`),
+    ],
+    [
+      `a waitForCallback's heartbeat of ${shown.source}`,
+      (c) => c.waitForCallback("approve", work as never, { heartbeatTimeout: duration as never }),
+      new RegExp(`^The heartbeatTimeout of waitForCallback "approve" .*${shown.source}`),
     ],
   ]),
   ["a wait of nothing", (c) => c.wait("w", { seconds: 0 }), /^The duration of wait "w" .*from 1 to 31622400/],
@@ -126,13 +140,44 @@ const mistakes: Mistake[] = [
     'array of items. The list of map "m" is "abc"; it must be an array, or an iterable or async iterable object.',
   ],
   ["items that nobody has awaited", (c) => c.map("m", Promise.resolve([1]) as never, work), "is a Promise; it must be"],
-  ...["many", {}, [1, 2], () => 1].map(
+  ...["many", {}, [1, 2], () => 1, 1.5, 0.5, "2", "", Number.NaN, 2n, true, 0, -3, Number.NEGATIVE_INFINITY].map(
     (value): Mistake => [
-      `maxConcurrency ${JSON.stringify(value)}`,
+      `maxConcurrency ${String(value)}`,
       (c) => map(c, { maxConcurrency: value, batch: 2 }),
-      /^The maxConcurrency of map "score" is ("many"|an object with nothing in it|an array|a function); it must be a number above 0\.$/,
+      /^Invalid maxConcurrency: (.*)\. The maxConcurrency of map "score" is \1; it must be a whole number of at least 1\.$/,
     ],
   ),
+  ...[5, "all", [], true].flatMap((value): Mistake[] => {
+    const mistakeOf = (kind: string, make: (context: DurableContext) => PromiseLike<unknown>): Mistake => {
+      const owner = operationLabel(kind, "n");
+      return [
+        `a configuration of a ${kind} that is ${JSON.stringify(value)}`,
+        make,
+        new RegExp(`^The configuration of ${owner} is (5|"all"|an array|true); it must be an object\\.$`),
+      ];
+    };
+    const given = value as never;
+    return [
+      mistakeOf("map", (c) => c.map("n", [1, 2], work, given)),
+      mistakeOf("parallel", (c) => c.parallel("n", [work], given)),
+      mistakeOf("step", (c) => c.step("n", work, given)),
+      mistakeOf("child context", (c) => c.runInChildContext("n", work, given)),
+      mistakeOf("callback", (c) => c.createCallback("n", given)),
+      mistakeOf("waitForCallback", (c) => c.waitForCallback("n", work as never, given)),
+      mistakeOf("invoke", (c) => c.invoke("n", "other", {}, given)),
+    ];
+  }),
+  [
+    "a function's name that is a number",
+    (c) => c.invoke("n", 5 as never, "in"),
+    'The function name of invoke "n" is 5',
+  ],
+  [
+    "thresholds beside a predicate",
+    (c) => map(c, { completionConfig: { minSuccessful: 1, shouldComplete: () => ({ complete: false }) } }),
+    "completionConfig.shouldComplete is mutually exclusive with minSuccessful, toleratedFailureCount, and " +
+      'toleratedFailurePercentage; map "score" has both.',
+  ],
   ...["4", 1.5, 0, []].map(
     (value): Mistake => [
       `concurrency ${JSON.stringify(value)}`,
@@ -247,159 +292,67 @@ describe.each([[{}], [{ batch: 2 }]])("of a map with %j", (batching) => {
   });
 });
 
-test.each([
-  [0.5, 1],
-  ["2", 2],
-  [2.5, 3],
-  [Number.NaN, 4],
-])("maxConcurrency %j lets %i branches be open, as the official SDK does", async (maxConcurrency, most) => {
-  let open = 0;
-  let seen = 0;
-  const handler: Handler = async (_, context) => {
-    const body = async () => {
-      seen = Math.max(seen, ++open);
-      await new Promise((resolve) => setImmediate(resolve));
-      open--;
-    };
-    await context.map([1, 2, 3, 4], body, { maxConcurrency } as never);
+test("a map that an earlier invocation began goes on with a maxConcurrency that is refused today", async () => {
+  let maxConcurrency: unknown = 1;
+  const run = await runOurs(async (_, context) => {
+    const config = { maxConcurrency } as never;
+    maxConcurrency = Number.NaN;
+    const wait = async (item: DurableContext) => item.wait({ seconds: 1 });
+    return (await context.map([1, 2], wait, config)).successCount;
+  });
+  expect(run.result).toBe(2);
+});
+
+describe.each([[{}], [{ batch: 1 }]])("delays that strategies ask for, in a map with %j:", (batching) => {
+  const refused = durations.filter(([delay]) => delay !== null);
+  const caughtInItem = async (make: (context: DurableContext) => Promise<unknown>) => {
+    const body = (item: DurableContext) => make(item).catch(({ message, cause }: Error) => [message, String(cause)]);
+    const run = await runOurs(async (_, c) => (await c.map([1], body, batching)).getResults()[0]);
+    return run.result as [message: string, cause: string];
   };
-  for (const run of [runOurs, runOfficial]) {
-    seen = 0;
-    await run(handler);
-    expect(seen).toBe(most);
-  }
-});
 
-test("options spelled almost like one that is read are warned of once, and all others are ignored", async () => {
-  const warnings: string[] = [];
-  const listen = (warning: Error & { code?: string }) => {
-    if (warning.code === "DURABLE_FANOUT_UNKNOWN_OPTION") warnings.push(warning.message);
-  };
-  process.on("warning", listen);
-  const { result } = await runOurs(async (_, context) => {
-    const typo = { maxConcurency: 1, completionConfig: { minSuccesful: 1 } };
-    for (const name of ["a", "b"]) await context.map(name, [1], work, typo as never);
-    await context.parallel([work], { batch: 2, nesting: undefined } as never);
-    return (await context.map([1], work, null as never)).getResults();
-  });
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("warning", listen);
-  expect(result).toEqual([1]);
-  const text = (name: string, near: string) =>
-    `Nothing reads the option ${name} of map "a". The nearest option that is read is ${near}.`;
-  expect(warnings).toEqual([text("maxConcurency", "maxConcurrency"), text("minSuccesful", "minSuccessful")]);
-});
-
-describe("on the embedded engine an option spelled almost like one that is read fails its operation:", () => {
-  const no = async () => {};
-  const soon = { shouldContinue: false } as const;
-  const misspelled: [string, string, string, (context: DurableContext) => Promise<unknown>][] = [
-    ["map", "maxConcurency", "maxConcurrency", (c) => c.map([1], work, { maxConcurency: 1 } as never)],
-    [
-      "map",
-      "minSuccesful",
-      "minSuccessful",
-      (c) => c.map([1], work, { completionConfig: { minSuccesful: 1 } as never }),
-    ],
-    ["parallel", "nestin", "nesting", (c) => c.parallel([work], { nestin: "FLAT" } as never)],
-    ["step", "retryStrategi", "retryStrategy", (c) => c.step(no, { retryStrategi: no } as never)],
-    [
-      "child context",
-      "virtualContex",
-      "virtualContext",
-      (c) => c.runInChildContext(no, { virtualContex: true } as never),
-    ],
-    [
-      ...(["condition", "serde", "serdes"] as const),
-      (c) => c.waitForCondition(async () => 1, { initialState: 1, waitStrategy: () => soon, serde: 1 } as never),
-    ],
-    ["callback", "timeOut", "timeout", (c) => c.createCallback({ timeOut: { seconds: 1 } } as never)],
-    ["waitForCallback", "timeOut", "timeout", (c) => c.waitForCallback(no, { timeOut: { seconds: 1 } } as never)],
-    ["invoke", "tenantID", "tenantId", (c) => c.invoke("other", {}, { tenantID: "a" } as never)],
-  ];
-  test.each(misspelled)("%s with %s", async (kind, name, near, call) => {
-    const engine = new LocalEngine();
-    engine.register(
-      "f",
-      withDurableExecution((_: unknown, context: DurableContext) => call(context)),
+  test.each(refused)("a retry after %o fails the step, which says why", async (delay, shown) => {
+    const strategy = () => ({ shouldRetry: true, delay: delay as never });
+    const [message] = await caughtInItem((c) =>
+      c.step("charge", () => Promise.reject(new Error("no")), { retryStrategy: strategy }),
     );
-    const { arn, result } = engine.start({ functionName: "f" });
-    const outcome = await result;
-    const text = `Nothing reads the option ${name} of ${operationLabel(kind, undefined)}. The nearest option that is read is ${near}.`;
-    expect(outcome).toMatchObject({
-      status: "FAILED",
-      error: { ErrorType: "ERR_OPTION_UNKNOWN", ErrorMessage: text },
-    });
-    expect(engine.operations(arn).filter(({ Type }) => Type !== "EXECUTION")).toEqual([]);
-    await engine.close();
+    expect(message).toMatch(new RegExp(`^The delay of the retry strategy of step "charge" ${shown.source}`));
+    expect(message).toContain("a whole number of seconds from 1 to 31622400");
   });
 
-  test("not one that is recorded already, and not one that is spelled otherwise altogether", async () => {
-    const engine = new LocalEngine();
-    let config: object = { colour: "red" };
-    const handler = async (_: unknown, context: DurableContext) => {
-      await context.runInChildContext("kept", async (inner) => inner.wait({ seconds: 1 }), config as never);
-      const { successCount } = await context.map([1], work, { colour: "red" } as never);
-      return successCount;
-    };
-    engine.register(
-      "f",
-      withDurableExecution((event: unknown, context: DurableContext) => {
-        const first = handler(event, context);
-        config = { virtualContex: true };
-        return first;
-      }),
+  test.each(refused)("a condition after %o fails, and says why", async (delay, shown) => {
+    const [message] = await caughtInItem(
+      (c) => condition(c, { waitStrategy: () => ({ shouldContinue: true, delay }) }) as Promise<unknown>,
     );
-    expect(await engine.start({ functionName: "f" }).result).toMatchObject({ status: "SUCCEEDED", result: "1" });
-    await engine.close();
+    expect(message).toMatch(new RegExp(`^The delay of the wait strategy of condition "poll" ${shown.source}`));
+    expect(message).toContain("a whole number of seconds from 1 to 31622400");
   });
-});
 
-describe("what cannot be caught ends the execution, and writes nothing:", () => {
-  test.each([
-    [
-      "maxConcurrency 0",
-      { maxConcurrency: 0 },
-      "Invalid maxConcurrency: 0. Must be a positive number or undefined for unlimited concurrency.",
-    ],
-    ["a maxConcurrency of no text", { maxConcurrency: "", batch: 2 }, "Invalid maxConcurrency: ."],
-    ["a negative maxConcurrency", { maxConcurrency: -3 }, "Invalid maxConcurrency: -3."],
-    [
-      "thresholds beside a predicate",
-      { completionConfig: { minSuccessful: 1, shouldComplete: () => ({ complete: false }) } },
-      "completionConfig.shouldComplete is mutually exclusive with minSuccessful, toleratedFailureCount, and toleratedFailurePercentage",
-    ],
-  ])("%s", async (_what, config, message) => {
-    let isReached = false;
+  test("none becomes a second, of a step, a condition and withRetry", async () => {
+    const delay = { seconds: 0 };
+    const twice = (count: number) => ({ shouldRetry: count < 2, shouldContinue: count < 2, delay });
     const run = await runOurs(async (_, context) => {
-      // biome-ignore lint/nursery/noFloatingPromises: it is awaited, and what it gives is no promise.
-      await Promise.resolve(map(context, config)).catch(() => {});
-      isReached = true;
+      const body = async (item: DurableContext) => {
+        let tries = 0;
+        const second = async () => {
+          if (++tries % 2 === 1) throw new Error("no");
+          return tries;
+        };
+        const retryStrategy = (_error: Error, attempt: number) => twice(attempt);
+        await item.step("s", ({ attempt }) => (attempt === 1 ? Promise.reject(new Error("no")) : work()), {
+          retryStrategy,
+        });
+        await condition(item, { waitStrategy: (_state: unknown, attempt: number) => twice(attempt) });
+        return withRetry(item, "w", () => second(), { retryStrategy });
+      };
+      return (await context.map([1], body, batching)).successCount;
     });
-    expect(run.outcome).toMatchObject({ status: "FAILED", error: { ErrorMessage: expect.stringContaining(message) } });
-    expect([run.updates, isReached]).toEqual([[], false]);
-  });
-});
-
-describe("delays that strategies ask for:", () => {
-  test.each(durations.slice(0, 5))("a retry after %j fails the step, which says why", async (delay, shown) => {
-    const run = await runOurs(async (_, context) =>
-      context
-        .step("s", () => Promise.reject(new Error("no")), {
-          retryStrategy: () => ({ shouldRetry: true, delay: delay as never }),
-        })
-        .catch((error: Error) => error.message),
-    );
-    expect(run.result).toMatch(new RegExp(`^The delay of the retry strategy .*${shown.source}`));
-  });
-
-  test.each(durations.slice(0, 5))("a condition after %j fails, and says why", async (delay, shown) => {
-    const run = await runOurs(async (_, context) =>
-      condition(context, { waitStrategy: () => ({ shouldContinue: true, delay }) }).catch(
-        (error: Error) => error.message,
-      ),
-    );
-    expect(run.result).toMatch(new RegExp(`^The delay of the wait strategy .*${shown.source}`));
+    expect(run.result).toBe(1);
+    const asked = run.updates.flatMap(({ StepOptions, WaitOptions }) => [
+      ...(StepOptions ? [StepOptions.NextAttemptDelaySeconds] : []),
+      ...(WaitOptions ? [WaitOptions.WaitSeconds] : []),
+    ]);
+    expect(new Set(asked)).toEqual(new Set([1]));
   });
 });
 

@@ -122,3 +122,105 @@ test("the test runner finds an operation by the name in the code", async () => {
   expect(runner.getOperation("Jos?").getName()).toBe("Jos?");
   await LocalDurableTestRunner.teardownTestEnvironment();
 });
+
+describe("a name that is no text, from data", () => {
+  const work = async () => 1;
+  const stop = { initialState: 0, waitStrategy: () => ({ shouldContinue: false }) as const };
+  type Naming = (context: DurableContext, name: never) => PromiseLike<unknown>;
+  const given: readonly [string, string, Naming][] = [
+    ["a step", "step", (c, name) => c.step(name, work)],
+    ["a wait", "wait", (c, name) => c.wait(name, { seconds: 1 })],
+    ["a child", "runInChildContext", (c, name) => c.runInChildContext(name, work)],
+    ["a callback", "callback", (c, name) => c.createCallback(name, { timeout: { seconds: 1 } })],
+    ["a condition", "condition", (c, name) => c.waitForCondition(name, work, stop)],
+    ["an invoke", "invoke", (c, name) => c.invoke(name, "other", {}).then(undefined, () => {})],
+    ["a map", "map", (c, name) => c.map(name, [1], work)],
+    ["a parallel", "parallel", (c, name) => c.parallel(name, [work])],
+    ["a combined promise", "promise.all", (c, name) => c.promise.all(name, [])],
+    ["items", "map", (c, name) => c.map([1], work, { itemNamer: () => name })],
+    ["items of a batch", "map", (c, name) => c.map([1], work, { itemNamer: () => name, batch: 1 })],
+    ["items of a stream", "map", (c, name) => c.map(new Set([1]), work, { itemNamer: () => name })],
+    [
+      "items of a stream of their own",
+      "map",
+      (c, name) => c.map(new Set([1]), work, { itemNamer: () => name, batch: false }),
+    ],
+    ["a branch", "parallel", (c, name) => c.parallel([{ name, func: work }])],
+    ["a branch with a key", "parallel", (c, name) => c.parallel({ key: { name, func: work } })],
+    ["a subtype", "child context", (c, name) => c.runInChildContext(work, { subType: name })],
+    ["a tenant", "invoke", (c, name) => c.invoke("other", {}, { tenantId: name }).then(undefined, () => {})],
+  ];
+
+  test.each(given)("of %s: a number, a bigint and a boolean go out as text", async (what, _kind, call) => {
+    for (const [name, text] of [
+      [7, "7"],
+      [7n, "7"],
+      [true, "true"],
+    ] as const) {
+      const handler: Handler = async (_, context) => {
+        await call(context, name as never);
+        await context.wait({ seconds: 1 });
+        return "done";
+      };
+      const run = await runOurs(handler);
+      expect(run.result).toBe("done");
+      const sent = run.updates.flatMap(({ Name, SubType, ChainedInvokeOptions: invoke }) => [
+        Name,
+        SubType,
+        invoke?.TenantId,
+      ]);
+      for (const value of sent) expect(["string", "undefined"]).toContain(typeof value);
+      // The name of a batched item is in the batch's own payload.
+      if (!/batch|stream$/.test(what)) expect(sent).toContain(text);
+      expect((await replay(handler, run)).output).toEqual({ Status: "SUCCEEDED", Result: '"done"' });
+    }
+  });
+
+  const refused = given.filter(
+    ([what]) => !["a map", "a parallel", "a combined promise", "a condition"].includes(what),
+  );
+  test.each(refused)("of %s: any other value is refused before anything is written", async (what, kind, call) => {
+    for (const [name, shown] of [
+      [{ id: 5 }, "an object with id"],
+      [Promise.resolve("x"), "a Promise"],
+    ] as const) {
+      const seen: string[] = [];
+      const run = await runOurs(async (_, context) => {
+        await Promise.resolve(call(context, name as never)).then(
+          () => seen.push("not refused"),
+          (error: Error) => seen.push(error.message),
+        );
+      });
+      // An invoke whose error the call above drops has written nothing all the same.
+      if (kind !== "invoke") expect(seen).toEqual([expect.stringContaining(shown)]);
+      if (kind !== "invoke") expect(seen[0]).toContain(kind);
+      if (!what.includes("stream")) expect(run.updates).toEqual([]);
+    }
+  });
+
+  test("the error says what gave the value", async () => {
+    const run = await runOurs(async (_, context) => {
+      const messages: string[] = [];
+      const note = (error: Error) => void messages.push(error.message);
+      const name = Promise.resolve("x") as never;
+      await context.map("m", [1], work, { itemNamer: () => name }).catch(note);
+      await context.parallel("p", [work, { name, func: work }]).catch(note);
+      await context.invoke("i", "other", {}, { tenantId: name }).catch(note);
+      await context.invoke(name, "other", {}).catch(note);
+      await context.runInChildContext("c", work, { subType: name }).catch(note);
+      await context.wait(name, { seconds: 1 }).catch(note);
+      await context.step(name, work).catch(note);
+      return messages;
+    });
+    expect(run.result).toEqual([
+      'The answer of itemNamer for item 0 of map "m" is a Promise; it must be a text.',
+      'The name of branch 1 of parallel "p" is a Promise; it must be a text.',
+      'The tenantId of invoke "i" is a Promise; it must be a text.',
+      "The name of an invoke is a Promise; it must be a text.",
+      'The subType of child context "c" is a Promise; it must be a text.',
+      "The name of a wait is a Promise; it must be a text.",
+      "step requires a function to run, not a Promise",
+    ]);
+    expect(run.updates).toEqual([]);
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DurableExecutionClientError, type StepError, StepSemantics } from "../../src/index.ts";
+import { systemClock } from "../../src/local/clock.ts";
 import { type Handler, invokeOver, replay, runOurs, withRuntime } from "../support/service.ts";
 
 const never = () => ({ shouldRetry: false });
@@ -121,20 +122,22 @@ describe("a step", () => {
     );
   });
 
+  const realTime = { engine: { clock: systemClock } } as const;
+
   test("retries in process while another operation keeps the invocation alive", async () => {
     const run = await runOurs(async (_, context) => {
-      const slow = context.step("slow", () => new Promise((resolve) => setTimeout(resolve, 400)));
+      const slow = context.step("slow", () => new Promise((resolve) => setTimeout(resolve, 1_500)));
       const retried = await context.step(
         "retried",
         async ({ attempt }) => {
           if (attempt === 1) throw new Error("once");
           return attempt;
         },
-        { retryStrategy: () => ({ shouldRetry: true, delay: { seconds: 0 } }) },
+        { retryStrategy: () => ({ shouldRetry: true, delay: { seconds: 1 } }) },
       );
       await slow;
       return retried;
-    });
+    }, realTime);
     expect([run.result, run.invocations.length]).toEqual([2, 1]);
   });
 
@@ -170,7 +173,7 @@ describe("a step", () => {
     const run = await runOurs(async (_, context) => context.step("s", undefined as never));
     expect(run.outcome.error).toMatchObject({
       ErrorType: "TypeError",
-      ErrorMessage: 'step "s" requires a function to run',
+      ErrorMessage: 'step "s" requires a function to run, not undefined',
     });
     expect(run.updates).toEqual([]);
   });

@@ -69,7 +69,7 @@ function formFault(update: OperationUpdate, limits: Limits): string | undefined 
     const seconds = update.StepOptions?.NextAttemptDelaySeconds;
     if (update.StepOptions === undefined) return "a retry without options";
     if (payload !== undefined && error !== undefined) return "a retry with payload and error";
-    if (seconds !== undefined && !isSeconds(seconds, 0)) return `a retry after ${seconds} seconds`;
+    if (seconds !== undefined && !isSeconds(seconds, 1)) return `a retry after ${seconds} seconds`;
   }
   if (type === "WAIT" && action === "START" && !isSeconds(update.WaitOptions?.WaitSeconds, 1)) {
     return `a wait of ${update.WaitOptions?.WaitSeconds} seconds`;

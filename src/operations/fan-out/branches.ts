@@ -22,8 +22,8 @@ export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 export interface FanOutConfig<TResult> {
   /**
    * The greatest number of open branches. A branch is open from the call of its function until the function settles,
-   * even while the branch waits. If branches use a pool or a lock, its size must fit this number. A fraction is rounded
-   * up. Default: only `concurrency` limits the branches.
+   * even while the branch waits. If branches use a pool or a lock, its size must fit this number. A whole number of at
+   * least 1. Default: only `concurrency` limits the branches.
    */
   maxConcurrency?: number;
   /**

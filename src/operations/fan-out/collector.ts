@@ -1,4 +1,5 @@
-import { invalid, isThenable } from "../checks.ts";
+import { invalid } from "../../core/arguments.ts";
+import { isThenable } from "../checks.ts";
 import type { CompletionReason } from "./completion.ts";
 import { type BatchItem, MapResult } from "./map-result.ts";
 

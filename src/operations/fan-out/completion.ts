@@ -1,5 +1,6 @@
-import type { CompletionReason } from "../../core/errors.ts";
-import { checkCount, checkFunction, invalid, isThenable } from "../checks.ts";
+import { checkCount, checkFunction, invalid } from "../../core/arguments.ts";
+import { type CompletionReason, DurableError } from "../../core/errors.ts";
+import { isThenable } from "../checks.ts";
 
 export type { CompletionReason };
 
@@ -65,9 +66,14 @@ export interface CustomCompletionConfig {
  */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
+export const COMPLETION_OPTIONS = "minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete".split(
+  ",",
+);
+
 /**
  * Checks the numbers and functions in a `completionConfig`.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for a count that is no whole number, or a percentage outside of 0 to 100
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for a count that is no whole number, a percentage outside of 0 to 100, or
+ * a custom policy beside thresholds
  */
 export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
   if (config === undefined || config === null) return;
@@ -78,18 +84,14 @@ export function checkCompletion(operation: () => string, config: CompletionConfi
   checkCount(operation, "completionConfig.minSuccessful", minSuccessful);
   checkCount(operation, "completionConfig.toleratedFailureCount", toleratedFailureCount);
   checkFunction(operation, "completionConfig.shouldComplete", shouldComplete);
-  if (share === undefined || share === null || (share >= 0 && share <= 100)) return;
-  throw invalid(operation, "completionConfig.toleratedFailurePercentage", share, "a number from 0 to 100");
-}
-
-/** Returns an error if the config has both a custom policy and thresholds, because these exclude each other. */
-export function completionConfigFault(config: CompletionConfig | undefined): Error | undefined {
-  if (config?.shouldComplete === undefined) return undefined;
-  const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = config;
-  if ((minSuccessful ?? toleratedFailureCount ?? toleratedFailurePercentage) === undefined) return undefined;
-  return new Error(
+  if (share !== undefined && share !== null && !(share >= 0 && share <= 100)) {
+    throw invalid(operation, "completionConfig.toleratedFailurePercentage", share, "a number from 0 to 100");
+  }
+  if (shouldComplete === undefined || (minSuccessful ?? toleratedFailureCount ?? share) === undefined) return;
+  throw new DurableError(
+    "ERR_ARGUMENT_INVALID",
     "completionConfig.shouldComplete is mutually exclusive with minSuccessful, toleratedFailureCount, and " +
-      "toleratedFailurePercentage",
+      `toleratedFailurePercentage; ${operation()} has both.`,
   );
 }
 

@@ -1,21 +1,15 @@
+import { checkCount, checkFunction, checkOneOf } from "../../core/arguments.ts";
 import { DEFAULT_BATCH_ITEMS } from "../../core/batch-size.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
+import { describeValue } from "../../core/setting.ts";
 import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
-import {
-  checkCount,
-  checkFunction,
-  checkMaxConcurrency,
-  checkOneOf,
-  checkOptions,
-  checkSerdes,
-  operationLabel,
-} from "../checks.ts";
+import { checkOptions, checkSerdes, isBegun, operationLabel } from "../checks.ts";
 import { runChild } from "../child.ts";
 import { BranchRun } from "./branch-run.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
-import { checkCompletion, completionConfigFault } from "./completion.ts";
+import { COMPLETION_OPTIONS, checkCompletion } from "./completion.ts";
 import type { BatchResult } from "./map-result.ts";
 import { mapResultFormat, readSummary } from "./map-result-format.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
@@ -28,18 +22,28 @@ export async function runFanOut<T>(
   branches: Branches,
   config: FanOutConfig<T> = {},
 ): Promise<BatchResult<T>> {
-  const size = sizeOf(name, branches, config);
-  const fault = findFault(config);
-  if (fault !== undefined) return fail(execution, fault);
   const label = () => operationLabel(branches.kind, name);
-  checkCompletion(label, config.completionConfig);
-  checkMaxConcurrency(label, config.maxConcurrency);
+  checkOptions(execution, scope, label, config);
+  const { completionConfig, maxConcurrency } = config;
+  checkCompletion(label, completionConfig);
+  const policy = () => `the completionConfig of ${label()}`;
+  checkOptions(execution, scope, policy, completionConfig ?? {}, COMPLETION_OPTIONS);
+  // A recorded map goes on with the number that an earlier invocation, or the official SDK, accepted.
+  if (!isBegun(scope)) {
+    checkCount(
+      label,
+      "maxConcurrency",
+      maxConcurrency,
+      1,
+      `Invalid maxConcurrency: ${describeValue(maxConcurrency)}. `,
+    );
+  }
   checkCount(label, "concurrency", config.concurrency, 1);
   checkOneOf(label, "nesting", config.nesting, ["NESTED", "FLAT"]);
   checkSerdes(label, "serdes", config.serdes as AnySerdes | undefined);
   checkSerdes(label, "itemSerdes", config.itemSerdes as AnySerdes | undefined);
   checkFunction(label, "summaryGenerator", config.summaryGenerator);
-  checkOptions(execution, scope, label, { ...config, ...config.completionConfig });
+  const size = sizeOf(name, branches, config);
   const excess = checkQuota(execution, scope, size);
   if (excess !== undefined) return fail(execution, excess);
   const sizes = { itemBytes: 0 };
@@ -82,14 +86,4 @@ function sizeOf<T>(
 function fail(execution: Execution, error: Error): Promise<never> {
   execution.terminate({ end: "fail", error });
   return park();
-}
-
-function findFault<T>(config: FanOutConfig<T>): Error | undefined {
-  const { maxConcurrency } = config;
-  if (maxConcurrency != null && maxConcurrency <= 0) {
-    return new Error(
-      `Invalid maxConcurrency: ${maxConcurrency}. Must be a positive number or undefined for unlimited concurrency.`,
-    );
-  }
-  return completionConfigFault(config.completionConfig);
 }

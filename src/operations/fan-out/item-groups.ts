@@ -194,7 +194,11 @@ export class ItemGroups {
     this.#nextIndex += count;
     const scope = this.#scope;
     const group = { first, values, left: count, cursor: 0, running: new Set<number>(), ended: new Set<number>() };
-    if (!this.isBatched || count === 0) return { ...group, scope, ledger: undefined };
+    if (!this.isBatched || count === 0) {
+      // Names are made here too, because here an error of the user's function ends the map.
+      for (let at = 0; at < count; at++) this.#options.nameOf?.(first + at, values[at]);
+      return { ...group, scope, ledger: undefined };
+    }
     this.#batches++;
     const name = rangeName(this.#options.name, first, first + count - 1);
     const ledger = recorded ?? this.#ledger(batchPath(scope.path, this.#batches), name, first, count);

@@ -1,0 +1,64 @@
+import { DurableError } from "./errors.ts";
+import { describeValue } from "./setting.ts";
+
+/**
+ * Checks of what user code gives to this package. `owner` names the operation or function that got the value. Each
+ * check accepts undefined and null, which mean that nothing is given.
+ */
+
+/**
+ * Accepts a function, undefined and null.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
+export function checkFunction(owner: () => string, field: string, value: unknown): void {
+  if (value === undefined || value === null || typeof value === "function") return;
+  throw invalid(owner, field, value, "a function");
+}
+
+/**
+ * Accepts each value of `allowed`, undefined and null.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
+export function checkOneOf(owner: () => string, field: string, value: unknown, allowed: readonly string[]): void {
+  if (value === undefined || value === null || allowed.includes(value as string)) return;
+  throw invalid(owner, field, value, allowed.map((name) => `"${name}"`).join(" or "));
+}
+
+/**
+ * Accepts a whole number of at least `min`, Infinity, undefined and null.
+ * @param head the first words of the error
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
+export function checkCount(owner: () => string, field: string, value: unknown, min = 0, head = ""): void {
+  if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
+  if (Number.isInteger(value) && (value as number) >= min) return;
+  throw invalid(owner, field, value, `a whole number of at least ${min}`, undefined, head);
+}
+
+/**
+ * Returns a name, or another text that the service gets. A number, a bigint or a boolean becomes its text, because
+ * names often come from data. Null becomes undefined.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ */
+export function textOf(owner: () => string, field: string, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isObject(value)) return String(value);
+  throw invalid(owner, field, value, "a text");
+}
+
+/** Whether the value is an object or a function. */
+export function isObject(value: unknown): value is object {
+  return Object(value) === value;
+}
+
+/** The error for a value that is not allowed. `allowed` describes the allowed values. */
+export function invalid(
+  owner: () => string,
+  field: string,
+  value: unknown,
+  allowed: string,
+  code = "ERR_ARGUMENT_INVALID",
+  head = "",
+): DurableError {
+  return new DurableError(code, `${head}The ${field} of ${owner()} is ${describeValue(value)}; it must be ${allowed}.`);
+}
