@@ -55,10 +55,7 @@ export interface ExecutionOptions {
   readonly logger: LoggerSetup;
   /** Undefined if there are no plugins. */
   readonly observer?: Observer | undefined;
-  /**
-   * How many levels of child contexts, counted from the handler, keep their operations at the service after they have
-   * finished. Default 0.
-   */
+  /** How many levels of child contexts, from the handler on, keep their operations when they finish. Default 0. */
   readonly childOperationsDepth?: number;
   /** Milliseconds until the platform stops the invocation. */
   readonly remainingMs: () => number;
