@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type CliResult, documentsOf, HANDLERS, runCli, shownBy, startCli, temporaryFolder } from "../support/cli.ts";
 import { packedPackage } from "../support/packed-package.ts";
@@ -15,6 +16,7 @@ function expectRefusal(result: CliResult, exitCode: number, code: string, messag
     type: "error",
     error: { code, message: expect.stringMatching(message) },
   });
+  expect(result.stderr).toMatch(new RegExp(`^error: [^]*\\(${code}\\)$`, "m"));
   expect(result.stderr).not.toMatch(/^\s+at /m);
 }
 
@@ -48,6 +50,16 @@ describe.concurrent("a handler file", () => {
     expectRefusal(result, 3, "ERR_HANDLER_EXPORT", /has no export "nothing"\. It exports .*failing/);
     const other = await runCli(["run", HANDLERS, "--export", "notAFunction", "--json"], { cwd });
     expectRefusal(other, 3, "ERR_HANDLER_EXPORT", /exports "notAFunction", which is not a function/);
+  });
+
+  test("whose setting is refused at import has the code of the setting, and the exit code of a handler", async () => {
+    const cwd = temporaryFolder();
+    const library = pathToFileURL(join(import.meta.dirname, "../../src/index.ts")).href;
+    const source = `import { withDurableExecution } from "${library}";
+      export const handler = withDurableExecution(async () => 1, { runtime: { concurrency: 0 } });`;
+    writeFileSync(join(cwd, "setting.mjs"), source);
+    const result = await runCli(["run", "setting.mjs", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_SETTING_INVALID", /setting\.mjs cannot be imported: .*concurrency/);
   });
 
   test("that throws at import shows its error, and where with --verbose", async () => {
@@ -207,7 +219,7 @@ describe.concurrent("an event", () => {
     writeFileSync(join(cwd, "bad.json"), "{count: 1}");
     const ofFile = await runCli(["run", HANDLERS, "--event", "@bad.json"], { cwd });
     expect(ofFile.stderr).toMatch(
-      /^error: The event file bad\.json is not JSON: unexpected "c" at line 1, column 2\.$/m,
+      /^error: The event file bad\.json is not JSON: unexpected "c" at line 1, column 2\. \(ERR_EVENT_INVALID\)$/m,
     );
     const ofInput = await runCli(["run", HANDLERS, "--event", "-"], { cwd, stdin: "{count: 1}" });
     expect(ofInput.stderr).not.toContain("Quote it");

@@ -1,10 +1,10 @@
 import pc from "picocolors";
-import { isDurableError, messageOf } from "../../core/errors.ts";
+import { messageOf } from "../../core/errors.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { commandHint } from "../command-hint.ts";
 import { callbackDocument } from "../documents.ts";
-import type { Output } from "../output.ts";
+import { codeOf, type Output } from "../output.ts";
 import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
@@ -70,7 +70,7 @@ export class CallbackWatch {
       applyRequest(this.#engine, request);
       return {};
     } catch (error) {
-      return { error: { code: isDurableError(error) ? error.code : "ERR_INTERNAL", message: messageOf(error) } };
+      return { error: { code: codeOf(error), message: messageOf(error) } };
     }
   }
 

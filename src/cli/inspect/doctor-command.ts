@@ -15,7 +15,7 @@ import { ENGINE_TABLE } from "../../service/settings.ts";
 import { workersTable } from "../../workers/settings.ts";
 import { availableVcpus } from "../../workers/vcpus.ts";
 import { ExitCode } from "../exit-code.ts";
-import type { Output } from "../output.ts";
+import { codeOf, type Output, withCode } from "../output.ts";
 import { packageVersion } from "../package-version.ts";
 import { renderTable } from "../table.ts";
 import { inspect } from "./journal-view.ts";
@@ -23,6 +23,8 @@ import { inspect } from "./journal-view.ts";
 /** Something that is wrong, and what to do about it. */
 interface Problem {
   readonly problem: string;
+  /** The code of the error, if an error says what is wrong. */
+  readonly code?: string;
   readonly advice: string;
 }
 
@@ -89,7 +91,8 @@ function readSettings(variables: Environment, problems: Problem[]): SettingRepor
       try {
         return { path, value: readValue(row, text, `Environment variable ${variable}`, true), variable };
       } catch (error) {
-        problems.push({ problem: messageOf(error), advice: `Unset ${variable}, or give it an allowed value.` });
+        const advice = `Unset ${variable}, or give it an allowed value.`;
+        problems.push({ problem: messageOf(error), code: codeOf(error), advice });
         return { path, value: text, variable };
       }
     });
@@ -133,6 +136,7 @@ async function lookAtJournal(db: string, problems: Problem[]): Promise<JournalRe
     if (!isDurableError(error)) throw error;
     problems.push({
       problem: error.message,
+      code: error.code,
       advice: "Other commands fail on this journal until this problem is fixed.",
     });
     return { ...seen, readable: false };
@@ -166,8 +170,8 @@ function print(
   for (const [status, count] of Object.entries(journal.executions ?? {})) output.print(`  ${status}: ${count}`);
   output.print("");
   if (problems.length === 0) output.print(pc.green("Nothing is wrong."));
-  for (const { problem, advice } of problems) {
-    output.print(pc.red(`✖ ${problem}`));
+  for (const { problem, code, advice } of problems) {
+    output.print(pc.red(`✖ ${code === undefined ? problem : withCode(problem, code)}`));
     output.print(`  ${advice}`);
   }
 }

@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { DurableError, messageOf } from "../../core/errors.ts";
+import { DurableError, isDurableError, messageOf } from "../../core/errors.ts";
 import type { LocalHandler } from "../../local/local-execution.ts";
+import { HandlerImportError } from "../exit-code.ts";
 
 /** A user's module with a durable handler. */
 export interface HandlerModule {
@@ -112,7 +113,9 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
     const place = error instanceof SyntaxError ? placeOf(error, file) : undefined;
     const at = place === undefined ? "" : ` (${place})`;
     const message = `${file} cannot be imported: ${reason}${at}${adviceFor(error)}`;
-    throw new DurableError("ERR_HANDLER_IMPORT", message, { cause: error });
+    // The code of a mistake in a setting leads to the cure. "ERR_HANDLER_IMPORT" would only say where it was found.
+    const code = isDurableError(error) ? error.code : "ERR_HANDLER_IMPORT";
+    throw new HandlerImportError(code, message, { cause: error });
   }
   // Node cannot always detect the exports of a CommonJS file. Then only its default export has all of them.
   const inner = names["default"];
