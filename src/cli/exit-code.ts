@@ -31,7 +31,8 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   ],
   [
     ExitCode.HANDLER,
-    "the handler file is missing, lacks the export, throws at import, waits for nothing, or ends the process",
+    "the handler file is missing, lacks the export, exports a plain function, or throws at import; or the handler waits " +
+      "for a promise that nothing can settle, or ends the process",
   ],
   [ExitCode.JOURNAL, "the journal is missing, not ours, corrupt, read-only or from a newer version"],
   [ExitCode.JOURNAL_IN_USE, "another process runs on this journal"],

@@ -101,14 +101,29 @@ describe.concurrent("a handler file", () => {
   ])("that is a plain function is told once to wrap it: one that %s", async (_what, source) => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "plain.mjs"), source);
-    const result = await runCli(["run", "plain.mjs", "--json"], { cwd });
-    expect(result.exitCode).toBe(1);
-    expect(result.stderr).toMatch(
-      /✖ FAILED .*"handler" of .*plain\.mjs is a plain function: wrap it in withDurableExecution/,
-    );
-    expect(documentsOf(result).filter(({ type }) => type === "invocation-failed")).toEqual([]);
-    const plan = await runCli(["plan", "plain.mjs", "--event", "{}", "--yes"], { cwd });
-    expect(plan.stdout + plan.stderr).toContain("wrap it in withDurableExecution");
+    const advice = /"handler" of .*plain\.mjs is a plain function: wrap it in withDurableExecution/;
+    const result = await runCli(["run", "plain.mjs", "--name", "friday", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_NOT_DURABLE", advice);
+    expect(documentsOf(result).map(({ type }) => type)).toEqual(["started", "error"]);
+    expect(result.stderr).not.toMatch(/cost on AWS|retry|✖/);
+    expect(documentsOf(await runCli(["list", "--json"], { cwd }))).toEqual([]);
+    const plan = await runCli(["plan", "plain.mjs", "--event", "{}", "--yes", "--json"], { cwd });
+    expectRefusal(plan, 3, "ERR_HANDLER_NOT_DURABLE", advice);
+  });
+
+  test("that has become a plain function does not end an execution that can be continued", async () => {
+    const cwd = temporaryFolder();
+    const library = pathToFileURL(join(import.meta.dirname, "../../src/index.ts")).href;
+    const durable = `import { withDurableExecution } from "${library}";
+      export const handler = withDurableExecution(async (_, ctx) => { await ctx.createCallback("go"); process.exit(1); });`;
+    writeFileSync(join(cwd, "changed.mjs"), durable);
+    await runCli(["run", "changed.mjs", "--name", "friday"], { cwd });
+    writeFileSync(join(cwd, "changed.mjs"), "export const handler = async () => 1;");
+    const resumed = await runCli(["resume", "friday", "--json"], { cwd });
+    expectRefusal(resumed, 3, "ERR_HANDLER_NOT_DURABLE", /plain function/);
+    expect((await shownBy(["friday"], { cwd })).execution.status).toBe("INTERRUPTED");
+    writeFileSync(join(cwd, "changed.mjs"), durable.replace("process.exit(1)", "return 42"));
+    expect((await runCli(["resume", "friday"], { cwd })).stdout).toBe("42\n");
   });
 
   test("in TypeScript, on a Node that cannot load it, is told which can", async () => {
@@ -402,6 +417,13 @@ describe.concurrent("an execution", () => {
     const cwd = temporaryFolder();
     const result = await runCli(["run", HANDLERS, "--export", "unserializable"], { cwd });
     expect(result.exitCode).toBe(1);
-    expect(result.stderr).toMatch(/FAILED.*BigInt/);
+    expect(result.stderr).toMatch(/FAILED.*BigInt\nThe result of a handler is always JSON, .*String\(value\)/);
+  });
+
+  test("whose result is too large is told to return a reference", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "oversized"], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/FAILED.*6291456 bytes\.\nThe result of an execution may have 6 MB\. .*reference/);
   });
 });
