@@ -181,7 +181,9 @@ function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[]
     others.every((other) => other.name !== map.name || other.batchItems === map.batchItems);
   const fixed = maps.filter((map) => map.batchItems !== undefined && tried.every((other) => isIn(map, other)));
   const names = fixed.map(({ name }) => `"${name}"`).join(", ");
-  return names === "" ? [] : [`Batches were the same in all runs of ${names}: options of the call win.`];
+  return names === ""
+    ? []
+    : [`The tried values of batch changed nothing for ${names}: the code sets its own batch there.`];
 }
 
 interface PlanSetup {
