@@ -109,6 +109,7 @@ describe.concurrent("callbacks of an execution that runs", () => {
     while ((await listCallbacks(cwd)).length !== 3);
     const { stdout } = await runCli(["callbacks"], { cwd });
     expect(stdout).toMatch(new RegExp(`^score › ${item(1).replace("[", "\\[")} › inner › ask {2}`, "m"));
+    expect((await runCli(["show"], { cwd })).stdout).toContain(`waits   callback score › ${item(2)} › ask\n`);
     const callbacks = await listCallbacks(cwd);
     expect(callbacks.map(({ places }) => places).toSorted()).toEqual([
       ["score", item(0), "inner", "ask"],

@@ -8,7 +8,7 @@ import { commandHint } from "../command-hint.ts";
 import { callbackDocument } from "../documents.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
-import { CallbackPlaces, describePlaces } from "../inspect/callback-places.ts";
+import { describePlaces, placed } from "../inspect/callback-places.ts";
 import { openJournalToRead } from "../journal-file.ts";
 import type { Output } from "../output.ts";
 import { readTextSource } from "../text-source.ts";
@@ -33,8 +33,7 @@ async function openCallbacks(db: string, target: string | undefined): Promise<Fo
     return executions.flatMap(({ arn, name, status }) => {
       const open = status === "RUNNING" ? engine.openCallbacks(arn) : [];
       if (open.length === 0) return [];
-      const places = new CallbackPlaces(engine.operations(arn));
-      return open.map((callback) => ({ ...callback, executionName: name, places: places.of(callback) }));
+      return placed(open, engine.operations(arn)).map((callback) => ({ ...callback, executionName: name }));
     });
   } finally {
     await engine.close();

@@ -78,6 +78,16 @@ export class CallbackPlaces {
   }
 }
 
+/** The callbacks of one execution, with their places. */
+export function placed<Callback extends OpenCallback>(
+  callbacks: readonly Callback[],
+  operations: readonly Operation[],
+): (Callback & { readonly places: readonly string[] })[] {
+  if (callbacks.length === 0) return [];
+  const places = new CallbackPlaces(operations);
+  return callbacks.map((callback) => ({ ...callback, places: places.of(callback) }));
+}
+
 /** `score › score[3] › ask`. A callback without a name is called so. */
 export function describePlaces({ name, places }: { name?: string | undefined; places: readonly string[] }): string {
   return [...places.slice(0, -1), name ?? "(unnamed)"].join(" › ");
