@@ -49,7 +49,7 @@ const SECTIONS: readonly Section[] = [
 
 const ABOUT = `# Settings
 
-Written by \`npm run docs:settings\`, not edited.
+Written by \`npm run docs:settings\` in a checkout, not edited.
 
 All settings are optional. An environment variable overrides its option, so that a deployed function is tuned without a
 build; an empty variable counts as none. A value that is not allowed is refused before anything runs: the error names the

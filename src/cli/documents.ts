@@ -101,11 +101,13 @@ export function eventDocument(event: HistoryEvent): object {
 }
 
 /** An open callback. */
-export function callbackDocument(callback: OpenCallback & { readonly executionName?: string }): object {
-  const { callbackId, name, executionArn, executionName, operationId } = callback;
+export function callbackDocument(
+  callback: OpenCallback & { readonly executionName?: string; readonly places?: readonly string[] },
+): object {
+  const { callbackId, name, executionArn, executionName, operationId, places } = callback;
   return {
     type: "callback",
-    ...defined({ callbackId, name, executionArn, executionName, operationId }),
+    ...defined({ callbackId, name, executionArn, executionName, operationId, places }),
     startedAt: isoMoment(callback.startTimestamp),
     ...defined({
       timeoutAt: isoMoment(callback.timeoutTimestamp),

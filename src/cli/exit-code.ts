@@ -1,4 +1,4 @@
-import { isDurableError } from "../core/errors.ts";
+import { DurableError, isDurableError } from "../core/errors.ts";
 
 /** The exit codes of the command line. A code never changes its meaning, because scripts rely on it. */
 export const ExitCode = {
@@ -31,7 +31,8 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   ],
   [
     ExitCode.HANDLER,
-    "the handler file is missing, lacks the export, throws at import, waits for nothing, or ends the process",
+    "the handler file is missing, lacks the export, exports a plain function, or throws at import; or the handler waits " +
+      "for a promise that nothing can settle, or ends the process",
   ],
   [ExitCode.JOURNAL, "the journal is missing, not ours, corrupt, read-only or from a newer version"],
   [ExitCode.JOURNAL_IN_USE, "another process runs on this journal"],
@@ -91,9 +92,13 @@ const BY_ERROR: Readonly<Record<string, ExitCode>> = {
   ERR_EXECUTION_NAME_TAKEN: ExitCode.NAME_TAKEN,
 };
 
+/** A handler file failed at import because of a mistake with a code of its own. The exit code stays the handler's. */
+export class HandlerImportError extends DurableError {}
+
 /** The exit code for an error that ends a command. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (!isDurableError(error)) return ExitCode.INTERNAL;
+  if (error instanceof HandlerImportError) return ExitCode.HANDLER;
   const known = BY_ERROR[error.code];
   if (known !== undefined) return known;
   return error.code.startsWith("ERR_JOURNAL_") ? ExitCode.JOURNAL : ExitCode.INTERNAL;

@@ -4,7 +4,7 @@ import { environment } from "../core/environment.ts";
 import { EXAMPLES, NOTES } from "./examples.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
 import { addInspectCommands } from "./inspect/register.ts";
-import { Output } from "./output.ts";
+import { Output, withCode } from "./output.ts";
 import { exitByItself } from "./own-exit.ts";
 import { packageVersion } from "./package-version.ts";
 import { PLAN_HELP } from "./plan/plan-help.ts";
@@ -86,6 +86,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
   const program = new Command("durable-fanout")
     .description("Runs durable functions on this machine, with a journal on disk: kill it at any time and resume.")
     .version(packageVersion(), "-V, --version", "print the version")
+    .configureOutput({ outputError: (text, write) => write(`${withCode(text.trimEnd(), "ERR_USAGE")}\n`) })
     .addHelpText("after", `\nExit codes:\n${EXIT_CODE_MEANINGS.map(describeExitCode).join("\n")}`);
 
   const perform =

@@ -35,9 +35,9 @@ export class Output {
   /** Writes the error that ends the command to standard error. With `--json` also writes it to standard output. */
   fail(error: unknown): void {
     const message = messageOf(error);
-    const code = isDurableError(error) ? error.code : "ERR_INTERNAL";
+    const code = codeOf(error);
     if (this.json) this.printJson({ type: "error", error: { code, message } });
-    this.say(`error: ${message}`);
+    this.say(`error: ${withCode(message, code)}`);
     if (this.verbose) this.#sayStacks(error);
     else if (!isDurableError(error)) this.say("This looks like a mistake of durable-fanout. --verbose shows where.");
   }
@@ -50,6 +50,16 @@ export class Output {
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => write("", () => resolve()));
   }
+}
+
+/** The code by which docs/troubleshooting.md can be searched for an error. */
+export function codeOf(error: unknown): string {
+  return isDurableError(error) ? error.code : "ERR_INTERNAL";
+}
+
+/** A message for people, followed by its code. */
+export function withCode(message: string, code: string): string {
+  return `${message} (${code})`;
 }
 
 /** Replaces values that JSON does not know. The `typed` codec can return such values. */

@@ -272,8 +272,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Makes a promise and an id. An external system uses the id to complete the promise. If the callback fails or times
-   * out, the promise rejects with CallbackError.
+   * Makes a promise and an id. An external system uses the id to complete the promise. The result is the text that the
+   * external system gave, unless `serdes` reads it. If the callback fails or times out, the promise rejects with
+   * CallbackError.
    */
   createCallback<TOutput = string>(
     name: string | undefined,
@@ -284,7 +285,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<CreateCallbackResult<TOutput>>;
 
   /**
-   * Submits a callback's id and waits until an external system completes the callback.
+   * Submits a callback's id and waits until an external system completes the callback. The result is the text that the
+   * external system gave, unless `serdes` reads it: `{"approved":true}` is a string.
    * @throws CallbackSubmitterError, CallbackExternalError or CallbackTimeoutError
    */
   waitForCallback<TOutput = string>(

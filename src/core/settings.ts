@@ -17,8 +17,8 @@ export type QuotaReaction = "error" | "warn" | "off";
 /** The runtime's settings. All are optional. The environment variable named beside a setting overrides the setting. */
 export interface RuntimeOptions {
   /**
-   * The number of branches of one `map` or `parallel` that execute at once, if the call has no `maxConcurrency`. A
-   * branch that only waits does not count. 1 to 1,000,000, or Infinity ("unlimited"). Default 256.
+   * How many branches of one `map` or `parallel` are at work at once, if the call has neither `concurrency` nor
+   * `maxConcurrency`. A branch that only waits is not at work. 1 to 1,000,000, or Infinity ("unlimited"). Default 256.
    * `DURABLE_FANOUT_CONCURRENCY`
    */
   concurrency?: number;
@@ -35,7 +35,7 @@ export interface RuntimeOptions {
    */
   tickMs?: number;
   /**
-   * The old name of `tickMs`, in milliseconds. Has an effect only while `tickMs` has its default. 0 to 60,000, or
+   * The old name of `tickMs`, in milliseconds. If `tickMs` is set, `turnMs` has no effect. 0 to 60,000, or
    * Infinity ("unlimited"). Default: the value of `tickMs`. `DURABLE_FANOUT_TURN_MS`
    * @deprecated Use `tickMs` and `DURABLE_FANOUT_TICK_MS`. The next version drops this name.
    */

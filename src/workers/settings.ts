@@ -165,6 +165,11 @@ export function workersTable(isInLambda: boolean) {
   };
 }
 
+/** The greatest number of threads where no setting says it. */
+export function defaultThreads(vcpus: number): number {
+  return Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus)));
+}
+
 /**
  * Checks the options, applies the environment, and fills in the defaults.
  * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
@@ -176,7 +181,7 @@ export function resolveWorkerSettings(options: WorkerOptions = {}, variables = e
   return {
     ...rest,
     pool: {
-      threads: threads ?? Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus))),
+      threads: threads ?? defaultThreads(vcpus),
       idleMs,
       resourceLimits: limitsSaid(resourceLimits),
     },

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type CliResult, documentsOf, HANDLERS, runCli, shownBy, startCli, temporaryFolder } from "../support/cli.ts";
 import { packedPackage } from "../support/packed-package.ts";
@@ -15,6 +16,7 @@ function expectRefusal(result: CliResult, exitCode: number, code: string, messag
     type: "error",
     error: { code, message: expect.stringMatching(message) },
   });
+  expect(result.stderr).toMatch(new RegExp(`^error: [^]*\\(${code}\\)$`, "m"));
   expect(result.stderr).not.toMatch(/^\s+at /m);
 }
 
@@ -48,6 +50,16 @@ describe.concurrent("a handler file", () => {
     expectRefusal(result, 3, "ERR_HANDLER_EXPORT", /has no export "nothing"\. It exports .*failing/);
     const other = await runCli(["run", HANDLERS, "--export", "notAFunction", "--json"], { cwd });
     expectRefusal(other, 3, "ERR_HANDLER_EXPORT", /exports "notAFunction", which is not a function/);
+  });
+
+  test("whose setting is refused at import has the code of the setting, and the exit code of a handler", async () => {
+    const cwd = temporaryFolder();
+    const library = pathToFileURL(join(import.meta.dirname, "../../src/index.ts")).href;
+    const source = `import { withDurableExecution } from "${library}";
+      export const handler = withDurableExecution(async () => 1, { runtime: { concurrency: 0 } });`;
+    writeFileSync(join(cwd, "setting.mjs"), source);
+    const result = await runCli(["run", "setting.mjs", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_SETTING_INVALID", /setting\.mjs cannot be imported: .*concurrency/);
   });
 
   test("that throws at import shows its error, and where with --verbose", async () => {
@@ -89,14 +101,29 @@ describe.concurrent("a handler file", () => {
   ])("that is a plain function is told once to wrap it: one that %s", async (_what, source) => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "plain.mjs"), source);
-    const result = await runCli(["run", "plain.mjs", "--json"], { cwd });
-    expect(result.exitCode).toBe(1);
-    expect(result.stderr).toMatch(
-      /✖ FAILED .*"handler" of .*plain\.mjs is a plain function: wrap it in withDurableExecution/,
-    );
-    expect(documentsOf(result).filter(({ type }) => type === "invocation-failed")).toEqual([]);
-    const plan = await runCli(["plan", "plain.mjs", "--event", "{}", "--yes"], { cwd });
-    expect(plan.stdout + plan.stderr).toContain("wrap it in withDurableExecution");
+    const advice = /"handler" of .*plain\.mjs is a plain function: wrap it in withDurableExecution/;
+    const result = await runCli(["run", "plain.mjs", "--name", "friday", "--json"], { cwd });
+    expectRefusal(result, 3, "ERR_HANDLER_NOT_DURABLE", advice);
+    expect(documentsOf(result).map(({ type }) => type)).toEqual(["started", "error"]);
+    expect(result.stderr).not.toMatch(/cost on AWS|retry|✖/);
+    expect(documentsOf(await runCli(["list", "--json"], { cwd }))).toEqual([]);
+    const plan = await runCli(["plan", "plain.mjs", "--event", "{}", "--yes", "--json"], { cwd });
+    expectRefusal(plan, 3, "ERR_HANDLER_NOT_DURABLE", advice);
+  });
+
+  test("that has become a plain function does not end an execution that can be continued", async () => {
+    const cwd = temporaryFolder();
+    const library = pathToFileURL(join(import.meta.dirname, "../../src/index.ts")).href;
+    const durable = `import { withDurableExecution } from "${library}";
+      export const handler = withDurableExecution(async (_, ctx) => { await ctx.createCallback("go"); process.exit(1); });`;
+    writeFileSync(join(cwd, "changed.mjs"), durable);
+    await runCli(["run", "changed.mjs", "--name", "friday"], { cwd });
+    writeFileSync(join(cwd, "changed.mjs"), "export const handler = async () => 1;");
+    const resumed = await runCli(["resume", "friday", "--json"], { cwd });
+    expectRefusal(resumed, 3, "ERR_HANDLER_NOT_DURABLE", /plain function/);
+    expect((await shownBy(["friday"], { cwd })).execution.status).toBe("INTERRUPTED");
+    writeFileSync(join(cwd, "changed.mjs"), durable.replace("process.exit(1)", "return 42"));
+    expect((await runCli(["resume", "friday"], { cwd })).stdout).toBe("42\n");
   });
 
   test("in TypeScript, on a Node that cannot load it, is told which can", async () => {
@@ -207,7 +234,7 @@ describe.concurrent("an event", () => {
     writeFileSync(join(cwd, "bad.json"), "{count: 1}");
     const ofFile = await runCli(["run", HANDLERS, "--event", "@bad.json"], { cwd });
     expect(ofFile.stderr).toMatch(
-      /^error: The event file bad\.json is not JSON: unexpected "c" at line 1, column 2\.$/m,
+      /^error: The event file bad\.json is not JSON: unexpected "c" at line 1, column 2\. \(ERR_EVENT_INVALID\)$/m,
     );
     const ofInput = await runCli(["run", HANDLERS, "--event", "-"], { cwd, stdin: "{count: 1}" });
     expect(ofInput.stderr).not.toContain("Quote it");
@@ -390,6 +417,13 @@ describe.concurrent("an execution", () => {
     const cwd = temporaryFolder();
     const result = await runCli(["run", HANDLERS, "--export", "unserializable"], { cwd });
     expect(result.exitCode).toBe(1);
-    expect(result.stderr).toMatch(/FAILED.*BigInt/);
+    expect(result.stderr).toMatch(/FAILED.*BigInt\nThe result of a handler is always JSON, .*String\(value\)/);
+  });
+
+  test("whose result is too large is told to return a reference", async () => {
+    const cwd = temporaryFolder();
+    const result = await runCli(["run", HANDLERS, "--export", "oversized"], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/FAILED.*6291456 bytes\.\nThe result of an execution may have 6 MB\. .*reference/);
   });
 });

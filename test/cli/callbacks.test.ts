@@ -22,6 +22,7 @@ async function ask(args: string[], cwd: string, stdin = "") {
 interface ListedCallback {
   readonly callbackId: string;
   readonly startedAt: string;
+  readonly places: readonly string[];
   readonly heartbeatDueAt?: string;
 }
 
@@ -50,6 +51,7 @@ describe.concurrent("callbacks of an execution that runs", () => {
         executionName: "friday",
         executionArn: expect.stringContaining("/friday/"),
         operationId: expect.any(String),
+        places: ["approval"],
         startedAt: expect.any(String),
         timeoutAt: new Date(startMs + 7_200_000).toISOString(),
         heartbeatDueAt: new Date(startMs + 3_600_000).toISOString(),
@@ -99,10 +101,31 @@ describe.concurrent("callbacks of an execution that runs", () => {
     });
   });
 
+  test.each([0, 2])("are told apart by their places, batch %s", async (batch) => {
+    const cwd = temporaryFolder();
+    const run = startCli([...RUN, "asksInside", "--event", `{"batch":${batch}}`], { cwd });
+    const item = (index: number) => (batch === 0 ? `map-item-${index}` : `score[${index}]`);
+    await run.said(`Waits for callback score › ${item(0)} › inner › ask: `);
+    while ((await listCallbacks(cwd)).length !== 3);
+    const { stdout } = await runCli(["callbacks"], { cwd });
+    expect(stdout).toMatch(new RegExp(`^score › ${item(1).replace("[", "\\[")} › inner › ask {2}`, "m"));
+    expect((await runCli(["show"], { cwd })).stdout).toContain(`waits   callback score › ${item(2)} › ask\n`);
+    const callbacks = await listCallbacks(cwd);
+    expect(callbacks.map(({ places }) => places).toSorted()).toEqual([
+      ["score", item(0), "inner", "ask"],
+      ["score", item(1), "inner", "ask"],
+      ["score", item(2), "ask"],
+    ]);
+    for (const { callbackId, places } of callbacks) {
+      await ask(["complete", callbackId, "--result", String(places.at(1))], cwd);
+    }
+    expect(JSON.parse((await run.ended).stdout)).toEqual([0, 1, 2].map(item));
+  });
+
   test("keep a run in virtual time alive if they have no time-out, and are skipped to if they have", async () => {
     const cwd = temporaryFolder();
     const run = startCli([...RUN, "asksAll", "--event", '{"count":1}', "--virtual-time"], { cwd });
-    await run.said("Waits for callback everybody");
+    await run.said(/Waits for callback .* › everybody/);
     await runCli(["complete", "everybody", "--result", "late"], { cwd });
     expect(JSON.parse((await run.ended).stdout)).toEqual(["late"]);
     const timedOut = await runCli([...RUN, "asking", "--virtual-time"], { cwd });
@@ -114,7 +137,7 @@ describe.concurrent("callbacks of an execution that runs", () => {
 /** Runs until the command line tells of an open callback, and then stops as with Ctrl-C. */
 async function interruptedAt(callback: string, args: string[], cwd: string): Promise<void> {
   const run = startCli(args, { cwd });
-  await run.said(`Waits for callback ${callback}`);
+  await run.said(new RegExp(`Waits for callback (.* › )?${callback}`));
   run.child.kill("SIGINT");
   expect((await run.ended).exitCode).toBe(130);
 }
@@ -169,7 +192,7 @@ describe.concurrent("callbacks for which an execution waited before it was resum
     const run = [...RUN, "asksAll", "--event", '{"count":1}', "--name", "friday", "--virtual-time"];
     await interruptedAt("everybody", run, cwd);
     const resumed = startCli(["resume", "friday"], { cwd });
-    await resumed.said("Waits for callback everybody");
+    await resumed.said(/Waits for callback .* › everybody/);
     await runCli(["complete", "everybody", "--result", "late"], { cwd });
     expect(JSON.parse((await resumed.ended).stdout)).toEqual(["late"]);
   });

@@ -47,6 +47,18 @@ describe.concurrent("the failed items of a run", () => {
     expect(known.every((failure) => !("input" in failure))).toBe(true);
   });
 
+  test("are written nowhere before the handler is loaded", async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, "broken.mjs"), "throw new Error('not here');");
+    writeFileSync(join(cwd, "old.jsonl"), "of an earlier run\n");
+    for (const file of ["new.jsonl", "old.jsonl"]) {
+      const { exitCode } = await runCli(["run", "broken.mjs", "--failures", file], { cwd });
+      expect(exitCode).toBe(3);
+    }
+    expect(existsSync(join(cwd, "new.jsonl"))).toBe(false);
+    expect(readFileSync(join(cwd, "old.jsonl"), "utf8")).toBe("of an earlier run\n");
+  });
+
   test("are none when all are good: the file is empty, and nothing is said", async () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "failures.jsonl"), "of an earlier run\n");

@@ -116,6 +116,8 @@ describe.concurrent("retry", () => {
     const few = ["--max-operations", "8"];
     const run = await runCli(["run", HANDLERS, "--export", "many", "--event", event, ...few], { cwd });
     expect(run.exitCode).toBe(1);
+    expect(run.stderr).toMatch(/may have 8 operations, .* retry .*--max-operations 16$/m);
+    expect(run.stderr).not.toContain("after you fix the cause");
     const refused = await runCli(["retry"], { cwd });
     expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining("Give --max-operations")]);
     const lines = () => readFileSync(log, "utf8").trim().split("\n");

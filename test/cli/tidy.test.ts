@@ -16,6 +16,7 @@ describe.concurrent("stop", () => {
     const ended = await run.ended;
     expect(ended.exitCode).toBe(1);
     expect(documentsOf(ended).at(-1)).toMatchObject({ type: "finished", execution: { status: "STOPPED" } });
+    expect(ended.stderr).toMatch(/✖ STOPPED after [^:\n]+\n/);
   });
 
   test("ends one that no process runs, once", async () => {
@@ -138,7 +139,9 @@ describe.concurrent("doctor", () => {
     const none = await runCli(["doctor"], { cwd });
     expect([none.exitCode, none.stdout]).toEqual([
       0,
-      expect.stringMatching(/does not exist yet[\s\S]*Nothing is wrong/),
+      expect.stringMatching(
+        /of the runtime[\s\S]*runtime\.codec[\s\S]*of the embedded engine.*\nquotas\.operations[\s\S]*Nothing is wrong/,
+      ),
     ]);
     await runCli(["run", HANDLERS], { cwd });
     await runCli(["run", HANDLERS, "--export", "failing"], { cwd });
@@ -156,6 +159,7 @@ describe.concurrent("doctor", () => {
         { setting: "runtime.concurrency", value: 8, from: "DURABLE_FANOUT_CONCURRENCY" },
         { setting: "runtime.codec", value: "compact", from: "default" },
         { setting: "workers.mode", value: "auto", from: "default" },
+        { setting: "workers.threads", value: expect.any(Number), from: "default" },
         { setting: "quotas.operations", value: 3_000, from: "default" },
       ]),
     );
@@ -164,11 +168,13 @@ describe.concurrent("doctor", () => {
   test("ends with 1 and says what to do when something is wrong", async () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "broken.db"), "no journal at all");
-    const env = { DURABLE_FANOUT_CODEC: "zip", DURABLE_FANOUT_COCURRENCY: "8" };
+    const env = { DURABLE_FANOUT_CODEC: "zip", DURABLE_FANOUT_COCURRENCY: "8", DURABLE_FANOUT_FOO: "1" };
     const result = await runCli(["doctor", "--db", "broken.db"], { cwd, env });
     expect(result.exitCode).toBe(1);
     expect(result.stdout).toMatch(/DURABLE_FANOUT_CODEC is "zip"; allowed: .*\n {2}Unset DURABLE_FANOUT_CODEC/);
     expect(result.stdout).toMatch(/DURABLE_FANOUT_COCURRENCY\.\n {2}Unset it, or call it DURABLE_FANOUT_CONCURRENCY/);
+    expect(result.stdout).toMatch(/variable DURABLE_FANOUT_FOO\.\n {2}Unset DURABLE_FANOUT_FOO\.\n/);
+    expect(result.stdout).toMatch(/allowed: .* \(ERR_SETTING_INVALID\)\n/);
     expect(result.stdout).toMatch(/broken\.db is not a journal of durable-fanout/);
   });
 });

@@ -237,3 +237,51 @@ describe("by default", () => {
     expect({ result, began }).toEqual({ result: ["FAILED", "FAILURE_TOLERANCE_EXCEEDED"], began: 4 });
   });
 });
+
+/** The classes of an error and of its causes. Of the last one the name, which is all that is recorded. */
+function namesOf(error: Error): string[] {
+  return error.cause instanceof Error ? [error.constructor.name, ...namesOf(error.cause)] : [error.name];
+}
+
+describe("a TypeError is caught as the page says", () => {
+  const once = { retryStrategy: retryPresets.noRetry };
+  const thrower = async () => {
+    throw new TypeError("bad");
+  };
+  const cases: Record<string, [(ctx: DurableContext) => Promise<unknown>, string[]]> = {
+    "from a step": [(ctx) => ctx.step("s", thrower, once), ["StepError", "TypeError"]],
+    "from the function of a child context": [
+      (ctx) => ctx.runInChildContext("c", thrower),
+      ["ChildContextError", "StepError", "TypeError"],
+    ],
+    "from a step in a child context": [
+      (ctx) => ctx.runInChildContext("c", (inner) => inner.step("s", thrower, once)),
+      ["ChildContextError", "StepError", "StepError"],
+    ],
+    "from a combined step": [
+      (ctx) => ctx.promise.all("p", [ctx.step("s", thrower, once)]),
+      ["PromiseCombinatorError", "StepError", "StepError"],
+    ],
+    "from a submitter": [
+      (ctx) => ctx.waitForCallback("w", thrower, once),
+      ["CallbackSubmitterError", "StepError", "StepError"],
+    ],
+    "from a step in an item": [
+      async (ctx) => (await ctx.map("m", [1], (item) => item.step("s", thrower, once))).throwIfError(),
+      ["ChildContextError", "StepError", "StepError", "StepError"],
+    ],
+    "from a step in an item of a batch": [
+      async (ctx) => (await ctx.map("m", [1], (item) => item.step("s", thrower, once), { batch: 2 })).throwIfError(),
+      ["ChildContextError", "StepError", "StepError", "StepError"],
+    ],
+  };
+  test.each(Object.entries(cases))("%s", async (_, [body, names]) => {
+    // The wait lets the handler run again, so that the error comes from the record too.
+    const { result } = await run(async (_event, ctx) => {
+      const caught = await body(ctx).catch((error: Error) => [...namesOf(error), error.message]);
+      await ctx.wait("pause", { seconds: 1 });
+      return caught;
+    });
+    expect(result).toEqual([...names, "bad"]);
+  });
+});

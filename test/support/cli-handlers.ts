@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRetryStrategy, JitterStrategy, NestingType, withDurableExecution } from "../../src/index.ts";
+import {
+  createRetryStrategy,
+  type DurableContext,
+  JitterStrategy,
+  NestingType,
+  withDurableExecution,
+} from "../../src/index.ts";
 
 const retryAfterASecond = createRetryStrategy({
   maxAttempts: 3,
@@ -67,6 +73,17 @@ export const asksAll = withDurableExecution(async ({ count }: { count: number },
   return (await ctx.map(people, (item) => item.waitForCallback("everybody", async () => {}))).getResults();
 });
 
+/** Asks by one name in several items, in different places. */
+export const asksInside = withDurableExecution(async ({ batch }: { batch: number }, ctx) => {
+  const score = async (item: DurableContext, index: number) => {
+    if (index < 2) return item.runInChildContext("inner", (inner) => inner.waitForCallback("ask", async () => {}));
+    await item.step("prepare", async () => index);
+    const [answer] = await item.createCallback("ask");
+    return answer;
+  };
+  return (await ctx.map("score", [0, 1, 2], score, batch === 0 ? {} : { batch })).getResults();
+});
+
 export const invoking = withDurableExecution(async ({ n }: { n: number }, ctx) => [
   await ctx.invoke("plain", "double", { n }),
   await ctx.invoke("child", "child:live", { n }),
@@ -109,6 +126,8 @@ export const writing = withDurableExecution(async ({ megabytes }: { megabytes: n
 });
 
 export const unserializable = withDurableExecution(async () => ({ big: 1n }));
+
+export const oversized = withDurableExecution(async () => "x".repeat(7_000_000));
 
 export const unserializableStep = withDurableExecution(async (_event: unknown, ctx) =>
   ctx.step("count atoms", async () => 10n ** 80n),

@@ -8,6 +8,7 @@ import { commandHint } from "../command-hint.ts";
 import { callbackDocument } from "../documents.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
+import { describePlaces, placed } from "../inspect/callback-places.ts";
 import { openJournalToRead } from "../journal-file.ts";
 import type { Output } from "../output.ts";
 import { readTextSource } from "../text-source.ts";
@@ -21,6 +22,7 @@ interface CallbackOptions {
 /** An open callback, and the name of the execution that waits for it. */
 interface FoundCallback extends OpenCallback {
   readonly executionName: string;
+  readonly places: readonly string[];
 }
 
 /** The open callbacks of one execution; without `target`, of all executions that have not ended. */
@@ -28,9 +30,11 @@ async function openCallbacks(db: string, target: string | undefined): Promise<Fo
   const engine = new LocalEngine({ journal: openJournalToRead(db) });
   try {
     const executions = target === undefined ? engine.list() : [findExecution(engine, target)];
-    return executions.flatMap(({ arn, name, status }) =>
-      status === "RUNNING" ? engine.openCallbacks(arn).map((open) => ({ ...open, executionName: name })) : [],
-    );
+    return executions.flatMap(({ arn, name, status }) => {
+      const open = status === "RUNNING" ? engine.openCallbacks(arn) : [];
+      if (open.length === 0) return [];
+      return placed(open, engine.operations(arn)).map((callback) => ({ ...callback, executionName: name }));
+    });
   } finally {
     await engine.close();
   }
@@ -49,9 +53,14 @@ export async function callbacksCommand(
   if (open.length === 0) output.say("No callback is open.");
   const nowMs = Date.now();
   for (const callback of open) {
-    const { name, executionName, startTimestamp, callbackId } = callback;
+    const { executionName, startTimestamp, callbackId } = callback;
     const since = formatDuration(Math.max(0, nowMs - startTimestamp));
-    const cells = [pc.bold(name ?? "(unnamed)"), executionName, `open for ${since}`, ...deadlines(callback, nowMs)];
+    const cells = [
+      pc.bold(describePlaces(callback)),
+      executionName,
+      `open for ${since}`,
+      ...deadlines(callback, nowMs),
+    ];
     output.print(cells.join("  "));
     output.print(pc.dim(`  ${callbackId}`));
   }

@@ -1,10 +1,11 @@
 import pc from "picocolors";
-import { isDurableError, messageOf } from "../../core/errors.ts";
+import { messageOf } from "../../core/errors.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { commandHint } from "../command-hint.ts";
 import { callbackDocument } from "../documents.ts";
-import type { Output } from "../output.ts";
+import { CallbackPlaces, describePlaces } from "../inspect/callback-places.ts";
+import { codeOf, type Output } from "../output.ts";
 import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
@@ -70,7 +71,7 @@ export class CallbackWatch {
       applyRequest(this.#engine, request);
       return {};
     } catch (error) {
-      return { error: { code: isDurableError(error) ? error.code : "ERR_INTERNAL", message: messageOf(error) } };
+      return { error: { code: codeOf(error), message: messageOf(error) } };
     }
   }
 
@@ -83,14 +84,26 @@ export class CallbackWatch {
     const fresh = open.filter((callback) => !this.#told.has(callback.callbackId) && this.#mayBeCompleted(callback));
     if (fresh.length === 0) return;
     for (const { callbackId } of fresh) this.#told.add(callbackId);
-    if (this.#output.json) return this.#output.printJson({ type: "waiting", callbacks: fresh.map(callbackDocument) });
-    for (const { callbackId, name } of fresh.slice(0, MAX_TOLD)) {
+    const placed = this.#placed(this.#output.json ? fresh : fresh.slice(0, MAX_TOLD));
+    if (this.#output.json) return this.#output.printJson({ type: "waiting", callbacks: placed.map(callbackDocument) });
+    for (const callback of placed) {
+      const { callbackId, name } = callback;
       const isUnique = name !== undefined && open.filter((other) => other.name === name).length === 1;
       const command = commandHint(["complete", isUnique ? name : callbackId], this.#db);
-      this.#output.say(`Waits for callback ${name ?? pc.dim("(unnamed)")}: ${pc.cyan(`${command} --result …`)}`);
+      this.#output.say(`Waits for callback ${describePlaces(callback)}: ${pc.cyan(`${command} --result …`)}`);
     }
     const more = fresh.length - MAX_TOLD;
     if (more > 0) this.#output.say(`… and for ${more} more: ${pc.cyan(commandHint(["callbacks"], this.#db))}`);
+  }
+
+  #placed(callbacks: readonly OpenCallback[]) {
+    const placesIn = new Map<string, CallbackPlaces>();
+    return callbacks.map((callback) => {
+      const arn = callback.executionArn;
+      const places = placesIn.get(arn) ?? new CallbackPlaces(this.#engine.operations(arn));
+      placesIn.set(arn, places);
+      return { ...callback, places: places.of(callback) };
+    });
   }
 
   /** In virtual time, a callback with a time-out times out at once, so nobody can complete it. */

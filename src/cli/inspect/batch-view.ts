@@ -49,15 +49,28 @@ export function readBatches(operations: readonly Operation[]): Map<string, Batch
   );
 }
 
-function readBatch(operation: Operation, parts: readonly Operation[], first: number, count: number): BatchView {
-  let outcomes: readonly (Outcome | undefined)[] = [];
-  let unreadable: string | undefined;
+/** The records of the items of a batch that have not ended, by the item's index. Empty if they cannot be read. */
+export function recordsOfItems({ operation, parts, items }: BatchView): Map<number, readonly StoredRecord[]> {
+  const { outcomes } = readOutcomes(operation, parts);
+  return new Map(items.map(({ index }, at) => [index, outcomes[at]?.records ?? []]));
+}
+
+interface ReadOutcomes {
+  readonly outcomes: readonly (Outcome | undefined)[];
+  readonly unreadable?: string;
+}
+
+function readOutcomes(operation: Operation, parts: readonly Operation[]): ReadOutcomes {
   try {
     const read = parts.map((part) => readLog(part, codec)).filter((log) => log !== undefined);
-    outcomes = lastOutcomes(inOrder(readLog(operation, codec), read));
+    return { outcomes: lastOutcomes(inOrder(readLog(operation, codec), read)) };
   } catch (error) {
-    unreadable = messageOf(error);
+    return { outcomes: [], unreadable: messageOf(error) };
   }
+}
+
+function readBatch(operation: Operation, parts: readonly Operation[], first: number, count: number): BatchView {
+  const { outcomes, unreadable } = readOutcomes(operation, parts);
   const items = Array.from({ length: count }, (_, at) => describe(first + at, outcomes[at], operation.Status));
   return { operation, items, parts, ...(unreadable === undefined ? {} : { unreadable }) };
 }

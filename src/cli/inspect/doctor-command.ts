@@ -12,10 +12,10 @@ import { SDK_VERSION } from "../../core/wire.ts";
 import { JOURNAL_VERSION } from "../../journal/sqlite-file.ts";
 import { isJournalInUse } from "../../journal/sqlite-lock.ts";
 import { ENGINE_TABLE } from "../../service/settings.ts";
-import { workersTable } from "../../workers/settings.ts";
+import { defaultThreads, workersTable } from "../../workers/settings.ts";
 import { availableVcpus } from "../../workers/vcpus.ts";
 import { ExitCode } from "../exit-code.ts";
-import type { Output } from "../output.ts";
+import { codeOf, type Output, withCode } from "../output.ts";
 import { packageVersion } from "../package-version.ts";
 import { renderTable } from "../table.ts";
 import { inspect } from "./journal-view.ts";
@@ -23,6 +23,8 @@ import { inspect } from "./journal-view.ts";
 /** Something that is wrong, and what to do about it. */
 interface Problem {
   readonly problem: string;
+  /** The code of the error, if an error says what is wrong. */
+  readonly code?: string;
   readonly advice: string;
 }
 
@@ -49,11 +51,15 @@ interface JournalReport {
  */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
+/** A variable with more wrong letters is no mistyped name of a setting. */
+const MISTYPED_LETTERS = 3;
+
 /** Prints versions, settings, the state of the journal, and problems. If there is a problem, the exit code is 1. */
 export async function doctorCommand(output: Output, _target: string, { db }: { db: string }): Promise<ExitCode> {
   const problems: Problem[] = [];
   const variables = environment();
-  const settings = readSettings(variables, problems);
+  const vcpus = availableVcpus(variables);
+  const settings = readSettings(variables, vcpus, problems);
   findUnread(variables, problems);
   const journal = await lookAtJournal(db, problems);
   const versions = {
@@ -62,7 +68,6 @@ export async function doctorCommand(output: Output, _target: string, { db }: { d
     sdk: SDK_VERSION,
     journal: JOURNAL_VERSION,
   };
-  const vcpus = availableVcpus(variables);
   if (output.json) {
     const documents = settings.map(({ path, value, variable }) => ({
       setting: path,
@@ -74,7 +79,12 @@ export async function doctorCommand(output: Output, _target: string, { db }: { d
   return problems.length === 0 ? ExitCode.OK : ExitCode.EXECUTION_FAILED;
 }
 
-function readSettings(variables: Environment, problems: Problem[]): SettingReport[] {
+/** The default of a setting whose table has none, because the machine decides. */
+function defaultOf(path: string, vcpus: number): unknown {
+  return path === "workers.threads" ? defaultThreads(vcpus) : undefined;
+}
+
+function readSettings(variables: Environment, vcpus: number, problems: Problem[]): SettingReport[] {
   const tables: readonly (readonly [path: string, table: Table])[] = [
     ["runtime", RUNTIME_TABLE],
     ["workers", workersTable(isLambda(variables))],
@@ -85,11 +95,12 @@ function readSettings(variables: Environment, problems: Problem[]): SettingRepor
     .map(([path, row]) => {
       const variable = variableOf(path, row as Row<unknown>);
       const text = variable && variables[variable];
-      if (!text) return { path, value: row.fallback, variable: undefined };
+      if (!text) return { path, value: row.fallback ?? defaultOf(path, vcpus), variable: undefined };
       try {
         return { path, value: readValue(row, text, `Environment variable ${variable}`, true), variable };
       } catch (error) {
-        problems.push({ problem: messageOf(error), advice: `Unset ${variable}, or give it an allowed value.` });
+        const advice = `Unset ${variable}, or give it an allowed value.`;
+        problems.push({ problem: messageOf(error), code: codeOf(error), advice });
         return { path, value: text, variable };
       }
     });
@@ -106,8 +117,10 @@ function findUnread(variables: Environment, problems: Problem[]): void {
     const near = nearest(
       name,
       [...known].filter((one) => one !== undefined),
+      MISTYPED_LETTERS,
     );
-    problems.push({ problem: `Nothing reads the variable ${name}.`, advice: `Unset it, or call it ${near}.` });
+    const advice = near === undefined ? `Unset ${name}.` : `Unset it, or call it ${near}.`;
+    problems.push({ problem: `Nothing reads the variable ${name}.`, advice });
   }
 }
 
@@ -133,6 +146,7 @@ async function lookAtJournal(db: string, problems: Problem[]): Promise<JournalRe
     if (!isDurableError(error)) throw error;
     problems.push({
       problem: error.message,
+      code: error.code,
       advice: "Other commands fail on this journal until this problem is fixed.",
     });
     return { ...seen, readable: false };
@@ -160,14 +174,18 @@ function print(
   const rows = settings.map(({ path, value, variable }) => [path, showValue(value), variable ?? "default"]);
   const [head = "", ...lines] = renderTable(["setting", "value", "from"], rows);
   output.print(pc.dim(head));
-  for (const line of lines) output.print(line);
+  for (const [at, line] of lines.entries()) {
+    const heading = HEADINGS[groupOf(settings[at])];
+    if (groupOf(settings[at]) !== groupOf(settings[at - 1]) && heading !== undefined) output.print(pc.dim(heading));
+    output.print(line);
+  }
   output.print("");
   output.print(`journal ${journal.file}: ${describeJournal(journal)}`);
   for (const [status, count] of Object.entries(journal.executions ?? {})) output.print(`  ${status}: ${count}`);
   output.print("");
   if (problems.length === 0) output.print(pc.green("Nothing is wrong."));
-  for (const { problem, advice } of problems) {
-    output.print(pc.red(`✖ ${problem}`));
+  for (const { problem, code, advice } of problems) {
+    output.print(pc.red(`✖ ${code === undefined ? problem : withCode(problem, code)}`));
     output.print(`  ${advice}`);
   }
 }
@@ -179,8 +197,20 @@ function describeJournal({ exists, readable, bytes = 0, walBytes = 0, inUse }: J
   return `${state}, ${formatBytes(bytes)} and ${formatBytes(walBytes)} in its log; ${use}`;
 }
 
+/** A heading stands before the first setting of each group. The tables of the engine are one group. */
+const HEADINGS: Readonly<Record<string, string>> = {
+  runtime: "of the runtime, in each handler:",
+  workers: "of worker threads, in each call of workers():",
+  engine: "of the embedded engine, which runs handlers on this machine and in tests (the options of run change them):",
+};
+
+function groupOf(setting: SettingReport | undefined): string {
+  const [first = ""] = setting?.path.split(".") ?? [];
+  return first in ENGINE_TABLE ? "engine" : first;
+}
+
 function showValue(value: unknown): string {
-  if (value === undefined) return "decided by the code that uses it";
+  if (value === undefined) return "not set";
   if (value === Number.POSITIVE_INFINITY) return "unlimited";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

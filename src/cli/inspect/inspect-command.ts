@@ -21,6 +21,7 @@ import type { Output } from "../output.ts";
 import { formatDuration } from "../quantity.ts";
 import { renderTable } from "../table.ts";
 import { type BatchView, type ItemView, readBatches } from "./batch-view.ts";
+import { placed } from "./callback-places.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { inspect } from "./journal-view.ts";
 import { LogLines, logDocument, type PlacedLine } from "./log-lines.ts";
@@ -122,7 +123,8 @@ export async function showCommand(output: Output, target: string, options: ShowO
       return;
     }
     const state = stateOf(record);
-    const awaited = record.status === "RUNNING" ? awaitedOf(operations, engine.openCallbacks(record.arn)) : [];
+    const open = record.status === "RUNNING" ? placed(engine.openCallbacks(record.arn), operations) : [];
+    const awaited = record.status === "RUNNING" ? awaitedOf(operations, open) : [];
     const ownTrace = traces.of(engine.operations(record.arn)[0]?.Id);
     if (output.json) {
       const waitsFor = awaited.map(({ untilMs, ...rest }) => ({

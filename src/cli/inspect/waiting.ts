@@ -2,6 +2,7 @@ import { counted } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
 import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { formatMoment } from "../moment.ts";
+import { describePlaces } from "./callback-places.ts";
 
 /** One operation for which an execution waits. */
 export interface Awaited {
@@ -12,13 +13,18 @@ export interface Awaited {
   readonly untilMs: number | undefined;
   /** The number of the next attempt, for a retry. */
   readonly attempt?: number;
+  /** Where a callback is in the code. Absent if nobody has looked for it, because that takes time. */
+  readonly places?: readonly string[];
 }
 
 /** How many operations one line names. */
 const MAX_NAMED = 3;
 
 /** The operations for which an execution waits. The operation that is due first comes first. */
-export function awaitedOf(operations: readonly Operation[], callbacks: readonly OpenCallback[]): Awaited[] {
+export function awaitedOf(
+  operations: readonly Operation[],
+  callbacks: readonly (OpenCallback & Pick<Awaited, "places">)[],
+): Awaited[] {
   const found: Awaited[] = [];
   for (const { Id: operationId = "", Name: name, Type, Status, StepDetails, WaitDetails } of operations) {
     if (Type === "WAIT" && Status === "STARTED") {
@@ -30,10 +36,10 @@ export function awaitedOf(operations: readonly Operation[], callbacks: readonly 
       found.push({ kind: "invoke", operationId, name, untilMs: undefined });
     }
   }
-  for (const { operationId, name, timeoutTimestamp, heartbeatTimestamp } of callbacks) {
+  for (const { operationId, name, places, timeoutTimestamp, heartbeatTimestamp } of callbacks) {
     const dueMs = [timeoutTimestamp, heartbeatTimestamp].filter((ms) => ms !== undefined);
     const untilMs = dueMs.length === 0 ? undefined : Math.min(...dueMs);
-    found.push({ kind: "callback", operationId, name, untilMs });
+    found.push({ kind: "callback", operationId, name, untilMs, ...(places && { places }) });
   }
   const due = ({ untilMs }: Awaited): number => untilMs ?? Number.MAX_SAFE_INTEGER;
   return found.toSorted((a, b) => due(a) - due(b));
@@ -47,11 +53,12 @@ const NOUNS: Record<Awaited["kind"], string> = {
 };
 
 /** Describes an awaited operation, for example `callback approval (times out 2026-05-04T12:10:00Z)`. */
-export function describeAwaited({ kind, name, operationId, untilMs, attempt }: Awaited): string {
+export function describeAwaited({ kind, name, operationId, untilMs, attempt, places }: Awaited): string {
   const until = kind === "callback" ? "times out" : "until";
   const when = untilMs === undefined ? "" : ` (${until} ${formatMoment(untilMs)})`;
   const which = attempt === undefined ? "" : `, attempt ${attempt}`;
-  return `${NOUNS[kind]} ${name ?? operationId}${which}${when}`;
+  const what = places === undefined ? (name ?? operationId) : describePlaces({ name, places });
+  return `${NOUNS[kind]} ${what}${which}${when}`;
 }
 
 /** One line about all awaited operations. Undefined if there is none. */

@@ -9,7 +9,7 @@ import { ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 import { formatDuration } from "../quantity.ts";
 import { type FunctionOption, loadFunctions } from "../run/function-option.ts";
-import { loadHandlerModule, wrappedHandler } from "../run/handler-module.ts";
+import { loadHandlerModule, NOT_DURABLE, wrappedHandler } from "../run/handler-module.ts";
 import { InterruptionWatch } from "../run/interruption.ts";
 import { liftQuotas, quietStandardOutput } from "../run/surroundings.ts";
 import { measuredFigures, predictor, type Variant } from "./plan-model.ts";
@@ -82,6 +82,8 @@ async function plan(
     const trial = await runTrial({ module: { ...module, handler }, input, latencyMs, sampleItems, functions });
     await closeWorkers();
     const { functionName } = module;
+    const { error } = trial.outcome ?? {};
+    if (error?.ErrorType === NOT_DURABLE) throw new DurableError(NOT_DURABLE, error.ErrorMessage ?? "");
     const report = planFrom(trial, { functionName, latencyMs, items: options.items });
     const args = ["plan", handlerFile, "--json", "--yes", "--event", "-", ...passedOn(options)];
     printPlan(output, runs.length === 0 ? report : await withTries(output, report, runs, args, input));
@@ -179,7 +181,9 @@ function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[]
     others.every((other) => other.name !== map.name || other.batchItems === map.batchItems);
   const fixed = maps.filter((map) => map.batchItems !== undefined && tried.every((other) => isIn(map, other)));
   const names = fixed.map(({ name }) => `"${name}"`).join(", ");
-  return names === "" ? [] : [`Batches were the same in all runs of ${names}: options of the call win.`];
+  return names === ""
+    ? []
+    : [`The tried values of batch changed nothing for ${names}: the code sets its own batch there.`];
 }
 
 interface PlanSetup {

@@ -234,7 +234,7 @@ function sayRecommended({ fault, settings }: PlanReport, recommended: Setting | 
     pc.green(how),
     ...(batch === undefined
       ? []
-      : [`By cost, as computed: --try batch=${batch} runs the sample with it, and tells the time.`]),
+      : [`This has the lowest computed cost. To measure its time too, run the sample with it: --try batch=${batch}`]),
     ...(wallMs !== undefined && wallMs > MAX_INVOCATION_MS
       ? ["It takes longer than one invocation may (15 minutes): it goes on in the next."]
       : []),

@@ -22,8 +22,9 @@ export function describeReplay(recording: Recording, rehearsal: Rehearsal): stri
       ...(asked === undefined ? [] : [`  asked     ${labelOfReached(asked)}, ${placeOf(asked)}${siteOf(asked)}`]),
     ];
   }
+  const asked = formatCount(rehearsal.claimed.size);
   return [
-    pc.green(`✔ The code matches the record (${total}, ${formatCount(rehearsal.claimed.size)} asked for).`),
+    pc.green(`✔ The code matches the record: ${total} recorded, of which the code asked for ${asked}.`),
     ...(truncated === undefined
       ? []
       : [`  The record has cut what ${describeReached(truncated)} gave: nothing after it was checked.`]),

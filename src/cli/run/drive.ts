@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { isDurableError } from "../../core/errors.ts";
 import { MAX_DATA_BYTES, MAX_OPERATIONS } from "../../core/limits.ts";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
 import type { LocalEngine } from "../../local/engine.ts";
@@ -7,10 +8,11 @@ import type { LocalExecution } from "../../local/local-execution.ts";
 import { CallbackWatch } from "../callbacks/callback-watch.ts";
 import { resumeHint } from "../command-hint.ts";
 import { quotaOperations } from "../cost.ts";
-import type { ExitCode } from "../exit-code.ts";
+import { type ExitCode, exitCodeOf } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
+import { openExistingJournal } from "../journal-file.ts";
 import type { Output } from "../output.ts";
-import type { HandlerModule } from "./handler-module.ts";
+import { type HandlerModule, NOT_DURABLE, type WatchedHandler } from "./handler-module.ts";
 import { type Interruption, InterruptionWatch } from "./interruption.ts";
 import { ItemFailures, writeFailures } from "./item-failures.ts";
 import { sayHowToRetry } from "./retry-hint.ts";
@@ -29,7 +31,11 @@ export interface Drive {
   failures?: string | undefined;
   /** The execution before this run. Undefined if this run begins the execution. */
   earlier: ExecutionSummary | undefined;
+  /** Whether this process has made the execution. Default: if there is no earlier one. */
+  isNew?: boolean;
   named: boolean;
+  /** Settles if the handler turns out to be a plain function. */
+  refused: WatchedHandler["refused"];
   begin: () => LocalExecution;
 }
 
@@ -53,7 +59,7 @@ export async function drive(given: Drive): Promise<ExitCode> {
     announce(output, execution, { earlier, hint, settings });
     if (!ended) watch.start(execution.arn, earlier === undefined ? [] : engine.operations(execution.arn));
     callbacks.recall();
-    const first = await Promise.race([execution.result.catch(asInterruption), interruption.interrupted]);
+    const first = await Promise.race([execution.result.catch(asInterruption), interruption.interrupted, given.refused]);
     watch.stop();
     callbacks.stop();
     if ("status" in first) {
@@ -70,6 +76,11 @@ export async function drive(given: Drive): Promise<ExitCode> {
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
     // `close` answers the requests in flight before it closes the journal, so that no acknowledged update is lost.
     await engine.close();
+    if ("error" in first && isRefusal(first.error) && (given.isNew ?? earlier === undefined)) {
+      removeExecution(db, execution.arn);
+      output.fail(first.error);
+      return exitCodeOf(first.error);
+    }
     return reportInterruption(output, first, { execution, hint });
   } finally {
     failures.stop();
@@ -77,6 +88,17 @@ export async function drive(given: Drive): Promise<ExitCode> {
     callbacks.stop();
     interruption.stop();
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return isDurableError(error) && error.code === NOT_DURABLE;
+}
+
+/** Removes the execution that a plain function has begun, so that its name is free for the mended handler. */
+function removeExecution(db: string, arn: string): void {
+  const journal = openExistingJournal(db);
+  journal.remove([arn]);
+  journal.close();
 }
 
 /** The journal could not be written. The user can fix the cause and resume, so this counts as an interruption. */

@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { DurableError, messageOf } from "../../core/errors.ts";
+import { DurableError, isDurableError, messageOf } from "../../core/errors.ts";
 import type { LocalHandler } from "../../local/local-execution.ts";
+import { HandlerImportError } from "../exit-code.ts";
 
 /** A user's module with a durable handler. */
 export interface HandlerModule {
@@ -112,7 +113,9 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
     const place = error instanceof SyntaxError ? placeOf(error, file) : undefined;
     const at = place === undefined ? "" : ` (${place})`;
     const message = `${file} cannot be imported: ${reason}${at}${adviceFor(error)}`;
-    throw new DurableError("ERR_HANDLER_IMPORT", message, { cause: error });
+    // The code of a mistake in a setting leads to the cure. "ERR_HANDLER_IMPORT" would only say where it was found.
+    const code = isDurableError(error) ? error.code : "ERR_HANDLER_IMPORT";
+    throw new HandlerImportError(code, message, { cause: error });
   }
   // Node cannot always detect the exports of a CommonJS file. Then only its default export has all of them.
   const inner = names["default"];
@@ -125,20 +128,49 @@ const LACKS =
   /\b(?:step|map|parallel|wait|invoke|runInChildContext|createCallback|waitForCallback|waitForCondition|configureLogger) is not a function|\(reading '(?:info|warn|error|debug|all|allSettled|any|race)'\)/;
 
 /**
- * Wraps the handler of a module. If the handler is a plain function (nobody called `withDurableExecution`), the
- * execution fails at once, because the service would only try the plain function again. A function whose answer has a
- * `Status` counts as durable, whichever library made it.
+ * Wraps the handler of a module. If the handler is a plain function (nobody called `withDurableExecution`), the wrapped
+ * handler calls `refuse`. A function whose answer has a `Status` counts as durable, whichever library made it.
+ * @param refuse ends the invocation; by default the execution fails, because the service would only try again
  */
-export function wrappedHandler({ file, exportName, handler }: Omit<HandlerModule, "functionName">): LocalHandler {
+export function wrappedHandler(
+  { file, exportName, handler }: Omit<HandlerModule, "functionName">,
+  refuse: (error: DurableError) => ReturnType<LocalHandler> = failExecution,
+): LocalHandler {
   const advice = `The export "${exportName}" of ${file} is a plain function: wrap it in withDurableExecution.`;
-  const refusal = { Status: "FAILED", Error: { ErrorType: "Error", ErrorMessage: advice } };
+  const refused = () => refuse(new DurableError(NOT_DURABLE, advice));
   return async (event, context) => {
     try {
       const answer = await handler(event, context);
-      return typeof answer === "object" && answer !== null && "Status" in answer ? answer : refusal;
+      return typeof answer === "object" && answer !== null && "Status" in answer ? answer : refused();
     } catch (error) {
-      if (error instanceof TypeError && LACKS.test(error.message)) return refusal;
+      if (error instanceof TypeError && LACKS.test(error.message)) return refused();
       throw error;
     }
   };
+}
+
+/** The code of the error for a handler that is a plain function. */
+export const NOT_DURABLE = "ERR_HANDLER_NOT_DURABLE";
+
+async function failExecution({ code, message }: DurableError) {
+  return { Status: "FAILED", Error: { ErrorType: code, ErrorMessage: message } };
+}
+
+/** A handler, and the error that settles `refused` if the handler is a plain function. The execution does not end. */
+export interface WatchedHandler {
+  readonly handler: LocalHandler;
+  readonly refused: Promise<{ readonly error: DurableError }>;
+}
+
+/** Wraps the handler of a module for a run. A plain function must not end an execution that can still be continued. */
+export function watchedHandler(module: HandlerModule): WatchedHandler {
+  let settle: (refusal: { error: DurableError }) => void = () => {};
+  const refused = new Promise<{ error: DurableError }>((resolve) => {
+    settle = resolve;
+  });
+  const refuse = (error: DurableError): Promise<never> => {
+    settle({ error });
+    return new Promise(() => {});
+  };
+  return { handler: wrappedHandler(module, refuse), refused };
 }

@@ -1,6 +1,7 @@
 import { DurableError, isDurableError } from "../../core/errors.ts";
 import { ExitCode } from "../exit-code.ts";
 import { lineStart } from "../line-start.ts";
+import { withCode } from "../output.ts";
 import { exitByItself, isExitOwn } from "../own-exit.ts";
 
 /** Why a run ends before its execution ends: a signal or an error. */
@@ -70,6 +71,6 @@ export class InterruptionWatch {
   }
 }
 
-function sayAtOnce({ message }: DurableError): void {
-  process.stderr.write(`${lineStart()}error: ${message}\n`);
+function sayAtOnce({ message, code }: DurableError): void {
+  process.stderr.write(`${lineStart()}error: ${withCode(message, code)}\n`);
 }

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { createCodec } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
@@ -60,13 +60,16 @@ export class ItemFailures {
 }
 
 /**
- * Checks, before anything runs, that the file can be written. An existing file is not changed.
+ * Checks, before anything runs, that the file can be written. The file is not changed, and not created: a run that ends
+ * before its handler is loaded must leave no empty list of failures.
  * @throws DurableError `ERR_FAILURES_UNWRITABLE`
  */
 export function checkFailuresFile(file: string | undefined): void {
   if (file === undefined) return;
   try {
+    const isNew = !existsSync(file);
     closeSync(openSync(file, "a"));
+    if (isNew) rmSync(file);
   } catch (error) {
     throw unwritable(file, error);
   }

@@ -9,6 +9,7 @@ import { ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
 import { withFunctionHint } from "./function-option.ts";
+import { exceededQuota } from "./retry-hint.ts";
 import { describePlan, planDocument } from "./retry-plan.ts";
 import { type Earlier, filesOf, type ResumeOptions, withEarlier } from "./run-command.ts";
 import { type RunSettings, toMetadata } from "./run-settings.ts";
@@ -32,7 +33,7 @@ export async function retryCommand(output: Output, target: string, options: Retr
   }
   const input = options.event === undefined ? undefined : await readEvent(options.event);
   return withEarlier(target, options, async (found) => {
-    const { engine, earlier, module, settings } = found;
+    const { engine, earlier, settings } = found;
     refuseRunning(earlier, options);
     if (options.again !== true) refuseTwice(engine, earlier, options);
     refuseQuota(earlier, settings);
@@ -59,11 +60,10 @@ export async function retryCommand(output: Output, target: string, options: Retr
     const begun = engine.find(execution.arn);
     return drive({
       output,
-      engine,
-      module,
-      settings,
+      ...found,
       ...filesOf(options),
       earlier: begun,
+      isNew: true,
       named: false,
       begin: () => execution,
     });
@@ -100,14 +100,13 @@ function refuseRunning(earlier: ExecutionSummary, { failed, from, db }: RetryOpt
 
 /** Refuses a retry after an exceeded quota unless the limit is higher now, because the retry would fail at once. */
 function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): void {
-  const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
-  if (what === undefined) return;
-  const isData = what !== "operations";
-  if ((isData ? settings.maxDataBytes : settings.maxOperations) > Number(limit)) return;
-  const option = isData ? "--max-data" : "--max-operations";
+  const quota = exceededQuota({ error });
+  if (quota === undefined) return;
+  const { what, limit, option } = quota;
+  if ((what === "operations" ? settings.maxOperations : settings.maxDataBytes) > limit) return;
   throw new DurableError(
     "ERR_USAGE",
-    `${name} failed because ${formatCount(Number(limit))} ${what} are all that it may have, and what it did counts for the ` +
+    `${name} failed because ${formatCount(limit)} ${what} are all that it may have, and what it did counts for the ` +
       `retry as well. Give ${option} with a higher limit, or "unlimited".`,
   );
 }

@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import { counted } from "../../core/quantity.ts";
+import { counted, formatCount } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import { commandHint } from "../command-hint.ts";
@@ -18,7 +18,9 @@ interface Ended {
 /** If an execution or items of its maps failed, says with which command to retry after the cause is fixed. */
 export function sayHowToRetry(output: Output, { record, operations, failed, db, failures }: Ended): void {
   const { status, name } = record;
-  const retry = commandHint(["retry", name], db);
+  const quota = exceededQuota(record);
+  const more = quota === undefined ? [] : [quota.option, String(2 * quota.limit)];
+  const retry = commandHint(["retry", name, ...more], db);
   if (failed.length > 0) {
     const verb = failed.length === 1 ? "it" : "them";
     const where = failures === undefined ? "" : ` (see ${failures})`;
@@ -28,6 +30,11 @@ export function sayHowToRetry(output: Output, { record, operations, failed, db, 
   }
   if (status === "SUCCEEDED" || status === "RUNNING") return;
   const missing = missingFunctions(operations);
+  if (quota !== undefined) {
+    const what = `${formatCount(quota.limit)} ${quota.what}`;
+    output.say(`The execution may have ${what}, and a retry counts what is used. With more: ${pc.cyan(retry)}`);
+    return;
+  }
   if (missing.length === 0) {
     output.say(`To continue where the execution ended, after you fix the cause: ${pc.cyan(retry)}`);
     return;
@@ -38,6 +45,13 @@ export function sayHowToRetry(output: Output, { record, operations, failed, db, 
     `No function ${names} was given. To go on with it: ${pc.cyan(`${retry} ${flags}`)} ` +
       "(--plain-function if it is not durable)",
   );
+}
+
+/** The quota that an execution has exceeded, and the option that raises it. Undefined if it failed for another reason. */
+export function exceededQuota({ error }: Pick<ExecutionSummary, "error">) {
+  const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
+  if (what === undefined) return undefined;
+  return { what, limit: Number(limit), option: what === "operations" ? "--max-operations" : "--max-data" };
 }
 
 /** The functions that the handler has invoked although the command line did not name them. */

@@ -13,7 +13,7 @@ import { openJournal } from "../journal-file.ts";
 import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
 import { type FunctionOption, loadFunctions, mergeFunctions, withFunctionHint } from "./function-option.ts";
-import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
+import { type HandlerModule, loadHandlerModule, type WatchedHandler, watchedHandler } from "./handler-module.ts";
 import { checkFailuresFile } from "./item-failures.ts";
 import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
 import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
@@ -60,7 +60,8 @@ export async function runCommand(output: Output, handlerFile: string, options: R
     const name = options.name !== undefined && options.fresh === true ? freeName(engine, options.name) : options.name;
     const earlier = name === undefined ? undefined : findByName(engine, name);
     if (earlier !== undefined) refuseOtherHandler(earlier, module);
-    engine.register(module.functionName, wrappedHandler(module));
+    const { handler, refused } = watchedHandler(module);
+    engine.register(module.functionName, handler);
     for (const { register } of functions) register(engine);
     const begin = (): LocalExecution =>
       withFunctionHint(() =>
@@ -72,7 +73,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
         }),
       );
     const named = options.name !== undefined && options.fresh !== true;
-    return await drive({ output, engine, module, settings, ...filesOf(options), earlier, named, begin });
+    return await drive({ output, engine, module, settings, ...filesOf(options), earlier, named, refused, begin });
   } finally {
     await engine.close();
     await closeWorkers();
@@ -80,9 +81,9 @@ export async function runCommand(output: Output, handlerFile: string, options: R
 }
 
 export function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
-  return withEarlier(target, options, ({ engine, earlier, module, settings }) => {
-    const begin = (): LocalExecution => withFunctionHint(() => engine.resume(earlier.arn));
-    return drive({ output, engine, module, settings, ...filesOf(options), earlier, named: false, begin });
+  return withEarlier(target, options, (found) => {
+    const begin = (): LocalExecution => withFunctionHint(() => found.engine.resume(found.earlier.arn));
+    return drive({ output, ...found, ...filesOf(options), named: false, begin });
   });
 }
 
@@ -92,6 +93,7 @@ export interface Earlier {
   readonly earlier: ExecutionSummary;
   readonly module: HandlerModule;
   readonly settings: RunSettings;
+  readonly refused: WatchedHandler["refused"];
 }
 
 /**
@@ -128,9 +130,10 @@ export async function withEarlier(
       functions,
     };
     engine = createEngine(journal, settings);
-    engine.register(earlier.functionName, wrappedHandler(module));
+    const { handler, refused } = watchedHandler(module);
+    engine.register(earlier.functionName, handler);
     for (const { register } of functions) register(engine);
-    return await goOn({ engine, earlier, module, settings });
+    return await goOn({ engine, earlier, module, settings, refused });
   } finally {
     await engine.close();
     await closeWorkers();

@@ -48,6 +48,8 @@ export function reportEnd(output: Output, end: End): ExitCode {
     output.say(`This execution ended on ${when}. ${pc.cyan("run --fresh --name <name>")} starts a new execution.`);
   }
   output.say(headline(outcome, run));
+  const advice = adviceFor(outcome.error?.ErrorMessage);
+  if (advice !== undefined) output.say(advice);
   if (output.verbose) for (const { text } of end.traces.slice(-TRACES_SHOWN)) output.say(pc.dim(text));
   for (const [label, text] of summaryRows(record, run, metered, cost)) output.say(`  ${label.padEnd(12)} ${text}`);
   if (refusals.length > 0) {
@@ -75,12 +77,24 @@ export function reportInterruption(
   return exitCode;
 }
 
+/** What to do about an error whose message says only what happened. The messages are those of Node and of the service. */
+function adviceFor(message = ""): string | undefined {
+  if (message.includes("serialize a BigInt")) {
+    return "The result of a handler is always JSON, whatever the codec is. Return the BigInt as text, as in String(value).";
+  }
+  if (/EXECUTION output payload size/.test(message)) {
+    return "The result of an execution may have 6 MB. Store the data elsewhere and return a reference to it.";
+  }
+  return undefined;
+}
+
 function headline(outcome: ExecutionOutcome, run: RunTotals | undefined): string {
   const { status, error } = outcome;
   const time = run === undefined ? "" : ` after ${formatDuration(run.wallMs)}`;
   if (status === "SUCCEEDED") return pc.green(`✔ SUCCEEDED${time}`);
-  const reason = error === undefined ? "" : `: ${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`;
-  return pc.red(`✖ ${status}${time}${reason}`);
+  // `stop` gives no error.
+  const parts = [error?.ErrorType ?? (error?.ErrorMessage ? "Error" : undefined), error?.ErrorMessage];
+  return pc.red([`✖ ${status}${time}`, ...parts.filter((part) => part)].join(": "));
 }
 
 function summaryRows(
