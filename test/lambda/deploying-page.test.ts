@@ -72,6 +72,17 @@ test("its bundle runs where Lambda would, with nothing beside it", async () => {
   shell(build);
   // Where it lies package.json says that JavaScript is ES modules.
   expect(shell("node --print \"Object.keys(require('./dist/handler.cjs'))\"")).toContain("handler");
+  await runDeployed();
+});
+
+test("its bundle as an ES module runs there too", async () => {
+  shell(blocks("sh").find((text) => text.includes("--format=esm")) as string);
+  await runDeployed();
+});
+
+/** Takes the bundle away from everything beside it, and runs it as Lambda does. */
+async function runDeployed(): Promise<void> {
+  rmSync(deployed, { recursive: true, force: true });
   renameSync(join(folder, "dist"), deployed);
   const program = process.env["LAMBDA_RUNTIME_CLIENT"] ?? join(import.meta.dirname, "bootstrap.mjs");
   const lambda = await new LambdaService({ node: process.execPath, program }).start();
@@ -84,4 +95,4 @@ test("its bundle runs where Lambda would, with nothing beside it", async () => {
   } finally {
     await lambda.close();
   }
-});
+}
