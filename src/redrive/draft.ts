@@ -2,7 +2,7 @@ import { createCodec } from "../codec/codec.ts";
 import { detailsOf, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { type FailedItems, failedItemsOf, isOpenCallback } from "./failed-items.ts";
+import { type FailedItems, failedItemsOf, unansweredCallbacks } from "./failed-items.ts";
 import { textsOf } from "./marks.ts";
 import type { OperationTree } from "./operation-tree.ts";
 
@@ -31,7 +31,7 @@ export class Draft {
   constructor(operations: readonly Operation[], tree: OperationTree) {
     this.#operations = operations;
     this.#tree = tree;
-    for (const operation of tree.all) if (isOpenCallback(operation)) this.remove(operation);
+    for (const operation of unansweredCallbacks([...tree.all])) this.remove(operation);
   }
 
   get amendment(): Amendment {

@@ -78,8 +78,7 @@ class Search implements FailedItemsOfOne {
       if (siblings === undefined) this.#childrenOf.set(operation.ParentId, [operation]);
       else siblings.push(operation);
     }
-    // A callback that waits belongs to the old execution. So `waitForCallback` begins anew and submits another id.
-    for (const operation of operations) if (isOpenCallback(operation)) this.#remove(operation);
+    for (const operation of unansweredCallbacks(operations)) this.#remove(operation);
     const before = this.removed.size;
     for (const siblings of this.#childrenOf.values()) siblings.sort((a, b) => this.#compare(a, b));
     this.#visit(this.#children(undefined));
@@ -248,9 +247,21 @@ class Search implements FailedItemsOfOne {
 
 const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
-/** A `waitForCallback` that waits. It cannot be taken over: its callback belongs to the old execution. */
-export const isOpenCallback = (operation: Operation): boolean =>
-  operation.SubType === "WaitForCallback" && !isFinished(operation);
+/**
+ * Each `waitForCallback` whose callback has no answer. It begins anew and submits another id, because an external system
+ * can only answer the callback of the old execution. An answer that has come is taken over.
+ */
+export function unansweredCallbacks(operations: readonly Operation[]): Operation[] {
+  const answered = new Set(
+    operations
+      .filter((operation) => isExternal(operation) && operation.Status === "SUCCEEDED")
+      .map((one) => one.ParentId),
+  );
+  return operations.filter(
+    (operation) => operation.SubType === "WaitForCallback" && !isFinished(operation) && !answered.has(operation.Id),
+  );
+}
+
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" || type === "CHAINED_INVOKE";
 const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";

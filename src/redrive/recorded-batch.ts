@@ -104,8 +104,8 @@ export class RecordedBatch {
 
 /**
  * The paths of the records that a running item keeps. An operation that failed finally is not kept, and neither are the
- * operations after it. The operations inside a `waitForCallback` that waits are not kept either: the callback belongs
- * to the old execution, so the submitter must submit another id.
+ * operations after it. The operations inside a `waitForCallback` without an answer are not kept either: the callback
+ * belongs to the old execution, so the submitter must submit another id.
  */
 function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
   const all = [
@@ -118,7 +118,11 @@ function goingOn(records: readonly StoredRecord[], externals: readonly FoundExte
   ];
   const dropped: ((path: string) => boolean)[] = [];
   for (const { path, status, subType } of all) {
-    if (subType === "WaitForCallback" && status === "STARTED") dropped.push((other) => isInside(other, path));
+    const isAnswered = (): boolean =>
+      externals.some((one) => isInside(one.path, path) && one.operation.Status === "SUCCEEDED");
+    if (subType === "WaitForCallback" && status === "STARTED" && !isAnswered()) {
+      dropped.push((other) => isInside(other, path));
+    }
     // If a context around the failed operation has succeeded, its result is recorded, and the failure has no effect.
     if (status !== "FAILED" || all.some((other) => other.status === "SUCCEEDED" && isInside(path, other.path)))
       continue;

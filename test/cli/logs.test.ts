@@ -28,6 +28,14 @@ export const handler = withDurableExecution(async (_event, ctx) => {
   ctx.logger.error(fails);
   return "done";
 });
+export const nested = withDurableExecution(async (_event, ctx) => {
+  await ctx.map("regions", ["north", "south"], (region, name) =>
+    region.map("score", [1, 2, 3], (item, n) =>
+      item.step("pay", async ({ logger }) => {
+        logger.info(name, n);
+        return name + n;
+      }), { batch: 2 }));
+});
 export const quiet = withDurableExecution(async () => "done");
 export const endless = withDurableExecution(async (_event, ctx) => {
   for (let line = 1; line <= 10_002; line++) ctx.logger.debug("line", line);
@@ -80,6 +88,28 @@ describe.concurrent("the lines that a handler logged", () => {
     expect(whole).toMatch(/\nlog {5}18 lines: .*logs friday\n/);
     const [exported] = documentsOf(await runCli(["export", "friday"], { cwd }));
     expect(exported?.["logs"]).toHaveLength(18);
+  });
+
+  test("of items with the same name in several maps are told apart, and are found by the batch", async () => {
+    const cwd = folderWithHandler();
+    await runCli(["run", "logging.ts", "--export", "nested", "--name", "nested"], { cwd });
+    const items = documentsOf(await runCli(["show", "nested", "--operation", "score[1]", "--json"], { cwd }));
+    expect(items).toMatchObject([
+      { places: ["regions", "map-item-0", "score", "score[1]"], result: "north2", logs: [{ message: "north 2" }] },
+      { places: ["regions", "map-item-1", "score", "score[1]"], result: "south2", logs: [{ message: "south 2" }] },
+    ]);
+    const { stdout } = await runCli(["show", "nested", "--operation", "score[1]"], { cwd });
+    expect(stdout).toContain("  place     regions › map-item-1 › score › score[1]\n");
+    const byBatch = documentsOf(await runCli(["logs", "nested", "--operation", "score[0..1]", "--json"], { cwd }));
+    expect(byBatch.map(({ message }) => message).sort()).toEqual(["north 1", "north 2", "south 1", "south 2"]);
+
+    const names = async (operation: string) => {
+      const result = await runCli(["history", "nested", "--operation", operation, "--json"], { cwd });
+      return result.exitCode === 0 ? documentsOf(result).map(({ name }) => name) : result.exitCode;
+    };
+    expect(new Set((await names("score[1]")) as string[])).toEqual(new Set(["score[0..1]"]));
+    expect(new Set((await names("regions[1]")) as string[])).toEqual(new Set(["map-item-1"]));
+    expect(await names("nothing")).toBe(6);
   });
 
   test("are none of a quiet handler, and an unknown operation is answered with those that logged", async () => {

@@ -547,3 +547,44 @@ test("a redrive may have another input: what had ended keeps its results", async
   expect(result).toBe(50);
   expect(ran).toEqual(["times 1"]);
 });
+
+describe("an answer to a callback that has come, and was not read", () => {
+  test.each([
+    ["in a map", {}],
+    ["in a batch", { batch: 2 }],
+  ])("is taken over, and its submitter does not run again: %s", async (_where, config) => {
+    const ids: string[] = [];
+    const lab: Lab = new Lab(async (context, bodies) => {
+      const both = await context.map(
+        "both",
+        ["ask", "answer"],
+        async (item, what) => {
+          if (what === "ask") {
+            const submit = async (id: string) => {
+              ids.push(id);
+              await bodies.run("submit", undefined);
+            };
+            return item.waitForCallback("approval", submit);
+          }
+          await item.wait({ seconds: 1 });
+          if (bodies.broken.has("answer")) {
+            lab.engine.completeCallback(ids.at(-1) ?? "", "yes");
+            throw new Error("broken");
+          }
+          return bodies.step(item, "answer", "sent");
+        },
+        config,
+      );
+      both.throwIfError();
+      return both.getResults();
+    });
+    lab.bodies.broken.add("answer");
+    expect((await lab.start().result).status).toBe("FAILED");
+    const callback = lab.engine.operations("first").find(({ Type }) => Type === "CALLBACK");
+    expect(callback?.Status).toBe("SUCCEEDED");
+    lab.bodies.broken.clear();
+    const { outcome, result, ran } = await lab.redrive();
+    expect([outcome.status, result, ran]).toEqual(["SUCCEEDED", ["yes", "sent"], ["answer"]]);
+    expect(ids).toHaveLength(1);
+  });
+});

@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
+import type { LocalEngine } from "../../local/engine.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import type { HistoryEvent } from "../../service/history.ts";
 import { commandHint } from "../command-hint.ts";
@@ -161,7 +162,8 @@ export async function showCommand(output: Output, target: string, options: ShowO
       output.print(pc.dim(`log     ${counted(logged.length, "line")}: ${hint}`));
     }
     printPayload(output, "result", record.result, options.full === true);
-    if (record.error !== undefined) {
+    // An execution that was stopped without a reason has an error without a text.
+    if (record.error?.ErrorType || record.error?.ErrorMessage) {
       output.print(pc.red(`error   ${record.error.ErrorType ?? "Error"}: ${record.error.ErrorMessage ?? ""}`));
       const stack = ownTrace ?? record.error.StackTrace?.join("\n");
       if (stack !== undefined) output.print(pc.dim(indent(stack, "        ")));
@@ -176,17 +178,18 @@ function showOperations(output: Output, found: WantedOperations): void {
   }
   const { batches, traces, logs } = found;
   const items = findSharedItems(found);
-  for (const { batch, item, label } of items) {
+  for (const { batch, item, label, id, places } of items) {
     const { Id: operationId, Name: operationName, ParentId: parentId } = batch.operation;
     const described = describeItem(item, traces.ofItem(parentId, item.index));
     const thrown = earlierErrors(traces.allOfItem(parentId, item.index), item.error !== undefined);
     output.printJson({
       type: "item",
       name: label,
+      places,
       operationId,
       operationName,
       ...described,
-      ...attemptMembers(thrown, logs.inside(label)),
+      ...attemptMembers(thrown, logs.inside(id ?? label)),
     });
   }
   if (items.length > 0) return;
@@ -272,7 +275,8 @@ export async function historyCommand(
   return inspect(options.db, ({ engine }) => {
     const record = findExecution(engine, target);
     const all = engine.history(record.arn, { includeExecutionData: withData });
-    const events = all.filter(({ Id, Name }) => operation === undefined || operation === Id || operation === Name);
+    const ids = operation === undefined ? undefined : idsOf(engine, record, operation);
+    const events = all.filter(({ Id = "" }) => ids === undefined || ids.has(Id));
     if (output.json) {
       for (const event of events) output.printJson(eventDocument(event));
       return;
@@ -291,6 +295,17 @@ export async function historyCommand(
       output.print(cells.join("  ").trimEnd());
     }
   });
+}
+
+/**
+ * The ids of the wanted operations. For an item of a batch: the id of the operation that the item shares.
+ * @throws DurableError `ERR_OPERATION_UNKNOWN`
+ */
+function idsOf(engine: LocalEngine, record: ExecutionSummary, wanted: string): ReadonlySet<string> {
+  const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
+  const found = { record, operations, batches: readBatches(operations), wanted };
+  const shared = findSharedItems(found).map(({ batch }) => batch.operation);
+  return new Set((shared.length > 0 ? shared : findOperations(found)).map(({ Id = "" }) => Id));
 }
 
 /** The details of an event on one line, with decoded payloads. */

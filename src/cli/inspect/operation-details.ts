@@ -14,7 +14,7 @@ import { type BatchView, type ItemView, wordFor } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { type LogLines, renderLine } from "./log-lines.ts";
 import { readResult, shortText, wholeText } from "./payload-view.ts";
-import { parseItem } from "./places.ts";
+import { Places, parseItem } from "./places.ts";
 
 /** The operations to show, and the execution in which to find them. */
 export interface WantedOperations {
@@ -27,12 +27,18 @@ export interface WantedOperations {
   readonly wanted: string;
 }
 
+type Wanted = Pick<WantedOperations, "record" | "operations" | "batches" | "wanted">;
+
 /** An item that shares an operation with other items. */
 export interface SharedItem {
   readonly batch: BatchView;
   readonly item: ItemView;
   /** The map's name and the item's index: `score[3]`. */
   readonly label: string;
+  /** The id that the item would have at the service. Log lines have it. */
+  readonly id: string | undefined;
+  /** Labels from the outermost operation to the item. */
+  readonly places: readonly string[];
 }
 
 const MAX_NAMES = 10;
@@ -49,20 +55,25 @@ export function renderDetails(found: WantedOperations): string[] {
 }
 
 /** The items that share an operation and are wanted by a text such as `score[3]`: one for each map of that name. */
-export function findSharedItems({ operations, batches, wanted }: WantedOperations): readonly SharedItem[] {
+export function findSharedItems({ operations, batches, wanted }: Wanted): readonly SharedItem[] {
   const asked = parseItem(wanted);
   if (asked === undefined) return [];
   const maps = operations.filter(({ Id, Name }) => (Name ?? Id) === asked.map).map(({ Id }) => Id);
+  const paths = findPaths(operations);
+  const places = new Places(operations);
   return [...batches.values()]
     .filter(({ operation }) => maps.includes(operation.ParentId))
     .flatMap((batch) => {
       const item = batch.items.find(({ index }) => index === asked.index);
-      return item === undefined ? [] : [{ batch, item, label: wanted }];
+      if (item === undefined) return [];
+      const map = paths.get(batch.operation.ParentId ?? "");
+      const around = map === undefined ? [] : places.around(childPath(map, asked.index + 1), undefined);
+      return [{ batch, item, label: wanted, id: around.at(-1)?.id, places: around.map(({ label }) => label) }];
     });
 }
 
 /** @throws DurableError `ERR_OPERATION_UNKNOWN` */
-export function findOperations({ record, operations, wanted }: WantedOperations): readonly Operation[] {
+export function findOperations({ record, operations, wanted }: Omit<Wanted, "batches">): readonly Operation[] {
   const byId = operations.filter(({ Id }) => Id === wanted);
   const found = byId.length > 0 ? byId : operations.filter(({ Name }) => Name === wanted);
   if (found.length > 0) return found;
@@ -96,12 +107,15 @@ function findItemOperations(operations: readonly Operation[], wanted: string): r
   return operations.filter(({ Id = "" }) => ids.includes(Id));
 }
 
-function describeShared({ batch: { operation }, item, label }: SharedItem, { traces, logs }: WantedOperations) {
+function describeShared(shared: SharedItem, { traces, logs }: WantedOperations): string[] {
+  const { batch, item, label, id, places } = shared;
+  const { operation } = batch;
   const { index, status, result, error, operations } = item;
   const trace = traces.ofItem(operation.ParentId, index) ?? error?.StackTrace?.join("\n");
   const value = { value: result, isPacked: false, bytes: 0 };
   return [
     `${pc.bold(label)}  item of ${operation.Name ?? operation.Id}`,
+    ...(places.length > 2 ? labelled("place", places.join(" › ")) : []),
     ...labelled("status", wordFor(status, operation.Status)),
     ...labelled("shares", `operation ${operation.Id}`),
     ...(operations ?? []).flatMap((record) => labelled("inside", describeRecord(record).trim())),
@@ -109,7 +123,7 @@ function describeShared({ batch: { operation }, item, label }: SharedItem, { tra
     ...earlierLines(earlierErrors(traces.allOfItem(operation.ParentId, index), error !== undefined)),
     ...(error && trace ? labelled("stack", trace) : []),
     ...(result === undefined ? [] : labelled("result", wholeText(value))),
-    ...logs.inside(label).flatMap((line) => labelled("log", renderLine(line))),
+    ...logs.inside(id ?? label).flatMap((line) => labelled("log", renderLine(line))),
   ];
 }
 

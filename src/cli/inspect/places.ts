@@ -1,3 +1,4 @@
+import { BATCH_SUBTYPE, recordedRange } from "../../core/batch-operation.ts";
 import { type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
 
@@ -22,9 +23,25 @@ export function parseItem(text: string): { readonly map: string; readonly index:
 /** The places around a path in the code. */
 export class Places {
   readonly #operations: ReadonlyMap<string, Operation>;
+  /** The operations that items share, by the id of their map. */
+  readonly #batches = new Map<string | undefined, Operation[]>();
 
   constructor(operations: readonly Operation[]) {
     this.#operations = new Map(operations.map((operation) => [operation.Id ?? "", operation]));
+    for (const operation of operations) {
+      if (operation.SubType !== BATCH_SUBTYPE) continue;
+      const others = this.#batches.get(operation.ParentId);
+      if (others === undefined) this.#batches.set(operation.ParentId, [operation]);
+      else others.push(operation);
+    }
+  }
+
+  /** The operation that the item of a map shares with other items. */
+  #batchAround(map: Operation | undefined, index: number): Operation | undefined {
+    return this.#batches.get(map?.Id)?.find(({ Name }) => {
+      const range = recordedRange(Name);
+      return range !== undefined && range.first <= index && index <= range.last;
+    });
   }
 
   /** From the outermost to the path itself. Empty for the handler. `ownName` is the name of the path itself. */
@@ -39,7 +56,8 @@ export class Places {
       const name = operation?.Name ?? (end < 0 ? ownName : undefined);
       const index = Number(here.slice(here.lastIndexOf("-") + 1)) - 1;
       const item = isFanOut(parent?.SubType) ? `${parent?.Name ?? parent?.Id}[${index}]` : undefined;
-      const names = [name, item].filter((one) => one !== undefined);
+      const batch = operation === undefined && item !== undefined ? this.#batchAround(parent, index) : undefined;
+      const names = [name, item, batch?.Name, batch?.Id].filter((one) => one !== undefined);
       places.push({ id, names, label: (operation === undefined && item) || name || id });
       if (end < 0) return places;
       parent = operation;
