@@ -62,11 +62,11 @@ describe.concurrent("a handler file", () => {
     expectRefusal(result, 3, "ERR_SETTING_INVALID", /setting\.mjs cannot be imported: .*concurrency/);
   });
 
-  test("that throws at import shows its error, and where with --verbose", async () => {
+  test("that throws at import shows its error and its line, and the stack with --verbose", async () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "broken.mjs"), 'throw new TypeError("no configuration");');
     const result = await runCli(["run", "broken.mjs", "--json"], { cwd });
-    expectRefusal(result, 3, "ERR_HANDLER_IMPORT", /broken\.mjs cannot be imported: TypeError: no configuration/);
+    expectRefusal(result, 3, "ERR_HANDLER_IMPORT", /broken\.mjs cannot be imported: TypeError: no configuration \(.*broken\.mjs:\d+\)/);
     const verbose = await runCli(["run", "broken.mjs", "--verbose"], { cwd });
     expect(verbose.stderr).toMatch(/^\s+at .*broken\.mjs/m);
   });

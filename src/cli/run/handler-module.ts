@@ -104,13 +104,20 @@ function placeIn(text: string | undefined): string | undefined {
   return place?.replace(/^file:\/\//, "");
 }
 
+/** The file and line where user code threw: `/app/orders.ts:12`. */
+function firstFrame(error: unknown): string | undefined {
+  if (!(error instanceof Error) || isDurableError(error)) return undefined;
+  const [, place] = /^ +at .*?((?:file:\/\/)?\/[^\s()]+:\d+):\d+\)?$/m.exec(error.stack ?? "") ?? [];
+  return place?.replace(/^file:\/\//, "");
+}
+
 async function importModule(file: string): Promise<Record<string, unknown>> {
   let names: Record<string, unknown>;
   try {
     names = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const place = error instanceof SyntaxError ? placeOf(error, file) : undefined;
+    const place = error instanceof SyntaxError ? placeOf(error, file) : firstFrame(error);
     const at = place === undefined ? "" : ` (${place})`;
     const message = `${file} cannot be imported: ${reason}${at}${adviceFor(error)}`;
     // The code of a mistake in a setting leads to the cure. "ERR_HANDLER_IMPORT" would only say where it was found.
