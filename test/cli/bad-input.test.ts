@@ -66,7 +66,12 @@ describe.concurrent("a handler file", () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "broken.mjs"), 'throw new TypeError("no configuration");');
     const result = await runCli(["run", "broken.mjs", "--json"], { cwd });
-    expectRefusal(result, 3, "ERR_HANDLER_IMPORT", /broken\.mjs cannot be imported: TypeError: no configuration \(.*broken\.mjs:\d+\)/);
+    expectRefusal(
+      result,
+      3,
+      "ERR_HANDLER_IMPORT",
+      /broken\.mjs cannot be imported: TypeError: no configuration \(.*broken\.mjs:\d+\)/,
+    );
     const verbose = await runCli(["run", "broken.mjs", "--verbose"], { cwd });
     expect(verbose.stderr).toMatch(/^\s+at .*broken\.mjs/m);
   });
