@@ -50,7 +50,7 @@ class Generator {
   }
 
   case(seed: number): Case {
-    const program = this.#program();
+    const program = mapNodes(this.#program(), withSmallRace);
     const surroundings = this.#surroundings(seed, program);
     const faults = this.#hasFaults ? generateFaults(this.#random, this.#profile.mostFaults) : [];
     return { program, surroundings, faults };
@@ -188,7 +188,6 @@ class Generator {
       this.#isEarly ? (["all", "allSettled", "any", "race"] as const) : (["all", "allSettled"] as const),
     );
     const of = Array.from({ length: random.int(1, 3) }, (): Node => {
-      // A result of a race that is too large to keep is raced for again.
       if (random.chance(0.7)) return { ...this.#step(spot), size: random.int(0, 20) };
       if (random.chance(0.5) && !(spot.isInBatch && this.#isOld)) return { kind: "wait", seconds: random.int(1, 3) };
       return { kind: "child", body: this.#nodes({ ...spot, depth: 3 }, 2), virtual: false };
@@ -315,4 +314,11 @@ class Generator {
       computeMs: computes ? random.pick([1, 10, 50]) : 0,
     };
   }
+}
+
+/** A result of a race that is too large to keep is raced for again, and another one may win. */
+function withSmallRace(node: Node): Node {
+  if (node.kind !== "combine" || (node.how !== "any" && node.how !== "race")) return node;
+  const shrink = (inner: Node): Node => (inner.kind === "step" ? { ...inner, size: Math.min(inner.size, 20) } : inner);
+  return { ...node, of: mapNodes(node.of, shrink) };
 }
