@@ -81,7 +81,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
         });
         return [
           compared("wall", "ms", "wallMs"),
-          // This figure comes from processor time, because other programs do not change it.
+          // The least wall time that two free cores would need, from processor time: other programs do not change it.
           compared("wall on two free cores, at best", "ms", "twoCoresMs"),
           compared("processor time of the process", "ms", "cpuMs"),
           compared("processor time of the main thread", "ms", "mainMs"),
@@ -128,7 +128,7 @@ function roundTrips(roundsPerMs: number): Scenario[] {
       }),
     ),
     rows(figures) {
-      // The figures come from processor time, because wall time on a busy machine depends on other programs.
+      // Without `key`, the figure comes from processor time: wall time on a busy machine depends on other programs.
       const of = (variant: string, micros: number, key = "twoCoresMicros"): number =>
         figures[`${variant} ${micros}`]?.[key] ?? 0;
       const rows = lengths.flatMap((micros) => {

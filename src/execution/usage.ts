@@ -18,7 +18,7 @@ export interface InvocationUsage {
   dataBytes: number;
   /** The number of repeated attempts of steps, conditions and batches. First attempts do not count. */
   retries: number;
-  /** The number of batches. A batch is an operation that items of a map share. */
+  /** The number of batches' own operations, without their parts. */
   batches: number;
 }
 
@@ -32,7 +32,7 @@ export interface ExecutionUsage {
   dollars: number;
   /**
    * False when earlier invocations wrote something that this invocation cannot see: operations inside a context that
-   * has ended, or payloads of failed attempts. Then the numbers are estimates, which are rather too low.
+   * has ended, payloads of failed attempts, or what an invoke wrote. Then the numbers are estimates, which are rather too low.
    */
   isExact: boolean;
 }
@@ -110,16 +110,16 @@ export class UsageCounter {
   }
 
   /**
-   * Returns a client that does the same as `client`, and counts each request before it is sent. After the count of a
-   * request with updates, `sent` is called.
+   * Returns a client that does the same as `client`, but counts each request before it is sent. If the request has
+   * updates, `counted` is called after the count and before the request is sent.
    */
-  counting(client: DurableExecutionClient, sent: () => void): DurableExecutionClient {
+  counting(client: DurableExecutionClient, counted: () => void): DurableExecutionClient {
     return {
       checkpoint: (params, logger) => {
         this.#invocation.requests++;
         if (params.Updates !== undefined && params.Updates.length > 0) {
           for (const update of params.Updates) this.#count(update);
-          sent();
+          counted();
         }
         return client.checkpoint(params, logger);
       },
@@ -133,8 +133,8 @@ export class UsageCounter {
   }
 
   /**
-   * Notes the operations of the items of a map that an earlier invocation has ended. The service does not deliver these
-   * operations any more.
+   * Adds the number of operations inside a map or parallel that ended in an earlier invocation. The service does not
+   * deliver these operations any more, so they must be added here.
    */
   addUndelivered(operations: number): void {
     this.#undelivered += operations;

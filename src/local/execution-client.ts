@@ -70,7 +70,8 @@ export class ExecutionClient implements DurableExecutionClient {
   }
 
   /**
-   * Here an option that nothing reads is an error, because the handler can still be changed.
+   * On the embedded service, an option that nothing reads is an error and not only a warning, because the developer can
+   * still correct the handler.
    * @throws DurableError `ERR_OPTION_UNKNOWN`
    */
   onMisspelledOption(message: string): never {

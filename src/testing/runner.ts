@@ -19,7 +19,7 @@ export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
   /**
    * Whether the runner uses virtual time. Virtual time stands still while code runs, and otherwise jumps to the end of
    * the next wait, retry delay or time-out. `Date` and the timers of Node are not changed. With `false`, time is real.
-   * Default true.
+   * Default: the value of `setupTestEnvironment`, or true if that function was not called.
    */
   readonly skipTime?: boolean;
   /**
@@ -30,8 +30,8 @@ export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
   /** The time at which virtual time begins. Default: the system's time. */
   readonly startTime?: Date;
   /**
-   * Milliseconds of the system's time without any event, after which a stall warning names the callbacks that nobody
-   * completes. `Infinity` means no warning. There is no warning in real time. Default 2,000.
+   * Milliseconds of the system's time in which no invocation runs, after which a stall warning names the callbacks that
+   * are still open. `Infinity` means no warning. There is no warning in real time. Default 2,000.
    */
   readonly warnAfterMs?: number;
 }
@@ -48,7 +48,7 @@ export interface InvokeRequest {
 }
 
 export interface LocalDurableTestRunnerSetupParameters {
-  /** The default of `skipTime`. Default false, as in the official library. */
+  /** The `skipTime` of all runners that do not set it themselves. Default false, as in the official library. */
   skipTime?: boolean;
   /** Milliseconds that the answer to each checkpoint is delayed. Default 0. */
   checkpointDelay?: number;
@@ -127,7 +127,7 @@ export class LocalDurableTestRunner<TResult = any> {
     return this.#register({ kind: "durable", name: functionName, handler });
   }
 
-  /** Registers a function that is not durable for `context.invoke`. @throws DurableError `ERR_HANDLER_INVALID` */
+  /** Registers, for `context.invoke`, a function that is not durable. @throws DurableError `ERR_HANDLER_INVALID` */
   registerFunction(functionName: string, handler: LocalFunction): this {
     const run = checkedFunction(`The handler of "${functionName}"`, handler);
     return this.#register({ kind: "plain", name: functionName, run });

@@ -98,7 +98,8 @@ function* membersOf(value: object): Generator<[name: string, member: unknown]> {
     try {
       member = (value as Record<string, unknown>)[key];
     } catch (error) {
-      // A getter has thrown. The clone calls the getter too and fails, so a function is given, which cannot be cloned.
+      // The getter threw, so there is no value to yield. `structuredClone` would fail at this getter too. A function
+      // takes the place of the value: it cannot be cloned, so the search names this member as the cause.
       yield [name, () => error];
       continue;
     }

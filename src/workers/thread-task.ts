@@ -34,7 +34,7 @@ export class ThreadTask implements WorkerTask {
     return this.#controller.signal;
   }
 
-  /** The call has ended. Nobody uses its signal any more, so the wait of `#listen` ends. */
+  /** Called when the call has ended. The call's signal is not needed any more, so the wait for an abort ends. */
   end(): void {
     this.#ended = true;
     if (this.#controller !== undefined) Atomics.notify(this.#message.cells, Cell.UNWANTED + this.#call);
