@@ -22,8 +22,10 @@ export function isName(value: unknown): boolean {
  * undefined, or a number, bigint or boolean, which becomes its text. In the result the name always comes first.
  */
 export function splitName(args: readonly unknown[]): readonly [string | undefined, ...unknown[]] {
-  const [name, ...rest] = args;
-  return isName(name) ? [name === undefined ? name : String(name), ...rest] : [undefined, ...args];
+  const name = args[0];
+  // Each step of each item runs this code, so the usual arguments are returned as they are.
+  if (typeof name === "string" || name === undefined) return args as [string | undefined, ...unknown[]];
+  return isName(name) ? [String(name), ...args.slice(1)] : [undefined, ...args];
 }
 
 export function parked(): DurablePromise<never> {
