@@ -69,8 +69,9 @@ export function checkOptions(
  * process warns. An operation that is recorded already causes no text, because an earlier invocation accepted it.
  */
 export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope): Report | undefined {
+  if (report === undefined) return undefined;
   const path = scope.peekPath();
-  return report && ((text) => isBegun(scope, path) || report(text));
+  return (text) => isBegun(scope, path) || report(text);
 }
 
 /**

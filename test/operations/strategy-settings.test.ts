@@ -7,7 +7,7 @@ import {
   withRetry,
 } from "../../src/index.ts";
 import { runOurs } from "../support/service.ts";
-import { unknownNameWarnings } from "../support/warnings.ts";
+import { warningsWith } from "../support/warnings.ts";
 
 const shouldContinuePolling = () => true;
 const factories: [string, (config: object) => (error: never, attempt: number) => unknown][] = [
@@ -15,7 +15,7 @@ const factories: [string, (config: object) => (error: never, attempt: number) =>
   ["createLinearRetryStrategy", createLinearRetryStrategy as never],
   ["createWaitStrategy", (config) => createWaitStrategy({ shouldContinuePolling, ...config })],
 ];
-const warnings = unknownNameWarnings();
+const warnings = warningsWith("DURABLE_FANOUT_UNKNOWN_OPTION");
 
 function refusal(make: () => unknown): unknown {
   try {

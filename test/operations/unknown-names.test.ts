@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { type DurableContext, withDurableExecution } from "../../src/index.ts";
 import { LocalEngine } from "../../src/local/engine.ts";
 import { runOurs } from "../support/service.ts";
-import { unknownNameWarnings } from "../support/warnings.ts";
+import { warningsWith } from "../support/warnings.ts";
 
-const warnings = unknownNameWarnings();
+const warnings = warningsWith("DURABLE_FANOUT_UNKNOWN_OPTION");
 const failing = async () => {
   throw new Error("no");
 };

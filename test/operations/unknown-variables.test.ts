@@ -1,30 +1,19 @@
 import { readFileSync } from "node:fs";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { rowsOf, variableOf } from "../../src/core/setting.ts";
 import { settingVariables } from "../../src/core/settings.ts";
 import { WORKER_VARIABLES } from "../../src/core/unknown-variables.ts";
 import { withDurableExecution } from "../../src/index.ts";
 import { workersTable } from "../../src/workers/settings.ts";
+import { warningsWith } from "../support/warnings.ts";
 
-let warnings: string[] = [];
-const listen = (warning: Error & { code?: string }) => {
-  if (warning.code === "DURABLE_FANOUT_UNKNOWN_VARIABLE") warnings.push(warning.message);
-};
-beforeEach(() => {
-  warnings = [];
-  process.on("warning", listen);
-});
-afterEach(() => {
-  process.off("warning", listen);
-  vi.unstubAllEnvs();
-});
+const warnings = warningsWith("DURABLE_FANOUT_UNKNOWN_VARIABLE");
+afterEach(() => void vi.unstubAllEnvs());
 
-async function load(): Promise<string[]> {
+async function load(): Promise<readonly string[]> {
   withDurableExecution(async () => 1);
   withDurableExecution(async () => 2);
-  // Warnings are emitted in the next tick.
-  await new Promise((resolve) => setImmediate(resolve));
-  return warnings;
+  return warnings();
 }
 
 test.each([

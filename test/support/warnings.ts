@@ -1,10 +1,10 @@
 import { afterEach, beforeEach } from "vitest";
 
-/** Listens for warnings about names that nothing reads. The function returns those of the running test. */
-export function unknownNameWarnings(): () => Promise<readonly string[]> {
+/** Listens for warnings with a code. The function returns those of the running test. */
+export function warningsWith(code: string): () => Promise<readonly string[]> {
   let warnings: string[] = [];
   const listen = (warning: Error & { code?: string }) => {
-    if (warning.code === "DURABLE_FANOUT_UNKNOWN_OPTION") warnings.push(warning.message);
+    if (warning.code === code) warnings.push(warning.message);
   };
   beforeEach(() => {
     warnings = [];

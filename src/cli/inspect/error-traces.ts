@@ -1,5 +1,6 @@
 import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
+import { groupBy } from "../group-by.ts";
 
 /** The stack of an item is searched in at most so many operations directly inside the item. */
 const MAX_STEPS_OF_ITEM = 20;
@@ -14,13 +15,7 @@ export class ErrorTraces {
   #paths: ReadonlyMap<string, OperationPath> | undefined;
 
   constructor(traces: readonly ErrorTrace[], findPaths: () => ReadonlyMap<string, OperationPath>) {
-    const byOperation = new Map<string, ErrorTrace[]>();
-    for (const trace of traces) {
-      const others = byOperation.get(trace.operationId);
-      if (others === undefined) byOperation.set(trace.operationId, [trace]);
-      else others.push(trace);
-    }
-    this.#byOperation = byOperation;
+    this.#byOperation = groupBy(traces, ({ operationId: id }) => id);
     this.#findPaths = findPaths;
   }
 

@@ -1,6 +1,7 @@
 import { BATCH_SUBTYPE, recordedRange } from "../../core/batch-operation.ts";
 import { type OperationId, type OperationPath, operationId } from "../../core/ids.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
+import { groupBy } from "../group-by.ts";
 
 /** A place in a handler's code: an operation, or an item that shares an operation with other items. */
 export interface Place {
@@ -24,16 +25,12 @@ export function parseItem(text: string): { readonly map: string; readonly index:
 export class Places {
   readonly #operations: ReadonlyMap<string, Operation>;
   /** The operations that items share, by the id of their map. */
-  readonly #batches = new Map<string | undefined, Operation[]>();
+  readonly #batches: ReadonlyMap<string | undefined, readonly Operation[]>;
 
   constructor(operations: readonly Operation[]) {
     this.#operations = new Map(operations.map((operation) => [operation.Id ?? "", operation]));
-    for (const operation of operations) {
-      if (operation.SubType !== BATCH_SUBTYPE) continue;
-      const others = this.#batches.get(operation.ParentId);
-      if (others === undefined) this.#batches.set(operation.ParentId, [operation]);
-      else others.push(operation);
-    }
+    const batches = operations.filter(({ SubType }) => SubType === BATCH_SUBTYPE);
+    this.#batches = groupBy(batches, ({ ParentId }) => ParentId);
   }
 
   /** The operation that the item of a map shares with other items. */

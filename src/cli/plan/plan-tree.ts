@@ -4,6 +4,7 @@ import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
+import { groupBy } from "../group-by.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import type { BatchAnnouncement } from "../run/progress.ts";
 import type { OperationTally, Trial } from "./trial.ts";
@@ -192,17 +193,6 @@ class TreeReader {
     const { updates, retries, dataBytes } = this.#trial.tallies.get(Id ?? "") ?? NO_TALLY;
     return { operations: 1, updates, retries, dataBytes };
   }
-}
-
-function groupBy<Key>(operations: readonly Operation[], keyOf: (operation: Operation) => Key): Map<Key, Operation[]> {
-  const groups = new Map<Key, Operation[]>();
-  for (const operation of operations) {
-    const key = keyOf(operation);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [operation]);
-    else group.push(operation);
-  }
-  return groups;
 }
 
 function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome {
