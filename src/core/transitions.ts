@@ -1,6 +1,6 @@
 import {
+  type ContextDetails,
   defined,
-  type ErrorObject,
   type Operation,
   type OperationStatus,
   type OperationUpdate,
@@ -18,30 +18,35 @@ export function applyUpdate(
   now: Date,
   callbackId?: string,
 ): Operation {
-  const base: Operation = known ?? begin(update, now);
-  if (update.Action === "CANCEL") return { ...base, Status: "CANCELLED", EndTimestamp: now };
+  const changed: Operation = known === undefined ? begin(update, now) : { ...known };
+  if (update.Action === "CANCEL") return end(changed, "CANCELLED", now);
   switch (update.Type) {
     case "STEP":
-      return applyToStep(base, update, now);
+      changeStep(changed, update, now);
+      return changed;
     case "CONTEXT": {
-      if (update.Action === "START") return { ...base, Status: "STARTED", ContextDetails: {} };
-      const details = {
-        ...outcomeOf(update),
-        ...(update.ContextOptions?.ReplayChildren ? { ReplayChildren: true } : {}),
-      };
-      return { ...base, Status: ended(update), EndTimestamp: now, ContextDetails: details };
+      const details = update.Action === "START" ? {} : outcomeOf(update);
+      if (update.ContextOptions?.ReplayChildren) details.ReplayChildren = true;
+      changed.ContextDetails = details;
+      if (update.Action !== "START") return end(changed, statusOf(update), now);
+      break;
     }
     case "WAIT": {
       const due = new Date(now.getTime() + (update.WaitOptions?.WaitSeconds ?? 0) * 1_000);
-      return { ...base, Status: "STARTED", WaitDetails: { ScheduledEndTimestamp: due } };
+      changed.WaitDetails = { ScheduledEndTimestamp: due };
+      break;
     }
     case "CALLBACK":
-      return { ...base, Status: "STARTED", CallbackDetails: defined({ CallbackId: callbackId }) };
+      changed.CallbackDetails = defined({ CallbackId: callbackId });
+      break;
     case "CHAINED_INVOKE":
-      return { ...base, Status: "STARTED", ChainedInvokeDetails: {} };
+      changed.ChainedInvokeDetails = {};
+      break;
     default:
-      return { ...base, Status: ended(update), EndTimestamp: now };
+      return end(changed, statusOf(update), now);
   }
+  changed.Status = "STARTED";
+  return changed;
 }
 
 function begin(update: OperationUpdate, now: Date): Operation {
@@ -52,25 +57,33 @@ function begin(update: OperationUpdate, now: Date): Operation {
   return operation;
 }
 
-function ended(update: OperationUpdate): OperationStatus {
+function statusOf(update: OperationUpdate): OperationStatus {
   return update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED";
 }
 
-function applyToStep(base: Operation, update: OperationUpdate, now: Date): Operation {
-  const attempts = base.StepDetails?.Attempt ?? 0;
+function end(operation: Operation, status: OperationStatus, now: Date): Operation {
+  operation.Status = status;
+  operation.EndTimestamp = now;
+  return operation;
+}
+
+function changeStep(step: Operation, update: OperationUpdate, now: Date): void {
+  const attempts = step.StepDetails?.Attempt ?? 0;
   switch (update.Action) {
     case "START":
-      return { ...base, Status: "STARTED", StepDetails: base.StepDetails ?? {} };
+      step.Status = "STARTED";
+      step.StepDetails ??= {};
+      return;
     case "RETRY": {
       const delayMs = (update.StepOptions?.NextAttemptDelaySeconds ?? 0) * 1_000;
       const NextAttemptTimestamp = new Date(now.getTime() + delayMs);
-      const details = { Attempt: attempts + 1, NextAttemptTimestamp, ...outcomeOf(update) };
-      return { ...base, Status: "PENDING", StepDetails: details };
+      step.Status = "PENDING";
+      step.StepDetails = { Attempt: attempts + 1, NextAttemptTimestamp, ...outcomeOf(update) };
+      return;
     }
-    default: {
-      const details = { Attempt: attempts + 1, ...outcomeOf(update) };
-      return { ...base, Status: ended(update), EndTimestamp: now, StepDetails: details };
-    }
+    default:
+      step.StepDetails = { Attempt: attempts + 1, ...outcomeOf(update) };
+      end(step, statusOf(update), now);
   }
 }
 
@@ -78,7 +91,7 @@ function applyToStep(base: Operation, update: OperationUpdate, now: Date): Opera
  * Takes the result or the error from an update. This function does not call the helper `defined`, which is slower,
  * because this code runs for each step of each item of a batch.
  */
-function outcomeOf({ Payload: Result, Error: error }: OperationUpdate): { Result?: string; Error?: ErrorObject } {
+function outcomeOf({ Payload: Result, Error: error }: OperationUpdate): ContextDetails {
   if (error !== undefined) return Result === undefined ? { Error: error } : { Error: error, Result };
   return Result === undefined ? {} : { Result };
 }

@@ -1,11 +1,12 @@
 import { defined, type WireOperation } from "../core/wire.ts";
 import { runAs } from "../execution/active.ts";
+import type { Observer } from "../execution/observer.ts";
 import { dueMs } from "../execution/pending-operation.ts";
 import { park } from "../execution/suspension.ts";
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
 import type { Attention } from "./durable-promise.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
-import { type ClaimedOperation, update } from "./operation.ts";
+import { type ClaimedOperation, recordStart, update } from "./operation.ts";
 
 /** The result of an operation that succeeded. If the result is not known yet, or for every other state: the record. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
@@ -47,25 +48,9 @@ export async function runAttempt(
     await execution.recorded(operation, update(operation, "START"));
     const secured = operation.ledger.secured();
     if (secured !== undefined) await secured;
-  } else if (announcement === "queued") execution.recordStart(operation, update(operation, "START"), attempt === 1);
+  } else if (announcement === "queued") recordStart(operation, attempt === 1);
   const { observer } = execution;
-  if (observer?.followsAttempts) {
-    const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
-      const nextTick = execution.tick.take();
-      if (nextTick !== undefined) {
-        await nextTick;
-        if (isTooLate(operation, announcement)) return park();
-      }
-      execution.noteRun();
-      const end = await body(startTimestamp);
-      const endTimestamp = new Date();
-      return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
-    });
-    // The operation counts as executing until the hooks have ended, so that the invocation is not suspended during a
-    // hook.
-    execution.countExecuting(scope, -1);
-    return outcome;
-  }
+  if (observer?.followsAttempts) return runWithPlugins(observer, operation, attempt, announcement, body);
   // This `await` lets all operations that begin in the same tick send their START before the first body runs.
   await undefined;
   const nextTick = execution.tick.take();
@@ -77,6 +62,31 @@ export async function runAttempt(
   const closed = await closeAttempt(operation, await body(), attempt);
   execution.countExecuting(scope, -1);
   return closed;
+}
+
+async function runWithPlugins(
+  observer: Observer,
+  operation: ClaimedOperation,
+  attempt: number,
+  announcement: Announcement,
+  body: (startTimestamp?: Date) => Promise<AttemptEnd>,
+): Promise<AttemptOutcome> {
+  const { execution, scope } = operation;
+  const outcome = await runObserved(observer, operation, attempt, announcement, async (startTimestamp) => {
+    const nextTick = execution.tick.take();
+    if (nextTick !== undefined) {
+      await nextTick;
+      if (isTooLate(operation, announcement)) return park();
+    }
+    execution.noteRun();
+    const end = await body(startTimestamp);
+    const endTimestamp = new Date();
+    return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
+  });
+  // The operation counts as executing until the hooks have ended, so that the invocation is not suspended during a
+  // hook.
+  execution.countExecuting(scope, -1);
+  return outcome;
 }
 
 /**

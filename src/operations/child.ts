@@ -9,7 +9,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { park } from "../execution/suspension.ts";
 import { contextEnds, contextStarts, wrapContext } from "./observed-context.ts";
-import { type ClaimedOperation, claim, type OperationLocation, openMode, update } from "./operation.ts";
+import { type ClaimedOperation, claim, type OperationLocation, openMode, recordStart, update } from "./operation.ts";
 import {
   decodeResult,
   type EncodedResult,
@@ -138,7 +138,7 @@ export function recallChild(
     case "rebuild":
       return rebuild(operation, plan, decision.record);
     case "run":
-      if (decision.announce && !plan.virtual) execution.recordStart(operation, update(operation, "START"), true);
+      if (decision.announce && !plan.virtual) recordStart(operation, true);
       return runLive(operation, plan, modeOf(operation, plan.virtual));
   }
 }

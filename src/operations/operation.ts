@@ -197,6 +197,12 @@ function nonDeterminism(what: string): Error {
   );
 }
 
+/** Records that an operation begins. `isNew` says that the operation has no record yet. */
+export function recordStart(operation: ClaimedOperation, isNew: boolean): void {
+  const { execution, ledger, key, type } = operation;
+  if (ledger.keepsStart(key, type)) execution.recordStart(operation, update(operation, "START"), isNew);
+}
+
 /** Makes an update of the operation. All updates have type, action, id, parent id, subtype and name. */
 export function update(
   operation: ClaimedOperation,

@@ -1,5 +1,5 @@
 import type { OperationId, OperationPath } from "../../core/ids.ts";
-import type { OperationUpdate, WireOperation } from "../../core/wire.ts";
+import type { OperationType, OperationUpdate, WireOperation } from "../../core/wire.ts";
 import type { ArmedTimer } from "../timers.ts";
 
 /** The key of a record in a ledger. */
@@ -19,6 +19,8 @@ export interface Ledger {
   /** Returns the record for its operation. An operation takes its record only once. */
   take(key: RecordKey): WireOperation | undefined;
 
+  /** Whether `start` keeps the START of an operation. If not, the caller makes no update. */
+  keepsStart(key: RecordKey, type: OperationType): boolean;
   /**
    * Records that an operation begins. If it is interrupted, the operation begins again. `isNew` says that the operation
    * has no record yet.

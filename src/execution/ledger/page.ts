@@ -2,7 +2,13 @@ import type { Outcome } from "../../codec/batch-outcomes.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { childPath, type OperationId, type OperationPath } from "../../core/ids.ts";
 import { applyUpdate, completeTimer, isFinished } from "../../core/transitions.ts";
-import { defined, type Operation, type OperationUpdate, type WireOperation } from "../../core/wire.ts";
+import {
+  defined,
+  type Operation,
+  type OperationType,
+  type OperationUpdate,
+  type WireOperation,
+} from "../../core/wire.ts";
 import type { ArmedTimer } from "../timers.ts";
 import { Kept, operationOf } from "./kept.ts";
 import type { Ledger, RecordKey } from "./ledger.ts";
@@ -97,10 +103,16 @@ export class Page implements Ledger {
     return this.peek(key);
   }
 
+  /**
+   * The START of a context is kept, so that a replay notices a change in the code while the context is open. The START
+   * of a step is not kept, because an interrupted step begins again in any case. Nor is the START of the item itself.
+   */
+  keepsStart(key: RecordKey, type: OperationType): boolean {
+    return type === "CONTEXT" && key !== this.path;
+  }
+
   start(update: OperationUpdate): void {
-    // The START of a context is kept, so that a replay notices a change in the code while the context is open. The
-    // START of a step is not kept, because an interrupted step begins again in any case.
-    if (update.Type === "CONTEXT") this.#apply(update);
+    this.#apply(update);
   }
 
   record(update: OperationUpdate, recorded?: () => void): void {
@@ -210,10 +222,7 @@ export class Page implements Ledger {
   #apply(update: OperationUpdate): void {
     const path = update.Id as OperationPath;
     const now = new Date();
-    if (path === this.path) {
-      if (update.Action !== "START") this.#ends(applyUpdate(undefined, update, now));
-      return;
-    }
+    if (path === this.path) return this.#ends(applyUpdate(undefined, update, now));
     const before = this.#records?.get(path);
     const operation = applyUpdate(before?.operation, update, now);
     if (before?.waits) this.group.stopsWaiting(before);

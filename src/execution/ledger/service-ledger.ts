@@ -44,6 +44,10 @@ export class ServiceLedger implements Ledger {
     return this.#options.state.take(key as OperationId);
   }
 
+  keepsStart(): boolean {
+    return true;
+  }
+
   start(update: OperationUpdate, isNew: boolean): void {
     const { coalescer, defersStarts } = this.#options;
     // Only the START of a new operation may be deferred. If an operation is tried again, the service has it already and

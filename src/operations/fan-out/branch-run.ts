@@ -6,12 +6,13 @@ import type { Execution } from "../../execution/execution.ts";
 import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "../child.ts";
+import type { OperationLocation } from "../operation.ts";
 import type { EncodedResult } from "../result-payload.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
 import type { FanOutAnnouncement } from "./fan-out-channel.ts";
-import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, nextOf, takeNext } from "./item-groups.ts";
+import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, takeNext } from "./item-groups.ts";
 import type { MapResult } from "./map-result.ts";
 import type { MapSummary } from "./map-result-format.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
@@ -51,6 +52,8 @@ export class BranchRun<T> {
   readonly #recalled: RecordedItems<T>;
   /** Groups that have items which have not ended, in the order of their indexes. */
   readonly #open = new Set<ItemGroup>();
+  /** The open groups that have items which have not begun, in the order of their indexes. */
+  readonly #ready: ItemGroup[] = [];
   readonly #inCaller = callerContext(); // F4
   readonly #maxOpen: number;
   readonly #semaphore: Semaphore;
@@ -260,10 +263,7 @@ export class BranchRun<T> {
   }
 
   get #wantsMore(): boolean {
-    if (this.#startable <= this.#acquiring) return true;
-    let groups = 0;
-    for (const { left } of this.#open) if (left > 0) groups++;
-    return groups < this.#ahead;
+    return this.#startable <= this.#acquiring || this.#ready.length < this.#ahead;
   }
 
   #opened(group: ItemGroup): void {
@@ -277,7 +277,10 @@ export class BranchRun<T> {
       source.total !== undefined,
     );
     this.#startable += left;
-    if (left > 0) this.#open.add(group);
+    if (left > 0) {
+      this.#open.add(group);
+      this.#ready.push(group);
+    }
     if (ledger === undefined || ledger.isClosed) return;
     if (ledger.begin()) this.#groups.notice(ledger, "onOperationStart", { status: "STARTED" });
     if (left === 0) this.#close(group);
@@ -291,16 +294,17 @@ export class BranchRun<T> {
 
   #begin(permit: Permit): void {
     this.#acquiring--;
-    const group = this.#over || this.#execution.isOver ? undefined : nextOf(this.#open);
+    const group = this.#over || this.#execution.isOver ? undefined : this.#ready[0];
     if (group === undefined) return permit.done();
     const at = takeNext(group);
     const index = group.first + at;
+    if (group.left === 0) this.#ready.shift();
     this.#startable--;
     this.#running++;
     group.running.add(at);
     this.#started(index);
-    const plan = { ...this.#planOf(index, group.values[at]), location: locationOf(group, at) };
-    const running = runChild(this.#execution, group.scope, this.#givesWay ? { ...plan, permit } : plan);
+    const plan = this.#planOf(index, group.values[at], locationOf(group, at), this.#givesWay ? permit : undefined);
+    const running = runChild(this.#execution, group.scope, plan);
     void running.then(
       (value) => this.#ended(group, at, permit, succeeded(index, value as T)),
       (error) => this.#ended(group, at, permit, failed(index, error)),
@@ -386,13 +390,15 @@ export class BranchRun<T> {
     return nameOf?.(index, value) || `${kind === "map" ? "map-item" : "parallel-branch"}-${index}`;
   }
 
-  #planOf(index: number, value: unknown): ChildPlan {
+  #planOf(index: number, value: unknown, location?: OperationLocation, permit?: Permit): ChildPlan {
     const { kind, run } = this.#options.branches;
     return {
       name: this.#nameOf(index, value),
       subType: kind === "map" ? "MapIteration" : "ParallelBranch",
       virtual: this.#options.config.nesting === "FLAT" && !this.isBatched,
       format: this.#itemFormat,
+      location,
+      permit,
       body: (inner) => run(index, value, inner),
     };
   }

@@ -41,12 +41,6 @@ export interface ItemGroup {
   readonly ledger: SharedLedger | undefined;
 }
 
-/** The first group with items that have not begun. */
-export function nextOf(groups: Iterable<ItemGroup>): ItemGroup | undefined {
-  for (const group of groups) if (group.left > 0) return group;
-  return undefined;
-}
-
 /** Takes the next item that is to begin, and returns its index inside the group. */
 export function takeNext(group: ItemGroup): number {
   while (group.ledger?.isLeft(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;
