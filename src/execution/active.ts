@@ -61,10 +61,12 @@ export function give(given: Given): void {
  * context, because some operations begin only when their `DurablePromise` is awaited.
  */
 export function runAs<T>(current: ActiveOperation, code: () => Promise<T>): Promise<T> {
-  return active.run(current, () => {
-    const running = code();
-    return running instanceof Promise ? running : settle(running);
-  });
+  return active.run(current, start, code) as Promise<T>;
+}
+
+function start(code: () => Promise<unknown>): Promise<unknown> {
+  const running = code();
+  return running instanceof Promise ? running : settle(running);
 }
 
 async function settle<T>(promise: PromiseLike<T>): Promise<T> {
