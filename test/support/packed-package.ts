@@ -17,8 +17,8 @@ const SOURCES = [
   ...["package.json", ".tsdown.config.ts", "README.md", "LICENSE"],
 ];
 
-/** A lock that is older was left behind by a process that is gone. */
-const STALE_LOCK_MS = 120_000;
+/** A lock without the id of a process that is older was left behind by a process that is gone. */
+const STALE_LOCK_MS = 10_000;
 
 /** The package of these sources, as npm publishes it. */
 export interface PackedPackage {
@@ -62,14 +62,23 @@ function digest(): string {
 async function acquired(lock: string): Promise<boolean> {
   try {
     await mkdir(lock);
+    await writeFile(join(lock, "pid"), String(process.pid));
     return true;
   } catch {
-    const age = await stat(lock).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    );
-    if (age > STALE_LOCK_MS) await rm(lock, { recursive: true, force: true });
+    if (await isStale(lock)) await rm(lock, { recursive: true, force: true });
     return false;
+  }
+}
+
+/** Whether the process that made the lock is gone. Packing may take minutes on a busy machine. */
+async function isStale(lock: string): Promise<boolean> {
+  try {
+    process.kill(Number(await readFile(join(lock, "pid"), "utf8")), 0);
+    return false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return true;
+    const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
+    return Date.now() - mtimeMs > STALE_LOCK_MS;
   }
 }
 
