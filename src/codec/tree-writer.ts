@@ -55,6 +55,8 @@ export class TreeWriter {
     if (typeof value === "string") return tagged(TAG.text, Buffer.from(value, "utf16le"));
     if (depth >= MAX_TREE_DEPTH) throw new NoTree();
     if (this.#dialect !== undefined) return this.#dialect.write(value, this, depth);
+    // This is -0, which the text of a `JSON.rawJSON` may contain. The payload then stays JSON.
+    if (typeof value !== "object") throw new NoTree();
     return Array.isArray(value) ? this.writeArray([...value], depth) : this.writeObject(value as object, depth);
   }
 

@@ -35,6 +35,15 @@ describe("the compact codec", () => {
     expect(compact.roundTrip(whole.slice(0, -1)).payload).toMatch(/^"/);
   });
 
+  test("keeps the -0 of a text that JSON.rawJSON made", () => {
+    const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+    for (const value of [{ at: rawJSON("-0"), of: rows(60) }, [rawJSON("-0"), ...rows(60)]]) {
+      const { payload, value: live } = packing.roundTrip(value);
+      deepStrictEqual(packing.decode(payload), live);
+      deepStrictEqual(live, JSON.parse(JSON.stringify(value)));
+    }
+  });
+
   test("packs from another size on where the caller, or whoever made the codec, says so", () => {
     const value = rows(30);
     const json = JSON.stringify(value);
