@@ -69,7 +69,7 @@ export class Executions {
     return this.#running.get(arn);
   }
 
-  /** Without executions whose operations have changed, because their next invocation is about to begin. */
+  /** An execution whose operations have changed is not listed, because its next invocation is about to begin. */
   suspended(): string[] {
     const waiting = [...this.#running.values()].filter(({ record }) => record.isSuspended && !record.hasNews);
     return waiting.map(({ execution }) => execution.arn);
