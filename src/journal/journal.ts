@@ -12,9 +12,7 @@ export type ExecutionStatus = (typeof ExecutionStatus)[keyof typeof ExecutionSta
 
 /** What an execution has used until now. */
 export interface ExecutionCounters {
-  /**
-   * What AWS counts for the price: the execution itself, each operation, and each retry. The quota counts no retries.
-   */
+  /** AWS's count for the price: the execution, each operation and each retry. The quota counts only operations. */
   operations: number;
   /** Bytes of the input, and of all payloads and errors that were written. */
   dataBytes: number;
@@ -44,7 +42,7 @@ export interface ExecutionHeader {
   readonly parent?: ParentOperation | undefined;
   /** The tenant for which the function is invoked. */
   readonly tenantId?: string | undefined;
-  /** The ARN of the ended execution from which this execution takes over. Undefined if this is no redrive. */
+  /** The ARN of the ended execution from which this execution takes over. Undefined if the execution is no redrive. */
   readonly redriveOf?: string | undefined;
 }
 
@@ -85,7 +83,7 @@ export type JournalEntry =
   | { readonly kind: "timers"; readonly atMs: number; readonly ids: readonly string[] }
   /** An external system has completed a callback, or a chained invoke has ended. */
   | ({ readonly kind: "completion"; readonly atMs: number; readonly id: string } & ExternalCompletion)
-  /** An external system has reported that it still works on a callback. */
+  /** An external system has reported that the work for a callback continues. */
   | { readonly kind: "heartbeat"; readonly atMs: number; readonly id: string }
   /** An invocation has ended. */
   | {
@@ -103,7 +101,7 @@ export type JournalEntry =
       readonly error?: ErrorObject | undefined;
     };
 
-/** What user code has thrown, with the stack and the causes. Operations do not record these. */
+/** What user code has thrown, with the stack and the causes, which the records of operations do not have. */
 export interface ErrorTrace {
   /** The operation's id, which is the hash of its path. For the handler itself, the id of the EXECUTION operation. */
   readonly operationId: string;

@@ -97,8 +97,7 @@ export class SqliteJournal implements Journal {
   #open = true;
 
   /**
-   * Opens the journal at `path`. Creates a missing journal, unless `readOnly` is set. `:memory:` is a journal in
-   * memory.
+   * Opens the journal at `path`, or creates it unless `readOnly` is set. `:memory:` is a journal in memory.
    * @throws DurableError `ERR_SETTING_INVALID`, and these errors, which the methods may throw too:
    * `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_IN_USE`,
    * `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL`, `ERR_JOURNAL_IO`
@@ -289,9 +288,7 @@ export class SqliteJournal implements Journal {
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
   }
 
-  /**
-   * Fails early if the file is damaged or too new. Reads only the last row of each table, because files can be large.
-   */
+  /** Fails early if the file is damaged or too new. Reads only one row of each table, because files can be large. */
   #check(): void {
     const version = this.#pragma("user_version");
     if (version > JOURNAL_VERSION) throw newerJournal(this.#path, version);

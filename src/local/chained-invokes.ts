@@ -17,10 +17,7 @@ export interface ChainedInvokesHost extends PlainFunctionsHost {
   readonly findChild: (arn: string) => JournalExecution | undefined;
   /** Continues a child that has not ended. */
   readonly openChild: (found: JournalExecution) => void;
-  /**
-   * Reports the end of an invoke to the execution that made the invoke. Does nothing if this execution does not run
-   * here.
-   */
+  /** Reports the end of an invoke to its execution. Does nothing if this execution does not run here. */
   readonly complete: (arn: string, operationId: string, completion: ExternalCompletion) => void;
 }
 
@@ -117,7 +114,10 @@ export class ChainedInvokes {
     });
   }
 
-  /** @throws DurableError `ERR_FUNCTION_UNKNOWN` also if a durable function has become plain, or the reverse */
+  /**
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN` if the function is not registered, or is plain instead of durable, or
+   * durable instead of plain
+   */
   #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
     const { functions } = this.#host;
     const child = childArn === undefined ? undefined : this.#host.findChild(childArn);

@@ -63,8 +63,7 @@ export class ExecutionClient implements DurableExecutionClient {
   }
 
   /**
-   * @throws DurableError `ERR_OPTION_UNKNOWN`. On Lambda the runtime only warns. Here the handler can still be
-   * corrected.
+   * @throws DurableError `ERR_OPTION_UNKNOWN`, because the handler can still be corrected. On Lambda the runtime warns.
    */
   onMisspelledOption(message: string): never {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);

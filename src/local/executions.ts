@@ -19,7 +19,7 @@ export interface ExecutionSummary {
   readonly metadata: Readonly<Record<string, string>>;
   /** The chained invoke that started this execution. Undefined if no chained invoke did. */
   readonly parent: ParentOperation | undefined;
-  /** The ARN of the ended execution from which this execution takes over. Undefined if this is no redrive. */
+  /** The ARN of the ended execution from which this execution takes over. Undefined if the execution is no redrive. */
   readonly redriveOf: string | undefined;
   readonly status: ExecutionStatus;
   /** The start, in epoch milliseconds. */
@@ -54,7 +54,7 @@ export class Executions {
     return journal.find("arn", wanted) ?? journal.find("name", wanted) ?? journal.find("id", wanted);
   }
 
-  /** Like `find`. @throws DurableError `ERR_EXECUTION_UNKNOWN` if there is no such execution */
+  /** Does the same as `find`. @throws DurableError `ERR_EXECUTION_UNKNOWN` if there is no such execution */
   get(wanted: string): JournalExecution {
     const found = this.find(wanted);
     if (found !== undefined) return found;

@@ -2,8 +2,8 @@ import { DurableError } from "../core/errors.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
 /**
- * A function that is not durable. It gets its event and the Lambda context, and returns a result or a promise. With
- * three parameters, it can also pass an error or a result to the third one, a Node callback. The result becomes JSON.
+ * A function that is not durable. It gets its event and the Lambda context, and returns a result or a promise. If it has
+ * a third parameter, it can also call this Node callback with an error or a result. The result becomes JSON.
  */
 // biome-ignore lint/suspicious/noExplicitAny: the user's function has its own types.
 export type LocalFunction = (event: any, context: any, callback: any) => unknown;
@@ -42,9 +42,7 @@ export class FunctionRegistry {
   }
 }
 
-/**
- * The name in `arn:aws:lambda:region:account:function:name:version`, `account:function:name`, `name:version` or `name`.
- */
+/** Finds the name in `arn:…:function:name:version`, `account:function:name`, `name:version` or `name`. */
 function nameOf(target: string): string {
   const parts = target.split(":");
   return parts[parts.indexOf("function") + 1] ?? target;

@@ -13,9 +13,9 @@ export interface FoundExternal {
 }
 
 /**
- * Finds the items to which the callbacks and chained invokes of a map belong, because an ended batch does not record
- * this. An id is a hash of a path. So the search tries paths, small numbers first. With many items, operations at paths
- * with large numbers are not found.
+ * Finds the items to which the callbacks and chained invokes of a map belong. An ended batch does not record these
+ * items, and an id is only the hash of a path. So the search tries paths, small numbers first. With many items,
+ * operations at paths with large numbers are not found.
  */
 export class ExternalsFinder {
   readonly #map: OperationPath | undefined;

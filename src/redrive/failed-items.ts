@@ -24,9 +24,9 @@ export interface FailedItems extends Amendment {
  * A3  Operations after the map in the code, and after each context around it, count as not begun, because they may
  *     depend on the result.
  * A4  Items that succeeded stay unchanged, and so do operations before the map.
- * A5  An item that had not ended continues where it was. Its operations that failed finally, and the operations after
- *     them, count as not begun. Otherwise their records would make the item fail at once. This also holds for
- *     operations whose records are in a batch.
+ * A5  An item that had not ended continues from its records. Its failed operations, and the operations after them,
+ *     count as not begun. Otherwise their records would make the item fail at once. This also holds for operations
+ *     whose records are in a batch.
  *
  * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item
  */
@@ -174,7 +174,7 @@ class Search implements FailedItemsOfOne {
     return items;
   }
 
-  /** In an open context, lets the operations that failed finally, and those after them, begin anew. */ // A5
+  /** In a context that has not ended, lets the first failed operation and those after it begin anew. */ // A5
   #clear(operations: readonly Operation[]): void {
     for (const [index, operation] of operations.entries()) {
       const id = operation.Id as string;
@@ -282,7 +282,7 @@ function statusesOf({ ContextDetails: details }: Operation): Map<number, string 
   }
   if (!Array.isArray(all)) return undefined;
   const statuses = new Map<number, string | undefined>();
-  // With `uncollected`, `all` lacks this number of succeeded items. These are among the first items.
+  // `all` lacks `uncollected` of the succeeded items. Items begin in order, so the missing items have small indexes.
   if (uncollected) for (let at = 0; at < all.length + uncollected; at++) statuses.set(at, "SUCCEEDED");
   for (const { index, status } of all as { index: number; status?: string }[]) statuses.set(index, status);
   return statuses;

@@ -7,7 +7,7 @@ export interface Marked {
   readonly messages: readonly string[];
 }
 
-/** Rehearses the handler with the present draft of a plan. `alter` changes the records first. */
+/** Rehearses the handler with the present draft of a plan. Before this, `alter` changes the records. */
 export type RehearseAltered = (alter: (operations: readonly Operation[]) => Operation[]) => Promise<Rehearsal>;
 
 /** Matches a mark: a number between two invisible separators. */

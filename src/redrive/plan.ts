@@ -31,12 +31,12 @@ export interface RedriveOptions {
   readonly from?: string | undefined;
   /**
    * True: only the failed items of all maps and parallels, and the operations after these maps, run again. The handler
-   * itself may have succeeded. Not allowed together with `from`.
+   * itself may have succeeded. With `failed`, the option `from` has no effect.
    */
   readonly failed?: boolean | undefined;
   /** Another input for the handler, as JSON text. Default: the input of the execution. */
   readonly input?: string | undefined;
-  /** The file that exports the handler. Messages name lines of this file. */
+  /** The absolute path of the handler's file. Messages name lines of this file. */
   readonly handlerFile?: string | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface RedrivePlan extends Amendment {
   readonly next: readonly ReachedOperation[];
 }
 
-/** No plan can be made. `from` is the operation that the message proposes first for the option `from`. */
+/** The error if no plan can be made. `from` is the first value that the message proposes for the option `from`. */
 export class RedriveError extends DurableError {
   static override readonly name = DurableError.name;
   readonly from: string;
@@ -172,9 +172,7 @@ function planOf(
   };
 }
 
-/**
- * Undefined for a handler of the official SDK, which cannot be rehearsed. Only a plan with `failed` is possible then.
- */
+/** Undefined for a handler of the official SDK. Without a rehearsal, only a plan with `failed` is possible. */
 async function rehearseIfPossible(
   engine: RehearsingEngine,
   arn: string,

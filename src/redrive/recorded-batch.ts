@@ -21,7 +21,7 @@ const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
 
-/** The records of a batch. Decides which of them a redriven execution keeps. */
+/** Decides which records of a batch a redriven execution keeps. */
 export class RecordedBatch {
   readonly failedCount: number;
   /** Whether all items have succeeded. */
@@ -103,8 +103,9 @@ export class RecordedBatch {
 
 /**
  * The paths of the records that an item keeps when it continues. Not kept are a failed operation, the operations inside
- * it, and the operations after it in the same context. Also not kept are the operations inside a `waitForCallback`
- * without an answer: its callback belongs to the old execution, so the submitter must submit another id.
+ * it, and the operations after it in the same context. After a failed item of an inner map, the other items are kept.
+ * Also not kept are the operations inside a `waitForCallback` without an answer: its callback belongs to the old
+ * execution, so the submitter must submit another id.
  */
 function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
   const all = [

@@ -11,7 +11,7 @@ export interface CallSite {
 const FRAME = /(?:^at (?:async )?|\()((?:file:|[A-Za-z]:[\\/]|\/)[^()]*?):(\d+):(\d+)\)?$/;
 /** Files of other copies of this package, and of the official SDK. */
 const PACKAGES = /[\\/]node_modules[\\/](?:durable-fanout|@aws[\\/]durable-execution-sdk-js)[\\/]/;
-/** The file name at the end of a path, and before it the folder `replay` of the sources. */
+/** Without these parts, `src/replay/call-site.ts` becomes `src`, and `dist/testing.mjs` becomes `dist`. */
 const LAST_PARTS = /(?:[\\/]replay)?[\\/][^\\/]*$/;
 
 /**

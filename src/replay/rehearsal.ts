@@ -12,7 +12,7 @@ import { RehearsalClient } from "./rehearsal-client.ts";
 export interface Rehearsal {
   /** The first difference between code and recording. Undefined if both match, as far as the recording goes. */
   readonly divergence: Divergence | undefined;
-  /** The operations at which the code was stopped. Outside of a rehearsal they would begin or continue now. */
+  /** The operations at which the code was stopped. Outside of a rehearsal, these would begin or continue now. */
   readonly reached: readonly ReachedOperation[];
   /** The status that the handler returned. `PENDING` means that all of its code waits or was stopped at operations. */
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
@@ -26,9 +26,7 @@ export interface Rehearsal {
   readonly causes: readonly string[];
   /** The recorded operations that the code reached, in this order. The keys are ids, the values are paths. */
   readonly claimed: ReadonlyMap<string, string>;
-  /**
-   * The recorded operations that the code did not reach, although the code of their context ran. Items do not count.
-   */
+  /** Recorded operations, except items, that the code did not reach although the code of their context ran. */
   readonly unasked: readonly WireOperation[];
   /** The first operation whose recorded result was cut off. The code after this operation was not checked. */
   readonly truncated: ReachedOperation | undefined;

@@ -56,7 +56,7 @@ export class ExecutionRecord {
   readonly #table: OperationTable;
   readonly #answers = new RecentAnswers<CheckpointAnswer>();
   #begunInvokes: InvokeRequest[] = [];
-  /** The time of the last entry in the journal, in epoch milliseconds. */
+  /** The time of the last entry in the journal, or the start of the execution. Epoch milliseconds. */
   #lastMs: number;
   /** The ids of the operations that have changed since the last answer or since the last invocation began. */
   #undelivered = new Set<string>();

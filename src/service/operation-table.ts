@@ -12,7 +12,7 @@ export interface TableTimer {
   readonly dueMs: number;
 }
 
-/** The operations of one execution, in the order of their starts. The entries of the journal determine them. */
+/** The operations of one execution, in the order of their starts. `apply` computes them from the journal's entries. */
 export class OperationTable {
   readonly #operations = new Map<string, Operation>();
   readonly #timers = new DeadlineHeap<TableTimer>();

@@ -27,9 +27,7 @@ export interface Amendment {
 }
 
 export interface RedriveRequest {
-  /**
-   * Gets the operations of the ended execution, and returns the changes. The caller gets the errors of this function.
-   */
+  /** Gets the operations of the ended execution, and returns the changes. Errors of this function reach the caller. */
   readonly amend: (operations: readonly Operation[]) => Amendment;
   /** The name of the new execution. No execution in the journal may have this name. Default: a random name. */
   readonly name?: string;
@@ -49,8 +47,7 @@ const LIFTED: LocalQuotas = {
 
 /**
  * Returns the ARN of the new execution.
- * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or the errors of
- * `amend`
+ * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or errors of `amend`
  */
 export function createRedriven(
   journal: Journal,

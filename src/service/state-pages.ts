@@ -14,10 +14,7 @@ export interface StatePage {
   readonly nextMarker: string | undefined;
 }
 
-/**
- * The recorded operations that one invocation reads. A page has at least one operation, even if this operation is
- * larger than `maxBytes`.
- */
+/** The recorded operations that one invocation reads. Only a page with a single operation may exceed `maxBytes`. */
 export class StatePages {
   readonly #operations: readonly Operation[];
   readonly #maxBytes: number;
