@@ -20,7 +20,7 @@ import { JournalLock } from "./sqlite-lock.ts";
 import { parseExecution, parseRow } from "./sqlite-rows.ts";
 
 export interface SqliteJournalOptions {
-  /** Only reads. Another process may write at the same time. A missing journal is not created. Default false. */
+  /** Opens the journal for reading only. Another process may write meanwhile. A missing journal is not created. */
   readonly readOnly?: boolean;
   /**
    * When the operating system writes data to the disk. With `normal` (the default), data survives the death of the

@@ -115,8 +115,8 @@ export class ChainedInvokes {
   }
 
   /**
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN` if the function is not registered, or is plain instead of durable, or
-   * durable instead of plain
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN` if the function is not registered, or was durable and is plain now, or
+   * was plain and is durable now
    */
   #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
     const { functions } = this.#host;

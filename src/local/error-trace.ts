@@ -4,7 +4,7 @@ import { isError } from "../core/errors.ts";
 const MAX_CAUSES = 5;
 const MAX_CHARACTERS = 8_000;
 
-/** Undefined if the value is no error. Also undefined for an error that the runtime made from a failed operation. */
+/** Returns undefined if no error was thrown, or if the runtime made the error from a failed operation. */
 export function traceOf(thrown: unknown): string | undefined {
   if (isError(thrown) && "errorType" in thrown) return undefined;
   const texts: string[] = [];

@@ -40,7 +40,7 @@ export class IdleTime {
     });
   }
 
-  /** After this, virtual time moves only when a caller moves the clock. */
+  /** After `stop`, virtual time moves only when a caller moves the clock. */
   stop(): void {
     this.#stopped = true;
     this.#look();

@@ -57,7 +57,7 @@ export interface ExecutionHost {
 export class LocalExecution {
   readonly arn: string;
   readonly name: string;
-  /** Rejects if the engine is closed before the end (`ERR_ENGINE_CLOSED`), or if the journal cannot be written. */
+  /** The outcome. Rejects if the engine is closed before the end (`ERR_ENGINE_CLOSED`), or with the journal's error. */
   readonly result: Promise<ExecutionOutcome>;
   readonly #record: ExecutionRecord;
   readonly #host: ExecutionHost;

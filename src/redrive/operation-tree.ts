@@ -65,7 +65,11 @@ export class OperationTree {
     });
   }
 
-  /** `wanted` is an id or a name. @throws DurableError `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS` */
+  /**
+   * `wanted` is an id or a name.
+   * @throws DurableError `ERR_OPERATION_UNKNOWN` (also for an operation in a map with batches),
+   * `ERR_OPERATION_AMBIGUOUS`
+   */
   find(wanted: string): Operation {
     const found = this.get(wanted) ?? this.#named(wanted);
     const parent = this.parentOf(found);

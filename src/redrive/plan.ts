@@ -172,7 +172,7 @@ function planOf(
   };
 }
 
-/** Undefined for a handler of the official SDK. Without a rehearsal, only a plan with `failed` is possible. */
+/** Returns undefined for a handler of the official SDK. Only a plan with `failed` is possible without a rehearsal. */
 async function rehearseIfPossible(
   engine: RehearsingEngine,
   arn: string,

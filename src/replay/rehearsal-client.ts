@@ -32,7 +32,7 @@ export class RehearsalClient implements DurableExecutionClient {
   divergence: Divergence | undefined;
   truncated: ReachedOperation | undefined;
   thrown: unknown;
-  /** The line that calls each map and parallel, by path. The stack of an item may not show the user's code. */
+  /** The line that calls each map and parallel, by path, because the stack of an item may not show the user's code. */
   readonly #fanOutSites = new Map<string, CallSite | undefined>();
   readonly #recording: Recording;
   readonly #handlerFile: string | undefined;

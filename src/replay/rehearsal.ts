@@ -45,8 +45,9 @@ export interface RehearsalOptions {
 }
 
 /**
- * Runs a handler against a recording. No step, submitter, condition, wait or invoke runs. When the code reaches an
- * operation that is not recorded or has not ended, the code stops there. Code between operations runs, as in a replay.
+ * Runs a handler against a recording. No step, submitter, condition, wait or invoke runs. The code stops at an
+ * operation that is not recorded, and at a step, wait or invoke that has not ended. Code between operations runs, as in
+ * a replay.
  * @throws DurableError `ERR_HANDLER_NOT_DURABLE` if this package's `withDurableExecution` did not make the handler
  */
 export async function rehearse(

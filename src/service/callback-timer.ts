@@ -2,7 +2,7 @@ import type { CallbackOptions, ErrorObject } from "../core/wire.ts";
 
 /** The two time-outs of an open callback. One counts from the start, the other one from the last heartbeat. */
 export class CallbackTimer {
-  /** Counts from the start of the callback. Epoch milliseconds; Infinity means never. */
+  /** The time-out that counts from the start. Epoch milliseconds; Infinity means never. */
   readonly timeoutDueMs: number;
   readonly #heartbeatMs: number;
   #heartbeatDueMs: number;
@@ -14,7 +14,7 @@ export class CallbackTimer {
     this.#heartbeatDueMs = startMs + this.#heartbeatMs;
   }
 
-  /** Counts from the last heartbeat, or else from the start. Epoch milliseconds; Infinity means never. */
+  /** The time-out that counts from the last heartbeat or the start. Epoch milliseconds; Infinity means never. */
   get heartbeatDueMs(): number {
     return this.#heartbeatDueMs;
   }

@@ -32,7 +32,7 @@ export interface RecordHost {
   readonly quotas: LocalQuotas;
   /** The ARN for the execution that a chained invoke starts. Undefined if the invoke starts no execution. */
   readonly newChildArn: (start: OperationUpdate) => string | undefined;
-  /** Called when a timer or an external system has changed operations. */
+  /** Called when operations have changed without a checkpoint. */
   readonly onNews: (arn: string, ids: Iterable<string>) => void;
 }
 
@@ -104,7 +104,7 @@ export class ExecutionRecord {
     return this.#suspended && this.#invocation === undefined;
   }
 
-  /** Whether an operation waits for a timer or for an external system. */
+  /** Whether an operation waits for a timer, an external system or a child execution. */
   get hasPending(): boolean {
     return this.#table.hasPending;
   }

@@ -5,7 +5,7 @@ export interface InvokeRequest {
   readonly operationId: string;
   /** The function as the handler names it: a name, `name:version` or an ARN. */
   readonly functionName: string;
-  /** The payload that the handler sent, which should be JSON. Undefined if there is none. */
+  /** The payload as the handler sent it, perhaps no JSON. Undefined if the handler sent no payload. */
   readonly payload: string | undefined;
   readonly tenantId: string | undefined;
   /** The ARN of the child execution. Undefined if the invoke has started no execution. */

@@ -178,7 +178,7 @@ export class OperationTable {
   }
 }
 
-/** Ends a callback or a chained invoke, after an external system's answer or after a time-out. */
+/** Ends a callback or a chained invoke, also after a time-out. */
 function completeFromOutside(
   operation: Operation,
   { status, result, error }: ExternalCompletion,
