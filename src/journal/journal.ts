@@ -46,7 +46,7 @@ export interface ExecutionHeader {
   readonly redriveOf?: string | undefined;
 }
 
-/** The entries and counters that a redriven execution takes over from the ended execution. */
+/** The entries and counters with which a redriven execution begins. */
 export interface JournalSeed {
   readonly entries: readonly JournalEntry[];
   readonly counters: ExecutionCounters;

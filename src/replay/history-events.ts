@@ -158,7 +158,7 @@ function isRebuilt(subType: string | undefined, result: string | undefined): boo
   }
 }
 
-/** Reads an ISO text, a Date, or seconds or milliseconds since 1970. Any other value gives the start of 1970. */
+/** Reads a Date, an ISO text or a number: seconds since 1970 below 1e11, else milliseconds. Other values give 1970. */
 function timeOf(timestamp: unknown): Date {
   if (typeof timestamp === "number") return new Date(timestamp < 100_000_000_000 ? timestamp * 1_000 : timestamp);
   const time = new Date(typeof timestamp === "string" || timestamp instanceof Date ? timestamp : Number.NaN);
