@@ -1,6 +1,6 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 
-/** The status of an execution: RUNNING, or one of the final statuses. */
+/** RUNNING, or one of the final statuses. */
 export const ExecutionStatus = {
   FAILED: "FAILED",
   RUNNING: "RUNNING",
@@ -12,10 +12,7 @@ export type ExecutionStatus = (typeof ExecutionStatus)[keyof typeof ExecutionSta
 
 /** What an execution has used until now. */
 export interface ExecutionCounters {
-  /**
-   * Operations as AWS counts them for the price: the execution itself, each operation, and each retry. The quota counts
-   * only the operations.
-   */
+  /** AWS's count for the price: the execution, each operation and each retry. The quota counts only operations. */
   operations: number;
   /** Bytes of the input, and of all payloads and errors that were written. */
   dataBytes: number;
@@ -29,36 +26,33 @@ export interface ExecutionCounters {
   stateReads: number;
 }
 
-/** What identifies an execution. These data never change. */
+/** The data of an execution that never change. */
 export interface ExecutionHeader {
   readonly arn: string;
   readonly name: string;
   readonly functionName: string;
-  /** The input as JSON text. */
+  /** JSON text. Undefined if there is no input. */
   readonly input: string | undefined;
   /** Epoch milliseconds. */
   readonly startMs: number;
   readonly timeoutSeconds: number | undefined;
-  /** Data that the caller of the engine keeps with the execution. */
+  /** Data that the caller of the engine stores with the execution. */
   readonly metadata: Readonly<Record<string, string>>;
-  /**
-   * The chained invoke of another execution that has begun this execution. Undefined if no other execution has begun
-   * it.
-   */
+  /** The chained invoke that started this execution. Undefined if no chained invoke did. */
   readonly parent?: ParentOperation | undefined;
   /** The tenant for which the function is invoked. */
   readonly tenantId?: string | undefined;
-  /** The ARN of the ended execution from which this execution takes over. */
+  /** The ARN of the ended execution from which this execution takes over. Undefined if the execution is no redrive. */
   readonly redriveOf?: string | undefined;
 }
 
-/** The entries and counters that a redriven execution takes over from the ended execution. */
+/** The entries and counters with which a redriven execution begins. */
 export interface JournalSeed {
   readonly entries: readonly JournalEntry[];
   readonly counters: ExecutionCounters;
 }
 
-/** The chained invoke that has begun an execution. `arn` is the execution that made the invoke. */
+/** A chained invoke that started an execution. `arn` is the execution that made the invoke. */
 export interface ParentOperation {
   readonly arn: string;
   readonly operationId: string;
@@ -73,9 +67,7 @@ export interface ExternalCompletion {
 
 /** One event of an execution. The journal is the list of all events, and every state is computed from the events. */
 export type JournalEntry =
-  /**
-   * An invocation has begun. `token` is its first token. The changes that were in its event are not delivered again.
-   */
+  /** An invocation has begun, and its handler gets all earlier changes. `token` is the first token. */
   | { readonly kind: "begin"; readonly atMs: number; readonly token: number; readonly requestId: string }
   /** The service has accepted a checkpoint. `token` is the token in the answer. */
   | {
@@ -84,17 +76,14 @@ export type JournalEntry =
       readonly token: number;
       readonly clientToken?: string | undefined;
       readonly updates: readonly OperationUpdate[];
-      /**
-       * The ids that the service has given to operations at their START: the id of a callback, or the ARN of the
-       * execution that a chained invoke begins.
-       */
+      /** The ids of callbacks and the ARNs of child executions that the service has made, by operation id. */
       readonly assigned?: Readonly<Record<string, string>> | undefined;
     }
   /** The time of these operations has come: waits and retry delays have ended, and callbacks have timed out. */
   | { readonly kind: "timers"; readonly atMs: number; readonly ids: readonly string[] }
   /** An external system has completed a callback, or a chained invoke has ended. */
   | ({ readonly kind: "completion"; readonly atMs: number; readonly id: string } & ExternalCompletion)
-  /** An external system has reported that it still works on a callback. */
+  /** An external system has reported that the work for a callback continues. */
   | { readonly kind: "heartbeat"; readonly atMs: number; readonly id: string }
   /** An invocation has ended. */
   | {
@@ -112,12 +101,9 @@ export type JournalEntry =
       readonly error?: ErrorObject | undefined;
     };
 
-/** What user code has thrown, with the stack and the causes. Operations do not record these. */
+/** What user code has thrown, with the stack and the causes, which the records of operations do not have. */
 export interface ErrorTrace {
-  /**
-   * The operation's id at the service. For the handler itself, the id of the EXECUTION operation. For an operation in a
-   * batch, the hash of its path, because it has no id at the service.
-   */
+  /** The operation's id, which is the hash of its path. For the handler itself, the id of the EXECUTION operation. */
   readonly operationId: string;
   readonly atMs: number;
   /** The stacks of the error and of its causes, one below the other. */
@@ -130,9 +116,9 @@ export interface LogLine {
   readonly level: "DEBUG" | "INFO" | "WARN" | "ERROR";
   /** The path of the context or step whose code logged the line; `root` for the handler itself. */
   readonly path: string;
-  /** The name of that context or step. */
+  /** The name of the context or step. */
   readonly name?: string | undefined;
-  /** In a step or condition, from 1. */
+  /** The number of the attempt of a step or condition, from 1. Undefined for other code. */
   readonly attempt?: number | undefined;
   readonly text: string;
 }
@@ -142,19 +128,18 @@ export interface JournalExecution {
   readonly header: ExecutionHeader;
   readonly status: ExecutionStatus;
   readonly endMs: number | undefined;
-  /** The outcome. While the execution runs, result and error are undefined. */
+  /** Result and error are undefined while the execution runs. */
   readonly result: string | undefined;
   readonly error: ErrorObject | undefined;
   readonly counters: ExecutionCounters;
 }
 
-/** By which value an execution is found. `id` is the last part of the ARN. */
+/** The value by which an execution is found. `id` is the last part of the ARN. */
 export type ExecutionKey = "arn" | "name" | "id";
 
 /**
- * Stores executions. When a method has returned, its data is stored. One call of `append` stores all of its data or
- * nothing. All methods are synchronous, because the commit of a checkpoint takes less time than a tick of the event
- * loop.
+ * Stores executions. When a method returns, its data is stored. `append` stores all of its data or nothing. The methods
+ * are synchronous, because the commit of a checkpoint takes little time.
  */
 export interface Journal {
   /** Whether the journal can only be read. The engine then runs no execution. */
@@ -164,9 +149,9 @@ export interface Journal {
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void;
   /** All executions, in the order in which they were created. */
   executions(): JournalExecution[];
-  /** The first execution with this key. The search takes the same time for any number of executions and entries. */
+  /** The first execution with this key. The search must not read all executions. */
   find(key: ExecutionKey, value: string): JournalExecution | undefined;
-  /** The execution that was created last. An execution that another execution has begun does not count. */
+  /** The newest execution without a `parent`. */
   last(): JournalExecution | undefined;
   entries(arn: string): Iterable<JournalEntry>;
   /** The time of the last entry of an execution, in epoch milliseconds. Undefined if there is no entry. */

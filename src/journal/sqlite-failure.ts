@@ -1,6 +1,6 @@
 import { DurableError, isDurableError, messageOf } from "../core/errors.ts";
 
-/** Kinds of failures. They are found by SQLite's primary result codes (sqlite.org/rescode.html). */
+/** Kinds of failures. SQLite's primary result code determines the kind (sqlite.org/rescode.html). */
 type Failure = "access" | "busy" | "corrupt" | "disk-full" | "io";
 
 /** SQLITE_IOERR_SHMSIZE. The index of the write-ahead log could not grow, because the disk was full. */
@@ -38,9 +38,7 @@ export function isFailureOf(error: unknown, failure: Failure): boolean {
   return failureOf(error) === failure;
 }
 
-/**
- * Makes the error that the journal at `path` throws for a failure of SQLite. A `DurableError` is returned unchanged.
- */
+/** Returns a `DurableError` for a failure of SQLite. Returns any other error unchanged. */
 export function journalError(path: string, error: unknown): unknown {
   if (isDurableError(error)) return error;
   const failure = failureOf(error);

@@ -1,16 +1,12 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { DurableError } from "../core/errors.ts";
 
-/**
- * "dfan" in ASCII. This number in the header marks a file as a journal of this package
- * (sqlite.org/pragma.html#pragma_application_id).
- */
+/** "dfan" in ASCII. It marks a file as a journal of this package (sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x6466_616e;
 
 /**
- * The version of the journal's tables and entries. A journal with a newer version cannot be read. Version 2 added
- * indexes for searches, and entries for external systems. A journal of version 1 can be read. When it is opened for
- * writing, it becomes version 2.
+ * The version of the tables and entries. Version 2 added indexes for searches, and entries for external systems. A
+ * journal of version 1 can be read, and becomes version 2 when it is opened for writing.
  */
 export const JOURNAL_VERSION = 2;
 
@@ -21,9 +17,9 @@ const USER_VERSION_AT = 60;
 const APPLICATION_ID_AT = 68;
 
 /**
- * Checks the file's header without SQLite, because SQLite might change the database of another program: it would undo
- * the unfinished work of a crashed program. An empty file is accepted as a new journal.
- * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_READ_ONLY` or `ERR_JOURNAL_MISSING`.
+ * Checks the file's header without SQLite, because SQLite would roll back an unfinished transaction even in the
+ * database of another program. Without `mustExist`, the file may be missing or empty.
+ * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_READ_ONLY` or `ERR_JOURNAL_MISSING`
  */
 export function inspectJournalFile(path: string, { mustExist }: { mustExist: boolean }): void {
   const header = readHeader(path, mustExist);
@@ -57,7 +53,7 @@ function notOurs(path: string, reason: string): DurableError {
   );
 }
 
-/** Returns the first bytes of the file. Returns undefined if the file is missing and need not exist. */
+/** The first 100 bytes of the file, or fewer. Undefined if the file is missing and need not exist. */
 function readHeader(path: string, mustExist: boolean): Buffer | undefined {
   let file: number | undefined;
   try {

@@ -20,7 +20,7 @@ import { JournalLock } from "./sqlite-lock.ts";
 import { parseExecution, parseRow } from "./sqlite-rows.ts";
 
 export interface SqliteJournalOptions {
-  /** Only reads. This works while another process writes, takes no lock, and creates no file. Default false. */
+  /** Opens the journal for reading only. Another process may write meanwhile. A missing journal is not created. */
   readonly readOnly?: boolean;
   /**
    * When the operating system writes data to the disk. With `normal` (the default), data survives the death of the
@@ -30,11 +30,11 @@ export interface SqliteJournalOptions {
   readonly synchronous?: "off" | "normal" | "full";
 }
 
-/** Milliseconds to wait while another connection locks the database, for example to recover the log. */
+/** Milliseconds to wait while another connection locks the database, for example to recover the write-ahead log. */
 const BUSY_TIMEOUT_MS = 2_000;
 
-// The table `execution` has large values that never change, and `progress` has the values that change. So a commit
-// rewrites no large row. Entries are JSON, because the text of SQLite would replace lone surrogates in strings.
+// `execution` has large values that never change, and `progress` has the values that change. So a commit rewrites no
+// large row. Entries are JSON, which escapes lone surrogates. In plain text, SQLite would replace them.
 const SCHEMA = `
   CREATE TABLE execution (id INTEGER PRIMARY KEY, arn TEXT NOT NULL UNIQUE, header TEXT NOT NULL) STRICT;
   CREATE TABLE progress (
@@ -46,10 +46,7 @@ const SCHEMA = `
   CREATE INDEX entry_of_execution ON entry (execution);
 `;
 
-/**
- * The SQL expressions by which executions are found. Names are compared as JSON, because the text of SQLite would
- * replace lone surrogates.
- */
+/** SQL expressions by which executions are found. The name is JSON, because SQLite replaces lone surrogates in text. */
 const KEYS: Record<ExecutionKey, string> = {
   arn: "arn",
   name: "header -> '$.name'",
@@ -62,7 +59,7 @@ const INDEXES = `
   CREATE INDEX execution_id ON execution (${KEYS.id});
 `;
 
-/** A table that journals of earlier releases perhaps do not have. Earlier releases ignore the table. */
+/** A table that journals of earlier releases may lack, and that earlier releases ignore. */
 type Beside = "trace" | "log";
 
 const createBeside = (table: Beside): string => `
@@ -83,7 +80,7 @@ const SELECT_EXECUTION = `
 /**
  * A journal in an SQLite file.
  *
- * J1  `create` and `append` are one transaction each. When one has returned, its data survives the process.
+ * J1  `create` and `append` are one transaction each. When the call has returned, its data survives the process.
  * J2  Only one process writes at a time. The operating system releases the lock when the process ends, so that a crash
  *     leaves no lock.
  * J3  A file that is no journal of this package is never opened for writing.
@@ -100,11 +97,10 @@ export class SqliteJournal implements Journal {
   #open = true;
 
   /**
-   * Opens the journal at `path`. Creates the journal if it does not exist, unless `readOnly` is set. `:memory:` is a
-   * journal in memory.
-   * @throws DurableError `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`,
-   * `ERR_JOURNAL_IN_USE`, `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL` or `ERR_JOURNAL_IO`. The methods may throw the
-   * same errors.
+   * Opens the journal at `path`, or creates it unless `readOnly` is set. `:memory:` is a journal in memory.
+   * @throws DurableError `ERR_SETTING_INVALID`, and these errors, which the methods may throw too:
+   * `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_IN_USE`,
+   * `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL`, `ERR_JOURNAL_IO`
    */
   constructor(path: string, options: SqliteJournalOptions = {}) {
     const { readOnly = false, synchronous = "normal" } = options;
@@ -260,12 +256,12 @@ export class SqliteJournal implements Journal {
     });
   }
 
-  /** Makes the file smaller after executions were removed. While this runs, the disk needs space for a second copy. */
+  /** Makes the file smaller after `remove`. While this runs, the disk needs space for a second copy. */
   compact(): void {
     this.#guard(() => this.#database.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
-  /** Closes the journal. A second call does nothing. */
+  /** A second call does nothing. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -279,7 +275,7 @@ export class SqliteJournal implements Journal {
   #prepareToWrite(synchronous: string): void {
     this.#database.exec("BEGIN IMMEDIATE");
     if (this.#pragma("application_id") === 0) {
-      // This is written before the database has a write-ahead log, so that the header of the file itself has the mark.
+      // After `journal_mode = WAL`, the application id would be in the write-ahead log, and not in the file's header.
       this.#database.exec(
         `${SCHEMA} ${INDEXES} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${JOURNAL_VERSION}`,
       );
@@ -292,10 +288,7 @@ export class SqliteJournal implements Journal {
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
   }
 
-  /**
-   * Finds out early if the file is damaged or no journal. It reads only the last row of each table, because a full
-   * check would take long for a large file.
-   */
+  /** Fails early if the file is damaged or too new. Reads only one row of each table, because files can be large. */
   #check(): void {
     const version = this.#pragma("user_version");
     if (version > JOURNAL_VERSION) throw newerJournal(this.#path, version);
@@ -336,7 +329,6 @@ export class SqliteJournal implements Journal {
     return statement;
   }
 
-  /** Runs `action` in one transaction. */
   #write(action: () => void): void {
     this.#guard(() => {
       if (this.readOnly) {
@@ -384,8 +376,8 @@ function openToRead(path: string): DatabaseSync {
     return database;
   } catch (error) {
     database.close();
-    // In a folder where no file can be created, SQLite cannot read the journal in the usual way. The journal can be
-    // read as immutable if there is no write-ahead log, because then the file is complete and no process writes.
+    // In a folder where no file can be created, SQLite can open the journal only as `immutable`. This is safe if there
+    // is no write-ahead log, because then the file is complete and no process writes.
     if (!isFailureOf(error, "access") || existsSync(`${realpathSync(path)}-wal`)) throw error;
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");

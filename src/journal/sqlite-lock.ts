@@ -4,21 +4,17 @@ import { DatabaseSync } from "node:sqlite";
 import { DurableError } from "../core/errors.ts";
 import { isFailureOf, journalError } from "./sqlite-failure.ts";
 
-/**
- * Milliseconds to wait for the lock. After a process was killed, the operating system needs a moment to release its
- * locks.
- */
+/** Milliseconds to wait for the lock. The operating system releases the locks of a killed process a moment later. */
 const PATIENCE_MS = 250;
 
-/** Whether a process has opened the journal for writing now. Undefined if this cannot be found out. */
+/** Whether a process has opened the journal for writing now. Undefined if the lock file cannot be read. */
 export function isJournalInUse(path: string): boolean | undefined {
   const file = lockFile(path);
   if (!existsSync(file)) return false;
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
-    // This read locks the file for a moment. A process that opens the journal at that moment waits for the lock, so the
-    // read does not disturb it.
+    // This read locks the file for a moment. A process that opens the journal at this moment waits for the lock.
     database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_schema");
     return false;
   } catch (error) {
@@ -35,17 +31,13 @@ function lockFile(path: string): string {
 
 /**
  * Prevents that another process writes to the journal. The lock is a transaction that never ends, in an empty database
- * beside the journal. Readers of the journal are not affected. The operating system releases the lock when the process
- * ends. The lock file is never deleted. Otherwise a second process could create and lock a new file of the same name,
- * while the first process still has its lock.
+ * beside the journal, so that the journal can still be read. The lock file is never deleted. Otherwise a second process
+ * could create and lock a new file of the same name, while the first process still has its lock.
  */
 export class JournalLock {
   readonly #database: DatabaseSync;
 
-  /**
-   * Locks the journal.
-   * @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError`.
-   */
+  /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError` */
   constructor(path: string) {
     const file = lockFile(path);
     let database: DatabaseSync | undefined;

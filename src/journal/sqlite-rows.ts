@@ -7,7 +7,7 @@ import {
   noCounters,
 } from "./journal.ts";
 
-/** An execution from a row with `header`, `status`, `end_ms`, `counters` and `end_entry`. */
+/** The row has the columns `header`, `status`, `end_ms`, `counters` and `end_entry`. */
 export function parseExecution(row: Record<string, unknown>): JournalExecution {
   const end =
     row["end_entry"] === null ? undefined : parseRow<Extract<JournalEntry, { kind: "end" }>>(row["end_entry"]);
@@ -17,12 +17,12 @@ export function parseExecution(row: Record<string, unknown>): JournalExecution {
     endMs: row["end_ms"] === null ? undefined : Number(row["end_ms"]),
     result: end?.result,
     error: end?.error,
-    // A row of an earlier version perhaps lacks some counters.
+    // A row that an earlier version wrote may lack some counters.
     counters: { ...noCounters(), ...parseRow<ExecutionCounters>(row["counters"]) },
   };
 }
 
-/** @throws SyntaxError when the text is no JSON object */
+/** @throws SyntaxError if the text is not JSON of an object */
 export function parseRow<T>(text: unknown): T {
   const parsed: unknown = JSON.parse(String(text));
   if (typeof parsed !== "object" || parsed === null) throw new SyntaxError("A row of the journal is no object.");

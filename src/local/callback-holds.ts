@@ -12,20 +12,14 @@ export class CallbackHolds {
     this.#holdsAll = holdsAll;
   }
 
-  /**
-   * Holds a callback. Returns the function that releases the callback.
-   * @throws ServiceError InvalidParameterValueException if the text is not the id of any callback
-   */
+  /** @throws ServiceError InvalidParameterValueException if the text does not have the form of a callback id */
   hold(callbackId: string): () => void {
     const address = readCallbackId(callbackId);
     this.#held.add(address);
     return () => void this.#held.delete(address);
   }
 
-  /**
-   * The earliest time-out of the held callbacks. Virtual time must not reach this time. Epoch milliseconds; Infinity
-   * means that no callback is held.
-   */
+  /** The earliest time-out of the held callbacks. Epoch milliseconds; Infinity if no held callback has a time-out. */
   get limitMs(): number {
     let limitMs = Number.POSITIVE_INFINITY;
     if (this.#holdsAll) {

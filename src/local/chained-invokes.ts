@@ -15,9 +15,9 @@ export interface ChainedInvokesHost extends PlainFunctionsHost {
   readonly functions: FunctionRegistry;
   readonly startChild: (header: ExecutionHeader) => void;
   readonly findChild: (arn: string) => JournalExecution | undefined;
-  /** Continues an execution that a chained invoke has begun and that has not ended. */
+  /** Continues a child that has not ended. */
   readonly openChild: (found: JournalExecution) => void;
-  /** Reports the end of an invoke to the execution that made it. Does nothing if that execution does not run here. */
+  /** Reports the end of an invoke to its execution. Does nothing if this execution does not run here. */
   readonly complete: (arn: string, operationId: string, completion: ExternalCompletion) => void;
 }
 
@@ -38,14 +38,14 @@ export class ChainedInvokes {
     this.#plain = new PlainFunctions(host);
   }
 
-  /** The ARN of the child that an invoke begins. Undefined if the invoke begins no child. */
+  /** A new ARN for the child of an invoke. Undefined if the function is not durable or the payload is not JSON. */
   newChildArn(start: OperationUpdate): string | undefined {
     const target = this.#host.functions.find(start.ChainedInvokeOptions?.FunctionName ?? "");
     if (target?.kind !== "durable" || !isJson(start.Payload ?? "{}")) return undefined;
     return newExecutionArn(target.name, randomUUID());
   }
 
-  /** Begins an invoke that a checkpoint has recorded. */
+  /** Begins a recorded invoke. The invoke fails at once if the function is unknown or the payload is not JSON. */
   begin(parentArn: string, request: InvokeRequest): void {
     const { operationId, functionName, payload, childArn } = request;
     const target = this.#host.functions.find(functionName);
@@ -64,8 +64,8 @@ export class ChainedInvokes {
 
   /**
    * Continues the invokes that had not ended when the execution was interrupted.
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN`. In this case no invoke was continued, except if the unknown function
-   * is one that a child invokes
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN` before any invoke continues. If only a child invokes the unknown
+   * function, some invokes may already have continued.
    */
   resume(record: ExecutionRecord, nowMs: number): void {
     const requests = record.openInvokes();
@@ -80,7 +80,7 @@ export class ChainedInvokes {
       if (found === undefined)
         this.#startChild(record.header.arn, request, childArn); // I1
       else if (found.status === "RUNNING") this.#host.openChild(found); // I2
-      // The child may have ended before this call or during it. Then the invoke ends too.
+      // The child may have ended before this call or during this call. Then the invoke ends too.
       const child = this.#host.findChild(childArn);
       if (child === undefined || child.status === "RUNNING") continue;
       const { status, result, error } = child;
@@ -93,7 +93,7 @@ export class ChainedInvokes {
     this.#host.complete(parent.arn, parent.operationId, completionOf(outcome, this.#host.settings));
   }
 
-  /** Resolves when no plain function runs any more. Resolves after `graceMs` in any case. */
+  /** Waits until no plain function runs, but at most `graceMs` milliseconds. */
   close(graceMs: number): Promise<void> {
     return withPatience(graceMs, this.#plain.idle());
   }
@@ -115,8 +115,8 @@ export class ChainedInvokes {
   }
 
   /**
-   * Checks that the invoked function is registered, and is durable or plain as before.
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN`
+   * @throws DurableError `ERR_FUNCTION_UNKNOWN` if the function is not registered, or was durable and is plain now, or
+   * was plain and is durable now
    */
   #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
     const { functions } = this.#host;

@@ -1,6 +1,6 @@
 import { type Clock, MAX_TIMER_MS, type Timer } from "../core/time.ts";
 
-/** The time of the system. Its timers keep the process alive, so that an execution that waits can continue. */
+/** The system's clock. A timer keeps the process alive until `unref`, so that waiting executions can continue. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
@@ -26,10 +26,7 @@ interface Alarm {
   readonly action: () => void;
 }
 
-/**
- * Virtual time. When no code runs, the engine moves the clock to the time of the next timer. A process can have several
- * such clocks, because the clock replaces no global function.
- */
+/** Virtual time. When no code runs, the engine moves the clock to the next timer. No global function is replaced. */
 export class VirtualClock implements Clock {
   #nowMs: number;
   readonly #alarms = new Set<Alarm>();
@@ -44,14 +41,14 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    // A timer with an infinite delay never runs. It is not stored, so that the clock cannot jump to it.
+    // If a timer with an infinite delay were stored, `skip` would move the clock to Infinity.
     if (delayMs === Number.POSITIVE_INFINITY) return { cancel() {} };
     const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
     this.#alarms.add(alarm);
     return { cancel: () => void this.#alarms.delete(alarm) };
   }
 
-  /** Moves the time forward by `byMs` milliseconds, and runs the timers whose time comes. */
+  /** Moves the time forward by `byMs` milliseconds, and runs the timers whose time is reached, the earliest first. */
   advance(byMs: number): void {
     const targetMs = this.#nowMs + byMs;
     for (let next = this.#next(); next !== undefined && next.dueMs <= targetMs; next = this.#next()) this.#ring(next);

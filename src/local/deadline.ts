@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../core/time.ts";
 /** The name of the error of a function whose time is over. Lambda uses the same name. */
 export const TIMED_OUT = "Sandbox.Timedout";
 
-/** Rejects after `timeoutMs` if `running` has not settled. The function continues to run, but its result is ignored. */
+/** Settles as `running` does, but rejects after `timeoutMs`. The code behind `running` is not stopped then. */
 export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: Promise<T>): Promise<T> {
   let timer: Timer | undefined;
   const deadline = new Promise<never>((_, reject) => {
@@ -12,8 +12,7 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
       error.name = TIMED_OUT;
       reject(error);
     });
-    // This timer does not keep the process alive. Otherwise a function that waits for something that never comes would
-    // keep the process alive until its deadline.
+    // Without `unref`, a function whose promise never settles would keep the process alive until the deadline.
     timer.unref?.();
   });
   try {
@@ -23,10 +22,7 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
   }
 }
 
-/**
- * Resolves when `work` has settled. Resolves after `graceMs` milliseconds in any case, counted by the system's time.
- * Rejects if `work` rejects.
- */
+/** Waits for `work`, at most `graceMs` milliseconds of the system's time. Rejects if `work` rejects in this time. */
 export async function withPatience(graceMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<void>((resolve) => {

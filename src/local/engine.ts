@@ -26,35 +26,34 @@ import { type RehearsalRequest, rehearseExecution } from "./rehearsals.ts";
 export interface LocalEngineOptions extends LocalSettingsOptions {
   /** The store of executions. Default: in memory. */
   readonly journal?: Journal;
-  /** The engine's clock. Default: the system's time. */
+  /** Default: the system's clock. */
   readonly clock?: SkippingClock;
   /**
-   * Whether virtual time may pass the time-out of a callback when no code runs. The engine cannot know that a caller is
-   * about to complete the callback (see `holdCallback`). With `false`, time stops before the time-out, until the
-   * callback is completed or the clock is moved by hand. Default true.
+   * Whether virtual time may reach the time-out of a callback. With `false`, time stops before the time-out, until a
+   * caller completes the callback or moves the clock. Default true. See also `holdCallback`.
    */
   readonly skipCallbackTimeouts?: boolean;
 }
 
 export interface StartRequest {
   readonly functionName: string;
-  /** No other execution in the journal may have this name. Default: a random name. */
+  /** Default: a random name. See `start` for the case that the journal has an execution of this name. */
   readonly name?: string;
   /** JSON text. Default: no input. The handler then gets `{}`. */
   readonly input?: string;
   readonly executionTimeoutSeconds?: number;
-  /** The tenant for which the function is invoked. The function's Lambda context contains the tenant. */
+  /** The tenant for which the function is invoked. The handler finds it as `tenantId` in its Lambda context. */
   readonly tenantId?: string;
-  /** Data that is stored with the execution. The engine does not use it. */
+  /** Data that is stored with the execution, and that the engine does not use. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The longest time in milliseconds that `close` waits for running code. */
+/** Milliseconds that `close` waits at most for running code. */
 const CLOSE_GRACE_MS = 1_000;
 
 /**
  * The embedded service for durable executions. It runs registered handlers, and writes the events of executions to a
- * journal. Several executions can run at the same time. An execution runs only after it was started or resumed.
+ * journal. An execution runs only after it was started or resumed. Several executions can run at the same time.
  */
 export class LocalEngine {
   readonly #journal: Journal;
@@ -69,7 +68,6 @@ export class LocalEngine {
   readonly #invokes: ChainedInvokes;
   readonly #callbacks: Callbacks;
   #closed = false;
-  /** Whether the journal is closed. After this nothing is written. */
   #journalClosed = false;
 
   /** @throws DurableError `ERR_SETTING_INVALID` */
@@ -102,14 +100,14 @@ export class LocalEngine {
     });
   }
 
-  /** Registers a durable handler. Executions and chained invokes find it by the function's name. */
+  /** Registers a durable handler. Replaces an earlier handler or function of this name. */
   register(functionName: string, handler: LocalHandler): void {
     this.#functions.add({ kind: "durable", name: functionName, handler });
   }
 
   /**
-   * Registers a plain function for chained invokes. The function gets the parsed payload. It is called once. If the
-   * process ends during the call, the function is called again.
+   * Registers a plain function for chained invokes. The function gets the parsed payload. Each invoke calls the
+   * function once. If the process ends during the call, `resume` calls the function again.
    */
   registerFunction(functionName: string, run: LocalFunction): void {
     this.#functions.add({ kind: "plain", name: functionName, run });
@@ -121,7 +119,7 @@ export class LocalEngine {
   }
 
   /**
-   * Starts an execution. If there is an execution with the same name, function and input, continues that execution.
+   * Starts an execution, or continues the execution that has the same name, function and input.
    * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
    * `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's errors
    */
@@ -154,10 +152,10 @@ export class LocalEngine {
   }
 
   /**
-   * Continues an execution from its records, and all executions that its chained invokes have begun. If the execution
-   * has ended, only its outcome is returned.
+   * Continues an execution from its records, and all executions that its chained invokes have started. If the execution
+   * has ended, nothing runs, and `result` resolves with the recorded outcome.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN` (also for an invoked function),
-   * `ERR_FUNCTION_NOT_DURABLE`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`
+   * `ERR_FUNCTION_NOT_DURABLE`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`, or the journal's errors
    */
   resume(arnOrName: string): LocalExecution {
     this.#checkOpen();
@@ -166,9 +164,8 @@ export class LocalEngine {
   }
 
   /**
-   * Starts an execution that takes over input and operations from an ended execution. `amend` returns the changes: a
-   * plan of `planRedrive` (from the failure, or from an earlier operation), or `failedItems`. Waits, callbacks and
-   * invokes that have not ended begin again.
+   * Starts an execution that takes over input and operations from an ended execution. `amend` returns the changes, from
+   * `planRedrive` or `failedItems`. Waits, callbacks and invokes that have not ended begin again.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
    * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of
    * `amend`
@@ -184,7 +181,7 @@ export class LocalEngine {
 
   /**
    * Runs the handler with the records of an execution, or with the records that a redrive with `amend` would take over.
-   * No step, wait or invoke runs, and the journal does not change. See `rehearse`.
+   * No step, wait or invoke runs, and the journal does not change. See the function `rehearse`.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
    * `ERR_HANDLER_NOT_DURABLE`, or the errors of `amend`
    */
@@ -195,7 +192,7 @@ export class LocalEngine {
     return rehearseExecution(this.#journal, found, this.operations(found.header.arn), handler, timeoutMs, request);
   }
 
-  /** Finds an execution by ARN, name or id (the ARN's last part). `last`: the one that a caller started last. */
+  /** Finds by ARN, name or id (the last part of the ARN). `last` is the newest execution without a `parent`. */
   find(arnOrName: string): ExecutionSummary | undefined {
     const found = this.#executions.find(arnOrName);
     return found && this.#executions.summarize(found);
@@ -217,13 +214,13 @@ export class LocalEngine {
     return operation && copyOperation(operation);
   }
 
-  /** The callbacks of an execution that have not ended. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** The callbacks that have not ended. An ended execution has none. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   openCallbacks(arn: string): OpenCallback[] {
     const record = this.#executions.recordOf(arn);
     return record.status === "RUNNING" ? record.openCallbacks() : [];
   }
 
-  /** The ARNs of the executions that this engine runs and that are suspended now. None of their code runs. */
+  /** The ARNs of the executions that run in this engine and are suspended now. */
   suspended(): string[] {
     return this.#executions.suspended();
   }
@@ -240,8 +237,9 @@ export class LocalEngine {
   }
 
   /**
-   * Ends an execution as STOPPED. A running invocation is not interrupted: its code continues, and its next checkpoint
-   * fails. If a chained invoke has begun the execution, the invoke also ends as STOPPED, with the same error.
+   * Ends an execution as STOPPED, if it has not ended. Its code continues until its next checkpoint fails. A chained
+   * invoke that started the execution also ends as STOPPED, with the same error.
+   * @throws DurableError `ERR_EXECUTION_UNKNOWN`, or the journal's errors
    */
   stop(arn: string, error: ErrorObject = {}): void {
     const found = this.#executions.get(arn);
@@ -252,10 +250,11 @@ export class LocalEngine {
   }
 
   /**
-   * Completes a callback with a text or with UTF-8 bytes. An absent or empty argument means no result. The execution
-   * need not run in this engine: it gets the completion when it is resumed.
-   * @throws ServiceError `CallbackTimeoutException` if the callback has ended, `ResourceNotFoundException` or
-   * `InvalidParameterValueException` if there is no such callback or the result is too large
+   * Completes a callback with a text or with UTF-8 bytes. An absent or empty argument means no result. If the execution
+   * does not run in this engine, it gets the result when it is resumed.
+   * @throws ServiceError `CallbackTimeoutException` if the callback or its execution has ended,
+   * `ResourceNotFoundException` if there is no such callback, `InvalidParameterValueException` if the id is malformed
+   * or the result is too large
    * @throws DurableError `ERR_ENGINE_CLOSED`, or the journal's errors
    */
   completeCallback(callbackId: string, result?: string | Uint8Array): void {
@@ -263,22 +262,21 @@ export class LocalEngine {
     this.#callbacks.succeed(callbackId, result);
   }
 
-  /** Fails a callback. Otherwise does the same as `completeCallback`. */
+  /** Ends a callback as FAILED, with this error. Throws the same errors as `completeCallback`. */
   failCallback(callbackId: string, error: ErrorObject = {}): void {
     this.#checkOpen();
     this.#callbacks.fail(callbackId, error);
   }
 
-  /** Restarts the heartbeat time-out of a callback on which work continues. Throws as `completeCallback` does. */
+  /** Restarts the heartbeat time-out of a callback. Throws the same errors as `completeCallback`. */
   heartbeatCallback(callbackId: string): void {
     this.#checkOpen();
     this.#callbacks.heartbeat(callbackId);
   }
 
   /**
-   * Prevents that virtual time passes the time-out of a callback, until the returned function is called. A caller who
-   * is about to complete the callback uses this.
-   * @throws ServiceError `InvalidParameterValueException` if the text is not the id of any callback
+   * Keeps virtual time before the time-out of a callback, until the returned function is called.
+   * @throws ServiceError `InvalidParameterValueException` if the text does not have the form of a callback id
    */
   holdCallback(callbackId: string): () => void {
     const release = this.#holds.hold(callbackId);
@@ -289,8 +287,8 @@ export class LocalEngine {
   }
 
   /**
-   * Resolves when no code runs and virtual time stands still. Then every execution has ended or waits for an external
-   * system.
+   * Resolves when no code runs and virtual time stands still. Each execution then has ended, or waits for an external
+   * system or for the system's clock.
    */
   rest(): Promise<void> {
     return this.#idleTime.rest();
@@ -302,7 +300,7 @@ export class LocalEngine {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Begins no further invocation, waits a short time until running invocations have ended, and closes the journal. */
+  /** Begins no further invocation, waits at most one second for running code, and closes the journal. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -313,18 +311,16 @@ export class LocalEngine {
     this.#journal.close();
   }
 
-  /** Ends a chained invoke of an execution that runs here. */
   #complete(arn: string, operationId: string, completion: ExternalCompletion): void {
     if (this.#journalClosed) return;
     const running = this.#executions.runningOne(arn);
     try {
       running?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
     } catch {
-      // The journal cannot be written. The execution's `result` rejects with this error.
+      // The journal cannot be written. `change` has already rejected the execution's `result` with this error.
     }
   }
 
-  /** Changes the record of an execution that runs here or not. Returns false if there is no such execution. */
   #change(arn: string, action: (record: ExecutionRecord, nowMs: number) => void): boolean {
     const running = this.#executions.runningOne(arn);
     if (running !== undefined) {

@@ -4,11 +4,7 @@ import { isError } from "../core/errors.ts";
 const MAX_CAUSES = 5;
 const MAX_CHARACTERS = 8_000;
 
-/**
- * Writes the stacks of an error and of its causes as a text for people. Returns undefined if there is no stack. Also
- * returns undefined for the error of a failed operation, because the runtime made this error. The error that user code
- * threw is stored with the operation.
- */
+/** Returns undefined if no error was thrown, or if the runtime made the error from a failed operation. */
 export function traceOf(thrown: unknown): string | undefined {
   if (isError(thrown) && "errorType" in thrown) return undefined;
   const texts: string[] = [];

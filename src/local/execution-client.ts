@@ -17,9 +17,7 @@ import { traceOf } from "./error-trace.ts";
 import { KeptLines } from "./kept-lines.ts";
 import { warnOfLoss } from "./lossy-results.ts";
 
-/**
- * The greatest number of stored errors for one invocation. A map in which every item fails must not fill the journal.
- */
+/** The greatest number of errors that are stored for one invocation. A map may have many failed items. */
 const MAX_TRACES = 1_000;
 
 export interface ExecutionClientHost {
@@ -27,13 +25,10 @@ export interface ExecutionClientHost {
   readonly pages: StatePages;
   readonly latencyMs: LocalLatency;
   readonly now: () => number;
-  /**
-   * Checks that this invocation may still write.
-   * @throws if the invocation must not write any more
-   */
+  /** @throws if this invocation must not write any more: the invocation has ended, or the engine is closed */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
-  /** Called when the journal cannot be written. */
+  /** Gets each error that is not a `ServiceError`. In most cases the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -44,7 +39,6 @@ export class ExecutionClient implements DurableExecutionClient {
   #tracesKept = 0;
   readonly #lines = new KeptLines((line) => this.#keepLine(line));
 
-  /** Stores the stack of the error, and its causes. */
   onThrown(operationId: string | undefined, thrown: unknown): void {
     const text = traceOf(thrown);
     if (text === undefined || this.#tracesKept >= MAX_TRACES) return;
@@ -56,7 +50,6 @@ export class ExecutionClient implements DurableExecutionClient {
     }
   }
 
-  /** Keeps what the handler logs, so that the lines of an operation can be read later. */
   wrapLogger(logger: LineWriter, origin: () => LineOrigin): LineWriter {
     return this.#lines.wrap(logger, origin);
   }
@@ -70,9 +63,7 @@ export class ExecutionClient implements DurableExecutionClient {
   }
 
   /**
-   * On the embedded service, an option that nothing reads is an error and not only a warning, because the developer can
-   * still correct the handler.
-   * @throws DurableError `ERR_OPTION_UNKNOWN`
+   * @throws DurableError `ERR_OPTION_UNKNOWN`, because the handler can still be corrected. On Lambda the runtime warns.
    */
   onMisspelledOption(message: string): never {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);

@@ -10,16 +10,16 @@ import type {
 import { ExecutionRecord, type RecordHost } from "../service/execution-record.ts";
 import type { LocalExecution } from "./local-execution.ts";
 
-/** What the journal knows of an execution. */
+/** One execution of a journal: its start, and its outcome if the execution has ended. */
 export interface ExecutionSummary {
   readonly arn: string;
   readonly name: string;
   readonly functionName: string;
   readonly input: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
-  /** The chained invoke of another execution that has begun this execution. */
+  /** The chained invoke that started this execution. Undefined if no chained invoke did. */
   readonly parent: ParentOperation | undefined;
-  /** The ARN of the ended execution from which this execution takes over. */
+  /** The ARN of the ended execution from which this execution takes over. Undefined if the execution is no redrive. */
   readonly redriveOf: string | undefined;
   readonly status: ExecutionStatus;
   /** The start, in epoch milliseconds. */
@@ -30,13 +30,11 @@ export interface ExecutionSummary {
   readonly counters: ExecutionCounters;
 }
 
-/** An execution that runs in this engine. */
 export interface RunningExecution {
   readonly record: ExecutionRecord;
   readonly execution: LocalExecution;
 }
 
-/** Finds the executions of a journal, and keeps those that run in this engine. */
 export class Executions {
   readonly #host: RecordHost;
   readonly #running = new Map<string, RunningExecution>();
@@ -49,19 +47,14 @@ export class Executions {
     return this.#host.journal;
   }
 
-  /**
-   * Finds an execution by its ARN, name or id (the ARN's last part). `last` finds the one that a caller started last.
-   */
+  /** `wanted` is an ARN, a name, an id (the last part of an ARN) or `last`: the newest execution without a parent. */
   find(wanted: string): JournalExecution | undefined {
     const journal = this.#journal;
     if (wanted === "last") return journal.last();
     return journal.find("arn", wanted) ?? journal.find("name", wanted) ?? journal.find("id", wanted);
   }
 
-  /**
-   * Does the same as `find`, but throws if there is no such execution.
-   * @throws DurableError `ERR_EXECUTION_UNKNOWN`
-   */
+  /** Does the same as `find`. @throws DurableError `ERR_EXECUTION_UNKNOWN` if there is no such execution */
   get(wanted: string): JournalExecution {
     const found = this.find(wanted);
     if (found !== undefined) return found;
@@ -76,10 +69,7 @@ export class Executions {
     return this.#running.get(arn);
   }
 
-  /**
-   * The ARNs of the running executions that are suspended. An execution with news is left out, because its next
-   * invocation is about to begin.
-   */
+  /** An execution whose operations have changed is not listed, because its next invocation is about to begin. */
   suspended(): string[] {
     const waiting = [...this.#running.values()].filter(({ record }) => record.isSuspended && !record.hasNews);
     return waiting.map(({ execution }) => execution.arn);
@@ -89,19 +79,14 @@ export class Executions {
     this.#running.set(begun.execution.arn, begun);
   }
 
-  /**
-   * Notes that an execution has ended, and returns the execution. Returns undefined if the execution did not run here.
-   */
+  /** Removes an ended execution and returns it. Returns undefined if the execution did not run in this engine. */
   end(arn: string): RunningExecution | undefined {
     const ended = this.#running.get(arn);
     this.#running.delete(arn);
     return ended;
   }
 
-  /**
-   * The record of an execution: the record in use if the execution runs, otherwise a record made from the journal.
-   * @throws DurableError `ERR_EXECUTION_UNKNOWN`
-   */
+  /** `wanted` is the same as for `find`. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   recordOf(wanted: string): ExecutionRecord {
     return this.#running.get(wanted)?.record ?? this.rebuilt(this.get(wanted));
   }

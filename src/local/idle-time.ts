@@ -1,11 +1,8 @@
 import type { Clock } from "../core/time.ts";
 
-/** A clock. A clock of virtual time can also jump to its next timer. */
+/** The clock of an engine. Only a clock of virtual time has `skip`. */
 export interface SkippingClock extends Clock {
-  /**
-   * Moves the time to the next timer, and runs this timer. Returns false and does nothing if there is no timer, or if
-   * the next timer's time is `beforeMs` (epoch milliseconds) or later.
-   */
+  /** See `VirtualClock.skip`. */
   skip?(beforeMs?: number): boolean;
 }
 
@@ -13,7 +10,7 @@ export interface SkippingClock extends Clock {
  * Moves virtual time to the next timer when no code runs.
  *
  * IT1  Time stands still while an invocation or a function runs.
- * IT2  Time does not pass the time-out of a held callback.
+ * IT2  Time does not reach the time-out of a held callback.
  */
 export class IdleTime {
   readonly #clock: SkippingClock;
@@ -23,7 +20,7 @@ export class IdleTime {
   #stopped = false;
   #atRest: (() => void)[] = [];
 
-  /** `limitMs` returns the time that must not be reached, in epoch milliseconds. */
+  /** `limitMs` returns the time that virtual time must not reach, in epoch milliseconds. */
   constructor(clock: SkippingClock, limitMs: () => number) {
     this.#clock = clock;
     this.#limitMs = limitMs;
@@ -35,7 +32,7 @@ export class IdleTime {
     if (this.#running === 0) this.#look();
   }
 
-  /** Resolves when no code runs and virtual time stands still. */
+  /** Resolves when no code runs and virtual time stands still. After `stop`, resolves in any case. */
   rest(): Promise<void> {
     return new Promise((resolve) => {
       this.#atRest.push(resolve);
@@ -43,7 +40,7 @@ export class IdleTime {
     });
   }
 
-  /** Stops virtual time. From now on, the time moves only when a caller moves the clock. */
+  /** After `stop`, virtual time moves only when a caller moves the clock. */
   stop(): void {
     this.#stopped = true;
     this.#look();

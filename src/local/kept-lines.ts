@@ -3,24 +3,23 @@ import type { LineOrigin, LineWriter } from "../client/client.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LogLine } from "../journal/journal.ts";
 
-/** The greatest number of log lines that are kept of one invocation, and the greatest length of one. */
+/** Without these limits, the log lines of one invocation could fill the journal. */
 const MAX_LINES = 10_000;
 const MAX_LINE_CHARACTERS = 8_000;
 const LINES_NOT_KEPT = `(the journal keeps ${MAX_LINES} lines of an invocation: this line and later ones are not kept)`;
 
 type Level = LogLine["level"];
 
-/** Keeps the lines that the loggers of one invocation write. */
 export class KeptLines {
   readonly #keep: (line: Omit<LogLine, "atMs">) => void;
   #count = 0;
 
-  /** `keep` is called for each line. It must not throw. */
+  /** `keep` stores one line. `keep` must not throw. */
   constructor(keep: (line: Omit<LogLine, "atMs">) => void) {
     this.#keep = keep;
   }
 
-  /** A logger that writes to `logger`, and keeps what it writes. */
+  /** Returns a logger that writes to `logger`, and that passes each line to `keep`. */
   wrap(logger: LineWriter, origin: () => LineOrigin): LineWriter {
     const method =
       (level: Level, name: "error" | "warn" | "info" | "debug") =>
@@ -33,7 +32,7 @@ export class KeptLines {
       this.#add(level, params, origin());
     };
     return {
-      // A logger of the user may have no `log`, and may be given the method later.
+      // A user's logger may lack `log`, or may get the method later. So each access looks for the method again.
       get log() {
         return logger.log === undefined ? undefined : log;
       },

@@ -16,11 +16,11 @@ import { ExecutionClient } from "./execution-client.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { Sleeper } from "./sleeper.ts";
 
-/** A durable handler, of this package or of the official one. */
+/** A durable handler, of this package or of the official SDK. */
 // biome-ignore lint/suspicious/noExplicitAny: the user's handler has its own type of the Lambda context.
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
 
-/** An event of which the engine notifies its listeners. */
+/** An event that the listeners of `LocalEngine.subscribe` get. */
 export type ExecutionEvent =
   | { readonly type: "invocation-started"; readonly arn: string }
   | { readonly type: "invocation-ended"; readonly arn: string; readonly error?: ErrorObject | undefined }
@@ -36,17 +36,15 @@ export type ExecutionEvent =
   | { readonly type: "operations-changed"; readonly arn: string; readonly changedIds: readonly string[] }
   | { readonly type: "execution-ended"; readonly arn: string; readonly outcome: ExecutionOutcome };
 
-/** What an execution needs from the engine. */
 export interface ExecutionHost {
   readonly clock: Clock;
   readonly settings: LocalSettings;
   readonly handler: LocalHandler;
-  /** Whether there is a listener. Without a listener no events are made. */
+  /** Whether there is a listener. Without a listener no `checkpoint` events are made. */
   readonly isWatched: () => boolean;
   readonly emit: (event: ExecutionEvent) => void;
   /** Called when an invocation begins (1) or ends (-1). Virtual time stands still during an invocation. */
   readonly countRunning: (change: 1 | -1) => void;
-  /** Called when a checkpoint has begun a chained invoke. */
   readonly beginInvoke: (request: InvokeRequest) => void;
 }
 
@@ -59,10 +57,7 @@ export interface ExecutionHost {
 export class LocalExecution {
   readonly arn: string;
   readonly name: string;
-  /**
-   * The outcome of the execution. Rejects with a DurableError if the engine is closed before the end, or if the journal
-   * cannot be written any more.
-   */
+  /** The outcome. Rejects if the engine is closed before the end (`ERR_ENGINE_CLOSED`), or with the journal's error. */
   readonly result: Promise<ExecutionOutcome>;
   readonly #record: ExecutionRecord;
   readonly #host: ExecutionHost;
@@ -72,7 +67,7 @@ export class LocalExecution {
   #timeout: Timer | undefined;
   #failuresInRow = 0;
   #closed: DurableError | undefined;
-  /** Set when the engine has been closed while an invocation ran. The outcome of this invocation is not written. */
+  /** Set by `close`. If an invocation still runs then, its outcome is not written. */
   #abandoned = false;
   #idle: Promise<void> = Promise.resolve();
 
@@ -89,7 +84,7 @@ export class LocalExecution {
     this.result.catch(() => {});
   }
 
-  /** Runs the execution. The execution continues from its records. */
+  /** Begins or continues the execution. If the execution has ended, `result` resolves with the recorded outcome. */
   run(): void {
     const { end, announcedEnd, header } = this.#record;
     if (end !== undefined) return this.#settle(end);
@@ -102,7 +97,7 @@ export class LocalExecution {
     this.#idle = this.#loop().catch((error) => this.#fail(error));
   }
 
-  /** Ends the execution from outside of the handler. The next checkpoint of a running invocation fails. */
+  /** Ends the execution, if it has not ended. After this, each checkpoint of a running invocation fails. */
   finish(outcome: ExecutionOutcome): void {
     if (this.#record.status !== "RUNNING") return;
     this.#record.finish(outcome, this.#host.clock.now());
@@ -112,11 +107,7 @@ export class LocalExecution {
     this.#host.emit({ type: "execution-ended", arn: this.arn, outcome });
   }
 
-  /**
-   * Changes the record from outside of the handler. A suspended execution continues at once. A running invocation gets
-   * the change with the answer to its next checkpoint.
-   * @throws the errors of `action`
-   */
+  /** Runs `action` on the record. If `action` changes an operation, a suspended execution continues at once. */
   change(action: (record: ExecutionRecord, nowMs: number) => void): void {
     try {
       action(this.#record, this.#host.clock.now());
@@ -129,7 +120,8 @@ export class LocalExecution {
   }
 
   /**
-   * Begins no further invocation. Resolves when the running invocation has ended. Resolves after `graceMs` in any case.
+   * Begins no further invocation, and waits at most `graceMs` milliseconds for the running invocation. After this,
+   * `result` rejects if the execution has not ended.
    */
   async close(graceMs: number): Promise<void> {
     const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
@@ -154,10 +146,7 @@ export class LocalExecution {
     return this.#record.status === "RUNNING" && this.#closed === undefined;
   }
 
-  /**
-   * Resolves when an operation has changed. The records are checked after each timer, because a timer may be early or
-   * not valid any more. LE2
-   */
+  /** A timer may fire early or may have become invalid. So the loop checks the records after each timer. LE2 */
   async #news(): Promise<void> {
     while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());
@@ -266,7 +255,7 @@ export class LocalExecution {
     });
   }
 
-  /** Stops running this execution, because events cannot be written to the journal any more. `result` rejects. */
+  /** Stops this execution after an unexpected error. In most cases the journal cannot be written. `result` rejects. */
   #fail(error: unknown): void {
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });

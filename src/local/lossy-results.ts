@@ -10,19 +10,14 @@ interface Loss {
   readonly typedKeeps: boolean;
 }
 
-/**
- * The greatest number of members that are checked in one value, so that a large result does not make the engine slow.
- */
+/** At most this number of members of a value are checked, so that large results do not slow the engine down. */
 const MAX_LOOKS = 1_000;
-/** The greatest number of warnings in a process, so that a handler with many names of steps does not fill the log. */
+/** The greatest number of warnings in a process, because a handler may give each of its steps another name. */
 const MAX_WARNED = 20;
 
 const warned = new Set<string>();
 
-/**
- * Warns of a result that the default codec would change. There is one warning for each name of an operation, because
- * the results of one step are of the same kind. Only the embedded engine checks results. On Lambda there is no warning.
- */
+/** Warns of a result that JSON would change. There is one warning for each type and name of operation. */
 export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void {
   const label = name === undefined ? subType : `${subType} "${name}"`;
   if (warned.size >= MAX_WARNED || warned.has(label)) return;
@@ -42,7 +37,7 @@ export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void
 
 interface Search {
   left: number;
-  /** The objects that contain the current value. An object that contains itself is not reported here. */
+  /** The objects that contain the current value. The search does not enter these objects again. */
   readonly inside: Set<object>;
 }
 
@@ -86,7 +81,7 @@ function findInObject(value: object, at: string, search: Search): Loss | undefin
 }
 
 function lossOfClass(value: object, at: string): Loss {
-  // The check reads the brand and does not use `instanceof`, because a test runner gives objects of another realm.
+  // `instanceof` is false for an object of another realm (a global scope with its own classes), as in test runners.
   const brand = Object.prototype.toString.call(value).slice(8, -1);
   const name = (value.constructor as { name?: string } | undefined)?.name || brand;
   const what = `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
@@ -101,7 +96,7 @@ function lossOfClass(value: object, at: string): Loss {
   return { at, what, becomes, typedKeeps: false };
 }
 
-/** Whether the object is like one from `{}` or `Object.create(null)`, in any realm. */
+/** True for objects made with `{}` or `Object.create(null)`, in any realm. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -17,7 +17,6 @@ export interface PlainFunctionsHost {
   readonly countRunning: (change: 1 | -1) => void;
 }
 
-/** Runs the plain functions that executions invoke. The functions run at the same time. */
 export class PlainFunctions {
   readonly #host: PlainFunctionsHost;
   readonly #running = new Set<Promise<void>>();
@@ -26,10 +25,7 @@ export class PlainFunctions {
     this.#host = host;
   }
 
-  /**
-   * Begins a function in a later tick, because a real invocation is asynchronous too. `done` gets the end of the
-   * invoke.
-   */
+  /** Returns before it calls `run`, because a real invocation is asynchronous too. `done` gets the outcome. */
   begin(
     name: string,
     run: LocalFunction,
@@ -46,7 +42,7 @@ export class PlainFunctions {
     this.#running.add(running);
   }
 
-  /** Resolves when all functions have ended. */
+  /** Resolves when all functions that run now have ended. */
   async idle(): Promise<void> {
     await Promise.all(this.#running);
   }
@@ -69,7 +65,7 @@ export class PlainFunctions {
   }
 }
 
-/** Calls a Lambda function that returns its result or calls a callback with it. */
+/** Calls a function that returns its result, or that passes its result to the callback. */
 async function call(run: LocalFunction, event: unknown, context: LambdaContextLike): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const callback = (error: unknown, answer: unknown): void => (error ? reject(error) : resolve(answer));
@@ -80,7 +76,7 @@ async function call(run: LocalFunction, event: unknown, context: LambdaContextLi
   });
 }
 
-/** How a chained invoke ends when the execution that it has begun has ended. */
+/** The end of a chained invoke whose child execution has ended with `outcome`. */
 export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings): ExternalCompletion {
   const { status, result, error } = outcome;
   if (status === "TIMED_OUT" && error === undefined) {
@@ -89,7 +85,6 @@ export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings)
   return fitted({ status, result, error: status === "SUCCEEDED" ? undefined : (error ?? {}) }, settings);
 }
 
-/** The end of a chained invoke that fails with this error. */
 export function invokeFailure(type: string, message: string): ExternalCompletion {
   return { status: "FAILED", error: { ErrorType: type, ErrorMessage: message } };
 }

@@ -8,17 +8,16 @@ import { lambdaContext } from "./lambda-context.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
 export interface RehearsalRequest {
-  /** Returns the changes, as for a redrive. Default: the execution is rehearsed as it is recorded. */
+  /** Returns the changes, as for a redrive. Default: no changes. */
   readonly amend?: RedriveRequest["amend"];
-  /** Changes the operations after `amend`, for this rehearsal only. */
+  /** Changes the operations once more after `amend`, for this rehearsal only. */
   readonly alter?: ((operations: readonly Operation[]) => readonly Operation[]) | undefined;
-  /** JSON text. Default: the execution's own input. */
+  /** JSON text. Default: the input of the execution. */
   readonly input?: string | undefined;
-  /** The file that exports the handler. The rehearsal names calls by their lines in this file. */
+  /** The absolute path of the handler's file. The rehearsal names the lines of this file that call operations. */
   readonly handlerFile?: string | undefined;
 }
 
-/** Rehearses an execution with the records in the journal, or with the records that a redrive would take over. */
 export function rehearseExecution(
   journal: Journal,
   found: JournalExecution,

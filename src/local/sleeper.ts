@@ -10,10 +10,7 @@ export class Sleeper {
     this.#clock = clock;
   }
 
-  /**
-   * Waits until `dueMs` (epoch milliseconds) or `wake`. With Infinity, only `wake` ends the wait, but a timer still
-   * keeps the process alive.
-   */
+  /** `dueMs` is in epoch milliseconds. With Infinity, the system's clock still keeps the process alive. */
   until(dueMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
@@ -21,7 +18,7 @@ export class Sleeper {
     });
   }
 
-  /** Ends the wait and cancels its timer. Otherwise virtual time would move to a timer that has no use. */
+  /** If the timer were not canceled, virtual time would move to the time of this timer. */
   wake(): void {
     this.#alarm?.cancel();
     this.#alarm = undefined;

@@ -6,7 +6,7 @@ import { type FailedItems, failedItemsOf, unansweredCallbacks } from "./failed-i
 import { textsOf } from "./marks.ts";
 import type { OperationTree } from "./operation-tree.ts";
 
-/** A possible cause of the handler's failure: a failed operation, a context around one, or a map with failed items. */
+/** What may have made the handler fail: a failed operation, a context around it, or a map with failed items. */
 export interface Cause {
   readonly operation: Operation;
   readonly messages: readonly string[];
@@ -20,9 +20,9 @@ export class Draft {
   readonly reopened = new Set<string>();
   readonly retried = new Map<string, string>();
   readonly payloads = new Map<string, string>();
-  /** The failed operations that run again. */
+  /** The failed operations that run again, and the maps and parallels whose failed items run again. */
   readonly again: Operation[] = [];
-  /** The number of failed items of maps that run again. */
+  /** The number of failed items that run again, in all maps together. */
   failedItems = 0;
   readonly #operations: readonly Operation[];
   readonly #tree: OperationTree;
@@ -39,7 +39,6 @@ export class Draft {
     return { removed, reopened, retried, payloads };
   }
 
-  /** Adds the changes that let failed items run again. */
   add({ removed, reopened, retried, payloads, failedCount }: FailedItems): void {
     for (const id of removed) this.removed.add(id);
     for (const id of reopened) this.reopened.add(id);
@@ -66,9 +65,9 @@ export class Draft {
   }
 
   /**
-   * The recorded operations that may have made the handler fail in a rehearsal, in the order in which the code reached
-   * them. The search compares their messages with the thrown error, then with its causes. The first error that contains
-   * a recorded message decides. If no error contains one, the last operation is the cause, if it has failed.
+   * The recorded operations that may have made the handler fail, in the order in which the code reached them. Their
+   * messages are searched in the thrown error, and then in its causes. The first text with a recorded message decides.
+   * If no text has a recorded message, the answer is the operation that the code reached last, if it has failed.
    */
   causesOf(rehearsal: Rehearsal): readonly Cause[] {
     const { claimed, error } = rehearsal;
@@ -96,8 +95,8 @@ export class Draft {
   }
 
   /**
-   * The operation whose outcome tells the handler how `operation` ended. This is the outermost map around it, or else
-   * the outermost ended context around it, or else the operation itself.
+   * The operation whose outcome the handler sees: the outermost map around `operation`, or else the outermost ended
+   * context, or else `operation` itself.
    */
   #carrierOf(operation: Operation): Operation {
     const around = [...this.#tree.around(operation), operation];
@@ -125,8 +124,8 @@ export class Draft {
   }
 
   /**
-   * The cause for a context that succeeded although its result contains the failure, as with `allSettled`. Such a
-   * context must run again too, because its result will change.
+   * A context can succeed although its result contains the failure, as with `allSettled`. The context must run again
+   * too, because its result will change.
    */
   #resultWith(text: string, carrier: Operation): Cause | undefined {
     if (text === "" || !this.#isClosed(carrier) || carrier.Status !== "SUCCEEDED") return undefined;
@@ -163,7 +162,7 @@ export class Draft {
   }
 }
 
-// This codec reads every format.
+// The codec `json` reads every format.
 const json = createCodec("json");
 
 /** A recorded result as JSON text. Empty if only the user's serdes can read the result. */

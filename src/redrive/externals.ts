@@ -1,9 +1,9 @@
 import { childPath, type OperationPath, operationId } from "../core/ids.ts";
 import type { Operation } from "../core/wire.ts";
 
-/** A searched path has at most so many numbers: one for each context around the operation, and one for itself. */
+/** The search tries paths of at most this many numbers. The path `2-1-3` has three numbers. */
 const MAX_DEPTH = 6;
-/** The approximate number of paths that are tried for all items together. */
+/** The search ends after about this many tried paths, for all items together. */
 const MAX_TRIED = 500_000;
 
 /** A callback or chained invoke, and its path inside its item: `2`, `3-1`. */
@@ -13,9 +13,9 @@ export interface FoundExternal {
 }
 
 /**
- * Finds the items of batches to which the callbacks and chained invokes of a map belong. An ended batch does not record
- * this. An id is a hash of a path, so the path cannot be computed from the id. The search tries paths, beginning with
- * small numbers. With many items, operations at paths with large numbers are not found.
+ * Finds the items to which the callbacks and chained invokes of a map belong. An ended batch does not record these
+ * items, and an id is only the hash of a path. So the search tries paths, small numbers first. With many items,
+ * operations at paths with large numbers are not found.
  */
 export class ExternalsFinder {
   readonly #map: OperationPath | undefined;
@@ -49,7 +49,7 @@ export class ExternalsFinder {
   }
 }
 
-/** All paths whose numbers, multiplied, give at most `product`. The numbers of `2-3` give 6. */
+/** All paths whose numbers have a product of at most `product`. The numbers of the path `2-3` have the product 6. */
 function* pathsUpTo(product: number, depth = MAX_DEPTH): Generator<string> {
   for (let index = 1; index <= product; index++) {
     yield `${index}`;

@@ -11,12 +11,12 @@ import { RecordedBatch } from "./recorded-batch.ts";
 
 /** The changes for a redrive of failed items, and the number of these items. */
 export interface FailedItems extends Amendment {
-  /** The number of items that have failed and begin anew. Items that had not ended, or not begun, run as well. */
+  /** The number of items that have failed and begin anew. Other items without success also run, but do not count. */
   readonly failedCount: number;
 }
 
 /**
- * For `LocalEngine.redrive`: runs the failed items of maps and parallels again.
+ * Returns the changes with which `LocalEngine.redrive` runs the failed items of maps and parallels again.
  *
  * A1  A failed item counts as not begun, and everything inside it is forgotten. If a map inside the item has failed
  *     items, only the failed items of this inner map count as not begun.
@@ -24,9 +24,9 @@ export interface FailedItems extends Amendment {
  * A3  Operations after the map in the code, and after each context around it, count as not begun, because they may
  *     depend on the result.
  * A4  Items that succeeded stay unchanged, and so do operations before the map.
- * A5  An item that had not ended continues where it was. Its operations that failed finally, and the operations after
- *     them, count as not begun. Otherwise their records would make the item fail at once. This also holds for
- *     operations whose records are in a batch.
+ * A5  An item that had not ended continues from its records. Its failed operations, and the operations after them,
+ *     count as not begun. Otherwise their records would make the item fail at once. This also holds for operations
+ *     whose records are in a batch.
  *
  * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item
  */
@@ -39,16 +39,12 @@ export function failedItems(operations: readonly Operation[]): FailedItems {
   );
 }
 
-/** Like `FailedItems`, but for a single map or parallel. Operations after the map stay unchanged. */
+/** The changes for a single map or parallel. Operations after the map stay unchanged. */
 export interface FailedItemsOfOne extends FailedItems {
-  /** The error messages of the failed items, as far as they are recorded. */
   readonly messages: readonly string[];
 }
 
-/**
- * Finds what must run again in a single map or parallel. This map must not be inside another map. Returns undefined if
- * nothing in the map has failed.
- */
+/** The map must not be inside another map. Returns undefined if nothing in the map must run again. */
 export function failedItemsOf(operations: readonly Operation[], fanOut: string): FailedItemsOfOne | undefined {
   const search = new Search(operations, fanOut);
   return search.hasFound ? search : undefined;
@@ -62,7 +58,7 @@ class Search implements FailedItemsOfOne {
   readonly messages: string[] = [];
   failedCount = 0;
   hasFound = false;
-  /** The id of the only map or parallel to visit. Undefined: all are visited. */
+  /** The id of the only map or parallel to visit. If undefined, all of them are visited. */
   readonly #only: string | undefined;
   #isInside: boolean;
   readonly #childrenOf = new Map<string | undefined, Operation[]>();
@@ -85,7 +81,7 @@ class Search implements FailedItemsOfOne {
     this.hasFound = this.failedCount > 0 || this.removed.size > before || this.retried.size > 0;
   }
 
-  /** Visits the operations of one context, in the order of the code. Returns whether any of them runs again. */
+  /** Visits the operations of a context in the order of the code. Returns whether an operation runs again. */
   #visit(operations: readonly Operation[]): boolean {
     for (const [index, operation] of operations.entries()) {
       const runsAgain = isFanOut(operation.SubType)
@@ -134,8 +130,8 @@ class Search implements FailedItemsOfOne {
   }
 
   /**
-   * Handles items that have no operations of their own. The path of an operation shows to which item it belongs. The
-   * result of the map shows how the item ended.
+   * Handles items that have no operations of their own. The path of an operation shows its item. The result of the map
+   * shows how each item ended. Without a readable result, an item with a failed operation counts as failed.
    */
   #flatItems(map: Operation, operations: readonly Operation[]): boolean {
     const items = this.#byItem(map, operations);
@@ -178,7 +174,7 @@ class Search implements FailedItemsOfOne {
     return items;
   }
 
-  /** In an open context, lets the operations that failed finally, and those after them, begin anew. */ // A5
+  /** In a context that has not ended, lets the first failed operation and those after it begin anew. */ // A5
   #clear(operations: readonly Operation[]): void {
     for (const [index, operation] of operations.entries()) {
       const id = operation.Id as string;
@@ -201,7 +197,7 @@ class Search implements FailedItemsOfOne {
     for (const item of items) this.#clear(item);
   }
 
-  /** Removes the records of failed items from the batches. A batch runs again unless all its items succeeded. */
+  /** Removes the records of failed items from the batches of a map. Returns whether an item has failed. */
   #batches(map: Operation, operations: readonly Operation[]): boolean {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
@@ -248,8 +244,8 @@ class Search implements FailedItemsOfOne {
 const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
 /**
- * Each `waitForCallback` whose callback has no answer. It begins anew and submits another id, because an external system
- * can only answer the callback of the old execution. An answer that has come is taken over.
+ * Each `waitForCallback` that has not ended and whose callback has not succeeded. These operations begin anew and
+ * submit another id, because an external system can only answer the callback of the old execution.
  */
 export function unansweredCallbacks(operations: readonly Operation[]): Operation[] {
   const answered = new Set(
@@ -267,10 +263,10 @@ const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" |
 const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
 const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
 
-// This codec reads every format.
+// The codec `json` reads every format.
 const json = createCodec("json");
 
-/** The status of each item, from the recorded result of the map. Undefined if only the user's serdes can read it. */
+/** The status of each item, by index. Undefined if the recorded result of the map cannot be read. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
@@ -286,7 +282,7 @@ function statusesOf({ ContextDetails: details }: Operation): Map<number, string 
   }
   if (!Array.isArray(all)) return undefined;
   const statuses = new Map<number, string | undefined>();
-  // With `uncollected`, `all` lacks items that succeeded. Items begin in order, so these are among the first items.
+  // `all` lacks `uncollected` of the succeeded items. Items begin in order, so the missing items have small indexes.
   if (uncollected) for (let at = 0; at < all.length + uncollected; at++) statuses.set(at, "SUCCEEDED");
   for (const { index, status } of all as { index: number; status?: string }[]) statuses.set(index, status);
   return statuses;

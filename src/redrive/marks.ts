@@ -2,24 +2,21 @@ import { createCodec } from "../codec/codec.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 
-/** Recorded operations that share a mark, and the error messages that get the mark. */
 export interface Marked {
   readonly operations: readonly Operation[];
   readonly messages: readonly string[];
 }
 
-/** Rehearses the handler with the present draft of a plan. `alter` changes the records first. */
+/** Rehearses the handler with the present draft of a plan. Before this, `alter` changes the records. */
 export type RehearseAltered = (alter: (operations: readonly Operation[]) => Operation[]) => Promise<Rehearsal>;
 
 /** Matches a mark: a number between two invisible separators. */
 const MARK = /\u2063(\d+)\u2063/g;
 
 /**
- * Finds which of several failures with the same message made the handler fail. The recorded messages get invisible
- * marks, and a rehearsal shows whose mark is in the thrown error. Two more rehearsals check the answer: one with only
- * the found marks, one with only the other marks. If the handler itself compares messages, these two rehearsals do not
- * confirm the answer.
- *
+ * Finds which of several failures with the same message made the handler fail. The messages get invisible marks, and a
+ * rehearsal shows whose mark is in the thrown error. Two more rehearsals check the answer, one with only the found
+ * marks and one with only the other marks, because the handler itself may compare messages.
  * @returns indexes in `candidates`; empty if the rehearsals do not give a clear answer
  */
 export async function tellApart(

@@ -66,8 +66,9 @@ export class OperationTree {
   }
 
   /**
-   * The operation with this id or name.
-   * @throws DurableError `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS`
+   * `wanted` is an id or a name.
+   * @throws DurableError `ERR_OPERATION_UNKNOWN` (also for an operation in a map with batches),
+   * `ERR_OPERATION_AMBIGUOUS`
    */
   find(wanted: string): Operation {
     const found = this.get(wanted) ?? this.#named(wanted);
@@ -101,14 +102,14 @@ export class OperationTree {
     return isFanOut(map.SubType) && (this.#children.get(map.Id) ?? []).some(isOfBatch);
   }
 
-  /** The text with which `find` returns this operation: its name if the name is unique, otherwise its id. */
+  /** The operation's name if `find` returns this operation for the name, otherwise the operation's id. */
   keyOf({ Name: name, Id: id }: Operation): string {
     if (name === undefined || this.#byId.has(name)) return id as string;
     for (const other of this.#byId.values()) if (other.Name === name && other.Id !== id) return id as string;
     return name;
   }
 
-  /** The recorded operation at a path. If there is none, the nearest recorded context around the path. */
+  /** The recorded operation at a path, or else the nearest recorded context around the path. Undefined without both. */
   at(path: string): Operation | undefined {
     for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf("-")))) {
       const id = this.#idsByPath.get(at);

@@ -9,7 +9,7 @@ import { failedItems } from "./failed-items.ts";
 import { type RehearseAltered, tellApart } from "./marks.ts";
 import { OperationTree } from "./operation-tree.ts";
 
-/** The methods of an engine that a plan needs. `LocalEngine` has them. */
+/** The methods of an engine that a plan needs. `LocalEngine` has these methods. */
 export interface RehearsingEngine {
   operations(arn: string): Operation[];
   rehearse(
@@ -25,22 +25,22 @@ export interface RehearsingEngine {
 
 export interface RedriveOptions {
   /**
-   * The name or id of an operation. This operation and all operations after it in the code begin anew. If it is in an
-   * item of a map, the other items stay unchanged. Default: the place where the execution failed.
+   * The name or id of an operation. This operation and all operations after it in the code begin anew. If the operation
+   * is in an item of a map, the other items stay unchanged. Default: the place where the execution failed.
    */
   readonly from?: string | undefined;
   /**
    * True: only the failed items of all maps and parallels, and the operations after these maps, run again. The handler
-   * itself may have succeeded. Not allowed together with `from`.
+   * itself may have succeeded. With `failed`, the option `from` has no effect.
    */
   readonly failed?: boolean | undefined;
   /** Another input for the handler, as JSON text. Default: the input of the execution. */
   readonly input?: string | undefined;
-  /** The file that exports the handler. Messages name lines of this file. */
+  /** The absolute path of the handler's file. Messages name lines of this file. */
   readonly handlerFile?: string | undefined;
 }
 
-/** What a redriven execution takes over, and what it runs. `amend` of `LocalEngine.redrive` returns a plan. */
+/** The changes of a redrive, and what the new execution runs. `amend` of `LocalEngine.redrive` can return a plan. */
 export interface RedrivePlan extends Amendment {
   /** The failed operations that run again, and the maps and parallels whose failed items run again. */
   readonly again: readonly Operation[];
@@ -48,13 +48,13 @@ export interface RedrivePlan extends Amendment {
   readonly failedItems: number;
   /** Ended operations that begin anew although they are not in `again`. Operations inside them are not listed. */
   readonly forgotten: readonly Operation[];
-  /** The number of ended operations that are taken over, including those inside ended contexts. */
+  /** The number of ended operations that are taken over. Operations inside ended contexts count too. */
   readonly kept: number;
-  /** The operations with which the code continues: not recorded, or not ended. Empty: the handler only has to end. */
+  /** The operations with which the code continues. Empty if the handler only has to end, or cannot be rehearsed. */
   readonly next: readonly ReachedOperation[];
 }
 
-/** The error of a refused redrive. `from` is the operation that the message proposes first for the option `from`. */
+/** The error if no plan can be made. `from` is the first value that the message proposes for the option `from`. */
 export class RedriveError extends DurableError {
   static override readonly name = DurableError.name;
   readonly from: string;
@@ -65,11 +65,11 @@ export class RedriveError extends DurableError {
   }
 }
 
-/** The greatest number of rehearsals. Each rehearsal finds one more operation that failed. */
+/** The greatest number of rounds. Each round finds at least one more operation that failed. */
 const MAX_PASSES = 200;
 
 /**
- * Plans how an execution continues that failed, timed out or was stopped. The present code of the handler is rehearsed
+ * Plans the redrive of an execution that failed, timed out or was stopped. The present code of the handler is rehearsed
  * with the recorded operations. Operations that make the handler fail run again. All other ended operations are kept.
  * The plan itself runs no operation and writes nothing.
  *
@@ -81,8 +81,7 @@ const MAX_PASSES = 200;
  * @throws DurableError, and the errors of `engine.rehearse`:
  * - `ERR_REDRIVE_DIVERGED`: the handler asks for other operations than those that are recorded. The message lists the
  *   operations that would begin anew with `from`.
- * - `ERR_REDRIVE_LEAVES_ENDED`: the handler would not ask for some operations that have succeeded. The message lists
- *   them.
+ * - `ERR_REDRIVE_LEAVES_ENDED`: the handler would not ask for some operations that have ended. The message lists them.
  * - `ERR_REDRIVE_AMBIGUOUS`: several operations failed with the message that the handler throws, and rehearsals do not
  *   show which of them made the handler fail.
  * - `ERR_REDRIVE_FAILS_AGAIN`: the handler throws before it reaches an operation that could run.
@@ -116,7 +115,6 @@ export async function planRedrive(
   );
 }
 
-/** The operations that made the handler fail, so that they must run again. */
 async function causesOf(
   rehearsal: Rehearsal,
   tree: OperationTree,
@@ -142,7 +140,7 @@ function finished(
   const left = rehearsal.unasked
     .map(({ Id: id }) => tree.get(id))
     .filter((operation) => operation !== undefined && !draft.removed.has(operation.Id as string)) as Operation[];
-  // An operation counts only if it, or an operation inside it, has ended without failure: only then work is lost.
+  // Work is lost only if the operation, or an operation inside it, has ended without a failure.
   const endedLeft = left.filter(
     (operation) =>
       hasEnded(operation) && [...tree.within(operation)].some((inner) => hasEnded(inner) && !hasFailed(inner)),
@@ -174,10 +172,7 @@ function planOf(
   };
 }
 
-/**
- * Rehearses the handler. Returns undefined for a handler of the official SDK, which cannot be rehearsed. A plan with
- * `failed` needs no rehearsal, because the records alone show the failed items.
- */
+/** Returns undefined for a handler of the official SDK. Only a plan with `failed` is possible without a rehearsal. */
 async function rehearseIfPossible(
   engine: RehearsingEngine,
   arn: string,

@@ -16,12 +16,12 @@ import { DurableError, messageOf } from "../core/errors.ts";
 import type { ErrorObject, Operation } from "../core/wire.ts";
 import type { FoundExternal } from "./externals.ts";
 
-// This codec reads every format.
+// The codec `json` reads every format.
 const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
 
-/** The records of a batch. Decides which of them a redriven execution keeps. */
+/** Decides which records of a batch a redriven execution keeps. */
 export class RecordedBatch {
   readonly failedCount: number;
   /** Whether all items have succeeded. */
@@ -31,7 +31,7 @@ export class RecordedBatch {
   readonly #operations: readonly Operation[];
   readonly #logs: readonly (StoredBatch | undefined)[];
   readonly #outcomes: readonly (Outcome | undefined)[];
-  /** For each item that has not succeeded, by position: the paths of the records that it keeps. */
+  /** The paths of the records that each item without success keeps. The keys are positions in the batch. */
   readonly #kept = new Map<number, ReadonlySet<string>>();
 
   /** @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
@@ -52,17 +52,16 @@ export class RecordedBatch {
     for (let at = 0; at < count; at++) if (!hasSucceeded(this.#outcomes[at])) this.#open.set(first + at, at);
   }
 
-  /** The errors of the failed items. */
   get errors(): readonly ErrorObject[] {
     return this.#outcomes.flatMap((outcome) => (outcome?.mark === "F" && outcome.error ? [outcome.error] : []));
   }
 
-  /** The indexes in the map of the items that have not succeeded. */
+  /** The items that have not succeeded, as indexes in the map. */
   get indexes(): readonly number[] {
     return [...this.#open.keys()];
   }
 
-  /** Decides which records the items that have not succeeded keep. Returns callbacks and invokes that begin anew. */
+  /** Decides which records an item without success keeps. Returns the callbacks and invokes that begin anew. */
   amend(externals: ReadonlyMap<number, readonly FoundExternal[]>): Operation[] {
     return [...this.#open].flatMap(([index, at]) => {
       const outcome = this.#outcomes[at];
@@ -74,7 +73,7 @@ export class RecordedBatch {
     });
   }
 
-  /** The new payload of each operation of the batch. It has only the records that are kept. */
+  /** The new payload of each operation of the batch. Failed outcomes and records that are not kept are left out. */
   payloads(): { id: string; payload: string }[] {
     return this.#operations.map(({ Id: id }, at) => {
       const log = this.#logs[at];
@@ -103,9 +102,10 @@ export class RecordedBatch {
 }
 
 /**
- * The paths of the records that a running item keeps. An operation that failed finally is not kept, and neither are the
- * operations after it. The operations inside a `waitForCallback` without an answer are not kept either: the callback
- * belongs to the old execution, so the submitter must submit another id.
+ * The paths of the records that an item keeps when it continues. Not kept are a failed operation, the operations inside
+ * it, and the operations after it in the same context. After a failed item of an inner map, the other items are kept.
+ * Also not kept are the operations inside a `waitForCallback` without an answer: its callback belongs to the old
+ * execution, so the submitter must submit another id.
  */
 function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
   const all = [
@@ -134,7 +134,7 @@ function goingOn(records: readonly StoredRecord[], externals: readonly FoundExte
 
 const isInside = (path: string, context: string): boolean => path.startsWith(`${context}-`);
 
-/** Whether `path` is after `earlier` in the same context, or inside an operation that is after it. */
+/** Whether `path` is after `earlier` in the same context, or inside an operation that is after `earlier`. */
 function isAfter(path: string, earlier: string): boolean {
   const at = earlier.lastIndexOf("-") + 1;
   return path.startsWith(earlier.slice(0, at)) && Number.parseInt(path.slice(at), 10) > Number(earlier.slice(at));
@@ -144,10 +144,7 @@ function hasSucceeded(outcome: Outcome | undefined): boolean {
   return outcome !== undefined && "STUR".includes(outcome.mark);
 }
 
-/**
- * Reads the payload of a batch's operation. Items that were left count as items without a record, because they
- * continue. A payload that cannot be read is an error. If it counted as empty, items that succeeded would run again.
- */
+/** Items that were left count as items without a record. @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
 function readNamed(operation: Operation): StoredBatch | undefined {
   try {
     const log = readLog(operation, json);

@@ -11,12 +11,12 @@ export interface CallSite {
 const FRAME = /(?:^at (?:async )?|\()((?:file:|[A-Za-z]:[\\/]|\/)[^()]*?):(\d+):(\d+)\)?$/;
 /** Files of other copies of this package, and of the official SDK. */
 const PACKAGES = /[\\/]node_modules[\\/](?:durable-fanout|@aws[\\/]durable-execution-sdk-js)[\\/]/;
-/** The file name at the end of a path. In the sources, also the folder `replay` of this file. */
+/** Without these parts, `src/replay/call-site.ts` becomes `src`, and `dist/testing.mjs` becomes `dist`. */
 const LAST_PARTS = /(?:[\\/]replay)?[\\/][^\\/]*$/;
 
 /**
- * The line that called an operation. It is the first frame of the stack in the file of the handler. If there is none,
- * it is the first frame outside of this package and of Node. Undefined if the stack has no such frame.
+ * The line that called an operation: the first frame in the handler's file, or else the first frame outside of this
+ * package and of Node. Undefined if the stack has no such frame.
  * @param stack a stack whose first frame is in this package
  */
 export function callSite(stack: string | undefined, handlerFile: string | undefined): CallSite | undefined {

@@ -6,7 +6,7 @@ export interface ReachedOperation {
   readonly type: string;
   readonly subType: string;
   readonly name: string | undefined;
-  /** Wire id. */
+  /** The id of the operation at the service. */
   readonly id: string;
   /** The position in the code: `2-1` is the first operation inside the second operation. */
   readonly path: string;
@@ -18,13 +18,12 @@ export interface ReachedOperation {
 export interface Divergence {
   /**
    * - `operation`: the code asks for an operation of another type, name or subtype than the recorded one.
-   * - `items`: a map has other items, or an ended context makes its result again and misses an operation.
+   * - `items`: a map has other items, or an ended context makes its result again and a recorded operation is missing.
    * - `unasked`: the handler has ended without asking for a recorded operation.
    */
   readonly kind: "operation" | "items" | "unasked";
-  /** A sentence that describes the difference. */
   readonly message: string;
-  /** The recorded operation. Undefined if the difference is not about a single operation. */
+  /** Undefined if the difference is not about a single recorded operation. */
   readonly recorded: WireOperation | undefined;
   /** The operation for which the code asks. Undefined for `items` and `unasked`. */
   readonly asked: ReachedOperation | undefined;

@@ -26,7 +26,6 @@ interface Payload<T> {
   readonly Truncated?: boolean;
 }
 
-/** The members that the details of an event may have. */
 interface Details {
   readonly Input?: Payload<string>;
   readonly Result?: Payload<string>;
@@ -52,7 +51,6 @@ const ENDS: Readonly<Record<string, OperationStatus>> = {
   Cancelled: "CANCELLED",
 };
 
-/** The content of a history, in the form of a `Recording`. */
 interface RecordedEvents {
   readonly input: string | undefined;
   readonly lacksInput: boolean;
@@ -66,7 +64,7 @@ export function isHistoryEvent(event: unknown): event is HistoryEvent {
   return typeof (event as { EventType?: unknown } | null | undefined)?.EventType === "string";
 }
 
-/** Computes the operations from the events. `invalid` makes the error for a history without data. */
+/** @throws the error that `invalid` makes, if a step has succeeded and no event has data */
 export function readHistoryEvents(events: readonly HistoryEvent[], invalid: (what: string) => Error): RecordedEvents {
   const operations = new Map<string, Operation>();
   const truncated = new Set<string>();
@@ -143,13 +141,13 @@ function next(
 }
 
 /**
- * Whether a context keeps only a summary, and makes its result again from the operations inside it. No event says this
- * directly. The SDKs write an empty text for a child context, and JSON without a list of items for a map or parallel.
+ * Whether a context keeps only a summary, and makes its result again from the operations inside it. The SDKs write an
+ * empty text for a child context, and JSON without a list of items for a map or parallel.
  */
 function isRebuilt(subType: string | undefined, result: string | undefined): boolean {
   if (result === undefined) return false;
   if (result === "") return true;
-  // Packed payloads are never summaries.
+  // A payload that the codec has packed is never a summary.
   if (result.startsWith(OWN_PREFIX)) return false;
   try {
     const value: unknown = JSON.parse(result);
@@ -160,7 +158,7 @@ function isRebuilt(subType: string | undefined, result: string | undefined): boo
   }
 }
 
-/** Reads a time: an ISO text, or seconds or milliseconds since 1970. */
+/** Reads a Date, an ISO text or a number: seconds since 1970 below 1e11, else milliseconds. Other values give 1970. */
 function timeOf(timestamp: unknown): Date {
   if (typeof timestamp === "number") return new Date(timestamp < 100_000_000_000 ? timestamp * 1_000 : timestamp);
   const time = new Date(typeof timestamp === "string" || timestamp instanceof Date ? timestamp : Number.NaN);

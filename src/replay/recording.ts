@@ -4,13 +4,13 @@ import { isHistoryEvent, readHistoryEvents } from "./history-events.ts";
 
 /** The recorded operations and the input of one execution, from a journal or a file. */
 export interface Recording {
-  /** The handler's input as JSON text. Undefined: there is no input. */
+  /** The handler's input as JSON text. Undefined if there is no input. */
   readonly input: string | undefined;
   /** The operations in the order of their start, without the execution itself. */
   readonly operations: readonly WireOperation[];
   /** The ids of operations whose result or error is cut off in the recording. The code after them cannot be checked. */
   readonly truncated?: ReadonlySet<string>;
-  /** True: the input is cut off in the recording, or missing. */
+  /** Whether the input is cut off in the recording, or missing. */
   readonly lacksInput?: boolean;
   /** The name of the recorded function. Default `rehearsal`. */
   readonly functionName?: string | undefined;
@@ -21,7 +21,7 @@ export interface Recording {
  * - the output of `durable-fanout export`;
  * - `operations`, as in the service's GetDurableExecutionState, and `input`;
  * - the answer of GetDurableExecutionHistory, with data: it has `Events`.
- * @throws DurableError `ERR_RECORDING_INVALID` if the document has none of these forms, or if pages or data are missing
+ * @throws DurableError `ERR_RECORDING_INVALID` if the document has another form, or if pages or data are missing
  */
 export function readRecording(document: unknown): Recording {
   if (typeof document === "object" && document !== null) {
@@ -41,7 +41,6 @@ export function readRecording(document: unknown): Recording {
   throw invalid('It has neither "Events", which a history has, nor "operations", which an export has.');
 }
 
-/** The document of `durable-fanout export`; version 1. */
 interface ExportDocument {
   readonly version?: unknown;
   readonly execution?: { readonly functionName?: string; readonly wire?: { readonly input?: string } };

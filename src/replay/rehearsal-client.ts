@@ -17,9 +17,11 @@ import type { Recording } from "./recording.ts";
 /**
  * Replaces the service while a handler is rehearsed.
  *
- * RC1  No operation begins. When the code reaches an operation that is not recorded or has not ended, the code stops.
+ * RC1  No operation begins. The code stops at an operation that is not recorded, and at a step, wait or invoke that has
+ *      not ended.
  * RC2  The client acknowledges the end of a context, so that the code continues. This end changes nothing outside.
- * RC3  A runtime must ask the client before an operation begins. If it does not, it gets no records and runs nothing.
+ * RC3  A runtime must ask the client before an operation begins. A runtime that does not ask gets no records and runs
+ *      nothing.
  */
 export class RehearsalClient implements DurableExecutionClient {
   /** The recorded operations that the code has reached, in this order. The keys are ids, the values are paths. */
@@ -29,12 +31,8 @@ export class RehearsalClient implements DurableExecutionClient {
   readonly reached: ReachedOperation[] = [];
   divergence: Divergence | undefined;
   truncated: ReachedOperation | undefined;
-  /** The value that the handler threw. */
   thrown: unknown;
-  /**
-   * For each map and parallel, by path: the line that calls it. The line is kept, because the stack of an item perhaps
-   * does not show the user's code.
-   */
+  /** The line that calls each map and parallel, by path, because the stack of an item may not show the user's code. */
   readonly #fanOutSites = new Map<string, CallSite | undefined>();
   readonly #recording: Recording;
   readonly #handlerFile: string | undefined;
@@ -81,7 +79,7 @@ export class RehearsalClient implements DurableExecutionClient {
     return { CheckpointToken: "rehearsal", NewExecutionState: { Operations: changed } };
   }
 
-  /** Decides whether the code stops at an operation. Also notes what the code has reached. */
+  /** Returns whether the code stops at an operation. Also notes what the code has reached. */
   #stopsAt(
     asked: AskedOperation,
     path: OperationPath,
@@ -101,7 +99,7 @@ export class RehearsalClient implements DurableExecutionClient {
       this.truncated ??= this.#describe(asked, path, id);
       return true;
     }
-    // A sealed context makes its result again from recorded operations. If one is missing, the runtime reports it.
+    // A sealed context makes its result again from recorded operations. The runtime itself reports a missing operation.
     if (sealed || (record === undefined && asked.virtual === true)) return false;
     if (record !== undefined && (hasEnded(record) || asked.type === "CONTEXT" || asked.type === "CALLBACK")) {
       if (asked.type === "CONTEXT" && isEntered(record) && !isFanOut(asked.subType)) this.entered.add(id);
@@ -119,7 +117,7 @@ export class RehearsalClient implements DurableExecutionClient {
   }
 }
 
-/** By default, Node shows fewer frames than there are between the user's call and this file. */
+/** Node's default of 10 frames does not reach from here to the user's call. */
 const MAX_FRAMES = 60;
 
 function deepStack(): string | undefined {
@@ -132,7 +130,7 @@ function deepStack(): string | undefined {
   }
 }
 
-/** Whether the code of a context runs. Otherwise the recorded result is returned. */
+/** True if the code of the context runs. False if the context returns its recorded result. */
 function isEntered(record: WireOperation): boolean {
   return !hasEnded(record) || record.ContextDetails?.ReplayChildren === true;
 }

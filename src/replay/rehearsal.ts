@@ -10,29 +10,28 @@ import { RehearsalClient } from "./rehearsal-client.ts";
 
 /** The outcome of a rehearsal: the present code of a handler ran against a recording. */
 export interface Rehearsal {
-  /** The first difference between code and recording. Undefined: they match, as far as the recording goes. */
+  /** The first difference between code and recording. Undefined if both match, as far as the recording goes. */
   readonly divergence: Divergence | undefined;
-  /** The operations at which the code was stopped. Outside of a rehearsal they would begin or continue now. */
+  /** The operations at which the code was stopped. Outside of a rehearsal, these would begin or continue now. */
   readonly reached: readonly ReachedOperation[];
-  /** The status that the handler returned. `PENDING`: all of its code was stopped at operations. */
+  /** The status that the handler returned. `PENDING` means that all of its code waits or was stopped at operations. */
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
-  /** The error, if the status is `FAILED`. */
+  /** Undefined unless the status is `FAILED`. */
   readonly error: ErrorObject | undefined;
   /**
-   * If the status is `FAILED`: the messages of the causes of the thrown error. The first text is for its direct causes,
-   * the next one for their causes, and so on. The errors of an `AggregateError` count as causes. Several causes of the
-   * same level share one text, with a line for each.
+   * The messages of the thrown error's causes, if the status is `FAILED`. The first text is for the direct causes, the
+   * next one for their causes, and so on. Each text has one line for each cause. The errors of an `AggregateError` are
+   * causes too.
    */
   readonly causes: readonly string[];
   /** The recorded operations that the code reached, in this order. The keys are ids, the values are paths. */
   readonly claimed: ReadonlyMap<string, string>;
-  /** The recorded operations that the code did not reach although the code of their context ran. Items do not count. */
+  /** Recorded operations, except items, that the code did not reach although the code of their context ran. */
   readonly unasked: readonly WireOperation[];
   /** The first operation whose recorded result was cut off. The code after this operation was not checked. */
   readonly truncated: ReachedOperation | undefined;
 }
 
-/** A handler that `withDurableExecution` made. */
 export type RehearsedHandler = (
   event: DurableExecutionInvocationInputWithClient,
   // biome-ignore lint/suspicious/noExplicitAny: the author of the handler chooses the type of the Lambda context.
@@ -40,17 +39,16 @@ export type RehearsedHandler = (
 ) => Promise<unknown>;
 
 export interface RehearsalOptions {
-  /** The Lambda context that the handler gets. */
   readonly lambdaContext: object;
-  /** The file that exports the handler. Reached operations name a line in this file. */
+  /** The absolute path of the handler's file. The rehearsal names the lines of this file that call operations. */
   readonly handlerFile?: string | undefined;
 }
 
 /**
- * Runs a handler against a recording. No step, submitter, condition, wait or invoke runs. When the code reaches an
- * operation that is not recorded or has not ended, the code stops there. Code between operations runs, as in a replay.
- * @throws DurableError `ERR_HANDLER_NOT_DURABLE` if this package's `withDurableExecution` did not make the handler,
- * because the steps of such a handler would run
+ * Runs a handler against a recording. No step, submitter, condition, wait or invoke runs. The code stops at an
+ * operation that is not recorded, and at a step, wait or invoke that has not ended. Code between operations runs, as in
+ * a replay.
+ * @throws DurableError `ERR_HANDLER_NOT_DURABLE` if this package's `withDurableExecution` did not make the handler
  */
 export async function rehearse(
   handler: RehearsedHandler,
@@ -86,7 +84,7 @@ export async function rehearse(
   return { divergence, reached, status, error, causes, claimed, unasked, truncated };
 }
 
-/** Causes of causes are read up to this depth. There must be a limit, because an error can be its own cause. */
+/** The causes of causes are read up to this depth, because an error can be its own cause. */
 const MAX_DEPTH = 10;
 
 function causesOf(thrown: unknown): string[] {

@@ -7,18 +7,12 @@ export interface CallbackAddress {
   readonly operationId: string;
 }
 
-/**
- * Makes a new callback id. External systems must not interpret the id. The id has a random token, so that nobody can
- * guess the id from the ARN and the operation.
- */
+/** The random token prevents that anybody guesses the id from the ARN and the operation. */
 export function newCallbackId({ arn, operationId }: CallbackAddress): string {
   return Buffer.from(JSON.stringify({ arn, operationId, token: randomUUID() })).toString("base64");
 }
 
-/**
- * Reads the address from a callback id.
- * @throws ServiceError InvalidParameterValueException if the text is not the id of any callback
- */
+/** @throws ServiceError InvalidParameterValueException if the text does not have the form of a callback id */
 export function readCallbackId(callbackId: string): CallbackAddress {
   try {
     const { arn, operationId } = JSON.parse(Buffer.from(callbackId, "base64").toString()) as Record<string, unknown>;

@@ -1,26 +1,20 @@
 import type { CallbackOptions, ErrorObject } from "../core/wire.ts";
 
-/**
- * Knows when an open callback times out. There are two times: one counts from the start of the callback, the other one
- * from the last heartbeat.
- */
+/** The two time-outs of an open callback. One counts from the start, the other one from the last heartbeat. */
 export class CallbackTimer {
-  /** The time-out that counts from the start of the callback. Epoch milliseconds; Infinity means never. */
+  /** The time-out that counts from the start. Epoch milliseconds; Infinity means never. */
   readonly timeoutDueMs: number;
   readonly #heartbeatMs: number;
   #heartbeatDueMs: number;
 
-  /**
-   * `startMs` is the start of the callback, in epoch milliseconds. If an option is absent or 0, this time-out never
-   * comes.
-   */
+  /** `startMs` is the start of the callback, in epoch milliseconds. A time-out that is absent or 0 never comes. */
   constructor({ TimeoutSeconds: timeout, HeartbeatTimeoutSeconds: heartbeat }: CallbackOptions, startMs: number) {
     this.timeoutDueMs = startMs + toMs(timeout);
     this.#heartbeatMs = toMs(heartbeat);
     this.#heartbeatDueMs = startMs + this.#heartbeatMs;
   }
 
-  /** The time-out that counts from the last heartbeat. Epoch milliseconds; Infinity means never. */
+  /** The time-out that counts from the last heartbeat or the start. Epoch milliseconds; Infinity means never. */
   get heartbeatDueMs(): number {
     return this.#heartbeatDueMs;
   }
@@ -35,7 +29,6 @@ export class CallbackTimer {
     this.#heartbeatDueMs = atMs + this.#heartbeatMs;
   }
 
-  /** The error with which the callback ends when it has timed out. */
   get error(): ErrorObject {
     if (this.#heartbeatDueMs < this.timeoutDueMs) {
       return { ErrorType: "Callback.Heartbeat", ErrorMessage: "Callback timed out on heartbeat" };

@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
 
-/** Makes a new ARN that no other execution has. The last part of the ARN is a random id. */
 export function newExecutionArn(functionName: string, executionName: string): string {
   const id = randomUUID();
   return `${functionArn(functionName)}:$LATEST/durable-execution/${executionName}/${id}`;
@@ -10,7 +9,7 @@ export function functionArn(functionName: string): string {
   return `arn:aws:lambda:local:000000000000:function:${functionName}`;
 }
 
-/** Makes the id of the EXECUTION operation. The id is computed from the ARN, so that it is the same after a restart. */
+/** The id of the EXECUTION operation. It is computed from the ARN, so that it is the same after a restart. */
 export function executionIdOf(arn: string): string {
   const hex = createHash("sha256").update(arn).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -4,22 +4,18 @@ import type { ExecutionStatus } from "../journal/journal.ts";
 /** How an execution ended. */
 export interface ExecutionOutcome {
   readonly status: Exclude<ExecutionStatus, "RUNNING">;
-  /** JSON text. Absent if the handler returned undefined. */
+  /** JSON text. Absent if the handler returned undefined, or if the execution did not succeed. */
   readonly result?: string | undefined;
   readonly error?: ErrorObject | undefined;
 }
 
-/**
- * The outcome of the execution, if the last update of a checkpoint is an update of the EXECUTION operation. Otherwise
- * undefined.
- */
+/** The outcome in the last update, if this update ends the execution. Otherwise undefined. */
 export function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
   const last = updates.at(-1);
   if (last?.Type !== "EXECUTION") return undefined;
   return outcomeOf(last.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED", last.Payload, last.Error);
 }
 
-/** Makes an outcome. A member without a value is left out. */
 export function outcomeOf(
   status: ExecutionOutcome["status"],
   result: string | undefined,

@@ -22,21 +22,17 @@ import { invalidParameter } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 import { validateUpdates } from "./validation.ts";
 
-/** The answer to a checkpoint that the service accepts. */
 export interface CheckpointAnswer {
   readonly token: string;
   readonly changed: readonly Operation[];
 }
 
-/** What a record needs from the engine. */
 export interface RecordHost {
   readonly journal: Journal;
   readonly quotas: LocalQuotas;
-  /**
-   * Returns the ARN of the execution that a chained invoke begins. Returns undefined if the invoke begins no execution.
-   */
+  /** The ARN for the execution that a chained invoke starts. Undefined if the invoke starts no execution. */
   readonly newChildArn: (start: OperationUpdate) => string | undefined;
-  /** Called when a timer or an external system has changed operations. */
+  /** Called when operations have changed without a checkpoint. */
   readonly onNews: (arn: string, ids: Iterable<string>) => void;
 }
 
@@ -50,7 +46,7 @@ export interface RecordHost {
  * E4  An answer contains the changes of its request, and all other changes since the last answer. So no change is in
  *     two answers.
  * E5  Nothing is written after the end of the execution.
- * E6  The first completion of a callback or a chained invoke counts. Later ones change nothing.
+ * E6  The first completion of a callback or a chained invoke counts. Later completions change nothing.
  */
 export class ExecutionRecord {
   readonly header: ExecutionHeader;
@@ -60,12 +56,11 @@ export class ExecutionRecord {
   readonly #table: OperationTable;
   readonly #answers = new RecentAnswers<CheckpointAnswer>();
   #begunInvokes: InvokeRequest[] = [];
-  /** The time of the last entry in the journal, in epoch milliseconds. */
+  /** The time of the last entry in the journal, or the start of the execution. Epoch milliseconds. */
   #lastMs: number;
   /** The ids of the operations that have changed since the last answer or since the last invocation began. */
   #undelivered = new Set<string>();
   #token = 0;
-  /** The invocation that runs now. Undefined if no invocation runs. */
   #invocation: { readonly requestId: string; readonly startMs: number } | undefined;
   #suspended = false;
   #end: ExecutionOutcome | undefined;
@@ -81,7 +76,6 @@ export class ExecutionRecord {
     this.#table = new OperationTable(header, this.executionId);
   }
 
-  /** Computes the state from the entries of the journal. */
   restore(entries: Iterable<JournalEntry>): void {
     for (const entry of entries) this.#apply(entry);
   }
@@ -110,7 +104,7 @@ export class ExecutionRecord {
     return this.#suspended && this.#invocation === undefined;
   }
 
-  /** Whether an operation waits for a timer or for an external system. */
+  /** Whether an operation waits for a timer, an external system or a child execution. */
   get hasPending(): boolean {
     return this.#table.hasPending;
   }
@@ -119,7 +113,6 @@ export class ExecutionRecord {
     return this.#undelivered.size > 0;
   }
 
-  /** The next timer: the time at which the service changes an operation without a request. */
   get nextTimer(): TableTimer | undefined {
     return this.#table.nextTimer;
   }
@@ -128,7 +121,6 @@ export class ExecutionRecord {
     return this.#table.get(id);
   }
 
-  /** The time-outs of an open callback. Undefined if the callback is not open. */
   callbackTimer(id: string): CallbackTimer | undefined {
     return this.#table.callbackTimer(id);
   }
@@ -148,7 +140,6 @@ export class ExecutionRecord {
     );
   }
 
-  /** The chained invokes that have begun and not ended. */
   openInvokes(): InvokeRequest[] {
     return [...this.#table.openInvokes()];
   }
@@ -169,8 +160,8 @@ export class ExecutionRecord {
   }
 
   /**
-   * Begins an invocation. Returns the first token of the invocation, and the ids of the operations that have changed
-   * since the last answer.
+   * `token` is the first token of the invocation. `updatedIds` are the ids of the operations that have changed since
+   * the last answer.
    */
   beginInvocation(requestId: string, nowMs: number): { token: string; updatedIds: string[] } {
     const counters = { ...this.counters, invocations: this.counters.invocations + 1 };
@@ -179,10 +170,7 @@ export class ExecutionRecord {
     return { token: this.#tokenText(), updatedIds };
   }
 
-  /**
-   * Applies the updates of a checkpoint.
-   * @throws ServiceError if the service does not accept the checkpoint. Then nothing has changed.
-   */
+  /** @throws ServiceError if the service does not accept the checkpoint. Then nothing has changed. */
   checkpoint(
     token: string | undefined,
     clientToken: string | undefined,
@@ -222,7 +210,7 @@ export class ExecutionRecord {
     return answer;
   }
 
-  /** Ends a callback or a chained invoke. Does nothing if the operation has ended already. */
+  /** Does nothing if the operation or the execution has ended already. */
   complete(id: string, { status, result, error }: ExternalCompletion, nowMs: number): void {
     if (this.#end !== undefined || this.#table.get(id)?.Status !== "STARTED") return; // E5, E6
     const entry: JournalEntry = { kind: "completion", atMs: nowMs, id, status, result, error };
@@ -230,7 +218,6 @@ export class ExecutionRecord {
     this.#writeNews([entry], { ...this.counters, dataBytes: this.counters.dataBytes + bytes });
   }
 
-  /** Starts the heartbeat time-out of a callback again. */
   heartbeat(id: string, nowMs: number): void {
     this.#write([{ kind: "heartbeat", atMs: nowMs, id }], this.counters);
   }
@@ -242,10 +229,7 @@ export class ExecutionRecord {
     if (entries.length > 0) this.#writeNews(entries, this.counters);
   }
 
-  /**
-   * Writes the end of an invocation. Failed invocations are counted, because AWS counts the next attempt of an
-   * invocation as an operation.
-   */
+  /** Failed invocations are counted, because AWS charges the next attempt as an operation. */
   endInvocation(nowMs: number, error: ErrorObject | undefined): void {
     if (this.#end !== undefined || this.#invocation === undefined) return; // E5
     const counters = { ...this.counters };
@@ -256,16 +240,13 @@ export class ExecutionRecord {
     this.#write([{ kind: "invocation", atMs: nowMs, ...this.#invocation, error }], counters);
   }
 
-  /**
-   * Stores the stacks of an error that was thrown. `operationId` is undefined if the handler itself threw the error.
-   */
+  /** `operationId` is undefined if the handler itself threw the error. */
   keepTrace(operationId: string | undefined, text: string, nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const trace = { operationId: operationId ?? this.executionId, atMs: nowMs, text };
     this.#host.journal.addTrace(this.header.arn, trace);
   }
 
-  /** Keeps a logged line. */
   keepLog(line: LogLine): void {
     if (this.#end !== undefined) return; // E5
     this.#host.journal.addLog(this.header.arn, line);
@@ -285,9 +266,7 @@ export class ExecutionRecord {
     return ids.length === 0 ? [] : [{ kind: "timers", atMs: nowMs, ids }];
   }
 
-  /**
-   * Makes the ids that the service gives to operations at their START: callback ids, and ARNs of invoked executions.
-   */
+  /** The ids that the service gives to operations at their START: callback ids, and ARNs of invoked executions. */
   #assign(updates: readonly OperationUpdate[]): { readonly assigned?: Record<string, string> } {
     let assigned: Record<string, string> | undefined;
     for (const update of updates) {
@@ -318,7 +297,6 @@ export class ExecutionRecord {
     return changed;
   }
 
-  /** Applies an entry of the journal to the state. Returns the ids of the changed operations. */
   #apply(entry: JournalEntry): Set<string> {
     this.#lastMs = entry.atMs;
     const changed = this.#table.apply(entry);

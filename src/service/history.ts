@@ -39,7 +39,6 @@ const SUFFIX: Record<ExternalCompletion["status"], string> = {
 
 type CheckpointEntry = Extract<JournalEntry, { kind: "checkpoint" }>;
 
-/** Makes the history of an execution from the entries of its journal. */
 export function makeHistory(
   header: ExecutionHeader,
   executionId: string,
@@ -208,7 +207,6 @@ class HistoryWriter {
     this.add("WaitSucceeded", atMs, operation, { Duration: Math.round((due - start) / 1_000) });
   }
 
-  /** Adds the event of a callback or a chained invoke that has ended. */
   completion(
     operation: Operation | undefined,
     { atMs, status, result, error }: ExternalCompletion & { readonly atMs: number },

@@ -8,10 +8,7 @@ export interface InvocationAnswer {
   readonly error?: ErrorObject | undefined;
 }
 
-/**
- * Checks and reads what a handler returned.
- * @throws ServiceError if a durable function cannot return such a value
- */
+/** @throws ServiceError if the value is no valid answer of a durable function */
 export function readOutput(output: unknown): InvocationAnswer {
   if (typeof output !== "object" || output === null || !("Status" in output)) {
     throw invalidParameter("The function did not answer as a durable function: is it wrapped in withDurableExecution?");

@@ -5,10 +5,10 @@ export interface InvokeRequest {
   readonly operationId: string;
   /** The function as the handler names it: a name, `name:version` or an ARN. */
   readonly functionName: string;
-  /** JSON text. Absent if the handler passed no input. */
+  /** The payload as the handler sent it, perhaps no JSON. Undefined if the handler sent no payload. */
   readonly payload: string | undefined;
   readonly tenantId: string | undefined;
-  /** The ARN of the execution that the invoke has begun. Undefined if the invoke has begun no execution. */
+  /** The ARN of the child execution. Undefined if the invoke has started no execution. */
   readonly childArn: string | undefined;
 }
 

@@ -48,7 +48,7 @@ function quotaExceeded(what: string, value: number, limit: number): ServiceError
   );
 }
 
-/** The bytes of payloads and errors. AWS counts these bytes as data. */
+/** The bytes that AWS counts as data. */
 export function dataBytes(update: Pick<OperationUpdate, "Payload" | "Error">): number {
   let bytes = update.Payload === undefined ? 0 : Buffer.byteLength(update.Payload);
   if (update.Error !== undefined) bytes += Buffer.byteLength(JSON.stringify(update.Error));

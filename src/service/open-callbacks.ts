@@ -4,7 +4,7 @@ import type { CallbackTimer } from "./callback-timer.ts";
 /** A callback that has not ended. */
 export interface OpenCallback {
   readonly callbackId: string;
-  /** The name of the callback. A callback without a name has the name of the `waitForCallback` that made it. */
+  /** The name of the callback, or else of the `waitForCallback` that made the callback. */
   readonly name: string | undefined;
   /** The ARN of the execution that made the callback. */
   readonly executionArn: string;
@@ -17,7 +17,6 @@ export interface OpenCallback {
   readonly heartbeatTimestamp: number | undefined;
 }
 
-/** Describes an open callback. `operationOf` returns an operation of the same execution. */
 export function describeOpenCallback(
   executionArn: string,
   callback: Operation,

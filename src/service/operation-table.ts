@@ -12,21 +12,13 @@ export interface TableTimer {
   readonly dueMs: number;
 }
 
-/**
- * The operations of one execution, in the order in which they started. They are computed from the entries of the
- * journal.
- */
+/** The operations of one execution, in the order of their starts. `apply` computes them from the journal's entries. */
 export class OperationTable {
   readonly #operations = new Map<string, Operation>();
   readonly #timers = new DeadlineHeap<TableTimer>();
-  /** The time-outs of open callbacks, by the id of the operation. */
   readonly #callbacks = new Map<string, CallbackTimer>();
-  /** The chained invokes that have not ended, by the id of the operation. */
   readonly #invokes = new Map<string, InvokeRequest>();
-  /**
-   * The number of operations that wait: each STEP that is PENDING, and each WAIT, CALLBACK or CHAINED_INVOKE that is
-   * STARTED.
-   */
+  /** The number of operations that wait. See `isPending`. */
   #pending = 0;
 
   constructor(header: ExecutionHeader, executionId: string) {
@@ -58,8 +50,8 @@ export class OperationTable {
   }
 
   /**
-   * The operations that a later invocation needs. An ended context gives its recorded result, so that the operations
-   * inside it are not needed. They are needed if the context replays its children.
+   * The operations for the next invocation. The operations inside an ended context are left out, because the context
+   * returns its recorded result. A context with `ReplayChildren` needs these operations to make its result again.
    */
   *delivered(): IterableIterator<Operation> {
     const pruned = new Map<string, boolean>();
@@ -92,7 +84,7 @@ export class OperationTable {
     return this.#invokes.get(id);
   }
 
-  /** Applies an entry of the journal. Returns the ids of the changed operations. */
+  /** Returns the ids of the changed operations. */
   apply(entry: JournalEntry): Set<string> {
     const changed = new Set<string>();
     const change = (id: string, make: (operation: Operation) => Operation): void => {
@@ -129,8 +121,7 @@ export class OperationTable {
 
   /** Removes the timers whose time has come. Returns the ids of their operations, in the order of the times. */
   takeDue(nowMs: number): string[] {
-    // An operation may have two timers for the same time, after two heartbeats in the same millisecond. So a set is
-    // used.
+    // `due` is a set, because two heartbeats in the same millisecond add two timers of the same time.
     const due = new Set<string>();
     for (let next = this.nextTimer; next !== undefined && next.dueMs <= nowMs; next = this.nextTimer) {
       this.#timers.removeFirst();
@@ -139,10 +130,7 @@ export class OperationTable {
     return [...due];
   }
 
-  /**
-   * The first timer that is valid. A timer becomes invalid when its operation gets another time or ends. An invalid
-   * timer is removed here.
-   */
+  /** The first valid timer. A timer becomes invalid when its operation ends or gets another time. */
   get nextTimer(): TableTimer | undefined {
     for (let next = this.#timers.first; next !== undefined; next = this.#timers.first) {
       if (this.#dueMs(next.id) === next.dueMs) return next;
@@ -190,7 +178,7 @@ export class OperationTable {
   }
 }
 
-/** Ends a callback or a chained invoke. Either an external system has completed it, or its time-out has come. */
+/** Ends a callback or a chained invoke, also after a time-out. */
 function completeFromOutside(
   operation: Operation,
   { status, result, error }: ExternalCompletion,
@@ -211,7 +199,6 @@ function isPending({ Type: type, Status: status }: Operation): boolean {
   return status === "STARTED" && (type === "WAIT" || type === "CALLBACK" || type === "CHAINED_INVOKE");
 }
 
-/** Copies an operation, so that changes of the copy do not change the operation. */
 export function copyOperation(operation: Operation): Operation {
   const copy = { ...operation };
   const { StepDetails: step, ContextDetails: context } = operation;
@@ -227,7 +214,7 @@ export function copyOperation(operation: Operation): Operation {
   return copy;
 }
 
-/** Copies an update, so that later changes of the caller's update do not change the recorded one. */
+/** The copy protects the recorded update from changes of the caller's update. */
 export function copyUpdate(update: OperationUpdate): OperationUpdate {
   return { ...update, ...copyError(update) };
 }

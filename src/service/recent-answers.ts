@@ -3,10 +3,7 @@ const KEPT_MS = 15 * 60_000;
 
 const MAX_KEPT = 1_000;
 
-/**
- * The answers to requests, so that a repeated request gets the same answer. Answers are kept for 15 minutes, and at
- * most 1,000 of them.
- */
+/** The answers to requests, so that a repeated request gets the same answer. */
 export class RecentAnswers<T> {
   /** The oldest answer comes first. */
   readonly #answers = new Map<string, { readonly answer: T; readonly atMs: number }>();

@@ -14,23 +14,20 @@ import { charge, dataBytes } from "./metering.ts";
 import { OperationTable } from "./operation-table.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** How the new execution differs from the ended execution. Other operations are taken over unchanged. */
+/** How the new execution differs from the ended one. Operations that are in no member are taken over unchanged. */
 export interface Amendment {
-  /** The ids of operations that have not begun in the new execution. */
+  /** The ids of operations that count as not begun in the new execution. */
   readonly removed: ReadonlySet<string>;
-  /** The ids of contexts that have begun and not ended in the new execution. */
+  /** The ids of contexts that count as not ended in the new execution. */
   readonly reopened: ReadonlySet<string>;
-  /** The steps that are tried again, by id. The value is the payload that the step keeps. */
+  /** The steps that are tried again, by id. The value is the new payload of the step. */
   readonly retried: ReadonlyMap<string, string>;
   /** New payloads for steps that have succeeded, by id. */
   readonly payloads: ReadonlyMap<string, string>;
 }
 
 export interface RedriveRequest {
-  /**
-   * Gets the operations of the ended execution, and returns the changes. An error of this function is thrown to the
-   * caller.
-   */
+  /** Gets the operations of the ended execution, and returns the changes. Errors of this function reach the caller. */
   readonly amend: (operations: readonly Operation[]) => Amendment;
   /** The name of the new execution. No execution in the journal may have this name. Default: a random name. */
   readonly name?: string;
@@ -49,9 +46,8 @@ const LIFTED: LocalQuotas = {
 };
 
 /**
- * Creates an execution that takes over from an ended execution. Returns the ARN of the new execution.
- * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or the errors of
- * `amend`
+ * Returns the ARN of the new execution.
+ * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or errors of `amend`
  */
 export function createRedriven(
   journal: Journal,
@@ -92,9 +88,8 @@ export function amendedOperations(
 }
 
 /**
- * Makes the first entries of the new execution's journal: the events of all operations that are taken over. All events
- * get the start time of the new execution. These operations count for the quotas of the new execution. The requests
- * that recorded them do not count.
+ * Makes the first entries of the new journal: the events of all operations that are taken over, at the start time of
+ * the new execution. These operations count for the quotas. The requests that recorded these operations do not count.
  */
 function seedOf(
   header: ExecutionHeader,
@@ -123,10 +118,7 @@ function seedOf(
   return { entries: copied, counters: { ...counters, updates: 0, checkpoints: 0, requestBytes: 0 }, table };
 }
 
-/**
- * Also removes callbacks and chained invokes that have not ended. They could never end, because external systems only
- * know their ids in the old execution.
- */
+/** Also removes open callbacks and invokes, because their external systems and children only know the old execution. */
 function withoutOpenExternals(operations: readonly Operation[], amendment: Amendment): Amendment {
   const open = operations.filter(
     ({ Type: type, Status: status }) => status === "STARTED" && (type === "CALLBACK" || type === "CHAINED_INVOKE"),

@@ -11,7 +11,6 @@ export class ServiceError extends Error {
   }
 }
 
-/** The error for a request that the service does not accept. HTTP status 400. */
 export function invalidParameter(message: string): ServiceError {
   return new ServiceError("InvalidParameterValueException", 400, message);
 }

@@ -3,9 +3,7 @@ import type { Operation } from "../core/wire.ts";
 import { copyOperation } from "./operation-table.ts";
 import { invalidParameter } from "./service-error.ts";
 
-/**
- * 5 MiB: the greatest size of the page in the event. The emulators use the same size. A whole event has at most 6 MB.
- */
+/** 5 MiB: the greatest size of a page, as in the service's emulators. An event of Lambda has at most 6 MB. */
 export const MAX_PAGE_BYTES = 5 * 1024 * 1024;
 
 /** The number of operations on a page if the request does not say a number. The service has the same default. */
@@ -16,10 +14,7 @@ export interface StatePage {
   readonly nextMarker: string | undefined;
 }
 
-/**
- * The recorded operations that one invocation reads, in pages. A page is limited by the number of operations and by
- * bytes.
- */
+/** The recorded operations that one invocation reads. Only a page with a single operation may exceed `maxBytes`. */
 export class StatePages {
   readonly #operations: readonly Operation[];
   readonly #maxBytes: number;
@@ -29,15 +24,11 @@ export class StatePages {
     this.#maxBytes = maxBytes;
   }
 
-  /** The page in the event. `maxItems` is the greatest number of its operations. */
   first(maxItems: number): StatePage {
     return this.#page(0, maxItems);
   }
 
-  /**
-   * Returns the page that begins at the marker.
-   * @throws ServiceError if the marker or the size is not valid
-   */
+  /** The page at the marker, or the first page without a marker. @throws ServiceError if an argument is not valid */
   read(marker: string | undefined, maxItems: number | undefined): StatePage {
     const at = marker ? Number(marker) : 0;
     if (!Number.isInteger(at) || at < 0 || at > this.#operations.length) throw invalidParameter("Invalid marker.");
@@ -63,7 +54,7 @@ export class StatePages {
   }
 }
 
-/** An estimate of the bytes of the operation in a response. */
+/** An estimate of the bytes that the operation needs in a response. */
 function operationBytes(operation: Operation): number {
   const details = operation.StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails;
   const result = details?.Result ?? operation.ExecutionDetails?.InputPayload ?? "";

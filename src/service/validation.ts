@@ -21,7 +21,7 @@ const ACTIONS: Record<OperationType, readonly OperationAction[]> = {
   CHAINED_INVOKE: ["START", "CANCEL"],
 };
 
-/** The longest wait: 366 days. The shortest wait is one second (service documentation). */
+/** 366 days: the longest wait, retry delay or time-out of a callback (service documentation). */
 const MAX_WAIT_SECONDS = 31_622_400;
 
 /**
@@ -100,10 +100,7 @@ function checkForm(update: OperationUpdate): void {
   }
 }
 
-/**
- * A name that the service does not accept is allowed if the operation is recorded with it. Such names come from earlier
- * versions, which did not check names.
- */
+/** Earlier versions did not check names. So a recorded operation may have a name that the service does not accept. */
 function checkName({ Name: name }: OperationUpdate, known: Operation | undefined): void {
   if (name === undefined || isTakenName(name) || name === known?.Name) return;
   throw invalidParameter(
@@ -175,10 +172,7 @@ function checkIdentity(update: OperationUpdate, known: Operation): void {
   }
 }
 
-/**
- * Checks the input of a new execution.
- * @throws DurableError `ERR_INPUT_TOO_LARGE` or `ERR_INPUT_INVALID`
- */
+/** @throws DurableError `ERR_INPUT_TOO_LARGE` or `ERR_INPUT_INVALID` */
 export function checkInput(input: string | undefined, maxBytes: number): void {
   if (input === undefined) return;
   const bytes = Buffer.byteLength(input);
