@@ -1,9 +1,8 @@
 import { unreadable } from "./format.ts";
 
 /**
- * The greatest size of an unpacked payload: 16 MiB. A hostile payload could otherwise fill the memory, because one byte
- * of msgpack may become a hundred bytes of objects. The payloads of real data are far smaller: the service accepts 256
- * KiB.
+ * The greatest number of bytes that are compressed, or that `decompress` returns: 16 MiB. Without this limit, a hostile
+ * payload could fill the memory. Payloads at the service have at most 256 KiB.
  */
 export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
@@ -11,13 +10,13 @@ export type Compression = "zstd" | "deflate";
 
 /**
  * Fewer bytes than this are not compressed. Compression would save only a few hundred bytes, but a new process needs 4
- * to 7 ms to load `zlib` and to use it for the first time.
+ * to 7 ms (measured) to load `zlib` and to use it for the first time.
  */
 const MIN_BYTES = 1024;
 
 /**
- * The logarithm of the greatest window: 2^24 bytes, 16 MiB. zstd at level 1 needs half a megabyte. Hostile bytes could
- * otherwise make zstd allocate gigabytes.
+ * The greatest window (memory for decompression) of zstd, as a power of two: 2^24 bytes are 16 MiB. The payloads of
+ * this package need half a megabyte. Without this limit, hostile bytes could make zstd allocate gigabytes.
  */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
@@ -25,7 +24,7 @@ type Zlib = typeof import("node:zlib");
 
 const loadZlib = (): Zlib => process.getBuiltinModule("node:zlib");
 
-/** Whether this version of Node has zstd. Node has zstd since 22.15 and 23.8. */
+/** Node has zstd from 22.15 and from 23.8 on. */
 function hasZstd(zlib: Zlib): boolean {
   return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
 }
@@ -70,14 +69,14 @@ export function decompress(compression: Compression, bytes: Uint8Array): Buffer 
   }
 }
 
-/** Writes bytes as a text. JSON can contain this text without escapes. */
+/** Writes bytes as base64url, which JSON contains without escapes. */
 export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
 }
 
 /**
- * Reverses `toText`. Throws `ERR_PAYLOAD_UNREADABLE` for a character that is not part of base64url, because Node skips
- * such a character without an error.
+ * Reverses `toText`. Node skips unknown characters without an error, so the number of bytes is checked. Throws
+ * `ERR_PAYLOAD_UNREADABLE` if it is wrong.
  */
 export function fromText(text: string): Buffer {
   const bytes = Buffer.from(text, "base64url");

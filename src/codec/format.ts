@@ -17,10 +17,8 @@ export type PayloadFormat = "msgpack" | "deflate" | "zstd";
 const LETTERS: Record<PayloadFormat, string> = { msgpack: "m", deflate: "d", zstd: "z" };
 const FORMATS = new Map(Object.entries(LETTERS).map(([format, letter]) => [letter, format as PayloadFormat]));
 
-/** The number of characters of a mark. */
 const MARK_CHARS = OWN_PREFIX.length + VERSION.length + 1;
 
-/** Makes a payload from its format and its body. */
 export function mark(format: PayloadFormat, body: string): string {
   return OWN_PREFIX + VERSION + LETTERS[format] + body;
 }
@@ -40,7 +38,6 @@ export function unmark(payload: string): { format: PayloadFormat; body: string }
   return { format, body: payload.slice(MARK_CHARS) };
 }
 
-/** The error for every payload that cannot be read. Such a payload is damaged, hostile, or from a later release. */
 export function unreadable(reason: string, cause?: unknown): DurableError {
   return new DurableError(
     "ERR_PAYLOAD_UNREADABLE",

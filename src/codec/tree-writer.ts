@@ -6,10 +6,7 @@ import { MAX_TREE_DEPTH, tagged } from "./tree-tags.ts";
 /** A node of a tree, as `tree-tags.ts` describes it. */
 export type TreeNode = unknown;
 
-/**
- * Thrown when no tree can be made from a value, for example because the value has too many levels. The caller then
- * stores the value in another way.
- */
+/** Thrown for a value with too many levels for a tree. Codecs then store JSON, or throw (`typed`). */
 export class NoTree extends Error {}
 
 /**
@@ -58,7 +55,6 @@ export class TreeWriter {
     return Array.isArray(value) ? this.writeArray([...value], depth) : this.writeObject(value as object, depth);
   }
 
-  /** Makes the tree of an object from its own enumerable members. */
   writeObject(value: object, depth: number): TreeNode {
     const object = value as Record<string, unknown>;
     const keys = Object.keys(object);
@@ -105,8 +101,8 @@ export class TreeWriter {
   }
 
   /**
-   * Makes one column for each key. Returns undefined unless all items are plain objects with the same keys in the same
-   * order.
+   * Makes one column for each key. Returns undefined if an item is no plain object, has other keys or another order of
+   * keys, has a `toJSON`, or has a member that the dialect drops.
    */
   #readColumns(items: readonly unknown[], keys: readonly string[]): unknown[][] | undefined {
     const columns = keys.map(() => new Array<unknown>(items.length));
@@ -134,7 +130,7 @@ export class TreeWriter {
   }
 }
 
-/** Whether the tree contains this value without a change. */
+/** Whether a tree contains this value without a change. */
 function isLeaf(value: unknown): boolean {
   return typeof value === "string" ? isPackableText(value) : isSimple(value);
 }
@@ -158,7 +154,6 @@ export function setMember(object: Record<string, unknown>, key: string, value: u
   }
 }
 
-/** Whether the value is a plain object, such as `{}`. */
 export function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
