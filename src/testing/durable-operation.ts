@@ -19,7 +19,7 @@ export interface StepDetails<TResult = unknown> {
   /** The time of the next attempt, if the step waits for another attempt. Otherwise undefined. */
   readonly nextAttemptTimestamp: Date | undefined;
   readonly result: TResult | undefined;
-  /** The error of the last attempt. Undefined if the last attempt succeeded. */
+  /** The error of the last ended attempt. Undefined if no attempt has ended, or if the last one succeeded. */
   readonly error: TestResultError | undefined;
 }
 
@@ -40,10 +40,7 @@ export interface WaitResultDetails {
   readonly scheduledEndTimestamp?: Date;
 }
 
-/**
- * One operation of the execution under test. It need not have begun. Each method reads the current record, and returns
- * undefined if the operation has no record yet.
- */
+/** One operation of the execution under test. If the operation has not begun, the `get` methods return undefined. */
 // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class DurableOperation<TResult = any> {
   readonly #selector: OperationSelector;
@@ -60,14 +57,14 @@ export class DurableOperation<TResult = any> {
    * complete the callback. If the test later waits for `COMPLETED`, the callback may time out.
    * @param status default `STARTED`
    * @returns this operation
-   * @throws DurableError `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or `ERR_OPERATION_INCOMPLETE` if
-   * the execution ends before the status is reached; the error of `run` if `run` rejects
+   * @throws DurableError `ERR_STATUS_INVALID`; `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or
+   * `ERR_OPERATION_INCOMPLETE` if the execution ends before the status is reached; the error of `run` if `run` rejects
    */
   waitForData(status: WaitingOperationStatus = WaitingOperationStatus.STARTED): Promise<this> {
     const reached = this.#current()
       .waitFor(this.#selector, status)
       .then(() => this);
-    // The test may await `run` first. The rejection must not end the process as an unhandled rejection until then.
+    // A test may await `run` before this promise. Until then, a rejection must not end the process.
     reached.catch(() => {});
     return reached;
   }
@@ -109,7 +106,7 @@ export class DurableOperation<TResult = any> {
   }
 
   /**
-   * Returns the id and the outcome of a callback. The callback may be the one in a `waitForCallback`.
+   * Returns the id and the outcome of a callback. For a `waitForCallback`, this is the callback inside it.
    * @throws DurableError `ERR_OPERATION_TYPE` for any other operation
    */
   getCallbackDetails(): CallbackDetails<TResult> | undefined {
@@ -158,7 +155,7 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.Id;
   }
 
-  /** The id of the context that contains the operation. Undefined if this is the handler's own context. */
+  /** The id of the context that contains the operation. Undefined in the handler's own context. */
   getParentId(): string | undefined {
     return this.getOperationData()?.ParentId;
   }
@@ -239,7 +236,7 @@ export class DurableOperation<TResult = any> {
     try {
       act(execution, callback.CallbackDetails?.CallbackId as string);
     } catch (error) {
-      // The callback has timed out, but the record that was read above still shows an open callback.
+      // The callback has timed out after its record was read.
       if (!(error instanceof ServiceError) || error.name !== "CallbackTimeoutException") throw error;
       throw new DurableError("ERR_CALLBACK_CLOSED", `${name}: ${error.message}`, { cause: error });
     }
@@ -267,7 +264,6 @@ export class DurableOperation<TResult = any> {
   }
 }
 
-/** The operation that has this record. */
 export function operationOf({ Id: id }: Operation, current: () => TestExecution): DurableOperation {
   return new DurableOperation({ by: "id", id: id as string }, current);
 }

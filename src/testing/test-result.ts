@@ -57,8 +57,8 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * All operations in the order in which they began, without the EXECUTION operation. `params` selects operations by
-   * status.
+   * All operations in the order in which they began, without the EXECUTION operation.
+   * @param params selects operations by status
    */
   getOperations(params?: { status: OperationStatus }): DurableOperation[] {
     return this.#execution
@@ -68,8 +68,8 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * All invocations in their order. A failed invocation is followed by another one. By default, the execution fails
-   * after five failed invocations one after the other.
+   * All invocations in their order. After a failed invocation, another one follows. By default, the execution fails
+   * after five failed invocations in a row.
    */
   getInvocations(): Invocation[] {
     const completed = this.#execution.history().filter(({ EventType }) => EventType === "InvocationCompleted");
