@@ -1,6 +1,6 @@
 /**
- * Patterns for the URL of a source in its own code: `import.meta.url`, or in CommonJS `pathToFileURL(__filename)`. The
- * function may be imported in any way, and its result may be a URL or text.
+ * Patterns for the URL of a source in its own code: `import.meta.url`, or in CommonJS `pathToFileURL(__filename)`.
+ * `pathToFileURL` may be imported in any way, and its result may be a URL or text.
  */
 const IMPORT_META = String.raw`import\.meta\.url`;
 const PATH_TO_FILE_URL = String.raw`(?:require\(\s*["'](?:node:)?url["']\s*\)\.|[\w$]+\.|\(0,\s*[\w$]+\.)?pathToFileURL\)?`;
@@ -17,7 +17,6 @@ export function usesWorkers(source: string): boolean {
   return USES_WORKERS.test(source) && /import\.meta\.url|\b__filename\b/.test(source);
 }
 
-/** The URL of a module in a source. */
 export interface ModuleUrl {
   /** The path, relative to the source. */
   readonly path: string;
@@ -34,7 +33,7 @@ export function rewriteModuleUrls(source: string, replace: (url: ModuleUrl) => s
 }
 
 /**
- * The URLs that a source gives to `workers`, directly or in a variable.
+ * The URLs of modules that a source gives to `workers`, directly or in a variable.
  * @param code JavaScript without comments
  */
 export function moduleUrlsForWorkers(code: string): ModuleUrl[] {

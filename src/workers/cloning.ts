@@ -11,7 +11,7 @@ export function isPlain(value: unknown): boolean {
   return countPlain(value, MAX_MEMBERS) >= 0;
 }
 
-/** Returns `room` minus the number of values in `value`. Negative: the value is not plain, or it is too large. */
+/** Returns `room` minus the number of values in `value`; negative if `value` is not plain or too large. */
 function countPlain(value: unknown, room: number): number {
   switch (typeof value) {
     case "string":
@@ -42,7 +42,6 @@ function countPlain(value: unknown, room: number): number {
   return left;
 }
 
-/** Whether `structuredClone` accepts a value. */
 export function isCloneable(value: unknown): boolean {
   if (isPlain(value)) return true;
   try {
@@ -53,7 +52,6 @@ export function isCloneable(value: unknown): boolean {
   }
 }
 
-/** A member of a value that cannot be cloned. */
 export interface Uncloneable {
   /** The position of the member, for example `order.items[3].price`. */
   readonly path: string;
@@ -62,8 +60,8 @@ export interface Uncloneable {
 }
 
 /**
- * Finds the first member that `structuredClone` refuses. The search clones many members, so call it only after a clone
- * of the whole value has failed.
+ * Finds the first member that `structuredClone` refuses. Returns undefined if it refuses no member. Members in
+ * `visited` are skipped. The search clones many members, so it is slow.
  */
 export function findUncloneable(value: unknown, path: string, visited = new Set<unknown>()): Uncloneable | undefined {
   if (isCloneable(value) || visited.has(value)) return undefined;
@@ -98,8 +96,8 @@ function* membersOf(value: object): Generator<[name: string, member: unknown]> {
     try {
       member = (value as Record<string, unknown>)[key];
     } catch (error) {
-      // The getter threw, so there is no value to yield. `structuredClone` would fail at this getter too. A function
-      // takes the place of the value: it cannot be cloned, so the search names this member as the cause.
+      // The getter threw, so `structuredClone` would fail here too. A function stands for the value, because it cannot
+      // be cloned either.
       yield [name, () => error];
       continue;
     }

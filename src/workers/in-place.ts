@@ -9,7 +9,7 @@ import { findExport } from "./module-export.ts";
 import type { Task } from "./task.ts";
 import { unwrapTransfer } from "./transfer.ts";
 
-/** After so much work, the calls yield to the other work of this thread. */
+/** After so many milliseconds of calls, the other work of this thread gets a turn. */
 const YIELD_EVERY_MS = 10;
 
 /**

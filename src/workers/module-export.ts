@@ -4,10 +4,9 @@ import { DurableError } from "../core/errors.ts";
 /** The build replaces this name by `require`, which exists only in CommonJS. */
 declare const scopeRequire: NodeJS.Require | undefined;
 
-/** A function that a module exports. */
 export interface ModuleExport {
   readonly function: (...args: unknown[]) => unknown;
-  /** The object whose member the function is. A call passes this object as `this`. */
+  /** The object that has the function as a member. A call passes this object as `this`. */
   readonly owner: unknown;
 }
 
@@ -29,7 +28,7 @@ const exports = new Map<string, ModuleExport>();
 
 async function look(module: string, name: string): Promise<ModuleExport> {
   const names = await importModule(module);
-  // Node cannot always detect the exports of a CommonJS module. Then only its default export has the functions.
+  // Node cannot detect all exports of a CommonJS module. Undetected functions are members of the default export.
   const whole = names["default"] as Record<string, unknown> | undefined;
   for (const owner of [names, whole]) {
     const found = owner?.[name];
