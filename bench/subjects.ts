@@ -10,7 +10,6 @@ import type { BenchHandler, Subject } from "./works.ts";
 
 type Lambda = (event: DurableExecutionInvocationInputWithClient, context: Context) => Promise<unknown>;
 
-/** The parts of the API that the benchmark itself calls. */
 interface Sdk {
   readonly withDurableExecution: (handler: BenchHandler, config?: { runtime?: RuntimeOptions }) => Lambda;
   readonly DurableExecutionInvocationInputWithClient: new (
@@ -19,10 +18,8 @@ interface Sdk {
   ) => DurableExecutionInvocationInputWithClient;
 }
 
-/** One invocation of a handler. */
 export type Invocation = (service: BareService) => Promise<DurableExecutionInvocationOutput>;
 
-/** The URL of the build of this package, which is published. */
 export const DIST = new URL("../dist/", import.meta.url).href;
 
 /** Lifts the quotas. The official SDK has no checks of quotas, so a comparison with these checks would be unfair. */
@@ -36,7 +33,7 @@ const lambdaContext = {
 } as unknown as Context;
 
 /**
- * Loads one of the packages. The other one is not loaded, because its memory would count too.
+ * Loads one of the packages. The other package is not loaded, because its memory would count too.
  * @param dist the URL of the folder with the build of this package
  */
 export async function loadSubject(name: Subject, dist = DIST) {
