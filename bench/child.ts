@@ -1,7 +1,7 @@
 /**
  * Measures one execution of one work with one package: `node bench/child.ts <order as JSON>`. The last line of the
- * output is the report, as JSON. This process measures nothing else. It imports no module that the packages also
- * import, because their loading time would then be too short.
+ * output is the report, as JSON. This process imports no module that the packages also import, because the loading time
+ * of the packages would then be too short.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { WireOperation } from "../src/index.ts";

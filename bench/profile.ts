@@ -11,11 +11,11 @@ import { STATES, type State, SUBJECTS, type Subject, type Work, workNamed } from
 /** A function, and its share in percent of the time in which the thread was not idle. */
 export type ProfileRow = readonly [place: string, percent: number];
 
-/** The number of processes for short work, which takes only milliseconds. Other work has one process. */
+/** Work of at most `SHORT_ITEMS` items takes only milliseconds, so it runs in 20 processes. Other work runs in one. */
 const PROCESSES = 20;
 const SHORT_ITEMS = 1_000;
 const LONGEST = 12;
-/** Work of at most `SHORT_ITEMS` items takes only milliseconds, so it runs in 20 processes. Other work runs in one. */
+/** Matches the idle thread and the profiler's own call. They are no work of the package. */
 const NOT_WORK = /^(\(idle\)|post node:inspector)/;
 
 interface ProfileOptions {

@@ -32,10 +32,7 @@ const lambdaContext = {
   getRemainingTimeInMillis: () => 900_000,
 } as unknown as Context;
 
-/**
- * Loads one of the packages. The other package is not loaded, because its memory would count too.
- * @param dist the URL of the folder with the build of this package
- */
+/** Loads only the named package, because the memory of the other one would count too. `dist` is the URL of a folder. */
 export async function loadSubject(name: Subject, dist = DIST) {
   const sdk: Sdk = await import(name === "ours" ? `${dist}index.mjs` : "@aws/durable-execution-sdk-js");
   return (handler: BenchHandler, settings?: RuntimeOptions): Invocation => {

@@ -63,10 +63,7 @@ export class Limits {
   }
 }
 
-/**
- * Removes a group. An ended process is a member for a short time, so the removal is repeated. If the group remains,
- * this is no error, because an empty group costs nothing.
- */
+/** Removes a group. The removal is repeated, because the kernel removes an ended process only after a moment. */
 function removeGroup(folder: string): void {
   for (let attempt = 0; attempt < 40; attempt++) {
     try {

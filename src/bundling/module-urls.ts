@@ -24,18 +24,12 @@ export interface ModuleUrl {
   readonly isCommonJs: boolean;
 }
 
-/**
- * Rewrites the URLs of modules in a source.
- * @param replace gives the replacement of a URL; undefined keeps the URL
- */
+/** Rewrites the URLs of modules in a source. If `replace` returns undefined, the URL is kept. */
 export function rewriteModuleUrls(source: string, replace: (url: ModuleUrl) => string | undefined): string {
   return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => replace(moduleUrl(rest.at(-1))) ?? whole);
 }
 
-/**
- * The URLs of modules that a source gives to `workers`, directly or in a variable.
- * @param code JavaScript without comments
- */
+/** The URLs of modules that a source gives to `workers`, directly or in a variable. `code` must have no comments. */
 export function moduleUrlsForWorkers(code: string): ModuleUrl[] {
   const [, alias = "workers"] = /\bworkers\s+as\s+([\w$]+)/.exec(code) ?? [];
   const call = String.raw`(?<![\w$])(?:workers|${escaped(alias)})\)?\(\s*`;

@@ -24,9 +24,7 @@ interface FirstStep {
   error?: ErrorObject;
   /** The number of failed attempts. Present only if another attempt follows. */
   attempts?: number;
-  /**
-   * Milliseconds until the next attempt, counted from the time at which the batch's own operation may be tried again.
-   */
+  /** Milliseconds until the next attempt, from the time at which the batch's own operation may be tried again. */
   leftMs?: number;
 }
 

@@ -15,10 +15,7 @@ export interface Outcome {
   readonly records?: readonly StoredRecord[];
 }
 
-/**
- * Converts a decoded payload to the newest form of a batch. Returns undefined if no batch wrote the payload, or if the
- * payload is damaged.
- */
+/** Converts a decoded payload to the newest form of a batch. Undefined if no batch wrote it, or if it is damaged. */
 export function readStoredBatch(value: unknown): StoredBatch | undefined {
   if (isFirstVersion(value)) return checked(readFirstVersion(value));
   if (typeof value !== "object" || value === null || (value as Partial<StoredBatch>).batch !== 2) return undefined;
@@ -26,8 +23,8 @@ export function readStoredBatch(value: unknown): StoredBatch | undefined {
 }
 
 /**
- * Reads the payload of one operation of a batch. Returns undefined if the operation has no payload. Throws the errors
- * of the codec, and an `Error` if no batch wrote the payload or if it is damaged.
+ * Returns undefined if the operation has no payload. Throws the errors of the codec, and an `Error` if the payload is
+ * damaged or not from a batch.
  */
 export function readLog({ StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
   if (!details?.Result) return undefined;
@@ -139,10 +136,7 @@ function writtenRecordAgain(
 
 export type BatchMembers = Omit<StoredBatch, "batch" | "statuses" | "results" | "errors" | "kept">;
 
-/**
- * Makes the JSON of a `StoredBatch`. An undefined element of `outcomes` is an item without an outcome. JSON payloads
- * are copied as they are, so that they are not parsed and written again.
- */
+/** Makes the JSON of a `StoredBatch`. JSON payloads are copied, so that they are not parsed and written again. */
 export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], members: BatchMembers): string {
   let statuses = "";
   const results: string[] = [];
@@ -177,10 +171,7 @@ function writeRecord({ payload, ...record }: WrittenRecord): string {
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }
 
-/**
- * Returns the contents of a batch in the order in which they were written: the first `own.parts` parts, then the
- * batch's own operation, then the other parts.
- */
+/** Returns the contents of a batch in the order in which they were written. `own.parts` parts are older than `own`. */
 export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatch[]): StoredBatch[] {
   if (own === undefined) return [...parts];
   const before = own.parts ?? 0;
@@ -188,8 +179,8 @@ export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatc
 }
 
 /**
- * Returns the last outcome of each item, or undefined for an item without an outcome. If the last outcome has records,
- * earlier records with other paths are added. `logs` are the contents of a batch in the order of `inOrder`.
+ * Returns the last outcome of each item. If the last outcome has records, earlier records with other paths are added.
+ * `logs` are the contents of a batch in the order of `inOrder`. An undefined element is an item without an outcome.
  */
 export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined)[] {
   const last: (Outcome | undefined)[] = [];
@@ -209,10 +200,7 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   return Array.from(last);
 }
 
-/**
- * Returns the outcome that counts: `before` if the item has ended (`R`) and `outcome` only adds records (`K`),
- * otherwise `outcome`.
- */
+/** Records of an item (`K`) may be written after its end (`R`). Then the end is returned. */
 export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
   return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }

@@ -12,10 +12,7 @@ export interface Written {
 /** Writes and reads payloads. A method's argument `packFromBytes` overrides the codec's own `packFromBytes`. */
 export interface Codec {
   readonly name: CodecName;
-  /**
-   * Shorter JSON, in bytes, is stored as it is. Other JSON is packed if this makes it clearly shorter. The codec `json`
-   * never packs.
-   */
+  /** JSON with at least so many bytes is packed, if this makes it clearly shorter. The codec `json` never packs. */
   readonly packFromBytes: number;
   /**
    * Makes the payload of a value. Returns undefined for undefined, a function and a symbol, as `JSON.stringify` does.
@@ -77,10 +74,7 @@ class JsonCodec implements Codec {
   }
 }
 
-/**
- * Also stores values that JSON cannot store. A value that JSON can store gets the same payload as from the codec
- * `compact`.
- */
+/** The codec `typed`. A value that JSON can store gets the same payload as from the codec `compact`. */
 class TypedCodec extends JsonCodec {
   override encode(value: unknown, packFromBytes?: number): string | undefined {
     const tree = exoticTree(value);
@@ -95,10 +89,7 @@ class TypedCodec extends JsonCodec {
   }
 }
 
-/**
- * Makes the tree of a value that JSON would change. Returns undefined for a value that JSON does not change, and for a
- * value that has no payload.
- */
+/** Makes the tree of a value that JSON would change. Undefined: JSON can store the value, or it has no payload. */
 function exoticTree(value: unknown): unknown {
   if (value === undefined || typeof value === "function" || typeof value === "symbol" || isSimple(value)) {
     return undefined;

@@ -1,22 +1,22 @@
 import { unreadable } from "./format.ts";
 
 /**
- * The greatest number of bytes that are compressed, or that `decompress` returns: 16 MiB. Without this limit, a hostile
- * payload could fill the memory. Payloads at the service have at most 256 KiB.
+ * The most bytes that are compressed, or that `decompress` returns. Without a limit, a hostile payload could fill the
+ * memory. Payloads at the service have at most 256 KiB.
  */
 export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
 export type Compression = "zstd" | "deflate";
 
 /**
- * Fewer bytes than this are not compressed. Compression would save only a few hundred bytes, but a new process needs 4
- * to 7 ms (measured) to load `zlib` and to use it for the first time.
+ * Fewer bytes are not compressed. Compression would save only a few hundred bytes, but a new process needs 4 to 7 ms
+ * (measured) to load `zlib` and to use it for the first time.
  */
 const MIN_BYTES = 1024;
 
 /**
- * The greatest window (memory for decompression) of zstd, as a power of two: 2^24 bytes are 16 MiB. The payloads of
- * this package need half a megabyte. Without this limit, hostile bytes could make zstd allocate gigabytes.
+ * The greatest window (memory for decompression) of zstd: 2^24 bytes, which are 16 MiB. Payloads of this package need
+ * half a megabyte. Without this limit, hostile bytes could make zstd allocate gigabytes.
  */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
@@ -29,10 +29,7 @@ function hasZstd(zlib: Zlib): boolean {
   return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
 }
 
-/**
- * Compresses bytes with the best method of this version of Node. Returns undefined if there are too few or too many
- * bytes, or if compression does not make them fewer.
- */
+/** Returns undefined if there are too few or too many bytes, or if compression does not make them fewer. */
 export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } | undefined {
   if (bytes.length < MIN_BYTES || bytes.length > MAX_DECODED_BYTES) return undefined;
   const zlib = loadZlib();
@@ -44,10 +41,7 @@ export function compress(bytes: Uint8Array): { compression: Compression; bytes: 
   return compressed.length < bytes.length ? { compression, bytes: compressed } : undefined;
 }
 
-/**
- * Reverses `compress`. Throws `ERR_PAYLOAD_UNREADABLE` in three cases: the bytes are damaged, they unpack to more than
- * `MAX_DECODED_BYTES`, or they are zstd and this version of Node has no zstd.
- */
+/** Throws `ERR_PAYLOAD_UNREADABLE` if the bytes are damaged, unpack to too many bytes, or need a newer Node (zstd). */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
   const zlib = loadZlib();
   if (compression === "zstd" && !hasZstd(zlib)) {
@@ -74,10 +68,7 @@ export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
 }
 
-/**
- * Reverses `toText`. Node skips unknown characters without an error, so the number of bytes is checked. Throws
- * `ERR_PAYLOAD_UNREADABLE` if it is wrong.
- */
+/** Throws `ERR_PAYLOAD_UNREADABLE` if Node skipped a character. Node skips unknown characters without an error. */
 export function fromText(text: string): Buffer {
   const bytes = Buffer.from(text, "base64url");
   if (bytes.length !== Math.floor((text.length * 3) / 4)) throw unreadable("its base64url text is damaged");

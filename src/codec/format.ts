@@ -9,8 +9,8 @@ export const OWN_PREFIX = "~";
 const VERSION = "1";
 
 /**
- * The formats of version 1. In each format, the payload is a tree (`tree-tags.ts`) that is written as msgpack and then
- * as base64url. Only the compression of the msgpack differs: none, deflate or zstd.
+ * The formats of version 1. The payload is a tree (`tree-tags.ts`), written as msgpack and then as base64url. With
+ * `deflate` and `zstd`, the msgpack is compressed.
  */
 export type PayloadFormat = "msgpack" | "deflate" | "zstd";
 
@@ -23,10 +23,7 @@ export function mark(format: PayloadFormat, body: string): string {
   return OWN_PREFIX + VERSION + LETTERS[format] + body;
 }
 
-/**
- * Separates the mark and the body of a payload. Throws `ERR_PAYLOAD_UNREADABLE` for a version or a format that this
- * release does not know.
- */
+/** Separates mark and body. Throws `ERR_PAYLOAD_UNREADABLE` for a version or format that this release does not know. */
 export function unmark(payload: string): { format: PayloadFormat; body: string } {
   const format = payload[1] === VERSION ? FORMATS.get(payload[2] ?? "") : undefined;
   if (format === undefined) {

@@ -1,10 +1,7 @@
 type AnyFunction = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
 /** Values that JSON leaves out of objects, and writes as null in arrays. */
 type Dropped = undefined | symbol | AnyFunction;
-/**
- * Types that JSON does not change. `Jsonify` tests these types first. Otherwise TypeScript would expand recursive types
- * without end.
- */
+/** Types that JSON does not change. `Jsonify` tests them first, because recursive types would otherwise have no end. */
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 type IsAny<T> = 0 extends 1 & T ? true : false;
 

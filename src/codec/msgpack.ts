@@ -1,10 +1,7 @@
 import { unreadable } from "./format.ts";
 import { loadMsgpackr } from "./msgpackr.ts";
 
-/**
- * msgpackr keeps its buffer for the next payload. After a payload with more bytes than this, the buffer is replaced by
- * a small one, to save memory.
- */
+/** msgpackr keeps its buffer for the next payload. After a larger payload, a small buffer replaces it. */
 const MAX_KEPT_BYTES = 256 * 1024;
 
 interface Msgpack {
@@ -45,8 +42,8 @@ export function toMsgpack(tree: unknown): Buffer {
 }
 
 /**
- * Reverses `toMsgpack`. Hostile bytes may give anything that msgpackr can make, so `TreeReader` checks the result.
- * Throws `ERR_PAYLOAD_UNREADABLE` for damaged bytes.
+ * Hostile bytes may give anything that msgpackr can make, so `TreeReader` checks the result. Throws
+ * `ERR_PAYLOAD_UNREADABLE` for damaged bytes.
  */
 export function fromMsgpack(bytes: Uint8Array): unknown {
   const { unpack } = msgpack();
@@ -57,10 +54,7 @@ export function fromMsgpack(bytes: Uint8Array): unknown {
   }
 }
 
-/**
- * Whether msgpackr returns the text unchanged. msgpackr changes lone surrogates, because UTF-8 cannot store them. It
- * also skips a byte order mark at the start.
- */
+/** Whether msgpackr returns the text unchanged. It changes lone surrogates, and skips a leading byte order mark. */
 export function isPackableText(text: string): boolean {
   // Node has the method, but the types of ES2023 do not.
   return (text as string & { isWellFormed(): boolean }).isWellFormed() && text.charCodeAt(0) !== 0xfeff;

@@ -6,9 +6,7 @@ const MIN_BLOCK = 16;
 /** Fewer integers than this are not written as differences, because little can be saved. */
 const MIN_DELTAS = 16;
 
-/**
- * Integers are written as differences only if the differences are on average this many times smaller than the integers.
- */
+/** Integers are written as differences if these are on average this many times smaller than the integers. */
 const MIN_DELTA_GAIN = 4;
 
 /**
@@ -37,8 +35,8 @@ export function writeNumberList(items: readonly number[]): unknown {
 }
 
 /**
- * Returns the least number of decimals with which all items can be written exactly. Returns undefined if this is more
- * than `MAX_DIGITS`, or if an item with decimals is too large. The test divides, because reading divides too.
+ * Returns the least number of decimals for all items. Returns undefined if this is more than `MAX_DIGITS`, or if an
+ * item with decimals is too large. The test divides, because reading divides too.
  */
 function digitsOf(items: readonly number[]): number | undefined {
   let digits = 0;
@@ -52,10 +50,7 @@ function digitsOf(items: readonly number[]): number | undefined {
   return digits === 0 || items.every((item) => Math.abs(item) < MAX_DECIMAL) ? digits : undefined;
 }
 
-/**
- * Replaces integers by their differences. Returns undefined if this saves too little. Also returns undefined for an
- * integer of 2^52 or more, because a difference could then lose precision.
- */
+/** Replaces integers by their differences. Returns undefined if this saves too little or could lose precision. */
 function writeDeltas(integers: readonly number[]): unknown {
   if (integers.length < MIN_DELTAS) return undefined;
   const deltas = new Array<number>(integers.length);
@@ -86,9 +81,7 @@ export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   return deltas;
 }
 
-/**
- * Replaces scaled integers by decimals, in the same array. Returns undefined if `digits` or an element is not valid.
- */
+/** Replaces scaled integers by decimals, in the same array. Returns undefined for a wrong `digits` or element. */
 export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | undefined {
   if (typeof digits !== "number" || !(digits > 0 && digits <= MAX_DIGITS)) return undefined;
   const scale = 10 ** digits;
@@ -103,9 +96,9 @@ export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | 
 const BYTES = 8;
 
 /**
- * Writes numbers as little-endian float64, ordered by byte position: the first bytes of all numbers, then the second
- * bytes, and so on. Bytes with signs and exponents are similar, and similar neighbours compress well. After
- * compression, an embedding of 384 numbers is a tenth shorter than in msgpack.
+ * Writes numbers as little-endian float64, ordered by byte position: all first bytes, then all second bytes, and so on.
+ * The bytes with signs and exponents are similar, so they compress well side by side. After compression, an embedding
+ * of 384 numbers is a tenth shorter than in msgpack.
  */
 export function writeNumberBlock(numbers: readonly number[]): Buffer {
   const count = numbers.length;

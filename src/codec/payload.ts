@@ -4,16 +4,10 @@ import { fromMsgpack, toMsgpack } from "./msgpack.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
 
-/**
- * The packed payload is used only if its length is at most this share of the JSON's length. Otherwise the JSON is used,
- * because people can read JSON.
- */
+/** A packed payload has at most this share of the JSON's length. Otherwise JSON is used, which people can read. */
 const MAX_PACKED_RATIO = 0.9;
 
-/**
- * Makes the payload of a value that JSON can store. `text` is the JSON of the value. Returns `text` if packing saves
- * too little, or if the value has too many levels for a tree.
- */
+/** Packs a value. Returns its JSON, `text`, if packing saves too little or if the value has too many levels. */
 export function packJson(text: string, value: unknown): string {
   let tree: TreeNode;
   try {

@@ -36,10 +36,7 @@ export interface StoredRecord {
   replayChildren?: true;
 }
 
-/**
- * The content of one operation of a batch, before the codec writes it. The outcomes in later operations replace the
- * outcomes in earlier ones.
- */
+/** The content of one operation of a batch. The outcomes in later operations replace the outcomes in earlier ones. */
 export interface StoredBatch {
   /** The version of this form. */
   batch: 2;

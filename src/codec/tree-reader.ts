@@ -8,7 +8,7 @@ const { types } = process.getBuiltinModule("node:util");
 
 /**
  * Makes a value from a tree. The tree may be hostile, so the reader checks every node and runs no code from the tree.
- * It throws `ERR_PAYLOAD_UNREADABLE` for a damaged tree.
+ * Throws `ERR_PAYLOAD_UNREADABLE` for a damaged tree.
  */
 export class TreeReader {
   /** Makes the value of `node`. The arrays and objects of `node` are changed, and become part of the value. */

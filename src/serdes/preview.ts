@@ -9,10 +9,7 @@ export type PreviewMode = (typeof PreviewMode)[keyof typeof PreviewMode];
 
 /** Says what the name of a `PreviewField` is compared with. */
 export const FieldMatchMode = {
-  /**
-   * The name is compared with the name of each field, at any depth. A match includes all fields inside the matching
-   * field.
-   */
+  /** The name is compared with the name of each field, at any depth. A match includes the fields inside the field. */
   ANYWHERE: "ANYWHERE",
   /** The name is compared with the whole path of each field: the names from the root, joined by dots. */
   PATH: "PATH",
@@ -20,9 +17,7 @@ export const FieldMatchMode = {
 export type FieldMatchMode = (typeof FieldMatchMode)[keyof typeof FieldMatchMode];
 
 export interface PreviewField {
-  /**
-   * The name of a field, or with `PATH` a path such as `user.email`. The positions in arrays are not part of a path.
-   */
+  /** The name of a field, or with `PATH` a path such as `user.email`. A path leaves out positions in arrays. */
   name: string;
   /** Default `ANYWHERE`. */
   match?: FieldMatchMode;
@@ -130,8 +125,7 @@ interface Level {
 const UNNAMEABLE = new Set(["__proto__", "constructor", "prototype"]);
 
 /**
- * Visits all fields. The fields inside an object come before the next field. The class does not use recursion, because
- * a value may have more levels than the call stack.
+ * Visits all fields in their order in JSON. Not recursive, because a value may have more levels than the call stack.
  */
 class Walk {
   readonly #levels: Level[] = [];

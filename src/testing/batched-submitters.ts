@@ -7,10 +7,7 @@ import type { Operation } from "../core/wire.ts";
 
 const codec = createCodec("json");
 
-/**
- * Whether a callback belongs to a `waitForCallback` in an item of a batch, and the submitter of this `waitForCallback`
- * has ended.
- */
+/** Whether a callback is in a `waitForCallback` of a batch, and the submitter of the `waitForCallback` has ended. */
 export function isSubmittedInBatch(callback: Operation, operations: readonly Operation[]): boolean {
   const map = findPaths(operations).get(callback.ParentId ?? "");
   const partsOf = partsFinder(operations);

@@ -69,10 +69,7 @@ export class DurableOperation<TResult = any> {
     return reached;
   }
 
-  /**
-   * Returns the outcome of a context.
-   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no context
-   */
+  /** Returns the outcome of a context. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
   getContextDetails(): ContextDetails<TResult> | undefined {
     const operation = this.#typed("CONTEXT");
     if (operation === undefined) return undefined;
@@ -96,10 +93,7 @@ export class DurableOperation<TResult = any> {
     };
   }
 
-  /**
-   * Returns the outcome of a chained invoke.
-   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no chained invoke
-   */
+  /** Returns the outcome of a chained invoke. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
   getChainedInvokeDetails(): ChainedInvokeDetails<TResult> | undefined {
     const operation = this.#typed("CHAINED_INVOKE");
     return operation && outcomeOf<TResult>(operation.ChainedInvokeDetails ?? {});
@@ -115,10 +109,7 @@ export class DurableOperation<TResult = any> {
     return { callbackId: details.CallbackId, ...outcomeOf<TResult>(details) };
   }
 
-  /**
-   * Returns the length and the end of a wait.
-   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no wait
-   */
+  /** Returns the length and the end of a wait. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
   getWaitDetails(): WaitResultDetails | undefined {
     const operation = this.#typed("WAIT");
     const due = operation?.WaitDetails?.ScheduledEndTimestamp;
@@ -213,10 +204,7 @@ export class DurableOperation<TResult = any> {
     this.#complete((execution, callbackId) => execution.failCallback(callbackId, error));
   }
 
-  /**
-   * Starts the callback's heartbeat time-out again, because work on the callback continues. Throws the same errors as
-   * `sendCallbackSuccess`.
-   */
+  /** Starts the callback's heartbeat time-out again. Throws the same errors as `sendCallbackSuccess`. */
   async sendCallbackHeartbeat(): Promise<void> {
     this.#complete((execution, callbackId) => execution.heartbeatCallback(callbackId));
   }

@@ -73,10 +73,7 @@ export class LocalDurableTestRunner<TResult = any> {
   readonly #options: TestExecutionOptions;
   #current: TestExecution;
 
-  /**
-   * Creates a runner.
-   * @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID`
-   */
+  /** Creates a runner. @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID` */
   constructor(parameters: LocalDurableTestRunnerParameters) {
     const { handlerFunction, functionName, skipTime, skipCallbackTimeouts, startTime, warnAfterMs, ...settings } =
       parameters;
@@ -188,9 +185,7 @@ export class LocalDurableTestRunner<TResult = any> {
     await this.#current.advance(checkedSeconds("time to advance by", duration, 0) * 1_000);
   }
 
-  /**
-   * Brings the runner into the state of a new runner with the same functions. An open run rejects: `ERR_RUNNER_RESET`.
-   */
+  /** Makes the runner new, with the same functions. A `run` that has not ended rejects with `ERR_RUNNER_RESET`. */
   reset(): void {
     this.#current.abandon(new DurableError("ERR_RUNNER_RESET", "The runner was reset before the execution ended."));
     this.#current = this.#fresh();

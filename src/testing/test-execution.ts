@@ -74,9 +74,6 @@ export class TestExecution {
     this.#engine.register(added.name, this.#checked(added.name, added.handler));
   }
 
-  /**
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN`, `ERR_HANDLER_NOT_DURABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`
-   */
   async run({ functionName, input, executionTimeoutSeconds, tenantId }: StartOptions): Promise<ExecutionOutcome> {
     this.#started = true;
     const broken = new Promise<never>((_, reject) => {
@@ -148,10 +145,7 @@ export class TestExecution {
     this.#engine.heartbeatCallback(callbackId);
   }
 
-  /**
-   * Moves virtual time forward, also past the time-outs of held callbacks. Resolves when no code runs any more.
-   * @throws DurableError `ERR_TIME_REAL`
-   */
+  /** Moves virtual time forward, also past the time-outs of held callbacks. Resolves when no code runs any more. */
   async advance(byMs: number): Promise<void> {
     const { clock } = this;
     if (clock === undefined) {
@@ -228,9 +222,7 @@ export class TestExecution {
     throw new DurableError("ERR_EXECUTION_ENDED", message);
   }
 
-  /**
-   * Makes `run` reject if an invoked function is not registered. The handler must not be able to catch this mistake.
-   */
+  /** Makes `run` reject if a function is not registered. The handler must not be able to catch this mistake. */
   #checkFunction(functionName: string, operation: string | undefined): void {
     if (this.#engine.isRegistered(functionName)) return;
     const invoke = operation === undefined ? "A chained invoke" : `The chained invoke "${operation}"`;

@@ -47,19 +47,13 @@ export class TestResult<TResult = any> {
     });
   }
 
-  /**
-   * The error of the execution.
-   * @throws DurableError `ERR_EXECUTION_SUCCEEDED` if the execution succeeded
-   */
+  /** The error of the execution. @throws DurableError `ERR_EXECUTION_SUCCEEDED` if the execution succeeded */
   getError(): TestResultError {
     if (this.#outcome.status !== "SUCCEEDED") return readError(this.#outcome.error ?? {}) as TestResultError;
     throw new DurableError("ERR_EXECUTION_SUCCEEDED", "The execution succeeded: it has no error, see getResult().");
   }
 
-  /**
-   * All operations in the order in which they began, without the EXECUTION operation.
-   * @param params selects operations by status
-   */
+  /** All operations in the order in which they began, without the EXECUTION operation. `params` selects by status. */
   getOperations(params?: { status: OperationStatus }): DurableOperation[] {
     return this.#execution
       .operations()

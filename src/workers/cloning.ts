@@ -3,10 +3,7 @@ import { types } from "node:util";
 /** `isPlain` examines at most this many members, because a look at more members takes too long. */
 const MAX_MEMBERS = 1_000;
 
-/**
- * True: the value is small data that `structuredClone` accepts. False: unknown, because the value is large or has a
- * type for which only a real clone gives the answer.
- */
+/** True: the value is small data that `structuredClone` accepts. False: unknown, only a real clone shows this. */
 export function isPlain(value: unknown): boolean {
   return countPlain(value, MAX_MEMBERS) >= 0;
 }
@@ -59,10 +56,7 @@ export interface Uncloneable {
   readonly what: string;
 }
 
-/**
- * Finds the first member that `structuredClone` refuses. Returns undefined if it refuses no member. Members in
- * `visited` are skipped. The search clones many members, so it is slow.
- */
+/** Finds the first member, outside of `visited`, that `structuredClone` refuses. Slow: it clones many members. */
 export function findUncloneable(value: unknown, path: string, visited = new Set<unknown>()): Uncloneable | undefined {
   if (isCloneable(value) || visited.has(value)) return undefined;
   visited.add(value);

@@ -42,10 +42,7 @@ export function workerTask(): WorkerTask {
   return (globalThis as Holders)[KEY]?.current() ?? NO_TASK;
 }
 
-/**
- * Makes `workerTask` return what `current` returns. `current` is kept in a global, because a thread may load several
- * copies of this package.
- */
+/** Makes `workerTask` return what `current` returns, in all copies of this package that the thread has loaded. */
 export function holdTasks(current: () => WorkerTask | undefined): void {
   (globalThis as Holders)[KEY] = { current };
 }

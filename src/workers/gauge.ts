@@ -2,15 +2,12 @@
 const FIRST_LOOK = 16;
 /** The weight of a new message in the average, after the first 16 messages. */
 const WEIGHT = 1 / 16;
-/**
- * A function returns to threads when its average is this many times the limit. With 1, a function near the limit would
- * often change between threads and the calling thread.
- */
+/** A function returns to threads when its average is this many times `minTaskMicros`. With 1, it would often switch. */
 const RETURN_FACTOR = 2;
 
 /**
- * Measures whether the messages of a function run long enough to be worth the way to a thread and back. The first
- * messages run on threads, because a long message that runs in place (in the calling thread) would block that thread.
+ * Decides whether the messages of a function run long enough to be worth the way to a thread and back. The first
+ * messages run on threads, because a long message would block the calling thread.
  */
 export class Gauge {
   readonly #minMs: number;

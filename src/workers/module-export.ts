@@ -51,10 +51,7 @@ async function importModule(module: string): Promise<Record<string, unknown>> {
   }
 }
 
-/**
- * Loads a module with `require`, because jest allows no `import()` in CommonJS code. The `require` of jest also applies
- * its transforms and mocks, but it cannot load ES modules.
- */
+/** jest allows no `import()` in CommonJS code. The `require` of jest applies mocks too, but loads no ES modules. */
 function requireModule(module: string, refusal: unknown): Record<string, unknown> {
   let reason = refusal;
   try {

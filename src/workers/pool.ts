@@ -148,8 +148,8 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   /**
-   * Starts a thread for the messages that wait after a thread has died. Piscina starts a thread only when a message is
-   * submitted, so a message that does nothing is submitted.
+   * Starts a thread for waiting messages after a thread has died. Piscina starts a thread only for a new message, so a
+   * message that does nothing is submitted.
    */
   #replaceThread(): void {
     this.#meter.restarted();

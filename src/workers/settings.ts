@@ -168,10 +168,7 @@ export function defaultThreads(vcpus: number): number {
   return Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus)));
 }
 
-/**
- * Checks the options, applies the environment, and fills in the defaults.
- * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
- */
+/** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID` */
 export function resolveWorkerSettings(options: WorkerOptions = {}, variables = environment()): WorkerSettings {
   const table = workersTable(isLambda(variables));
   const { threads, idleMs, resourceLimits, timeout, ...rest } = readTable(table, "workers", options, variables);

@@ -4,10 +4,7 @@ import { DurableError } from "../core/errors.ts";
 /** The path of the thread file, relative to the bundle. The esbuild plugin defines it. */
 declare const DURABLE_FANOUT_THREAD_FILE: string | undefined;
 
-/**
- * The file that each thread of a pool runs. It is in the folder of the build, or in `workers` beside `src`.
- * @throws DurableError `ERR_WORKER_BUNDLE` if the file is missing, as in a bundle that was made without the plugin
- */
+/** The file that each thread of a pool runs. @throws DurableError `ERR_WORKER_BUNDLE` if the file is missing */
 export function threadFile(): URL {
   // `import.meta.url` is undefined in CommonJS from a bundler.
   const here = import.meta.url as string | undefined;

@@ -2,10 +2,7 @@ import { types } from "node:util";
 import { DurableError } from "../core/errors.ts";
 import { isCloneable } from "./cloning.ts";
 
-/**
- * A thrown value in a form that can be sent between threads. A plain clone of an error would lose the name of its class
- * and its own members.
- */
+/** A thrown value in a form for another thread. A clone of an error would lose its class and its own members. */
 export type ThrownForm = { readonly value: unknown } | ErrorForm;
 
 interface ErrorForm {
