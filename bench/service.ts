@@ -92,7 +92,7 @@ export class BareService implements DurableExecutionClient {
     });
   }
 
-  /** The operations for a later invocation. Inside ended contexts, only those that a replay needs. */
+  /** The operations for a later invocation. Of the operations inside ended contexts, only those that a replay needs. */
   recorded(): WireOperation[] {
     return this.#own(() => this.#recorded());
   }

@@ -17,7 +17,6 @@ interface WorkerRow {
 
 interface Scenario {
   readonly name: string;
-  /** The variants to measure. */
   readonly cases: Readonly<Record<string, Case>>;
   rows(this: { readonly name: string }, figures: Readonly<Record<string, Figures>>): WorkerRow[];
 }

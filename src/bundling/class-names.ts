@@ -7,7 +7,7 @@ const DERIVED = [
 /** Matches a static member `name`, with which a class declares its own name. */
 const NAMES_ITSELF = /\bstatic\s+(?:override\s+|readonly\s+)*(?:get\s+)?["']?name\b/;
 
-/** In packages, only classes with such a name, or with such a base class, get names. Of the user's sources, all do. */
+/** A class of a package gets a name only if its name or its base class matches. A class of the user always gets one. */
 const ERROR_NAME = /Error|Exception|Fault/;
 
 /**

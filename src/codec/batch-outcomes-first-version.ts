@@ -2,15 +2,15 @@ import { defined, type ErrorObject } from "../core/wire.ts";
 import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /*
- * The form in which version 2.0.0 stored the outcomes of a batch. It stores no names. Of the operations inside items,
- * it stores only steps. Executions that began with version 2.0.0 still have this form.
+ * The form in which version 2.0.0 stored the outcomes of a batch. This form stores no names, and of the operations
+ * inside items only steps. Executions that began with version 2.0.0 still have this form.
  */
 
 /** The characters of `statuses` are the marks `S`, `U`, `F`, `K`, `-` and `.` of `OutcomeMark`. */
 interface FirstVersion {
   batch: 1;
   statuses: string;
-  /** The results of the succeeded items. If the map had a serdes for items: the texts that it wrote. */
+  /** The results of the succeeded items. With a serdes for items, each result is the text that the serdes wrote. */
   results: unknown[];
   errors?: ErrorObject[];
   kept?: FirstStep[][];

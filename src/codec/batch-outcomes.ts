@@ -15,7 +15,7 @@ export interface Outcome {
   readonly records?: readonly StoredRecord[];
 }
 
-/** Converts a decoded payload to the newest form of a batch. Undefined if no batch wrote it, or if it is damaged. */
+/** Converts a decoded payload to the newest form. Returns undefined if it is damaged, or if no batch wrote it. */
 export function readStoredBatch(value: unknown): StoredBatch | undefined {
   if (isFirstVersion(value)) return checked(readFirstVersion(value));
   if (typeof value !== "object" || value === null || (value as Partial<StoredBatch>).batch !== 2) return undefined;
@@ -23,8 +23,8 @@ export function readStoredBatch(value: unknown): StoredBatch | undefined {
 }
 
 /**
- * Returns undefined if the operation has no payload. Throws the errors of the codec, and an `Error` if the payload is
- * damaged or not from a batch.
+ * Reads the payload of one operation of a batch. Returns undefined if there is no payload. Throws the errors of the
+ * codec, and an `Error` if no batch wrote the payload or if it is damaged.
  */
 export function readLog({ StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
   if (!details?.Result) return undefined;
@@ -171,7 +171,7 @@ function writeRecord({ payload, ...record }: WrittenRecord): string {
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }
 
-/** Returns the contents of a batch in the order in which they were written. `own.parts` parts are older than `own`. */
+/** Returns the contents of a batch in the order of their writing. The first `own.parts` parts are older than `own`. */
 export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatch[]): StoredBatch[] {
   if (own === undefined) return [...parts];
   const before = own.parts ?? 0;
@@ -200,7 +200,7 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   return Array.from(last);
 }
 
-/** Records of an item (`K`) may be written after its end (`R`). Then the end is returned. */
+/** Records of an item (`K`) may be written after its end (`R`). Then the end is returned, not `outcome`. */
 export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
   return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }

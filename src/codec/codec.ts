@@ -17,7 +17,7 @@ export interface Codec {
   /**
    * Makes the payload of a value. Returns undefined for undefined, a function and a symbol, as `JSON.stringify` does.
    * Throws the errors of `JSON.stringify`. The codec `typed` accepts BigInt. It throws a `TypeError` for a value that
-   * contains itself or an unknown typed array, and `ERR_PAYLOAD_TOO_DEEP` for a value with more than 500 levels.
+   * contains itself, and for an unknown typed array. It throws `ERR_PAYLOAD_TOO_DEEP` for more than 500 levels.
    */
   encode(value: unknown, packFromBytes?: number): string | undefined;
   /** Does the same as `encode`, from the JSON of a value. */

@@ -9,8 +9,8 @@ export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 export type Compression = "zstd" | "deflate";
 
 /**
- * Fewer bytes are not compressed. Compression would save only a few hundred bytes, but a new process needs 4 to 7 ms
- * (measured) to load `zlib` and to use it for the first time.
+ * Fewer bytes than this are not compressed. Compression would save only a few hundred bytes, but a new process needs 4
+ * to 7 ms (measured) to load `zlib` and to use it for the first time.
  */
 const MIN_BYTES = 1024;
 

@@ -6,7 +6,7 @@ const MIN_BLOCK = 16;
 /** Fewer integers than this are not written as differences, because little can be saved. */
 const MIN_DELTAS = 16;
 
-/** Integers are written as differences if these are on average this many times smaller than the integers. */
+/** Integers become differences only if the differences are on average this many times smaller than the integers. */
 const MIN_DELTA_GAIN = 4;
 
 /**
@@ -36,7 +36,7 @@ export function writeNumberList(items: readonly number[]): unknown {
 
 /**
  * Returns the least number of decimals for all items. Returns undefined if this is more than `MAX_DIGITS`, or if an
- * item with decimals is too large. The test divides, because reading divides too.
+ * item with decimals is not below `MAX_DECIMAL`. The test divides, because reading divides too.
  */
 function digitsOf(items: readonly number[]): number | undefined {
   let digits = 0;

@@ -22,7 +22,7 @@ export interface StoredRecord {
   /** Absent for the subtypes `Step`, `RunInChildContext` and `Wait`. */
   subType?: string;
   name?: string;
-  /** Set if version 2.0.0 began the item. That version stored no names, and gave combined promises no path. */
+  /** Set if version 2.0.0 began the item. That version stored no names, and no paths of `context.promise` calls. */
   isFirstVersion?: true;
   status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
   /** The number of ended attempts. */
@@ -51,7 +51,7 @@ export interface StoredBatch {
   /**
    * The records that wait for a time. `item` is the index of the item in the batch. `leftMs` is the remaining time in
    * milliseconds. In a part, it counts from `atMs`. In the batch's own operation, it counts from the time at which this
-   * operation may be tried again. `delayMs` is the whole delay of the record. It is absent if it is `leftMs`.
+   * operation may be tried again. `delayMs` is the whole delay of the record, and absent if it equals `leftMs`.
    */
   due?: [item: number, path: string, leftMs: number, delayMs?: number][];
   /** The time from which `due` counts, in epoch milliseconds. Only in parts. */

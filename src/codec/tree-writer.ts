@@ -22,7 +22,7 @@ export interface Dialect {
 /** Fewer rows than this are not written as a table, because the keys of the table would cost more than they save. */
 const MIN_TABLE_ROWS = 2;
 
-/** An object with more members is no record of msgpackr, because hardly any other object has the same keys. */
+/** An object with more members than this is no record of msgpackr: hardly any other object has the same keys. */
 const MAX_RECORD_KEYS = 32;
 
 /**
@@ -33,7 +33,7 @@ const MAX_RECORD_KEYS = 32;
 export class TreeWriter {
   readonly #dialect: Dialect | undefined;
 
-  /** Without a dialect, `write` accepts only values that `JSON.parse` makes of a text of `JSON.stringify`. */
+  /** Without a dialect, `write` accepts only values that have passed `JSON.stringify` and `JSON.parse`. */
   constructor(dialect?: Dialect) {
     this.#dialect = dialect;
   }
@@ -103,8 +103,8 @@ export class TreeWriter {
       const item = items[i];
       if (!isPlain(item) || (dialect !== undefined && typeof item.toJSON === "function")) return undefined;
       let at = 0;
-      // A single `for in` loop checks the keys and reads the members. V8 can then read members by their position:
-      // 13,500 cells take 169 us instead of 363 us.
+      // A single `for in` loop checks the keys and reads the members. V8 can then read members by their position.
+      // 13,500 cells then take 169 us, and otherwise 363 us (measured).
       for (const key in item) {
         if (key !== keys[at]) return undefined;
         const cell = item[key];

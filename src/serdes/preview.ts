@@ -143,7 +143,7 @@ class Walk {
     try {
       const names = Array.isArray(source) ? undefined : Object.keys(source);
       const length = names === undefined ? (source as unknown[]).length : names.length;
-      // An empty path means the root, or the content of a field with the name "". `mode` alone decides about both.
+      // An empty path means the root, or the content of a field with the name "". `mode` alone decides what it shows.
       this.#levels.push({ source, names, length, path, shown: path === "" ? this.#showAll : shown, cursor: 0 });
       this.#open.add(source);
     } catch {

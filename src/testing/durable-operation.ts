@@ -168,7 +168,7 @@ export class DurableOperation<TResult = any> {
     return this.getSubType() === "WaitForCallback";
   }
 
-  /** Whether the operation is a callback: one of `createCallback`, or the one inside a `waitForCallback`. */
+  /** Whether the operation is a callback: of `createCallback`, or inside a `waitForCallback`. */
   isCallback(): boolean {
     return this.getType() === "CALLBACK";
   }

@@ -1,7 +1,7 @@
 import { takenName } from "../core/operation-name.ts";
 import type { OperationUpdate } from "../core/wire.ts";
 
-/** How a test selects an operation. Indexes count from 0. With a name: among the operations with this name. */
+/** How a test selects an operation. Indexes count from 0. With a name, they count the operations with this name. */
 export type OperationSelector =
   | { readonly by: "name"; readonly name: string; readonly index: number }
   | { readonly by: "index"; readonly index: number }

@@ -2,7 +2,7 @@ import { DurableError } from "../core/errors.ts";
 import { hasEnded, type Operation } from "../core/wire.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 
-/** What a test can wait for. */
+/** The statuses for which a test can wait. */
 export const WaitingOperationStatus = {
   /** The operation has begun. A `waitForCallback` counts as begun when its callback can be completed. */
   STARTED: "STARTED",

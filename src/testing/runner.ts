@@ -177,8 +177,8 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Moves virtual time forward. Waits, delays and time-outs of this time end, also those of callbacks for which a test
-   * waits. Resolves when the execution waits again or has ended.
+   * Moves virtual time forward. All waits, delays and time-outs up to the new time end, also the time-outs of callbacks
+   * for which a test waits. Resolves when the execution waits again or has ended.
    * @throws DurableError `ERR_TIME_REAL` if time is real, `ERR_DURATION_INVALID`
    */
   async advanceTime(duration: Duration): Promise<void> {

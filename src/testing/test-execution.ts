@@ -222,7 +222,7 @@ export class TestExecution {
     throw new DurableError("ERR_EXECUTION_ENDED", message);
   }
 
-  /** Makes `run` reject if a function is not registered. The handler must not be able to catch this mistake. */
+  /** Makes `run` reject if an invoked function is not registered. The handler must not be able to catch this. */
   #checkFunction(functionName: string, operation: string | undefined): void {
     if (this.#engine.isRegistered(functionName)) return;
     const invoke = operation === undefined ? "A chained invoke" : `The chained invoke "${operation}"`;

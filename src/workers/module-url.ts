@@ -36,7 +36,6 @@ function parseUrl(given: URL | string): URL {
     const url = new URL(given);
     if (url.protocol === "file:") return url;
   } catch {
-    // The error below covers this case too.
   }
   throw new DurableError(
     "ERR_WORKER_MODULE_URL",

@@ -15,7 +15,7 @@ export interface WorkerMessage {
   readonly cells: Int32Array<SharedArrayBuffer>;
 }
 
-/** The index of each number in the mailbox of a message. The main thread writes those from `UNWANTED` on. */
+/** The index of each number in a message's mailbox. The main thread writes the numbers from `UNWANTED` on. */
 export const Cell = {
   /** The number of the call that runs, from 1 on. If no call runs: one of `Stage`. */
   CALL: 0,

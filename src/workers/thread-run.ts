@@ -25,7 +25,7 @@ export type Leftover = readonly (readonly Task[])[];
 
 /** A call fails when this many threads have died before the call could begin. */
 const MAX_CRASHES_BEFORE = 3;
-/** How long a module may load, if a call has a time-out or is unwanted. A longer time-out raises this limit. */
+/** The least time limit for loading a module. A limit applies only if a call has a time-out or is unwanted. */
 const LOAD_LIMIT_MS = 60_000;
 /** After a reply, or after the death of a thread, earlier posts may still arrive. This is the longest wait for them. */
 const POST_WAIT_MS = 5_000;
@@ -94,7 +94,7 @@ export class ThreadRun {
     if (this.#hasAll) this.#allReceived?.();
   }
 
-  /** Called when the thread has answered the message. */
+  /** Called when the thread has answered the message. Returns the calls to send again. */
   async answered(reply: WorkerReply): Promise<Leftover> {
     this.#stopWatching();
     if (!this.#hasAll) await this.#posts();
@@ -104,7 +104,7 @@ export class ThreadRun {
     return this.#leftover();
   }
 
-  /** Called when the thread has died, or when the message could not be sent. */
+  /** Called when the thread has died, or when the message could not be sent. Returns the calls to send again. */
   async broke(error: unknown): Promise<Leftover> {
     if (this.#over) return [];
     this.#stopWatching();
