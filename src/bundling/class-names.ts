@@ -7,7 +7,7 @@ const DERIVED = [
 /** Matches a static member `name`, with which a class declares its own name. */
 const NAMES_ITSELF = /\bstatic\s+(?:override\s+|readonly\s+)*(?:get\s+)?["']?name\b/;
 
-/** A class of a package gets a name only if its name or its base class matches. A class of the user always gets one. */
+/** In a package, only classes get names that match this, or whose base class does. Elsewhere all derived classes do. */
 const ERROR_NAME = /Error|Exception|Fault/;
 
 /**

@@ -64,7 +64,7 @@ export interface EsbuildPlugin {
 }
 
 const SCRIPT = /\.[cm]?[jt]sx?$/;
-/** The name of the folder beside each bundle that has the files for threads. */
+/** The name of the folder with the files for threads, which is beside the bundle. */
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
 const PISCINA = "piscina.cjs";
@@ -101,7 +101,7 @@ class Bundling {
   readonly #renames: boolean;
   /** The modules for threads: the names of their bundles, and absolute paths. */
   readonly #modules = new Map<string, string>();
-  /** For each source with URLs of modules, by its absolute path: the names of the modules' bundles. */
+  /** The names of the modules' bundles for each source that uses `workers`, by the absolute path of the source. */
   readonly #namedBy = new Map<string, string[]>();
 
   constructor(build: PluginBuild) {

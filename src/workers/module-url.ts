@@ -36,6 +36,7 @@ function parseUrl(given: URL | string): URL {
     const url = new URL(given);
     if (url.protocol === "file:") return url;
   } catch {
+    // The text is no URL. The error below says so.
   }
   throw new DurableError(
     "ERR_WORKER_MODULE_URL",

@@ -19,7 +19,7 @@ export interface WorkerMessage {
 export const Cell = {
   /** The number of the call that runs, from 1 on. If no call runs: one of `Stage`. */
   CALL: 0,
-  /** When `CALL` changed last, in milliseconds of `sharedClockMs`. At first: when the main thread made the message. */
+  /** When `CALL` changed last, in milliseconds of `sharedClockMs`. At first, when the message was made. */
   SINCE_MS: 1,
   /** How many posts the thread has sent for this message. */
   POSTS: 2,
