@@ -1,7 +1,7 @@
 /**
  * Measures one execution of one work with one package: `node bench/child.ts <order as JSON>`. The last line of the
- * output is the report, as JSON. This process measures nothing else. It imports no module that the packages also
- * import, because their loading time would then be too short.
+ * output is the report, as JSON. This process imports no module that the packages also import, because the loading time
+ * of the packages would then be too short.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { WireOperation } from "../src/index.ts";
@@ -14,7 +14,6 @@ export interface Order {
   readonly subject: Subject;
   readonly state: State;
   readonly items: number;
-  /** The URL of the folder with the build of this package. */
   readonly dist: string;
   /** For work that replays an execution: the file with the recorded operations. */
   readonly recorded?: string;
@@ -28,7 +27,7 @@ export interface Order {
 export interface Sample {
   /** The time from the event to the answer, summed over all invocations. */
   readonly wallMs: number;
-  /** The processor time of the process divided by the number of items. Includes garbage collection and compilation. */
+  /** The processor time of the process for each item, with garbage collection and compilation. */
   readonly cpuMicros: number;
   /** The highest resident memory during the execution, minus the memory just before the execution. Linux only. */
   readonly peakMegabytes?: number;
@@ -37,7 +36,7 @@ export interface Sample {
   readonly requests?: number;
   readonly bytes?: number;
   readonly itemsPerSecond: number;
-  /** How long the package took to load. The times of the execution do not include this. */
+  /** How long the package took to load. No other figure includes this. */
   readonly loadMs: number;
 }
 
@@ -49,7 +48,7 @@ export interface Report {
   readonly profile?: Readonly<Record<string, number>>;
 }
 
-/** Runs executions. `items` is the number of items, `recorded` has the operations of an earlier execution to replay. */
+/** Runs an execution. `recorded` has the operations of an earlier execution to replay. */
 interface Runner {
   readonly run: (
     items: number,
@@ -151,7 +150,7 @@ function operationsOf(file: string): WireOperation[] {
   return JSON.parse(readFileSync(file, "utf8"), (key, value) => (/Timestamp$/.test(key) ? new Date(value) : value));
 }
 
-/** Resets the kernel's peak of resident memory (proc(5), `clear_refs`), and returns the present memory. Linux only. */
+/** Resets the kernel's peak of resident memory (proc(5), `clear_refs`). Returns the present kB, or undefined. */
 function forgetPeak(): number | undefined {
   try {
     writeFileSync("/proc/self/clear_refs", "5");

@@ -27,7 +27,6 @@ export function withSection(text: string, section: string): string {
 const STATES_SAID =
   "**Cold**: the first execution of a new process, as after a scale-out. **Warm**: an execution of 50 items has run in it before. Official SDK / ours (ratio), medians of runs in turn, one process each; growth is that of ten times the items.";
 
-/** The page as Markdown. */
 export function benchmarksPage(results: Results, lambda?: LambdaResults): string {
   const verdicts = judge(results, lambda);
   return `${[
@@ -47,7 +46,7 @@ export function benchmarksPage(results: Results, lambda?: LambdaResults): string
   ].join("\n\n")}\n`;
 }
 
-/** The rows that the README shows, with their names there. They matter most to users; one of them misses its target. */
+/** The rows that the README shows, with their names in the README. */
 const README_ROWS: readonly (readonly [title: string, shown: string])[] = [
   ["CPU per item, NESTED 10,000", "processor time an item, map of 10,000"],
   ["CPU per item, `batch: 100`: 100,000", "processor time an item, map of 100,000, `batch: 100`"],
@@ -75,13 +74,12 @@ export function readmeSection(results: Results, lambda?: LambdaResults): string 
   ].join("\n\n");
 }
 
-/** How often each package ran in each state. A row without a work comes from the measurement for Lambda. */
+/** How often each package ran in each state. A row without a work comes from `bench:lambda`. */
 function runsOf({ work }: Verdict, { works }: Results, lambda: LambdaResults | undefined): number {
   if (work !== undefined) return works[work]?.cold.ours?.length ?? 0;
   return lambda?.rows.find((row) => row.memoryMb === 128 && row.work === "hello")?.samples.length ?? 0;
 }
 
-/** The table of all targets, with the measured figures. */
 export function targetTable(verdicts: readonly Verdict[]): string {
   return markdownTable(
     ["work", "cold", "warm", "target", ""],

@@ -32,11 +32,10 @@ const format = values.format as Format;
 const isWhole = values.memory === SIZES && values.work === "" && format === "esm" && values.client === CLIENT;
 const OFFICIAL = "@aws/durable-execution-sdk-js";
 
-/** An AWS client in an ES module needs a `require`, unless this package loads the client. */
+/** The AWS client needs `require`. An ES module has none, and this package loads the client in another way. */
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 const banner = { js: format === "esm" ? REQUIRE : "" };
 
-/** The bundles that are deployed and measured. */
 const SUBJECTS = {
   official: { entry: "bench/handler.ts", alias: { "durable-fanout": OFFICIAL }, banner },
   ours: { entry: "bench/handler.ts" },
@@ -48,7 +47,7 @@ interface Work {
   readonly name: string;
   readonly handler: "hello" | "map" | "batch";
   readonly count: number;
-  /** The least memory with which this work runs. With less memory it would take too long. */
+  /** The least memory, in megabytes, for this work. With less memory it would take too long. */
   readonly fromMb: number;
 }
 
@@ -59,7 +58,7 @@ const WORKS: readonly Work[] = [
   { name: "map of 1,000, batch of 100", handler: "batch", count: 1_000, fromMb: 512 },
 ];
 
-/** The service answers after so many milliseconds, as AWS does within a Region. */
+/** The service answers after so many milliseconds, about as long as AWS needs within a Region. */
 const LATENCY_MS = 10;
 
 const project = new BundlingProject();
@@ -87,7 +86,6 @@ function measureSize(subject: string, folder: string): void {
   sizes.push({ subject, kilobytes: total(contents), gzipped: total(contents.map((file) => gzipSync(file))) });
 }
 
-/** Measures one process: its start, a first invocation and a second one. */
 async function sample(
   subject: Subject,
   { handler, count }: Work,
@@ -120,7 +118,7 @@ async function sample(
 
 let isLimited = true;
 
-/** Makes limits. If this machine allows no control groups, prints a message and returns undefined. */
+/** Returns undefined and prints a message if this machine allows no control groups. */
 function tryTo(make: () => Limits): Limits | undefined {
   try {
     return make();
@@ -148,7 +146,7 @@ async function measure(): Promise<LambdaRow[]> {
         ...subjects.map((subject) => ({ memoryMb, work: work.name, subject, samples: samples[subject] ?? [] })),
       );
     }
-    // The kernel removes a killed process only a moment later. Until then its group cannot be removed.
+    // The kernel removes a killed process a moment later. Before that, its group cannot be removed.
     await new Promise((resolve) => setTimeout(resolve, 500));
     limits?.remove();
   }

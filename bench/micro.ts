@@ -5,12 +5,10 @@ import { childPath, operationId } from "../src/core/ids.ts";
 import { createRetryStrategy } from "../src/core/retry.ts";
 import { Semaphore } from "../src/core/semaphore.ts";
 
-/** The median time of one mechanism, in nanoseconds for one unit. */
 export interface MicroRow {
   readonly name: string;
   readonly unit: string;
   readonly ours: number;
-  /** The time of the official SDK, if it exports the same mechanism. */
   readonly official?: number;
 }
 
@@ -26,7 +24,6 @@ const COUNT = 1_000;
 const times = Array.from({ length: COUNT }, (_, index) => index);
 const parent = childPath(undefined, 1);
 
-/** Takes and returns permits of a semaphore with ten permits. */
 function takeTurns(): Promise<void> {
   return new Promise((resolve) => {
     let at = 0;
@@ -44,7 +41,6 @@ function takeTurns(): Promise<void> {
   });
 }
 
-/** Lets the default retry strategy decide after first attempts. */
 function decide(strategy: typeof createRetryStrategy): () => void {
   const decision = strategy();
   const busy = new Error("busy");

@@ -23,8 +23,8 @@ export function runInProcess(order: Order): Promise<Report> {
 }
 
 /**
- * Calls `use` with an order that can run. For work that replays an execution, another process first records the
- * execution, because the process that is measured must be cold. The order then names the file with the record.
+ * If the work replays an execution, another process records the execution first, because the measured process must be
+ * cold. `use` then gets an order with the file of the record.
  */
 export async function withRecord<T>(order: Order, use: (order: Order) => Promise<T>): Promise<T> {
   if (workNamed(order.work).replays !== true) return use(order);

@@ -1,7 +1,7 @@
 /**
- * Prints in which functions a package spends its time in one work (own time of the functions):
+ * Prints in which functions one work of a package spends its time, without the time of called functions:
  * `node bench/profile.ts "map of 10" [--state warm] [--subject official] [--processes 20]`. Only the execution is
- * profiled. The times of several new processes are added. The profile is of the build, so run `npm run build` before.
+ * profiled. The times of several new processes are added. The build is profiled, so run `npm run build` first.
  */
 import { parseArgs } from "node:util";
 import { runInProcess, withRecord } from "./process.ts";
@@ -11,7 +11,7 @@ import { STATES, type State, SUBJECTS, type Subject, type Work, workNamed } from
 /** A function, and its share in percent of the time in which the thread was not idle. */
 export type ProfileRow = readonly [place: string, percent: number];
 
-/** The number of processes for short work, which takes only milliseconds. Other work has one process. */
+/** Work of at most `SHORT_ITEMS` items takes only milliseconds, so it runs in 20 processes. Other work runs in one. */
 const PROCESSES = 20;
 const SHORT_ITEMS = 1_000;
 const LONGEST = 12;
@@ -25,7 +25,6 @@ interface ProfileOptions {
   readonly processes?: number;
 }
 
-/** The functions with the largest shares. */
 export function profile(work: Work, options: ProfileOptions): Promise<ProfileRow[]> {
   const { state, subject = "ours", dist = DIST, processes = work.items <= SHORT_ITEMS ? PROCESSES : 1 } = options;
   return withRecord({ work: work.name, subject, state, items: work.items, dist }, async (order) => {

@@ -3,7 +3,7 @@ import { Session } from "node:inspector/promises";
 const INTERVAL_MICROS = 100;
 const ROOT = new URL("../", import.meta.url).href;
 
-/** Begins to profile this process. The returned function ends this and gives the own microseconds of each function. */
+/** The returned function ends the profile, and gives each function's microseconds without its called functions. */
 export async function startProfiling(): Promise<() => Promise<Record<string, number>>> {
   const session = new Session();
   session.connect();

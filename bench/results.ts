@@ -10,7 +10,6 @@ export interface WorkResult {
   readonly items: number;
   readonly cold: Readonly<Partial<Record<Subject, readonly Sample[]>>>;
   readonly warm: Readonly<Partial<Record<Subject, readonly Sample[]>>>;
-  /** The error because of which samples are missing. */
   readonly error?: string;
 }
 
@@ -33,7 +32,7 @@ export interface Results {
 
 /** Milliseconds of one process of `bench:lambda`. */
 export interface LambdaSample {
-  /** From the start of the process until it asks for its first event. A whole processor is available in this time. */
+  /** From the start of the process until it asks for its first event. In this time it has a whole processor. */
   readonly init: number;
   readonly firstEvent: number;
   readonly secondEvent: number;
@@ -50,7 +49,6 @@ export interface LambdaRow {
 export interface LambdaResults {
   readonly date: string;
   readonly node: string;
-  /** Whether processor and memory were limited as in Lambda. */
   readonly isLimited: boolean;
   readonly sizes: readonly { readonly subject: string; readonly kilobytes: number; readonly gzipped: number }[];
   readonly rows: readonly LambdaRow[];
@@ -75,7 +73,7 @@ export function packageVersions(): Record<string, string> {
   };
 }
 
-/** Writes one line for each sample. Numbers are rounded to five digits, because more digits have no meaning. */
+/** Writes each sample in one line. Numbers are rounded to five digits, because more digits have no meaning. */
 export function writeResults(file: string, results: Results | LambdaResults): void {
   const rounded = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(5)) : value);
   const text = JSON.stringify(results, rounded, 1).replace(/[{[][^{}[\]]*[}\]]/g, (inner) =>
@@ -85,12 +83,11 @@ export function writeResults(file: string, results: Results | LambdaResults): vo
   writeFileSync(file, `${text}\n`);
 }
 
-/** Reads results. Returns undefined if the file does not exist. */
 export function readResults<T extends Results | LambdaResults>(file: string): T | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
 }
 
-/** Returns `first`. Works that `second` has measured too are taken from `second`. */
+/** Returns `first`, with the works and mechanisms that `second` has measured. */
 export function merge(first: Results, second: Results): Results {
   const { date, load, works, micro } = second;
   const names = [...Object.keys(works), ...(micro.length > 0 ? ["micro"] : [])];

@@ -31,14 +31,14 @@ const { values } = parseArgs({
     dist: { type: "string", default: DIST },
   },
 });
-/** The default number of runs of each package in each state. */
+/** The number of runs of each package in each state, if the work gives no number. */
 const RUNS = 5;
 const QUICK_ITEMS = 40;
 if (!/^[1-9]\d*$/.test(values.runs ?? "1"))
   throw new Error(`--runs is "${values.runs}"; it takes a whole number from 1.`);
 const { quick, dist, only } = values;
 
-/** Whether `--only` selects a work. Its text must be part of the work's name, or of a row that the work measures. */
+/** Whether `--only` selects a work. The text must be part of the work's name, or of a row that the work measures. */
 function isWanted({ name }: { readonly name: string }): boolean {
   const rows = targets.filter(
     ({ checks }) => Array.isArray(checks) && checks.some(({ work, from }) => [work, from].includes(name)),
@@ -51,7 +51,7 @@ function isWanted({ name }: { readonly name: string }): boolean {
 const itemsOf = ({ items }: Work): number => (quick ? Math.min(items, QUICK_ITEMS) : items);
 const runsOf = (work: Work): number => (quick ? 1 : Number(values.runs ?? work.runs ?? RUNS));
 
-/** Measures a work. The packages take turns, so that other load of the machine affects all of them equally. */
+/** The packages take turns, so that other load of the machine affects all of them equally. */
 async function measure(work: Work): Promise<WorkResult> {
   const samples: Record<State, Record<Subject, Sample[]>> = {
     cold: { official: [], ours: [] },
@@ -84,7 +84,7 @@ async function measure(work: Work): Promise<WorkResult> {
   return { items, ...samples };
 }
 
-/** Profiles this package in each state in which one of these works missed its target. */
+/** Profiles this package for each missed target of these works. */
 async function profilesOf(results: Results, measured: readonly Work[]): Promise<Results["profiles"]> {
   const profiles: Record<string, Results["profiles"][string]> = {};
   const verdicts = judge(results);
@@ -94,7 +94,7 @@ async function profilesOf(results: Results, measured: readonly Work[]): Promise<
     );
     for (const state of missed) {
       console.error(`profile: ${work.name}, ${state}`);
-      // If a profile fails, the measured figures are kept without it.
+      // If a profile fails, the measured figures are still written.
       const rows = await profile(work, { state, dist }).catch((error: Error) => console.error(`  ${error.message}`));
       if (rows) profiles[work.name] = { ...profiles[work.name], [state]: rows };
     }

@@ -28,7 +28,7 @@ export class BareService implements DurableExecutionClient {
   updates = 0;
   /** The bytes of all request bodies as JSON. */
   bytes = 0;
-  /** The processor time of the service itself, in microseconds. Service and SDK share a thread. */
+  /** The processor time of the service, in microseconds. Service and SDK share a thread. */
   ownMicros = 0;
   readonly #keep: boolean;
   readonly #latencyMs: number;
@@ -79,7 +79,6 @@ export class BareService implements DurableExecutionClient {
     return { CheckpointToken: `token-${this.requests}`, NewExecutionState: { Operations: [...changed.values()] } };
   }
 
-  /** Ends every wait, and makes every retry due. */
   elapse(): void {
     this.#own(() => {
       for (const [id, operation] of this.operations) {
@@ -93,7 +92,7 @@ export class BareService implements DurableExecutionClient {
     });
   }
 
-  /** The operations for a later invocation, without those inside ended contexts that a replay does not need. */
+  /** The operations for a later invocation. Of the operations inside ended contexts, only those that a replay needs. */
   recorded(): WireOperation[] {
     return this.#own(() => this.#recorded());
   }

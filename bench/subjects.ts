@@ -10,7 +10,6 @@ import type { BenchHandler, Subject } from "./works.ts";
 
 type Lambda = (event: DurableExecutionInvocationInputWithClient, context: Context) => Promise<unknown>;
 
-/** The parts of the API that the benchmark itself calls. */
 interface Sdk {
   readonly withDurableExecution: (handler: BenchHandler, config?: { runtime?: RuntimeOptions }) => Lambda;
   readonly DurableExecutionInvocationInputWithClient: new (
@@ -19,10 +18,8 @@ interface Sdk {
   ) => DurableExecutionInvocationInputWithClient;
 }
 
-/** One invocation of a handler. */
 export type Invocation = (service: BareService) => Promise<DurableExecutionInvocationOutput>;
 
-/** The URL of the build of this package, which is published. */
 export const DIST = new URL("../dist/", import.meta.url).href;
 
 /** Lifts the quotas. The official SDK has no checks of quotas, so a comparison with these checks would be unfair. */
@@ -35,10 +32,7 @@ const lambdaContext = {
   getRemainingTimeInMillis: () => 900_000,
 } as unknown as Context;
 
-/**
- * Loads one of the packages. The other one is not loaded, because its memory would count too.
- * @param dist the URL of the folder with the build of this package
- */
+/** Loads only the named package, because the memory of the other one would count too. `dist` is the URL of a folder. */
 export async function loadSubject(name: Subject, dist = DIST) {
   const sdk: Sdk = await import(name === "ours" ? `${dist}index.mjs` : "@aws/durable-execution-sdk-js");
   return (handler: BenchHandler, settings?: RuntimeOptions): Invocation => {

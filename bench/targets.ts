@@ -5,11 +5,9 @@ import { STATES, type State, type Subject } from "./works.ts";
 
 type Metric = keyof Sample;
 
-/** One figure, and its target. */
 interface Check {
   /** The name of the figure, if its row has several figures. */
   readonly label?: string;
-  /** The name of the work that measures the figure. */
   readonly work: string;
   readonly metric: Metric;
   /**
@@ -18,7 +16,7 @@ interface Check {
    * - `rate`: the figure of this package, at least `limit`.
    */
   readonly kind: "ratio" | "growth" | "rate";
-  /** For `growth`: the name of the work with a tenth of the items. */
+  /** For `growth`: the work with a tenth of the items. */
   readonly from?: string;
   readonly limit: number;
   /** The state to which the target applies. Default: both states. */
@@ -39,7 +37,7 @@ const ratio = (work: string, metric: Metric, limit: number, more: More = {}): Ch
 const growth = (from: string, work: string, label: string): Check => {
   return { kind: "growth", from, work, metric: "cpuMicros", limit: 11, label };
 };
-/** A target for the number of items per second. It applies to the warm state, in which it was set. */
+/** The number of items per second was set as a target for the warm state. */
 const rate = (work: string, limit: number, label: string): Check => {
   return { kind: "rate", work, metric: "itemsPerSecond", limit, label, state: "warm" };
 };
@@ -48,7 +46,6 @@ const TEN_MS = "1,000 items, 10 ms";
 const NESTED = "NESTED map of 10,000";
 const BATCHED = "batch: 100, 10,000";
 
-/** The targets of this project, in the order of the page. */
 export const targets: readonly TargetRow[] = [
   {
     row: "CPU per item, NESTED 10,000",
@@ -119,10 +116,10 @@ export const targets: readonly TargetRow[] = [
   },
 ];
 
-/** One row of the first table of the page. */
+/** A row of the first table of the page. */
 export interface Verdict {
   readonly title: string;
-  /** The measured figure as text. `warm` has the same for the other state. */
+  /** The measured figure in the cold state, as text. */
   readonly cold: string;
   readonly warm: string;
   readonly target: string;
@@ -141,7 +138,6 @@ const UNITS: Readonly<Partial<Record<Metric, string>>> = {
   itemsPerSecond: " items/s",
 };
 
-/** Compares the measured figures with the targets. */
 export function judge(results: Results, lambda?: LambdaResults): Verdict[] {
   return targets.flatMap(({ row, checks }) => {
     if (checks === "hello") return [judgeHello(row, lambda)];
@@ -190,7 +186,7 @@ function figureOf({ kind, work, from = "", metric }: Check, state: State, { work
   if (kind === "growth") {
     const grown = (subject: Subject, many: number | undefined) => {
       const few = of(from, subject);
-      // The metric is per item, so the larger work counts ten times.
+      // The metric is for one item, so the total of the larger work has the factor ten.
       return many === undefined || few === undefined ? undefined : (10 * many) / few;
     };
     const [before, now] = [grown("official", official), grown("ours", ours)];
@@ -206,7 +202,6 @@ function figureOf({ kind, work, from = "", metric }: Check, state: State, { work
     : compare(official, ours, UNITS[metric] ?? "");
 }
 
-/** Compares two figures. They are shown as `official / ours (ratio)`. */
 function compare(official: number, ours: number, unit: string): Figure {
   const measured = ours / official;
   const share = measured.toFixed(measured < 0.1 ? 3 : 2);

@@ -1,5 +1,5 @@
-// Runs the same work without an SDK. This shows the best that threads can reach on this machine: its cores may share
-// caches and clock, so two threads may be less than twice as fast.
+// Runs the same work without an SDK. This is the best that threads can reach on this machine. Its cores may share
+// caches and clock, so two threads may be less than twice as fast as one.
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { spin } from "./workers-tasks.ts";

@@ -38,7 +38,7 @@ async function warm(score: ReturnType<typeof load>, threads: number): Promise<vo
   await Promise.all(Array.from({ length: threads * 500 }, () => score.spin(10)));
 }
 
-/** Runs `spin` on this thread as often as `warm` runs it on each thread, so that it is compiled in the same way. */
+/** Runs `spin` in this thread as often as `warm` runs it on each thread, so that it is compiled in the same way. */
 function warmHere(): void {
   for (let call = 0; call < 500; call++) spin(10);
 }
@@ -66,7 +66,7 @@ async function measureMap(given: Extract<Case, { what: "map" }>): Promise<Figure
         throw new Error(`Of ${items} items: ${JSON.stringify(output)}.`);
     };
   };
-  // The process is then warm, as in Lambda after some invocations.
+  // After this, the process is warm, as in Lambda after some invocations.
   const warmUp = runOf(10);
   for (let done = 0; done < WARM_ITEMS; done += items) await warmUp(new BareService({}));
   const run = runOf(rounds);
@@ -95,12 +95,10 @@ async function timesOf(run: (service: BareService) => Promise<void>, threads: nu
   const startMs = performance.now();
   await run(service);
   const wallMs = performance.now() - startMs;
-  // The processor time of the service does not count.
   const ownMs = service.ownMicros / 1_000;
   const mainMs = sumMs(process.threadCpuUsage(mainBefore)) - ownMs;
   const cpuMs = sumMs(process.cpuUsage(processBefore)) - ownMs;
-  // The least wall time that two free cores would need. A free thread takes the next item, so two threads have equal
-  // work.
+  // The least wall time that two free cores would need. Two threads share the items equally.
   const twoCoresMs = Math.max(mainMs, threads === 0 ? cpuMs : threads === 1 ? cpuMs - mainMs : cpuMs / 2);
   return { wallMs, cpuMs, mainMs, twoCoresMs };
 }
@@ -141,7 +139,6 @@ async function measureCalls(given: Extract<Case, { what: "calls" }>): Promise<Fi
   };
 }
 
-/** Makes several calls in one message, as the items of a batch do. */
 function runTogether(score: ReturnType<typeof load>, rounds: number, count: number): Promise<unknown> {
   const item = {
     [Symbol.for("@aws/durable-execution-sdk-js/durable-context")]: true,

@@ -3,19 +3,17 @@ import { transfer } from "durable-fanout/workers";
 
 /**
  * Computes for so many rounds. The code is native, because a loop in JavaScript may be compiled differently on each
- * thread and then has another speed.
+ * thread, and then has another speed.
  */
 export function spin(rounds: number): number {
   return pbkdf2Sync("password", "salt", rounds, 4, "sha256").readUInt32LE(0);
 }
 
-/** Changes one byte, and returns the buffer. */
 export function touch(bytes: Uint8Array): Uint8Array {
   bytes[0] = ((bytes[0] ?? 0) + 1) & 0xff;
   return bytes;
 }
 
-/** Changes one byte, and moves the buffer back to the caller. */
 export function touchAndMove(bytes: Uint8Array): Uint8Array {
   return transfer(touch(bytes));
 }

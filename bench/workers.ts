@@ -17,7 +17,6 @@ interface WorkerRow {
 
 interface Scenario {
   readonly name: string;
-  /** The variants that each round measures, in this order. */
   readonly cases: Readonly<Record<string, Case>>;
   rows(this: { readonly name: string }, figures: Readonly<Record<string, Figures>>): WorkerRow[];
 }
@@ -81,7 +80,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
         });
         return [
           compared("wall", "ms", "wallMs"),
-          // The least wall time that two free cores would need, from processor time: other programs do not change it.
+          // The figure comes from processor time, because other programs of the machine change the wall time.
           compared("wall on two free cores, at best", "ms", "twoCoresMs"),
           compared("processor time of the process", "ms", "cpuMs"),
           compared("processor time of the main thread", "ms", "mainMs"),
@@ -128,7 +127,7 @@ function roundTrips(roundsPerMs: number): Scenario[] {
       }),
     ),
     rows(figures) {
-      // Without `key`, the figure comes from processor time: wall time on a busy machine depends on other programs.
+      // The default `key` comes from processor time, because other programs of the machine change the wall time.
       const of = (variant: string, micros: number, key = "twoCoresMicros"): number =>
         figures[`${variant} ${micros}`]?.[key] ?? 0;
       const rows = lengths.flatMap((micros) => {

@@ -11,7 +11,6 @@ export type State = "cold" | "warm";
 export const STATES: readonly State[] = ["cold", "warm"];
 export const WARM_ITEMS = 50;
 
-/** A unit of work that is measured with both packages. */
 export interface Work {
   readonly name: string;
   /** The number of items or steps. The processor time is divided by this number. */
@@ -49,7 +48,6 @@ function summary(batch: BatchResult<unknown>, count: number): unknown {
   return [count, batch.all[0]?.result, batch.all[count - 1]?.result];
 }
 
-/** A map with one step in each item. */
 const mapOfSteps =
   (shape: Shape = {}, result: (index: number) => unknown = double): BenchHandler =>
   async ({ count }, context) =>
@@ -95,14 +93,14 @@ const stepsInARow: BenchHandler = async ({ count }, context) => {
   return sum;
 };
 
-/** Makes small rows. A row has about 70 bytes of JSON. */
+/** Makes small rows, each with about 70 bytes of JSON. */
 const rows = (length: number) => (index: number) =>
   Array.from({ length }, (_, at) => {
     const id = index + at;
     return { id, name: `city ${id}`, near: [id + 1, id + 2], km: id / 7 };
   });
 
-/** Short work runs more often. It takes only milliseconds, so other programs of the machine change single runs much. */
+/** Short work runs more often, because other programs of the machine change its milliseconds much. */
 const SHORT = { runs: 21 };
 
 export const works: readonly Work[] = [
@@ -132,7 +130,7 @@ export const works: readonly Work[] = [
     handler: mapOfSteps({ maxConcurrency: 10, batch: 100 }),
     latencyMs: 10,
   },
-  // One run is enough, because only the bytes have a target, and they are equal in every run.
+  // Only the bytes have a target here. They are equal in every run, so one run is enough.
   { name: "10,000 x 100 rows", items: 10_000, handler: mapOfSteps({}, rows(100)), runs: 1 },
   { name: "20,000 steps in a row", items: 20_000, handler: stepsInARow },
   { name: "engine, 10,000 items", items: 10_000, handler: mapOfSteps({ nesting: "FLAT" }), onEngine: true },

@@ -42,9 +42,9 @@ export interface DurableExecutionConfig {
   plugins?: DurableInstrumentationPlugin[];
   pluginsConfig?: {
     /**
-     * How many levels of child contexts, counted from the handler, keep their operations at the service after they have
-     * finished, so that plugins see these operations on every replay. 0 (the default), a whole number, or Infinity. A
-     * replay runs the functions of these contexts again.
+     * Child contexts down to this level, counted from the handler, keep their operations at the service after they have
+     * finished. So plugins see these operations on every replay. A replay runs the functions of these contexts again. 0
+     * (the default), a whole number, or Infinity.
      */
     childOperationsDepth?: number;
   };
@@ -68,8 +68,8 @@ export type DurableLambdaHandler = (
  * });
  * ```
  *
- * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN` when a setting of `runtime`, or an environment
- * variable that overrides a setting, is not allowed.
+ * @throws DurableError `ERR_HANDLER_INVALID`; `ERR_CLIENT_INVALID`; `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN` for
+ * a setting of `runtime`, or for an environment variable that overrides a setting
  */
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
 export function withDurableExecution<TEvent = any, TResult = any, TLogger extends DurableLogger = DurableLogger>(
@@ -121,8 +121,7 @@ function choosePlugins(config: DurableExecutionConfig): PluginRunner | Promise<P
   const plugins = config.plugins ?? [];
   if (!namesPlugins()) return plugins.length === 0 ? undefined : new PluginRunner(plugins);
   const loading = loadPlugins().then((loaded) => new PluginRunner([...plugins, ...loaded]));
-  // Each invocation awaits the promise and reports the failure. This handler only prevents that the rejection counts as
-  // unhandled.
+  // Each invocation awaits the promise and reports a failure. Before that, the rejection must not end the process.
   loading.catch(() => {});
   return loading;
 }
@@ -153,8 +152,8 @@ function checkEvent(event: unknown): void {
 }
 
 /**
- * Parses the execution's input. After an error the invocation rejects, and the service starts another one. The official
- * SDK does the same, and its error has the same class.
+ * Parses the execution's input. After a `SyntaxError`, the invocation rejects and the service starts another one. The
+ * official SDK does the same.
  */
 function readInput(payload: string | undefined): unknown {
   try {
@@ -166,7 +165,6 @@ function readInput(payload: string | undefined): unknown {
   }
 }
 
-/** One invocation, from its event to its response. */
 class Invocation {
   readonly #handler: DurableExecutionHandler;
   readonly #event: DurableExecutionInvocationInput;
@@ -293,7 +291,6 @@ function depthFault(depth: unknown): Error | undefined {
   );
 }
 
-/** Reports the usage of the invocation to the listeners, and to the log if the settings ask for it. */
 function reportUsage(execution: Execution): void {
   publishUsage(execution.usage);
   if (!execution.settings.logUsage) return;

@@ -22,8 +22,8 @@ import { encodeThrown } from "../src/workers/thrown.ts";
 import { unwrapTransfer } from "../src/workers/transfer.ts";
 
 /**
- * The thread posts the outcomes of ended calls after so many milliseconds. If the thread dies, calls whose outcomes it
- * has not posted run again, so this limits the repeated work.
+ * The thread posts outcomes of ended calls after so many milliseconds. This limits the repeated work when a thread
+ * dies, because calls without a posted outcome run again.
  */
 const POST_EVERY_MS = 10;
 
@@ -54,7 +54,7 @@ class MessageRun {
   readonly #found: ModuleExport;
   /** The outcomes that have not been posted. */
   #outcomes: CallOutcome[] = [];
-  /** The index of the call to which the first of these outcomes belongs. */
+  /** The index of the call to which the first element of `#outcomes` belongs. */
   #first = 0;
 
   constructor(message: WorkerMessage, found: ModuleExport) {
@@ -82,7 +82,7 @@ class MessageRun {
         postedMs = endedMs;
       }
     }
-    // An unhandled rejection ends the thread in the next tick. With several calls, it may belong to any of them.
+    // An unhandled rejection ends the thread in the next tick. With several calls, any of them may have caused it.
     if (last > 0) enter(cells, Stage.BETWEEN_CALLS);
     await nextTick();
     return { first: this.#first, outcomes: this.#outcomes, runMs };
@@ -94,7 +94,7 @@ class MessageRun {
       let result = Reflect.apply(this.#found.function, this.#found.owner, args) as unknown;
       if (isThenable(result)) {
         result = await result;
-        // Work that the call did not await may fail. Waiting lets it fail now, so the next call is not blamed for it.
+        // Work that the call did not await may fail now. Without this pause, the failure would fail the next call.
         if (call < this.#message.calls.length - 1) await nextTick();
       }
       this.#succeeded(call, result);
@@ -105,7 +105,7 @@ class MessageRun {
     current = undefined;
   }
 
-  /** Keeps small data for the reply. Posts other results at once, because only this shows if they can be cloned. */
+  /** Keeps small data for the reply. Posts other results at once: only sending shows whether they can be cloned. */
   #succeeded(call: number, result: unknown): void {
     const { value, moved } = unwrapTransfer(result);
     const waits = moved.length === 0 && isPlain(value);

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Lambda gives one vCPU for this memory, and a proportional share of a vCPU for less memory. */
+/** Lambda gives one vCPU for this memory (AWS documentation), and a proportional share of it for less memory. */
 const MEGABYTES_PER_VCPU = 1_769;
 /** The period of the processor quota, in microseconds. Lambda uses 20 ms. */
 const PERIOD = 20_000;
@@ -27,7 +27,6 @@ export class Limits {
     for (const { file, value } of files) writeFileSync(file, String(value));
   }
 
-  /** The limits that Lambda gives to a function with this memory. */
   static of(megabytes: number): Limits {
     const quota = Math.max(1_000, Math.round((PERIOD * megabytes) / MEGABYTES_PER_VCPU));
     const bytes = megabytes * 1024 ** 2;
@@ -42,18 +41,18 @@ export class Limits {
     );
   }
 
-  /** Limits nothing, but gives the processes of the group the processor before other processes of this machine. */
+  /** Limits nothing. The processes of the group get the processor before other processes of this machine. */
   static precedence(): Limits {
     const cpu: Record<string, number> = isVersion2 ? { "cpu.weight": 10_000 } : { "cpu.shares": 200_000 };
     return new Limits("first", { cpu, memory: {} });
   }
 
-  /** Puts a process with all its threads under these limits. Processes that it starts later are limited too. */
+  /** Puts a process with all its threads and all its later child processes under these limits. */
   add(pid: number): void {
     for (const folder of this.#folders) writeFileSync(join(folder, "cgroup.procs"), String(pid));
   }
 
-  /** Removes the groups. No process except this one may be in them. */
+  /** Removes the groups. Only this process may be in them. */
   remove(): void {
     for (const folder of this.#folders) {
       if (readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").includes(String(process.pid))) {
@@ -64,10 +63,7 @@ export class Limits {
   }
 }
 
-/**
- * Removes a group. The kernel counts an ended process as a member for a short time, so the removal is repeated. A group
- * that remains is empty and costs nothing, so this is no error.
- */
+/** Removes a group. The removal is repeated, because the kernel removes an ended process only after a moment. */
 function removeGroup(folder: string): void {
   for (let attempt = 0; attempt < 40; attempt++) {
     try {
@@ -80,7 +76,7 @@ function removeGroup(folder: string): void {
   }
 }
 
-/** The group of this process, for version 1. New groups are made inside it, so that its limits hold for them too. */
+/** The group of this process, for version 1. New groups are made inside it, so that its limits apply to them too. */
 function ownGroup(controller: string): string {
   const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n");
   const line = lines.find((entry) => entry.split(":")[1]?.split(",").includes(controller));

@@ -4,17 +4,17 @@ const DERIVED = [
   /^(?:export\s+)?(?:const|let|var)\s+([\w$]+)\s*=\s*class(?:\s+[\w$]+)?\s+extends\s+([\w$.]+)/gm,
 ];
 
-/** Matches a class that declares its own name. */
+/** Matches a static member `name`, with which a class declares its own name. */
 const NAMES_ITSELF = /\bstatic\s+(?:override\s+|readonly\s+)*(?:get\s+)?["']?name\b/;
 
-/** Matches names of error classes. Only these classes of packages get names. All derived classes of the user do. */
+/** In a package, only classes get names that match this, or whose base class does. Elsewhere all derived classes do. */
 const ERROR_NAME = /Error|Exception|Fault/;
 
 /**
- * Appends statements that give the error classes of a module their names, because a minifier changes these names. The
+ * Appends statements that give the derived classes of a module their names, because a minifier changes these names. The
  * main thread needs the name to find the class of an error from a thread. esbuild's `keepNames` is not used, because it
- * adds code for every function of the bundle. If an expression matches text in a comment or a string, the appended
- * statement does nothing.
+ * adds code for every function of the bundle. If an expression matches a comment or a string, the statement does
+ * nothing.
  */
 export function withClassNames(source: string, isPackage: boolean): string {
   if (NAMES_ITSELF.test(source)) return source;

@@ -63,15 +63,14 @@ export interface EsbuildPlugin {
   setup(build: PluginBuild): void;
 }
 
-/** The files that esbuild reads as JavaScript or TypeScript. */
 const SCRIPT = /\.[cm]?[jt]sx?$/;
-/** The name of the folder beside each bundle that has the files for threads. */
+/** The name of the folder with the files for threads, which is beside the bundle. */
 const FOLDER = "durable-fanout";
 const THREAD = "thread";
 const PISCINA = "piscina.cjs";
-/** Piscina looks for the file of its threads under this name, in the folder of its own file. */
+/** Piscina loads the file of its threads from its own folder, under this name. */
 const PISCINA_WORKER = "worker.js";
-/** An optional native package of Piscina. Piscina needs it only to give a thread another priority. */
+/** An optional native package of Piscina, for the priority of threads. */
 const PISCINA_OPTIONAL = "@napi-rs/nice";
 
 /**
@@ -99,11 +98,10 @@ export function durableFanout(): EsbuildPlugin {
 class Bundling {
   readonly #build: PluginBuild;
   readonly #isEsm: boolean;
-  /** Whether minification removes the names of classes. */
   readonly #renames: boolean;
-  /** The modules for threads. The keys are the names of their bundles, the values are absolute paths. */
+  /** The modules for threads: the names of their bundles, and absolute paths. */
   readonly #modules = new Map<string, string>();
-  /** For each source, by its absolute path: the names of the modules' bundles that it uses. */
+  /** The names of the modules' bundles for each source that uses `workers`, by the absolute path of the source. */
   readonly #namedBy = new Map<string, string[]>();
 
   constructor(build: PluginBuild) {
@@ -136,7 +134,7 @@ class Bundling {
     return this.#build.initialOptions.absWorkingDir ?? process.cwd();
   }
 
-  /** The code for the URL of the bundle. CommonJS needs other code, because it has no `import.meta`. */
+  /** The code for the URL of the bundle. CommonJS has no `import.meta`. */
   get #bundleUrl(): string {
     return this.#isEsm ? "import.meta.url" : 'require("node:url").pathToFileURL(__filename).href';
   }
@@ -176,7 +174,7 @@ class Bundling {
     try {
       return (await this.#build.esbuild.transform(source, options as never)).code;
     } catch {
-      // The build reports mistakes in the syntax.
+      // The build itself reports the syntax error.
       return "";
     }
   }
@@ -202,7 +200,7 @@ class Bundling {
     return this.#renames ? withClassNames(source, /[\\/]node_modules[\\/]/.test(path)) : source;
   }
 
-  /** Writes the files for threads beside each bundle that contains the pool. */
+  /** Writes the files for threads beside each bundle that contains the pool or names a module. */
   async #emit({ errors, metafile }: BuildResult): Promise<void> {
     if (errors.length > 0 || metafile === undefined) return;
     const wanted = new Map<string, Set<string>>();
@@ -265,7 +263,7 @@ class Bundling {
 /** The folder of this file. In the build, this folder has all files of the package. */
 const ownFolder = dirname(fileURLToPath(import.meta.url));
 
-/** The path of a file in the package's build. @throws Error if the file is missing, as in the sources */
+/** The path of a file in the package's build. @throws Error if the plugin runs from the sources, not from the build */
 function ownFile(name: string, isEsm: boolean): string {
   const file = join(ownFolder, `${name}${isEsm ? ".mjs" : ".cjs"}`);
   if (existsSync(file)) return file;
@@ -292,11 +290,11 @@ function loaderFor(path: string): Loader {
   return extension.endsWith("ts") ? "ts" : "js";
 }
 
-/** Bundlers take this file of the package for the worker functions. `.tsdown.config.ts` explains the file. */
+/** The file that bundlers load for `durable-fanout/workers`. `.tsdown.config.ts` explains it. */
 const IN_BUNDLES = "workers-in-bundles.mjs";
 const REAL = "./workers.mjs";
 
-/** The content for `IN_BUNDLES`, which loads the real file instead. Undefined for all other files. */
+/** Code that loads the real file in place of `IN_BUNDLES`. Undefined for all other files. */
 function realWorkers(path: string): string | undefined {
   return basename(path) === IN_BUNDLES ? `export * from ${JSON.stringify(REAL)};` : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Patterns for the URL of a source in its own code: `import.meta.url`, or in CommonJS `pathToFileURL(__filename)`. The
- * function may be imported in any way, and its result may be a URL or text.
+ * Patterns for the URL of a source in its own code: `import.meta.url`, or in CommonJS `pathToFileURL(__filename)`.
+ * `pathToFileURL` may be imported in any way, and its result may be a URL or text.
  */
 const IMPORT_META = String.raw`import\.meta\.url`;
 const PATH_TO_FILE_URL = String.raw`(?:require\(\s*["'](?:node:)?url["']\s*\)\.|[\w$]+\.|\(0,\s*[\w$]+\.)?pathToFileURL\)?`;
@@ -17,7 +17,6 @@ export function usesWorkers(source: string): boolean {
   return USES_WORKERS.test(source) && /import\.meta\.url|\b__filename\b/.test(source);
 }
 
-/** The URL of a module in a source. */
 export interface ModuleUrl {
   /** The path, relative to the source. */
   readonly path: string;
@@ -25,18 +24,12 @@ export interface ModuleUrl {
   readonly isCommonJs: boolean;
 }
 
-/**
- * Rewrites the URLs of modules in a source.
- * @param replace gives the replacement of a URL; undefined keeps the URL
- */
+/** Rewrites the URLs of modules in a source. If `replace` returns undefined, the URL is kept. */
 export function rewriteModuleUrls(source: string, replace: (url: ModuleUrl) => string | undefined): string {
   return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => replace(moduleUrl(rest.at(-1))) ?? whole);
 }
 
-/**
- * The URLs that a source gives to `workers`, directly or in a variable.
- * @param code JavaScript without comments
- */
+/** The URLs of modules that a source gives to `workers`, directly or in a variable. `code` must have no comments. */
 export function moduleUrlsForWorkers(code: string): ModuleUrl[] {
   const [, alias = "workers"] = /\bworkers\s+as\s+([\w$]+)/.exec(code) ?? [];
   const call = String.raw`(?<![\w$])(?:workers|${escaped(alias)})\)?\(\s*`;

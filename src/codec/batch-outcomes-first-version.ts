@@ -2,15 +2,15 @@ import { defined, type ErrorObject } from "../core/wire.ts";
 import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /*
- * The form in which version 2.0.0 stored the outcomes of a batch. Executions that began with that version still have
- * this form. This form stores no names. Of the operations inside items, this form stores only steps.
+ * The form in which version 2.0.0 stored the outcomes of a batch. This form stores no names, and of the operations
+ * inside items only steps. Executions that began with version 2.0.0 still have this form.
  */
 
 /** The characters of `statuses` are the marks `S`, `U`, `F`, `K`, `-` and `.` of `OutcomeMark`. */
 interface FirstVersion {
   batch: 1;
   statuses: string;
-  /** The results of the succeeded items. If the map had a serdes for items, the texts that this serdes wrote. */
+  /** The results of the succeeded items. With a serdes for items, each result is the text that the serdes wrote. */
   results: unknown[];
   errors?: ErrorObject[];
   kept?: FirstStep[][];
@@ -24,9 +24,7 @@ interface FirstStep {
   error?: ErrorObject;
   /** The number of failed attempts. Present only if another attempt follows. */
   attempts?: number;
-  /**
-   * Milliseconds until the next attempt, counted from the time at which the batch's own operation may be tried again.
-   */
+  /** Milliseconds until the next attempt, from the time at which the batch's own operation may be tried again. */
   leftMs?: number;
 }
 
@@ -39,7 +37,6 @@ export function isFirstVersion(value: unknown): value is FirstVersion {
   );
 }
 
-/** Converts the outcomes to the newest form. */
 export function readFirstVersion({ statuses, results, errors, kept, parts, fingerprint }: FirstVersion): StoredBatch {
   const items = [...statuses.matchAll(/K/g)].map(({ index }) => index);
   const due = (kept ?? []).flatMap((steps, at) =>

@@ -5,7 +5,6 @@ import type { Codec } from "./codec.ts";
 import { OWN_PREFIX } from "./format.ts";
 import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 
-/** The outcome of one item. */
 export interface Outcome {
   readonly mark: OutcomeMark;
   /** Present if the mark is `S` or `T`. */
@@ -16,10 +15,7 @@ export interface Outcome {
   readonly records?: readonly StoredRecord[];
 }
 
-/**
- * Converts a decoded payload to a batch in the newest form. Returns undefined if the payload is not the payload of a
- * batch, or if it is damaged. So the result always has the members that its marks require.
- */
+/** Converts a decoded payload to the newest form. Returns undefined if it is damaged, or if no batch wrote it. */
 export function readStoredBatch(value: unknown): StoredBatch | undefined {
   if (isFirstVersion(value)) return checked(readFirstVersion(value));
   if (typeof value !== "object" || value === null || (value as Partial<StoredBatch>).batch !== 2) return undefined;
@@ -27,8 +23,8 @@ export function readStoredBatch(value: unknown): StoredBatch | undefined {
 }
 
 /**
- * Reads the payload of one operation of a batch. Returns undefined if the operation has no payload. Throws the errors
- * of the codec, and an `Error` if the payload is not the payload of a batch.
+ * Reads the payload of one operation of a batch. Returns undefined if there is no payload. Throws the errors of the
+ * codec, and an `Error` if no batch wrote the payload or if it is damaged.
  */
 export function readLog({ StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
   if (!details?.Result) return undefined;
@@ -79,17 +75,16 @@ function isDue(value: unknown): boolean {
   return Number.isInteger(item) && typeof path === "string" && Number.isFinite(leftMs) && Number.isFinite(delayMs);
 }
 
-/** Makes the payload from the JSON of a batch. */
 export function packBatch(codec: Codec, json: string): string {
   return codec.pack(json, codec.packFromBytes * BATCH_PACK_FACTOR);
 }
 
-/** A record in the form that is written to a payload. The member `payload` is JSON or a packed payload. */
+/** A record, as `writeBatch` takes it. `payload` is JSON, a packed payload, or a summary (`replayChildren`). */
 export interface WrittenRecord extends Omit<StoredRecord, "result" | "text"> {
   payload?: string | undefined;
 }
 
-/** The outcome of one item in the form that is written to a payload. */
+/** The outcome of one item, as `writeBatch` takes it. */
 export interface WrittenOutcome {
   readonly mark: OutcomeMark;
   /** Present if the mark is `S` or `T`. */
@@ -100,18 +95,16 @@ export interface WrittenOutcome {
   readonly records?: readonly WrittenRecord[];
 }
 
-/** The outcome of an item that has succeeded. `payload` is the payload of its result. */
 export function succeededWith(payload: string | undefined): WrittenOutcome {
   if (payload === undefined) return { mark: "U" };
   return { mark: isPacked(payload) ? "T" : "S", payload };
 }
 
-/** Whether the payload is packed. Packed payloads begin with a prefix with which no JSON begins. */
 function isPacked(payload: string): boolean {
   return payload.startsWith(OWN_PREFIX);
 }
 
-/** Converts an outcome that was read to the form that is written. `payloadOf` makes the payload of a result. */
+/** Converts an outcome that was read to the form that `writeBatch` takes. `payloadOf` makes the payload of a result. */
 export function writtenAgain(
   { mark, result, error, records }: Outcome,
   payloadOf: (value: unknown) => string | undefined,
@@ -141,13 +134,9 @@ function writtenRecordAgain(
   return { ...rest, payload: payloadOf(result) };
 }
 
-/** The members of a stored batch that are not outcomes. */
 export type BatchMembers = Omit<StoredBatch, "batch" | "statuses" | "results" | "errors" | "kept">;
 
-/**
- * Makes the JSON of a `StoredBatch`. An undefined element of `outcomes` is an item without an outcome. Payloads that
- * are JSON are copied into the JSON as they are, so that they are not parsed and written again.
- */
+/** Makes the JSON of a `StoredBatch`. JSON payloads are copied, so that they are not parsed and written again. */
 export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], members: BatchMembers): string {
   let statuses = "";
   const results: string[] = [];
@@ -177,23 +166,22 @@ export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], me
 
 function writeRecord({ payload, ...record }: WrittenRecord): string {
   if (payload === undefined) return JSON.stringify(record);
-  // A context whose result is rebuilt has a summary in place of the result. A summary is perhaps no JSON, so it is
-  // stored as a text.
+  // If the result of a context is rebuilt, the payload is a summary. A summary may be text that is not JSON.
   if (record.replayChildren || isPacked(payload)) return JSON.stringify({ ...record, text: payload });
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }
 
-/**
- * Puts the operations of a batch in an order in which a later operation replaces an earlier one. The order is: the
- * first `own.parts` parts, then the batch's own operation, then the other parts.
- */
+/** Returns the contents of a batch in the order of their writing. The first `own.parts` parts are older than `own`. */
 export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatch[]): StoredBatch[] {
   if (own === undefined) return [...parts];
   const before = own.parts ?? 0;
   return [...parts.slice(0, before), own, ...parts.slice(before)];
 }
 
-/** The last outcome of each item. `logs` are the contents of all operations of the batch, in the order of `inOrder`. */
+/**
+ * Returns the last outcome of each item. If the last outcome has records, earlier records with other paths are added.
+ * `logs` are the contents of a batch in the order of `inOrder`. An undefined element is an item without an outcome.
+ */
 export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined)[] {
   const last: (Outcome | undefined)[] = [];
   for (const log of logs) {
@@ -212,9 +200,7 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   return Array.from(last);
 }
 
-/**
- * Returns the outcome that counts. Records of an item (`K`) may be written after its end (`R`). Then the end counts.
- */
+/** Records of an item (`K`) may be written after its end (`R`). Then the end is returned, not `outcome`. */
 export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
   return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }

@@ -4,43 +4,33 @@ import { MAX_TREE_DEPTH } from "./tree-tags.ts";
 import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
 import { TypedDialect, tooDeep } from "./typed-writer.ts";
 
-/** A payload, and the value that `decode` makes from this payload. */
 export interface Written {
   payload: string | undefined;
   value: unknown;
 }
 
-/**
- * Writes and reads payloads. Each payload can be read without any other payload. If a method gets `packFromBytes`, this
- * argument is used in place of the codec's own number.
- */
+/** Writes and reads payloads. A method's argument `packFromBytes` overrides the codec's own `packFromBytes`. */
 export interface Codec {
   readonly name: CodecName;
-  /**
-   * JSON with at least this number of bytes is packed. Shorter JSON is stored as it is. The codec `json` packs nothing.
-   */
+  /** JSON with at least so many bytes is packed, if this makes it clearly shorter. The codec `json` never packs. */
   readonly packFromBytes: number;
   /**
    * Makes the payload of a value. Returns undefined for undefined, a function and a symbol, as `JSON.stringify` does.
-   * Throws the errors of `JSON.stringify`. The codec `typed` throws only a `TypeError` for a value that contains
-   * itself, and `ERR_PAYLOAD_TOO_DEEP` for a value with more than 500 levels.
+   * Throws the errors of `JSON.stringify`. The codec `typed` accepts BigInt. It throws a `TypeError` for a value that
+   * contains itself, and for an unknown typed array. It throws `ERR_PAYLOAD_TOO_DEEP` for more than 500 levels.
    */
   encode(value: unknown, packFromBytes?: number): string | undefined;
-  /** Does the same as `encode`, from the JSON of a value. The JSON is parsed only if it is packed. */
+  /** Does the same as `encode`, from the JSON of a value. */
   pack(json: string, packFromBytes?: number): string;
   /**
-   * Reads the payloads of all codecs and of all earlier versions. Throws `ERR_PAYLOAD_UNREADABLE` for a damaged packed
-   * payload, and `SyntaxError` for damaged JSON.
+   * Reads the payloads of all codecs and of all earlier versions. Returns undefined for undefined. Throws
+   * `ERR_PAYLOAD_UNREADABLE` for a damaged packed payload, and `SyntaxError` for damaged JSON.
    */
   decode(payload: string | undefined): unknown;
-  /**
-   * Makes the payload of a value, and the value that `decode` makes from this payload. The payload is not decoded if
-   * decoding would surely return the same value.
-   */
+  /** Makes the payload of a value, and the value that `decode` makes from this payload. */
   roundTrip(value: unknown, packFromBytes?: number): Written;
 }
 
-/** Creates a codec. `packFromBytes` is the setting of the runtime. */
 export function createCodec(name: CodecName, packFromBytes = PACK_FROM_BYTES): Codec {
   return new (name === "typed" ? TypedCodec : JsonCodec)(name, packFromBytes);
 }
@@ -49,7 +39,7 @@ function decode(payload: string | undefined): unknown {
   return payload === undefined ? undefined : readPayload(payload);
 }
 
-/** Stores the values that JSON can store. With the name `json` the codec never packs. */
+/** The codecs `compact` and `json`. They store the values that JSON can store. */
 class JsonCodec implements Codec {
   readonly name: CodecName;
   readonly packFromBytes: number;
@@ -79,15 +69,12 @@ class JsonCodec implements Codec {
   #isPacked(json: string, packFromBytes = this.packFromBytes): boolean {
     if (this.name === "json") return false;
     if (json.length >= packFromBytes) return true;
-    // A UTF-16 unit has at most three bytes. So for most short texts the bytes need not be counted.
+    // A UTF-16 unit has at most three bytes in UTF-8, so the bytes of most short texts need not be counted.
     return json.length * 3 >= packFromBytes && Buffer.byteLength(json) >= packFromBytes;
   }
 }
 
-/**
- * Also stores values that JSON cannot store. A value that JSON can store gets the same payload as from the codec
- * `compact`.
- */
+/** The codec `typed`. A value that JSON can store gets the same payload as from the codec `compact`. */
 class TypedCodec extends JsonCodec {
   override encode(value: unknown, packFromBytes?: number): string | undefined {
     const tree = exoticTree(value);
@@ -102,10 +89,7 @@ class TypedCodec extends JsonCodec {
   }
 }
 
-/**
- * Makes the tree of a value that JSON would change. Returns undefined for a value that JSON does not change, and for a
- * value that has no payload.
- */
+/** Makes the tree of a value that JSON would change. Undefined: JSON can store the value, or it has no payload. */
 function exoticTree(value: unknown): unknown {
   if (value === undefined || typeof value === "function" || typeof value === "symbol" || isSimple(value)) {
     return undefined;

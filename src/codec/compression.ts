@@ -1,9 +1,8 @@
 import { unreadable } from "./format.ts";
 
 /**
- * The greatest size of an unpacked payload: 16 MiB. A hostile payload could otherwise fill the memory, because one byte
- * of msgpack may become a hundred bytes of objects. The payloads of real data are far smaller: the service accepts 256
- * KiB.
+ * The most bytes that are compressed, or that `decompress` returns. Without a limit, a hostile payload could fill the
+ * memory. Payloads at the service have at most 256 KiB.
  */
 export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
@@ -11,13 +10,13 @@ export type Compression = "zstd" | "deflate";
 
 /**
  * Fewer bytes than this are not compressed. Compression would save only a few hundred bytes, but a new process needs 4
- * to 7 ms to load `zlib` and to use it for the first time.
+ * to 7 ms (measured) to load `zlib` and to use it for the first time.
  */
 const MIN_BYTES = 1024;
 
 /**
- * The logarithm of the greatest window: 2^24 bytes, 16 MiB. zstd at level 1 needs half a megabyte. Hostile bytes could
- * otherwise make zstd allocate gigabytes.
+ * The greatest window (memory for decompression) of zstd: 2^24 bytes, which are 16 MiB. Payloads of this package need
+ * half a megabyte. Without this limit, hostile bytes could make zstd allocate gigabytes.
  */
 const MAX_ZSTD_WINDOW_LOG = 24;
 
@@ -25,15 +24,12 @@ type Zlib = typeof import("node:zlib");
 
 const loadZlib = (): Zlib => process.getBuiltinModule("node:zlib");
 
-/** Whether this version of Node has zstd. Node has zstd since 22.15 and 23.8. */
+/** Node has zstd from 22.15 and from 23.8 on. */
 function hasZstd(zlib: Zlib): boolean {
   return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
 }
 
-/**
- * Compresses bytes with the best method of this version of Node. Returns undefined if there are too few or too many
- * bytes, or if compression does not make them fewer.
- */
+/** Returns undefined if there are too few or too many bytes, or if compression does not make them fewer. */
 export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } | undefined {
   if (bytes.length < MIN_BYTES || bytes.length > MAX_DECODED_BYTES) return undefined;
   const zlib = loadZlib();
@@ -45,10 +41,7 @@ export function compress(bytes: Uint8Array): { compression: Compression; bytes: 
   return compressed.length < bytes.length ? { compression, bytes: compressed } : undefined;
 }
 
-/**
- * Reverses `compress`. Throws `ERR_PAYLOAD_UNREADABLE` in three cases: the bytes are damaged, they unpack to more than
- * `MAX_DECODED_BYTES`, or they are zstd and this version of Node has no zstd.
- */
+/** Throws `ERR_PAYLOAD_UNREADABLE` if the bytes are damaged, unpack to too many bytes, or need a newer Node (zstd). */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
   const zlib = loadZlib();
   if (compression === "zstd" && !hasZstd(zlib)) {
@@ -70,15 +63,12 @@ export function decompress(compression: Compression, bytes: Uint8Array): Buffer 
   }
 }
 
-/** Writes bytes as a text. JSON can contain this text without escapes. */
+/** Writes bytes as base64url, which JSON contains without escapes. */
 export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
 }
 
-/**
- * Reverses `toText`. Throws `ERR_PAYLOAD_UNREADABLE` for a character that is not part of base64url, because Node skips
- * such a character without an error.
- */
+/** Throws `ERR_PAYLOAD_UNREADABLE` if Node skipped a character. Node skips unknown characters without an error. */
 export function fromText(text: string): Buffer {
   const bytes = Buffer.from(text, "base64url");
   if (bytes.length !== Math.floor((text.length * 3) / 4)) throw unreadable("its base64url text is damaged");

@@ -9,26 +9,21 @@ export const OWN_PREFIX = "~";
 const VERSION = "1";
 
 /**
- * The formats of version 1. In each format, the payload is a tree (`tree-tags.ts`) that is written as msgpack and then
- * as base64url. Only the compression of the msgpack differs: none, deflate or zstd.
+ * The formats of version 1. The payload is a tree (`tree-tags.ts`), written as msgpack and then as base64url. With
+ * `deflate` and `zstd`, the msgpack is compressed.
  */
 export type PayloadFormat = "msgpack" | "deflate" | "zstd";
 
 const LETTERS: Record<PayloadFormat, string> = { msgpack: "m", deflate: "d", zstd: "z" };
 const FORMATS = new Map(Object.entries(LETTERS).map(([format, letter]) => [letter, format as PayloadFormat]));
 
-/** The number of characters of a mark. */
 const MARK_CHARS = OWN_PREFIX.length + VERSION.length + 1;
 
-/** Makes a payload from its format and its body. */
 export function mark(format: PayloadFormat, body: string): string {
   return OWN_PREFIX + VERSION + LETTERS[format] + body;
 }
 
-/**
- * Separates the mark and the body of a payload. Throws `ERR_PAYLOAD_UNREADABLE` for a version or a format that this
- * release does not know.
- */
+/** Separates mark and body. Throws `ERR_PAYLOAD_UNREADABLE` for a version or format that this release does not know. */
 export function unmark(payload: string): { format: PayloadFormat; body: string } {
   const format = payload[1] === VERSION ? FORMATS.get(payload[2] ?? "") : undefined;
   if (format === undefined) {
@@ -40,7 +35,6 @@ export function unmark(payload: string): { format: PayloadFormat; body: string }
   return { format, body: payload.slice(MARK_CHARS) };
 }
 
-/** The error for every payload that cannot be read. Such a payload is damaged, hostile, or from a later release. */
 export function unreadable(reason: string, cause?: unknown): DurableError {
   return new DurableError(
     "ERR_PAYLOAD_UNREADABLE",

@@ -1,10 +1,7 @@
 type AnyFunction = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
 /** Values that JSON leaves out of objects, and writes as null in arrays. */
 type Dropped = undefined | symbol | AnyFunction;
-/**
- * Types that JSON does not change. `Jsonify` tests these types first, because otherwise recursive types would never
- * end.
- */
+/** Types that JSON does not change. `Jsonify` tests them first, because recursive types would otherwise have no end. */
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 type IsAny<T> = 0 extends 1 & T ? true : false;
 
@@ -15,9 +12,9 @@ type Emptied = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | WeakMap<We
  * The type of `JSON.parse(JSON.stringify(value))` for a value of type `T`. With the codecs `compact` (the default) and
  * `json`, the result of a step, item, branch or child context has this type. A Date becomes a string. A Map or a Set
  * becomes `{}`. An object of a class becomes a plain object without methods. Members that may be undefined become
- * optional. Functions and symbols are left out. An object with a `toJSON` becomes the result of this method. BigInt
- * becomes `never`, because JSON cannot write it. Getters of a class stay, because a type does not say whether a member
- * is a getter.
+ * optional. Functions and symbols are left out of objects, and become null in arrays. An object with a `toJSON` becomes
+ * the result of this method. BigInt becomes `never`, because JSON cannot write it. Getters of a class stay, because a
+ * type does not say whether a member is a getter.
  */
 export type Jsonify<T> =
   IsAny<T> extends true
@@ -46,7 +43,7 @@ type JsonItem<T> = IsAny<T> extends true ? T : T extends Dropped ? null : Jsonif
 
 type JsonMember<T> = IsAny<T> extends true ? T : Jsonify<Exclude<T, Dropped>>;
 
-/** The keys of members that always exist (`IsOptional` is false), or of members that may be missing. */
+/** The keys of members that always exist (`IsOptional` is false) or may be missing (`IsOptional` is true). */
 type Keys<T, IsOptional extends boolean> = keyof {
   [Key in keyof T as Key extends symbol
     ? never
@@ -74,8 +71,8 @@ type JsonObject<T> = Flat<
 type Flat<T> = { [Key in keyof T]: T[Key] };
 
 /**
- * Converts a value to what the codecs `compact` and `json` store anyway, so that the type of the value is right. Use it
- * for the results of steps, items, branches and child contexts. Throws the errors of `JSON.stringify`.
+ * Converts a value to the value that JSON stores, with the right type. Use it for the results of steps, items, branches
+ * and child contexts. The codecs `compact` and `json` store only this value. Throws the errors of `JSON.stringify`.
  *
  * ```ts
  * const order = await ctx.step("load", async () => asJson(await loadOrder()));

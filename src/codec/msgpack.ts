@@ -1,10 +1,7 @@
 import { unreadable } from "./format.ts";
 import { loadMsgpackr } from "./msgpackr.ts";
 
-/**
- * msgpackr keeps its buffer for the next payload. After a payload with more bytes than this, the buffer is replaced by
- * a small one, to save memory.
- */
+/** msgpackr keeps its buffer for the next payload. After a larger payload, a small buffer replaces it. */
 const MAX_KEPT_BYTES = 256 * 1024;
 
 interface Msgpack {
@@ -14,7 +11,7 @@ interface Msgpack {
 
 let loaded: Msgpack | undefined;
 
-/** msgpackr is loaded when it is first used, because many invocations only record short payloads and pack nothing. */
+/** Loads msgpackr at its first use, because many invocations pack nothing. */
 function msgpack(): Msgpack {
   loaded ??= createMsgpack();
   return loaded;
@@ -26,8 +23,8 @@ function createMsgpack(): Msgpack {
   // keys. Each payload has its own keys, so that each payload can be read alone. `moreTypes` adds typed arrays and long
   // BigInts.
   const packr = new Packr({ useRecords: true, moreTypes: true, useToJSON: false });
-  // With `mapsAsObjects: false`, msgpackr reads a map as a Map, because a Map marks a special node of a tree. With
-  // `structuredClone: false`, references between objects are not followed.
+  // With `mapsAsObjects: false`, msgpackr returns a Map, which is a node with a tag (`tree-tags.ts`). With
+  // `structuredClone: false`, msgpackr does not follow references between objects.
   const unpackr = new Unpackr({ useRecords: true, mapsAsObjects: false, structuredClone: false });
   return {
     pack(tree) {
@@ -45,8 +42,8 @@ export function toMsgpack(tree: unknown): Buffer {
 }
 
 /**
- * Reverses `toMsgpack`. For hostile bytes, the number of bytes limits the size of the result. Such a result may be
- * anything that msgpackr can make, so `TreeReader` checks that it is a tree. Throws `ERR_PAYLOAD_UNREADABLE`.
+ * Hostile bytes may give anything that msgpackr can make, so `TreeReader` checks the result. Throws
+ * `ERR_PAYLOAD_UNREADABLE` for damaged bytes.
  */
 export function fromMsgpack(bytes: Uint8Array): unknown {
   const { unpack } = msgpack();
@@ -57,16 +54,13 @@ export function fromMsgpack(bytes: Uint8Array): unknown {
   }
 }
 
-/**
- * Whether msgpackr returns the text unchanged. msgpackr changes lone surrogates, because UTF-8 cannot store them. It
- * also skips a byte order mark at the start.
- */
+/** Whether msgpackr returns the text unchanged. It changes lone surrogates, and skips a leading byte order mark. */
 export function isPackableText(text: string): boolean {
-  // Node 20 has the method, but the types of ES2023 do not.
+  // Node has the method, but the types of ES2023 do not.
   return (text as string & { isWellFormed(): boolean }).isWellFormed() && text.charCodeAt(0) !== 0xfeff;
 }
 
-/** Whether a record may have this key. msgpackr renames the key `__proto__`, and uses `__keys__` for itself. */
+/** Whether msgpackr can write an object with this key. It renames `__proto__`, and uses `__keys__` for itself. */
 export function isPackableKey(key: string): boolean {
   return key !== "__proto__" && key !== "__keys__" && isPackableText(key);
 }

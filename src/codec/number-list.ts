@@ -1,27 +1,25 @@
 import * as TAG from "./tree-tags.ts";
 
-/** Fewer numbers than this are not written as a block, because the tag of the block would cost more than it saves. */
+/** Fewer numbers than this are not written as a block, because the tag would cost more bytes than the block saves. */
 const MIN_BLOCK = 16;
 
 /** Fewer integers than this are not written as differences, because little can be saved. */
 const MIN_DELTAS = 16;
 
-/**
- * Integers are written as differences only if the differences are on average this many times smaller than the integers.
- */
+/** Integers become differences only if the differences are on average this many times smaller than the integers. */
 const MIN_DELTA_GAIN = 4;
 
 /**
- * Prices, scores and coordinates have few decimals. A number below `MAX_DECIMAL` with at most `MAX_DIGITS` decimals
- * becomes a safe integer when it is scaled.
+ * Prices, scores and coordinates have few decimals (digits after the point). A number below `MAX_DECIMAL` with at most
+ * `MAX_DIGITS` decimals becomes a safe integer when it is scaled.
  */
 const MAX_DIGITS = 6;
 const MAX_DECIMAL = 1e9;
 
 /**
  * Writes numbers as a node that is shorter than an array of these numbers. All numbers must be finite and not -0.
- * Returns undefined if no shorter node exists. Decimals become integers, because msgpack needs 9 bytes for 12.5, and 2
- * or 3 for 125. Integers that are close to each other, such as ids and timestamps, become differences, which are short
+ * Returns undefined if the node would not be shorter. Decimals become integers, because msgpack needs 9 bytes for 12.5,
+ * and 2 for 125. Integers that are close to each other, such as ids and timestamps, become differences, which are short
  * and compress well. For numbers with more decimals, the bytes are put in another order (`writeNumberBlock`).
  */
 export function writeNumberList(items: readonly number[]): unknown {
@@ -37,8 +35,8 @@ export function writeNumberList(items: readonly number[]): unknown {
 }
 
 /**
- * The least number of decimals with which all items can be written exactly. Undefined if this is more than
- * `MAX_DIGITS`. The test divides, because reading divides too and must give the same number.
+ * Returns the least number of decimals for all items. Returns undefined if this is more than `MAX_DIGITS`, or if an
+ * item with decimals is not below `MAX_DECIMAL`. The test divides, because reading divides too.
  */
 function digitsOf(items: readonly number[]): number | undefined {
   let digits = 0;
@@ -52,10 +50,7 @@ function digitsOf(items: readonly number[]): number | undefined {
   return digits === 0 || items.every((item) => Math.abs(item) < MAX_DECIMAL) ? digits : undefined;
 }
 
-/**
- * Replaces integers by their differences. Returns undefined if the differences are not much shorter. Every integer is
- * below 2^52, so that no difference loses precision.
- */
+/** Replaces integers by their differences. Returns undefined if this saves too little or could lose precision. */
 function writeDeltas(integers: readonly number[]): unknown {
   if (integers.length < MIN_DELTAS) return undefined;
   const deltas = new Array<number>(integers.length);
@@ -86,9 +81,7 @@ export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   return deltas;
 }
 
-/**
- * Replaces scaled integers by decimals, in the same array. Returns undefined if `digits` or an element is not valid.
- */
+/** Replaces scaled integers by decimals, in the same array. Returns undefined for a wrong `digits` or element. */
 export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | undefined {
   if (typeof digits !== "number" || !(digits > 0 && digits <= MAX_DIGITS)) return undefined;
   const scale = 10 ** digits;
@@ -103,9 +96,9 @@ export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | 
 const BYTES = 8;
 
 /**
- * Writes numbers as little-endian float64, ordered by byte position: the first bytes of all numbers, then the second
- * bytes, and so on. Signs and exponents of the numbers are similar, so they compress well when they are neighbours.
- * After compression, an embedding of 384 numbers is a tenth shorter than in msgpack.
+ * Writes numbers as little-endian float64, ordered by byte position: all first bytes, then all second bytes, and so on.
+ * The bytes with signs and exponents are similar, so they compress well side by side. After compression, an embedding
+ * of 384 numbers is a tenth shorter than in msgpack.
  */
 export function writeNumberBlock(numbers: readonly number[]): Buffer {
   const count = numbers.length;

@@ -4,16 +4,10 @@ import { fromMsgpack, toMsgpack } from "./msgpack.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
 
-/**
- * The packed payload is used only if its length is at most this share of the JSON's length. Otherwise the JSON is used,
- * because people can read JSON.
- */
+/** A packed payload has at most this share of the JSON's length. Otherwise JSON is used, which people can read. */
 const MAX_PACKED_RATIO = 0.9;
 
-/**
- * Makes the payload of a value that JSON can store. `text` is the JSON of the value. Returns the packed payload, or
- * `text` if packing saves too little.
- */
+/** Packs a value. Returns its JSON, `text`, if packing saves too little or if the value has too many levels. */
 export function packJson(text: string, value: unknown): string {
   let tree: TreeNode;
   try {
@@ -26,7 +20,6 @@ export function packJson(text: string, value: unknown): string {
   return packed.length <= Buffer.byteLength(text) * MAX_PACKED_RATIO ? packed : text;
 }
 
-/** Makes the packed payload of a tree. */
 export function packTree(tree: TreeNode): string {
   const bytes = toMsgpack(tree);
   const compressed = compress(bytes);
@@ -34,10 +27,6 @@ export function packTree(tree: TreeNode): string {
   return mark(compressed.compression, toText(compressed.bytes));
 }
 
-/**
- * Reads JSON and all packed payloads. Throws `ERR_PAYLOAD_UNREADABLE` for a damaged packed payload, and `SyntaxError`
- * for damaged JSON.
- */
 export function readPayload(payload: string): unknown {
   if (!payload.startsWith(OWN_PREFIX)) return JSON.parse(payload);
   const { format, body } = unmark(payload);

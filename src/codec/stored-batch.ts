@@ -22,34 +22,25 @@ export interface StoredRecord {
   /** Absent for the subtypes `Step`, `RunInChildContext` and `Wait`. */
   subType?: string;
   name?: string;
-  /**
-   * Set if the first version of batches began the item. That version stored no names, and combined promises had no
-   * path.
-   */
+  /** Set if version 2.0.0 began the item. That version stored no names, and no paths of `context.promise` calls. */
   isFirstVersion?: true;
   status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
   /** The number of ended attempts. */
   attempts?: number;
-  /** The value in the payload, if the payload is JSON. */
+  /** The value, if the payload is JSON. */
   result?: unknown;
   /** The payload, if it is not JSON. */
   text?: string;
   error?: ErrorObject;
-  /** Set if the result of the context is not stored, so that it is rebuilt from the records inside the context. */
+  /** Set if the result of the context is not stored. A replay then rebuilds it from the records inside the context. */
   replayChildren?: true;
 }
 
-/**
- * The content of one operation of a batch, before the codec writes it. The outcomes in later operations replace the
- * outcomes in earlier ones.
- */
+/** The content of one operation of a batch. The outcomes in later operations replace the outcomes in earlier ones. */
 export interface StoredBatch {
   /** The version of this form. */
   batch: 2;
-  /**
-   * An `OutcomeMark` for each item, in the order of the items. If `statuses` is shorter, the other items have the mark
-   * `.`.
-   */
+  /** An `OutcomeMark` for each item. Items after the end of `statuses` have the mark `.`. */
   statuses: string;
   /** The results of the items with the marks `S` and `T`, in the order of the items. */
   results: unknown[];
@@ -58,19 +49,16 @@ export interface StoredBatch {
   /** The new or changed records of the items with the marks `K` and `R`, in the order of the items. */
   kept?: StoredRecord[][];
   /**
-   * The records that wait for a time: item, path, and remaining milliseconds. In a part, these count from `atMs`. In
-   * the batch's own operation, they count from the time at which the operation may be tried again. The fourth number is
-   * the whole delay, if the delay is longer than the remaining time. The whole delay decides how late the record may be
-   * woken.
+   * The records that wait for a time. `item` is the index of the item in the batch. `leftMs` is the remaining time in
+   * milliseconds. In a part, it counts from `atMs`. In the batch's own operation, it counts from the time at which this
+   * operation may be tried again. `delayMs` is the whole delay of the record, and absent if it equals `leftMs`.
    */
   due?: [item: number, path: string, leftMs: number, delayMs?: number][];
   /** The time from which `due` counts, in epoch milliseconds. Only in parts. */
   atMs?: number;
   /** The number of parts that were written before this operation. Only in the batch's own operation. */
   parts?: number;
-  /**
-   * Set in the last part of a batch. Operations inside the items that have not ended never run again. Only in parts.
-   */
+  /** Set only in the last part of an ended batch. Operations of this batch that have not ended never run again. */
   isLast?: true;
   /** A digest of the batch's items. Present only if a replay reads the items again from their source. */
   fingerprint?: string;

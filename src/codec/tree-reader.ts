@@ -7,8 +7,8 @@ import { BUILT_IN_ERRORS } from "./typed-writer.ts";
 const { types } = process.getBuiltinModule("node:util");
 
 /**
- * Makes a value from a tree. The tree may be hostile. So the reader checks everything in the tree, runs nothing from
- * the tree, and never makes more than the size of the tree allows. Each method throws `ERR_PAYLOAD_UNREADABLE`.
+ * Makes a value from a tree. The tree may be hostile, so the reader checks every node and runs no code from the tree.
+ * Throws `ERR_PAYLOAD_UNREADABLE` for a damaged tree.
  */
 export class TreeReader {
   /** Makes the value of `node`. The arrays and objects of `node` are changed, and become part of the value. */

@@ -55,8 +55,8 @@ export class TypedDialect implements Dialect {
 
   #writeKnown(value: object, writer: TreeWriter, depth: number): TreeNode {
     if (Array.isArray(value)) return writer.writeArray([...value], depth);
-    // These checks do not use `instanceof`, because test runners give objects of other realms. An object of another
-    // realm is copied, because msgpackr knows only the classes of its own realm.
+    // `instanceof` does not work here, because in test runners an object may come from another realm. Dates and bytes
+    // are copied, because msgpackr knows only the classes of its own realm.
     if (types.isDate(value)) return this.#exotic(new Date(value.getTime()));
     if (types.isRegExp(value)) {
       return this.#tagged(TAG.regexp, writer.writeArray([value.source, value.flags], depth + 1));
@@ -117,8 +117,8 @@ function ownView(view: ArrayBufferView): ArrayBufferView {
 }
 
 /**
- * The name of the error's nearest built-in class. Reading makes an error of this class, because reading does not know
- * the user's own classes.
+ * Returns the name of the error's nearest built-in class, or `Error`. Reading makes an error of this class, because
+ * reading does not know the user's own classes.
  */
 function builtInName(error: Error): string {
   for (let at: object | null = Object.getPrototypeOf(error); at !== null; at = Object.getPrototypeOf(at)) {
@@ -128,15 +128,10 @@ function builtInName(error: Error): string {
   return "Error";
 }
 
-/** The built-in error classes except AggregateError. */
 export const BUILT_IN_ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((Class) => [Class.name, Class]),
 );
 
-/**
- * The error for a typed value with too many levels. JSON also has such a limit, but it is some thousands of levels
- * higher.
- */
 export function tooDeep(maxDepth: number): DurableError {
   return new DurableError(
     "ERR_PAYLOAD_TOO_DEEP",

@@ -36,10 +36,7 @@ export function createClassSerdesWithDates<T extends object>(cls: new () => T, d
   };
 }
 
-/**
- * Assigns the recorded members, as `Object.assign` does, and calls setters. A recorded `__proto__` is ignored, because
- * it would change the class.
- */
+/** Does the same as `Object.assign`, but ignores a recorded `__proto__`, which would change the class. */
 function assignMembers<T extends object>(instance: T, recorded: unknown): T {
   const target = instance as Record<string, unknown>;
   for (const [name, value] of Object.entries(recorded ?? {})) if (name !== "__proto__") target[name] = value;

@@ -7,7 +7,7 @@ const { dirname, join } = process.getBuiltinModule("node:path");
 export const FileSystemSerdesMode = {
   /** Every value is written to a file. */
   ALWAYS: "ALWAYS",
-  /** Only a value that is too large for the checkpoint is written to a file: more than 255 KiB with its envelope. */
+  /** Only a value that needs more than 255 KiB in the checkpoint is written to a file. */
   OVERFLOW: "OVERFLOW",
 } as const;
 export type FileSystemSerdesMode = (typeof FileSystemSerdesMode)[keyof typeof FileSystemSerdesMode];
@@ -39,10 +39,7 @@ export interface FileSystemSerdesConfig {
   generatePreview?: (value: unknown) => Record<string, unknown> | undefined;
 }
 
-/**
- * 255 KiB, with the envelope. This is the limit of the official package for values in the checkpoint, 1 KiB below the
- * service's limit.
- */
+/** 255 KiB: 1 KiB less than the service accepts. The official package has the same limit. */
 const MAX_INLINE_BYTES = 261_120;
 
 /**
@@ -68,7 +65,6 @@ export function createFileSystemSerdes(basePath: string, config: FileSystemSerde
   return {
     serialize: async (value: unknown, context) => {
       const json: string | undefined = JSON.stringify(value);
-      // A function or a symbol has no payload, because JSON cannot write it.
       if (json === undefined) return undefined;
       if (mode === FileSystemSerdesMode.OVERFLOW && json.length <= MAX_INLINE_BYTES) {
         const envelope = JSON.stringify({ data: json });
@@ -126,7 +122,7 @@ function keepInside(folder: string): string {
 async function writeWhole(file: string, text: string, context: SerdesContext): Promise<void> {
   const { mkdir, rename, rm, writeFile } = process.getBuiltinModule("node:fs/promises");
   const folder = dirname(file);
-  // The temporary name is always short, so that the file system accepts it if it accepts the name of the file.
+  // The temporary name is short, because file systems limit the length of names.
   const temporary = join(folder, `.${process.getBuiltinModule("node:crypto").randomUUID()}.tmp`);
   // The file is flushed to the disk, because the checkpoint that follows refers to it.
   const write = () => writeFile(temporary, text, { flag: "wx", flush: true });

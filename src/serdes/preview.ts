@@ -9,23 +9,15 @@ export type PreviewMode = (typeof PreviewMode)[keyof typeof PreviewMode];
 
 /** Says what the name of a `PreviewField` is compared with. */
 export const FieldMatchMode = {
-  /**
-   * The name is compared with the name of each field, at any depth. A match includes all fields inside the matching
-   * field.
-   */
+  /** The name is compared with the name of each field, at any depth. A match includes the fields inside the field. */
   ANYWHERE: "ANYWHERE",
-  /**
-   * The name is compared with the whole path of each field: the names from the root, joined by dots. So at most one
-   * field matches.
-   */
+  /** The name is compared with the whole path of each field: the names from the root, joined by dots. */
   PATH: "PATH",
 } as const;
 export type FieldMatchMode = (typeof FieldMatchMode)[keyof typeof FieldMatchMode];
 
 export interface PreviewField {
-  /**
-   * The name of a field, or with `PATH` a path such as `user.email`. The positions in arrays are not part of a path.
-   */
+  /** The name of a field, or with `PATH` a path such as `user.email`. A path leaves out positions in arrays. */
   name: string;
   /** Default `ANYWHERE`. */
   match?: FieldMatchMode;
@@ -50,12 +42,11 @@ export interface PreviewConfig {
 
 /**
  * Makes an object with selected fields of `value`, so that people may see them. The fields keep their nesting. Some of
- * them may be masked.
+ * them may be masked. Returns undefined if `value` is not an object, or if no field is shown. Never throws.
  *
  * The elements of an array are merged into one object, and a later field replaces an earlier one. These fields are left
  * out: fields with a dot in their name, `__proto__`, `constructor`, `prototype`, an object inside itself, and a field
- * whose getter throws. A BigInt is shown as its digits. Returns undefined if `value` is not an object, or if no field
- * is shown. Never throws.
+ * whose getter throws. A BigInt is shown as its digits.
  *
  * ```ts
  * buildPreview(order, { mode: "EXCLUDE_ALL", include: [{ name: "id" }], mask: [{ name: "email" }] });
@@ -79,14 +70,14 @@ export function buildPreview(value: unknown, config: PreviewConfig): Record<stri
     const shown = field.shown || included.has(path, name);
     if (typeof item === "object" && item !== null) {
       // If `include` has the name of an object, the fields inside the object are shown too. If `include` has only the
-      // path of an object, the fields inside the object are not shown.
+      // path of an object, the fields inside are not shown.
       walk.enter(item, path, field.shown || included.hasName(name));
     } else if (shown && !preview.add(path, typeof item === "bigint" ? String(item) : item)) break;
   }
   return preview.result();
 }
 
-/** One list of the configuration (`include`, `exclude` or `mask`), in a form in which a field is found quickly. */
+/** One list of the configuration (`include`, `exclude` or `mask`). */
 class Selection {
   readonly #names = new Set<string>();
   readonly #paths = new Set<string>();
@@ -108,8 +99,7 @@ class Selection {
   }
 
   has(path: string, name: string): boolean {
-    // Looking up a path takes time for each of its characters. So a path that is longer than all paths in the list is
-    // not looked up.
+    // A path longer than all paths in the list is not looked up, because a look-up takes time for each character.
     return this.#names.has(name) || (path.length <= this.#longestPath && this.#paths.has(path));
   }
 }
@@ -135,12 +125,10 @@ interface Level {
 const UNNAMEABLE = new Set(["__proto__", "constructor", "prototype"]);
 
 /**
- * Visits all fields, the fields inside an object before the next field. It does not use recursion, because a value may
- * have more levels than the call stack.
+ * Visits all fields in their order in JSON. Not recursive, because a value may have more levels than the call stack.
  */
 class Walk {
   readonly #levels: Level[] = [];
-  /** The objects in `#levels`. An object inside itself is found here and left out. */
   readonly #open = new Set<object>();
   readonly #showAll: boolean;
 
@@ -149,17 +137,17 @@ class Walk {
     if (typeof root === "object" && root !== null) this.enter(root, "", showAll);
   }
 
-  /** Makes `next` visit the fields of `source` next. */
+  /** The next calls of `next` return the fields of `source`. An object inside itself is left out. */
   enter(source: object, path: string, shown: boolean): void {
     if (this.#open.has(source)) return;
     try {
       const names = Array.isArray(source) ? undefined : Object.keys(source);
       const length = names === undefined ? (source as unknown[]).length : names.length;
-      // An empty path belongs to the root. The content of a field whose name is "" has the same path.
+      // An empty path means the root, or the content of a field with the name "". `mode` alone decides what it shows.
       this.#levels.push({ source, names, length, path, shown: path === "" ? this.#showAll : shown, cursor: 0 });
       this.#open.add(source);
     } catch {
-      // A proxy that throws when it is read is treated as an object without fields.
+      // A proxy that throws when it is read has no fields in the preview.
     }
   }
 
@@ -188,7 +176,6 @@ class Walk {
   }
 }
 
-/** Collects the shown fields, and keeps their nesting. */
 class Preview {
   readonly #maxBytes: number;
   readonly #root: Record<string, unknown> = {};
@@ -200,10 +187,10 @@ class Preview {
 
   /** Adds a field. Returns false and adds nothing if the preview would become too large. */
   add(path: string, value: unknown): boolean {
-    // A value that JSON cannot store counts as the word `undefined`. `JSON.stringify` is not called for functions,
-    // because a function may have a `toJSON`.
+    // A value that JSON cannot store counts as 9 bytes (`undefined`). Functions are not given to JSON: one may have a
+    // `toJSON`.
     const written = typeof value === "function" ? "undefined" : String(JSON.stringify(value));
-    // 4 bytes for two quotes, a colon and a comma.
+    // 4 bytes: two quotes, a colon and a comma.
     this.#bytes += Buffer.byteLength(path) + 4 + Buffer.byteLength(written);
     if (this.#bytes > this.#maxBytes) return false;
     let holder = this.#root;

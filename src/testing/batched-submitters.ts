@@ -5,13 +5,9 @@ import { type OperationPath, operationId } from "../core/ids.ts";
 import { findPaths } from "../core/operation-paths.ts";
 import type { Operation } from "../core/wire.ts";
 
-// The codec `json` can read the payloads of all codecs.
 const codec = createCodec("json");
 
-/**
- * Whether a callback belongs to a `waitForCallback` in an item of a batch, and the submitter of that `waitForCallback`
- * has ended. The answer comes from the records of the batch.
- */
+/** Whether a callback is in a `waitForCallback` of a batch, and the submitter of the `waitForCallback` has ended. */
 export function isSubmittedInBatch(callback: Operation, operations: readonly Operation[]): boolean {
   const map = findPaths(operations).get(callback.ParentId ?? "");
   const partsOf = partsFinder(operations);

@@ -19,7 +19,7 @@ export interface StepDetails<TResult = unknown> {
   /** The time of the next attempt, if the step waits for another attempt. Otherwise undefined. */
   readonly nextAttemptTimestamp: Date | undefined;
   readonly result: TResult | undefined;
-  /** The error of the last attempt. Undefined if the last attempt succeeded. */
+  /** The error of the last ended attempt. Undefined if no attempt has ended, or if the last one succeeded. */
   readonly error: TestResultError | undefined;
 }
 
@@ -40,10 +40,7 @@ export interface WaitResultDetails {
   readonly scheduledEndTimestamp?: Date;
 }
 
-/**
- * One operation of the execution under test. It need not have begun. Each method reads the current record, and returns
- * undefined if the operation has no record yet.
- */
+/** One operation of the execution under test. If the operation has not begun, the `get` methods return undefined. */
 // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class DurableOperation<TResult = any> {
   readonly #selector: OperationSelector;
@@ -60,22 +57,19 @@ export class DurableOperation<TResult = any> {
    * complete the callback. If the test later waits for `COMPLETED`, the callback may time out.
    * @param status default `STARTED`
    * @returns this operation
-   * @throws DurableError `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or `ERR_OPERATION_INCOMPLETE` if
-   * the execution ends before the status is reached; the error of `run` if `run` rejects
+   * @throws DurableError `ERR_STATUS_INVALID`; `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or
+   * `ERR_OPERATION_INCOMPLETE` if the execution ends before the status is reached; the error of `run` if `run` rejects
    */
   waitForData(status: WaitingOperationStatus = WaitingOperationStatus.STARTED): Promise<this> {
     const reached = this.#current()
       .waitFor(this.#selector, status)
       .then(() => this);
-    // The test may await `run` first. The rejection must not end the process as an unhandled rejection until then.
+    // A test may await `run` before this promise. Until then, a rejection must not end the process.
     reached.catch(() => {});
     return reached;
   }
 
-  /**
-   * Returns the outcome of a context.
-   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no context
-   */
+  /** Returns the outcome of a context. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
   getContextDetails(): ContextDetails<TResult> | undefined {
     const operation = this.#typed("CONTEXT");
     if (operation === undefined) return undefined;
@@ -99,17 +93,14 @@ export class DurableOperation<TResult = any> {
     };
   }
 
-  /**
-   * Returns the outcome of a chained invoke.
-   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no chained invoke
-   */
+  /** Returns the outcome of a chained invoke. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
   getChainedInvokeDetails(): ChainedInvokeDetails<TResult> | undefined {
     const operation = this.#typed("CHAINED_INVOKE");
     return operation && outcomeOf<TResult>(operation.ChainedInvokeDetails ?? {});
   }
 
   /**
-   * Returns the id and the outcome of a callback. The callback may be the one in a `waitForCallback`.
+   * Returns the id and the outcome of a callback. For a `waitForCallback`, this is the callback inside it.
    * @throws DurableError `ERR_OPERATION_TYPE` for any other operation
    */
   getCallbackDetails(): CallbackDetails<TResult> | undefined {
@@ -118,10 +109,7 @@ export class DurableOperation<TResult = any> {
     return { callbackId: details.CallbackId, ...outcomeOf<TResult>(details) };
   }
 
-  /**
-   * Returns the length and the end of a wait.
-   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no wait
-   */
+  /** Returns the length and the end of a wait. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
   getWaitDetails(): WaitResultDetails | undefined {
     const operation = this.#typed("WAIT");
     const due = operation?.WaitDetails?.ScheduledEndTimestamp;
@@ -158,7 +146,7 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.Id;
   }
 
-  /** The id of the context that contains the operation. Undefined if this is the handler's own context. */
+  /** The id of the context that contains the operation. Undefined in the handler's own context. */
   getParentId(): string | undefined {
     return this.getOperationData()?.ParentId;
   }
@@ -180,7 +168,7 @@ export class DurableOperation<TResult = any> {
     return this.getSubType() === "WaitForCallback";
   }
 
-  /** Whether the operation is a callback: one of `createCallback`, or the one inside a `waitForCallback`. */
+  /** Whether the operation is a callback: of `createCallback`, or inside a `waitForCallback`. */
   isCallback(): boolean {
     return this.getType() === "CALLBACK";
   }
@@ -216,10 +204,7 @@ export class DurableOperation<TResult = any> {
     this.#complete((execution, callbackId) => execution.failCallback(callbackId, error));
   }
 
-  /**
-   * Starts the callback's heartbeat time-out again, because work on the callback continues. Throws the same errors as
-   * `sendCallbackSuccess`.
-   */
+  /** Starts the callback's heartbeat time-out again. Throws the same errors as `sendCallbackSuccess`. */
   async sendCallbackHeartbeat(): Promise<void> {
     this.#complete((execution, callbackId) => execution.heartbeatCallback(callbackId));
   }
@@ -239,7 +224,7 @@ export class DurableOperation<TResult = any> {
     try {
       act(execution, callback.CallbackDetails?.CallbackId as string);
     } catch (error) {
-      // The callback has timed out, but the record that was read above still shows an open callback.
+      // The callback has timed out after its record was read.
       if (!(error instanceof ServiceError) || error.name !== "CallbackTimeoutException") throw error;
       throw new DurableError("ERR_CALLBACK_CLOSED", `${name}: ${error.message}`, { cause: error });
     }
@@ -267,7 +252,6 @@ export class DurableOperation<TResult = any> {
   }
 }
 
-/** The operation that has this record. */
 export function operationOf({ Id: id }: Operation, current: () => TestExecution): DurableOperation {
   return new DurableOperation({ by: "id", id: id as string }, current);
 }

@@ -1,7 +1,7 @@
 import { takenName } from "../core/operation-name.ts";
 import type { OperationUpdate } from "../core/wire.ts";
 
-/** How a test selects an operation. An index counts from 0. */
+/** How a test selects an operation. Indexes count from 0. With a name, they count the operations with this name. */
 export type OperationSelector =
   | { readonly by: "name"; readonly name: string; readonly index: number }
   | { readonly by: "index"; readonly index: number }
@@ -19,10 +19,7 @@ export function describeSelector(selector: OperationSelector): string {
   }
 }
 
-/**
- * The ids of the operations of one execution, in the order in which the operations began. The EXECUTION operation is
- * left out.
- */
+/** The ids of the operations of one execution, in the order in which they began, without the EXECUTION operation. */
 export class OperationIndex {
   readonly #all: string[] = [];
   readonly #known = new Set<string>();
@@ -37,7 +34,6 @@ export class OperationIndex {
     if (parentId !== undefined) append(this.#byParent, parentId, id);
   }
 
-  /** The id of the selected operation. Undefined if the operation has not begun. */
   find(selector: OperationSelector): string | undefined {
     switch (selector.by) {
       case "name":

@@ -2,7 +2,7 @@ import { DurableError } from "../core/errors.ts";
 import { hasEnded, type Operation } from "../core/wire.ts";
 import { describeSelector, type OperationSelector } from "./operation-index.ts";
 
-/** What a test can wait for. */
+/** The statuses for which a test can wait. */
 export const WaitingOperationStatus = {
   /** The operation has begun. A `waitForCallback` counts as begun when its callback can be completed. */
   STARTED: "STARTED",
@@ -13,11 +13,10 @@ export const WaitingOperationStatus = {
 } as const;
 export type WaitingOperationStatus = (typeof WaitingOperationStatus)[keyof typeof WaitingOperationStatus];
 
-/** What the waits need from the execution under test. */
 export interface WatchedExecution {
   find(selector: OperationSelector): Operation | undefined;
   childrenOf(operation: Operation): Operation[];
-  /** Whether the callback is in an item of a batch, and the records show that its submitter has ended. */
+  /** Whether the callback is in an item of a batch, and its submitter has ended. */
   isSubmittedInBatch(operation: Operation): boolean;
   /** Prevents that virtual time passes the time-out of a callback, until the returned function is called. */
   hold(callbackId: string): () => void;
@@ -40,7 +39,7 @@ interface Waiting {
 export class OperationWaits {
   readonly #execution: WatchedExecution;
   readonly #waiting = new Set<Waiting>();
-  /** The functions that release held callbacks, by the callback's id. */
+  /** Functions that release held callbacks, by the callback's id. */
   readonly #holds = new Map<string, () => void>();
   #endedBecause: ((unmet: string, operation: Operation | undefined) => DurableError) | undefined;
 
@@ -48,10 +47,7 @@ export class OperationWaits {
     this.#execution = execution;
   }
 
-  /**
-   * Resolves when the operation has reached the status.
-   * @throws DurableError the error given to `end`
-   */
+  /** Resolves when the status is reached. Rejects with the error of `end`, or with `ERR_STATUS_INVALID`. */
   async wait(selector: OperationSelector, status: WaitingOperationStatus): Promise<void> {
     if (!Object.hasOwn(WaitingOperationStatus, status)) {
       const allowed = Object.keys(WaitingOperationStatus).join(", ");
@@ -69,7 +65,7 @@ export class OperationWaits {
     return reached;
   }
 
-  /** Resolves the waits whose status is reached. The caller must call this when operations have changed. */
+  /** Resolves the waits whose status is reached. Called when operations have changed. */
   look(): void {
     for (const waiting of this.#waiting) {
       const operation = this.#execution.find(waiting.selector);
@@ -93,7 +89,7 @@ export class OperationWaits {
     this.#waiting.clear();
   }
 
-  /** Whether a test waits for this callback, so that virtual time does not pass its time-out. */
+  /** Whether virtual time may not pass the time-out of this callback. OW1 */
   isHeld(callbackId: string): boolean {
     return this.#holds.has(callbackId);
   }
@@ -133,7 +129,7 @@ export class OperationWaits {
   }
 }
 
-/** Returns the CALLBACK operation: the operation itself, or the callback inside a `waitForCallback`. */
+/** Returns the operation itself, or the callback inside a `waitForCallback`. Undefined if there is no callback. */
 export function callbackOf(
   operation: Operation,
   childrenOf: (operation: Operation) => Operation[],

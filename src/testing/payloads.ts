@@ -19,7 +19,7 @@ export function readError(error: ErrorObject | undefined): TestResultError | und
 /** The codec `json` can read the payloads of all codecs. */
 const codec = createCodec("json");
 
-/** Returns the value of a payload. Returns the payload itself if a user's serdes wrote a text that is not JSON. */
+/** Returns the value of a payload, or the payload itself if it cannot be decoded (a user's serdes wrote it). */
 export function readResult(payload: string | undefined): unknown {
   try {
     return codec.decode(payload);

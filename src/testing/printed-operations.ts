@@ -1,7 +1,7 @@
 import { formatDuration } from "../core/quantity.ts";
 import type { Operation } from "../core/wire.ts";
 
-/** Which columns the table of operations has. */
+/** The columns of the table of operations. */
 export interface PrintConfig {
   /** The name of the operation, indented by the number of contexts that contain it. Default true. */
   name?: boolean;
@@ -50,9 +50,7 @@ const COLUMNS: readonly Column[] = [
   { key: "endTime", title: "end", shown: false, cell: ({ EndTimestamp: end }) => end?.toISOString() },
 ];
 
-/**
- * Makes a table with a line of titles and one line for each operation. Below a context come the operations inside it.
- */
+/** Makes a table: a line of titles, then a line for each operation. The operations of a context follow the context. */
 export function formatOperations(operations: readonly Operation[], config: PrintConfig = {}): string {
   const columns = COLUMNS.filter(({ key, shown }) => config[key] ?? shown);
   const rows = [columns.map(({ title }) => title)];

@@ -10,9 +10,7 @@ import { TestExecution, type TestExecutionOptions } from "./test-execution.ts";
 import { TestResult } from "./test-result.ts";
 
 export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
-  /**
-   * The function under test. It must be wrapped in `withDurableExecution` of this package or of the official package.
-   */
+  /** The function under test, wrapped in `withDurableExecution` of this package or of the official package. */
   readonly handlerFunction: LocalHandler;
   /** The function's name, in ARNs and in the Lambda context. Default `function-under-test`. */
   readonly functionName?: string;
@@ -24,22 +22,20 @@ export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
   readonly skipTime?: boolean;
   /**
    * Whether virtual time may also jump to the time-out of a callback for which no test waits (see
-   * `DurableOperation.waitForData`). With `false`, only `advanceTime` times callbacks out. Default true.
+   * `DurableOperation.waitForData`). With `false`, callbacks time out only in `advanceTime`. Default true.
    */
   readonly skipCallbackTimeouts?: boolean;
   /** The time at which virtual time begins. Default: the system's time. */
   readonly startTime?: Date;
   /**
-   * Milliseconds of the system's time in which no invocation runs, after which a stall warning names the callbacks that
-   * are still open. `Infinity` means no warning. There is no warning in real time. Default 2,000.
+   * A stall warning names the open callbacks if no invocation runs for so many milliseconds of real time. `Infinity`
+   * means no warning. With `skipTime: false` there is no warning. Default 2,000.
    */
   readonly warnAfterMs?: number;
 }
 
 export interface InvokeRequest {
-  /**
-   * The input of the handler. It must be a value that JSON can store. Default: no input. The handler then gets `{}`.
-   */
+  /** The input of the handler, which JSON must be able to store. Default: no input. The handler then gets `{}`. */
   readonly payload?: unknown;
   /** Seconds after which the execution times out. Default: no time-out. */
   readonly executionTimeoutSeconds?: number;
@@ -50,7 +46,7 @@ export interface InvokeRequest {
 export interface LocalDurableTestRunnerSetupParameters {
   /** The `skipTime` of all runners that do not set it themselves. Default false, as in the official library. */
   skipTime?: boolean;
-  /** Milliseconds that the answer to each checkpoint is delayed. Default 0. */
+  /** Milliseconds by which the answer to each checkpoint is delayed. Default 0. */
   checkpointDelay?: number;
 }
 
@@ -77,10 +73,7 @@ export class LocalDurableTestRunner<TResult = any> {
   readonly #options: TestExecutionOptions;
   #current: TestExecution;
 
-  /**
-   * Creates a runner.
-   * @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID`
-   */
+  /** Creates a runner. @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID` */
   constructor(parameters: LocalDurableTestRunnerParameters) {
     const { handlerFunction, functionName, skipTime, skipCallbackTimeouts, startTime, warnAfterMs, ...settings } =
       parameters;
@@ -106,13 +99,13 @@ export class LocalDurableTestRunner<TResult = any> {
   /**
    * Runs the function until its execution ends, through all suspensions. After this call, `getOperation` returns the
    * operations of this run. If the handler fails, `run` does not reject: the `TestResult` has the error.
-   * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`; `ERR_FUNCTION_UNKNOWN` if the function
-   * invokes a function that is not registered; `ERR_HANDLER_NOT_DURABLE` if the function is not wrapped;
-   * `ERR_RUNNER_RESET`
+   * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`;
+   * `ERR_FUNCTION_UNKNOWN` if the function invokes a function that is not registered; `ERR_HANDLER_NOT_DURABLE` if the
+   * function is not wrapped
    */
   run<T = TResult>(params: InvokeRequest = {}): Promise<TestResult<T>> {
     const running = this.#run<T>(params);
-    // A test that ends early or resets the runner may ignore this promise. Its rejection must not end the process.
+    // A test that ends early or resets the runner may ignore this promise. Then a rejection must not end the process.
     running.catch(() => {});
     return running;
   }
@@ -184,26 +177,23 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Moves virtual time. Everything that is due in this time happens. Callbacks for which a test waits time out too.
-   * Resolves when the execution waits again or has ended.
+   * Moves virtual time forward. All waits, delays and time-outs up to the new time end, also the time-outs of callbacks
+   * for which a test waits. Resolves when the execution waits again or has ended.
    * @throws DurableError `ERR_TIME_REAL` if time is real, `ERR_DURATION_INVALID`
    */
   async advanceTime(duration: Duration): Promise<void> {
     await this.#current.advance(checkedSeconds("time to advance by", duration, 0) * 1_000);
   }
 
-  /**
-   * Brings the runner into the state of a new runner, with all registered functions. If a run has not ended, its `run`
-   * rejects with `ERR_RUNNER_RESET`.
-   */
+  /** Makes the runner new, with the same functions. A `run` that has not ended rejects with `ERR_RUNNER_RESET`. */
   reset(): void {
     this.#current.abandon(new DurableError("ERR_RUNNER_RESET", "The runner was reset before the execution ended."));
     this.#current = this.#fresh();
   }
 
   /**
-   * Sets the defaults of runners that are created later. This is not necessary: the method exists for tests that were
-   * written for the official library.
+   * Sets the defaults of runners that are created later. New tests do not need this method: it exists for tests that
+   * were written for the official library.
    */
   static async setupTestEnvironment(params: LocalDurableTestRunnerSetupParameters = {}): Promise<void> {
     LocalDurableTestRunner.#environment = params;

@@ -1,9 +1,8 @@
 import type { OpenCallback } from "../service/open-callbacks.ts";
 
-/** What a stall warning says: the callbacks that nobody completes. */
 export interface Stall {
   readonly callbacks: readonly OpenCallback[];
-  /** Whether a test waits for the callback, so that virtual time does not pass its time-out. */
+  /** Whether a test waits for the callback. Then virtual time does not pass the callback's time-out. */
   readonly isHeld: (callbackId: string) => boolean;
 }
 
@@ -13,13 +12,12 @@ export class StallWarning {
   readonly #look: () => Stall;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `afterMs` is the time without an invocation, in milliseconds of the system's time. Infinity means no warning. */
+  /** `afterMs` counts real milliseconds. Infinity means no warning. */
   constructor(afterMs: number, look: () => Stall) {
     this.#afterMs = afterMs;
     this.#look = look;
   }
 
-  /** Starts the time until the warning. Called when an invocation has ended. */
   arm(): void {
     this.disarm();
     if (this.#afterMs === Number.POSITIVE_INFINITY) return;
@@ -27,7 +25,6 @@ export class StallWarning {
     this.#timer.unref();
   }
 
-  /** Prevents the warning. Called when an invocation begins. */
   disarm(): void {
     clearTimeout(this.#timer);
   }

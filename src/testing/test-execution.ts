@@ -33,10 +33,7 @@ export interface StartOptions {
 /** The greatest number of operations that an error message names. */
 const MAX_NAMED = 20;
 
-/**
- * One execution under test, with its own engine, clock and journal. A test can wait for operations before the execution
- * has started.
- */
+/** One execution under test, with its own engine, clock and journal. A test may wait for operations before `run`. */
 export class TestExecution {
   readonly clock: VirtualClock | undefined;
   readonly #engine: LocalEngine;
@@ -77,10 +74,6 @@ export class TestExecution {
     this.#engine.register(added.name, this.#checked(added.name, added.handler));
   }
 
-  /**
-   * Runs the execution until it ends.
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN`, `ERR_HANDLER_NOT_DURABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`
-   */
   async run({ functionName, input, executionTimeoutSeconds, tenantId }: StartOptions): Promise<ExecutionOutcome> {
     this.#started = true;
     const broken = new Promise<never>((_, reject) => {
@@ -117,7 +110,6 @@ export class TestExecution {
     return this.#index.childrenOf(id as string).map((child) => this.#operation(child));
   }
 
-  /** All operations in the order in which they began, without the EXECUTION operation. */
   operations(): Operation[] {
     return this.#index.all().map((id) => this.#operation(id));
   }
@@ -130,10 +122,7 @@ export class TestExecution {
     return this.#waits.wait(selector, status);
   }
 
-  /**
-   * Completes a callback by its id.
-   * @throws ServiceError, or DurableError `ERR_EXECUTION_ENDED`, `ERR_CALLBACK_RESULT_INVALID`
-   */
+  /** Completes a callback by its id. Throws `ServiceError`, `ERR_EXECUTION_ENDED` or `ERR_CALLBACK_RESULT_INVALID`. */
   completeCallback(callbackId: string, result: string | undefined): void {
     this.#checkRunning();
     if (result !== undefined && typeof result !== "string") {
@@ -156,10 +145,7 @@ export class TestExecution {
     this.#engine.heartbeatCallback(callbackId);
   }
 
-  /**
-   * Moves virtual time by `byMs` milliseconds, also past the time-outs of held callbacks. Resolves when no code runs
-   * any more.
-   */
+  /** Moves virtual time forward, also past the time-outs of held callbacks. Resolves when no code runs any more. */
   async advance(byMs: number): Promise<void> {
     const { clock } = this;
     if (clock === undefined) {
@@ -178,7 +164,7 @@ export class TestExecution {
   }
 
   #note(event: ExecutionEvent): void {
-    // The first event belongs to the execution under test, because that execution starts before it can invoke others.
+    // The first event belongs to the execution under test, which starts all other executions.
     this.#arn ??= event.arn;
     const isOurs = event.arn === this.#arn;
     switch (event.type) {
@@ -236,10 +222,7 @@ export class TestExecution {
     throw new DurableError("ERR_EXECUTION_ENDED", message);
   }
 
-  /**
-   * Makes `run` reject if an invoked function is not registered. This is a mistake in the test, so the handler must not
-   * get an error that it could catch.
-   */
+  /** Makes `run` reject if an invoked function is not registered. The handler must not be able to catch this. */
   #checkFunction(functionName: string, operation: string | undefined): void {
     if (this.#engine.isRegistered(functionName)) return;
     const invoke = operation === undefined ? "A chained invoke" : `The chained invoke "${operation}"`;
@@ -268,7 +251,6 @@ export class TestExecution {
 
   #close(): void {
     this.#standstill.disarm();
-    // `close` is not awaited, because code that still runs may never end.
     void this.#engine.close();
   }
 }

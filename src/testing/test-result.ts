@@ -47,19 +47,13 @@ export class TestResult<TResult = any> {
     });
   }
 
-  /**
-   * The error of the execution.
-   * @throws DurableError `ERR_EXECUTION_SUCCEEDED` if the execution succeeded
-   */
+  /** The error of the execution. @throws DurableError `ERR_EXECUTION_SUCCEEDED` if the execution succeeded */
   getError(): TestResultError {
     if (this.#outcome.status !== "SUCCEEDED") return readError(this.#outcome.error ?? {}) as TestResultError;
     throw new DurableError("ERR_EXECUTION_SUCCEEDED", "The execution succeeded: it has no error, see getResult().");
   }
 
-  /**
-   * All operations in the order in which they began, without the EXECUTION operation. `params` selects operations by
-   * status.
-   */
+  /** All operations in the order in which they began, without the EXECUTION operation. `params` selects by status. */
   getOperations(params?: { status: OperationStatus }): DurableOperation[] {
     return this.#execution
       .operations()
@@ -68,8 +62,8 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * All invocations in their order. A failed invocation is followed by another one. By default, the execution fails
-   * after five failed invocations one after the other.
+   * All invocations in their order. After a failed invocation, another one follows. By default, the execution fails
+   * after five failed invocations in a row.
    */
   getInvocations(): Invocation[] {
     const completed = this.#execution.history().filter(({ EventType }) => EventType === "InvocationCompleted");

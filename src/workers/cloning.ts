@@ -3,15 +3,12 @@ import { types } from "node:util";
 /** `isPlain` examines at most this many members, because a look at more members takes too long. */
 const MAX_MEMBERS = 1_000;
 
-/**
- * True: the value is small data that `structuredClone` accepts. False: unknown, because the value is large or has a
- * type for which only a real clone gives the answer.
- */
+/** True: the value is small data that `structuredClone` accepts. False: unknown, only a real clone shows this. */
 export function isPlain(value: unknown): boolean {
   return countPlain(value, MAX_MEMBERS) >= 0;
 }
 
-/** Returns `room` minus the number of values in `value`. Negative: the value is not plain, or it is too large. */
+/** Returns `room` minus the number of values in `value`; negative if `value` is not plain or too large. */
 function countPlain(value: unknown, room: number): number {
   switch (typeof value) {
     case "string":
@@ -42,7 +39,6 @@ function countPlain(value: unknown, room: number): number {
   return left;
 }
 
-/** Whether `structuredClone` accepts a value. */
 export function isCloneable(value: unknown): boolean {
   if (isPlain(value)) return true;
   try {
@@ -53,7 +49,6 @@ export function isCloneable(value: unknown): boolean {
   }
 }
 
-/** A member of a value that cannot be cloned. */
 export interface Uncloneable {
   /** The position of the member, for example `order.items[3].price`. */
   readonly path: string;
@@ -61,10 +56,7 @@ export interface Uncloneable {
   readonly what: string;
 }
 
-/**
- * Finds the first member that `structuredClone` refuses. The search clones many members, so call it only after a clone
- * of the whole value has failed.
- */
+/** Finds the first member, outside of `visited`, that `structuredClone` refuses. Slow: it clones many members. */
 export function findUncloneable(value: unknown, path: string, visited = new Set<unknown>()): Uncloneable | undefined {
   if (isCloneable(value) || visited.has(value)) return undefined;
   visited.add(value);
@@ -98,8 +90,8 @@ function* membersOf(value: object): Generator<[name: string, member: unknown]> {
     try {
       member = (value as Record<string, unknown>)[key];
     } catch (error) {
-      // The getter threw, so there is no value to yield. `structuredClone` would fail at this getter too. A function
-      // takes the place of the value: it cannot be cloned, so the search names this member as the cause.
+      // The getter threw, so `structuredClone` would fail here too. A function stands for the value, because it cannot
+      // be cloned either.
       yield [name, () => error];
       continue;
     }

@@ -18,7 +18,7 @@ export interface WorkerTask {
 
 const KEY = Symbol.for("durable-fanout.worker-task");
 
-/** Gives the task that runs now. On a thread of a pool, `workers/thread.ts` sets the holder; elsewhere `runAsTask`. */
+/** Gives the task that runs now. `workers/thread.ts` sets the holder on a thread of a pool, `runAsTask` elsewhere. */
 interface TaskHolder {
   current(): WorkerTask | undefined;
 }
@@ -26,7 +26,7 @@ interface TaskHolder {
 type Holders = typeof globalThis & { [KEY]?: TaskHolder };
 
 /**
- * The logger, the signal and the attempt of the call that runs now. It works inside functions that are called through
+ * The logger, the signal and the attempt of the call that runs now. Use it in functions that are called through
  * `workers`. In other code, for example in a test that calls the function directly, the logger is the console and the
  * signal is never aborted.
  *
@@ -42,20 +42,15 @@ export function workerTask(): WorkerTask {
   return (globalThis as Holders)[KEY]?.current() ?? NO_TASK;
 }
 
-/**
- * Makes `workerTask` return what `current` returns. `current` is kept in a global, because a thread may load several
- * copies of this package.
- */
+/** Makes `workerTask` return what `current` returns, in all copies of this package that the thread has loaded. */
 export function holdTasks(current: () => WorkerTask | undefined): void {
   (globalThis as Holders)[KEY] = { current };
 }
 
-/** Whether this thread belongs to a pool. */
 export function isWorkerThread(): boolean {
   return THREAD in globalThis;
 }
 
-/** Each thread of a pool calls this once, at its start. */
 export function markWorkerThread(): void {
   Object.defineProperty(globalThis, THREAD, { value: true });
 }
@@ -64,13 +59,12 @@ const THREAD = Symbol.for("durable-fanout.worker-thread");
 
 const inPlace = new AsyncLocalStorage<WorkerTask>();
 
-/** Runs code in this thread. Meanwhile `workerTask` returns `task` to this code. */
+/** Runs code in this thread. `workerTask` returns `task` to this code. */
 export function runAsTask<T>(task: WorkerTask, code: () => T): T {
   if (!isWorkerThread()) holdTasks(() => inPlace.getStore());
   return inPlace.run(task, code);
 }
 
-/** A logger that gives each line to `write`. */
 export function loggerTo(write: (method: LogMethod, params: readonly unknown[]) => void): Required<GivenLogger> {
   return {
     log: (...params) => write("log", params),

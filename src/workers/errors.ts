@@ -1,6 +1,5 @@
 import { DurableError } from "../core/errors.ts";
 
-/** Identifies a call in error messages. */
 export interface CallName {
   /** The URL of the module. */
   readonly module: string;
@@ -12,7 +11,7 @@ export interface CallName {
   readonly step?: string | undefined;
 }
 
-/** Names a call, for example `nearest of file:///app/score.ts, for item 7`. */
+/** Names a call: `nearest of file:///app/score.ts, for item 7`. */
 export function describeCall({ module, function: name, item, step }: CallName): string {
   const forItem = item === undefined ? "" : `, for item ${item}`;
   return `${name} of ${module}${forItem}${step === undefined || step === name ? "" : `, in step "${step}"`}`;

@@ -1,16 +1,13 @@
-/** The gauge measures this many messages on threads before it decides for the first time. */
+/** The number of messages that are measured on threads before the first decision. */
 const FIRST_LOOK = 16;
-/** The share of each later message in the average. */
+/** The weight of a new message in the average, after the first 16 messages. */
 const WEIGHT = 1 / 16;
-/**
- * A function returns to threads when its average is this many times the limit. If this were 1, a function near the
- * limit would change places all the time.
- */
+/** A function returns to threads when its average is this many times `minTaskMicros`. With 1, it would often switch. */
 const RETURN_FACTOR = 2;
 
 /**
- * Measures whether the messages of a function take long enough to be worth the way to a thread and back. The first
- * messages run on threads, because a long message that runs in place (in the calling thread) would block that thread.
+ * Decides whether the messages of a function run long enough to be worth the way to a thread and back. The first
+ * messages run on threads, because a long message would block the calling thread.
  */
 export class Gauge {
   readonly #minMs: number;
@@ -22,12 +19,11 @@ export class Gauge {
     this.#minMs = minTaskMicros / 1_000;
   }
 
-  /** Whether the next message is to run in place. */
   get prefersInPlace(): boolean {
     return this.#inPlace;
   }
 
-  /** Notes how long the calls of a message ran, on a thread or in place. The time of the transport does not count. */
+  /** Notes for how many milliseconds the calls of a message ran, without their way to a thread and back. */
   note(runMs: number): void {
     this.#seen++;
     const weight = Math.max(WEIGHT, 1 / this.#seen);

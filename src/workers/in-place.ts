@@ -9,12 +9,12 @@ import { findExport } from "./module-export.ts";
 import type { Task } from "./task.ts";
 import { unwrapTransfer } from "./transfer.ts";
 
-/** After so much work, the calls yield to the other work of this thread. */
+/** After so many milliseconds of calls, the other work of this thread gets a turn. */
 const YIELD_EVERY_MS = 10;
 
 /**
- * Runs calls in this thread, one after the other. As on a thread of a pool, arguments and results are cloned, and a
- * value that cannot be cloned fails its call. Returns how many milliseconds the calls ran.
+ * Runs calls in this thread, one after the other. Arguments and results are cloned, as on a thread of a pool. Returns
+ * how many milliseconds the calls ran.
  */
 export async function runInPlace(tasks: readonly Task[], timeoutMs: number | undefined): Promise<number> {
   let yieldedMs = performance.now();

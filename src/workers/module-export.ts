@@ -4,10 +4,9 @@ import { DurableError } from "../core/errors.ts";
 /** The build replaces this name by `require`, which exists only in CommonJS. */
 declare const scopeRequire: NodeJS.Require | undefined;
 
-/** A function that a module exports. */
 export interface ModuleExport {
   readonly function: (...args: unknown[]) => unknown;
-  /** The object whose member the function is. A call passes this object as `this`. */
+  /** The object that has the function as a member. A call passes this object as `this`. */
   readonly owner: unknown;
 }
 
@@ -29,7 +28,7 @@ const exports = new Map<string, ModuleExport>();
 
 async function look(module: string, name: string): Promise<ModuleExport> {
   const names = await importModule(module);
-  // Node cannot always detect the exports of a CommonJS module. Then only its default export has the functions.
+  // Node cannot detect all exports of a CommonJS module. Undetected functions are members of the default export.
   const whole = names["default"] as Record<string, unknown> | undefined;
   for (const owner of [names, whole]) {
     const found = owner?.[name];
@@ -52,10 +51,7 @@ async function importModule(module: string): Promise<Record<string, unknown>> {
   }
 }
 
-/**
- * Loads a module with `require`, because jest allows no `import()` in CommonJS code. The `require` of jest also applies
- * its transforms and mocks, but it cannot load ES modules.
- */
+/** jest allows no `import()` in CommonJS code. The `require` of jest applies mocks too, but loads no ES modules. */
 function requireModule(module: string, refusal: unknown): Record<string, unknown> {
   let reason = refusal;
   try {

@@ -11,8 +11,8 @@ const BUILT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Returns the URL of the file to load. If a TypeScript file is missing, or this version of Node cannot load it, that is
- * the compiled JavaScript file of the same name in the same folder. So a URL in the source is also right in the build.
+ * Returns the URL of the file to load. If Node cannot load a given TypeScript file, or the file is missing, this is the
+ * compiled JavaScript file of the same name in the same folder. So a URL in the source is also right in the build.
  * @throws DurableError `ERR_WORKER_MODULE_MISSING` or `ERR_WORKER_MODULE_URL`
  */
 export function findModule(given: URL | string): string {
@@ -36,7 +36,7 @@ function parseUrl(given: URL | string): URL {
     const url = new URL(given);
     if (url.protocol === "file:") return url;
   } catch {
-    // The error below covers this case too.
+    // The text is no URL. The error below says so.
   }
   throw new DurableError(
     "ERR_WORKER_MODULE_URL",

@@ -11,11 +11,10 @@ import type { Task } from "./task.ts";
 import { threadFile } from "./thread-file.ts";
 import { type Leftover, type RunLimits, ThreadRun } from "./thread-run.ts";
 
-/** Calls of one function that are sent in one message: a single call, or the calls of a batch. */
+/** The calls of one message: a single call, or calls of a batch. All call the same function. */
 export interface TaskGroup {
   readonly tasks: readonly Task[];
   readonly limits: RunLimits;
-  /** Learns how long the message ran. */
   readonly gauge: Gauge;
 }
 
@@ -70,7 +69,7 @@ export class WorkerPool implements WorkerPoolPort {
     try {
       const reply = await this.#replyTo(run);
       this.#meter.ends(reply.waitMs, reply.runMs);
-      // The run time is 0 if all calls were unwanted. Then there is no measurement.
+      // The run time is 0 if no call ran. Then there is no measurement.
       if (reply.runMs > 0) group.gauge.note(reply.runMs);
       leftover = run.answered(reply);
     } catch (error) {
@@ -119,7 +118,7 @@ export class WorkerPool implements WorkerPoolPort {
       maxThreads: threads,
       idleTimeout: idleMs,
       concurrentTasksPerWorker: 1,
-      // Otherwise a message for which no thread is free goes behind messages that were made later.
+      // Without this option, a message that waits for a thread is put behind messages that were made later.
       stricterFIFO: true,
       // With atomics, the event loop of a thread stops between messages. Then an error in code that a call did not
       // await is thrown only during a later message, and fails the wrong call.
@@ -140,17 +139,17 @@ export class WorkerPool implements WorkerPoolPort {
   }
 
   /**
-   * Ends a thread. Piscina terminates and forgets a thread on the thread's `exit` event. The event is emitted here at
-   * once, because native code can delay the real one. A message with an abort signal would be simpler, but Piscina does
-   * not keep such messages in order.
+   * Ends a thread. Piscina terminates and forgets a thread on the thread's `exit` event. Native code can delay the real
+   * event, so the event is emitted here. A message with an abort signal would be simpler, but Piscina does not keep
+   * such messages in order.
    */
   #end(threadId: number): void {
     this.#open?.threads.find((thread) => thread.threadId === threadId)?.emit("exit", 1);
   }
 
   /**
-   * Starts a thread for the messages that wait after a thread has died. Piscina starts a thread only when a message is
-   * submitted, so a message that does nothing is submitted.
+   * Starts a thread for waiting messages after a thread has died. Piscina starts a thread only for a new message, so a
+   * message that does nothing is submitted.
    */
   #replaceThread(): void {
     this.#meter.restarted();
@@ -173,7 +172,7 @@ export class WorkerPool implements WorkerPoolPort {
     void piscina.destroy();
   }
 
-  /** In the command line, output of threads goes to another stream, because standard output has only the result. */
+  /** The command line moves the output of threads away from standard output, which has only the result. */
   #reroute(piscina: Piscina): void {
     const { standardOutput } = workerPools();
     if (standardOutput === undefined) return;

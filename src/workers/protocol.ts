@@ -2,7 +2,6 @@ import type { ThrownForm } from "./thrown.ts";
 
 /** A message from the main thread: one call of a function, or several calls of a batch, which run one after another. */
 export interface WorkerMessage {
-  /** A number that the main thread gives to the message. */
   readonly id: number;
   /** The URL of the module. */
   readonly module: string;
@@ -10,30 +9,30 @@ export interface WorkerMessage {
   readonly name: string;
   /** The arguments of each call. */
   readonly calls: (readonly unknown[])[];
-  /** For each call: the attempt of the step that made it. */
+  /** For each call: the attempt of the step that made it. Outside of steps: 1. */
   readonly attempts: readonly number[];
   /** The mailbox: numbers that both threads read and write. `Cell` says what each number means. */
   readonly cells: Int32Array<SharedArrayBuffer>;
 }
 
-/** The index of each number in the mailbox of a message. The thread writes all numbers before `UNWANTED`. */
+/** The index of each number in a message's mailbox. The main thread writes the numbers from `UNWANTED` on. */
 export const Cell = {
   /** The number of the call that runs, from 1 on. If no call runs: one of `Stage`. */
   CALL: 0,
-  /** When `CALL` changed, on the clock of `sharedClockMs`. At first: when the message was made, by the main thread. */
+  /** When `CALL` changed last, in milliseconds of `sharedClockMs`. At first, when the message was made. */
   SINCE_MS: 1,
   /** How many posts the thread has sent for this message. */
   POSTS: 2,
   /** The id of the thread. */
   THREAD: 3,
-  /** The first of one number for each call. The main thread writes 1 when the call is unwanted. */
+  /** From this index on, there is one number for each call. The main thread writes 1 when the call is unwanted. */
   UNWANTED: 4,
 } as const;
 
 /** The values of `Cell.CALL` when no call runs. */
 export const Stage = { NOT_BEGUN: 0, LOADING: -1, BETWEEN_CALLS: -2 } as const;
 
-/** The outcome of a call. Null: the call did not run, because it was unwanted. */
+/** The outcome of a call. Null: the call was unwanted and did not run. */
 export type CallOutcome = { readonly value: unknown } | { readonly thrown: ThrownForm } | null;
 
 /** The answer of a thread to a message. It has only the outcomes that the thread has not posted before. */
@@ -41,7 +40,7 @@ export interface WorkerReply {
   /** The index of the call to which the first outcome belongs. */
   readonly first: number;
   readonly outcomes: readonly CallOutcome[];
-  /** The error if the module could not be loaded, or does not have the export. */
+  /** The error if the export could not be loaded. */
   readonly failure?: ThrownForm;
   /** How many milliseconds the message waited for a thread. */
   readonly waitMs: number;
@@ -49,12 +48,12 @@ export interface WorkerReply {
   readonly runMs: number;
 }
 
-/** The member that marks a post. User code may send other messages from the thread to the main thread. */
+/** The member that marks a post, because user code may send other messages to the main thread. */
 export const POST = "durable-fanout.post";
 
 export type LogMethod = "log" | "error" | "warn" | "info" | "debug";
 
-/** What a thread sends before it answers a message: outcomes of calls, or a line for the logger. */
+/** What a thread sends before its reply to a message: outcomes of calls, or a line for the logger. */
 export type WorkerPost =
   | { readonly [POST]: "outcomes"; readonly id: number; readonly first: number; readonly outcomes: CallOutcome[] }
   | {
@@ -68,12 +67,12 @@ export type WorkerPost =
 /** A parameter of a logger. Errors are sent as a `ThrownForm`, because a cloned error loses its class. */
 export type LineParam = { readonly value: unknown } | { readonly thrown: ThrownForm };
 
-/** Milliseconds of a clock that all threads of the process share. The number has 32 bits and wraps around. */
+/** Milliseconds of a clock that all threads of the process share. The number has 32 bits, so it overflows. */
 export function sharedClockMs(): number {
   return Number(BigInt.asIntN(32, process.hrtime.bigint() / 1_000_000n));
 }
 
-/** Milliseconds since a moment on the clock of `sharedClockMs`. */
+/** Milliseconds since a moment on the clock of `sharedClockMs`. Right even if the clock has overflowed once. */
 export function elapsedMs(sinceMs: number): number {
   return (sharedClockMs() - sinceMs) | 0;
 }

@@ -91,7 +91,6 @@ export interface PoolSettings {
   readonly resourceLimits: Readonly<WorkerResourceLimits> | undefined;
 }
 
-/** The options of `workers`, checked and with defaults. */
 export interface WorkerSettings {
   readonly mode: WorkerMode;
   readonly pool: PoolSettings;
@@ -120,7 +119,7 @@ function megabytes(least: number, variable = ""): OwnRow<number | undefined> {
 
 const asItIs = (raw: unknown) => raw as never;
 
-// The next rows are literals, not function calls. A bundler cannot remove unused calls from the code for threads.
+// These rows are literals, because a bundler cannot remove unused function calls from the code for threads.
 const SIGNAL: OwnRow<AbortSignal | undefined> = {
   fallback: undefined,
   variable: "",
@@ -145,11 +144,10 @@ const ERRORS: OwnRow<readonly ErrorClass[]> = { fallback: [], variable: "", read
 
 const CALL_TABLE = { signal: SIGNAL, timeout: TIMEOUT, retryStrategy: RETRY_STRATEGY };
 
-/** The table of the settings of `workers`. `WorkerOptions` explains each setting. */
 export function workersTable(isInLambda: boolean) {
   return {
     mode: oneOf<WorkerMode>("auto", ["auto", "threads", "inline"]),
-    // Undefined: the number depends on the processors of the machine. `resolveWorkerSettings` computes it.
+    // Undefined, because the default depends on the processors. `resolveWorkerSettings` computes it.
     threads: whole(undefined, 1, MAX_THREADS),
     idleMs: whole(isInLambda ? Number.POSITIVE_INFINITY : 30_000, 0, MAX_TIMER_MS, true),
     graceMs: whole(50, 0, 60_000),
@@ -165,15 +163,12 @@ export function workersTable(isInLambda: boolean) {
   };
 }
 
-/** The greatest number of threads where no setting says it. */
+/** The default of `threads`. */
 export function defaultThreads(vcpus: number): number {
   return Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus)));
 }
 
-/**
- * Checks the options, applies the environment, and fills in the defaults.
- * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
- */
+/** @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID` */
 export function resolveWorkerSettings(options: WorkerOptions = {}, variables = environment()): WorkerSettings {
   const table = workersTable(isLambda(variables));
   const { threads, idleMs, resourceLimits, timeout, ...rest } = readTable(table, "workers", options, variables);
@@ -190,9 +185,9 @@ export function resolveWorkerSettings(options: WorkerOptions = {}, variables = e
   };
 }
 
-/** Returns the settings, with the options of some calls in place of the general ones. */
+/** The settings for some calls. `options` override `settings`. */
 export function withCallOptions(settings: WorkerSettings, options: WorkerCallOptions): WorkerSettings {
-  // The environment is not read, because it overrides only the general options.
+  // The environment overrides only the options of `workers`, so it is not read here.
   const { signal, timeout, retryStrategy } = readTable(CALL_TABLE, "with", options, {});
   return {
     ...settings,
@@ -202,7 +197,6 @@ export function withCallOptions(settings: WorkerSettings, options: WorkerCallOpt
   };
 }
 
-/** The limits that are set. Undefined if no limit is set. */
 function limitsSaid(
   read: { readonly [Key in keyof WorkerResourceLimits]: number | undefined },
 ): WorkerResourceLimits | undefined {

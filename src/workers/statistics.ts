@@ -1,15 +1,14 @@
 import type { WorkerStatistics } from "../core/worker-pools.ts";
 
-/** Counts the calls and messages of a pool, and measures their times. */
 export class PoolMeter {
   readonly #counts = { tasks: 0, tasksInPlace: 0, failures: 0, messages: 0, waitMs: 0, runMs: 0, restarts: 0 };
   #underWay = 0;
-  /** Milliseconds in which at least one message was under way. A busy time that has not ended is not included. */
+  /** Milliseconds in which at least one message was under way, without a busy time that has not ended. */
   #busyMs = 0;
   /** When the last busy time began. */
   #busySinceMs = 0;
 
-  /** A message has been submitted. */
+  /** A message was submitted. */
   begins(): void {
     this.#counts.messages++;
     if (this.#underWay++ === 0) this.#busySinceMs = performance.now();
@@ -22,24 +21,21 @@ export class PoolMeter {
     if (--this.#underWay === 0) this.#busyMs += performance.now() - this.#busySinceMs;
   }
 
-  /** A call on a thread has settled. */
   readonly settled = (failed: boolean): void => {
     this.#counts.tasks++;
     if (failed) this.#counts.failures++;
   };
 
-  /** A call in place has settled. */
   readonly settledInPlace = (failed: boolean): void => {
     this.#counts.tasksInPlace++;
     if (failed) this.#counts.failures++;
   };
 
-  /** A thread died or was ended. A new thread replaces it. */
+  /** A thread died or was ended. */
   restarted(): void {
     this.#counts.restarts++;
   }
 
-  /** The statistics. The pool passes the numbers that only it knows. */
   read(now: Pick<WorkerStatistics, "threads" | "maxThreads" | "running" | "waiting">): WorkerStatistics {
     const busyMs = this.#busyMs + (this.#underWay > 0 ? performance.now() - this.#busySinceMs : 0);
     const utilisation = busyMs > 0 ? Math.min(1, this.#counts.runMs / (busyMs * now.maxThreads)) : 0;

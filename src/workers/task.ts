@@ -30,7 +30,7 @@ export class Task {
   /** The attempt of the step that makes the call. Outside of steps: 1. */
   readonly attempt: number;
   readonly result: Promise<unknown>;
-  /** Called when the task is given up while its call may still run: the call is then unwanted. */
+  /** Called when the task is given up. The call is unwanted from then on, but may still run. */
   onUnwanted: (() => void) | undefined;
   /** Called when the task settles, before its caller learns of it. */
   onSettled: ((failed: boolean) => void) | undefined;
@@ -45,13 +45,13 @@ export class Task {
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
-  /** A task must be created during the call itself, because the task belongs to the operation that is active then. */
+  /** Create a task during the call itself, because the task belongs to the operation that is active then. */
   constructor({ module, name, args, item, signals, errors }: TaskOptions) {
     const unwrapped = args.map(unwrapTransfer);
     this.args = unwrapped.map(({ value }) => value);
     this.moved = unwrapped.flatMap(({ moved }) => moved);
     this.#operation = active.getStore();
-    // The operation may later pass another logger and signal to another function, so the present ones are kept.
+    // The operation may later give another logger and signal to another function, so the present ones are kept.
     this.#given = this.#operation?.given;
     const { attempt, operationName } = this.#operation ?? {};
     this.attempt = attempt ?? 1;
@@ -61,7 +61,7 @@ export class Task {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // A batch that ended early no longer awaits the result. Its failure must not be an unhandled rejection.
+    // A batch that ended early no longer awaits the result. Then a failure must not be an unhandled rejection.
     this.result.catch(() => {});
     this.#signals = [...signals, this.#given?.signal].filter((signal) => signal !== undefined);
     for (const signal of this.#signals) {
@@ -70,7 +70,7 @@ export class Task {
     }
   }
 
-  /** A signal of the task was aborted. (The task itself is the listener of its signals.) */
+  /** Called by the signals of the task, because the task is their listener. */
   handleEvent({ target }: Event): void {
     this.#abort(target as AbortSignal);
   }
@@ -123,7 +123,7 @@ export class Task {
     return true;
   }
 
-  /** Writes a line that the function logged on its thread to the logger of the operation. */
+  /** Writes to the logger of the operation a line that the function logged on its thread. */
   write(method: LogMethod, params: readonly LineParam[]): void {
     const decoded = params.map((param) => ("thrown" in param ? decodeThrown(param.thrown, this.#errors) : param.value));
     this.log(method, decoded);
@@ -135,7 +135,7 @@ export class Task {
       if (method !== "log") logger[method](...params);
       else if (this.#given === undefined) console.log(...params);
       else if (this.#given.logger.log !== undefined) this.#given.logger.log(...(params as [never]));
-      // A custom logger may have no `log`. Its first parameter is the level, and each level is also a method.
+      // A custom logger may have no `log`. The first parameter of `log` is the level, and each level is also a method.
       else logger[levelMethod(params[0])](...params.slice(1));
     };
     if (this.#operation === undefined) write();

@@ -4,10 +4,7 @@ import { DurableError } from "../core/errors.ts";
 /** The path of the thread file, relative to the bundle. The esbuild plugin defines it. */
 declare const DURABLE_FANOUT_THREAD_FILE: string | undefined;
 
-/**
- * The file that each thread of a pool runs. It is in the folder of the build, or in `workers` beside the sources.
- * @throws DurableError `ERR_WORKER_BUNDLE` in a bundle that was made without the plugin
- */
+/** The file that each thread of a pool runs. @throws DurableError `ERR_WORKER_BUNDLE` if the file is missing */
 export function threadFile(): URL {
   // `import.meta.url` is undefined in CommonJS from a bundler.
   const here = import.meta.url as string | undefined;
@@ -19,7 +16,6 @@ export function threadFile(): URL {
   );
 }
 
-/** Advice for an error message, if the files that threads run are missing. */
 export function bundlingAdvice(): string {
   if (typeof DURABLE_FANOUT_THREAD_FILE === "string") {
     const [folder] = /[^/]+(?=\/[^/]+$)/.exec(DURABLE_FANOUT_THREAD_FILE) ?? [];
@@ -31,7 +27,7 @@ export function bundlingAdvice(): string {
   );
 }
 
-/** Example code for an error message: the URL of a module. It is CommonJS if this package was loaded as CommonJS. */
+/** Example code for error messages: the URL of a module. It is CommonJS if this package was loaded as CommonJS. */
 export function exampleUrl(): string {
   const here = import.meta.url as string | undefined;
   return here === undefined || relativeFile(here).endsWith(".cjs")

@@ -14,9 +14,7 @@ import {
 } from "./protocol.ts";
 import type { Task } from "./task.ts";
 
-/** Time limits of each call of a message. */
 export interface RunLimits {
-  /** How long a call may run. */
   readonly timeoutMs: number | undefined;
   /** How long an unwanted call may continue before its thread is ended. */
   readonly graceMs: number;
@@ -27,7 +25,7 @@ export type Leftover = readonly (readonly Task[])[];
 
 /** A call fails when this many threads have died before the call could begin. */
 const MAX_CRASHES_BEFORE = 3;
-/** How long a module may load, if a call has a time-out or is unwanted. A longer time-out raises this limit. */
+/** The least time limit for loading a module. A limit applies only if a call has a time-out or is unwanted. */
 const LOAD_LIMIT_MS = 60_000;
 /** After a reply, or after the death of a thread, earlier posts may still arrive. This is the longest wait for them. */
 const POST_WAIT_MS = 5_000;
@@ -37,7 +35,7 @@ const POST_WAIT_MS = 5_000;
  *
  * H1  When a thread dies, only the call that it ran fails. Calls that had not begun, and calls whose outcomes the
  *     thread had not posted, are sent again. (If the thread dies while it loads the module, all calls fail.)
- * H2  An unwanted call does not begin. If the call already runs for `graceMs` after that, its thread is ended.
+ * H2  An unwanted call does not begin. If the call runs already and does not end within `graceMs`, its thread is ended.
  * H3  All posts of a thread are processed before the message counts as ended.
  */
 export class ThreadRun {
@@ -67,7 +65,6 @@ export class ThreadRun {
     if (limits.timeoutMs !== undefined) this.#checkIn(limits.timeoutMs);
   }
 
-  /** Whether the thread has died or was ended. */
   get lostThread(): boolean {
     return this.#died;
   }
@@ -90,7 +87,6 @@ export class ThreadRun {
     return Atomics.load(this.message.cells, Cell.CALL);
   }
 
-  /** Processes a post of the thread for this message. */
   receive(post: WorkerPost): void {
     this.#postsReceived++;
     if (post[POST] === "line") this.#tasks[post.call]?.write(post.method, post.params);
@@ -98,7 +94,7 @@ export class ThreadRun {
     if (this.#hasAll) this.#allReceived?.();
   }
 
-  /** The thread has answered the message. */
+  /** Called when the thread has answered the message. Returns the calls to send again. */
   async answered(reply: WorkerReply): Promise<Leftover> {
     this.#stopWatching();
     if (!this.#hasAll) await this.#posts();
@@ -108,7 +104,7 @@ export class ThreadRun {
     return this.#leftover();
   }
 
-  /** The thread has died, or the message could not be sent. */
+  /** Called when the thread has died, or when the message could not be sent. Returns the calls to send again. */
   async broke(error: unknown): Promise<Leftover> {
     if (this.#over) return [];
     this.#stopWatching();
@@ -126,7 +122,7 @@ export class ThreadRun {
         if (task.crashesBefore >= MAX_CRASHES_BEFORE) this.#crash([task], "before it could run", error);
       }
     }
-    // Between calls, any call may have caused the death. Each is sent alone, so that the guilty call fails alone.
+    // Between calls, any call may have caused the death. Each call is sent alone, so that only the guilty one fails.
     return this.#leftover(stage === Stage.BETWEEN_CALLS);
   }
 
@@ -158,7 +154,7 @@ export class ThreadRun {
     return this.#postsReceived >= Atomics.load(this.message.cells, Cell.POSTS);
   }
 
-  /** Resolves when every post has arrived. The timer keeps the process alive until then: the port does not. */ // H3
+  /** Resolves when every post has arrived, or after `POST_WAIT_MS`. The timer keeps the process alive. */ // H3
   #posts(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, POST_WAIT_MS);
@@ -169,12 +165,12 @@ export class ThreadRun {
     });
   }
 
-  /** Fails the calls whose arguments cannot be sent. */
+  /** Fails the calls whose arguments cannot be sent. Returns the other calls. */
   #blame(error: unknown): Leftover {
     for (const task of this.#tasks) {
       const { args, call, moved } = task;
       const found = findUncloneable(args, "arguments", new Set<unknown>(moved));
-      // A moved member cannot be cloned either, but the search skips it. Then the path is that of the whole list.
+      // The search skips moved members. If only a moved member is at fault, the found path is the whole list.
       const isFound = found !== undefined && found.path !== "arguments";
       if (!isFound && this.#tasks.length > 1) continue;
       const what = isFound ? `${found.path} is ${found.what}` : String(error);
@@ -198,7 +194,7 @@ export class ThreadRun {
   }
 
   #checkIn(ms: number): void {
-    // When this message is over, its thread may run another message, which must not be ended.
+    // The thread of an ended message may run another message, and must not be ended then.
     if (this.#over) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#check(), ms);
@@ -212,11 +208,11 @@ export class ThreadRun {
     else if (this.#limits.timeoutMs !== undefined) this.#checkIn(this.#limits.timeoutMs);
   }
 
-  /** Loading a module does not count for the time-out of a call: a thread loads it once, and a busy machine is slow. */
+  /** The time of loading does not count for the time-out of a call. A thread loads a module only once. */
   #checkLoading(forMs: number): void {
     const limitMs = Math.max(LOAD_LIMIT_MS, this.#limits.timeoutMs ?? 0);
     if (forMs < limitMs) {
-      // The call may begin before the next check. Its own limit counts from its beginning, so this is early enough.
+      // The call may begin before the next check. Its time-out counts from its beginning, so this is early enough.
       this.#checkIn(Math.min(limitMs - forMs, this.#limits.timeoutMs ?? this.#limits.graceMs));
       return;
     }

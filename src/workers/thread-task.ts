@@ -34,7 +34,7 @@ export class ThreadTask implements WorkerTask {
     return this.#controller.signal;
   }
 
-  /** Called when the call has ended. The call's signal is not needed any more, so the wait for an abort ends. */
+  /** Called when the call has ended. The wait for an abort then ends too. */
   end(): void {
     this.#ended = true;
     if (this.#controller !== undefined) Atomics.notify(this.#message.cells, Cell.UNWANTED + this.#call);
@@ -82,7 +82,7 @@ function encodeParam(param: unknown): LineParam {
   return { value: isCloneable(param) ? param : inspect(param) };
 }
 
-/** `Atomics.waitAsync` is missing in the types of ES2023. It resolves when `Atomics.notify` is called for the index. */
+/** `Atomics.waitAsync` is missing in the types of ES2023. `Atomics.notify` for the index resolves its promise. */
 const { waitAsync } = Atomics as unknown as {
   waitAsync(cells: Int32Array<SharedArrayBuffer>, index: number, value: number): { value: Promise<string> | string };
 };

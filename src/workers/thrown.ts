@@ -2,10 +2,7 @@ import { types } from "node:util";
 import { DurableError } from "../core/errors.ts";
 import { isCloneable } from "./cloning.ts";
 
-/**
- * A thrown value in a form that can be sent between threads. A plain clone of an error would lose the name of its class
- * and its own members.
- */
+/** A thrown value in a form for another thread. A clone of an error would lose its class and its own members. */
 export type ThrownForm = { readonly value: unknown } | ErrorForm;
 
 interface ErrorForm {
@@ -38,7 +35,6 @@ const LANGUAGE: Readonly<Record<string, new (message?: string) => Error>> = {
 /** Causes, and errors of an AggregateError, are included up to this depth of nesting. */
 const MAX_DEPTH = 10;
 
-/** `ErrorForm` keeps these members of an error separately, so they are not in `members`. */
 const STANDARD_MEMBERS = new Set(["message", "stack", "cause", "errors"]);
 
 export function encodeThrown(thrown: unknown, depth = 0): ThrownForm {
@@ -76,9 +72,9 @@ function classNames(error: Error): string[] {
 }
 
 /**
- * Restores the thrown value. If `known` has a class with the name of the error's class, the error becomes an instance
- * of this class. Otherwise the error becomes an instance of a new class with this name. The new class extends the
- * nearest base class that is known or built-in.
+ * Restores a thrown value. An error becomes an instance of its own class if this class is built-in or in `known`.
+ * Otherwise it becomes an instance of a new class with the same name. The new class extends the nearest base class that
+ * is known or built-in.
  */
 export function decodeThrown(form: ThrownForm, known: readonly ErrorClass[] = []): unknown {
   if (!("classes" in form)) return form.value;
@@ -111,7 +107,7 @@ function typeOf(classes: readonly string[], known: readonly ErrorClass[], error:
 
 const made = new WeakMap<ErrorClass, Map<string, ErrorClass>>();
 
-/** A class with this name that extends `Base`. Equal arguments give the same class, so that `instanceof` works. */
+/** Makes a class with this name that extends `Base`. Equal arguments give the same class, so `instanceof` works. */
 function classNamed(name: string, Base: ErrorClass): ErrorClass {
   let named = made.get(Base);
   if (named === undefined) {

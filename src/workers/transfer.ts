@@ -2,7 +2,6 @@ import { isMarkedAsUntransferable, type Transferable } from "node:worker_threads
 
 const TRANSFER = Symbol.for("durable-fanout.transfer");
 
-/** A value, and the objects in it that are to be moved. */
 interface Transfer {
   readonly [TRANSFER]: readonly Transferable[];
   readonly value: unknown;
@@ -30,7 +29,7 @@ function ownBuffers(value: unknown): Transferable[] {
   return buffer instanceof ArrayBuffer && !isMarkedAsUntransferable(buffer) ? [buffer] : [];
 }
 
-/** The value without its mark, and the objects in it that are to be moved. */
+/** The value without its mark, and the objects to move. Without a mark, no object is moved. */
 export function unwrapTransfer(value: unknown): { readonly value: unknown; readonly moved: readonly Transferable[] } {
   if (typeof value !== "object" || value === null || !(TRANSFER in value)) return { value, moved: NOTHING };
   const marked = value as Transfer;

@@ -23,10 +23,10 @@ export interface MapItemContext {
 
 /** A function that runs on a thread. */
 export interface WorkerFunction<Args extends unknown[], Result> {
-  /** Calls the function on a thread. Arguments and result are copied. Those marked with `transfer` are moved. */
+  /** Calls the function on a thread. Arguments and result are copied. Values marked with `transfer` are moved. */
   (...args: Args): Promise<Result>;
   /**
-   * This form serves as the function of a map. Each item is a step, which calls the function with the item as its only
+   * The form for the function of a map. Each item runs as a step, which calls the function with the item as its only
    * argument. Calls that the items of a batch make in one tick are sent to a thread in one message.
    */
   (context: MapItemContext, item: Args[0], index: number): Promise<Result>;
@@ -76,7 +76,6 @@ export function workers<Module extends object>(url: URL | string, options?: Work
   });
 }
 
-/** Makes the calls of one function. */
 class Calls {
   readonly #module: string;
   readonly #name: string;
@@ -109,7 +108,6 @@ class Calls {
     });
   }
 
-  /** Runs an item of a map as a step, so that the item has retries and a record. */
   #runItem(context: MapItemContext, item: unknown, index: number | undefined): PromiseLike<unknown> {
     const batch = (context as { [SHARED_BATCH]?: object })[SHARED_BATCH];
     const body = (): Promise<unknown> => {
@@ -122,7 +120,6 @@ class Calls {
     return context.step(this.#name, body, retryStrategy === undefined ? {} : { retryStrategy });
   }
 
-  /** Collects the calls that a batch makes in one tick, and sends them in one message. */
   #gather(batch: object, task: Task): void {
     const tasks = this.#gathered.get(batch);
     if (tasks !== undefined) {
@@ -159,7 +156,7 @@ class Calls {
 
   #isInPlace(gauge: Gauge): boolean {
     const { mode, vcpus, timeoutMs, pool } = this.#settings;
-    // A call from a thread of a pool runs in that thread. Otherwise the thread would idle while it waits for another.
+    // A thread of a pool runs its own calls itself. Otherwise it would idle until another thread has answered.
     if (mode === "inline" || isWorkerThread()) return true;
     if (mode === "threads" || timeoutMs !== undefined || pool.resourceLimits !== undefined) return false;
     return vcpus <= 1 || gauge.prefersInPlace;
