@@ -66,7 +66,7 @@ export interface RuntimeOptions {
     /**
      * Whether to leave out the START of a step, condition or context that ends before an update inside it is sent. A
      * map with `NestingType.FLAT` then sends half the updates, in fewer requests. The history shows such an operation
-     * only when the operation ends, or when something inside it is recorded. At-most-once steps and later attempts
+     * only when the operation ends, or when something inside it is recorded. At-most-once steps and repeated attempts
      * always send their START. Default false. `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
      */
     elideStarts?: boolean;
@@ -133,19 +133,14 @@ export interface RuntimeOptions {
   };
 }
 
-/** The default of `packFromBytes`. */
 export const PACK_FROM_BYTES = 4_096;
 
-/**
- * The payload of a batch is packed from `packFromBytes` times this factor. The factor is less than 1, because people
- * need not read this payload and it holds the results of many items.
- */
+/** For a batch's payload, `packFromBytes` is multiplied by this factor, because people need not read the payload. */
 export const BATCH_PACK_FACTOR = 1 / 4;
 
 /**
- * The result of a map or parallel is packed from `packFromBytes` times this factor. The factor is large, because the
- * payloads of all items are stored beside this one payload, so that packing saves little. A hundred small results must
- * not make a new process load the packing code.
+ * For the result of a map or parallel, `packFromBytes` is multiplied by this factor. A hundred small results must not
+ * make a new process load the packing code.
  */
 export const FAN_OUT_PACK_FACTOR = 16;
 
@@ -169,7 +164,6 @@ function jsonOrText(text: string): unknown {
 export const RUNTIME_TABLE = {
   concurrency: whole(256, 1, 1_000_000, true),
   batch: BATCH,
-  // With 32, a tick takes less than 50 ms, including the last function of the tick. Only few more requests are sent.
   tickMs: whole(32, 0, 60_000, true),
   turnMs: whole(undefined, 0, 60_000, true),
   checkpoint: {
@@ -196,21 +190,17 @@ export const RUNTIME_TABLE = {
   },
 };
 
-/** The settings of one handler, complete and valid. */
 export type Settings = SettingsOf<typeof RUNTIME_TABLE>;
 
-/**
- * The environment variables that override settings, by the paths of the settings in `runtime`: `checkpoint.maxBytes`.
- */
+/** The environment variables of the settings, by path without `runtime.`: `checkpoint.maxBytes`. */
 export function settingVariables(): ReadonlyMap<string, string> {
   const rows = rowsOf(RUNTIME_TABLE, "runtime");
   return new Map(rows.map(([path, row]) => [path.slice("runtime.".length), variableOf(path, row) as string]));
 }
 
 /**
- * Completes the options with the environment variables and the defaults.
- * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_BATCH_INVALID`. The message names the
- * setting and the allowed values.
+ * Settings from the environment variables, the options and the defaults.
+ * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_BATCH_INVALID`
  */
 export function resolveSettings(options?: RuntimeOptions, variables = environment()): Settings {
   const settings = readTable(RUNTIME_TABLE, "runtime", options, variables);
