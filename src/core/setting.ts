@@ -24,7 +24,7 @@ export interface ValueRow<T> extends AnyRow<T> {
 }
 
 export interface OwnRow<T> extends AnyRow<T> {
-  /** Converts the value, or throws. `where` names the option or the variable. `isText`: the value is a variable's. */
+  /** Converts the value, or throws. `where` names the option or variable. `isText`: the value is from the variable. */
   readonly read: (raw: unknown, where: string, isText: boolean) => T;
   /** The allowed values, for errors and the page of settings. Without a text, the page shows the option's type. */
   readonly allowed?: string;

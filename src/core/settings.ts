@@ -17,7 +17,7 @@ export type QuotaReaction = "error" | "warn" | "off";
 /** The runtime's settings. All are optional. The environment variable named beside a setting overrides the setting. */
 export interface RuntimeOptions {
   /**
-   * How many branches of one `map` or `parallel` are at work at once, if the call has neither `concurrency` nor
+   * How many branches of one `map` or `parallel` may be at work at once, if the call has neither `concurrency` nor
    * `maxConcurrency`. A branch that only waits is not at work. 1 to 1,000,000, or Infinity ("unlimited"). Default 256.
    * `DURABLE_FANOUT_CONCURRENCY`
    */
@@ -52,14 +52,14 @@ export interface RuntimeOptions {
      */
     maxUpdates?: number;
     /**
-     * The number of items in batches that may have ended and are not yet recorded. While this number is reached, no
-     * further item begins. After a crash, these items and the running items run again. With 0 each item is recorded
-     * before the next item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     * The greatest number of items in batches that have ended and are not yet recorded. At this number, no further item
+     * begins. After a crash, these items and the running items run again. With 0 each item is recorded before the next
+     * item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
     /**
-     * Milliseconds for which an ended item of a batch may stay unrecorded while another item of the batch waits. Then
-     * the ended items are written to a further operation. 0 to 900,000. Default 30,000.
+     * Milliseconds for which an ended item of a batch may stay unrecorded while another item of the batch waits. After
+     * this time, the ended items are written to a further operation. 0 to 900,000. Default 30,000.
      * `DURABLE_FANOUT_CHECKPOINT_MAX_UNRECORDED_MS`
      */
     maxUnrecordedMs?: number;
@@ -71,9 +71,9 @@ export interface RuntimeOptions {
      */
     elideStarts?: boolean;
     /**
-     * Milliseconds for which an update may wait, so that one request carries more updates. There are fewer requests,
-     * and each acknowledgement comes later. No update waits when a request is full or the invocation is about to end.
-     * An operation is not yet recorded while its START waits. 0 to 10,000. Default 0.
+     * Milliseconds for which an update may wait, so that one request carries more updates. There are fewer requests
+     * than with 0, and acknowledgements come later. No update waits when a request is full or the invocation is about
+     * to end. An operation is not yet recorded while its START waits. 0 to 10,000. Default 0.
      * `DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS`
      */
     maxDelayMs?: number;

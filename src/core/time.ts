@@ -11,7 +11,7 @@ export type Duration =
 
 const UNITS = { days: 86_400, hours: 3_600, minutes: 60, seconds: 1 };
 
-/** The duration in seconds. NaN without a unit, or if a count is negative or no number. Null counts as absent. */
+/** The duration in seconds. NaN without a unit, or if a count is negative or no number. A null count is ignored. */
 export function durationToSeconds(duration: Duration): number {
   let total = Number.NaN;
   for (const [unit, seconds] of Object.entries(UNITS)) {

@@ -94,7 +94,7 @@ export function isFinished({ Status }: Pick<WireOperation, "Status">): boolean {
   return Status === "SUCCEEDED" || Status === "FAILED";
 }
 
-/** The operation as the service changes it at its due time: a wait is SUCCEEDED, a step is READY. */
+/** The operation after its due time: a wait is SUCCEEDED, a step is READY. */
 export function completeTimer(operation: Operation, now: Date): Operation {
   if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: now };
   const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};

@@ -11,7 +11,7 @@ export interface WorkerStatistics {
   maxThreads: number;
   /**
    * The number of calls that have ended on threads. `tasksInPlace` is the number of calls that have ended on the
-   * calling thread. An item of a batch is a call.
+   * calling thread. Calls from the items of a batch count one by one.
    */
   tasks: number;
   tasksInPlace: number;
@@ -44,7 +44,7 @@ export interface WorkerPoolPort {
 interface WorkerPools {
   readonly pools: Set<WorkerPoolPort>;
   statistics(): WorkerStatistics | undefined;
-  /** Gets the text that threads write to standard output. Undefined for the standard output of this process. */
+  /** The stream for text that threads write to standard output. Undefined for the standard output of this process. */
   standardOutput?: NodeJS.WritableStream | undefined;
 }
 

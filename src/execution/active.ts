@@ -24,7 +24,7 @@ export interface ActiveOperation {
   given?: Given;
 }
 
-/** The signal and the logger of a context or step. Code on a thread that works for the function uses them too. */
+/** The signal and the logger that the function of a context or step got. Code on threads uses them too. */
 export interface Given {
   /** The signal is made when it is first read. */
   readonly signal: AbortSignal;
@@ -38,7 +38,7 @@ const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
 /** The active operation of the running user code. It stays the same after each `await` in this code. */
 export const active = new AsyncLocalStorage<ActiveOperation>();
 
-/** The returned function runs code in the present asynchronous context, with the stores that user code has now. */
+/** Returns a function that runs code with the present `AsyncLocalStorage` stores of the caller. */
 export function callerContext(): <T>(code: () => T) => T {
   return AsyncLocalStorage.snapshot();
 }

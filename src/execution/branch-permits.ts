@@ -26,7 +26,7 @@ export interface Wanted {
   readonly permit: Permit;
 }
 
-/** Lends permits from `from` outwards, up to a scope that executes or wants one. Returns whether it lent any. */ // PM1
+/** Lends permits from `from` outwards, until a scope executes or wants a permit. Returns whether it lent any. */ // PM1
 export function giveWay(from: Scope): boolean {
   let gave = false;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {

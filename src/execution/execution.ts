@@ -158,7 +158,7 @@ export class Execution {
     this.#suspension = new Suspension(
       this.root,
       this.#coalescer,
-      // A rehearsal has no second invocation, in which code that misses the grace period runs. So the period is longer.
+      // In a rehearsal, code that misses the grace period never runs, because there is only one invocation.
       this.state.onClaim ? REHEARSAL_GRACE_MS : graceMs,
       () => this.#flush(),
       (termination) => this.terminate(termination),
@@ -238,7 +238,7 @@ export class Execution {
     this.#suspension.check();
   }
 
-  /** Returns whether a wait ended or an update was queued. Then the invocation must not end yet. */
+  /** Returns whether a wait ended or an update was queued. If so, the invocation must not end yet. */
   #flush(): boolean {
     const wrote = this.batches.flush(this.#leavesWork);
     // If work was left, the service must begin the next invocation at once. Otherwise the work would wait for an
@@ -299,7 +299,7 @@ export class Execution {
     return latest;
   }
 
-  /** `change` is 1 when an operation's code begins, -1 when its end is recorded, 0 when another count has changed. */
+  /** `change`: 1 when an operation's code begins, -1 when its end is recorded, 0 when other counts have changed. */
   countExecuting(scope: Scope, change: 1 | 0 | -1): void {
     scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;

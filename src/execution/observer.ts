@@ -81,7 +81,7 @@ export class Observer {
 
   /**
    * From now on no hook is called. Code that this invocation left may still run during another invocation in the same
-   * process, and plugins must not count it there. Resolves when all hooks that `notify` called have ended.
+   * process, and is no part of that invocation. Resolves when all hooks that `notify` called have ended.
    */
   async close(): Promise<void> {
     this.#over = true;

@@ -32,7 +32,7 @@ export function errorShown(thrown: unknown): Error {
   return thrown === undefined || thrown === null ? new Error(String(thrown)) : asError(thrown);
 }
 
-/** Adds a member whose value is made when it is first read, because a map of all operations takes time. */
+/** Adds a member whose value is made at the first read, because a map of all operations takes time to make. */
 export function withLazy<Info extends object, Name extends string, Value>(
   info: Info,
   name: Name,

@@ -16,7 +16,7 @@ interface Waiting {
   giveWay(): boolean;
 }
 
-/** Before a failure, code gets this number of grace periods instead of one, because a failure is final. */
+/** Before `noteStuck` fails the execution, code gets this number of grace periods, because a failure is final. */
 const STUCK_GRACES = 250;
 const MIN_STUCK_MS = 250;
 

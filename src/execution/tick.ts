@@ -1,4 +1,4 @@
-/** Shorter pieces are not counted, because on a cold start the code of this package alone takes this time. */
+/** A piece below this time is not counted, because on a cold start the code of this package alone takes this time. */
 const MIN_PIECE_MS = 0.5;
 /** `isLong` reads the clock only once in this number of calls. */
 const LOOKS_A_CLOCK = 16;

@@ -5,7 +5,7 @@ import { isFinished } from "../core/transitions.ts";
 import { defined, type OperationUpdate, type WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
-/** What one invocation has used. */
+/** The usage of one invocation. */
 export interface InvocationUsage {
   /** The number of operations that the invocation began. */
   operations: number;
@@ -22,7 +22,7 @@ export interface InvocationUsage {
   batches: number;
 }
 
-/** What the whole execution has used, as far as this invocation can know it. */
+/** The usage of the whole execution, as far as this invocation can know it. */
 export interface ExecutionUsage {
   /** The number of operations as the quota counts them: without the execution itself and without retries. */
   operations: number;
@@ -32,7 +32,7 @@ export interface ExecutionUsage {
   dollars: number;
   /**
    * False when earlier invocations wrote something that this invocation cannot see: operations inside a context that
-   * has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates, and rather low.
+   * has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates, rather too low.
    */
   isExact: boolean;
 }
@@ -50,7 +50,7 @@ export interface Usage {
 /** The approximate bytes around the payload, error and name of one update. */
 const UPDATE_FRAME_BYTES = 200;
 
-/** What the execution used before this invocation, as far as the recorded operations show it. */
+/** The usage of the execution before this invocation, as far as the recorded operations show it. */
 export class RecordedUsage {
   operations = 0;
   retries = 0;

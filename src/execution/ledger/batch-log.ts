@@ -23,7 +23,7 @@ export interface BatchLogOptions {
   readonly onReady: () => void;
 }
 
-/** Digests of the items (`fingerprint`) and of their names. A replay compares them, to notice changed items. */
+/** Digests of the items (`fingerprint`) and of their names. A replay compares the digests, to notice changed items. */
 export interface ItemMarks {
   readonly fingerprint: string | undefined;
   readonly names: string | undefined;
@@ -115,9 +115,7 @@ export class BatchLog {
     return !isLongerThan(payload, this.#options.maxBytes);
   }
 
-  /**
-   * Makes the batch's own operation wait. `ends` is the number of items whose ends the payload is the first to record.
-   */
+  /** Makes the batch's own operation wait. `ends` is the number of items whose ends were not written before. */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
     this.wakesMs = Date.now() + delaySeconds * 1_000;

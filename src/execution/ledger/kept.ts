@@ -40,7 +40,7 @@ export class Kept {
     return this.path === this.page.path;
   }
 
-  /** Whether the record waits for a time. */
+  /** Whether the record waits for its due time. */
   get waits(): boolean {
     const { Type: type, Status: status } = this.operation;
     return type === "WAIT" ? status === "STARTED" : status === "PENDING";

@@ -21,7 +21,7 @@ export interface Ledger {
   start(update: OperationUpdate, isNew: boolean): void;
   /** Records a change. `recorded` is called when user code may rely on the change. */
   record(update: OperationUpdate, recorded?: () => void): void;
-  /** Resolves when the service has all records so far. Undefined if it has them before all later updates anyway. */
+  /** Resolves when the service has all records. Undefined if it gets them before all later updates anyway. */
   secured(): Promise<void> | undefined;
 
   /** Calls `listener` with every further state of the operation, until `unwatch` is called. */

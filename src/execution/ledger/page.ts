@@ -35,7 +35,7 @@ export interface PageGroup {
   reportOverfull(page: Page, bytes: number, allowedBytes: number): void;
 }
 
-/** The approximate number of bytes of one item's records. While the item runs, all its records are in memory. */
+/** The approximate limit for the bytes of one item's records, which are in memory while the item runs. */
 const MAX_PAGE_BYTES = 1024 * 1024;
 
 /**
@@ -183,7 +183,7 @@ export class Page implements Ledger {
     return this.end;
   }
 
-  /** An operation waits for `leftMs` after `atMs` (epoch milliseconds), or after the batch's own operation is READY. */
+  /** An operation waits for `leftMs` after `atMs`; without `atMs`, after the batch's own operation has become READY. */
   restoreTime(path: string, leftMs: number, delayMs: number | undefined, atMs: number | undefined): void {
     const kept = this.#records?.get(`${this.path}-${path}` as OperationPath);
     kept?.takeTime(atMs === undefined ? undefined : atMs + leftMs, leftMs, delayMs);
@@ -248,7 +248,7 @@ export class Page implements Ledger {
       return;
     }
     this.#below.set(parent, [path]);
-    // A context without a record is entered too. Otherwise `#prune` would not find the operations inside the context.
+    // A context without a record gets an entry too, so that `#prune` finds the operations inside the context.
     const above = parentOf(parent);
     if (above.length > this.path.length) this.#enter(above, parent as OperationPath);
   }

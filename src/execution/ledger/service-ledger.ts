@@ -49,7 +49,7 @@ export class ServiceLedger implements Ledger {
 
   start(update: OperationUpdate, isNew: boolean): void {
     const { coalescer, defersStarts } = this.#options;
-    // Before a later attempt, the service has the operation already, and expects a START.
+    // The START of a further attempt is never deferred, because the service expects this START.
     if (isNew && defersStarts) coalescer.defer(update);
     else coalescer.enqueue(update);
   }

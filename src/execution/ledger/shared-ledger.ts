@@ -10,7 +10,7 @@ import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgerOptions, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
-/** If a RETRY would be longer, its records go to parts, because each further RETRY would repeat them. */
+/** If the payload of a RETRY would be longer, its records go to parts, because each further RETRY would repeat them. */
 const MAX_RETRY_CHARACTERS = 32 * 1024;
 /** After RETRYs have repeated this number of characters, the records that do not wait go to parts. */
 const MAX_REPEATED_CHARACTERS = 16 * 1024;
@@ -88,7 +88,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.size;
   }
 
-  /** Whether the batch has ended. Then nothing more can be recorded, and open operations of its items do not run. */
+  /** Whether the batch has ended. Then nothing is recorded, and operations without a recorded end do not run. */
   get isClosed(): boolean {
     return this.#log.state === "ended";
   }
@@ -135,7 +135,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return outcome;
   }
 
-  /** Whether the map must still count the item's end. In an ended batch, only items in `madeAgain` run again. */
+  /** Whether the map has not counted the item's end. False in an ended batch, except for items in `madeAgain`. */
   isLeft(index: number): boolean {
     return !this.#counted.has(index) && (!this.isClosed || this.madeAgain.has(index));
   }
@@ -152,7 +152,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.begin();
   }
 
-  /** The ledger of an item's operations and of the item's end. `index` counts from the batch's first item. */
+  /** The ledger of an item's operations and of the item's end. `index` counts the items of the batch from 0. */
   page(index: number): Page {
     let page = this.#pages.get(index);
     if (page === undefined) {

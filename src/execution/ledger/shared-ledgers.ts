@@ -44,7 +44,7 @@ export interface OpenLedger {
   writePart(): void;
   /**
    * Ends the waits that are due, or else writes the changes, before the invocation ends. Returns whether it did
-   * something: then the invocation must not end yet. `isLeft`: work is left for the next invocation.
+   * something. If so, the invocation must not end yet. `isLeft`: work is left for the next invocation.
    */
   flush(isLeft: boolean): boolean;
 }
@@ -121,7 +121,7 @@ export class SharedLedgers {
     });
   }
 
-  /** When the first batch makes the service begin the next invocation; epoch milliseconds. Infinity without one. */
+  /** When a batch first makes the service begin an invocation; epoch milliseconds. Infinity if no batch does. */
   get wakesMs(): number {
     let first = Number.POSITIVE_INFINITY;
     for (const { wakesMs } of this.#open) first = Math.min(first, wakesMs);
