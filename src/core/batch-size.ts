@@ -7,8 +7,8 @@ export interface BatchSize {
   /** The greatest number of items of one batch: 1 to 10,000. Default 100. */
   maxItems?: number | undefined;
   /**
-   * The bytes of outcomes that one operation may hold: from 1,024 up to `quotas.payloadBytes`, which is the default. If
-   * a batch has more bytes, it uses further operations.
+   * The bytes of outcomes that one operation may hold: from 1,024 up to `quotas.payloadBytes`, which is the default. A
+   * batch with more bytes uses further operations.
    */
   maxBytes?: number | undefined;
 }

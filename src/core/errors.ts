@@ -235,7 +235,7 @@ export class StepInterruptedError extends Error {
   }
 }
 
-/** An attempt of a step took longer than the step's `timeout`. The retry strategy decides whether another follows. */
+/** An attempt of a step took longer than the step's `timeout`. The retry strategy decides about a further attempt. */
 export class StepTimeoutError extends Error {
   constructor(step: string, seconds: number) {
     super(`Step ${step} did not end within its time-out of ${seconds} s.`);

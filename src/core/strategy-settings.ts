@@ -5,7 +5,7 @@ import { checkUnits, type Duration, durationToSeconds, invalidDuration } from ".
 const NAMES = ["maxAttempts", "initialDelay", "maxDelay", "jitter"];
 
 /**
- * Checks the settings of a strategy. Warns of names that nothing reads. `own` are the names of this strategy only.
+ * Checks the settings of a strategy. Warns of names that nothing reads. `own` are names that only this strategy has.
  * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  */
 export function checkStrategy(factory: string, given: object, own: readonly string[]): void {

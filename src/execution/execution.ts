@@ -50,7 +50,7 @@ export interface ExecutionOptions {
   readonly logger: LoggerSetup;
   /** Undefined if there are no plugins. */
   readonly observer?: Observer | undefined;
-  /** How many levels of child contexts, from the handler on, keep their operations when they finish. Default 0. */
+  /** How many levels of child contexts keep their operations at the service after they have finished. Default 0. */
   readonly childOperationsDepth?: number;
   /** Milliseconds until the platform stops the invocation. */
   readonly remainingMs: () => number;
@@ -248,8 +248,8 @@ export class Execution {
   }
 
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds), or up to a second later. Records a
-   * wait for this, unless a batch or an earlier wait begins an invocation by then. Returns whether a wait was recorded.
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds), or up to a second after this time. If
+   * no batch and no recorded wait does so, a new wait is recorded. Returns whether a new wait was recorded.
    */
   #continueAt(dueMs: number): boolean {
     const nowMs = Date.now();

@@ -108,7 +108,7 @@ export class Scope {
     }
   }
 
-  /** Aborted when a context around this one ends first, or when the end of the invocation is near. */
+  /** Aborted when a context around this context ends before this context, or shortly before the invocation ends. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();

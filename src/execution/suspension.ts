@@ -22,8 +22,8 @@ const MIN_STUCK_MS = 250;
 
 /**
  * Ends an invocation that has nothing left to do: no update is on its way, no operation's code runs, and at least one
- * awaited operation waits for a timer or for an external system. Code between operations cannot be seen. So the code
- * has a grace period (`graceMs`) to reach its next operation, and any change within this period cancels the end.
+ * awaited operation waits for a timer or for an external system. Code that runs between operations is not counted. So
+ * it has a grace period (`graceMs`) to reach its next operation, and any change within this period cancels the end.
  *
  * D1  Before the end, `flush` ends the waits that are due, or writes the unrecorded changes. If `flush` did something,
  *     the invocation does not end yet, because code may continue.
@@ -62,7 +62,7 @@ export class Suspension {
     return this.#open;
   }
 
-  /** Callers call this function after each change of what runs, waits or is queued. */
+  /** Decides whether the invocation ends. Called after each change of what runs, waits or is queued. */
   check(): void {
     const then = this.#next();
     if (then === undefined) this.#cancel();

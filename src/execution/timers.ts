@@ -13,7 +13,7 @@ export interface ArmedTimer {
   cancel(): void;
 }
 
-/** With less time left than this, the invocation does not poll, because the platform is about to stop it. */
+/** With less time left than this, the invocation does not poll, because the platform is about to end it. */
 const RESERVE_MS = 1_000;
 const LONGEST_POLL_PAUSE_MS = 10_000;
 const SLOWEST_POLL_PAUSE_MS = 60_000;

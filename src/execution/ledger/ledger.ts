@@ -21,7 +21,7 @@ export interface Ledger {
   start(update: OperationUpdate, isNew: boolean): void;
   /** Records a change. `recorded` is called when user code may rely on the change. */
   record(update: OperationUpdate, recorded?: () => void): void;
-  /** Resolves when the service has all records. Undefined if it gets them before all later updates anyway. */
+  /** Resolves when the service has all records. Undefined if the service gets them before all later updates. */
   secured(): Promise<void> | undefined;
 
   /** Calls `listener` with every further state of the operation, until `unwatch` is called. */
@@ -44,7 +44,9 @@ export interface Ledger {
   readonly maxPayloadBytes: number;
   /** The parent id of operations inside the operation `key`. Undefined if this operation is not at the service. */
   addressOf(key: RecordKey): OperationId | undefined;
-  /** The ledger for operations that an external system must address, such as callbacks. They must be at the service. */
+  /**
+   * The ledger for operations that an external system must address, such as callbacks. Each of them is at the service.
+   */
   readonly outside: Ledger;
   /** Whether version 2.0.0 began the item. That version recorded neither names nor combinators inside items. */
   readonly isFirstVersion: boolean;

@@ -93,8 +93,8 @@ export class Page implements Ledger {
   }
 
   /**
-   * The START of a context is kept, so that a replay notices a change in the code while the context is open. The STARTs
-   * of steps and of the item itself are not kept, because they begin again in any case.
+   * The START of a context is kept, so that a replay notices a change in the code while the context is open. The START
+   * of a step or of the item itself is not kept, because an interrupted step or item begins again in any case.
    */
   keepsStart(key: RecordKey, type: OperationType): boolean {
     return type === "CONTEXT" && key !== this.path;

@@ -10,7 +10,7 @@ import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgerOptions, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
-/** If the payload of a RETRY would be longer, its records go to parts, because each further RETRY would repeat them. */
+/** When the payload of a RETRY is longer than this, its records go to parts, because each RETRY repeats its records. */
 const MAX_RETRY_CHARACTERS = 32 * 1024;
 /** After RETRYs have repeated this number of characters, the records that do not wait go to parts. */
 const MAX_REPEATED_CHARACTERS = 16 * 1024;
@@ -229,8 +229,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * The payload stays JSON where possible, because the batch packs all its records together later. Only a value that
-   * JSON cannot store, or a payload that is too large, gets the form of the codec now.
+   * The payload stays JSON where possible, because the batch packs all its records together when they are written. Only
+   * a value that JSON cannot store, or a payload that is too large, gets the form of the codec at once.
    */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
     const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);

@@ -15,7 +15,9 @@ export interface SharedLedgersHost {
   readonly isOver: () => boolean;
   /** Whether plugins are notified of attempts. */
   readonly isObserved: boolean;
-  /** Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether it wrote a wait. */
+  /**
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether a wait was recorded.
+   */
   readonly continueAt: (dueMs: number) => boolean;
 }
 
@@ -38,7 +40,9 @@ export interface SharedLedgerOptions {
 export interface OpenLedger {
   /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
   readonly unwritten: number;
-  /** When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if it does not. */
+  /**
+   * When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if the ledger does not.
+   */
   readonly wakesMs: number;
   /** Writes the changes to a part. Running work continues. */
   writePart(): void;
