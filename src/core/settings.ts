@@ -126,7 +126,7 @@ export interface RuntimeOptions {
     /**
      * Milliseconds before the platform's deadline at which the invocation begins to drain: nothing new begins, running
      * work ends and is recorded, and all other work continues in the next invocation. With 0 the invocation never
-     * drains. 0 to 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000.
+     * drains. 0 to 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000, but at most half of the time.
      * `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
      */
     reserveMs?: number;
@@ -139,8 +139,8 @@ export const PACK_FROM_BYTES = 4_096;
 export const BATCH_PACK_FACTOR = 1 / 4;
 
 /**
- * For the result of a map or parallel, `packFromBytes` is multiplied by this factor. A hundred small results must not
- * make a new process load the packing code.
+ * For the result of a map or parallel, `packFromBytes` is multiplied by this factor. The factor is large, so that a
+ * hundred small results do not make a new process load the packing code.
  */
 export const FAN_OUT_PACK_FACTOR = 16;
 

@@ -30,7 +30,7 @@ const NOTIFY_RECORDS = [
   "onOperationChange",
 ] as const;
 
-/** The hooks that concern an attempt of a step or condition. */
+/** The hooks that get information about the attempts of a step or condition. */
 const FOLLOW_ATTEMPTS = [
   "onOperationStart",
   "onOperationAttemptStart",

@@ -14,7 +14,7 @@ import type { SharedLedgers } from "./shared-ledgers.ts";
 export interface BatchLogOptions {
   /** The context of the map. */
   readonly scope: Scope;
-  /** The path of the batch's own operation, and its name. */
+  /** The path and the name of the batch's own operation. */
   readonly path: OperationPath;
   readonly name: string;
   /** The number of bytes that one operation may hold. */

@@ -44,9 +44,7 @@ export interface Ledger {
   readonly maxPayloadBytes: number;
   /** The parent id of operations inside the operation `key`. Undefined if this operation is not at the service. */
   addressOf(key: RecordKey): OperationId | undefined;
-  /**
-   * The ledger for operations that an external system must address, such as callbacks. Each of them is at the service.
-   */
+  /** The ledger for operations that an external system must address, such as callbacks. They must be at the service. */
   readonly outside: Ledger;
   /** Whether version 2.0.0 began the item. That version recorded neither names nor combinators inside items. */
   readonly isFirstVersion: boolean;

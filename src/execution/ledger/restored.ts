@@ -26,7 +26,7 @@ export interface RecordedLogs {
 }
 
 /**
- * Reads the records of a batch. `takePart` returns the part with the given number, from 1.
+ * Reads the records of a batch. `takePart` returns the part with the given number, from 1; undefined if there is none.
  * @throws UnrecoverableExecutionError `ERR_PAYLOAD_UNREADABLE`
  */
 export function readLogs(

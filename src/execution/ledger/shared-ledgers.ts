@@ -24,7 +24,7 @@ export interface SharedLedgersHost {
 export interface SharedLedgerOptions {
   /** The context of the map. */
   readonly scope: Scope;
-  /** The path of the batch's own operation, and its name. */
+  /** The path and the name of the batch's own operation. */
   readonly path: OperationPath;
   readonly name: string;
   /** The index of the first item, and the number of items. */
@@ -40,9 +40,7 @@ export interface SharedLedgerOptions {
 export interface OpenLedger {
   /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
   readonly unwritten: number;
-  /**
-   * When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if the ledger does not.
-   */
+  /** When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if it does not. */
   readonly wakesMs: number;
   /** Writes the changes to a part. Running work continues. */
   writePart(): void;
