@@ -7,9 +7,7 @@ import type { Operation } from "./wire.ts";
 export const BATCH_SUBTYPE = "MapBatch";
 export const PART_SUBTYPE = "MapBatchPart";
 
-/**
- * `number` counts the batches of a map, from 1. Paths of user code contain only numbers, so they differ from this path.
- */
+/** `number` counts the batches of a map, from 1. The word in the path makes it differ from all paths of user code. */
 export function batchPath(map: OperationPath | undefined, number: number): OperationPath {
   return `${map}-batch-${number}` as OperationPath;
 }

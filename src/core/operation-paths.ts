@@ -19,7 +19,7 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
     ids.add(Id);
     children.set(ParentId, (children.get(ParentId) ?? 0) + 1);
   }
-  /** Searches for `wanted` operations in the context `path`. Returns the number of operations that are missing. */
+  /** Searches for `wanted` operations in the context `path`. Returns the number of operations that it did not find. */
   const search = (path: OperationPath | undefined, wanted: number, virtualDepth: number): number => {
     let left = wanted;
     let gap = 0;

@@ -284,7 +284,7 @@ export class Execution {
     });
   }
 
-  /** Records a change. Resolves with the changed operation, or with undefined if the answer does not contain it. */
+  /** As `recorded`. Resolves with the operation, or with undefined if the answer does not contain the operation. */
   async recordedAs(
     of: Recorded & { readonly key: RecordKey },
     update: OperationUpdate,

@@ -212,7 +212,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#waiting.arm(kept);
   }
 
-  /** Calls `recorded` now, or in the next tick if this tick is too long or earlier calls wait for the next tick. */
+  /** Calls `recorded` now; if this tick is too long, in the next tick, unless the invocation has ended by then. */
   acknowledge(recorded: () => void): void {
     if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
       recorded();
