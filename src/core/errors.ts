@@ -243,7 +243,7 @@ export class StepTimeoutError extends Error {
   }
 }
 
-/** What ends when a call of a client fails: the invocation, which the service tries again, or the whole execution. */
+/** What ends when a call of a client fails: the invocation, after which another one starts, or the whole execution. */
 export const DurableExecutionClientErrorScope = { INVOCATION: "INVOCATION", EXECUTION: "EXECUTION" } as const;
 export type DurableExecutionClientErrorScope =
   (typeof DurableExecutionClientErrorScope)[keyof typeof DurableExecutionClientErrorScope];

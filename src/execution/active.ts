@@ -63,5 +63,5 @@ async function settle<T>(promise: PromiseLike<T>): Promise<T> {
   return await promise;
 }
 
-/** Methods read private members from `this[SELF]`: `this` may be a user's `Proxy`, which has no private members. */
+/** `this[SELF]` is the object itself, because `this` may be a user's `Proxy`, which has no private members. */
 export const SELF = Symbol("self");

@@ -108,7 +108,7 @@ export class Scope {
     }
   }
 
-  /** Aborted when a context around this context ends before this context, or shortly before the invocation ends. */
+  /** Aborted when a context around this one ends before it, or shortly before the platform stops the invocation. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
