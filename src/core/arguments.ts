@@ -1,33 +1,23 @@
 import { DurableError } from "./errors.ts";
 import { describeValue } from "./setting.ts";
 
-/**
- * Checks of what user code gives to this package. `owner` names the operation or function that got the value. Each
- * check accepts undefined and null, which mean that nothing is given.
- */
+/** Checks of values that user code gives. `owner` returns the name of the operation or function that got the value. */
 
-/**
- * Accepts a function, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
+/** Throws `ERR_ARGUMENT_INVALID`, unless the value is a function, undefined or null. */
 export function checkFunction(owner: () => string, field: string, value: unknown): void {
   if (value === undefined || value === null || typeof value === "function") return;
   throw invalid(owner, field, value, "a function");
 }
 
-/**
- * Accepts each value of `allowed`, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
+/** Throws `ERR_ARGUMENT_INVALID`, unless the value is in `allowed`, undefined or null. */
 export function checkOneOf(owner: () => string, field: string, value: unknown, allowed: readonly string[]): void {
   if (value === undefined || value === null || allowed.includes(value as string)) return;
   throw invalid(owner, field, value, allowed.map((name) => `"${name}"`).join(" or "));
 }
 
 /**
- * Accepts a whole number of at least `min`, Infinity, undefined and null.
- * @param head the first words of the error
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ * Throws an error that begins with `head` (`ERR_ARGUMENT_INVALID`), unless the value is undefined, null, Infinity, or a
+ * whole number of at least `min`.
  */
 export function checkCount(owner: () => string, field: string, value: unknown, min = 0, head = ""): void {
   if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
@@ -36,9 +26,9 @@ export function checkCount(owner: () => string, field: string, value: unknown, m
 }
 
 /**
- * Returns a name, or another text that the service gets. A number, a bigint or a boolean becomes its text, because
- * names often come from data. Null becomes undefined.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
+ * Returns the value as a text for the service; undefined for undefined and null. Numbers and booleans are allowed,
+ * because names often come from data.
+ * @throws DurableError `ERR_ARGUMENT_INVALID` for an object or a function
  */
 export function textOf(owner: () => string, field: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
@@ -51,7 +41,6 @@ export function isObject(value: unknown): value is object {
   return Object(value) === value;
 }
 
-/** The error for a value that is not allowed. `allowed` describes the allowed values. */
 export function invalid(
   owner: () => string,
   field: string,

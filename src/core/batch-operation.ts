@@ -3,22 +3,16 @@ import { MAX_NAME_LENGTH } from "./limits.ts";
 import { takenName } from "./operation-name.ts";
 import type { Operation } from "./wire.ts";
 
-/**
- * A batch records the outcomes of its items in one operation of its own, whose subtype is `BATCH_SUBTYPE`. Outcomes for
- * which this operation has no room go to further operations, the parts.
- */
+/** The subtypes of a batch's own operation and of its parts. */
 export const BATCH_SUBTYPE = "MapBatch";
 export const PART_SUBTYPE = "MapBatchPart";
 
-/**
- * The path of a batch's own operation. `number` counts the batches of the map, from 1. The path contains a word, so
- * that no operation in user code can have the same path.
- */
+/** `number` counts the batches of a map, from 1. The word in the path makes it differ from all paths of user code. */
 export function batchPath(map: OperationPath | undefined, number: number): OperationPath {
   return `${map}-batch-${number}` as OperationPath;
 }
 
-/** The path of a part of a batch. `part` counts the parts of the batch, from 1. */
+/** `part` counts the parts of the batch, from 1. */
 export function partPath(batch: OperationPath, part: number): OperationPath {
   return `${batch}-part-${part}` as OperationPath;
 }
@@ -27,7 +21,7 @@ export function partPath(batch: OperationPath, part: number): OperationPath {
 export const firstVersionBatchPath = childPath;
 export const firstVersionPartPath = childPath;
 
-/** The items of a batch: all items of the map from the index `first` to the index `last`, both included. */
+/** The indexes, in the map, of the first and the last item of a batch. Indexes count from 0. */
 export interface ItemRange {
   readonly first: number;
   readonly last: number;
@@ -38,7 +32,7 @@ export function rangeName(mapName: string | undefined, first: number, last: numb
   return named(mapName, `[${first}..${last}]`);
 }
 
-/** Reads the range of a batch from the batch's recorded name. */
+/** The range in the recorded name of a batch; undefined if the name has no range. */
 export function recordedRange(name: string | undefined): ItemRange | undefined {
   const match = /\[(\d+)\.\.(\d+)\]$/.exec(name ?? "");
   return match === null ? undefined : { first: Number(match[1]), last: Number(match[2]) };
@@ -53,10 +47,7 @@ function named(name: string | undefined, ending: string): string {
   return (takenName(name) ?? "map").slice(0, MAX_NAME_LENGTH - ending.length) + ending;
 }
 
-/**
- * Returns a function that lists the parts of a batch in their order. The function finds the parts among `operations` by
- * their names.
- */
+/** Returns a function that lists the parts of a batch, in their order. Names identify the parts in `operations`. */
 export function partsFinder(operations: Iterable<Operation>): (batch: Operation) => Operation[] {
   const found = new Map<string, Operation>();
   // Version 2.0.0 recorded names without the changes that `takenName` makes. So `takenName` is applied to both names

@@ -7,8 +7,8 @@ export interface BatchSize {
   /** The greatest number of items of one batch: 1 to 10,000. Default 100. */
   maxItems?: number | undefined;
   /**
-   * The bytes of outcomes that one operation may hold: from 1,024 up to `quotas.payloadBytes`, which is the default. If
-   * a batch has more bytes, it uses further operations.
+   * The bytes of outcomes that one operation may hold: from 1,024 up to `quotas.payloadBytes`, which is the default. A
+   * batch with more bytes uses further operations.
    */
   maxBytes?: number | undefined;
 }
@@ -18,9 +18,8 @@ export const MAX_BATCH_ITEMS = 10_000;
 const MIN_BATCH_BYTES = 1_024;
 
 /**
- * Reads a `batch` option: a number of items, both limits, or false. With false each item has operations of its own.
- * @param where names the option, or a member of the option (`.maxItems`), in the error
- * @param payloadBytes the bytes that one operation may hold
+ * Reads a `batch` option. Returns undefined for undefined and for false: then each item has operations of its own.
+ * @param where returns the name of the option, or of a member of the option such as `.maxItems`, for errors
  * @throws DurableError `ERR_BATCH_INVALID`
  */
 export function readBatchSize(

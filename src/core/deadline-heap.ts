@@ -1,4 +1,4 @@
-/** Entries in the order of their due times, the earliest first. Adding and removing an entry cost O(log n). */
+/** Entries in the order of their due times, the earliest first. Adding and removing an entry take O(log n) steps. */
 export class DeadlineHeap<T extends { readonly dueMs: number }> {
   readonly #heap: T[] = [];
 

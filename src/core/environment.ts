@@ -36,7 +36,6 @@ export interface Environment {
   [setting: `DURABLE_FANOUT_${string}`]: string | undefined;
 }
 
-/** The current environment variables of this process. */
 export function environment(): Environment {
   return process.env;
 }
@@ -46,10 +45,7 @@ export function isLambda(variables = environment()): boolean {
   return Boolean(variables.AWS_LAMBDA_FUNCTION_NAME);
 }
 
-/**
- * Whether this process gets its events from Lambda. Tests may set the function's name without an address for events,
- * and then the answer is false.
- */
+/** Whether this process gets events from Lambda: false in tests that set only the name of the function. */
 export function isServingLambda(): boolean {
   return isLambda() && Boolean(environment().AWS_LAMBDA_RUNTIME_API);
 }

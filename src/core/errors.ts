@@ -63,23 +63,18 @@ export abstract class DurableOperationError extends Error {
   }
 }
 
-/**
- * Some mistakes are recorded with an error type instead of their code. This table has the code for each of these types.
- */
+/** The codes of errors whose records contain an error type instead of a code. */
 const CODES: Readonly<Record<string, string>> = {
   PayloadTooLargeError: "ERR_PAYLOAD_TOO_LARGE",
   PayloadUnwritableError: "ERR_PAYLOAD_UNWRITABLE",
 };
 
-/**
- * Gives an error the code of the mistake that caused the error, so that `isDurableError` accepts the error. A live run
- * and a replay both do this.
- */
+/** Gives the error a code, if there is one, so that `isDurableError` is true for the error. */
 function markMistake(error: Error, code: string | undefined): void {
   if (code !== undefined) Object.assign(error, { code, isDurableError: true });
 }
 
-/** Rebuilds the error that user code threw from the recorded name, message and stack. */
+/** Makes an error with the recorded name, message and stack of the error that user code threw. */
 export function recordedCause(errorObject: ErrorObject): Error {
   const cause = new Error(errorObject.ErrorMessage);
   const type = errorObject.ErrorType || "Error";
@@ -197,10 +192,7 @@ export function toErrorObject(thrown: unknown): ErrorObject {
   return { ErrorMessage: thrownText(thrown) };
 }
 
-/**
- * Makes an `Error` of any thrown value. An error of any realm (a global scope with its own classes) is returned
- * unchanged.
- */
+/** Returns an error unchanged. Makes a new error of any other thrown value. */
 export function asError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;
   if (thrown === undefined || thrown === null) return new Error("Unknown Error");
@@ -216,12 +208,12 @@ function isErrorLike(thrown: unknown): thrown is Pick<Error, "name" | "message">
   return typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown;
 }
 
-/** The text of a thrown value, as a part of another message. */
+/** The message of an error, or the text of any other thrown value. */
 export function messageOf(thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown);
 }
 
-/** The text of a thrown value that is no error: the value itself if it is a text, or the JSON of an object. */
+/** The text of a thrown value that is no error. `Unknown error` for undefined, null and the empty text. */
 export function thrownText(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
   if (thrown === undefined || thrown === null || thrown === "") return "Unknown error";
@@ -235,9 +227,7 @@ export function thrownText(thrown: unknown): string {
   }
 }
 
-/**
- * An at-most-once step was interrupted. Its record has a START and no end, because the process ended during the step.
- */
+/** An at-most-once step has begun and has no recorded end, because the process ended during the step. */
 export class StepInterruptedError extends Error {
   constructor(_stepId: string, _stepName?: string) {
     super("The step execution process was initiated but failed to reach completion due to an interruption.");
@@ -245,10 +235,7 @@ export class StepInterruptedError extends Error {
   }
 }
 
-/**
- * An attempt of a step took longer than the step's `timeout`. The step's retry strategy decides whether another attempt
- * follows.
- */
+/** An attempt of a step took longer than the step's `timeout`. The retry strategy decides about a further attempt. */
 export class StepTimeoutError extends Error {
   constructor(step: string, seconds: number) {
     super(`Step ${step} did not end within its time-out of ${seconds} s.`);
@@ -256,21 +243,18 @@ export class StepTimeoutError extends Error {
   }
 }
 
-/**
- * What a failed call of a client ends. `INVOCATION`: the invocation ends, and the service starts another one.
- * `EXECUTION`: the whole execution fails.
- */
+/** What ends when a call of a client fails: the invocation, after which another one starts, or the whole execution. */
 export const DurableExecutionClientErrorScope = { INVOCATION: "INVOCATION", EXECUTION: "EXECUTION" } as const;
 export type DurableExecutionClientErrorScope =
   (typeof DurableExecutionClientErrorScope)[keyof typeof DurableExecutionClientErrorScope];
 
 export interface DurableExecutionClientErrorOptions {
-  /** What the failed call ends. Default `INVOCATION`. */
+  /** What ends when the call fails. Default `INVOCATION`. */
   scope?: DurableExecutionClientErrorScope;
   cause?: unknown;
 }
 
-/** A custom client throws this error to choose what a failed call ends: the invocation or the execution. */
+/** A custom client throws this error to choose what ends: the invocation or the execution. */
 export class DurableExecutionClientError extends Error {
   readonly isDurableExecutionClientError = true;
   readonly scope: DurableExecutionClientErrorScope;

@@ -1,25 +1,18 @@
 declare const pathBrand: unique symbol;
 declare const idBrand: unique symbol;
 
-/**
- * The position of an operation in the code: `1`, `2-1`, `2-3-1`. The service gets the hash of the path instead
- * (`OperationId`).
- */
+/** The position of an operation in the code: `1`, `2-1`, `2-3-1`. */
 export type OperationPath = string & { readonly [pathBrand]: true };
 
-/** The service identifies an operation by this id: 16 hex characters made from the path. */
+/** The id of an operation at the service: 16 hex digits, made from the path. */
 export type OperationId = string & { readonly [idBrand]: true };
 
-/**
- * The path of the operation that a context creates as number `index`, counted from 1. `parent` is the path of the
- * context, and undefined for the root context.
- */
+/** The path of the operation number `index`, from 1, in the context `parent`. Undefined stands for the root context. */
 export function childPath(parent: OperationPath | undefined, index: number): OperationPath {
   return (parent === undefined ? `${index}` : `${parent}-${index}`) as OperationPath;
 }
 
-// `node:crypto` is loaded together with this file, because each execution needs `node:crypto`. Otherwise the first
-// response would wait until it is loaded.
+// The module is loaded at the start of the process, so that the first response need not wait for the module.
 const { hash } = process.getBuiltinModule("node:crypto");
 
 /** The first 16 hex digits of the path's MD5, as in all official SDKs. */

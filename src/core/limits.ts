@@ -1,17 +1,11 @@
-/**
- * Limits of the service. Limits that AWS may change are only defaults of settings, because AWS has changed the
- * published numbers before.
- */
+/** Limits of the service. Limits that AWS may change are only the defaults of settings. */
 
 /**
  * 256 KiB: the payload of one operation. This limit was observed at the service in April 2026. The API model says 1 MB.
  */
 export const MAX_PAYLOAD_BYTES = 262_144;
 
-/**
- * 32 KiB: the JSON of an operation's error must be shorter. An emulator of the service checks this limit. The API model
- * says 1 MB.
- */
+/** 32 KiB: an emulator of the service refuses an error whose JSON is not shorter. The API model says 1 MB. */
 export const MAX_ERROR_BYTES = 32_768;
 
 /** 750 KiB: the official client's limit for one checkpoint request. */
@@ -26,19 +20,16 @@ export const MAX_REQUEST_UPDATES = 250;
 /** The official client's limit: Lambda's response of 6 MiB, less 50 bytes for the envelope. */
 export const MAX_RESPONSE_BYTES = 6 * 1024 * 1024 - 50;
 
-/** 6 MB: the input or the result of an execution in a synchronous invocation (AWS Lambda API model). */
+/** 6 MiB: the input or the result of an execution in a synchronous invocation (AWS Lambda API model). */
 export const MAX_EXECUTION_PAYLOAD_BYTES = 6 * 1024 * 1024;
 
 /** The greatest number of operations of one execution (AWS Lambda quotas page; AWS does not raise this quota). */
 export const MAX_OPERATIONS = 3_000;
 
-/** 100 MB: the data that one execution may write in total (AWS Lambda quotas page; AWS does not raise this quota). */
+/** 100 MiB: the data that one execution may write in total (AWS Lambda quotas page; AWS does not raise this quota). */
 export const MAX_DATA_BYTES = 100 * 1024 * 1024;
 
-/**
- * Lambda gives a function one vCPU for this number of megabytes (AWS Lambda developer guide, "Configure Lambda function
- * memory").
- */
+/** Megabytes of memory for one vCPU (AWS Lambda developer guide, "Configure Lambda function memory"). */
 export const LAMBDA_MEGABYTES_PER_VCPU = 1_769;
 
 /** 15 minutes: the longest Lambda invocation. */

@@ -1,21 +1,21 @@
 const warned = new Set<string>();
 
-/** Warns of a name that nothing reads, once for each name in a process. The warning names the nearest known name. */
+/** Warns once in a process of a name that is not in `known`. The warning contains the nearest known name. */
 export function warnOfUnknown(what: string, name: string, known: readonly string[], code: string): void {
   if (known.includes(name)) return;
   warnOnce(`Nothing reads the ${what} ${name}. The nearest name that is read is ${nearest(name, known)}.`, code);
 }
 
-/** Gets the text about a name that nothing reads. It may throw. */
+/** Gets the text about a name that nothing reads. The function may throw. */
 export type Report = (text: string) => void;
 
-/** A name with at most this number of wrong letters counts as misspelled. */
+/** A name that differs from a known name by at most this number of letters counts as misspelled. */
 const MISSPELLED_LETTERS = 2;
 
 /**
- * Looks for members that nothing reads. `noun` says what the members are, and `owner` what they belong to. The text
- * about an unknown member has the nearest known name. If no name is near, the text has all known names.
- * @param report gets the texts. Without it, the process warns once for each name.
+ * Looks for members of `given` that nothing reads. `noun` is a word for such a member. `owner` returns the object's
+ * name.
+ * @param report gets a text about each such member. Without `report`, the process warns once for each name.
  */
 export function checkNames(
   noun: string,
@@ -25,7 +25,7 @@ export function checkNames(
   report: Report | undefined,
 ): void {
   for (const [name, value] of Object.entries(given)) {
-    // The official type ConcurrencyConfig has two members that end so, and that nothing reads.
+    // The official type ConcurrencyConfig has two members that end with `SubType`, and that nothing reads.
     if (value === undefined || known.includes(name) || name.endsWith("SubType")) continue;
     const near =
       nearest(name, known, MISSPELLED_LETTERS) ??
@@ -45,10 +45,7 @@ export function warnOnce(text: string, code: string, topic = text): void {
   process.emitWarning(text, { code });
 }
 
-/**
- * Returns the word that is most similar to `word`: the fewest letters must be changed, added or removed. If several
- * words are equally similar, the first one is returned. Returns undefined if more than `within` letters differ.
- */
+/** The word that differs from `word` in the fewest letters; undefined if it differs in more than `within` letters. */
 export function nearest(
   word: string,
   words: readonly string[],

@@ -1,20 +1,14 @@
 import { childPath, type OperationPath, operationId } from "./ids.ts";
 import type { Operation } from "./wire.ts";
 
-/**
- * The search in a context ends after this number of successive paths without an operation. Code may claim a path and
- * record nothing, for example in an item without operations.
- */
+/** The search in a context ends after this number of successive paths without an operation. */
 const MAX_GAP = 1_000;
-/**
- * Contexts may have no operation of their own. The search follows at most this number of such contexts, one inside the
- * other.
- */
+/** The search follows at most this number of contexts without an operation of their own, one inside the other. */
 const MAX_VIRTUAL_DEPTH = 3;
 
 /**
- * Finds the path of each operation. An id is the hash of a path, and nothing computes a path from a hash. So the search
- * tries one path after the other until all operations of a context are found.
+ * The paths of operations, by id. An id is the hash of a path, so the search tries one path after the other. An
+ * operation that the search does not find is not in the result.
  */
 export function findPaths(operations: readonly Operation[]): Map<string, OperationPath> {
   const paths = new Map<string, OperationPath>();
@@ -25,7 +19,7 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
     ids.add(Id);
     children.set(ParentId, (children.get(ParentId) ?? 0) + 1);
   }
-  /** Searches for `wanted` operations below `path`. Returns the number of operations that are still missing. */
+  /** Searches for `wanted` operations in the context `path`. Returns the number of operations that it did not find. */
   const search = (path: OperationPath | undefined, wanted: number, virtualDepth: number): number => {
     let left = wanted;
     let gap = 0;
@@ -60,10 +54,7 @@ export function itemIndex(mapPath: OperationPath, path: OperationPath): number {
   return Number(path.slice(mapPath.length + 1).split("-", 1)[0]) - 1;
 }
 
-/**
- * Compares two paths by the order in which the code reaches them. The result is below zero when `a` comes before `b`. A
- * context comes before the operations inside it.
- */
+/** Orders paths as code reaches them: below zero when `a` comes before `b`. A context comes before its operations. */
 export function comparePaths(a: OperationPath, b: OperationPath): number {
   const left = a.split("-");
   const right = b.split("-");

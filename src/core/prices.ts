@@ -14,10 +14,7 @@ export interface DurableCost {
   readonly keptPerMonthUsd: number;
 }
 
-/**
- * @param meteredOperations the number of operations that AWS counts: the execution itself, its operations, and each
- * retry
- */
+/** `meteredOperations` counts the execution itself, its operations, and each retry. */
 export function durableCost(meteredOperations: number, dataBytes: number): DurableCost {
   const gigabytes = dataBytes / BYTES_PER_GIGABYTE;
   const operationsUsd = (meteredOperations / 1_000_000) * USD_PER_MILLION_OPERATIONS;

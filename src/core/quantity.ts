@@ -1,7 +1,4 @@
-/**
- * The functions of this file write numbers for people. The locale is fixed, because scripts and tests read these
- * numbers too.
- */
+/** Writes numbers for people. The locale is fixed, because scripts and tests read the numbers too. */
 
 /** Formats a number as `2,101`. A fraction is cut off. */
 export function formatCount(value: number): string {

@@ -9,12 +9,11 @@ const MAX_CHARACTER_BYTES = 6;
 const FRAME_BYTES = 100;
 /** The first half of a character of two UTF-16 units. A cut may leave this half at the end of a text. */
 const LONE_SURROGATE = /[\uD800-\uDBFF]$/;
-/** The type of an error that must be shortened is cut at this length. */
 const MAX_TYPE_CHARS = 256;
 
 /**
- * Makes the record's error of a thrown value. If the error takes `maxBytes` or more, the end of its message is cut.
- * Otherwise the service would refuse the error, and the execution would end.
+ * The error of a record, made from a thrown value. It is shortened if its JSON takes `maxBytes` or more, because the
+ * service would refuse the error and the execution would end.
  */
 export function toRecordedError(thrown: unknown, maxBytes = MAX_ERROR_BYTES): ErrorObject {
   const error = toErrorObject(thrown);
@@ -25,8 +24,8 @@ export function toRecordedError(thrown: unknown, maxBytes = MAX_ERROR_BYTES): Er
 
 function cut({ ErrorType, ErrorMessage = "", ErrorData }: ErrorObject, maxBytes: number): ErrorObject {
   const type = ErrorType?.slice(0, MAX_TYPE_CHARS);
-  // `ErrorData` is never cut, because a part of the data has no meaning. Data that leaves too little room for the
-  // message is dropped.
+  // `ErrorData` is never cut, because a part of the data has no meaning. Data of `maxBytes / 2` or more is dropped, to
+  // leave room for the message.
   const kept = ErrorData !== undefined && jsonBytes(ErrorData) < maxBytes / 2 ? { ErrorData } : {};
   const note = ` … (${formatCount(ErrorMessage.length)} characters, cut)`;
   const room = maxBytes - jsonBytes({ ErrorMessage: note, ErrorType: type, ...kept }) - 1;

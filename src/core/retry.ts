@@ -4,25 +4,21 @@ import { type Duration, durationToSeconds } from "./time.ts";
 
 /**
  * How delays vary at random, so that many retries do not start at the same time. `NONE`: delays do not vary. `FULL`:
- * from zero to the whole delay. `HALF`: from half of the delay to the whole delay.
+ * from 1 second to the whole delay. `HALF`: from half of the delay to the whole delay.
  */
 export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as const;
 export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
 
 /**
  * The answer of a retry strategy. `delay` is a whole number of seconds, up to 366 days. The default is 1 second. A
- * delay of 0 becomes 1 second, because the service accepts no shorter delay. The strategies of this package round to whole
- * seconds.
+ * delay of 0 becomes 1 second, because the service accepts no shorter delay.
  */
 export interface RetryDecision {
   shouldRetry: boolean;
   delay?: Duration;
 }
 
-/**
- * Decides after a failed attempt whether another attempt follows. `attempt` is the number of the failed attempt, from
- * 1.
- */
+/** Decides whether another attempt follows. `attempt` is the number of the failed attempt, from 1. */
 export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
 
 interface RetryFilters {
@@ -31,7 +27,7 @@ interface RetryFilters {
   initialDelay?: Duration;
   maxDelay?: Duration;
   jitter?: JitterStrategy;
-  /** Only errors whose message includes the text, or matches the expression, are retried. */
+  /** Only errors whose message includes one of the texts, or matches one of the expressions, are retried. */
   retryableErrors?: (string | RegExp)[];
   /**
    * Only instances of these classes are retried. If `retryableErrors` is given too, an error is retried when one of the
@@ -52,7 +48,7 @@ export interface LinearRetryStrategyConfig extends RetryFilters {
   increment?: Duration;
 }
 
-/** A delay with jitter, in whole seconds and at least 1, because the service accepts only such delays. */
+/** A delay with jitter, in whole seconds and at least 1. The service accepts no other delays. */
 export function jitteredSeconds(baseSeconds: number, jitter: JitterStrategy): number {
   switch (jitter) {
     case "NONE":
@@ -129,7 +125,7 @@ function checkRetries(factory: string, config: RetryFilters, own: string): void 
 }
 
 /** The strategy of a step that has no strategy of its own. */
-// The settings are not checked, so that a bundle of a handler without strategies of its own has no checks of them.
+// `createRetryStrategy` is not used here, because its checks would then be in the bundle of every handler.
 export const defaultRetryStrategy = exponential({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
 // The calls are marked as pure, so that bundlers remove presets that a handler does not use.

@@ -11,12 +11,11 @@ import pLimit, { type LimitFunction } from "p-limit";
  * S4  New work never waits in the queue, because callers ask `hasRoom` before they acquire a permit for new work.
  */
 export class Semaphore {
-  /** The greatest number of permits that holders have at once. */
   readonly permits: number;
   readonly #limit: LimitFunction;
   readonly #onRoom: () => void;
 
-  /** `onRoom` is called after each release, when a permit is free again. */
+  /** `onRoom` is called after each release of a permit. */
   constructor(permits: number, onRoom: () => void) {
     this.permits = permits;
     this.#limit = pLimit(permits);
@@ -33,16 +32,13 @@ export class Semaphore {
     return this.#limit.pendingCount > 0;
   }
 
-  /**
-   * Calls `start` with a permit when one is free. The permit is held until the holder lends the permit or has ended.
-   */
+  /** Calls `start` with a permit, after all earlier entries of the queue have got their permits. */
   acquire(start: (permit: Permit) => void): void {
     const hold = () => new Promise<void>((release) => start(new Permit(this, release)));
     void this.#limit(hold).then(this.#onRoom);
   }
 }
 
-/** The permit of one holder. The holder can lend the permit, and regain one later. */
 export class Permit {
   readonly semaphore: Semaphore;
   #release: (() => void) | undefined;
@@ -59,18 +55,17 @@ export class Permit {
     return this.#release !== undefined;
   }
 
-  /** Whether the permit is lent. The holder needs a permit again before its code continues. */
   get lent(): boolean {
     return !this.held && !this.#done;
   }
 
-  /** Gives the permit to the semaphore until `regain` is called. */
+  /** Gives the permit back to the semaphore. `regain` asks for a permit again. */
   lend(): void {
     this.#release?.();
     this.#release = undefined;
   }
 
-  /** Resolves when the permit is held again. Several calls share one entry of the queue. */
+  /** Resolves when the holder's code may continue. Several calls share one entry of the queue. */
   regain(): Promise<void> {
     if (this.held || this.#done) return Promise.resolve();
     this.#regaining ??= this.#queue();
@@ -86,7 +81,7 @@ export class Permit {
     this.semaphore.acquire((granted) => {
       const isWanted = this.#regaining === regaining && !this.#done;
       if (this.#regaining === regaining) this.#regaining = undefined;
-      // A holder that continued without a permit, and still works, now has the granted permit.
+      // A holder that continued without a permit, and still runs, takes the granted permit.
       if (isWanted || this.#release === WITHOUT_PERMIT) this.#release = granted.#release;
       else granted.lend();
       goOn();
@@ -94,10 +89,7 @@ export class Permit {
     return regaining;
   }
 
-  /**
-   * Lets the holder, which waits for a permit, continue without one. This is necessary when the holders of all permits
-   * wait for something that only this holder can do. Returns false when the holder does not wait for a permit.
-   */
+  /** Lets the holder continue without a permit. Returns false when the holder does not wait for a permit. */
   force(): boolean {
     const regaining = this.#regaining;
     if (regaining === undefined) return false;
@@ -108,8 +100,8 @@ export class Permit {
   }
 
   /**
-   * Ends this permit, and returns a new permit for further work, which need not queue. Returns undefined when a holder
-   * waits in the queue, or when this permit is not held.
+   * Ends this permit, and returns a new permit for further work, so that this work does not queue. Returns undefined
+   * when a holder waits in the queue, or when this permit is not held.
    */
   passOn(): Permit | undefined {
     const release = this.#release;
@@ -119,7 +111,7 @@ export class Permit {
     return new Permit(this.semaphore, release);
   }
 
-  /** Notes that the holder has ended. The holder gives its permit back and needs no permit any more. */
+  /** Notes that the holder has ended, and gives its permit back. */
   done(): void {
     this.#done = true;
     this.lend();

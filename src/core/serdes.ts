@@ -21,7 +21,7 @@ export interface SerdesConfig {
   defaultCallbackDeserializer?: AnySerdesDeserializer;
 }
 
-/** Writes and reads plain JSON. The configured codec changes nothing in it. */
+/** Writes and reads plain JSON. The configured codec does not change this JSON. */
 export const defaultSerdes: AnySerdes = {
   serialize: async (value) => (value === undefined ? undefined : JSON.stringify(value)),
   deserialize: async (data) => (data === undefined ? undefined : JSON.parse(data)),

@@ -1,24 +1,16 @@
 import type { Environment } from "./environment.ts";
 import { DurableError } from "./errors.ts";
 
-/**
- * One setting, which is a row of a table of settings. The keys that lead to the row are the path of the option. The
- * docstring of the option says what the setting means. `docs/settings.ts` writes the page of settings from the table
- * and the docstrings, and fails when the two differ.
- */
+/** A row of a table of settings. `docs/settings.ts` fails when a table and the docstrings of its options differ. */
 export type Row<T> = NumberRow<T> | ValueRow<T> | OwnRow<T>;
 
 interface AnyRow<T> {
-  /** The default of the setting. If the default is undefined, the code that uses the setting decides. */
+  /** The default of the setting. Undefined if the code that uses the setting decides. */
   readonly fallback: T;
-  /**
-   * The name of the environment variable that overrides the option, without the prefix. The empty text means that there
-   * is no variable. By default the name is made from the path.
-   */
+  /** The environment variable without its prefix; "" if there is none. Without this member, the path gives the name. */
   readonly variable?: string;
 }
 
-/** A setting that is a whole number. */
 export interface NumberRow<T> extends AnyRow<T> {
   readonly least: number;
   readonly most: number;
@@ -26,29 +18,21 @@ export interface NumberRow<T> extends AnyRow<T> {
   readonly unlimited?: boolean;
 }
 
-/** A setting that is one of several values. The environment variable has the value as a text. */
+/** A setting with a list of allowed values. The environment variable contains the value as a text. */
 export interface ValueRow<T> extends AnyRow<T> {
   readonly values: readonly T[];
 }
 
-/** A setting that reads its value with a function of its own. */
 export interface OwnRow<T> extends AnyRow<T> {
-  /**
-   * Reads the given value, or throws. `where` names the option or the variable. `isText` says that the value is from
-   * the variable.
-   */
+  /** Converts the value, or throws. `where` names the option or variable. `isText`: the value is from the variable. */
   readonly read: (raw: unknown, where: string, isText: boolean) => T;
-  /**
-   * A text that says which values are allowed. Errors and the page of settings contain the text. Without a text, the
-   * page shows the option's type.
-   */
+  /** The allowed values, for errors and the page of settings. Without a text, the page shows the option's type. */
   readonly allowed?: string;
 }
 
 /** A table of settings, in the same groups as the options. */
 export type Table = { readonly [key: string]: Row<unknown> | Table };
 
-/** The values of the settings in a table, in the same groups. */
 export type SettingsOf<Group> = {
   readonly [Key in keyof Group]: Group[Key] extends { readonly fallback: infer Value } ? Value : SettingsOf<Group[Key]>;
 };
@@ -73,10 +57,7 @@ export function rowsOf(table: Table, path: string): (readonly [path: string, row
   });
 }
 
-/**
- * The environment variable that overrides the setting at `path`. For `runtime.checkpoint.maxBytes` this is
- * `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`. Undefined if the setting has no variable.
- */
+/** `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES` for the path `runtime.checkpoint.maxBytes`. Undefined without a variable. */
 export function variableOf(path: string, { variable }: Row<unknown>): `${typeof PREFIX}${string}` | undefined {
   if (variable === "") return undefined;
   const words = path.replace("runtime.", "").replace("quotas", "quota").replaceAll(/[A-Z]/g, "_$&").replace(".", "_");
@@ -84,10 +65,9 @@ export function variableOf(path: string, { variable }: Row<unknown>): `${typeof 
 }
 
 /**
- * Reads the settings of a table. A variable that is not empty wins over the option.
- * @param path the name of the table in errors
- * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, with the setting and the allowed values. A row's
- * own reader may throw other errors.
+ * Reads the settings of a table. A variable that is not empty wins over the option. `path` is the start of names in
+ * errors.
+ * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, or the error of a row's own `read`
  */
 export function readTable<T extends Table>(
   table: T,
@@ -112,10 +92,6 @@ function readRow(row: Row<unknown>, path: string, given: unknown, variables: Env
   return readValue(row, raw, text ? `Environment variable ${variable}` : path, Boolean(text));
 }
 
-/**
- * Reads the value of a setting. `where` names the option or the variable. `isText` says that the value is from the
- * variable.
- */
 export function readValue<T>(row: Row<T>, raw: unknown, where: string, isText: boolean): T {
   if ("read" in row) return row.read(raw, where, isText);
   if ("values" in row) {
@@ -134,7 +110,6 @@ export function readValue<T>(row: Row<T>, raw: unknown, where: string, isText: b
   );
 }
 
-/** The error of a value that is not allowed. `where` names the setting or the variable. */
 export function invalidSetting(where: string, value: unknown, allowed: string): DurableError {
   return new DurableError("ERR_SETTING_INVALID", `${where} is ${describeValue(value)}; allowed: ${allowed}.`);
 }
@@ -150,10 +125,7 @@ export function describeValue(value: unknown): string {
   return type === "Object" ? `an object with ${Object.keys(value).join(", ") || "nothing in it"}` : `a ${type}`;
 }
 
-/**
- * Checks that a given value is an object whose members are all known.
- * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`
- */
+/** Throws `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, unless the value is undefined or has only known members. */
 export function checkMembers(value: unknown, where: string, known: readonly string[]): void {
   if (value === undefined) return;
   if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");
@@ -162,7 +134,7 @@ export function checkMembers(value: unknown, where: string, known: readonly stri
   throw new DurableError("ERR_SETTING_UNKNOWN", `${where} has no setting "${unknown}"; it has ${known.join(", ")}.`);
 }
 
-/** Reads a number. For a blank text the result is NaN, and `Number` alone would return 0. */
+/** A blank text gives NaN. `Number` alone would return 0. */
 function parseNumber(text: string): number {
   return text.trim() === "" ? Number.NaN : Number(text);
 }

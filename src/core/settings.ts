@@ -17,7 +17,7 @@ export type QuotaReaction = "error" | "warn" | "off";
 /** The runtime's settings. All are optional. The environment variable named beside a setting overrides the setting. */
 export interface RuntimeOptions {
   /**
-   * How many branches of one `map` or `parallel` are at work at once, if the call has neither `concurrency` nor
+   * How many branches of one `map` or `parallel` may be at work at once, if the call has neither `concurrency` nor
    * `maxConcurrency`. A branch that only waits is not at work. 1 to 1,000,000, or Infinity ("unlimited"). Default 256.
    * `DURABLE_FANOUT_CONCURRENCY`
    */
@@ -52,28 +52,28 @@ export interface RuntimeOptions {
      */
     maxUpdates?: number;
     /**
-     * The number of items in batches that may have ended and are not yet recorded. While this number is reached, no
-     * further item begins. After a crash, these items and the running items run again. With 0 each item is recorded
-     * before the next item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
+     * The greatest number of items in batches that have ended and are not yet recorded. At this number, no further item
+     * begins. After a crash, these items and the running items run again. With 0 each item is recorded before the next
+     * item begins. 0 to 100,000. Default 500. `DURABLE_FANOUT_CHECKPOINT_MAX_UNACKNOWLEDGED`
      */
     maxUnacknowledged?: number;
     /**
-     * Milliseconds for which an ended item of a batch may stay unrecorded while another item of the batch waits. Then
-     * the ended items are written to a further operation. 0 to 900,000. Default 30,000.
+     * Milliseconds for which an ended item of a batch may stay unrecorded while another item of the batch waits. After
+     * this time, the ended items are written to a further operation. 0 to 900,000. Default 30,000.
      * `DURABLE_FANOUT_CHECKPOINT_MAX_UNRECORDED_MS`
      */
     maxUnrecordedMs?: number;
     /**
      * Whether to leave out the START of a step, condition or context that ends before an update inside it is sent. A
      * map with `NestingType.FLAT` then sends half the updates, in fewer requests. The history shows such an operation
-     * only when the operation ends, or when something inside it is recorded. At-most-once steps and later attempts
+     * only when the operation ends, or when something inside it is recorded. At-most-once steps and repeated attempts
      * always send their START. Default false. `DURABLE_FANOUT_CHECKPOINT_ELIDE_STARTS`
      */
     elideStarts?: boolean;
     /**
-     * Milliseconds for which an update may wait, so that one request carries more updates. There are fewer requests,
-     * and each acknowledgement comes later. No update waits when a request is full or the invocation is about to end.
-     * An operation is not yet recorded while its START waits. 0 to 10,000. Default 0.
+     * Milliseconds for which an update may wait, so that one request carries more updates. There are fewer requests
+     * than with 0, and acknowledgements come later. No update waits when a request is full or the invocation is about
+     * to end. An operation is not yet recorded while its START waits. 0 to 10,000. Default 0.
      * `DURABLE_FANOUT_CHECKPOINT_MAX_DELAY_MS`
      */
     maxDelayMs?: number;
@@ -126,26 +126,21 @@ export interface RuntimeOptions {
     /**
      * Milliseconds before the platform's deadline at which the invocation begins to drain: nothing new begins, running
      * work ends and is recorded, and all other work continues in the next invocation. With 0 the invocation never
-     * drains. 0 to 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000.
+     * drains. 0 to 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000, but at most half of the time.
      * `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
      */
     reserveMs?: number;
   };
 }
 
-/** The default of `packFromBytes`. */
 export const PACK_FROM_BYTES = 4_096;
 
-/**
- * The payload of a batch is packed from `packFromBytes` times this factor. The factor is less than 1, because people
- * need not read this payload and it holds the results of many items.
- */
+/** For a batch's payload, `packFromBytes` is multiplied by this factor, because people need not read the payload. */
 export const BATCH_PACK_FACTOR = 1 / 4;
 
 /**
- * The result of a map or parallel is packed from `packFromBytes` times this factor. The factor is large, because the
- * payloads of all items are stored beside this one payload, so that packing saves little. A hundred small results must
- * not make a new process load the packing code.
+ * For the result of a map or parallel, `packFromBytes` is multiplied by this factor. The factor is large, so that a
+ * hundred small results do not make a new process load the packing code.
  */
 export const FAN_OUT_PACK_FACTOR = 16;
 
@@ -169,7 +164,6 @@ function jsonOrText(text: string): unknown {
 export const RUNTIME_TABLE = {
   concurrency: whole(256, 1, 1_000_000, true),
   batch: BATCH,
-  // With 32, a tick takes less than 50 ms, including the last function of the tick. Only few more requests are sent.
   tickMs: whole(32, 0, 60_000, true),
   turnMs: whole(undefined, 0, 60_000, true),
   checkpoint: {
@@ -196,21 +190,17 @@ export const RUNTIME_TABLE = {
   },
 };
 
-/** The settings of one handler, complete and valid. */
 export type Settings = SettingsOf<typeof RUNTIME_TABLE>;
 
-/**
- * The environment variables that override settings, by the paths of the settings in `runtime`: `checkpoint.maxBytes`.
- */
+/** The environment variables of the settings, by path without `runtime.`: `checkpoint.maxBytes`. */
 export function settingVariables(): ReadonlyMap<string, string> {
   const rows = rowsOf(RUNTIME_TABLE, "runtime");
   return new Map(rows.map(([path, row]) => [path.slice("runtime.".length), variableOf(path, row) as string]));
 }
 
 /**
- * Completes the options with the environment variables and the defaults.
- * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_BATCH_INVALID`. The message names the
- * setting and the allowed values.
+ * Settings from the environment variables, the options and the defaults.
+ * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_BATCH_INVALID`
  */
 export function resolveSettings(options?: RuntimeOptions, variables = environment()): Settings {
   const settings = readTable(RUNTIME_TABLE, "runtime", options, variables);

@@ -5,9 +5,7 @@ import { checkUnits, type Duration, durationToSeconds, invalidDuration } from ".
 const NAMES = ["maxAttempts", "initialDelay", "maxDelay", "jitter"];
 
 /**
- * Checks the settings of a strategy when the strategy is made. A setting that is undefined has its default. The process
- * warns of names that nothing reads.
- * @param own the names of the settings that only this kind of strategy has
+ * Checks the settings of a strategy. Warns of names that nothing reads. `own` are names that only this strategy has.
  * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  */
 export function checkStrategy(factory: string, given: object, own: readonly string[]): void {

@@ -11,10 +11,7 @@ export type Duration =
 
 const UNITS = { days: 86_400, hours: 3_600, minutes: 60, seconds: 1 };
 
-/**
- * The duration in seconds, with fractions. NaN for a value that is no duration: it has no unit, or the count of a unit
- * is negative or no number. A unit that is undefined or null counts as absent.
- */
+/** The duration in seconds. NaN without a unit, or if a count is negative or no number. A null count is ignored. */
 export function durationToSeconds(duration: Duration): number {
   let total = Number.NaN;
   for (const [unit, seconds] of Object.entries(UNITS)) {
@@ -26,11 +23,7 @@ export function durationToSeconds(duration: Duration): number {
   return total;
 }
 
-/**
- * Looks for units that do not exist, in a duration that has a unit that exists.
- * @param what names the operation and the field
- * @param report gets the texts about such units. Without it, the process warns.
- */
+/** Gives `report` a text about each unit that does not exist. Without `report`, the process warns. */
 export function checkUnits(what: string, duration: Duration, report?: Report): void {
   checkNames("unit", () => `the ${what}`, duration, Object.keys(UNITS), report);
 }
@@ -39,9 +32,7 @@ export function checkUnits(what: string, duration: Duration, report?: Report): v
 const MAX_DURATION_SECONDS = 31_622_400;
 
 /**
- * Converts a duration to seconds, and checks that the service accepts the number.
- * @param what names the operation and the field in the error
- * @param report gets texts about units that do not exist. Without it, the process warns.
+ * Converts a duration to a whole number of seconds, from `minSeconds` to 366 days. `what` describes the duration.
  * @throws DurableError `ERR_DURATION_INVALID`
  */
 export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 | 1, report?: Report): number {
@@ -55,9 +46,7 @@ export function checkedSeconds(what: string, duration: Duration, minSeconds: 0 |
 }
 
 /**
- * Converts the delay of a strategy to seconds. A delay of 0 becomes 1 second, because the service accepts no shorter
- * delay.
- * @param what names the operation and the strategy in the error
+ * Converts the delay of a strategy to seconds. 0 becomes 1 second, because the service accepts no shorter delay.
  * @throws DurableError `ERR_DURATION_INVALID`
  */
 export function checkedDelay(what: string, delay: Duration, report: Report | undefined): number {
@@ -65,10 +54,8 @@ export function checkedDelay(what: string, delay: Duration, report: Report | und
 }
 
 /**
- * Converts a duration to milliseconds, and checks that the number is positive. Fractions of a second are allowed,
- * because the service does not get this duration.
- * @param what names the operation and the field in the error
- * @throws DurableError `ERR_DURATION_INVALID`
+ * Converts a duration to milliseconds. Fractions are allowed, because the service does not get this duration.
+ * @throws DurableError `ERR_DURATION_INVALID` for zero, and for more than `MAX_TIMER_MS`
  */
 export function checkedMs(what: string, duration: Duration, report?: Report): number {
   const ms = durationToSeconds(duration) * 1_000;
@@ -80,7 +67,6 @@ export function checkedMs(what: string, duration: Duration, report?: Report): nu
   throw invalidDuration(what, duration, allowed);
 }
 
-/** The error of a duration that is not allowed. `allowed` describes the allowed durations. */
 export function invalidDuration(what: string, duration: unknown, allowed: string): DurableError {
   const isObject = typeof duration === "object" && duration !== null && !Array.isArray(duration);
   const parts = isObject && Object.entries(duration).map(([unit, count]) => `${unit}: ${describeValue(count)}`);
@@ -91,10 +77,7 @@ export function invalidDuration(what: string, duration: unknown, allowed: string
 /** The longest delay that `setTimeout` accepts. A longer delay would end at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/**
- * Reads a timestamp of the wire: a Date, an ISO 8601 text or epoch milliseconds. Undefined when the value is no
- * timestamp.
- */
+/** Reads a Date, an ISO 8601 text or epoch milliseconds. Undefined when the value is no timestamp. */
 export function readTimestamp(value: unknown): Date | undefined {
   const date = isDate(value)
     ? value
@@ -104,10 +87,7 @@ export function readTimestamp(value: unknown): Date | undefined {
   return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-/**
- * Whether a value is a Date of any realm (a global scope with its own classes). Test runners have several realms, and
- * some replace the class.
- */
+/** Whether the value is a Date of any realm (a global scope with its own classes). Tests may replace the class. */
 function isDate(value: unknown): value is Date {
   return value instanceof Date || Object.prototype.toString.call(value) === "[object Date]";
 }
@@ -120,10 +100,8 @@ export interface Timer {
 }
 
 /**
- * The clock of the embedded service: the system's clock, or a clock that a test moves.
- *
- * The runtime does not use this interface. It reads timers and `Date` from the global object at each call, so that fake
- * clocks of other packages can replace them.
+ * The clock of the embedded service: the system's clock, or a clock that a test moves. The runtime reads timers and
+ * `Date` from the global object instead, so that fake clocks of other packages can replace them.
  */
 export interface Clock {
   /** Epoch milliseconds. */

@@ -7,11 +7,7 @@ import {
   type WireOperation,
 } from "./wire.ts";
 
-/**
- * Returns the operation as a valid update changes it at the time `now`. The given operation is not changed. When a
- * callback starts, the operation gets `callbackId`. The embedded service uses this function for its operations, and
- * batches use the function for the records of their items.
- */
+/** Returns a copy of the operation after a valid update. The embedded service and batches use this function. */
 export function applyUpdate(
   known: Operation | undefined,
   update: OperationUpdate,
@@ -87,34 +83,25 @@ function changeStep(step: Operation, update: OperationUpdate, now: Date): void {
   }
 }
 
-/**
- * Takes the result or the error from an update. This function does not call the helper `defined`, which is slower,
- * because this code runs for each step of each item of a batch.
- */
+/** This code runs for each step of a batch. So it does not call `defined`, which is slower. */
 function outcomeOf({ Payload: Result, Error: error }: OperationUpdate): ContextDetails {
   if (error !== undefined) return Result === undefined ? { Error: error } : { Error: error, Result };
   return Result === undefined ? {} : { Result };
 }
 
-/**
- * Whether a step or a context has succeeded or failed. The function accepts any operation, but it is false for the
- * other final statuses, such as TIMED_OUT or CANCELLED. `hasEnded` of `wire.ts` is true for each final status.
- */
+/** Whether the status is SUCCEEDED or FAILED. `hasEnded` of `wire.ts` is true for the other final statuses too. */
 export function isFinished({ Status }: Pick<WireOperation, "Status">): boolean {
   return Status === "SUCCEEDED" || Status === "FAILED";
 }
 
-/** Returns the operation as the service changes it at its due time: a wait has ended, or a step is ready. */
+/** The operation after its due time: a wait is SUCCEEDED, a step is READY. */
 export function completeTimer(operation: Operation, now: Date): Operation {
   if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: now };
   const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
   return { ...operation, Status: "READY", StepDetails: details };
 }
 
-/**
- * The time at which the service ends a wait or makes a step ready; epoch milliseconds. Undefined for any other
- * operation.
- */
+/** When the service ends this wait or makes this step READY; epoch milliseconds. Undefined for any other operation. */
 export function timerDueMs(operation: Operation): number | undefined {
   if (operation.Type === "WAIT" && operation.Status === "STARTED") {
     return operation.WaitDetails?.ScheduledEndTimestamp?.getTime();

@@ -3,10 +3,7 @@ import { warnOfUnknown } from "./nearest.ts";
 import { PREFIX } from "./setting.ts";
 import { settingVariables } from "./settings.ts";
 
-/**
- * The environment variables of `workers`. The names are repeated here, because the table of these settings may be in
- * another bundle. A test compares both lists.
- */
+/** The table of these settings is not in every bundle, so the names are repeated here. A test compares the names. */
 export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_GRACE_MS",
   "DURABLE_FANOUT_WORKERS_HEAP_MB",
@@ -17,10 +14,7 @@ export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_TIMEOUT_MS",
 ];
 
-/**
- * Warns of each environment variable that has this package's prefix and that nothing reads. A variable is warned of
- * once in a process. The warning contains the nearest known name.
- */
+/** Warns once in a process of each variable that has this package's prefix and that nothing reads. */
 export function warnOfUnknownVariables(): void {
   for (const name of Object.keys(environment())) {
     if (!name.startsWith(PREFIX)) continue;

@@ -9,7 +9,6 @@ export function refreshLogConfig(): void {
   isVerbose = readSetting();
 }
 
-/** Logs a message about the runtime's work if verbose mode is on. */
 export function logVerbose(message: () => string): void {
   if (isVerbose) console.debug(`[durable-fanout] ${message()}`);
 }

@@ -4,8 +4,8 @@ import { checkStrategy } from "./strategy-settings.ts";
 import { type Duration, durationToSeconds } from "./time.ts";
 
 /**
- * Whether a condition is checked again, and the delay before that check: a whole number of seconds, up to 366 days. A
- * delay of 0 becomes 1 second, because the service accepts no shorter delay.
+ * Whether another check follows, and the delay before that check: a whole number of seconds, up to 366 days. A delay of
+ * 0 becomes 1 second, because the service accepts no shorter delay.
  */
 export type WaitForConditionDecision = { shouldContinue: true; delay: Duration } | { shouldContinue: false };
 
@@ -25,10 +25,7 @@ export interface WaitStrategyConfig<T> {
   jitter?: JitterStrategy;
   /** Gets the state of the latest check. Returns whether another check follows. */
   shouldContinuePolling: (result: T) => boolean;
-  /**
-   * Has no effect, as in the official package: a strategy gets the state and the number of checks, but no clock. Limit
-   * the waiting with `maxAttempts` and `maxDelay`.
-   */
+  /** Has no effect, as in the official package. Limit the waiting with `maxAttempts` and `maxDelay`. */
   timeoutSeconds?: number;
 }
 

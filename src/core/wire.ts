@@ -1,7 +1,4 @@
-/**
- * The types of the service's API (version 2025-12-01), with the spelling of the service. Members that are `undefined`
- * are not sent.
- */
+/** The types of the service's API (version 2025-12-01). Members that are `undefined` are not sent. */
 
 /** The version of the official SDK whose API and wire protocol this package has. */
 export const SDK_VERSION = "2.4.0";
@@ -61,10 +58,7 @@ export const InvocationStatus = {
 } as const;
 export type InvocationStatus = (typeof InvocationStatus)[keyof typeof InvocationStatus];
 
-/**
- * A point in time, as the client of the service delivers it. `readTimestamp` also reads numbers (epoch milliseconds),
- * although this type has none.
- */
+/** A point in time, as the client of the service delivers it. `readTimestamp` also reads epoch milliseconds. */
 export type WireTimestamp = Date | string;
 
 export interface ErrorObject {
@@ -133,7 +127,7 @@ export interface Operation {
   ChainedInvokeDetails?: ChainedInvokeDetails | undefined;
 }
 
-/** The record of one operation, as the client of the service delivers the record. */
+/** The record of one operation, as the client of the service delivers the record. Timestamps may be texts. */
 export interface WireOperation
   extends Omit<Operation, "StartTimestamp" | "EndTimestamp" | "StepDetails" | "WaitDetails"> {
   StartTimestamp: WireTimestamp | undefined;
@@ -257,20 +251,16 @@ export function defined<Members extends object>(members: Members): Members {
   return kept as Members;
 }
 
-/**
- * Whether an operation of any type has a final status, such as SUCCEEDED, TIMED_OUT or CANCELLED. `isFinished` of
- * `transitions.ts` is true only for SUCCEEDED and FAILED.
- */
+/** Whether the status is not STARTED, PENDING or READY. `isFinished` is true only for SUCCEEDED and FAILED. */
 export function hasEnded({ Status: status }: Pick<WireOperation, "Status">): boolean {
   return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }
 
-/** Whether this kind of operation is a map or a parallel. */
 export function isFanOut(subType: string | undefined): subType is "Map" | "Parallel" {
   return subType === "Map" || subType === "Parallel";
 }
 
-/** The details in which an operation's result or error is recorded. Undefined for a wait. */
+/** The details with the result or error of an operation. Undefined for a wait and for the execution itself. */
 export function detailsOf(
   operation: Operation | WireOperation,
 ): { Result?: string | undefined; Error?: ErrorObject | undefined } | undefined {

@@ -1,6 +1,6 @@
 /**
- * The member of a context that contains the same object for all items of a batch. When these items call functions of
- * `workers` in the same tick, the calls go to a thread in one message.
+ * The member of an item's context that is the same object in all items of a batch. Calls of functions of `workers` from
+ * these items, in the same tick, go to a thread in one message.
  */
 export const SHARED_BATCH = Symbol.for("durable-fanout.shared-batch");
 
@@ -11,7 +11,7 @@ export interface WorkerStatistics {
   maxThreads: number;
   /**
    * The number of calls that have ended on threads. `tasksInPlace` is the number of calls that have ended on the
-   * calling thread. An item of a batch is a call.
+   * calling thread. Calls from the items of a batch count one by one.
    */
   tasks: number;
   tasksInPlace: number;
@@ -44,29 +44,21 @@ export interface WorkerPoolPort {
 interface WorkerPools {
   readonly pools: Set<WorkerPoolPort>;
   statistics(): WorkerStatistics | undefined;
-  /**
-   * The stream that gets what threads write to standard output. If it is undefined, the text goes to standard output.
-   */
+  /** The stream for text that threads write to standard output. Undefined for the standard output of this process. */
   standardOutput?: NodeJS.WritableStream | undefined;
 }
 
 const holder = globalThis as { [key: symbol]: WorkerPools | undefined };
 const KEY = Symbol.for("durable-fanout.worker-pools");
 
-/**
- * The pools of this process. The global object keeps them, because the command line and the two builds of the package
- * (ESM and CommonJS) each have a copy of this module.
- */
+/** The pools of this process. The global object keeps them, because a process may load several copies of this file. */
 export function workerPools(): WorkerPools {
   const pools = new Set<WorkerPoolPort>();
   holder[KEY] ??= { pools, statistics: () => sumOf(pools) };
   return holder[KEY];
 }
 
-/**
- * The sum of the statistics of all pools; undefined when the process has had no pool. This function reads only the
- * global object, so that the bundle of a handler without threads contains no other code of the pools.
- */
+/** The sum of the statistics of all pools; undefined when the process has had no pool. */
 export function workerStatistics(): WorkerStatistics | undefined {
   return holder[KEY]?.statistics();
 }

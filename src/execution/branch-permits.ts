@@ -2,8 +2,7 @@ import type { Permit, Semaphore } from "../core/semaphore.ts";
 import type { Scope } from "./scope.ts";
 
 /**
- * The permits of branches in the windows of their maps and parallels. `core/semaphore.ts` grants these permits. The
- * code of this file lends them and regains them.
+ * Lends and regains the permits of branches in windows. `core/semaphore.ts` grants these permits.
  *
  * PM1  A branch lends its permit while it only waits: an awaited operation of the branch waits at the service or for a
  *      timer, and nothing inside the branch executes or wants a permit. A branch that waits for an acknowledgement
@@ -11,29 +10,23 @@ import type { Scope } from "./scope.ts";
  * PM2  A branch regains its permit before its code continues. If the permits of several branches around the code are
  *      lent, the outermost permit is regained first.
  * PM3  Code that waits in memory, for example for a lock, keeps its permit. When nothing executes any more and branches
- *      want permits, as many of these branches as the window is wide continue without a permit. Otherwise the waiting
- *      code and these branches could wait for each other for ever.
+ *      want permits, as many of these branches as the window has permits continue without a permit. Otherwise the
+ *      waiting code and these branches could wait for each other for ever.
  */
 
-/**
- * Knows which branches want their permits back, so that they can continue without permits when nothing executes any
- * more.
- */ // PM3
+/** Knows which branches want their permits back. */ // PM3
 export interface Wanting {
   /** Notes that a branch wants its permit back, until the returned function is called. */
   wants(wanted: Wanted): () => void;
 }
 
-/** A lent permit that code in `scope` needs before the code continues. It is the outermost one. */
+/** The outermost lent permit around `scope`, which code in `scope` needs before it continues. */
 export interface Wanted {
   readonly scope: Scope;
   readonly permit: Permit;
 }
 
-/**
- * Lends the permits of the branch `from` and of the branches around it, as long as these branches only wait. Returns
- * whether a permit was lent.
- */ // PM1
+/** Lends permits from `from` outwards, until a scope executes or wants a permit. Returns whether it lent any. */ // PM1
 export function giveWay(from: Scope): boolean {
   let gave = false;
   for (let scope: Scope | undefined = from; scope !== undefined; scope = scope.parent) {
@@ -45,7 +38,7 @@ export function giveWay(from: Scope): boolean {
   return gave;
 }
 
-/** Regains the lent permits before code in `scope` continues. Undefined if no permit is missing. */ // PM2
+/** Resolves when code in `scope` has its permits and may continue. Undefined if no permit is lent. */ // PM2
 export function regainPermits(scope: Scope, wanting: Wanting): Promise<void> | undefined {
   const lent = outermostLent(scope);
   return lent === undefined ? undefined : regainAll(scope, lent, wanting);
@@ -63,8 +56,8 @@ async function regainAll(scope: Scope, first: Permit, wanting: Wanting): Promise
 }
 
 /**
- * Lets branches continue without their permits. Branches whose outermost permit is wanted come first. Branches that an
- * ended map has left are excluded.
+ * Lets branches continue without permits, at most as many as each window has permits. A branch is excluded while a
+ * permit further out is lent too, unless this is so for all branches.
  */ // PM3
 export function forcePermits(wanted: Iterable<Wanted>): void {
   const all = [...wanted].filter(({ scope }) => !scope.isOver);

@@ -22,11 +22,11 @@ export interface CoalescerOptions {
   readonly maxUpdates: number;
   /** Milliseconds for which an update may wait for other updates. */
   readonly maxDelayMs: number;
-  /** Takes in the operations that a request changed, before any acknowledgement is called. */
+  /** Gets the operations that a request changed. The acknowledgements wait for the returned promise. */
   readonly onChanged: (operations: readonly WireOperation[]) => Promise<unknown> | undefined;
   /** Called when nothing is queued or in flight, and no poll is wanted. */
   readonly onIdle: () => void;
-  /** Called when a request has failed. Nothing will be sent any more. */
+  /** Called when a request has failed. Nothing more is sent. */
   readonly onFailure: (error: unknown) => void;
   /** Called when the service has closed this invocation: the service accepted a request and gave no next token. */
   readonly onClosed: () => void;
@@ -41,8 +41,8 @@ const ENVELOPE_BYTES = 100;
  * C1  At most one request is in flight, because each request needs the token from the previous answer.
  * C2  Updates are sent in the order in which they were queued.
  * C3  When no request is in flight, an update is sent at the end of the tick in which it was queued, with all other
- *     updates of this tick. With `maxDelayMs` the update may wait longer. This wait ends early when a request is full,
- *     the service is polled, or the invocation is about to end.
+ *     updates of this tick. With `maxDelayMs` the update waits for up to this time instead. The wait ends early when a
+ *     request is full, the service is polled, or the invocation is about to end.
  * C4  A request has at most `maxUpdates` updates and `maxBytes` bytes. A single update over `maxBytes` is sent alone.
  * C5  A deferred START is queued right before the first update that requires it: an update of an operation inside the
  *     context, or an update of the operation itself that is not the end. The end replaces the START. A START that is
@@ -51,8 +51,7 @@ const ENVELOPE_BYTES = 100;
  * C6  After `close`, after a failure, and after the service has closed the invocation, no update is accepted, and no
  *     acknowledgement is called.
  * C7  When an answer arrives and the queued updates fill a further request, this request is sent before the
- *     acknowledgements are called. So the code that waits for the acknowledgements runs while the request is on its
- *     way. The request is full, so that no update of this code would have had room in it.
+ *     acknowledgements are called. Code that waits for the acknowledgements could add nothing to a full request.
  * C8  All pages of an answer are read before any acknowledgement is called.
  */
 export class Coalescer {
@@ -76,15 +75,11 @@ export class Coalescer {
     this.#token = options.token;
   }
 
-  /** Whether nothing is queued or in flight, and no poll is wanted. */
   get idle(): boolean {
     return !this.#scheduled && !this.#inFlight;
   }
 
-  /**
-   * Queues an update. `acknowledged` is called when the update is recorded. It is never called if the update cannot be
-   * recorded.
-   */
+  /** Queues an update. `acknowledged` is called when the update is recorded, and never if it cannot be recorded. */
   enqueue(update: OperationUpdate, acknowledged?: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
     if (this.#deferred.size > 0) this.#release(update);
@@ -117,7 +112,7 @@ export class Coalescer {
     this.#releaseStart(update.ParentId);
   }
 
-  /** Queues a deferred START after the deferred STARTs of the contexts around it. */
+  /** Queues a deferred START after the deferred STARTs of the contexts around the operation. */
   #releaseStart(id: string | undefined): void {
     const start = id === undefined ? undefined : this.#deferred.get(id);
     if (id === undefined || start === undefined) return;
@@ -126,10 +121,7 @@ export class Coalescer {
     this.#push(start);
   }
 
-  /**
-   * Asks the service for changed operations with the next request, which is empty if nothing is queued. `answered` is
-   * called after the answer.
-   */
+  /** Asks for changed operations with the next request, which may be empty. `answered` is called after the answer. */
   poll(answered: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
     this.#polls.push(answered);
@@ -153,10 +145,7 @@ export class Coalescer {
     });
   }
 
-  /**
-   * Sends one last update after `sendRemaining`. Resolves when the update is recorded, or when it can no longer be
-   * recorded.
-   */
+  /** Sends an update after `sendRemaining`. Resolves when the update is recorded, or can no longer be recorded. */
   async sendLast(update: OperationUpdate): Promise<void> {
     if (!this.#open) return;
     this.#push(update);
@@ -180,7 +169,6 @@ export class Coalescer {
     return !this.#isFull;
   }
 
-  /** Whether the queue has enough updates for a full request. */
   get #isFull(): boolean {
     const { maxUpdates, maxBytes } = this.#options;
     return this.#queue.length - this.#cursor >= maxUpdates || this.#queuedBytes >= maxBytes;
@@ -215,8 +203,8 @@ export class Coalescer {
       isLast = response.CheckpointToken === undefined;
       this.#token = response.CheckpointToken ?? this.#token;
       if (!isLast && this.#isFull) void this.#send(); // C7
-      // The updates are recorded. Without a next token nothing more can be recorded. Then the acknowledgements are not
-      // called, so that the code that waits for them does not continue.
+      // Without a next token nothing more can be recorded. So the code that waits for the acknowledgements must not
+      // continue.
       if (!isLast) {
         for (const { acknowledged } of sent) acknowledged?.();
         for (const answered of polls) answered();
@@ -230,7 +218,7 @@ export class Coalescer {
     else if (this.idle) this.#settle();
   }
 
-  /** Reads the remaining pages of the changed operations. */ // C8
+  /** Reads the remaining pages. */ // C8
   async #readOn(first: readonly WireOperation[], from: string, token: string): Promise<readonly WireOperation[]> {
     const { client, arn, logger } = this.#options;
     const changed = [...first];
@@ -266,10 +254,7 @@ export class Coalescer {
     return entries;
   }
 
-  /**
-   * Drops the sent entries when they are more than half of the queue. Dropping copies all other entries, so a long
-   * queue would otherwise be copied for each request.
-   */
+  /** Drops sent entries only when they are more than half of the queue, because dropping copies all other entries. */
   #forgetSent(): void {
     if (this.#cursor === this.#queue.length) this.#queue = [];
     else if (this.#cursor * 2 > this.#queue.length) this.#queue = this.#queue.slice(this.#cursor);
@@ -290,8 +275,7 @@ export class Coalescer {
   #closedByService(updates: readonly OperationUpdate[]): void {
     const unsent = this.#cursor < this.#queue.length || !this.#sealed;
     this.close();
-    // No request follows the request that ends the execution. So there the missing token does not mean that updates are
-    // lost.
+    // If the last update ends the execution, a missing token does not mean that updates are lost.
     if (unsent && updates.at(-1)?.Type !== "EXECUTION") this.#options.onClosed();
   }
 

@@ -29,8 +29,8 @@ function endsExecution(error: unknown): boolean {
   if (isDurableExecutionClientError(error)) return error.scope === "EXECUTION";
   const status = httpStatus(error);
   const isClientError = status !== undefined && status >= 400 && status < 500;
-  // With "Invalid checkpoint token" the service says that a newer invocation owns the execution. Then the invocation
-  // must reject.
+  // The service says "Invalid checkpoint token" when a newer invocation owns the execution. Only this invocation ends
+  // then.
   if (isClientError && isError(error) && /^invalid checkpoint token/i.test(error.message)) return false;
   if (isClientError && status !== 429) return true;
   return isKeyError(error);

@@ -2,10 +2,7 @@ import { active } from "./active.ts";
 import type { DurableContextLogger, DurableLogger } from "./logger.ts";
 import type { Scope } from "./scope.ts";
 
-/**
- * The logger of a context. It writes nothing while the context replays, because an earlier invocation has written the
- * same lines. The replay ends when the code has reached all recorded operations of the context.
- */
+/** With `modeAware`, the logger writes nothing in a replay, because an earlier invocation wrote the same lines. */
 export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger> {
   const emit = (level: "log" | "error" | "warn" | "info" | "debug", params: unknown[]): void => {
     const { logger, modeAware } = scope.logger;
@@ -14,7 +11,7 @@ export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger>
     method?.apply(logger, params);
   };
   return {
-    // This is a getter, because `configureLogger` may set another logger later. A custom logger may have no `log`.
+    // `log` is a getter, because `configureLogger` may set another logger later. A custom logger may have no `log`.
     get log() {
       return scope.logger.logger.log === undefined ? undefined : (...params: unknown[]) => emit("log", params);
     },
@@ -32,10 +29,7 @@ function isRepeated(): boolean {
 
 const stepLoggers = new WeakMap<DurableLogger, DurableContextLogger<DurableLogger>>();
 
-/**
- * The logger of a step. It always writes, because a replay does not run the code of a step again. One object serves all
- * steps that have the same logger.
- */
+/** A step's logger always writes, because a replay does not run steps. Steps with the same logger share one object. */
 export function stepLogger(scope: Scope): DurableContextLogger<DurableLogger> {
   const { logger } = scope.logger;
   let methods = stepLoggers.get(logger);

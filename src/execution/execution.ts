@@ -22,16 +22,12 @@ import { Tick } from "./tick.ts";
 import { Timers } from "./timers.ts";
 import { UsageCounter } from "./usage.ts";
 
-/** The grace period in a rehearsal, in milliseconds. */
 const REHEARSAL_GRACE_MS = 250;
 const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
 const RESERVE_SHARE = 0.1;
 
-/**
- * Signals are aborted this number of milliseconds before the platform stops the invocation, so that code has time to
- * stop and to record its results.
- */
+/** Signals are aborted this long before the deadline of the platform, so that code can stop and record its results. */
 const DEADLINE_RESERVE_MS = 2_000;
 
 function defaultReserveMs(remainingMs: number): number {
@@ -45,7 +41,6 @@ function nearDeadline(): DOMException {
 
 export interface ExecutionOptions {
   readonly arn: string;
-  /** The id that the platform has given to the invocation. */
   readonly requestId: string;
   readonly token: string;
   readonly client: DurableExecutionClient;
@@ -55,22 +50,18 @@ export interface ExecutionOptions {
   readonly logger: LoggerSetup;
   /** Undefined if there are no plugins. */
   readonly observer?: Observer | undefined;
-  /** How many levels of child contexts, from the handler on, keep their operations when they finish. Default 0. */
+  /** How many levels of child contexts keep their operations at the service after they have finished. Default 0. */
   readonly childOperationsDepth?: number;
   /** Milliseconds until the platform stops the invocation. */
   readonly remainingMs: () => number;
 }
 
-/** The scope of an operation, and the ledger that keeps the operation's record. */
 interface Recorded {
   readonly scope: Scope;
   readonly ledger: Ledger;
 }
 
-/**
- * The memory of one invocation, and the parts that all operations use. This class does not know the kinds of operations
- * (step, wait and so on).
- */
+/** The memory of one invocation. This class does not know the kinds of operations (step, wait and so on). */
 export class Execution {
   readonly arn: string;
   readonly state: RecordedState;
@@ -80,17 +71,12 @@ export class Execution {
   readonly observer: Observer | undefined;
   readonly usage: UsageCounter;
   readonly quotas: QuotaWatch;
-  /** The ledgers of all batches. The items of a batch share an operation. */
   readonly batches: SharedLedgers;
   /** Gets each result before it is written. Undefined if the client wants no results, and with the codec `typed`. */
   readonly onResult: DurableExecutionClient["onResult"];
-  /** Gets each error that user code threw; undefined when the client does not want the errors. */
   readonly onThrown: DurableExecutionClient["onThrown"];
-  /** Wraps each logger of the handler; undefined when the client keeps no lines. */
   readonly wrapLogger: DurableExecutionClient["wrapLogger"];
-  /** Gets a message about each option that nothing reads; undefined when the client does not want the messages. */
   readonly onMisspelledOption: DurableExecutionClient["onMisspelledOption"];
-  /** Lets the event loop run between pieces of user code. */
   readonly tick: Tick;
   /** Resolves with the first reason to end the invocation, or never. */
   readonly terminated: Promise<Termination>;
@@ -172,14 +158,14 @@ export class Execution {
     this.#suspension = new Suspension(
       this.root,
       this.#coalescer,
-      // A rehearsal has only one invocation: code that is cut off here never runs. So it gets a longer grace period.
+      // In a rehearsal, code that misses the grace period never runs, because there is only one invocation.
       this.state.onClaim ? REHEARSAL_GRACE_MS : graceMs,
       () => this.#flush(),
       (termination) => this.terminate(termination),
     );
   }
 
-  /** Ends the invocation. Only the first call has an effect on the outcome. Nothing is queued afterwards. */
+  /** Ends the invocation. Only the first call decides how the invocation ends. Nothing is queued afterwards. */
   terminate(termination: Termination): void {
     this.#over = true;
     this.#suspension.close();
@@ -203,10 +189,7 @@ export class Execution {
     this.terminate(termination);
   }
 
-  /**
-   * The termination that replaces the handler's own outcome when updates could not be recorded; otherwise undefined. It
-   * replaces the outcome even if the handler has ended first.
-   */
+  /** The termination if updates could not be recorded, otherwise undefined. It replaces the handler's own outcome. */
   get lost(): Termination | undefined {
     return this.#lost;
   }
@@ -217,19 +200,15 @@ export class Execution {
   }
 
   /**
-   * Whether the invocation drains because the deadline is near. Then nothing new may begin. But if nothing has begun in
-   * this invocation, one operation may begin, so that each invocation advances the execution even with little time and
-   * a long replay.
+   * Whether the invocation drains. False until something has begun in this invocation, so that each invocation advances
+   * the execution, even with little time and a long replay.
    */
   get isDraining(): boolean {
     // While code computes, no timer can fire. So the clock is read too.
     return this.#hasBegun && (this.#isDraining || (this.#isTimeUp !== false && this.#isTimeUp()));
   }
 
-  /**
-   * Notes that an item of a batch has ended and was not ended before. This advances the execution, even if no step
-   * of the item had to run.
-   */
+  /** Notes that an item of a batch has ended. The execution has then advanced, even if no step ran. */
   noteItem(): void {
     this.#hasBegun = true;
   }
@@ -239,7 +218,6 @@ export class Execution {
     this.#hasRun = true;
   }
 
-  /** Whether the code of a step or condition has begun in this invocation, or is about to begin. */
   get hasRun(): boolean {
     return this.#hasRun;
   }
@@ -260,10 +238,7 @@ export class Execution {
     this.#suspension.check();
   }
 
-  /**
-   * Flushes the batches (`SharedLedgers.flush`). If work was left, makes the service begin the next invocation at once.
-   * Returns whether any of this did something. Then the invocation must not end yet.
-   */
+  /** Returns whether a wait ended or an update was queued. If so, the invocation must not end yet. */
   #flush(): boolean {
     const wrote = this.batches.flush(this.#leavesWork);
     // If work was left, the service must begin the next invocation at once. Otherwise the work would wait for an
@@ -273,8 +248,8 @@ export class Execution {
   }
 
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). If no batch and no earlier wait does
-   * this, a wait is recorded that user code never awaits. Returns whether this wait was recorded.
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds), or up to a second after this time. If
+   * no batch and no recorded wait does so, a new wait is recorded. Returns whether a new wait was recorded.
    */
   #continueAt(dueMs: number): boolean {
     const nowMs = Date.now();
@@ -293,27 +268,23 @@ export class Execution {
     return true;
   }
 
-  /** Records a change without waiting for the acknowledgement. A change inside a finished context is dropped. */
+  /** A change is dropped if the invocation, or a context around the operation, is over. */
   record({ scope, ledger }: Recorded, update: OperationUpdate): void {
     if (!this.#over && !scope.isOver) ledger.record(update);
   }
 
-  /** Records that an operation begins. `isNew` says that the operation has no record yet. */
   recordStart({ scope, ledger }: Recorded, update: OperationUpdate, isNew: boolean): void {
     if (!this.#over && !scope.isOver) ledger.start(update, isNew);
   }
 
-  /**
-   * Records a change, and resolves with `value` when the change is recorded. Never resolves if recording is no longer
-   * possible.
-   */
+  /** Resolves with `value` when the change is recorded. Never resolves if the change can no longer be recorded. */
   recorded<T = void>({ scope, ledger }: Recorded, update: OperationUpdate, value?: T): Promise<T> {
     return new Promise((resolve) => {
       if (!this.#over && !scope.isOver) ledger.record(update, () => resolve(value as T));
     });
   }
 
-  /** Records a change as `recorded` does. Resolves with the operation, or with undefined if the answer lacks it. */
+  /** As `recorded`. Resolves with the operation, or with undefined if the answer does not contain the operation. */
   async recordedAs(
     of: Recorded & { readonly key: RecordKey },
     update: OperationUpdate,
@@ -328,17 +299,14 @@ export class Execution {
     return latest;
   }
 
-  /**
-   * Counts the operations whose own code executes. 1: the code begins. -1: the code has ended and is recorded. 0: only
-   * the number of waiting operations has changed.
-   */
+  /** `change`: 1 when an operation's code begins, -1 when its end is recorded, 0 when other counts have changed. */
   countExecuting(scope: Scope, change: 1 | 0 | -1): void {
     scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;
     else this.#suspension.check();
   }
 
-  /** Prevents that the invocation is suspended before `running` has settled. */
+  /** The invocation is not suspended before `running` has settled. */
   async keepAwake<T>(scope: Scope, running: Promise<T>): Promise<T> {
     scope.countExecuting(1);
     try {
@@ -348,23 +316,16 @@ export class Execution {
     }
   }
 
-  /**
-   * Notes that the function of a context has settled. Code that still runs inside the context is not counted any more.
-   */
+  /** Notes that the function of a context has settled. Code that still runs inside the context no longer counts. */
   finish(scope: Scope): void {
     scope.finish();
     this.#suspension.check();
   }
 
-  /**
-   * Notes that an operation in `scope` will never continue. The execution then fails with `error`, unless the scope
-   * ends without this operation.
-   */
   noteStuck(scope: Scope, error: Error): void {
     this.#suspension.noteStuck(scope, error);
   }
 
-  /** Resolves when the branches around `scope` have their permits; undefined if they have them now. */
   regainPermits(scope: Scope): Promise<void> | undefined {
     return regainPermits(scope, this.#suspension);
   }
@@ -375,7 +336,6 @@ export class Execution {
     return new PendingOperation({ scope, ledger, key, status, dueMs }, this.#suspension);
   }
 
-  /** Sends the queued updates and accepts nothing more. */
   async sendRemaining(): Promise<void> {
     this.#over = true;
     this.#suspension.close();
@@ -387,7 +347,6 @@ export class Execution {
     await this.#coalescer.sendLast(update);
   }
 
-  /** Stops all timers and all requests. */
   close(): void {
     this.#over = true;
     this.#suspension.close();

@@ -6,7 +6,6 @@ import type { Observer } from "./observer.ts";
 import { errorShown, infosOf, withLazy } from "./operation-info.ts";
 import type { RecordedState } from "./state.ts";
 
-/** The end of an invocation: the response, and the handler's result or error. */
 export interface InvocationEnd {
   readonly output: DurableExecutionInvocationOutput;
   readonly result?: unknown;
@@ -18,7 +17,7 @@ type About = Pick<
   "requestId" | "executionArn" | "executionInput" | "executionStartTimestamp" | "isFirstInvocation"
 >;
 
-/** The information about an invocation that plugins get. */
+/** Makes the information about an invocation for plugins. */
 export class InvocationReport {
   readonly #observer: Observer;
   readonly #state: RecordedState;
@@ -40,10 +39,7 @@ export class InvocationReport {
     };
   }
 
-  /**
-   * The information at the start of the invocation. It must be read before the handler runs, because the first read
-   * copies the records of that moment.
-   */
+  /** Must be called before the handler runs, because the first call copies the records of that moment. */
   readonly start = (): InvocationInfo => {
     if (this.#start === undefined) {
       const recorded = [...this.#state.records];
@@ -65,7 +61,6 @@ export class InvocationReport {
     }
   }
 
-  /** The information about an invocation that rejects. The service will start another one. */
   rejected(error: unknown): InvocationEndInfo {
     return this.#ended({ status: "RETRYING", executionError: errorShown(error) });
   }

@@ -49,13 +49,11 @@ export interface LoggerConfig<Logger extends DurableLogger> {
   modeAware?: boolean;
 }
 
-/** The logger of a context, and whether the logger is silent during a replay. */
 export interface LoggerSetup {
   readonly logger: DurableLogger;
   readonly modeAware: boolean;
 }
 
-/** Tells which code logs at the moment. */
 export function lineOrigin(): LineOrigin {
   const { contextId: path = "root", operationName: name, attempt } = active.getStore() ?? {};
   return { path, name, attempt };

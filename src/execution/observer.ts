@@ -7,7 +7,6 @@ import { infoOf, infosOf, withLazy } from "./operation-info.ts";
 import { OperationLog } from "./operation-log.ts";
 import type { Scope } from "./scope.ts";
 
-/** What identifies an operation for plugins: its id, kind and names, and its scope. */
 export interface ObservedOperation {
   readonly id: OperationId;
   readonly type: string;
@@ -31,7 +30,7 @@ const NOTIFY_RECORDS = [
   "onOperationChange",
 ] as const;
 
-/** The hooks that concern an attempt of a step or condition. */
+/** The hooks that get information about the attempts of a step or condition. */
 const FOLLOW_ATTEMPTS = [
   "onOperationStart",
   "onOperationAttemptStart",
@@ -40,12 +39,8 @@ const FOLLOW_ATTEMPTS = [
   "onOperationEnd",
 ] as const;
 
-/**
- * Keeps the operations that plugins see, and notifies the plugins. There is an observer only if there are plugins. It
- * keeps records only if a plugin has a hook that needs them. Otherwise a record is forgotten as soon as it is replayed.
- */
+/** Notifies the plugins. Keeps records of operations only if a plugin has a hook that needs records. */
 export class Observer {
-  /** Whether a plugin has a hook that concerns attempts. */
   readonly followsAttempts: boolean;
   readonly #plugins: PluginRunner;
   readonly #arn: string;
@@ -67,7 +62,7 @@ export class Observer {
     return this.#over ? undefined : this.#plugins.emit(hook, info);
   }
 
-  /** Calls a hook without waiting for it. `close` waits for it at the end of the invocation. */
+  /** Calls a hook of all plugins, and does not wait until the hook has ended. `close` waits until then. */
   notify<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): void {
     const notified = this.emit(hook, info);
     if (notified === undefined) return;
@@ -75,20 +70,18 @@ export class Observer {
     void notified.then(() => this.#underWay.delete(notified));
   }
 
-  /** Runs a function inside the plugins' wrappers. */
+  /** Runs a function inside the plugins' wrappers, or without them after `close`. */
   wrap<T>(wrapper: Wrapper, info: () => unknown, fn: () => Promise<T>): Promise<T> {
     return this.#over ? fn() : this.#plugins.wrap(wrapper, info, fn);
   }
 
-  /** The members that plugins add to a line of the default logger. */
   logMembers(): object | undefined {
     return this.#plugins.logMembers();
   }
 
   /**
-   * From now on no hook is called, because the invocation ends. Code that this invocation left may still run, even
-   * during another invocation in the same process. Plugins must not take this code for a part of the other invocation.
-   * Resolves when all hooks that `notify` called have ended. The caller then notifies the plugins of the end.
+   * From now on no hook is called. Code that this invocation left may still run during another invocation in the same
+   * process, and is no part of that invocation. Resolves when all hooks that `notify` called have ended.
    */
   async close(): Promise<void> {
     this.#over = true;
@@ -105,7 +98,7 @@ export class Observer {
     return this.#log?.snapshot() ?? (() => ({}));
   }
 
-  /** Takes in the answer to a checkpoint, and notifies plugins of operations with a changed status. */
+  /** Notifies plugins of operations whose status has changed. Returns undefined when there is nothing to wait for. */
   changed(operations: readonly WireOperation[]): Promise<unknown> | undefined {
     const changed = this.#log?.add(operations) ?? [];
     if (changed.length === 0) return undefined;
@@ -128,7 +121,7 @@ export class Observer {
     return { ...defined({ id, name, type, subType, parentId: scope.owner?.id }), isReplay: false, ...members };
   }
 
-  /** The time at which the operation began, if it is known. */
+  /** The time at which the operation began; undefined if no record is kept. */
   startOf({ id, kept }: ObservedOperation): Date | undefined {
     return readTimestamp((this.#log?.get(id) ?? kept)?.StartTimestamp);
   }

@@ -20,9 +20,7 @@ export function infoOf(operation: WireOperation): OperationInfo {
   }) as OperationInfo;
 }
 
-/**
- * The operations as plugins see them, by wire id. If an operation occurs in several states, only the last one counts.
- */
+/** The operations as plugins see them, by wire id. Of several states of an operation, only the last one counts. */
 export function infosOf(operations: Iterable<WireOperation>): Record<string, OperationInfo> {
   const latest = new Map<string, WireOperation>();
   for (const operation of operations) if (operation.Id !== undefined) latest.set(operation.Id, operation);
@@ -34,10 +32,7 @@ export function errorShown(thrown: unknown): Error {
   return thrown === undefined || thrown === null ? new Error(String(thrown)) : asError(thrown);
 }
 
-/**
- * Adds a member whose value is made when the member is first read. So the map of all operations costs nothing if no
- * plugin reads it.
- */
+/** Adds a member whose value is made at the first read, because a map of all operations takes time to make. */
 export function withLazy<Info extends object, Name extends string, Value>(
   info: Info,
   name: Name,

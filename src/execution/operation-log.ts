@@ -2,10 +2,7 @@ import type { WireOperation } from "../core/wire.ts";
 import type { OperationInfo } from "../plugins/plugin.ts";
 import { infosOf } from "./operation-info.ts";
 
-/**
- * All states, in order, of the operations that the invocation knows. A snapshot is only the number of states at that
- * moment, so that nothing is copied.
- */
+/** All states of all known operations, in order. A snapshot is only the number of states, so that nothing is copied. */
 export class OperationLog {
   readonly #states: WireOperation[] = [];
   readonly #latest = new Map<string, WireOperation>();
@@ -14,12 +11,11 @@ export class OperationLog {
     this.add(recorded);
   }
 
-  /** The current state of the operation. */
   get(id: string): WireOperation | undefined {
     return this.#latest.get(id);
   }
 
-  /** Takes in new states. Returns the operations whose status has changed. */
+  /** Adds states. Returns the operations whose status has changed. */
   add(operations: Iterable<WireOperation>): WireOperation[] {
     const changed: WireOperation[] = [];
     for (const operation of operations) {
@@ -31,10 +27,7 @@ export class OperationLog {
     return changed;
   }
 
-  /**
-   * Returns a function that makes a map of all operations as they are known now. The map is made only when this
-   * function is called.
-   */
+  /** Returns a function that makes a map of all operations, by wire id, as they are known at this call. */
   snapshot(): () => Record<string, OperationInfo> {
     const { length } = this.#states;
     return () => infosOf(this.#states.slice(0, length));

@@ -79,7 +79,6 @@ export class PendingOperation {
     scope.countWaiting(-1);
   }
 
-  /** Lends the permits around the operation if its branches only wait. Returns whether a permit was lent. */
   giveWay(): boolean {
     return giveWay(this.#operation.scope);
   }

@@ -6,10 +6,7 @@ import type { UsageCounter } from "./usage.ts";
 export interface Demand {
   /** The name of the map or parallel in a message, such as `Map "score"`. */
   readonly what: string;
-  /**
-   * The progress of the map or parallel. `total` is the number of items as far as it is known. `begun` items have
-   * begun, and `ended` of these have ended.
-   */
+  /** The numbers of items that are known so far, that have begun, and that have ended. */
   progress(): { readonly total: number; readonly begun: number; readonly ended: number };
   /**
    * Describes how many further operations are needed, as the end of a sentence without a full stop:
@@ -57,7 +54,7 @@ export class QuotaWatch {
     return Math.max(0, this.#quotas.operations - this.#usage.operations);
   }
 
-  /** Notes that a map or parallel begins. The caller calls the returned function when the map or parallel ends. */
+  /** Notes that a map or parallel begins. The caller calls the returned function at the end of the map or parallel. */
   enter(demand: Demand): () => void {
     const { operations, dataBytes } = this.#usage;
     const { begun, ended } = demand.progress();

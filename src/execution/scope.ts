@@ -8,7 +8,7 @@ import type { LoggerSetup } from "./logger.ts";
 interface ScopeOptions {
   readonly path?: OperationPath;
   readonly parent?: Scope;
-  /** The wire id that operations in this context name as their parent. */
+  /** The parent id of operations in this context. */
   readonly parentId?: OperationId | undefined;
   readonly mode: ReplayMode;
   readonly ledger: Ledger;
@@ -27,44 +27,28 @@ interface Follower {
  * T1  `executing`, `waiting` and `wanting` count in this context and in all contexts inside it. So the root's counters
  *     are those of the invocation.
  * T2  When a context finishes, its counts are subtracted from the counts of the contexts around it. Code that still
- *     runs inside the context then keeps nothing alive, and its updates are dropped.
+ *     runs inside the context no longer counts, and its updates are dropped.
  */
 export class Scope {
   readonly path: OperationPath | undefined;
   readonly parent: Scope | undefined;
   readonly parentId: OperationId | undefined;
-  /** The ledger that keeps the records of this context's operations. */
   readonly ledger: Ledger;
-  /**
-   * Whether nothing new may begin here. This is so when this context, or one around it, has ended and its function only
-   * makes its result again.
-   */
+  /** Whether nothing new may begin, because this context or one around it has ended and only makes its result again. */
   readonly sealed: boolean;
   mode: ReplayMode;
   defaultSerdes: AnySerdes | undefined;
   defaultCallbackDeserializer: AnySerdesDeserializer | undefined;
   logger: LoggerSetup;
-  /**
-   * How many levels of contexts, counted from this context, keep their operations at the service after they have
-   * finished. With 0 this context does not keep its operations.
-   */
+  /** How many levels of contexts, this one included, keep their operations at the service after they have finished. */
   keptLevels = 0;
-  /**
-   * The context that plugins see as the parent of the operations in this context. It is this context, or the nearest
-   * context around it that plugins know. It may have no operation at the service.
-   */
+  /** The parent of this context's operations for plugins: this context, or the nearest one around it that they know. */
   owner: { readonly id: OperationId } | undefined;
-  /**
-   * The branch's permit in the window of its map or parallel. Undefined if this context is no branch, or if there is no
-   * window.
-   */
+  /** The branch's permit in its window. Undefined if this context is no branch, or if there is no window. */
   permit: Permit | undefined;
-  /** Called when a signal inside this context is needed for the first time. */
+  /** Called when a signal inside this context is read for the first time. */
   onSignal: (() => void) | undefined;
-  /**
-   * The number of operations inside this context whose code runs. Only `countExecuting` changes the number, because the
-   * contexts around this one must change too. The next two counters have similar methods.
-   */
+  /** The number of operations inside this context whose code runs. Only `countExecuting` changes this number. */
   executing = 0;
   /** The number of awaited operations that wait for a timer or for an external system. */
   waiting = 0;
@@ -92,18 +76,15 @@ export class Scope {
     this.logger = options.logger;
   }
 
-  /** Makes the scope of a context inside this one. */
   child(path: OperationPath, parentId: OperationId | undefined, mode: ReplayMode, ledger = this.ledger): Scope {
     return new Scope({ path, parent: this, parentId, mode, ledger, logger: this.logger });
   }
 
-  /** Takes the path of the next operation. */
   nextPath(): OperationPath {
     this.#created++;
     return childPath(this.path, this.#created);
   }
 
-  /** The path of the next operation, without taking it. */
   peekPath(): OperationPath {
     return childPath(this.path, this.#created + 1);
   }
@@ -127,10 +108,7 @@ export class Scope {
     }
   }
 
-  /**
-   * The signal of this context. It is aborted when a context around this one ends first, or when the end of the
-   * invocation is near.
-   */
+  /** Aborted when a context around this one ends before it, or shortly before the platform stops the invocation. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -178,10 +156,7 @@ export class Scope {
     if (this.#isFollowing && (this.#followers?.size ?? 0) === 0) this.parent?.unfollow(this);
   }
 
-  /**
-   * Notes that the context is over, because its function has settled. Code that still runs inside the context does not
-   * count any more.
-   */ // T2
+  /** Notes that the context is over. Code that still runs inside the context no longer counts. */ // T2
   finish(): void {
     if (this.#finished) return;
     this.settle();

@@ -7,14 +7,13 @@ import type { DurableLogger } from "./logger.ts";
 import { RecordedUsage } from "./usage.ts";
 
 /**
- * The records of earlier invocations, and the watchers of operations. An operation takes its record once. Then the
- * record is forgotten, so that only records that are still to be replayed are in memory.
+ * The records of earlier invocations, and the watchers of operations. A record is forgotten when its operation has
+ * taken it, so that only records that are still to be replayed are in memory.
  *
  * R1  No record is kept of an operation that began in this invocation. Changes of such an operation go only to its
  *     watcher.
  */
 export class RecordedState {
-  /** The usage of earlier invocations. */
   readonly usage = new RecordedUsage();
   /** Decides whether the code stops at an operation. Undefined except in a rehearsal of a recording. */
   onClaim: DurableExecutionClient["onClaim"];
@@ -23,10 +22,7 @@ export class RecordedState {
   #execution: WireOperation | undefined;
   #loaded = 0;
 
-  /**
-   * Reads the records from the event's page and from all further pages. Each page is read while the next page is on its
-   * way. Rejects with the client's error.
-   */
+  /** Reads all pages of records. Rejects with the client's error, or when a page does not have a valid form. */
   static async load(
     event: DurableExecutionInvocationInput,
     client: DurableExecutionClient,
@@ -63,7 +59,6 @@ export class RecordedState {
     this.#loaded = this.#records.size;
   }
 
-  /** The execution itself. */
   get execution(): WireOperation | undefined {
     return this.#execution;
   }
@@ -83,10 +78,7 @@ export class RecordedState {
     return this.#records.values();
   }
 
-  /**
-   * Whether a recorded wait with this name has not ended, and ends by `dueMs` (epoch milliseconds). User code never
-   * awaits such a wait.
-   */
+  /** Whether a recorded wait with this name still runs, and ends by `dueMs` (epoch milliseconds). */
   continuesBy(name: string, dueMs: number): boolean {
     for (const { Name, Type, Status, WaitDetails } of this.#records.values()) {
       if (Name !== name || Type !== "WAIT" || Status !== "STARTED") continue;
@@ -120,7 +112,7 @@ export class RecordedState {
     this.#watchers.delete(id);
   }
 
-  /** Takes in the answer to a checkpoint. */
+  /** Gives each changed operation of an answer to its watcher. */
   apply(changed: readonly WireOperation[]): void {
     for (const operation of changed) {
       const id = operation.Id;
@@ -131,10 +123,7 @@ export class RecordedState {
   }
 }
 
-/**
- * Checks and returns the operations that the service delivered. If there is no list, the result is empty. Throws an
- * error that says what is wrong if an entry is no operation.
- */
+/** Returns the operations, or an empty list for undefined and null. Throws if the value is no list of objects. */
 export function readOperations(where: string, given: unknown): readonly WireOperation[] {
   if (given === undefined || given === null) return [];
   if (!Array.isArray(given)) throw unexpected(`The Operations of ${where} are ${shown(given)}, not a list.`);

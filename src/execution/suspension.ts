@@ -11,26 +11,22 @@ export type Termination =
   /** The invocation cannot continue. The invocation rejects, and the service starts another one. */
   | { readonly end: "reject"; readonly error: unknown };
 
-/** An awaited operation. `giveWay` lends the permits around the operation. It returns whether a permit was lent. */
+/** `giveWay` lends the permits around an awaited operation, and returns whether a permit was lent. */
 interface Waiting {
   giveWay(): boolean;
 }
 
-/**
- * Code gets this number of grace periods before the execution fails because an operation never continues. A failure is
- * final, and a suspended execution continues later. So code gets more time before a failure than before a suspension.
- */
+/** Before `noteStuck` fails the execution, code gets this number of grace periods, because a failure is final. */
 const STUCK_GRACES = 250;
 const MIN_STUCK_MS = 250;
 
 /**
- * Decides when an invocation has nothing left to do. This is so when no update is on its way, no operation's code runs,
- * and at least one awaited operation waits for a timer or for an external system. Code between operations cannot be
- * seen. So the code has a grace period (`graceMs`) to reach its next operation, and any change within the grace period
- * cancels the decision.
+ * Ends an invocation that has nothing left to do: no update is on its way, no operation's code runs, and at least one
+ * awaited operation waits for a timer or for an external system. Code that runs between operations is not counted. So
+ * it has a grace period (`graceMs`) to reach its next operation, and any change within this period cancels the end.
  *
- * D1  Before the invocation ends, `flush` ends the waits that are due or writes the unrecorded changes. If it did
- *     something, the decision is made again, because code may continue, now or after the answer to this request.
+ * D1  Before the end, `flush` ends the waits that are due, or writes the unrecorded changes. If `flush` did something,
+ *     the invocation does not end yet, because code may continue.
  */
 export class Suspension {
   readonly #root: Scope;
@@ -46,10 +42,7 @@ export class Suspension {
   /** The permits that branches want back. */
   readonly #wanted = new Set<Wanted>();
 
-  /**
-   * `flush` is called before the invocation ends. It ends waits that are due, or else writes unrecorded changes. It
-   * returns whether it did something. Then the invocation must not end yet. `end` ends the invocation.
-   */
+  /** `flush` returns whether it ended a wait or wrote a change. */
   constructor(
     root: Scope,
     coalescer: Coalescer,
@@ -69,7 +62,7 @@ export class Suspension {
     return this.#open;
   }
 
-  /** The caller calls this after every change of what runs, waits or is queued. */
+  /** Decides whether the invocation ends. Called after each change of what runs, waits or is queued. */
   check(): void {
     const then = this.#next();
     if (then === undefined) this.#cancel();
@@ -86,10 +79,7 @@ export class Suspension {
       );
   }
 
-  /**
-   * Notes that an operation in `scope` will never continue. If the scope therefore cannot end, the execution fails with
-   * `error`.
-   */
+  /** Notes that an operation in `scope` never continues. The execution fails with `error`, unless `scope` is over. */
   noteStuck(scope: Scope, error: Error): void {
     if (this.#stuck === undefined || this.#stuck.scope.isOver) this.#stuck = { scope, error };
     this.check();
@@ -104,26 +94,19 @@ export class Suspension {
     this.#waiting.delete(waiting);
   }
 
-  /**
-   * Notes that a branch wants its permit back, until the returned function is called. In a stall the branch continues
-   * without a permit.
-   */
   wants(wanted: Wanted): () => void {
     this.#wanted.add(wanted);
     this.check();
     return () => void this.#wanted.delete(wanted);
   }
 
-  /**
-   * Notes that work was left for the next invocation. This invocation ends as soon as nothing runs, even if nothing
-   * waits.
-   */
+  /** Notes that work was left. This invocation ends as soon as nothing runs, even if no operation waits. */
   endSoon(): void {
     this.#endsSoon = true;
     this.check();
   }
 
-  /** Notes that the invocation ends for another reason. From now on nothing is decided. */
+  /** From now on nothing is decided, because the invocation ends for another reason. */
   close(): void {
     this.#open = false;
     this.#cancel();
@@ -135,10 +118,7 @@ export class Suspension {
     this.#timer = undefined;
   }
 
-  /**
-   * Lends the permits of branches that only wait. If there are no such permits, branches that want permits continue
-   * without them. Returns whether a permit was lent, because then other branches may have work.
-   */
+  /** Lends the permits of branches that only wait, or else forces permits (PM3). Returns whether a permit was lent. */
   #makeRoom(): boolean {
     let lent = false;
     for (const waiting of this.#waiting) if (waiting.giveWay()) lent = true;
@@ -148,8 +128,7 @@ export class Suspension {
 
   #next(): Exclude<Termination, { end: "reject" }> | Stall | undefined {
     if (!this.#open || this.#root.executing > 0 || !this.#coalescer.idle) return undefined;
-    // Nobody awaits a branch that an ended map has left. Such a branch is removed here, and waits until a permit is
-    // free.
+    // A branch that an ended map has left must not cause a stall, because nobody awaits the branch.
     for (const wanted of this.#wanted) {
       if (!wanted.scope.isOver) return STANDSTILL;
       this.#wanted.delete(wanted);
@@ -164,10 +143,7 @@ export class Suspension {
 type Stall = { readonly end: "stall" };
 const STANDSTILL: Stall = { end: "stall" };
 
-/**
- * A promise that never settles, for work that does not continue in this invocation. Code that awaits the promise stops
- * without an error.
- */
+/** A promise that never settles, so that code which awaits the promise stops without an error. */
 export function park(): Promise<never> {
   return new Promise(() => {});
 }

@@ -1,6 +1,4 @@
-/**
- * A piece that takes less time is not counted, because on a cold start the code of this package alone takes this time.
- */
+/** A piece below this time is not counted, because on a cold start the code of this package alone takes this time. */
 const MIN_PIECE_MS = 0.5;
 /** `isLong` reads the clock only once in this number of calls. */
 const LOOKS_A_CLOCK = 16;
@@ -11,12 +9,12 @@ const LOOKS_A_CLOCK = 16;
  * piece is never interrupted.
  *
  * V1  The first piece of a tick may always run.
- * V2  Pieces run in the order in which they came. When one piece waits, all later pieces wait behind it.
+ * V2  Pieces run in the order of their calls of `take`. When one piece waits, all later pieces wait behind it.
  * V3  Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
  * V4  While the pieces of a tick compute for less than `maxMs`, no piece waits. Requests then have as many updates as
  *     without this class.
- * V5  Code that continues from records in memory, without waiting for the service, may keep one tick for `maxMs`. Then
- *     it waits for the next tick.
+ * V5  Code that continues from records in memory, without waiting for the service, may run for `maxMs` in one tick.
+ *     Then the code waits for the next tick.
  */
 export class Tick {
   readonly #maxMs: number;
@@ -29,19 +27,13 @@ export class Tick {
   #looks = 0;
   #beganMs: number | undefined;
 
-  /**
-   * When the pieces of one tick have computed for `maxMs`, further pieces wait for the next tick. With 0 each piece
-   * waits.
-   */
+  /** When pieces have run for `maxMs` in one tick, further pieces wait for the next tick. With 0 each piece waits. */
   constructor(maxMs: number, onWaiting: (change: 1 | -1) => void) {
     this.#maxMs = maxMs;
     this.#onWaiting = onWaiting;
   }
 
-  /**
-   * Resolves when a piece of user code may run; undefined if the piece may run now. The caller awaits the promise and
-   * runs the piece at once. An async function around this await would delay the piece by a microtask (V3).
-   */
+  /** Resolves when a piece may run; undefined if it may run now. The caller runs the piece right after the await. */
   take(): Promise<void> | undefined {
     if (!this.#isWaitedFor && this.#computedMs < this.#maxMs) return undefined; // V4
     return new Promise((goOn) => {
@@ -53,12 +45,9 @@ export class Tick {
     });
   }
 
-  /**
-   * Whether code that continues from records in memory has kept the event loop for so long that it must wait for the
-   * next tick.
-   */ // V5
+  /** Whether code that continues from records in memory must wait for the next tick. */ // V5
   get isLong(): boolean {
-    // The clock is not read at each call, because reading it costs as much as the work that it limits.
+    // The clock is not read at each call, because a reading costs as much as the work between two calls.
     if (this.#maxMs === Number.POSITIVE_INFINITY || ++this.#looks % LOOKS_A_CLOCK !== 0) return false;
     const nowMs = performance.now();
     if (this.#beganMs === undefined) {
@@ -105,10 +94,7 @@ export class Tick {
     queueMicrotask(this.#next); // V3
   };
 
-  /**
-   * Drops the pieces that have run when they are more than half of the queue. So a queue that is never empty does not
-   * grow.
-   */
+  /** Takes the next piece. Pieces that have run are dropped when they fill more than half of the queue. */
   #shift(): (() => void) | undefined {
     const first = this.#waiting[this.#cursor];
     if (first !== undefined && ++this.#cursor * 2 > this.#waiting.length) {

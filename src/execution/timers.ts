@@ -9,25 +9,20 @@ interface Deadline {
   readonly action?: () => void;
 }
 
-/** Cancels a timer of `Timers`. */
 export interface ArmedTimer {
   cancel(): void;
 }
 
-/**
- * An invocation that has less time left than this does not poll any more, because the platform is about to stop the
- * invocation.
- */
+/** With less time left than this, the invocation does not poll, because the platform is about to end it. */
 const RESERVE_MS = 1_000;
 const LONGEST_POLL_PAUSE_MS = 10_000;
 const SLOWEST_POLL_PAUSE_MS = 60_000;
-/** From this number of polls on, the pause has its greatest length. These polls take about a quarter of an hour. */
+/** After this number of polls, which take about 15 minutes, each pause takes `SLOWEST_POLL_PAUSE_MS`. */
 const SLOW_AFTER_POLLS = 95;
 
 /**
- * Polls the service for waiting operations that are due, while other work keeps the invocation alive. Also runs actions
- * that are due in this process. The operations and the actions share one timer. One poll serves all operations, because
- * its answer contains every change.
+ * Polls the service for operations that are due, while the invocation has other work. Also runs actions that are due in
+ * this process. One poll serves all operations, because its answer contains every change.
  */
 export class Timers {
   readonly #poll: (answered: () => void) => void;

@@ -6,16 +6,10 @@ import type { OperationUpdate } from "../core/wire.ts";
  */
 const FRAME_BYTES = 200;
 
-/**
- * The bytes of such a subtype are part of `FRAME_BYTES`. All subtypes of the SDK have this form. A child context may
- * have any other subtype.
- */
+/** `FRAME_BYTES` includes a subtype of this form. All subtypes of the SDK have this form, but users have others too. */
 const FRAMED_SUBTYPE = /^[A-Za-z]{0,17}$/;
 
-/**
- * The greatest number of bytes that one update takes in a request, including the comma after the update. An update
- * never takes more bytes.
- */
+/** An upper limit for the bytes that an update takes in a request, including the comma after the update. */
 export function updateBytes(update: OperationUpdate): number {
   let bytes = FRAME_BYTES;
   if (update.SubType !== undefined && !FRAMED_SUBTYPE.test(update.SubType)) bytes += jsonStringBytes(update.SubType);
@@ -27,10 +21,7 @@ export function updateBytes(update: OperationUpdate): number {
   return bytes;
 }
 
-/**
- * Texts up to this length are checked character by character, because this is faster. For 20 characters it takes 60 ns,
- * and `JSON.stringify` takes 150 ns.
- */
+/** Texts up to this length are checked character by character, which is faster than `JSON.stringify`. */
 const MAX_SHORT_CHARS = 48;
 
 /** Bytes of a string as a JSON member, quotes and escapes included. */

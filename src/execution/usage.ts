@@ -5,14 +5,14 @@ import { isFinished } from "../core/transitions.ts";
 import { defined, type OperationUpdate, type WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
-/** What one invocation has used. */
+/** The usage of one invocation. */
 export interface InvocationUsage {
   /** The number of operations that the invocation began. */
   operations: number;
   updates: number;
   /** The number of checkpoint requests, including requests without updates, which are polls. */
   requests: number;
-  /** The approximate bytes of these requests: payloads, errors and names, and 200 bytes per update. */
+  /** The approximate bytes of these requests: payloads, errors and names, and 200 bytes for each update. */
   requestBytes: number;
   /** The number of bytes of payloads and errors, which AWS counts as written data. */
   dataBytes: number;
@@ -22,7 +22,7 @@ export interface InvocationUsage {
   batches: number;
 }
 
-/** What the whole execution has used, as far as this invocation can know it. */
+/** The usage of the whole execution, as far as this invocation can know it. */
 export interface ExecutionUsage {
   /** The number of operations as the quota counts them: without the execution itself and without retries. */
   operations: number;
@@ -32,7 +32,7 @@ export interface ExecutionUsage {
   dollars: number;
   /**
    * False when earlier invocations wrote something that this invocation cannot see: operations inside a context that
-   * has ended, payloads of failed attempts, or what an invoke wrote. Then the numbers are estimates, which are rather too low.
+   * has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates, rather too low.
    */
   isExact: boolean;
 }
@@ -50,13 +50,13 @@ export interface Usage {
 /** The approximate bytes around the payload, error and name of one update. */
 const UPDATE_FRAME_BYTES = 200;
 
-/** What the execution used before this invocation, as far as the recorded operations show it. */
+/** The usage of the execution before this invocation, as far as the recorded operations show it. */
 export class RecordedUsage {
   operations = 0;
   retries = 0;
   dataBytes = 0;
   isExact = true;
-  /** Steps and contexts that have not ended. */
+  /** The ids of steps and contexts that have not ended. */
   readonly open = new Set<string>();
 
   add(operation: WireOperation): void {
@@ -80,9 +80,7 @@ export class RecordedUsage {
 }
 
 /**
- * Counts the usage of an execution from the sent updates.
- *
- * Ids are kept only of operations that have not ended, so that memory does not grow with the number of operations.
+ * Counts the usage of an execution from the sent updates. The ids of ended operations are forgotten, to save memory.
  *
  * UC1  An operation is counted at its first update, even if this update is no START, because a START may be left out.
  */
@@ -109,10 +107,7 @@ export class UsageCounter {
     this.#open = recorded.open;
   }
 
-  /**
-   * Returns a client that does the same as `client`, but counts each request before it is sent. If the request has
-   * updates, `counted` is called after the count and before the request is sent.
-   */
+  /** A client that counts each request before it is sent. `counted` is called when updates have been counted. */
   counting(client: DurableExecutionClient, counted: () => void): DurableExecutionClient {
     return {
       checkpoint: (params, logger) => {
@@ -127,15 +122,12 @@ export class UsageCounter {
     };
   }
 
-  /** Notes the result or error with which the execution has ended. It is in the response, and in no update. */
+  /** Notes the result or error with which the execution has ended. The response contains it, and no update does. */
   ended(outcome: { Result?: string | undefined; Error?: object | undefined }): void {
     this.#invocation.dataBytes += dataBytesOf(outcome.Result, outcome.Error);
   }
 
-  /**
-   * Adds the number of operations inside a map or parallel that ended in an earlier invocation. The service does not
-   * deliver these operations any more, so they must be added here.
-   */
+  /** Adds operations inside a map or parallel that an earlier invocation ended. The service does not deliver them. */
   addUndelivered(operations: number): void {
     this.#undelivered += operations;
   }

@@ -11,11 +11,10 @@ import { type Kept, writtenEnd, writtenRecord } from "./kept.ts";
 import { type RecordedLogs, readLogs } from "./restored.ts";
 import type { SharedLedgers } from "./shared-ledgers.ts";
 
-/** The place and the size of a batch's operations, and the function that the log calls. */
 export interface BatchLogOptions {
   /** The context of the map. */
   readonly scope: Scope;
-  /** The path of the batch's own operation, and its name. */
+  /** The path and the name of the batch's own operation. */
   readonly path: OperationPath;
   readonly name: string;
   /** The number of bytes that one operation may hold. */
@@ -24,47 +23,37 @@ export interface BatchLogOptions {
   readonly onReady: () => void;
 }
 
-/**
- * Digests of the items of a batch (`fingerprint`) and of their names. A replay compares them with the recorded digests,
- * to notice that the items have changed. A digest is undefined if it was not made.
- */
+/** Digests of the items (`fingerprint`) and of their names. A replay compares the digests, to notice changed items. */
 export interface ItemMarks {
   readonly fingerprint: string | undefined;
   readonly names: string | undefined;
 }
 
 /**
- * The operations in which a batch keeps its records: its own operation, which may be written many times, and parts,
- * which are written once.
+ * The operations in which a batch keeps its records: the batch's own operation, which may be written many times, and
+ * parts, which are written once.
  *
- * BL1  The payloads of these operations form a log. The parts that were written before the batch's own operation come
- *      first. The own operation's payload contains their number. Then come the own operation and the later parts. A
- *      later record of an operation replaces an earlier record.
+ * BL1  The payloads of these operations form a log: the parts that were written before the batch's own operation, then
+ *      the batch's own operation, whose payload contains the number of these parts, then the later parts. A later
+ *      record of an operation replaces an earlier record.
  * BL2  Records are written in the order of their last change. So a written record never depends on a record that is not
  *      written.
- * BL3  The own operation's payload contains times relative to its next attempt, because the service's clock decides
- *      when this attempt begins. A pending operation cannot be written. While the own operation is pending, parts
- *      contain times by this machine's clock.
+ * BL3  The payload of the batch's own operation contains times relative to the operation's next attempt, because the
+ *      service's clock decides when this attempt begins. Parts contain times by this machine's clock.
  */
 export class BatchLog {
   readonly id: OperationId;
   marks: ItemMarks = { fingerprint: undefined, names: undefined };
   /** The state of the batch's own operation. */
   state: "new" | "started" | "pending" | "ended" = "new";
-  /** The time at which the service makes the pending own operation ready; epoch milliseconds. */
+  /** The time at which the service makes the batch's own operation READY, if it is pending; epoch milliseconds. */
   wakesMs = Number.POSITIVE_INFINITY;
-  /**
-   * The number of characters that this invocation wrote to parts, and to the batch's own operation at its end. Payloads
-   * of RETRY do not count.
-   */
+  /** The number of characters that this invocation wrote to the batch's operations, without the payloads of RETRY. */
   size = 0;
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
   #parts = 0;
-  /**
-   * The id of a part that has begun and not ended, because an earlier process ended in between. The next part gets this
-   * id.
-   */
+  /** The id of a part that an earlier process began and did not end. The next part gets this id. */
   #begunPart: string | undefined;
   #poll: ArmedTimer | undefined;
 
@@ -74,10 +63,7 @@ export class BatchLog {
     this.id = operationId(options.path);
   }
 
-  /**
-   * Reads the records of earlier invocations.
-   * @throws UnrecoverableExecutionError when the records cannot be read
-   */
+  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when they cannot be read */
   restore(record: WireOperation): RecordedLogs {
     const { service, codec } = this.#all.host;
     const take = (part: number): WireOperation | undefined =>
@@ -110,8 +96,8 @@ export class BatchLog {
   }
 
   /**
-   * Makes the payload of the batch's own operation. With `waiting`, the payload also says for how many milliseconds
-   * after `readyMs` each waiting record still waits.
+   * The payload of the batch's own operation. `begun` are the indexes of items that were left. `waiting` are the
+   * records for which the payload says how many milliseconds after `readyMs` they still wait.
    */
   payload(
     records: Iterable<Kept>,
@@ -129,10 +115,7 @@ export class BatchLog {
     return !isLongerThan(payload, this.#options.maxBytes);
   }
 
-  /**
-   * Writes the payload, and makes the batch's own operation wait. `ends` is the number of items whose ends the payload
-   * records for the first time.
-   */
+  /** Makes the batch's own operation wait. `ends` is the number of items whose ends were not written before. */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
     this.wakesMs = Date.now() + delaySeconds * 1_000;
@@ -140,15 +123,14 @@ export class BatchLog {
     this.#recordOwn("RETRY", { Payload: payload, StepOptions: { NextAttemptDelaySeconds: delaySeconds } }, ends);
   }
 
-  /** Writes the payload, and ends the batch's own operation, because the batch is over. */
   succeed(payload: string, ends: number): void {
     this.size += payload.length;
     this.#recordOwn("SUCCEED", { Payload: payload }, ends);
   }
 
   /**
-   * Writes records to as many parts as necessary. The last part also names the items in `begun`, which were left. With
-   * `isLast`, the last part says that no part follows.
+   * Writes records to as many parts as necessary. The last part also contains `begun`, the indexes of items that were
+   * left. With `isLast`, the last part says that no part follows. `recorded` is called when the last part is recorded.
    */ // BL2
   append(records: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
     const atMs = Date.now();
@@ -180,7 +162,6 @@ export class BatchLog {
     this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, recorded);
   }
 
-  /** Ends the log. Nothing more is written, and the batch's own operation is not watched any more. */
   end(): void {
     this.state = "ended";
     this.#poll?.cancel();
@@ -220,7 +201,7 @@ export class BatchLog {
     this.#send({ ...own, ...details, Name: name }, ends);
   }
 
-  /** Sends an update. `ends` is the number of items whose ends the update records. */
+  /** `ends` is the number of items whose ends the update records. */
   #send(update: OperationUpdate, ends = 0, recorded?: () => void): void {
     if (this.isLeft) return;
     if (ends > 0) this.#all.sent(ends);
@@ -238,10 +219,7 @@ export class BatchLog {
     });
   }
 
-  /**
-   * Notes that the batch's own operation is pending. If the invocation still runs when the operation is due, the
-   * service is polled.
-   */
+  /** If the invocation still runs when the batch's own operation is due, the service is polled. */
   #notePending(operation: WireOperation): void {
     this.state = "pending";
     this.#watch();
@@ -268,7 +246,7 @@ export class BatchLog {
   }
 }
 
-/** Returns for how many milliseconds after `fromMs` (epoch milliseconds) each record still waits. */
+/** For each record: the item's index, the path in the item, and the milliseconds that it still waits after `fromMs`. */
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
     const leftMs = Math.max(0, dueMs - fromMs);

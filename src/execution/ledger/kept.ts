@@ -4,7 +4,6 @@ import type { OperationPath } from "../../core/ids.ts";
 import { isFinished, timerDueMs } from "../../core/transitions.ts";
 import { defined, type Operation, type WireOperation } from "../../core/wire.ts";
 
-/** The page on which a record is kept. */
 export interface KeptOn {
   /** The path of the item. */
   readonly path: OperationPath;
@@ -22,14 +21,10 @@ export class Kept {
   /** The path of the item itself, or of an operation inside the item. */
   readonly path: OperationPath;
   operation: Operation;
-  /**
-   * The time at which the record's wait ends, by this machine's clock; epoch milliseconds. Undefined for a record that
-   * does not wait. Also undefined while `leftMs` counts only from the moment when the batch's own operation is ready.
-   */
+  /** Epoch milliseconds at which the wait ends. Undefined without a wait, and while the end depends on `leftMs`. */
   dueMs: number | undefined;
-  /** The whole delay of the record, in milliseconds. */
   delayMs = 0;
-  /** The milliseconds for which the record still waits when the batch's own operation may be tried again. */
+  /** Milliseconds for which the record still waits after the batch's own operation has become READY. */
   leftMs = 0;
   /** Whether the batch's own operation makes the service begin the next invocation for this record. */
   isCovered = false;
@@ -45,23 +40,19 @@ export class Kept {
     return this.path === this.page.path;
   }
 
-  /** Whether the record waits for a time. */
+  /** Whether the record waits for its due time. */
   get waits(): boolean {
     const { Type: type, Status: status } = this.operation;
     return type === "WAIT" ? status === "STARTED" : status === "PENDING";
   }
 
-  /** Begins to wait, from now on, for the delay of the operation. */
   beginWaiting(nowMs: number): void {
     this.dueMs = timerDueMs(this.operation);
     this.delayMs = this.dueMs === undefined ? 0 : this.dueMs - nowMs;
     this.isCovered = false;
   }
 
-  /**
-   * Waits until `dueMs`. Without `dueMs`, waits for `leftMs` from the moment when the batch's own operation may be
-   * tried again.
-   */
+  /** Waits until `dueMs`; without `dueMs`, for `leftMs` after the batch's own operation has become READY. */
   takeTime(dueMs: number | undefined, leftMs: number, delayMs = leftMs): void {
     this.dueMs = dueMs;
     this.leftMs = leftMs;
@@ -76,7 +67,6 @@ export class Kept {
   }
 }
 
-/** The written form of an item that has ended. */
 export function writtenEnd({ Status: status, ContextDetails: details }: Operation): WrittenOutcome {
   if (status === "FAILED") return { mark: "F", error: details?.Error ?? {} };
   if (details?.ReplayChildren) return { mark: "R", records: [] };
@@ -85,9 +75,7 @@ export function writtenEnd({ Status: status, ContextDetails: details }: Operatio
 
 const PLAIN_SUBTYPES: Record<string, string> = { STEP: "Step", CONTEXT: "RunInChildContext", WAIT: "Wait" };
 
-/**
- * The written form of a record inside an item. With `isObserved`, the form also contains data that only plugins need.
- */
+/** The written form of a record inside an item. `isObserved` adds data that only plugins need. */
 export function writtenRecord({ path, operation, page }: Kept, isObserved: boolean): WrittenRecord {
   const { Type: type = "STEP", SubType: subType, Name: name, Status: status } = operation;
   const details = operation.StepDetails ?? operation.ContextDetails;

@@ -2,51 +2,37 @@ import type { OperationId, OperationPath } from "../../core/ids.ts";
 import type { OperationType, OperationUpdate, WireOperation } from "../../core/wire.ts";
 import type { ArmedTimer } from "../timers.ts";
 
-/** The key of a record in a ledger. */
 export type RecordKey = OperationId | OperationPath;
 
 /**
- * The place where the operations of a scope read and write their records. There are two kinds. The service's ledger
- * keeps each record as an operation at the service. A page keeps all records of one item of a batch. Code that uses a
- * ledger does not ask which kind it is.
+ * The operations of a scope read and write their records here. The service's ledger keeps each record as an operation
+ * at the service. A page keeps all records of one item of a batch.
  */
 export interface Ledger {
   key(path: OperationPath): RecordKey;
-  /** Whether the ledger has a record. An operation that takes a record removes it from the service's ledger only. */
   has(key: RecordKey): boolean;
-  /** Returns the record, and does not take it. */
   peek(key: RecordKey): WireOperation | undefined;
-  /** Returns the record for its operation. An operation takes its record only once. */
+  /** Returns the record. The service's ledger then forgets the record, and a page does not. */
   take(key: RecordKey): WireOperation | undefined;
 
-  /** Whether `start` keeps the START of an operation. If not, the caller makes no update. */
+  /** Whether `start` keeps the START of an operation. If not, the caller does not call `start`. */
   keepsStart(key: RecordKey, type: OperationType): boolean;
-  /**
-   * Records that an operation begins. If it is interrupted, the operation begins again. `isNew` says that the operation
-   * has no record yet.
-   */
+  /** Records that an operation begins. `isNew` says that the operation has no record yet. */
   start(update: OperationUpdate, isNew: boolean): void;
   /** Records a change. `recorded` is called when user code may rely on the change. */
   record(update: OperationUpdate, recorded?: () => void): void;
-  /**
-   * Resolves when the service has all records of this ledger so far. Undefined when the caller need not wait, because
-   * the service has the records or gets them before all later updates.
-   */
+  /** Resolves when the service has all records. Undefined if the service gets them before all later updates. */
   secured(): Promise<void> | undefined;
 
   /** Calls `listener` with every further state of the operation, until `unwatch` is called. */
   watch(key: RecordKey, listener: (operation: WireOperation) => void): void;
   unwatch(key: RecordKey): void;
-  /**
-   * Makes this process notice the change of the operation that is due at `dueMs` (epoch milliseconds), unless
-   * cancelled.
-   */
+  /** Makes this process notice the change that is due at `dueMs` (epoch milliseconds), unless cancelled. */
   arm(key: RecordKey, dueMs: number): ArmedTimer;
 
   /**
-   * Makes the payload of a value. Returns the payload, and the value that a replay reads from the payload. Throws the
-   * codec's errors. `packFromBytes` is an argument of the codec. A page ignores it, because a batch packs all its
-   * records together.
+   * Returns the payload of a value, and the value that a replay reads from this payload. Throws the codec's errors. A
+   * page ignores `packFromBytes`, because a batch packs all its records together.
    */
   roundTrip(value: unknown, packFromBytes?: number): { readonly payload: string | undefined; readonly value: unknown };
   /** Makes the payload of a text that a user's serdes wrote. */
@@ -56,10 +42,7 @@ export interface Ledger {
 
   /** The number of bytes that one payload may take. */
   readonly maxPayloadBytes: number;
-  /**
-   * The id that operations inside the operation `key` have as their parent. Undefined when this operation is not at the
-   * service.
-   */
+  /** The parent id of operations inside the operation `key`. Undefined if this operation is not at the service. */
   addressOf(key: RecordKey): OperationId | undefined;
   /** The ledger for operations that an external system must address, such as callbacks. They must be at the service. */
   readonly outside: Ledger;

@@ -18,11 +18,8 @@ import type { ServiceLedger } from "./service-ledger.ts";
 export interface PageGroup {
   readonly service: ServiceLedger;
   readonly maxPayloadBytes: number;
-  /** Notes that a record has changed. */
   changed(kept: Kept): void;
-  /** Notes that an item has ended. */
   ended(end: Kept): void;
-  /** Notes that a record is not needed any more. */
   forget(kept: Kept): void;
   beginsToWait(kept: Kept): void;
   stopsWaiting(kept: Kept): void;
@@ -31,18 +28,14 @@ export interface PageGroup {
   readonly isRestored: boolean;
   /** Calls `recorded` when user code may rely on the record. */
   acknowledge(recorded: () => void): void;
-  /** Resolves when all changes so far are at the service. */
   secured(): Promise<void>;
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown };
   packIfLarge(payload: string): string;
   decode(payload: string | undefined): unknown;
-  /** Reports that the records of a running item take more than `allowedBytes`. */
   reportOverfull(page: Page, bytes: number, allowedBytes: number): void;
 }
 
-/**
- * The approximate number of bytes that the records of one item may take. All records of a running item are in memory.
- */
+/** The approximate limit for the bytes of one item's records, which are in memory while the item runs. */
 const MAX_PAGE_BYTES = 1024 * 1024;
 
 /**
@@ -50,8 +43,7 @@ const MAX_PAGE_BYTES = 1024 * 1024;
  *
  * G1  When a context ends, the records inside it are dropped, unless a replay makes the context's result from them. So
  *     of an ended item only the end is kept.
- * G2  A record contains payloads as text, and never an object of user code. Otherwise user code could change the
- *     record.
+ * G2  A record contains payloads as text, because user code could still change an object.
  */
 export class Page implements Ledger {
   readonly path: OperationPath;
@@ -61,15 +53,12 @@ export class Page implements Ledger {
   readonly outside: Ledger;
   readonly countsOperations = false;
   readonly maxPayloadBytes: number;
-  /** The record of the item's end. Undefined until the item has ended. */
   end: Kept | undefined;
   isFirstVersion = false;
   /** Whether an earlier invocation recorded something of the item. */
   #isRestored = false;
   #records: Map<OperationPath, Kept> | undefined;
-  /**
-   * For each context of the item, the paths of the operations directly inside this context. The item itself is no key.
-   */
+  /** The paths of the operations directly inside each context of the item. The item itself is no key. */
   #below: Map<string, OperationPath[]> | undefined;
   #watchers: Map<RecordKey, (operation: WireOperation) => void> | undefined;
   #bytes = 0;
@@ -105,7 +94,7 @@ export class Page implements Ledger {
 
   /**
    * The START of a context is kept, so that a replay notices a change in the code while the context is open. The START
-   * of a step is not kept, because an interrupted step begins again in any case. Nor is the START of the item itself.
+   * of a step or of the item itself is not kept, because an interrupted step or item begins again in any case.
    */
   keepsStart(key: RecordKey, type: OperationType): boolean {
     return type === "CONTEXT" && key !== this.path;
@@ -138,7 +127,7 @@ export class Page implements Ledger {
     return kept === undefined ? NO_TIMER : this.group.arm(kept);
   }
 
-  /** Notes that the due time of an operation has come: a wait has ended, or a step is ready. */
+  /** Notes that an operation is due: a wait has ended, or a step is READY. */
   completeTimer(kept: Kept): void {
     this.group.stopsWaiting(kept);
     kept.operation = completeTimer(kept.operation, new Date());
@@ -164,10 +153,7 @@ export class Page implements Ledger {
     return undefined;
   }
 
-  /**
-   * Takes over the records that earlier invocations wrote of the operations inside the item. The records are in their
-   * stored order.
-   */
+  /** Reads the records that earlier invocations wrote of operations inside the item, in their stored order. */
   restore(records: readonly StoredRecord[], payloadOf: (value: unknown) => string | undefined): Kept[] {
     this.#isRestored = true;
     if (records.some(({ isFirstVersion }) => isFirstVersion)) this.isFirstVersion = true;
@@ -182,7 +168,6 @@ export class Page implements Ledger {
     });
   }
 
-  /** Takes over the recorded end of the item. */
   restoreEnd({ mark, result, error }: Outcome, payloadOf: (value: unknown) => string | undefined): Kept {
     if (this.end !== undefined) this.group.forget(this.end);
     const payload = mark === "T" ? (result as string) : mark === "S" ? payloadOf(result) : undefined;
@@ -198,16 +183,12 @@ export class Page implements Ledger {
     return this.end;
   }
 
-  /**
-   * Notes for how long an operation inside the item still waits: for `leftMs`, from `atMs` (epoch milliseconds).
-   * Without `atMs`, the delay begins when the batch's own operation may be tried again.
-   */
+  /** An operation waits for `leftMs` after `atMs`; without `atMs`, after the batch's own operation has become READY. */
   restoreTime(path: string, leftMs: number, delayMs: number | undefined, atMs: number | undefined): void {
     const kept = this.#records?.get(`${this.path}-${path}` as OperationPath);
     kept?.takeTime(atMs === undefined ? undefined : atMs + leftMs, leftMs, delayMs);
   }
 
-  /** Drops all records of the item. */
   clear(): void {
     for (const kept of this.#records?.values() ?? []) this.group.forget(kept);
     if (this.end !== undefined) this.group.forget(this.end);
@@ -267,8 +248,7 @@ export class Page implements Ledger {
       return;
     }
     this.#below.set(parent, [path]);
-    // A context without a record of its own is in `#below` too. Otherwise `#prune` would not find the operations inside
-    // it.
+    // A context without a record gets an entry too, so that `#prune` finds the operations inside the context.
     const above = parentOf(parent);
     if (above.length > this.path.length) this.#enter(above, parent as OperationPath);
   }
@@ -295,10 +275,7 @@ function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("-"));
 }
 
-/**
- * Whether the operation is a context that has ended with its result in its record. Then the records inside the context
- * are not needed any more.
- */
+/** Whether a context has ended with its result in its record. Then the records inside the context are not needed. */
 function endsWhole(operation: Operation): boolean {
   return operation.Type === "CONTEXT" && isFinished(operation) && operation.ContextDetails?.ReplayChildren !== true;
 }

@@ -13,12 +13,11 @@ export interface Log {
   readonly atMs: number | undefined;
 }
 
-/** The records of a batch. */
 export interface RecordedLogs {
   /** The payloads in their order. A later record of an operation replaces an earlier record. */
   readonly logs: readonly Log[];
   readonly parts: number;
-  /** The id of a part that has begun and not ended, because an earlier process ended in between. */
+  /** The id of a part that an earlier process began and did not end. */
   readonly begunPart: string | undefined;
   /** Whether a part says that no part follows. */
   readonly isLast: boolean;
@@ -27,7 +26,7 @@ export interface RecordedLogs {
 }
 
 /**
- * Reads the records of a batch. `takePart` returns the part with the given number, from 1.
+ * Reads the records of a batch. `takePart` returns the part with the given number, from 1; undefined if there is none.
  * @throws UnrecoverableExecutionError `ERR_PAYLOAD_UNREADABLE`
  */
 export function readLogs(

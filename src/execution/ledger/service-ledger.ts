@@ -13,7 +13,6 @@ export interface ServiceLedgerOptions {
   readonly codec: Codec;
   /** The greatest number of bytes in one payload that the service accepts. */
   readonly maxPayloadBytes: number;
-  /** Whether the START of a new operation may be deferred. */
   readonly defersStarts: boolean;
 }
 
@@ -50,8 +49,7 @@ export class ServiceLedger implements Ledger {
 
   start(update: OperationUpdate, isNew: boolean): void {
     const { coalescer, defersStarts } = this.#options;
-    // Only the START of a new operation may be deferred. If an operation is tried again, the service has it already and
-    // expects the START of the new attempt.
+    // The START of a further attempt is never deferred, because the service expects this START.
     if (isNew && defersStarts) coalescer.defer(update);
     else coalescer.enqueue(update);
   }

@@ -10,15 +10,9 @@ import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgerOptions, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
-/**
- * If the payload of a RETRY would be longer than this number of characters, its records go to parts, because each RETRY
- * repeats them.
- */
+/** When the payload of a RETRY is longer than this, its records go to parts, because each RETRY repeats its records. */
 const MAX_RETRY_CHARACTERS = 32 * 1024;
-/**
- * When the RETRYs have repeated more than this number of characters since the last move, the records that do not wait
- * go to parts, and are not repeated any more.
- */
+/** After RETRYs have repeated this number of characters, the records that do not wait go to parts. */
 const MAX_REPEATED_CHARACTERS = 16 * 1024;
 /** The approximate number of bytes around one record in the payload of an operation. */
 const FRAME_BYTES = 512;
@@ -33,7 +27,7 @@ const FRAME_BYTES = 512;
  * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
  *     part.
  * L3  When the map is over, the end of each item that the map has counted is recorded. Of an item that was left, the
- *     records that do not wait are recorded, because a redrive continues the item from there.
+ *     records that do not wait are recorded, because a redrive continues the item after these records.
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
@@ -81,10 +75,6 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
   }
 
-  /**
-   * Digests of the items and of their names. A replay compares them with the recorded digests, to notice that the items
-   * have changed.
-   */
   get marks(): ItemMarks {
     return this.#log.marks;
   }
@@ -98,15 +88,12 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.size;
   }
 
-  /**
-   * Whether the batch has ended, so that nothing more can be recorded. An operation of its items without a recorded end
-   * does not run any more.
-   */
+  /** Whether the batch has ended. Then nothing is recorded, and operations without a recorded end do not run. */
   get isClosed(): boolean {
     return this.#log.state === "ended";
   }
 
-  /** Takes over the records of the batch. @throws UnrecoverableExecutionError when the records cannot be read */
+  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when they cannot be read */
   restore(record: WireOperation): void {
     this.isRestored = true;
     for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
@@ -141,14 +128,14 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (isOwn) this.#inOwn.add(end);
   }
 
-  /** Returns the outcome that an earlier invocation recorded of an item. Returns it only at the first call. */
+  /** The outcome that an earlier invocation recorded of an item. Undefined without one, and after the first call. */
   takeOutcome(index: number): Outcome | undefined {
     const outcome = this.#outcomes[index];
     this.#outcomes[index] = undefined;
     return outcome;
   }
 
-  /** Whether the function of an item must run, and the map has not counted the item's end. */
+  /** Whether the map has not counted the item's end. False in an ended batch, except for items in `madeAgain`. */
   isLeft(index: number): boolean {
     return !this.#counted.has(index) && (!this.isClosed || this.madeAgain.has(index));
   }
@@ -165,7 +152,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.begin();
   }
 
-  /** The ledger of an item's operations and of the item's end. `index` counts from the batch's first item. */
+  /** The ledger of an item's operations and of the item's end. `index` counts the items of the batch from 0. */
   page(index: number): Page {
     let page = this.#pages.get(index);
     if (page === undefined) {
@@ -175,17 +162,15 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return page;
   }
 
-  /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
   get unwritten(): number {
     return this.#log.isLeft ? 0 : this.#unwritten;
   }
 
-  /** When the batch's own operation begins the next invocation; epoch milliseconds. Infinity if it is not pending. */
   get wakesMs(): number {
     return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
 
-  /** Notes that the map has counted the end of an item. Returns whether all items have ended. */
+  /** Notes that the map has counted the end of an item. Returns whether the map has counted all items. */
   counts(index: number): boolean {
     this.#counted.add(index);
     return this.#counted.size === this.count;
@@ -227,7 +212,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#waiting.arm(kept);
   }
 
-  /** Calls `recorded` now, or in the next tick if this tick is too long or earlier calls wait for the next tick. */
+  /** Calls `recorded` now; if this tick is too long, in the next tick, unless the invocation has ended by then. */
   acknowledge(recorded: () => void): void {
     if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
       recorded();
@@ -244,9 +229,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * Makes the payload of a value, and the value that a replay reads from the payload. The payload stays JSON where
-   * possible, because the batch packs all its records together later. Only a value that JSON cannot store, or a payload
-   * that is too large, gets the form of the codec now.
+   * The payload stays JSON where possible, because the batch packs all its records together when they are written. Only
+   * a value that JSON cannot store, or a payload that is too large, gets the form of the codec at once.
    */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
     const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);
@@ -266,7 +250,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (!this.isClosed) this.#options.onOverfull(this.first + page.index, bytes, allowedBytes);
   }
 
-  /** Resolves when all changes so far are recorded. Calls in one tick share one write. */
+  /** Resolves when all changes so far are recorded; never if the batch is over. Calls in one tick share one write. */
   secured(): Promise<void> {
     this.#securing ??= new Promise((resolve) => {
       setImmediate(() => {
@@ -279,7 +263,6 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#securing;
   }
 
-  /** Writes the changed records to a part, if there are any. */
   writePart(recorded?: () => void): void {
     const records = [...this.#dirty];
     if (records.length === 0 || this.#log.isLeft) return;
@@ -287,10 +270,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#noteWritten(records);
   }
 
-  /**
-   * Before the invocation ends: ends the waits that are due, or else writes the changes. Returns whether it did
-   * something. Then the invocation must not end yet. `isLeft`: work is left for the next invocation.
-   */ // L1
+  // L1
   flush(isLeft: boolean): boolean {
     if (this.#log.isLeft || this.isClosed) {
       this.#all.remove(this);
@@ -330,10 +310,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#log.retry(payload, delaySeconds, ends);
   }
 
-  /**
-   * Moves the records that `moves` selects to parts: those in the payload of the batch's own operation, and those not
-   * written yet. A waiting record may stay behind, because later records cannot depend on a wait that has not ended.
-   */
+  /** Moves selected records to parts. A waiting record may stay, because no record depends on an unfinished wait. */
   #moveToParts(moves: (kept: Kept) => boolean): void {
     const records = [...this.#inOwn, ...this.#dirty].filter(moves);
     if (records.length > 0) this.#log.append(records);
@@ -341,10 +318,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#repeated = 0;
   }
 
-  /**
-   * Notes that these records are written: to the batch's own operation if `own` is given, otherwise to a part. Returns
-   * the number of items whose ends were not written before.
-   */
+  /** Notes that records are written: to `own`, or else to a part. Returns how many ends were not written before. */
   #noteWritten(records: readonly Kept[], own?: Set<Kept>): number {
     let ends = 0;
     for (const kept of records) {

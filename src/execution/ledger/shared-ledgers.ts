@@ -6,7 +6,6 @@ import type { Tick } from "../tick.ts";
 import type { Timers } from "../timers.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 
-/** The parts of the execution that shared ledgers use. */
 export interface SharedLedgersHost {
   readonly service: ServiceLedger;
   readonly codec: Codec;
@@ -17,17 +16,15 @@ export interface SharedLedgersHost {
   /** Whether plugins are notified of attempts. */
   readonly isObserved: boolean;
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether an update was
-   * necessary.
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether a wait was recorded.
    */
   readonly continueAt: (dueMs: number) => boolean;
 }
 
-/** The place, the items and the limits of one batch. */
 export interface SharedLedgerOptions {
   /** The context of the map. */
   readonly scope: Scope;
-  /** The path of the batch's own operation, and its name. */
+  /** The path and the name of the batch's own operation. */
   readonly path: OperationPath;
   readonly name: string;
   /** The index of the first item, and the number of items. */
@@ -35,10 +32,7 @@ export interface SharedLedgerOptions {
   readonly count: number;
   /** The number of bytes that one operation may hold. A larger record has an operation for itself. */
   readonly maxBytes: number;
-  /**
-   * Called when the records of one running item take more than 1 MiB, which is the limit of `page.ts`. The map must
-   * then end with an error.
-   */
+  /** Called when the records of one running item take too many bytes. The map must then end with an error. */
   readonly onOverfull: (index: number, bytes: number, allowedBytes: number) => void;
 }
 
@@ -51,8 +45,8 @@ export interface OpenLedger {
   /** Writes the changes to a part. Running work continues. */
   writePart(): void;
   /**
-   * Before the invocation ends: ends the waits that are due, or else writes the changes. Returns whether it did
-   * something. Then the invocation must not end yet. `isLeft`: work is left for the next invocation.
+   * Ends the waits that are due, or else writes the changes, before the invocation ends. Returns whether it did
+   * something. If so, the invocation must not end yet. `isLeft`: work is left for the next invocation.
    */
   flush(isLeft: boolean): boolean;
 }
@@ -63,8 +57,7 @@ export interface OpenLedger {
  * U1  Items that have ended and are not recorded run again after a crash. When their number reaches
  *     `checkpoint.maxUnacknowledged`, no further item may begin, and the oldest ledger with such items writes its
  *     changes.
- * U2  When further items may begin again, every map that waits for this is notified. It does not matter whose items
- *     were recorded.
+ * U2  When further items may begin again, every waiting map is notified, even if the recorded items are another map's.
  */
 export class SharedLedgers {
   readonly host: SharedLedgersHost;
@@ -111,12 +104,10 @@ export class SharedLedgers {
     return false;
   }
 
-  /** Notes that the ends of this number of items are sent. */
   sent(ends: number): void {
     this.#inFlight += ends;
   }
 
-  /** Notes that the ends of this number of items are recorded. */
   arrived(ends: number): void {
     this.#inFlight -= ends;
     if (ends > 0) this.#notify();
@@ -132,25 +123,17 @@ export class SharedLedgers {
     });
   }
 
-  /**
-   * The earliest time, in epoch milliseconds, at which a waiting batch makes the service begin the next invocation.
-   * Infinity if no batch does.
-   */
+  /** When a batch first makes the service begin an invocation; epoch milliseconds. Infinity if no batch does. */
   get wakesMs(): number {
     let first = Number.POSITIVE_INFINITY;
     for (const { wakesMs } of this.#open) first = Math.min(first, wakesMs);
     return first;
   }
 
-  /** Writes the changes of all ledgers to parts. Running work continues. */
   writeAll(): void {
     for (const ledger of this.#open) ledger.writePart();
   }
 
-  /**
-   * Before the invocation ends: lets each ledger end its due waits or write its changes. Returns whether a ledger did
-   * something. Then the invocation must not end yet. `isLeft`: work is left for the next invocation.
-   */
   flush(isLeft: boolean): boolean {
     let wrote = false;
     for (const ledger of [...this.#open]) if (ledger.flush(isLeft)) wrote = true;

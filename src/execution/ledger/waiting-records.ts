@@ -42,10 +42,7 @@ export class WaitingRecords {
     this.#all.clear();
   }
 
-  /**
-   * Notes that user code awaits the record. A timer of this process ends the record's wait at the due time, unless
-   * cancelled.
-   */
+  /** Notes that user code awaits the record. A timer of this process ends the wait when it is due, unless cancelled. */
   arm(kept: Kept): ArmedTimer {
     if (this.#all.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
     return { cancel: () => this.#forget(kept) };
@@ -60,20 +57,17 @@ export class WaitingRecords {
     return kept.dueMs === undefined ? undefined : this.#timers.at(kept.dueMs, () => kept.page.completeTimer(kept));
   }
 
-  /** Forgets all due times, because the payload that is read next contains the times of all records that still wait. */
+  /** Forgets all due times. The payload that is read next contains the times of all records that still wait. */
   forgetTimes(): void {
     for (const kept of this.#all) kept.takeTime(undefined, 0);
   }
 
-  /**
-   * Notes that the batch's own operation is pending. When it is ready, the service begins the next invocation, which
-   * serves all these records.
-   */
+  /** Notes that the batch's own operation is pending. When it is READY, an invocation continues all these records. */
   cover(): void {
     for (const kept of this.#all) kept.isCovered = true;
   }
 
-  /** Notes that the batch's own operation may be tried again. The delays of records without a due time begin now. */
+  /** Notes that the batch's own operation may be written again. The delays of records without a due time begin now. */
   release(nowMs: number): void {
     for (const kept of this.#all) {
       kept.isCovered = false;
@@ -92,10 +86,9 @@ export class WaitingRecords {
   }
 
   /**
-   * The time, in epoch milliseconds, at which the service must begin the next invocation for the awaited records. It is
-   * the due time of the first record, or a later time if further records may then continue too. With `unlessMs`, only
-   * records count that are due before this time and for which the batch's own operation does not begin an invocation.
-   * Undefined when no record counts.
+   * When the service must begin the next invocation for the awaited records; epoch milliseconds. Undefined if no record
+   * counts. A record that may be late waits for further records. With `unlessMs`, only records count that are due
+   * before this time and that the pending batch's own operation does not cover (`isCovered`).
    */
   wakeMs(nowMs: number, unlessMs?: number): number | undefined {
     const byTime = [...this.#asked.keys()]
