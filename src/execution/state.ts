@@ -88,10 +88,6 @@ export class RecordedState {
     return false;
   }
 
-  has(id: OperationId): boolean {
-    return this.#records.has(id);
-  }
-
   peek(id: OperationId): WireOperation | undefined {
     return this.#records.get(id);
   }

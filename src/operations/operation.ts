@@ -167,7 +167,7 @@ export function openMode(ledger: Ledger, path: OperationPath): ReplayMode {
 }
 
 export function isRecorded(ledger: Ledger, path: OperationPath): boolean {
-  return ledger.has(ledger.key(path));
+  return ledger.peek(ledger.key(path)) !== undefined;
 }
 
 function findMismatch(kind: OperationKind, record: WireOperation, path: OperationPath): Error | undefined {

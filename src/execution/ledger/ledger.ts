@@ -10,7 +10,7 @@ export type RecordKey = OperationId | OperationPath;
  */
 export interface Ledger {
   key(path: OperationPath): RecordKey;
-  has(key: RecordKey): boolean;
+  /** Returns the record, or undefined if there is none. Does not take the record. */
   peek(key: RecordKey): WireOperation | undefined;
   /** Returns the record. The service's ledger then forgets the record, and a page does not. */
   take(key: RecordKey): WireOperation | undefined;

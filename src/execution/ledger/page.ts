@@ -75,10 +75,6 @@ export class Page implements Ledger {
     return path;
   }
 
-  has(key: RecordKey): boolean {
-    return this.peek(key) !== undefined;
-  }
-
   peek(key: RecordKey): WireOperation | undefined {
     if (key === this.path) return this.end?.operation ?? (this.#isRestored ? begun(key) : undefined);
     const kept = this.#records?.get(key as OperationPath);

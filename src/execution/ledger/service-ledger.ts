@@ -31,10 +31,6 @@ export class ServiceLedger implements Ledger {
     this.maxPayloadBytes = options.maxPayloadBytes;
   }
 
-  has(key: RecordKey): boolean {
-    return this.#options.state.has(key as OperationId);
-  }
-
   peek(key: RecordKey): WireOperation | undefined {
     return this.#options.state.peek(key as OperationId);
   }
