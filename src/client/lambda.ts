@@ -42,8 +42,8 @@ function sharedClient(aws: AwsModule): LambdaClient {
 
 /**
  * In Lambda, loads the AWS client and creates the shared client while the process starts, because a starting process
- * has more processor time. Otherwise, with 128 MB, the client takes half a second of the first invocation. Outside of
- * Lambda many processes never need the client, so nothing is loaded. If the client cannot be loaded, the first call
+ * has more processor time. Otherwise the first invocation of a function with little memory takes much longer. Outside
+ * of Lambda many processes never need the client, so nothing is loaded. If the client cannot be loaded, the first call
  * fails.
  */
 export function prepareSharedClient(): void {

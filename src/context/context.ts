@@ -247,7 +247,8 @@ class ScopeContext {
     if (given !== undefined) {
       return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
     }
-    // A map that reads items one after the other, or does not collect all results, usually has many items.
+    // A map that reads its items one after the other, or does not collect all results, usually has many items. So such
+    // a map has batches by default.
     return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
   }
 

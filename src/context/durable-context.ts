@@ -46,7 +46,7 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
   collect?: Collect<TResult, any>;
 }
 
-/** A map's function for items that are read one after the other, so that there is no array of items. */
+/** A map's function for items that are read one after the other. The function gets no array of the items. */
 export type StreamMapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogger> = (
   context: DurableContext<Logger>,
   item: TInput,
@@ -240,7 +240,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Runs another Lambda function, durable or not, and waits for its result.
-   * @throws InvokeError when that function failed, timed out or was stopped.
+   * @throws InvokeError when the other function failed, timed out or was stopped, or when the input cannot be written.
    */
   invoke<TInput, TOutput>(
     name: string,

@@ -4,7 +4,7 @@ import type { EncodedResult } from "./result-payload.ts";
 export type AttemptEnd =
   | { readonly end: "succeed"; readonly encoded: EncodedResult }
   | { readonly end: "fail"; readonly error: ErrorObject; readonly thrown?: unknown }
-  /** `payload` is the state of a condition. A step has no payload here. */
+  /** `payload` is the new state of a condition. A step has no `payload`. */
   | {
       readonly end: "retry";
       readonly afterSeconds: number;

@@ -11,15 +11,15 @@ import { type ClaimedOperation, recordStart, update } from "./operation.ts";
 /** The result, if it is known. Otherwise the record: the attempt did not succeed, or a serdes must read the result. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
 
-/** The number of the next attempt, from 1. */
+/** Attempts are numbered from 1. */
 export function nextAttempt(record: WireOperation | undefined): number {
   return (record?.StepDetails?.Attempt ?? 0) + 1;
 }
 
 /**
- * Runs one attempt, and records its START and its end. If no permit is missing, the START is queued during the call.
- * The promise never settles if the attempt may not run any more. `body` must not reject. `body` gets the time at which
- * it begins only if a plugin has a hook for attempts.
+ * Runs one attempt, and records its START and its end. If the operation need not wait for permits, the START is queued
+ * during the call. The promise never settles if the attempt may not run any more. `body` must not reject.
+ * `startTimestamp` is given only if a plugin has a hook for attempts.
  */
 export async function runAttempt(
   operation: ClaimedOperation,
@@ -89,10 +89,10 @@ async function runWithPlugins(
 }
 
 /**
- * Whether an attempt that waited for the next tick must not run any more. If so, the operation no longer counts as
- * executing. No attempt runs after the end of its context or of the invocation. A draining invocation runs an attempt
- * in two cases. The START was awaited: otherwise the next invocation would count the attempt as failed. No attempt has
- * run in this invocation: otherwise no invocation might ever run an attempt.
+ * Whether an attempt that waited for the next tick must not run any more. If so, the operation is taken out of the
+ * count of executing operations. No attempt runs after the end of its context or of the invocation. A draining
+ * invocation runs an attempt in two cases. The START was awaited: otherwise the next invocation would count the attempt
+ * as failed. No attempt has run in this invocation: otherwise no invocation might ever run an attempt.
  */
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;
@@ -103,7 +103,7 @@ function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announc
   return true;
 }
 
-/** Runs the user's code of an attempt. The logger and the check for a wrong context then know the operation. */
+/** Runs the user's code. During the code, the logger and the check for a wrong context know the operation. */
 export function runUserCode<T>(
   operation: ClaimedOperation,
   attempt: number,

@@ -55,7 +55,7 @@ export function checkOptions(
 
 /**
  * Returns the function that gets messages about unknown options, or undefined if the process must warn. The function
- * ignores messages about a recorded operation, because an earlier invocation accepted its options.
+ * ignores its message if the next operation is recorded, because an earlier invocation accepted the options.
  */
 export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope): Report | undefined {
   if (report === undefined) return undefined;

@@ -39,7 +39,7 @@ export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
   /** Returns the recorded result or a promise of it. */
   decode(operation: ClaimedOperation, payload: string | undefined): unknown;
-  /** Returns the value that `decode` would return after `encode`, or undefined if it is unknown without encoding. */
+  /** Returns what `decode` would return after `encode`, or undefined if the value is known only after encoding. */
   readBack?(result: unknown): unknown;
   /** Returns the text that is recorded in place of a result that is over the size limit. */
   summarize(result: unknown): string;
@@ -92,7 +92,10 @@ export function runChild(execution: Execution, scope: Scope, plan: ChildPlan): P
   return recalled instanceof Promise ? recalled : Promise.resolve(recalled.value);
 }
 
-/** Returns the result without a promise if `decode` does so. In all other cases, does the same as `runChild`. */
+/**
+ * If the record has the result and `decode` returns no promise, returns the result without a promise. Otherwise does
+ * the same as `runChild`.
+ */
 export function recallChild(
   execution: Execution,
   scope: Scope,
@@ -175,7 +178,8 @@ function readBack(operation: ClaimedOperation, { format }: ChildPlan, encoded: E
 }
 
 /**
- * The summary replaces a result over the size limit. A replay then rebuilds the result (`ReplayChildren`).
+ * The summary replaces a result over the size limit. `ReplayChildren` makes a replay run the function again, because
+ * the result is not recorded, or because plugins need the operations inside the context (`keptLevels`).
  * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too, `ERR_ARGUMENT_INVALID` if the
  * summary is no text, and the errors of the summary generator
  */

@@ -18,7 +18,7 @@ interface StoredOutcome {
 
 /**
  * A replay of a combinator awaits no promise, so a plain promise that rejects must not end the process. The promise of
- * an operation gets no handler here, because a handler would make it count as awaited.
+ * an operation gets no handler here, because the handler would make the promise count as awaited.
  */
 export function handleRejections(promises: unknown): void {
   if (!Array.isArray(promises)) return;

@@ -23,7 +23,7 @@ export async function runObserved<Outcome>(
       ? observer.info(operation, { status: "STARTED", isReplay: attempt > 1 })
       : observer.recordedInfo(operation, { isReplay: announcement === "none" || attempt > 1 }),
   );
-  // As without plugins, all operations that begin in the same tick queue their START before the first body runs.
+  // All operations that begin in the same tick queue their START before the first body runs, as without plugins.
   await starting;
   const startTimestamp = new Date();
   const beginning = observer.emit("onOperationAttemptStart", () =>

@@ -10,8 +10,8 @@ import { describeUnwritable } from "./unwritable.ts";
 export interface EncodedResult {
   readonly payload: string | undefined;
   /**
-   * Absent if a user's serdes wrote the payload. Then the value is read from the payload after the result is recorded.
-   * Otherwise a serdes that cannot read would make finished work run again.
+   * Absent if a user's serdes wrote the payload. The value is then read only after the result is recorded, because a
+   * serdes that cannot read must not make finished work run again.
    */
   readonly value?: unknown;
   /** True if no payload was made, because the payload would be over the size limit. */
@@ -25,7 +25,7 @@ export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefine
 
 /**
  * Encodes a result. The codec also reads the payload, so that a live run and a replay give the same value. Returns a
- * promise only if there is a serdes, which `serializeWith` then calls.
+ * promise only if there is a serdes. `serializeWith` says what happens when the serdes fails.
  * @param packFromBytes replaces the codec's own number of bytes from which JSON is packed
  * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt can write the value, so that the operation must fail
  */
@@ -119,7 +119,7 @@ function serdesFailed(operation: PayloadOwner, action: string, error: unknown): 
   const name = operation.name === undefined ? "" : `"${operation.name}" `;
   const message = `${action} failed for step ${name}(${operation.path}): ${messageOf(error)}`;
   const fault = new UnrecoverableInvocationError("SerdesFailedError", message, error);
-  // Items of batches that have ended are written first. Otherwise the next invocation would run the items again.
+  // Ended items of batches are written first. Otherwise the next invocation would run these items again.
   operation.execution.batches.writeAll();
   operation.execution.terminate({ end: "reject", error: fault });
   return park();

@@ -47,7 +47,8 @@ function readSpecifiers(text: string): string[] {
 }
 
 /**
- * Searches the module from the location of this package, and then from `root`, the folder of the function's own code.
+ * Searches the module from the location of this package. If the module is not found, searches it from `root`, the
+ * folder of the function's own code.
  */
 async function importModule(specifier: string, root: string): Promise<unknown> {
   try {
@@ -62,7 +63,7 @@ async function importModule(specifier: string, root: string): Promise<unknown> {
   }
 }
 
-/** False if the module was found, and only a module that it imports was not found. */
+/** Whether this module or its package was not found. False if only a module that it imports was not found. */
 function isMissing(error: unknown, specifier: string): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;

@@ -4,7 +4,7 @@ import type { WorkerStatistics } from "../core/worker-pools.ts";
 /** The version of the interface between a plugin's provider and the runtime. */
 export const DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION = 1;
 
-/** How an invocation ended. `RETRYING`: the invocation rejected, and the service starts another one. */
+/** How an invocation ended. `RETRYING`: it rejected, and the service starts another invocation. */
 export const PluginInvocationStatus = {
   SUCCEEDED: "SUCCEEDED",
   FAILED: "FAILED",
@@ -47,7 +47,7 @@ export interface OperationInfo {
   endTimestamp?: Date;
   /** The recorded payload: a text in the encoding of the configured codec or serdes. */
   result?: string;
-  /** The error, rebuilt from the record. At the end of an attempt or step: the thrown error itself. */
+  /** The error, rebuilt from the record. At the end of an attempt, step or condition: the thrown error itself. */
   error?: Error;
   /** The number of finished attempts. For an attempt: the number of this attempt, from 1. */
   attempt?: number;

@@ -46,7 +46,9 @@ export class PluginRunner {
     return wrapped();
   }
 
-  /** The members that plugins add to a log line. A plugin that throws adds none. Undefined if no plugin adds any. */
+  /**
+   * The members that plugins add to a log line. A plugin that throws adds none. Undefined if no plugin has the hook.
+   */
   logMembers(): Record<string, string | number | boolean> | undefined {
     const users = this.#usersOf("enrichLogContext");
     if (users.length === 0) return undefined;

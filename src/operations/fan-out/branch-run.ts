@@ -57,7 +57,7 @@ export class BranchRun<T> {
   readonly #maxOpen: number;
   readonly #semaphore: Semaphore;
   readonly #givesWay: boolean;
-  /** The next group is read while fewer groups than this number have items that have not begun. */
+  /** If fewer groups than this number have items that may start, the map reads the next group. */
   readonly #ahead: number;
   /** The number of items that have not begun, in all groups of `#open`. */
   #startable = 0;
@@ -67,7 +67,7 @@ export class BranchRun<T> {
   #isReading = false;
   #over = false;
   #announcement: FanOutAnnouncement | undefined;
-  /** Ends `run`. Undefined until the recorded items have been counted, so that no branch starts before. */ // F3
+  /** Ends `run`. While this is undefined, no branch starts, because the recorded items are counted first. */ // F3
   #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
@@ -99,7 +99,7 @@ export class BranchRun<T> {
     this.#itemFormat = this.#formatOf(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
   }
 
-  /** Adds the characters of each item's payload to `sizes`. For batches, `#close` does so. */
+  /** Adds the characters of each item's payload to `sizes`. For batches, `#close` adds the characters. */
   #formatOf(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
     if (this.#groups.isBatched) return format;
     const tally = (encoded: EncodedResult): EncodedResult => {
@@ -180,7 +180,7 @@ export class BranchRun<T> {
     }
   }
 
-  /** Otherwise a running item could end the map before the recorded items are counted. */ // F3
+  /** The ended items are counted first. Otherwise a running item could end the map before they are counted. */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;

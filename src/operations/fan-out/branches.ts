@@ -19,8 +19,8 @@ export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 export interface FanOutConfig<TResult> {
   /**
    * The greatest number of open branches: a whole number of at least 1. A branch is open from the call of its function
-   * until the function settles, even while the branch waits. If branches share a pool or a lock, this number must not
-   * be greater than its size. Default: only `concurrency` limits the branches.
+   * until the function settles, even while the branch waits. If branches share a pool, this number should be at most
+   * the size of the pool. Default: only `concurrency` limits the branches.
    */
   maxConcurrency?: number;
   /**
@@ -37,7 +37,6 @@ export interface FanOutConfig<TResult> {
   nesting?: NestingType;
 }
 
-/** The branches of a map or parallel. Items are read only when branches may start. */
 export interface Branches {
   readonly kind: "map" | "parallel";
   readonly source: ItemSource;

@@ -39,7 +39,7 @@ export class Collector<T> {
   readonly #kept: (BatchItem<T> | undefined)[] = [];
   /** The indexes of items that have started and not ended. */
   readonly #started = new Set<number>();
-  /** Outcomes for `reduce` that wait until all items with lower indexes have ended. Undefined: the item failed. */
+  /** Outcomes for `reduce` that wait until all items with lower indexes have ended. Undefined for a failed item. */
   readonly #early = new Map<number, { value: T } | undefined>();
   #next = 0;
   #reduced: unknown;
@@ -80,7 +80,7 @@ export class Collector<T> {
     }
   }
 
-  /** Makes the map result. Calls `reduce` with the results that it has not got yet, and throws its error. */
+  /** Makes the map result after `reduce` has got all results. Throws the error of `reduce`. */
   result(reason: CompletionReason): MapResult<T> {
     if (this.#collect === "all") {
       const kept = this.#kept.filter((item) => item !== undefined);

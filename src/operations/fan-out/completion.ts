@@ -8,7 +8,7 @@ export type { CompletionReason };
 export const BatchItemStatus = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", STARTED: "STARTED" } as const;
 export type BatchItemStatus = (typeof BatchItemStatus)[keyof typeof BatchItemStatus];
 
-/** The status that a custom policy gives to a map or parallel when it ends the map or parallel. */
+/** The status that a custom policy gives to the map or parallel that the policy ends. */
 export const CompletionOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;
 export type CompletionOutcome = (typeof CompletionOutcome)[keyof typeof CompletionOutcome];
 
@@ -50,14 +50,14 @@ export interface ThresholdCompletionConfig {
 }
 
 export interface CustomCompletionConfig {
-  /** Called before the first item starts and after each item that ends. A replay must get the same answers. */
+  /** Called before the first item starts and after each item that ends. The answer must depend only on `status`. */
   shouldComplete: (status: CompletionStatus) => CompletionDecision;
   minSuccessful?: never;
   toleratedFailureCount?: never;
   toleratedFailurePercentage?: never;
 }
 
-/** Says when a map or parallel ends early. By default the first failure ends the map or parallel. */
+/** Says when a map or parallel ends before all items have ended. By default it ends at the first failure. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
 export const COMPLETION_OPTIONS = "minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete".split(
@@ -121,7 +121,7 @@ export class Completion {
     return this.#mayBegin - this.#succeeded - this.#failed;
   }
 
-  /** Notes the number of items that have been read. `isEnd` says that no more items follow. */
+  /** `total` is the number of all items if `isEnd` is true. Otherwise more items may follow. */
   grow(total: number, isEnd: boolean): void {
     this.#total = total;
     this.#isTotalKnown = isEnd;
@@ -191,7 +191,7 @@ export class Completion {
       return minSuccessful === undefined && failed > 0;
     }
     if (toleratedFailureCount !== undefined && failed > toleratedFailureCount) return true;
-    // While the number of all items is unknown, the percentage is unknown too.
+    // While the number of all items is unknown, the percentage is unknown too, so the limit has no effect.
     if (toleratedFailurePercentage === undefined || !this.#isTotalKnown) return false;
     return (100 * failed) / this.#total > toleratedFailurePercentage;
   }

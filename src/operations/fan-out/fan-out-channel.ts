@@ -1,6 +1,6 @@
 /**
- * The message on Node's diagnostics channel `durable-fanout:batch`, in each invocation in which a map or parallel
- * begins to run. No request to the service has the number of items.
+ * The message that is published on Node's diagnostics channel `durable-fanout:batch`, in each invocation in which a map
+ * or parallel begins to run. Only this message tells tools the number of items.
  */
 export interface FanOutAnnouncement {
   readonly executionArn: string;
@@ -11,10 +11,9 @@ export interface FanOutAnnouncement {
   /** NESTED: each item has an operation of its own. FLAT: items have no operations of their own. */
   readonly nesting: "NESTED" | "FLAT";
   readonly batchItems: number | undefined;
-  /** The number of all items. While items are still being read, the number of items that have been read. */
+  /** The number of all items. While items are still being read, this is the number of items that have been read. */
   readonly total: number;
   readonly isTotalKnown: boolean;
-  /** Returns the numbers of items at the moment of the call. */
   counts(): { succeeded: number; failed: number; running: number };
   /** Lets at most `items` items begin, for a tool that runs a sample. The other items never end. */
   beginAtMost(items: number): void;

@@ -28,7 +28,7 @@ export async function runFanOut<T>(
   checkCompletion(label, completionConfig);
   const policy = () => `the completionConfig of ${label()}`;
   checkOptions(execution, scope, policy, completionConfig ?? {}, COMPLETION_OPTIONS);
-  // A recorded map is not checked, because an earlier invocation or the official SDK accepted the number.
+  // An earlier invocation, or the official SDK, accepted the `maxConcurrency` of a recorded map.
   if (!isBegun(scope)) {
     checkCount(
       label,

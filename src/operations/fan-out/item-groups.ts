@@ -128,7 +128,10 @@ export class ItemGroups {
     return undefined;
   }
 
-  /** Throws or rejects with the error of the source, or with an `UnrecoverableExecutionError` if items have changed. */
+  /**
+   * Returns the next group. Throws or rejects with the error of the source, or with an `UnrecoverableExecutionError` if
+   * the items are not the recorded items.
+   */
   open(): ItemGroup | Promise<ItemGroup> {
     const early = this.#early.shift();
     if (early === undefined) return this.#read();
@@ -169,7 +172,7 @@ export class ItemGroups {
     const scope = this.#scope;
     const group = { first, values, left: count, cursor: 0, running: new Set<number>(), ended: new Set<number>() };
     if (!this.isBatched || count === 0) {
-      // Names are made here too, so that an error of the user's function ends the map.
+      // The user's function is called here for each item, so that its error ends the map.
       for (let at = 0; at < count; at++) this.#options.nameOf?.(first + at, values[at]);
       return { ...group, scope, ledger: undefined };
     }
@@ -185,7 +188,7 @@ export class ItemGroups {
     };
   }
 
-  /** Throws an error if the items or the names of a batch have other digests than recorded. Keeps the new digests. */
+  /** Throws an error if the digests of a batch's items or names are not the recorded digests. Keeps the new digests. */
   #mark(ledger: SharedLedger, values: readonly unknown[], fingerprint: string | undefined): void {
     const { nameOf } = this.#options;
     const { first } = ledger;

@@ -42,8 +42,8 @@ export interface MapResultFormatOptions<T> {
 
 /**
  * A result is not encoded as a whole if the payloads of its items have more characters than this number times the size
- * limit in bytes. The payload of the whole result is shorter than all these payloads, but almost never by this factor,
- * so it would be over the limit. Without the encoding, a map with large results is faster.
+ * limit in bytes. The payload of the whole result is shorter than all these payloads, but almost never shorter by this
+ * factor, so the payload would be over the limit. Without the encoding, a map with large results is faster.
  */
 const HOPELESS_FACTOR = 4;
 
@@ -122,7 +122,7 @@ function restore<T>(stored: StoredMapResult): MapResult<T> {
   return new MapResult(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
 }
 
-/** Makes JSON contain the message and the causes of an error, because most serdes write JSON. */
+/** Makes JSON contain the message and the causes of an error. Most serdes write JSON, which leaves both out. */
 function showInJson(error: Error): void {
   Object.defineProperty(error, "toJSON", { value: () => storeError(error), configurable: true });
 }
@@ -138,7 +138,7 @@ function rewrap(value: unknown): unknown {
   return new MapResult(value.all, completionReason);
 }
 
-/** The value of a user's serdes may be a stored error, an error object, or JSON with only some members of an error. */
+/** `given` may be a stored error, an error object, or JSON with only some members of an error. */
 function rebuildError(given: unknown): ChildContextError {
   if (given instanceof ChildContextError) return given;
   if (isError(given)) return readBackError(given);
@@ -179,7 +179,7 @@ function itemStatuses(mapResult: {
   readonly uncollected?: number | undefined;
 }): string {
   const { all, uncollected = 0 } = mapResult;
-  // Items start in the order of their index. So an item that is not in `all`, below the last started item, has
+  // Items start in the order of their index. So if an item before the last started item is not in `all`, the item has
   // succeeded and was not collected.
   const statuses: string[] = new Array(uncollected === 0 ? 0 : all.length + uncollected).fill("S");
   for (const { index, status } of all) {

@@ -9,7 +9,7 @@ export interface BatchItem<TResult> {
   status: BatchItemStatus;
 }
 
-/** The result of a `map` or `parallel`: the started items, in the order of their index. */
+/** The result of a `map` or `parallel`. By default `all` has all started items, in the order of their index. */
 export interface BatchResult<TResult> {
   all: Array<BatchItem<TResult>>;
   /** The succeeded items that have a result. An item that returned undefined counts only in `successCount`. */
@@ -30,7 +30,7 @@ export interface BatchResult<TResult> {
   totalCount: number;
 }
 
-/** The result with `collect: { reduce, initial }`. `all` has only the started items that did not succeed. */
+/** The map result with `collect: { reduce, initial }`. `all` has only the started items that did not succeed. */
 export interface ReducedBatchResult<TResult, TReduced> extends BatchResult<TResult> {
   reduced: TReduced;
 }

@@ -36,15 +36,15 @@ function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
  */
 const OPERATIONS_OF_BATCH = 2;
 
-/** The smallest batch size with which the items need no more operations than are left; undefined if there is none. */
+/** The smallest batch size that needs no more operations than are left, or undefined if no size is large enough. */
 function fittingBatch(items: number, operationsEach: number, operationsLeft: number): number | undefined {
   const batch = Math.ceil((items * operationsEach) / Math.max(0, operationsLeft - 1));
   return batch <= MAX_BATCH_ITEMS ? batch : undefined;
 }
 
 /**
- * Checks whether the execution has enough operations left for a new map or parallel. If not, `quotas.onExceed` decides:
- * returns an error that must end the execution, or logs a warning and returns undefined.
+ * Checks whether the execution has enough operations left for a new map or parallel. If not, then `quotas.onExceed`
+ * decides whether this function returns an error that must end the execution, or warns and returns undefined.
  */
 export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
   const { onExceed, operations: quota } = execution.settings.quotas;
@@ -98,9 +98,7 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
   return batchItems === undefined ? noun : `${noun} in batches of ${formatCount(batchItems)}`;
 }
 
-/**
- * Announces to tools and to the quota watch that a map or parallel begins to run. The caller calls `leave` at its end.
- */
+/** Announces to tools and the quota watch that a map or parallel begins. The caller calls `leave` when the map ends. */
 export function announceFanOut(
   execution: Execution,
   scope: Scope,

@@ -86,8 +86,8 @@ export class RecordedItems<T> {
   }
 
   /**
-   * The items that have begun, when only `most` of `total` items may work at once. Yields nothing if all items may work
-   * at once, if the map is FLAT, or if the map does not replay.
+   * Yields the items that have begun. `most` is the number of items that may work at once. Yields nothing if all
+   * `total` items may work at once, if the map is FLAT, or if the map does not replay.
    */
   *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
     if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
