@@ -65,8 +65,8 @@ export interface DurableExecutionClient {
    */
   onThrown?(operationId: string | undefined, thrown: unknown): void;
   /**
-   * Gets each logger of the handler, including a logger of the user. Returns the logger that is used in its place, so
-   * that the client can keep the lines. `origin` tells which code logs at the moment.
+   * Gets each logger of the handler, including a logger of the user. Returns the logger that is used instead, so that
+   * the client can keep the lines. `origin` tells which code logs at the moment.
    */
   wrapLogger?(logger: LineWriter, origin: () => LineOrigin): LineWriter;
   /**

@@ -57,10 +57,10 @@ export function prepareSharedClient(): void {
 export class DurableExecutionApiClient implements DurableExecutionClient {
   readonly #client: LambdaClient | undefined;
 
-  /** Default: a client that the process shares. By default it makes up to four attempts of each request. */
+  /** Default: the client that the process shares. This client makes up to four attempts of each request by default. */
   constructor(client?: LambdaClient) {
     this.#client = client;
-    // The client is loaded while the invocation starts. If it cannot be loaded, the first call fails.
+    // The client is loaded while the invocation starts. If the client cannot be loaded, the first call fails.
     loadAws().catch(() => {});
   }
 

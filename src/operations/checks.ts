@@ -37,7 +37,7 @@ const OPTIONS = (
 
 /**
  * Checks that `config` has only options in `known`. Another option is an error on the embedded engine, because the
- * developer can still change the handler. Elsewhere the process warns once for each name.
+ * developer can still change the handler. Elsewhere the process warns once for each option.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */
 export function checkOptions(

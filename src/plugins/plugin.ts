@@ -4,7 +4,7 @@ import type { WorkerStatistics } from "../core/worker-pools.ts";
 /** The version of the interface between a plugin's provider and the runtime. */
 export const DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION = 1;
 
-/** How an invocation ended. `RETRYING`: it rejected, and the service starts another invocation. */
+/** How an invocation ended. `RETRYING`: the invocation rejected, and the service starts another invocation. */
 export const PluginInvocationStatus = {
   SUCCEEDED: "SUCCEEDED",
   FAILED: "FAILED",

@@ -180,7 +180,9 @@ export class BranchRun<T> {
     }
   }
 
-  /** The ended items are counted first. Otherwise a running item could end the map before they are counted. */ // F3
+  /**
+   * The ended items are counted first. Otherwise a running item could end the map before these items are counted.
+   */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;

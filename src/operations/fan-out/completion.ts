@@ -57,7 +57,7 @@ export interface CustomCompletionConfig {
   toleratedFailurePercentage?: never;
 }
 
-/** Says when a map or parallel ends before all items have ended. By default it ends at the first failure. */
+/** Says when a map or parallel ends before all items have ended. The default is the first failure. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
 export const COMPLETION_OPTIONS = "minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete".split(
