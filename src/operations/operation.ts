@@ -191,7 +191,7 @@ function nonDeterminism(what: string): Error {
   );
 }
 
-/** Records that an operation begins. `isNew` says that the operation has no record yet. */
+/** Records that an operation begins, if the ledger keeps such a START. `isNew`: the operation has no record yet. */
 export function recordStart(operation: ClaimedOperation, isNew: boolean): void {
   const { execution, ledger, key, type } = operation;
   if (ledger.keepsStart(key, type)) execution.recordStart(operation, update(operation, "START"), isNew);

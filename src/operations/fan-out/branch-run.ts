@@ -51,7 +51,7 @@ export class BranchRun<T> {
   readonly #recalled: RecordedItems<T>;
   /** Groups with items that have not ended, in the order of the items' indexes. */
   readonly #open = new Set<ItemGroup>();
-  /** The open groups that have items which have not begun, in the order of their indexes. */
+  /** Groups with items that have not begun, in the order of the items' indexes. */
   readonly #ready: ItemGroup[] = [];
   readonly #inCaller = callerContext(); // F4
   readonly #maxOpen: number;
