@@ -23,11 +23,10 @@ export function loadAws(): Promise<AwsModule> {
 async function importAws(): Promise<AwsModule> {
   completeRequire();
   const module = await import("@aws-sdk/client-lambda").catch((error) => {
-    // All other errors are thrown unchanged. They end only the invocation, because another attempt may succeed.
+    // A missing module ends the execution. Other errors end only the invocation: the next invocation may succeed.
     throw error?.code?.endsWith("MODULE_NOT_FOUND") ? unusable("is not there, or not all of it", error) : error;
   });
-  // A bundler that splits the code may make a chunk whose only export is the default. This default is the whole
-  // CommonJS package.
+  // A bundler may make a chunk whose only export is the default, which is the whole CommonJS package.
   const { default: whole = module } = module as { default?: AwsModule };
   const aws = "LambdaClient" in module ? module : whole;
   const missing = NEEDED.find((name) => typeof aws[name] !== "function");
@@ -35,7 +34,7 @@ async function importAws(): Promise<AwsModule> {
   throw unusable(`is from before durable functions: it has no ${missing}`);
 }
 
-/** The scope of this error is the execution, because another invocation would find the same client. */
+/** This error ends the execution, because another invocation would find the same AWS client. */
 function unusable(what: string, cause?: unknown): DurableExecutionClientError {
   return new DurableExecutionClientError(
     `The @aws-sdk/client-lambda of this function ${what}. Deploy version ${SINCE} or later in its bundle or its ` +
@@ -45,9 +44,9 @@ function unusable(what: string, cause?: unknown): DurableExecutionClientError {
 }
 
 /**
- * Defines a global `require` in bundles that esbuild makes as ES modules. esbuild puts the AWS client into the bundle
- * as CommonJS, and replaces the client's `require` by a function of its own. This function calls the global `require`,
- * and throws ("Dynamic require of …") if there is none. Unlike a real `require`, this function has no `resolve`.
+ * Defines a global `require` in bundles that esbuild makes as ES modules. esbuild replaces the `require` of the AWS
+ * client by a function that calls the global `require`. Without a global `require`, this function throws ("Dynamic
+ * require of …"). This function has no `resolve`, and a real `require` has one.
  */
 function completeRequire(): void {
   if (typeof scopeRequire !== "function" || typeof scopeRequire.resolve === "function") return;

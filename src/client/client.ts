@@ -33,7 +33,6 @@ export interface LineOrigin {
 
 type Log = (...params: unknown[]) => void;
 
-/** The methods of a logger by which lines are written. */
 export interface LineWriter {
   readonly log?: ((level: "DEBUG" | "INFO" | "WARN" | "ERROR", ...params: unknown[]) => void) | undefined;
   readonly error: Log;
@@ -43,48 +42,46 @@ export interface LineWriter {
 }
 
 /**
- * The connection to the service of durable executions. Requests and responses have the form of the service's API. A
- * client that repeats failed requests itself must create one `ClientToken` for each call, and use this token for all
- * repetitions.
+ * The connection to the service. Requests and responses have the form of the service's API. A client that repeats
+ * failed requests itself must create one `ClientToken` for each call, and use this token for all repetitions.
  */
 export interface DurableExecutionClient {
   /** Reads one page of the recorded operations. */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   getExecutionState(params: GetDurableExecutionStateRequest, logger?: any): Promise<GetDurableExecutionStateResponse>;
   /**
-   * Writes updates. Returns the next token and the changed operations. A call without updates only asks for changes (a
-   * poll).
+   * Writes updates. Returns the next token and the changed operations. A call without updates only asks for changes.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   checkpoint(params: CheckpointDurableExecutionRequest, logger?: any): Promise<CheckpointDurableExecutionResponse>;
   /**
-   * Gets each result before the result is stored as JSON. The client of the embedded service has this method, because
-   * the developer can still change the handler. Lambda's client does not have the method. Must not throw.
+   * Gets each result before the result is stored as JSON. The client of the embedded service warns here of values that
+   * JSON would change. Lambda's client does not have this method. Must not throw.
    */
   onResult?(owner: ResultOwner, result: unknown): void;
   /**
-   * Gets each value that user code threw. The value still has its stack and its causes, which the record does not have.
-   * `operationId` is the wire id of the operation, and undefined for the handler itself. Must not throw.
+   * Gets each value that user code threw, with its stack and its causes, which the record does not have. `operationId`
+   * is the id of the operation, and undefined for the handler itself. Must not throw.
    */
   onThrown?(operationId: string | undefined, thrown: unknown): void;
   /**
-   * Gets each logger of the handler, also a logger of the user, and returns the logger that writes its lines. A client can
-   * keep the lines in this way. `origin` tells which code logs at the moment.
+   * Gets each logger of the handler, including a logger of the user. Returns the logger that is used instead, so that
+   * the client can keep the lines. `origin` tells which code logs at the moment.
    */
   wrapLogger?(logger: LineWriter, origin: () => LineOrigin): LineWriter;
   /**
    * Gets a message about an option, or a unit of a duration, that nothing reads. If this method throws, the operation
-   * fails before anything of the operation is recorded. If the method is absent, the runtime warns instead.
+   * fails before it is recorded. If the method is absent, the runtime warns instead.
    */
   onMisspelledOption?(message: string): void;
   /**
-   * Gets each operation that the handler's code reaches. If the answer is true, the code stops at this operation.
-   *
-   * Only the client of a rehearsal has this function, because nothing may begin in a rehearsal. The runtime reads the
+   * Gets each operation that the handler's code reaches. If the answer is true, the code stops at this operation. Only
+   * the client of a rehearsal has this function, because nothing may begin in a rehearsal. The runtime reads the
    * function from the client before it reads any page of the state, and calls the function without `this`.
    * @param path `2-1` is the first operation inside the second operation of the handler
-   * @param around `sealed` says that the context around the operation has ended and only makes its result again
-   * @param mismatch the difference between the record and the code
+   * @param around `sealed` is true if the context around the operation has ended and its function only rebuilds the
+   * result
+   * @param mismatch the difference between the record and the code; undefined if there is none
    */
   onClaim?(
     asked: AskedOperation,
@@ -98,8 +95,8 @@ export interface DurableExecutionClient {
 const TAG = "DurableExecutionInvocationInputWithClient";
 
 /**
- * An invocation event with a client of its own. Test runners and the embedded engine give this event to a handler. The
- * handler uses the client in the event instead of any configured client.
+ * An invocation event with a client of its own, which the handler uses instead of any configured client. Test runners
+ * and the embedded engine give this event to a handler.
  */
 export class DurableExecutionInvocationInputWithClient implements DurableExecutionInvocationInput {
   // Other copies of the package recognise the class by this name. Minification does not change a name that is a static

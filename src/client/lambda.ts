@@ -15,20 +15,18 @@ interface ErrorLog {
   error(...params: unknown[]): void;
 }
 
-/** The time-outs of the official client, in milliseconds. `endSilence` usually ends a request earlier. */
+/** The time-outs of the official SDK, in milliseconds. `endSilence` usually ends a request earlier. */
 const TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 50_000, requestTimeout: 55_000 } as const;
 
 /**
- * The number of attempts of one request. `AWS_MAX_ATTEMPTS` overrides the number, as for every AWS client. The AWS
- * client's default is three attempts, which were not enough: the service throttled two attempts of a burst, and a
- * connection that was closed while idle cost the third attempt. Then the invocation ended, and the next invocation
- * repeated its work.
+ * The number of attempts of one request, unless `AWS_MAX_ATTEMPTS` is set. The three attempts that are the AWS client's
+ * default were not enough: the service throttled two attempts of a burst, and a connection that was closed while idle
+ * cost the third attempt. Then the invocation ended, and the next invocation repeated its work.
  */
 const MAX_ATTEMPTS = 4;
 
 let shared: LambdaClient | undefined;
 
-/** The client that the whole process shares. The first call creates the client. */
 function sharedClient(aws: AwsModule): LambdaClient {
   if (shared === undefined) {
     shared = new aws.LambdaClient({
@@ -44,9 +42,9 @@ function sharedClient(aws: AwsModule): LambdaClient {
 
 /**
  * In Lambda, loads the AWS client and creates the shared client while the process starts, because a starting process
- * has more processor time. Otherwise, with 128 MB, the client takes half a second of the first invocation. Outside of
- * Lambda nothing is loaded, because many processes (such as tests) never need the client. If the client cannot be
- * loaded, the first call fails.
+ * has more processor time. Otherwise the first invocation of a function with little memory takes much longer. Outside
+ * of Lambda many processes never need the client, so nothing is loaded. If the client cannot be loaded, the first call
+ * fails.
  */
 export function prepareSharedClient(): void {
   if (isServingLambda())
@@ -59,14 +57,10 @@ export function prepareSharedClient(): void {
 export class DurableExecutionApiClient implements DurableExecutionClient {
   readonly #client: LambdaClient | undefined;
 
-  /**
-   * Without a given client, the client that the process shares is used. The shared client makes up to four attempts of
-   * each request.
-   */
+  /** Default: the client that the process shares. This client makes up to four attempts of each request by default. */
   constructor(client?: LambdaClient) {
     this.#client = client;
-    // Loading begins now, so that the client is loaded while the invocation starts. If the client cannot be loaded, the
-    // first call fails.
+    // The client is loaded while the invocation starts. If the client cannot be loaded, the first call fails.
     loadAws().catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** The request handler of the AWS client. Only the members that are used here are declared. */
+/** The members of the AWS client's request handler that are used here. */
 export interface Transport {
   handle(request: unknown, options?: TransportOptions): Promise<{ response: { body?: unknown } }>;
 }
@@ -8,10 +8,7 @@ interface TransportOptions {
   [option: string]: unknown;
 }
 
-/**
- * The greatest time for which a connection may be silent. The connection is examined every `everyMs` milliseconds. The
- * request ends when `looks` successive examinations find nothing new.
- */
+/** A request ends when `looks` successive examinations, one every `everyMs` milliseconds, find nothing new. */
 export interface SilenceLimits {
   readonly looks: number;
   readonly everyMs: number;
@@ -20,7 +17,7 @@ export interface SilenceLimits {
 /**
  * Eight seconds. The service answers a checkpoint within tens of milliseconds (AWS documents no number). A connection
  * becomes silent when a network path or a host has failed. Such a connection does not recover, so a new connection is
- * quicker. The four attempts of the shared client then take little more than half a minute of the invocation.
+ * quicker. The four attempts of the shared client then take about 32 seconds of the invocation.
  */
 export const SILENCE: SilenceLimits = { looks: 8, everyMs: 1_000 };
 
@@ -33,9 +30,9 @@ interface Body {
 
 /**
  * Ends a request when its connection is silent, before the response begins or in the middle of the body. The error
- * makes the AWS client try again. The silence is counted in examinations, because only time counts in which this
- * process could have read the response. Node's own time-outs are not used: they also fire after a long computation, or
- * after Lambda has frozen the process, although the response has arrived.
+ * makes the AWS client try again. The silence is counted in examinations, so that only time counts in which this
+ * process could have read the response. Node's own time-outs also fire after a long computation, or after Lambda has
+ * frozen the process, although the response has arrived.
  */
 export function endSilence(transport: Transport, limits: SilenceLimits = SILENCE): void {
   const handle = transport.handle.bind(transport);
@@ -74,7 +71,7 @@ class SilenceWatch {
     this.#timer = setInterval(() => this.#look(), limits.everyMs);
   }
 
-  /** Watches the body from now on, because the response has begun. */
+  /** Watches the body, because the response has begun. Nothing is watched if the body is no stream. */
   follow(body: unknown): void {
     if (!isBody(body)) {
       this.end();

@@ -6,7 +6,6 @@ import type { DurableLoggingContext } from "../execution/logger.ts";
 import { park } from "../execution/suspension.ts";
 import { DurablePromise } from "../operations/durable-promise.ts";
 
-/** The parts that all contexts of one invocation share. */
 export interface InvocationParts {
   readonly execution: Execution;
   readonly lambdaContext: LambdaContext;
@@ -18,8 +17,8 @@ export function isName(value: unknown): boolean {
 }
 
 /**
- * Reads the arguments `(name, fn, config)` or `(fn, config)`. The first argument is a name if it is a string or
- * undefined, or a number, bigint or boolean, which becomes its text. In the result the name always comes first.
+ * Returns the arguments `(name, fn, config)` or `(fn, config)` with the name first, or with undefined first if no name
+ * is given. A number, bigint or boolean is a name too, and becomes its text.
  */
 export function splitName(args: readonly unknown[]): readonly [string | undefined, ...unknown[]] {
   const name = args[0];
@@ -32,7 +31,6 @@ export function parked(): DurablePromise<never> {
   return new DurablePromise(park);
 }
 
-/** The rejection of a call that was given something else than a function. */
 export function mistaken(method: string, name: string | undefined, given: unknown): DurablePromise<never> {
   const shown = name === undefined ? "" : ` "${name}"`;
   return rejected(new TypeError(`${method}${shown} requires a function to run, not ${describeValue(given)}`));
@@ -42,7 +40,6 @@ export function rejected(error: unknown): DurablePromise<never> {
   return new DurablePromise(() => Promise.reject(error));
 }
 
-/** The error of a context that is used outside of its own function. */
 export function usageError(method: string, active: string, own: string | undefined): Error {
   return new Error(
     `Context usage error in "${method}": You are using a parent or sibling context instead of the current child ` +

@@ -34,9 +34,7 @@ import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, Par
 
 type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
 
-/**
- * The context that user code gets for a scope. Its methods read the forms of their arguments and call the operations.
- */
+/** The context that user code gets for a scope. It sorts out the forms of arguments and calls the operations. */
 class ScopeContext {
   readonly [SELF] = this;
   readonly lambdaContext: LambdaContext;
@@ -46,8 +44,8 @@ class ScopeContext {
   declare logger: DurableContextLogger<DurableLogger>;
   #logger: DurableContextLogger<DurableLogger> | undefined;
 
-  // `logger` is a member of the object itself, as in the official context, so that `{ ...context }` has it. The logger is
-  // made at the first read, because most contexts of a large map never log.
+  // `logger` is a member of the object itself, as in the official context, so that `{ ...context }` contains the
+  // logger. The logger is made at the first read, because most contexts of a large map never log.
   static readonly #LOGGER: PropertyDescriptor & ThisType<ScopeContext> = {
     get() {
       const self = this[SELF];
@@ -119,9 +117,8 @@ class ScopeContext {
   invoke(...args: unknown[]): DurablePromise<unknown> {
     const self = this[SELF];
     if (!self.#isCurrent("invoke")) return parked();
-    // If the second argument is a text, this text is the function's name, and the first argument is the operation's
-    // name. So the input of an unnamed invoke cannot be a text.
-    // A fourth argument, or a third one that is no configuration, shows that the first argument is a name too.
+    // The first argument is the operation's name if the second argument is a text, if there is a fourth argument, or if
+    // the third argument is no object. So the input of an invoke without a name cannot be a text.
     const isNamed = typeof args[1] === "string" || args[3] !== undefined || typeof (args[2] ?? {}) !== "object";
     const [name, target, input, config] = isNamed ? args : [undefined, ...args];
     return beginInvoke(
@@ -177,7 +174,7 @@ class ScopeContext {
     return underWay(running, attention);
   }
 
-  // The combinators are made at the first read, because most contexts of a large map combine nothing.
+  // The combinators are made only when they are read, because most contexts of a large map combine nothing.
   get promise(): DurableContext["promise"] {
     const self = this[SELF];
     return {
@@ -188,7 +185,6 @@ class ScopeContext {
     } as DurableContext["promise"];
   }
 
-  /** A combinator begins, and claims its path, when its promise is awaited. */
   #combine(method: keyof Combinators, args: readonly unknown[], format?: ResultFormat): DurablePromise<unknown> {
     const [name, promises] = splitName(args);
     handleRejections(promises);
@@ -223,8 +219,7 @@ class ScopeContext {
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
     const { itemNamer, collect } = config;
     checkFunction(label, "itemNamer", itemNamer);
-    // All names of an array are made before anything is recorded. So an error of the namer ends the map before any item
-    // has run.
+    // An error of the namer ends the map before anything is recorded, because all names of an array are made here.
     const nameOf =
       itemNamer &&
       ((index: number, value: unknown) =>
@@ -242,7 +237,6 @@ class ScopeContext {
     return runFanOut(this.#parts.execution, this.#scope, name, branches, config);
   }
 
-  /** The number of items that share an operation. Undefined for no batches. */
   #batchOf(
     label: () => string,
     isArray: boolean,
@@ -253,8 +247,8 @@ class ScopeContext {
     if (given !== undefined) {
       return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
     }
-    // A map that reads its items one after the other, or does not collect all results, usually has many items. So the
-    // default of such a map is batches.
+    // A map that reads its items one after the other, or does not collect all results, usually has many items. So such
+    // a map has batches by default.
     return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
   }
 
@@ -269,7 +263,6 @@ class ScopeContext {
     return underWay(running);
   }
 
-  /** Runs branches that are given as an object. Its keys are the names of the branches. */
   async #runNamed(
     name: string | undefined,
     branches: Record<string, unknown>,
@@ -334,8 +327,8 @@ class ScopeContext {
   }
 
   /**
-   * Whether the running code is the context's own function. Other code may use the context in another order on a
-   * replay, so that operations would get other paths. Then the execution fails.
+   * Whether the running code is the context's own function. If not, the execution fails: other code may use the context
+   * in another order on a replay, and operations would then get other paths. Also true if no operation is active.
    */
   #isCurrent(method: string): boolean {
     const current = active.getStore();
@@ -346,10 +339,7 @@ class ScopeContext {
     return false;
   }
 
-  /**
-   * The same object for all items of a batch. The functions of `workers` use the object to group the calls of these
-   * items.
-   */
+  /** The same object for all items of a batch. `workers` groups the calls of these items by the object. */
   get [SHARED_BATCH](): object | undefined {
     return this[SELF].#scope.ledger.group;
   }
@@ -364,12 +354,10 @@ class ScopeContext {
   }
 }
 
-/** Makes the context that user code gets for a scope. */
 export function makeContext(parts: InvocationParts, scope: Scope): DurableContext {
   return new ScopeContext(parts, scope) as unknown as DurableContext;
 }
 
-/** Checks the settings of a child context, and returns the subtype. */
 function checkChild(
   execution: Execution,
   scope: Scope,
@@ -384,7 +372,6 @@ function checkChild(
   return textOf(label, "subType", config.subType);
 }
 
-/** Whether the branches are given as an object, whose keys are the names of the branches. */
 function isRecord(branches: unknown): branches is Record<string, unknown> {
   if (typeof branches !== "object" || branches === null || Array.isArray(branches)) return false;
   return Object.keys(branches).length > 0;

@@ -31,22 +31,22 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
   /** Makes the name of the item's context in the history. Default `map-item-<index>`. */
   itemNamer?: (item: TItem, index: number) => string;
   /**
-   * The number of items that share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`; false for no batches.
+   * The number of items that share one operation: 1 to 10,000, or `{ maxItems, maxBytes }`, or false for no batches.
    * Batches do not change what the code of an item does. Callbacks and chained invokes in an item have operations of
-   * their own. Default: the handler's `runtime.batch`. If neither is set, the default is 100 when the items are read
-   * one after the other or when not all results are collected. Otherwise there are no batches.
+   * their own. Default: the handler's `runtime.batch`. If `runtime.batch` is not set, a map has batches of 100 items if
+   * it reads its items one after the other or does not collect all results. Other maps then have no batches.
    */
   batch?: number | false | BatchSize;
   /**
    * The content of the result: `"all"` items (the default), only the `"failures"`, or one value that
-   * `{ reduce, initial }` makes from all results. Items that are not collected are not kept in memory, and the record
-   * of the map does not repeat them.
+   * `{ reduce, initial }` makes from all results. Items that are not collected are neither kept in memory nor repeated
+   * in the record of the map.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` have the exact types.
   collect?: Collect<TResult, any>;
 }
 
-/** A map's function for items that are read one after the other. There is no array of these items. */
+/** A map's function for items that are read one after the other. The function gets no array of the items. */
 export type StreamMapFunc<TInput, TOutput, Logger extends DurableLogger = DurableLogger> = (
   context: DurableContext<Logger>,
   item: TInput,
@@ -63,7 +63,7 @@ export type ParallelFunc<TResult, Logger extends DurableLogger = DurableLogger> 
 ) => Promise<TResult>;
 
 export interface NamedParallelBranch<TResult, Logger extends DurableLogger = DurableLogger> {
-  /** The name of the branch in the history. Default `parallel-branch-<index>`. */
+  /** The name in the history. Default: the key of the branch, or `parallel-branch-<index>` in an array. */
   name?: string;
   func: ParallelFunc<TResult, Logger>;
 }
@@ -90,7 +90,6 @@ export interface ConcurrencyConfig<TResult> extends FanOutConfig<TResult> {
   iterationSubType?: string;
 }
 
-/** The result type of a branch. */
 type BranchResult<Branch, Logger extends DurableLogger> =
   Branch extends ParallelFunc<infer Result, Logger>
     ? Result
@@ -118,19 +117,19 @@ export type NamedBatchResult<
 };
 
 /**
- * The context of a durable handler. Every operation is recorded. An operation begins when its method is called. A
- * combinator begins when its promise is awaited. On a replay the method returns the recorded outcome. The name can be
- * left out in each method.
+ * The context of a durable handler. An operation begins when its method is called. A combinator begins when its promise
+ * is awaited. Each operation is recorded, and a replay returns the recorded outcome. In each method, the name can be
+ * left out.
  */
 export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   lambdaContext: LambdaContext;
-  /** The logger. It writes nothing while the handler replays. */
+  /** By default the logger writes nothing while the context replays. */
   logger: DurableContextLogger<TLogger>;
   readonly executionContext: { readonly durableExecutionArn: string };
   /**
-   * This signal is aborted when the map or parallel around this context ends early, and shortly before the platform
-   * stops the invocation. The signal is not recorded, and may differ on a replay. Use the signal to stop work, and not
-   * to decide which operations run.
+   * This signal is aborted if a context, map or parallel around this context ends first, and shortly before the
+   * platform stops the invocation. The signal is not recorded, and may differ on a replay. Use the signal to stop work,
+   * and not to decide which operations run.
    */
   readonly signal: AbortSignal;
 
@@ -157,9 +156,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
   runInChildContext<TOutput>(fn: ChildFunc<TOutput, TLogger>, config?: ChildConfig<TOutput>): DurablePromise<TOutput>;
 
-  /**
-   * Waits at the service for a whole number of seconds, from 1 second to 1 year. No invocation runs during the wait.
-   */
+  /** Waits for a whole number of seconds, from 1 to 31,622,400 (366 days). The invocation may end during the wait. */
   wait(name: string, duration: Duration): DurablePromise<void>;
   wait(duration: Duration): DurablePromise<void>;
 
@@ -215,8 +212,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
     config?: ParallelConfig<TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
   /**
-   * Runs branches with different types of results. The type of `all` has one entry for each branch. A branch that never
-   * started has no entry in `all`, and then the type is wrong.
+   * Runs branches with different types of results. The type of `all` has one entry for each branch. This type is wrong
+   * if a branch never started, because such a branch has no entry in `all`.
    */
   parallel<const TBranches extends readonly AnyBranch<TLogger>[]>(
     name: string | undefined,
@@ -243,7 +240,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Runs another Lambda function, durable or not, and waits for its result.
-   * @throws InvokeError when that function failed, timed out or was stopped.
+   * @throws InvokeError when the other function failed, timed out or was stopped, or when the input cannot be written.
    */
   invoke<TInput, TOutput>(
     name: string,
@@ -272,9 +269,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Makes a promise and an id. An external system uses the id to complete the promise. The result is the text that the
-   * external system gave, unless `serdes` reads it. If the callback fails or times out, the promise rejects with
-   * CallbackError.
+   * Makes a promise and an id, with which an external system completes the promise. The result is the text that the
+   * external system gave, unless `serdes` reads the text. If the callback fails or times out, the promise rejects with
+   * a CallbackError.
    */
   createCallback<TOutput = string>(
     name: string | undefined,
@@ -286,7 +283,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Submits a callback's id and waits until an external system completes the callback. The result is the text that the
-   * external system gave, unless `serdes` reads it: `{"approved":true}` is a string.
+   * external system gave, unless `serdes` reads the text: `{"approved":true}` is a string.
    * @throws CallbackSubmitterError, CallbackExternalError or CallbackTimeoutError
    */
   waitForCallback<TOutput = string>(
@@ -300,8 +297,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   ): DurablePromise<TOutput>;
 
   /**
-   * Combine promises, and record the outcome, so that a replay returns the same outcome. A combinator begins, and
-   * claims its path, when its promise is awaited. Each combinator rejects with PromiseCombinatorError.
+   * Each combinator records its outcome, so that a replay returns the same outcome. A combinator begins, and claims its
+   * path, when its promise is awaited. If a combinator rejects, the error is a PromiseCombinatorError.
    */
   promise: {
     all<TOutput>(name: string | undefined, promises: DurablePromise<TOutput>[]): DurablePromise<TOutput[]>;
@@ -319,6 +316,6 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /** Sets the logger of this context, and of contexts that are created in this context afterwards. */
   configureLogger(config: LoggerConfig<TLogger>): void;
-  /** Sets the serdes of operations that are created afterwards in this context or in contexts inside it. */
+  /** Sets the serdes of operations and contexts that are created in this context afterwards. */
   configureSerdes(config: SerdesConfig): void;
 }

@@ -1,11 +1,10 @@
 import type { ErrorObject } from "../core/wire.ts";
 import type { EncodedResult } from "./result-payload.ts";
 
-/** The end of an attempt of a step or condition. */
 export type AttemptEnd =
   | { readonly end: "succeed"; readonly encoded: EncodedResult }
   | { readonly end: "fail"; readonly error: ErrorObject; readonly thrown?: unknown }
-  /** Another attempt follows. `payload` has the state of a condition; a step has no payload here. */
+  /** `payload` is the new state of a condition. A step has no `payload`. */
   | {
       readonly end: "retry";
       readonly afterSeconds: number;

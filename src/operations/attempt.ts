@@ -8,18 +8,18 @@ import type { Attention } from "./durable-promise.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, recordStart, update } from "./operation.ts";
 
-/** The result of an operation that succeeded. If the result is not known yet, or for every other state: the record. */
+/** The result, if it is known. Otherwise the record: the attempt did not succeed, or a serdes must read the result. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
 
-/** The number of the next attempt. The first attempt has the number 1. */
+/** Attempts are numbered from 1. */
 export function nextAttempt(record: WireOperation | undefined): number {
   return (record?.StepDetails?.Attempt ?? 0) + 1;
 }
 
 /**
- * Runs one attempt, from its START to its end. The operation counts as executing from the START until the end is
- * recorded. The code up to the first `await` runs during the call. `body` must not reject. With plugins, `body` gets
- * the time at which the attempt began.
+ * Runs one attempt, and records its START and its end. If the operation need not wait for permits, the START is queued
+ * during the call. The promise never settles if the attempt may not run any more. `body` must not reject.
+ * `startTimestamp` is given only if a plugin has a hook for attempts.
  */
 export async function runAttempt(
   operation: ClaimedOperation,
@@ -51,7 +51,7 @@ export async function runAttempt(
   } else if (announcement === "queued") recordStart(operation, attempt === 1);
   const { observer } = execution;
   if (observer?.followsAttempts) return runWithPlugins(observer, operation, attempt, announcement, body);
-  // This `await` lets all operations that begin in the same tick send their START before the first body runs.
+  // This `await` lets all operations that begin in the same tick queue their START before the first body runs.
   await undefined;
   const nextTick = execution.tick.take();
   if (nextTick !== undefined) {
@@ -83,17 +83,16 @@ async function runWithPlugins(
     const endTimestamp = new Date();
     return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
   });
-  // The operation counts as executing until the hooks have ended, so that the invocation is not suspended during a
-  // hook.
+  // The operation still counts as executing during its hooks, so that the invocation is not suspended.
   execution.countExecuting(scope, -1);
   return outcome;
 }
 
 /**
- * Whether an attempt that waited for the next tick must not run any more. No attempt runs after the end of its context
- * or of the invocation. A draining invocation begins no attempt, with two exceptions. An attempt whose START was
- * awaited runs, because otherwise the next invocation would count the attempt as failed. The first attempt of an
- * invocation runs, because otherwise no invocation might ever run an attempt.
+ * Whether an attempt that waited for the next tick must not run any more. If so, the operation is taken out of the
+ * count of executing operations. No attempt runs after the end of its context or of the invocation. A draining
+ * invocation runs an attempt in two cases. The START was awaited: otherwise the next invocation would count the attempt
+ * as failed. No attempt has run in this invocation: otherwise no invocation might ever run an attempt.
  */
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;
@@ -104,9 +103,7 @@ function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announc
   return true;
 }
 
-/**
- * Runs the user's code of an attempt. During the code, the logger and the check for a wrong context know the operation.
- */
+/** Runs the user's code. During the code, the logger and the check for a wrong context know the operation. */
 export function runUserCode<T>(
   operation: ClaimedOperation,
   attempt: number,
@@ -123,10 +120,7 @@ export function runUserCode<T>(
   return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, piece)));
 }
 
-/**
- * Waits until a PENDING operation may be tried again. This process polls for the end of the delay even if no code
- * awaits the operation.
- */
+/** Resolves with the record when a PENDING operation may be tried again, even if no code awaits the operation. */
 export function untilReady(
   operation: ClaimedOperation,
   record: WireOperation,
@@ -139,8 +133,8 @@ export function untilReady(
 }
 
 /**
- * Queues the end of an attempt at once. A failure takes as many microtasks as a success. Otherwise the branches of a
- * map would not end in the order of their acknowledgements.
+ * Resolves with the outcome when the end of the attempt is recorded. A failure takes as many microtasks as a success.
+ * Otherwise the branches of a map would not end in the order of their acknowledgements.
  */
 export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {
   const { execution } = operation;

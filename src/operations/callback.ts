@@ -13,28 +13,20 @@ import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts
 import { deserializeWith } from "./result-payload.ts";
 
 export interface CreateCallbackConfig<TOutput = string> {
-  /**
-   * The longest time from the start of the callback to its completion. Default: the callback has no time-out, and only
-   * the execution's time-out applies.
-   */
+  /** The longest time from the start of the callback to its completion. Default: no limit. */
   timeout?: Duration;
   /** The longest time between two heartbeats. Default: no limit. */
   heartbeatTimeout?: Duration;
-  /**
-   * Reads the payload with which the external system completed the callback. Default: the payload's text, unchanged.
-   */
+  /** Reads the payload. Default: the `defaultCallbackDeserializer` of `configureSerdes`, or else the payload's text. */
   serdes?: Omit<Serdes<TOutput>, "serialize">;
 }
 
-/**
- * The promise of the callback's result, and the callback's id. An external system completes the callback with this id.
- */
+/** The promise of the result, and the id with which an external system completes the callback. */
 export type CreateCallbackResult<T = string> = [DurablePromise<T>, string];
 
-/** Returns the payload of a callback as text, unchanged. */
 export const rawText: AnySerdesDeserializer = { deserialize: async (data) => data };
 
-/** Creates a callback at once. The promise resolves when the service has given the callback an id. */
+/** Creates a callback. The promise resolves when the service has given the callback an id. */
 export async function createCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -48,9 +40,7 @@ export async function createCallback<T>(
   return [underWay(result, attention), id];
 }
 
-/**
- * Does the same as `createCallback`, but the caller gives the `attention`, which knows whether code awaits the result.
- */
+/** Creates a callback. `attention` knows whether code awaits the callback's result. */
 export async function beginCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -89,10 +79,7 @@ async function settle<T>(
   return (await deserializeWith(reader, operation, ended.CallbackDetails?.Result)) as T;
 }
 
-/**
- * Converts the time-outs of a callback. A time-out of 0 is allowed, because the service reads 0 as "no time-out".
- * @throws DurableError `ERR_DURATION_INVALID`
- */
+/** The time-outs in seconds. 0 is allowed, because the service reads 0 as "no time-out". */
 export function callbackOptions(
   { onMisspelledOption }: Execution,
   label: () => string,

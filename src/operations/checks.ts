@@ -6,10 +6,6 @@ import type { Execution } from "../execution/execution.ts";
 import type { Ledger } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
-/**
- * Checks the settings of an operation before the operation is recorded.
- */
-
 type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
 
 /** Returns `step "charge"` for a step with this name, and `a step` for a step without a name. */
@@ -18,10 +14,7 @@ export function operationLabel(kind: string, name: string | undefined): string {
   return `${kind === "invoke" ? "an" : "a"} ${kind}`;
 }
 
-/**
- * Accepts an object with all these methods, undefined and null.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
+/** Accepts undefined, null, and an object that has all `methods`. */
 export function checkSerdes(
   operation: () => string,
   field: string,
@@ -35,10 +28,7 @@ export function checkSerdes(
   }
 }
 
-/**
- * The options of all operations. An option of another operation, such as `batch` for a step, is ignored and does not
- * count as unknown.
- */
+/** The options of all operations. An option that only other operations read does not count as unknown. */
 const OPTIONS = (
   "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +
   "errorMapper,virtualContext,payloadSerdes,resultSerdes,tenantId,nesting,maxConcurrency,concurrency,itemSerdes," +
@@ -46,9 +36,8 @@ const OPTIONS = (
 ).split(",");
 
 /**
- * Looks for options that nothing reads. On the embedded engine such an option is an error, because the handler can
- * still be changed. Elsewhere the process warns once for each name. An operation that is recorded already causes no error,
- * because an earlier invocation accepted the option.
+ * Checks that `config` has only options in `known`. Another option is an error on the embedded engine, because the
+ * developer can still change the handler. Elsewhere the process warns once for each option.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */
 export function checkOptions(
@@ -65,8 +54,8 @@ export function checkOptions(
 }
 
 /**
- * Returns what gets the texts about names that nothing reads, in the settings of the next operation. Undefined: the
- * process warns. An operation that is recorded already causes no text, because an earlier invocation accepted it.
+ * Returns the function that gets messages about unknown options, or undefined if the process must warn. The function
+ * ignores its message if the next operation is recorded, because an earlier invocation accepted the options.
  */
 export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope): Report | undefined {
   if (report === undefined) return undefined;
@@ -75,8 +64,8 @@ export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope
 }
 
 /**
- * Whether the next operation, or the first operation inside it, is recorded. Some operations have no record of their
- * own, so their first inner operation shows that they have begun.
+ * Whether the operation at `path`, or the first operation inside it, is recorded. The first inner operation counts,
+ * because some operations have no record of their own.
  */
 export function isBegun(scope: Scope, path = scope.peekPath()): boolean {
   const { ledger } = scope;
@@ -84,10 +73,6 @@ export function isBegun(scope: Scope, path = scope.peekPath()): boolean {
   return has(ledger, path) || has(ledger.outside, path) || has(ledger, childPath(path, 1));
 }
 
-/**
- * Accepts a text that is not empty.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for another value
- */
 export function checkText(operation: () => string, field: string, value: unknown): void {
   if (typeof value === "string" && value !== "") return;
   throw invalid(operation, field, value, "a text that is not empty");

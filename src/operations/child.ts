@@ -24,32 +24,22 @@ export interface ChildConfig<T> {
   serdes?: Serdes<T>;
   /** The subtype in the history. Default `RunInChildContext`. */
   subType?: string;
-  /**
-   * Makes a text that is recorded in place of a result that is over the size limit. The history shows the text. The
-   * runtime does not use the text.
-   */
+  /** Makes the text that is recorded, for the history, in place of a result over the size limit. Default: no text. */
   summaryGenerator?: (result: T) => string;
-  /**
-   * Makes the error that the caller of the context gets. Default: a `ChildContextError` whose cause is the original
-   * error.
-   */
+  /** Makes the error that the caller gets. Default: a `ChildContextError` whose cause is the original error. */
   errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
   /**
-   * The context has no operation of its own. The operations inside the context belong to the enclosing context. The
-   * function runs again on each replay.
+   * If true, the context has no operation of its own. The operations inside the context belong to the enclosing
+   * context, and the function runs again on each replay.
    */
   virtualContext?: boolean;
 }
 
-/** How the result of a context is recorded and read. */
 export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
   /** Returns the recorded result or a promise of it. */
   decode(operation: ClaimedOperation, payload: string | undefined): unknown;
-  /**
-   * Returns the value that `decode` would return after `encode`, if this value is known without encoding. Otherwise
-   * returns undefined.
-   */
+  /** Returns what `decode` would return after `encode`, or undefined if the value is known only after encoding. */
   readBack?(result: unknown): unknown;
   /** Returns the text that is recorded in place of a result that is over the size limit. */
   summarize(result: unknown): string;
@@ -61,28 +51,16 @@ export interface ChildPlan {
   readonly virtual: boolean;
   readonly format: ResultFormat;
   readonly errorMapper?: ((originalError: DurableOperationError) => DurableOperationError) | undefined;
-  /** The location of the operation. Without it, the counter of the enclosing context gives the path. */
   readonly location?: OperationLocation | undefined;
-  /**
-   * The permit of a branch in the window of a map or parallel. The branch lends the permit while the branch only waits.
-   */
+  /** The permit that a branch of a map or parallel lends while the branch only waits. */
   readonly permit?: Permit | undefined;
-  /**
-   * False when this package, and not the user, wrote the function of the context. The user's code then runs only in
-   * contexts inside this context.
-   */
+  /** False if this package wrote the function of the context. This function does not wait for the next tick. */
   readonly hasOwnCode?: false;
-  /**
-   * Runs the context's function. `recorded` is given when the context has ended already and its result was over the
-   * size limit. Then the function runs again only to rebuild the result.
-   */
+  /** If `recorded` is given, the context has ended already, and its function runs only to rebuild the result. */
   readonly body: (scope: Scope, recorded: WireOperation | undefined) => Promise<unknown>;
 }
 
-/**
- * The format of an ordinary child context. The whole result is one payload. The context's serdes or the codec writes
- * it.
- */
+/** The whole result is one payload, which the context's serdes or the codec writes. */
 export function childResultFormat<T>(config: ChildConfig<T>): ResultFormat {
   const { serdes, summaryGenerator } = config;
   return {
@@ -98,7 +76,6 @@ type ChildDecision =
   | { readonly do: "return"; readonly payload: string | undefined }
   | { readonly do: "throw"; readonly record: WireOperation };
 
-/** Decides from the record alone how a child context continues. */
 export function decideChild(record: WireOperation | undefined): ChildDecision {
   if (record === undefined) return { do: "run", announce: true };
   if (record.Status === "SUCCEEDED") {
@@ -109,15 +86,15 @@ export function decideChild(record: WireOperation | undefined): ChildDecision {
   return { do: "run", announce: false };
 }
 
-/** Runs a child context. The code up to the first `await` runs during the call. */
+/** Runs a child context. The context claims its path and queues its START during the call. */
 export function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
   const recalled = recallChild(execution, scope, plan);
   return recalled instanceof Promise ? recalled : Promise.resolve(recalled.value);
 }
 
 /**
- * Does the same as `runChild`, but returns the result of an ended context without a promise. A promise is returned if a
- * user's serdes reads the result.
+ * If the record has the result and `decode` returns no promise, returns the result without a promise. Otherwise does
+ * the same as `runChild`.
  */
 export function recallChild(
   execution: Execution,
@@ -144,8 +121,8 @@ export function recallChild(
 }
 
 /**
- * Only a context that has begun can be in replay. A record shows that a context has begun. A virtual context has no
- * record, so it may have begun whenever the execution has records of earlier invocations.
+ * Only a context that has begun can be in replay. A virtual context has no record, so it may have begun whenever the
+ * execution has records of earlier invocations.
  */
 function modeOf({ execution, ledger, path, record }: ClaimedOperation, isVirtual: boolean): ReplayMode {
   const mayReplay = isVirtual ? execution.state.isReplay : record !== undefined;
@@ -160,7 +137,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const { execution, scope } = operation;
   const inner = enter(operation, plan, mode);
   const { observer } = execution;
-  // This `await` lets all contexts that begin in the same tick send their START before the first function runs.
+  // This `await` lets all contexts that begin in the same tick queue their START before the first function runs.
   await (observer && contextStarts(observer, operation, plan.virtual));
   const nextTick = plan.hasOwnCode === false ? undefined : execution.tick.take();
   if (nextTick !== undefined) {
@@ -183,8 +160,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   try {
     encoded = plan.format.encode(operation, result);
     if (encoded instanceof Promise) {
-      // A user's serdes may take some time. Nothing else counts as executing for this context, so the invocation could
-      // be suspended before the serdes ends.
+      // While a user's serdes writes, nothing else prevents that the invocation is suspended.
       encoded = await execution.keepAwake(scope, encoded);
     }
     if (!plan.virtual) rest = keptOf(operation, plan, inner, result, encoded);
@@ -197,16 +173,15 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   return readBack(operation, plan, encoded);
 }
 
-/** Returns the value, or a promise of it if a user's serdes must read it. */
 function readBack(operation: ClaimedOperation, { format }: ChildPlan, encoded: EncodedResult): unknown {
   return "value" in encoded ? encoded.value : format.decode(operation, encoded.payload);
 }
 
 /**
- * The members of the update that records a result. For a result over the size limit, they have the summary in place of
- * the result. Errors of the summary generator are not caught.
- * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too, and `ERR_ARGUMENT_INVALID` if
- * the summary is no text
+ * The summary replaces a result over the size limit. `ReplayChildren` makes a replay run the function again, because
+ * the result is not recorded, or because plugins need the operations inside the context (`keptLevels`).
+ * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too, `ERR_ARGUMENT_INVALID` if the
+ * summary is no text, and the errors of the summary generator
  */
 function keptOf(
   operation: ClaimedOperation,
@@ -244,10 +219,7 @@ function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, th
   });
 }
 
-/**
- * Runs the function of an ended context again, because the record does not have the whole result. All operations inside
- * return their recorded outcomes, so the function returns the same result.
- */
+/** The operations inside an ended context are recorded, so its function returns the same result again. */
 async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: WireOperation): Promise<unknown> {
   const inner = enter(operation, plan, "replay-succeeded");
   await undefined;

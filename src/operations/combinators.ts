@@ -3,10 +3,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 
-/**
- * The stored form of the error with which a promise rejected. These members are named here, because JSON does not write
- * the message and the stack of an error.
- */
+/** The stored form of an error with which a promise rejected. JSON alone would leave out the members of an error. */
 interface StoredReason {
   readonly message: string;
   readonly name: string;
@@ -20,15 +17,15 @@ interface StoredOutcome {
 }
 
 /**
- * Prevents that a rejection of a plain promise ends the process. A replay returns the recorded outcome and awaits no
- * promise. An operation's own promise needs no such handler, and counts as awaited if it gets one.
+ * A replay of a combinator awaits no promise, so a plain promise that rejects must not end the process. The promise of
+ * an operation gets no handler here, because the handler would make the promise count as awaited.
  */
 export function handleRejections(promises: unknown): void {
   if (!Array.isArray(promises)) return;
   for (const promise of promises) if (promise?.[Symbol.toStringTag] === "Promise") promise.catch(() => {});
 }
 
-/** Combines promises in a child context. The context's record keeps the outcome, so a replay gives the same winner. */
+/** Combines promises in a child context, whose record gives a replay the same outcome. */
 export function runCombinator(
   execution: Execution,
   scope: Scope,
@@ -51,10 +48,7 @@ export function runCombinator(
   return runChild(execution, scope, plan);
 }
 
-/**
- * The result format of `allSettled`. After storing, an error in the result is a plain `Error` with the same name,
- * message and stack.
- */
+/** Each error in the result becomes a plain `Error`, so that a live run and a replay give the same result. */
 export function settledFormat(): ResultFormat {
   const plain = childResultFormat({});
   return {
@@ -73,10 +67,7 @@ export function settledFormat(): ResultFormat {
   };
 }
 
-/**
- * Combines promises in items of a batch that version 2.0.0 began. That version gave combined promises no record and no
- * path. So a replay of such an item must not give them a record or a path either.
- */
+/** In an item of a batch that version 2.0.0 began, combinators have no record and no path. */
 async function combineUnrecorded(combine: () => Promise<unknown>, format: ResultFormat): Promise<unknown> {
   try {
     const combined = await combine();
@@ -105,7 +96,6 @@ function restoreOutcome(outcome: StoredOutcome): StoredOutcome {
   return { ...outcome, reason: error };
 }
 
-/** Whether the value has the members of a stored error, and no other members. Then the value is a stored error. */
 function isStoredReason(reason: unknown): reason is StoredReason {
   if (typeof reason !== "object" || reason === null || !("message" in reason) || !("name" in reason)) return false;
   return Object.keys(reason).every((key) => key === "message" || key === "name" || key === "stack");

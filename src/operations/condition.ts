@@ -37,10 +37,7 @@ export interface WaitForConditionConfig<T> {
   serdes?: Serdes<T>;
 }
 
-/**
- * Checks the state again and again until the wait strategy says that no more checks follow. The code up to the first
- * `await` runs during the call.
- */
+/** Repeats the check until the wait strategy ends the checks. The condition claims its path during the call. */
 export async function runCondition<T>(
   execution: Execution,
   scope: Scope,
@@ -108,7 +105,7 @@ async function runCheck<T>(
     const { payload } = encoded;
     if (isTooLarge(payload, operation.ledger.maxPayloadBytes)) throw payloadTooLarge(operation, "state", payload);
     const decision = config.waitStrategy(await readBack(encoded), attempt);
-    // The value is left out, so that it is read again: the strategy may have changed the object that it got.
+    // The result is read from the payload again, because the strategy may have changed the object that it got.
     if (!decision.shouldContinue) return { end: "succeed", encoded: { payload } };
     const what = `delay of the wait strategy of ${operationLabel("condition", operation.name)}`;
     const afterSeconds = checkedDelay(what, decision.delay, operation.execution.onMisspelledOption);

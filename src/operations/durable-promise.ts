@@ -1,6 +1,6 @@
 /**
- * A promise that knows whether code awaits it. The operation begins when its method is called. Work that is needed only
- * for a caller who waits begins at the first call of `then`, `catch` or `finally`.
+ * The promise of an operation. Most operations begin when the method of the context is called. A combinator begins when
+ * its promise is awaited. The promise counts as awaited from the first call of `then`, `catch` or `finally`.
  */
 export interface DurablePromise<T> extends Promise<T> {
   /** Whether code has awaited the promise. */
@@ -55,7 +55,7 @@ export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T>
   }
 };
 
-/** Knows whether code awaits an operation. Some work is needed only if code awaits the operation. */
+/** Knows whether code awaits an operation, and starts work that is necessary only if code awaits the operation. */
 export class Attention {
   #awaited = false;
   #actions: (() => void)[] | undefined;
@@ -78,10 +78,7 @@ export class Attention {
   }
 }
 
-/**
- * Makes the promise that the user gets for a running operation. A failure that no code awaits must not end the process
- * as an unhandled rejection.
- */
+/** Makes the promise that the user gets. A failure that no code awaits must not end the process. */
 export function underWay<T>(running: Promise<T>, attention?: Attention): DurablePromise<T> {
   running.catch(() => {});
   return new DurablePromise(() => {

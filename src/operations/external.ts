@@ -42,10 +42,7 @@ export class ExternalOperation {
     return started ?? { Id: key, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
-  /**
-   * Resolves with the record when the operation has ended, successfully or not. If the record has no due time,
-   * `latestDueMs` (epoch milliseconds) is used in its place.
-   */
+  /** Resolves with the ended record. `latestDueMs` (epoch milliseconds) is used if the record has no due time. */
   async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
     const { execution, scope } = this.#operation;
     const { observer } = execution;
@@ -68,10 +65,7 @@ export class ExternalOperation {
   }
 }
 
-/**
- * Whether an operation in a batch ended in this invocation. A batch does not record end times, so only an operation
- * that ended in this invocation has one.
- */
+/** A batch records no end times, so a record in a batch has an end time only if it ended in this invocation. */
 function endedHere({ kept }: ClaimedOperation): boolean {
   return kept?.EndTimestamp !== undefined;
 }

@@ -17,10 +17,7 @@ export interface InvokeConfig<I, O> {
   tenantId?: string;
 }
 
-/**
- * Begins a chained invoke at once. Without a serdes, input and result are JSON, because the other function must be able
- * to read and write them.
- */
+/** Without a serdes, input and result are JSON, because the other function must read and write them. */
 export function beginInvoke<I, O>(
   execution: Execution,
   scope: Scope,

@@ -4,17 +4,13 @@ import type { AttemptEndInfo, AttemptInfo, OperationEndInfo } from "../plugins/p
 import type { Announcement, AttemptEnd } from "./attempt-end.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
-/** An attempt that has run and whose end is recorded. */
 export interface RanAttempt<Outcome> {
   readonly end: AttemptEnd;
   readonly endTimestamp: Date;
   readonly outcome: Outcome;
 }
 
-/**
- * Runs an attempt of a step or condition. Plugins are notified of the operation's start, of the attempt's beginning and
- * end, and of the operation's end.
- */
+/** Calls the hooks around an attempt. `onOperationEnd` is called only if no further attempt follows. */
 export async function runObserved<Outcome>(
   observer: Observer,
   operation: ClaimedOperation,
@@ -27,8 +23,7 @@ export async function runObserved<Outcome>(
       ? observer.info(operation, { status: "STARTED", isReplay: attempt > 1 })
       : observer.recordedInfo(operation, { isReplay: announcement === "none" || attempt > 1 }),
   );
-  // This `await` lets all operations that begin in the same tick send their START before the first body runs. The order
-  // is the same without plugins.
+  // All operations that begin in the same tick queue their START before the first body runs, as without plugins.
   await starting;
   const startTimestamp = new Date();
   const beginning = observer.emit("onOperationAttemptStart", () =>
@@ -50,7 +45,6 @@ export async function runObserved<Outcome>(
   return outcome;
 }
 
-/** The information that plugins get about an attempt that begins. */
 export function attemptInfo(
   observer: Observer,
   operation: ClaimedOperation,

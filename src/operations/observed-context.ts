@@ -4,10 +4,7 @@ import { defined, type ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
 import { type ClaimedOperation, isRecorded, openMode } from "./operation.ts";
 
-/**
- * Notifies plugins that the function of a context is about to run. Not called for a function that only rebuilds a
- * result. Returns undefined when no plugin is notified.
- */
+/** Notifies plugins before the function of a context runs. Returns undefined if no plugin is notified. */
 export function contextStarts(
   observer: Observer,
   operation: ClaimedOperation,
@@ -20,7 +17,6 @@ export function contextStarts(
   return notified && operation.execution.keepAwake(operation.scope, notified);
 }
 
-/** Runs a context's function inside the plugins' wrappers. */
 export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, run: () => Promise<T>): Promise<T> {
   const { ledger, path } = operation;
   const info = () =>
@@ -30,10 +26,7 @@ export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, 
   return observer.wrap("wrapChildContextFn", info, run);
 }
 
-/**
- * Notifies plugins that the function of a context has settled. The end of the context is not acknowledged yet. Returns
- * undefined when no plugin is notified.
- */
+/** Notifies plugins after the function of a context has settled. Returns undefined if no plugin is notified. */
 export function contextEnds(
   observer: Observer,
   operation: ClaimedOperation,

@@ -9,7 +9,6 @@ import type { Execution } from "../execution/execution.ts";
 import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
 
-/** What an operation is, before it has a path and an id. */
 export interface OperationKind {
   readonly type: OperationType;
   readonly subType: OperationSubType | string;
@@ -27,13 +26,12 @@ export interface OperationKind {
   readonly isAddressed?: boolean;
 }
 
-/** A path and a ledger that the caller chooses. Without it, the counter of the context gives the path. */
+/** Without a location, the context's counter gives the path, and the context's ledger keeps the record. */
 export interface OperationLocation {
   readonly path: OperationPath;
   readonly ledger: Ledger;
 }
 
-/** One operation of this invocation: its kind, its path and its record. */
 export class ClaimedOperation implements OperationKind {
   readonly type: OperationType;
   readonly subType: OperationSubType | string;
@@ -68,7 +66,7 @@ export class ClaimedOperation implements OperationKind {
     this.record = record;
   }
 
-  /** The current record, or undefined if the ledger has dropped the record from memory. */
+  /** The current record. Undefined if there is none, or if the service's ledger has dropped it from memory. */
   get kept(): WireOperation | undefined {
     return this.ledger.peek(this.key);
   }
@@ -81,9 +79,9 @@ export class ClaimedOperation implements OperationKind {
 }
 
 /**
- * Gives the next operation of a context its path and its record. Returns undefined when the operation must not continue
- * in this invocation. There are three reasons: the invocation is ending, the record belongs to another operation, or
- * the result of the context is recorded already.
+ * Gives the next operation of a context its path and its record. Returns undefined if the operation must not continue:
+ * the invocation is ending, a rehearsal stops here, the record belongs to another operation (then the execution fails),
+ * or the context has ended and the end of the operation is not recorded.
  */
 export function claim(
   execution: Execution,
@@ -101,12 +99,11 @@ export function claim(
   // The context's own ledger may have a record for this path too. Such a record belongs to another kind of operation,
   // which shows that the code has changed.
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
-  // The recorded name is used. The code may give another name, because the service does not accept every name.
+  // The recorded name is used. It may differ from the name in the code, because the service does not accept every name.
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
   const error = record === undefined || ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
   if (execution.state.onClaim?.(kind, path, scope, record, error)) {
-    // A rehearsal does not let this operation run. The operation counts as waiting, so that the rehearsal can end as
-    // PENDING.
+    // A rehearsal stops here. The operation counts as waiting, so that the rehearsal can end as PENDING.
     scope.countWaiting(1);
     execution.countExecuting(scope, 0);
     return undefined;
@@ -126,7 +123,6 @@ export function claim(
   return new ClaimedOperation(kind, name, execution, scope, location ?? { path, ledger }, key, record);
 }
 
-/** The name under which a new operation is recorded. Warns when the service does not accept the given name. */
 function nameFor(execution: Execution, given: string | undefined): string | undefined {
   const name = takenName(given);
   if (name !== given) {
@@ -141,16 +137,14 @@ function nameFor(execution: Execution, given: string | undefined): string | unde
 }
 
 /**
- * Called when the operation at `next` has no record. Makes a replaying context live, because the operation is new. An
- * operation is not new if the first operation inside it is recorded: a virtual context has no record of its own.
+ * Makes a replaying context live if the operation at `next`, which has no record, is new. If the first operation inside
+ * it is recorded, the operation is a virtual context that began in an earlier invocation.
  */
 function leaveReplay(scope: Scope, next: OperationPath): void {
   if (scope.mode === "replay" && !isRecorded(scope.ledger, childPath(next, 1))) scope.mode = "execution";
 }
 
-/**
- * Called after a wait, a callback or a chained invoke has ended. Makes the context live if the next operation is new.
- */
+/** Makes the context live if the operation after an ended wait, callback or chained invoke is new. */
 export function lookAhead(scope: Scope): void {
   if (scope.mode !== "replay") return;
   const next = scope.peekPath();
@@ -158,8 +152,8 @@ export function lookAhead(scope: Scope): void {
 }
 
 /**
- * The mode of a context that has begun. It is in replay if an operation inside it is recorded. The first inner
- * operation may be a virtual context, so the operation inside that one counts too.
+ * The mode of a context that has begun: `replay` if the first operation inside it is recorded. If that operation is a
+ * virtual context, it has no record, so the first operation inside the virtual context counts too.
  */
 export function openMode(ledger: Ledger, path: OperationPath): ReplayMode {
   const first = childPath(path, 1);
@@ -197,13 +191,12 @@ function nonDeterminism(what: string): Error {
   );
 }
 
-/** Records that an operation begins. `isNew` says that the operation has no record yet. */
+/** Records that an operation begins, if the ledger keeps such a START. `isNew`: the operation has no record yet. */
 export function recordStart(operation: ClaimedOperation, isNew: boolean): void {
   const { execution, ledger, key, type } = operation;
   if (ledger.keepsStart(key, type)) execution.recordStart(operation, update(operation, "START"), isNew);
 }
 
-/** Makes an update of the operation. All updates have type, action, id, parent id, subtype and name. */
 export function update(
   operation: ClaimedOperation,
   action: OperationAction,

@@ -10,25 +10,24 @@ import { describeUnwritable } from "./unwritable.ts";
 export interface EncodedResult {
   readonly payload: string | undefined;
   /**
-   * Absent if a user's serdes wrote the payload. Then the value is read from the payload, after the result is recorded:
-   * a serdes that cannot read must not make finished work run again.
+   * Absent if a user's serdes wrote the payload. The value is then read only after the result is recorded, because a
+   * serdes that cannot read must not make finished work run again.
    */
   readonly value?: unknown;
-  /** True when no payload was made, because it would be over the size limit. */
+  /** True if no payload was made, because the payload would be over the size limit. */
   readonly oversized?: true;
 }
 
-/** The serdes of an operation. Undefined means that the configured codec writes and reads the payload. */
+/** The serdes of an operation. Undefined if the codec writes and reads the payload. */
 export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefined): AnySerdes | undefined {
   return own ?? operation.scope.defaultSerdes;
 }
 
 /**
- * Encodes a result. The codec also reads it back, so that a live run and a replay give the same value. Returns a
- * promise only if a user's serdes is used. When a serdes fails, the invocation ends and the promise never settles,
- * because the serdes may succeed in the next invocation.
- * @param packFromBytes replaces the codec's own setting
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt could ever write the value. The operation must then fail
+ * Encodes a result. The codec also reads the payload, so that a live run and a replay give the same value. Returns a
+ * promise only if there is a serdes. `serializeWith` says what happens when the serdes fails.
+ * @param packFromBytes replaces the codec's own number of bytes from which JSON is packed
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt can write the value, so that the operation must fail
  */
 export function encodeResult(
   operation: ClaimedOperation,
@@ -54,8 +53,8 @@ async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value:
 }
 
 /**
- * Reads a recorded result. Returns a promise only if a user's serdes is used. When reading fails, the invocation ends,
- * and the returned promise never settles.
+ * Reads a recorded result. Returns a promise if there is a serdes. If the codec or the serdes cannot read, the
+ * invocation ends, and the returned promise never settles.
  */
 export function decodeResult(
   operation: ClaimedOperation,
@@ -70,12 +69,13 @@ export function decodeResult(
   }
 }
 
-/** The operation that has a payload. A serdes and messages need only these members. */
+/** The members of an operation that a serdes and error messages need. */
 export type PayloadOwner = Pick<ClaimedOperation, "execution" | "scope" | "path" | "name">;
 
 /**
- * Writes a payload with a serdes. When the serdes fails, the invocation ends, and the promise never settles.
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if the serdes failed because JSON cannot write the value
+ * Writes a payload with a serdes. Resolves with undefined if the serdes returns undefined or null. If the serdes fails,
+ * the invocation ends and the promise never settles, because the serdes may succeed in the next invocation.
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt can write the value
  */
 export async function serializeWith(
   serdes: AnySerdes,
@@ -89,7 +89,8 @@ export async function serializeWith(
     throw invalid(() => "serialize", "result", text, "a text");
   } catch (error) {
     const found = whyUnwritable(what, value, false);
-    // No attempt can write a value that `defaultSerdes` cannot write. A user's serdes may do better in the next one.
+    // `defaultSerdes` fails again in each attempt. So does a serdes that fails with a `TypeError` on a value that JSON
+    // cannot write. In all other cases the serdes may succeed in the next invocation.
     if (serdes === defaultSerdes || (found && error instanceof TypeError))
       throw unwritable(owner, what, found, "The serdes writes JSON: give it text instead.", error);
     return serdesFailed(owner, "Serialization", error);
@@ -103,7 +104,7 @@ export async function deserializeWith(
   payload: string | undefined,
 ): Promise<unknown> {
   try {
-    // A serdes may take some time. The operation has ended, so that nothing else prevents a suspension meanwhile.
+    // The operation has ended. Without `keepAwake` the invocation could be suspended while the serdes reads.
     return await owner.execution.keepAwake(owner.scope, serdes.deserialize(payload, serdesContext(owner)));
   } catch (error) {
     return serdesFailed(owner, "Deserialization", error);
@@ -118,7 +119,7 @@ function serdesFailed(operation: PayloadOwner, action: string, error: unknown): 
   const name = operation.name === undefined ? "" : `"${operation.name}" `;
   const message = `${action} failed for step ${name}(${operation.path}): ${messageOf(error)}`;
   const fault = new UnrecoverableInvocationError("SerdesFailedError", message, error);
-  // What has ended in batches is written first. Otherwise the next invocation would run it again.
+  // Ended items of batches are written first. Otherwise the next invocation would run these items again.
   operation.execution.batches.writeAll();
   operation.execution.terminate({ end: "reject", error: fault });
   return park();
@@ -133,7 +134,6 @@ function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): strin
   }
 }
 
-/** The error for a result or an input that no attempt could ever write. */
 function unwritable(
   operation: ClaimedOperation,
   what: string,
@@ -151,12 +151,10 @@ export function labelOf({ subType, name, path }: ClaimedOperation): string {
   return `${subType} ${name === undefined ? path : `"${name}" (${path})`}`;
 }
 
-/** Whether the payload has more bytes than the limit for one operation. */
 export function isTooLarge(payload: string | undefined, maxBytes: number): payload is string {
   return payload !== undefined && isLongerThan(payload, maxBytes);
 }
 
-/** The error for a result, an input or a state that is over the size limit. */
 export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
   // The message names the service's limit. The limit inside a batch is lower, because other records share the
   // operation.

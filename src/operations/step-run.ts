@@ -6,20 +6,20 @@ import type { DurableContextLogger, DurableLogger } from "../execution/logger.ts
 import type { Scope } from "../execution/scope.ts";
 import type { ClaimedOperation } from "./operation.ts";
 
-/** The argument of a step's function. `attempt` is the number of the attempt, from 1. */
+/** The argument of a step's function, and of a condition's check. `attempt` is the number of the attempt, from 1. */
 export interface StepContext<Logger extends DurableLogger> {
   logger: DurableContextLogger<Logger>;
   attempt: number;
   /**
-   * The signal is aborted in three cases: the attempt's time-out is over, the map around the step ends early, or the
-   * platform is about to stop the invocation. Pass the signal to `fetch` and similar functions.
+   * This signal is aborted if the attempt's time-out is over, if a context, map or parallel around the step ends first,
+   * or if the platform is about to stop the invocation. Pass the signal to `fetch` and similar functions.
    */
   readonly signal: AbortSignal;
 }
 
 export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (context: StepContext<Logger>) => Promise<T>;
 
-/** Runs a step's function. Rejects with a `StepTimeoutError` when the step's time-out is over. */
+/** When the time-out is over, aborts the step's signal and rejects with a `StepTimeoutError`. */
 export async function runBounded<T>(
   { name, path }: Pick<ClaimedOperation, "name" | "path">,
   run: StepRun,
@@ -42,7 +42,7 @@ export async function runBounded<T>(
   }
 }
 
-/** The argument of a step's function. The signal is created when the function first reads it. */
+/** The signal is created when the step's function first reads it, because most functions do not read it. */
 export class StepRun implements StepContext<DurableLogger> {
   readonly [SELF] = this;
   readonly logger: DurableContextLogger<DurableLogger>;
@@ -74,7 +74,7 @@ export class StepRun implements StepContext<DurableLogger> {
     this.#controller?.abort(reason);
   }
 
-  /** Ends the attempt. After this the signal is not aborted any more. */
+  /** Notes that the attempt has ended. The signal is not aborted any more. */
   end(): void {
     this.#isOver = true;
     if (this.#controller !== undefined) this.#scope.unfollow(this);

@@ -20,7 +20,7 @@ import { runBounded, type StepFunc, StepRun } from "./step-run.ts";
 export const StepSemantics = {
   /**
    * The START of an attempt is recorded before the attempt runs. If the process dies, this attempt does not run again.
-   * It counts as failed, and the retry strategy decides.
+   * The attempt counts as failed, and the retry strategy decides whether another attempt follows.
    */
   AtMostOncePerRetry: "AT_MOST_ONCE_PER_RETRY",
   /** If the process dies during an attempt, the same attempt runs again. The default. */
@@ -29,18 +29,15 @@ export const StepSemantics = {
 export type StepSemantics = (typeof StepSemantics)[keyof typeof StepSemantics];
 
 export interface StepConfig<T> {
-  /**
-   * Decides after a failed attempt whether another attempt follows. Default: `retryPresets.default`, which allows 6
-   * attempts, with delays from 5 s to 60 s.
-   */
+  /** Decides whether another attempt follows a failed attempt. Default: `retryPresets.default`, with 6 attempts. */
   retryStrategy?: RetryStrategy;
   /** Default: `AtLeastOncePerRetry`. */
   semantics?: StepSemantics;
   serdes?: Serdes<T>;
   /**
    * The longest time of one attempt. When this time is over, the attempt's signal is aborted, and the attempt fails
-   * with a `StepTimeoutError`. Then the retry strategy decides. Code that ignores the signal continues to run, and its
-   * outcome is ignored. Default: no limit.
+   * with a `StepTimeoutError`. Code that ignores the signal continues to run, and its outcome is ignored. Default: no
+   * limit.
    */
   timeout?: Duration;
 }
@@ -52,7 +49,6 @@ type StepDecision =
   | { readonly do: "throw"; readonly error: ErrorObject }
   | { readonly do: "give up attempt" };
 
-/** Decides from the record alone how a step continues. */
 export function decideStep(record: WireOperation | undefined, semantics: StepSemantics): StepDecision {
   switch (record?.Status) {
     case "SUCCEEDED":
@@ -68,7 +64,7 @@ export function decideStep(record: WireOperation | undefined, semantics: StepSem
   }
 }
 
-/** Runs a step. The code up to the first `await` runs during the call. */
+/** Runs a step. The step claims its path during the call. */
 export async function runStep<T>(
   execution: Execution,
   scope: Scope,
@@ -117,10 +113,6 @@ export async function runStep<T>(
 /** The default for `config`. A step without settings needs no check of settings. */
 const NO_CONFIG = {};
 
-/**
- * Checks the settings of a step.
- * @throws DurableError `ERR_ARGUMENT_INVALID`, `ERR_DURATION_INVALID`, `ERR_OPTION_UNKNOWN`
- */
 function checkConfig<T>(execution: Execution, scope: Scope, name: string | undefined, config: StepConfig<T>): void {
   const operation = () => operationLabel("step", name);
   checkOptions(execution, scope, operation, config);

@@ -22,9 +22,7 @@ export interface WaitForCallbackConfig<TOutput = string> extends CreateCallbackC
   retryStrategy?: RetryStrategy;
 }
 
-/**
- * The submitter. It gives the callback's id to the external system that will complete the callback. It runs as a step.
- */
+/** Gives the callback's id to the external system that will complete the callback. The function runs as a step. */
 export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableLogger> = (
   callbackId: string,
   context: { logger: DurableContextLogger<Logger> },
@@ -32,7 +30,7 @@ export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableL
 
 const RAW: AnySerdes = { serialize: async (value) => value, deserialize: rawText.deserialize };
 
-/** Creates a callback, runs the submitter, and waits for the completion. One child context contains all of this. */
+/** Creates a callback, runs the submitter, and waits for the completion, all in one child context. */
 export async function runWaitForCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -61,7 +59,7 @@ export async function runWaitForCallback<T>(
       // callback. So the callback counts as waiting only after the submitter has ended.
       const submitted = new Attention();
       const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, names);
-      // The submitter's result is not recorded: it may be a response that JSON cannot store.
+      // The submitter's result is not recorded, because the result may be a response that JSON cannot store.
       const submit = async ({ logger }: { logger: DurableContextLogger<DurableLogger> }) => {
         await submitter(id, { logger });
       };

@@ -8,10 +8,7 @@ import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
 
-/**
- * Begins a wait at once. The service always has a timer for the wait. When code awaits the wait, this process has a
- * timer too.
- */
+/** Begins a wait during the call. This process has a timer for the wait only if code awaits the wait. */
 export function beginWait(
   execution: Execution,
   scope: Scope,
@@ -25,10 +22,10 @@ export function beginWait(
     if (operation === undefined) return park();
     const wait = new ExternalOperation(operation, attention);
     const what = `duration of ${operationLabel("wait", name)}`;
-    // The duration of a recorded wait is not checked again, because the service has accepted it already.
+    // The duration of a recorded wait is not checked again, because an earlier invocation accepted the duration.
     const seconds = () => checkedSeconds(what, duration, 1, execution.onMisspelledOption);
     const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: seconds() } }));
-    // A cancelled wait counts as ended, because code does not ask how the wait ended.
+    // The status of the record is not checked, so a cancelled wait counts as ended.
     await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
   };
 

@@ -10,8 +10,8 @@ const VARIABLE = "DURABLE_EXECUTION_PLUGINS";
 const EXPORT = "durableExecutionPluginProvider";
 
 /**
- * A module named in `DURABLE_EXECUTION_PLUGINS` cannot be used. Every invocation fails until the module can be used.
- * The messages are those of the official SDK 2.4.0.
+ * `DURABLE_EXECUTION_PLUGINS` is malformed, or names a module that cannot be used. Every invocation fails until the
+ * mistake is corrected. The messages are those of the official SDK 2.4.0.
  */
 export class PluginLoadError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -20,15 +20,11 @@ export class PluginLoadError extends Error {
   }
 }
 
-/** Whether the environment names plugin modules. */
 export function namesPlugins(): boolean {
   return (environment()[VARIABLE] ?? "").trim() !== "";
 }
 
-/**
- * Loads the modules that `DURABLE_EXECUTION_PLUGINS` names, and makes their plugins in the same order.
- * @throws PluginLoadError
- */
+/** Makes the plugins of the modules in `DURABLE_EXECUTION_PLUGINS`, in the same order. Throws a `PluginLoadError`. */
 export async function loadPlugins(): Promise<readonly DurableInstrumentationPlugin[]> {
   const specifiers = readSpecifiers(environment()[VARIABLE] ?? "");
   const root = environment().LAMBDA_TASK_ROOT || process.cwd();
@@ -51,8 +47,8 @@ function readSpecifiers(text: string): string[] {
 }
 
 /**
- * Imports a module, which is searched from the location of this package. If the module is not found, it is searched
- * from `root`, the folder of the function's own code.
+ * Searches the module from the location of this package. If the module is not found, searches it from `root`, the
+ * folder of the function's own code.
  */
 async function importModule(specifier: string, root: string): Promise<unknown> {
   try {
@@ -67,10 +63,7 @@ async function importModule(specifier: string, root: string): Promise<unknown> {
   }
 }
 
-/**
- * Whether the import failed because this module or its package was not found. False if only a module that this module
- * imports was not found.
- */
+/** Whether this module or its package was not found. False if only a module that it imports was not found. */
 function isMissing(error: unknown, specifier: string): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") return false;

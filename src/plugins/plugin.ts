@@ -1,13 +1,10 @@
 import type { DurableExecutionInvocationOutput } from "../core/wire.ts";
 import type { WorkerStatistics } from "../core/worker-pools.ts";
 
-/**
- * The version of the interface between a plugin's provider and the runtime. A provider names the version for which the
- * provider is made.
- */
+/** The version of the interface between a plugin's provider and the runtime. */
 export const DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION = 1;
 
-/** How an invocation ended. `RETRYING`: the invocation rejected, and the service starts another one. */
+/** How an invocation ended. `RETRYING`: the invocation rejected, and the service starts another invocation. */
 export const PluginInvocationStatus = {
   SUCCEEDED: "SUCCEEDED",
   FAILED: "FAILED",
@@ -35,24 +32,22 @@ export type AttemptEndInfoOutcome = (typeof AttemptEndInfoOutcome)[keyof typeof 
 
 /** An operation, as far as it is known in this process when a hook is called. */
 export interface OperationInfo {
-  /** The wire id: 16 hex digits. For the execution itself: the service's own id. */
+  /** A hash of the operation's path: 16 hex digits. For the execution itself: the id that the service gave. */
   id: string;
-  /** The parts of a `waitForCallback` have the names `<name>-callback` and `<name>-submitter`. */
+  /** The callback and the submitter of a `waitForCallback` have the names `<name>-callback` and `<name>-submitter`. */
   name?: string;
   type: string;
   subType?: string;
-  /** The wire id of the context around the operation. Absent at the root. */
+  /** The id of the context around the operation. Absent at the root. */
   parentId?: string;
   status?: PluginOperationStatus;
   /** The time at which the service recorded the start. For an attempt: the time at which the attempt began here. */
   startTimestamp?: Date;
-  /**
-   * The time at which the service recorded the end. At the end of an attempt: the time at which the attempt ended here.
-   */
+  /** The time at which the service recorded the end. At the end of an attempt: when the attempt ended here. */
   endTimestamp?: Date;
   /** The recorded payload: a text in the encoding of the configured codec or serdes. */
   result?: string;
-  /** The error, rebuilt from the record. At the end of an attempt or step: the thrown error itself. */
+  /** The error, rebuilt from the record. At the end of an attempt, step or condition: the thrown error itself. */
   error?: Error;
   /** The number of finished attempts. For an attempt: the number of this attempt, from 1. */
   attempt?: number;
@@ -87,7 +82,7 @@ interface InvocationBaseInfo {
   executionArn: string;
   /** The handler's event. */
   executionInput: unknown;
-  /** All operations known to the invocation, the execution itself included, by wire id. */
+  /** All operations known to the invocation, and the execution itself, by id. */
   operations: Record<string, OperationInfo>;
   /** The time at which the execution began, which is the same in all its invocations. */
   executionStartTimestamp?: Date;
@@ -96,7 +91,7 @@ interface InvocationBaseInfo {
 export interface InvocationInfo extends InvocationBaseInfo {
   /** Whether no operation except the execution itself was recorded when the invocation began. */
   isFirstInvocation: boolean;
-  /** Operations that the service changed between the previous invocation and this one, by wire id. */
+  /** Operations that the service changed between the previous invocation and this one, by id. */
   updatedOperations: Record<string, OperationInfo>;
 }
 
@@ -108,15 +103,15 @@ export interface InvocationEndInfo extends InvocationBaseInfo {
   executionError?: Error;
   /** The same as at the start of the invocation. Always present. */
   isFirstInvocation?: boolean;
-  /** The work of the worker threads in this process so far; only when there are threads. */
+  /** The work of the worker threads in this process so far. Absent if there are no threads. */
   workers?: WorkerStatistics;
 }
 
 export interface OperationChangeInfo {
   executionArn: string;
-  /** Operations whose status was changed by the answer to a checkpoint, by wire id. */
+  /** Operations whose status was changed by the answer to a checkpoint, by id. */
   updatedOperations: Record<string, OperationInfo>;
-  /** All operations known to the invocation, the execution itself included, by wire id. */
+  /** All operations known to the invocation, and the execution itself, by id. */
   operations: Record<string, OperationInfo>;
 }
 
@@ -139,18 +134,15 @@ export interface DurableInstrumentationPlugin {
   ): Promise<DurableExecutionInvocationOutput>;
   /** Called before the response is returned. Plugins flush here, because Lambda freezes the process afterwards. */
   onInvocationEnd?(info: InvocationEndInfo): Promise<void>;
-  /**
-   * Called when an operation starts. Called again, with `isReplay`, in each invocation that finds the operation
-   * started.
-   */
+  /** Called when an operation starts, and with `isReplay` in each invocation that finds the operation started. */
   onOperationStart?(info: OperationInfo): Promise<void>;
   /**
-   * Called around the function of a context, a map's item or a parallel's branch. Not called when the function of a
-   * finished context runs again only to make its result again.
+   * Called around the function of a context, of a map's item or of a parallel's branch. Not called when the function of
+   * an ended context runs again only to rebuild the result.
    */
   wrapChildContextFn?(info: OperationInfo, fn: () => unknown): unknown;
   /**
-   * Called when an operation has ended. For waits, callbacks and invokes, called again, with `isReplay`, in each
+   * Called when an operation has ended. For a wait, callback or invoke, called again, with `isReplay`, in each
    * invocation that finds the operation ended.
    */
   onOperationEnd?(info: OperationEndInfo): Promise<void>;
@@ -162,7 +154,7 @@ export interface DurableInstrumentationPlugin {
   onOperationAttemptEnd?(info: AttemptEndInfo): Promise<void>;
   /** Called when the answer to a checkpoint has changed the status of operations. */
   onOperationChange?(info: OperationChangeInfo): Promise<void>;
-  /** Returns members that are added to a line of the default logger. Called for each line, and synchronously. */
+  /** Returns members that are added to a line of the default logger. Called synchronously for each line. */
   enrichLogContext?(): Record<string, string | number | boolean> | undefined;
 }
 
@@ -174,7 +166,7 @@ export type DurableInstrumentationPluginType<
 ) => Plugin;
 
 /**
- * The object that makes a plugin. A module that `DURABLE_EXECUTION_PLUGINS` names exports this object as
+ * The object that makes a plugin. A module in `DURABLE_EXECUTION_PLUGINS` exports this object as
  * `durableExecutionPluginProvider`.
  */
 export interface DurableInstrumentationPluginProvider<

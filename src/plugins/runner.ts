@@ -3,7 +3,6 @@ import type { DurableInstrumentationPlugin } from "./plugin.ts";
 
 export type Hook = Extract<keyof DurableInstrumentationPlugin, `on${string}`>;
 export type Wrapper = Extract<keyof DurableInstrumentationPlugin, `wrap${string}`>;
-/** The argument of a hook. */
 export type InfoOf<Name extends Hook> = Parameters<NonNullable<DurableInstrumentationPlugin[Name]>>[0];
 
 /** Calls the hooks of all plugins of a handler. A hook that no plugin has costs only one look-up in a map. */
@@ -25,15 +24,11 @@ export class PluginRunner {
     return users;
   }
 
-  /** Whether a plugin has one of these methods. */
   has(...methods: (keyof DurableInstrumentationPlugin)[]): boolean {
     return methods.some((method) => this.#usersOf(method).length > 0);
   }
 
-  /**
-   * Calls a hook of all plugins. Returns undefined when no plugin has the hook, because then the caller need not wait.
-   * Otherwise the promise resolves when all calls have settled.
-   */
+  /** The promise resolves when the hooks of all plugins have settled. Undefined if no plugin has the hook. */
   emit<Name extends Hook>(hook: Name, info: () => InfoOf<Name>): Promise<unknown> | undefined {
     const users = this.#usersOf(hook);
     if (users.length === 0) return undefined;
@@ -41,10 +36,7 @@ export class PluginRunner {
     return Promise.allSettled(users.map((plugin) => callHook(plugin, hook, given)));
   }
 
-  /**
-   * Runs `fn` inside the wrappers. Only the outcome of `fn` counts. Nothing that the wrappers return or throw changes
-   * this outcome.
-   */
+  /** Runs `fn` inside the wrappers. Nothing that the wrappers return or throw changes the outcome of `fn`. */
   wrap<T>(wrapper: Wrapper, info: () => unknown, fn: () => Promise<T>): Promise<T> {
     const users = this.#usersOf(wrapper);
     if (users.length === 0) return fn();
@@ -54,7 +46,9 @@ export class PluginRunner {
     return wrapped();
   }
 
-  /** The members that all plugins add to a log line. A plugin that throws adds nothing. */
+  /**
+   * The members that plugins add to a log line. A plugin that throws adds none. Undefined if no plugin has the hook.
+   */
   logMembers(): Record<string, string | number | boolean> | undefined {
     const users = this.#usersOf("enrichLogContext");
     if (users.length === 0) return undefined;
@@ -90,8 +84,7 @@ function wrapOnce<T>(
     const once = (): Promise<T> => {
       if (running === undefined) {
         running = startOf(fn);
-        // A wrapper may ignore this promise. So that its rejection does not count as unhandled, the failure is kept
-        // here and thrown below.
+        // A wrapper may ignore this promise. The failure is thrown below, and must not count as unhandled here.
         running.catch((error: unknown) => {
           failure = { error };
         });

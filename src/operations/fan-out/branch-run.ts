@@ -22,7 +22,7 @@ export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
-  /** The sum of the bytes of the items' own payloads. The run adds to it. */
+  /** The number of characters in the payloads of all ended items. The run adds to this number. */
   readonly sizes: { itemBytes: number };
   readonly label: () => string;
 }
@@ -34,8 +34,8 @@ export interface BranchRunOptions<T> {
  * F2  `maxConcurrency` limits the open branches. `concurrency` limits the working branches: a branch that only waits
  *     lends its permit. If only `maxConcurrency` is set, no branch lends its permit.
  * F3  When the completion policy is satisfied, no further branch starts, and running branches are left. Recorded items
- *     are counted before any branch starts, in the order of their index. Without batches this happens only if the
- *     window has fewer permits than the map has items.
+ *     are counted before any branch starts, in the order of their index. A map without batches does so only if it is
+ *     NESTED, its branches lend their permits, and the window has fewer permits than the map has items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
  * F5  After the invocation has begun to drain or has ended, no branch starts.
  */
@@ -43,32 +43,31 @@ export class BranchRun<T> {
   readonly #execution: Execution;
   readonly #scope: Scope;
   readonly #options: BranchRunOptions<T>;
-  /** Whether several items share one operation. */
   readonly isBatched: boolean;
   readonly #groups: ItemGroups;
   readonly #completion: Completion;
   readonly #collector: Collector<T>;
   readonly #itemFormat: ResultFormat;
   readonly #recalled: RecordedItems<T>;
-  /** Groups that have items which have not ended, in the order of their indexes. */
+  /** Groups with items that have not ended, in the order of the items' indexes. */
   readonly #open = new Set<ItemGroup>();
-  /** The open groups that have items which have not begun, in the order of their indexes. */
+  /** Groups with items that have not begun, in the order of the items' indexes. */
   readonly #ready: ItemGroup[] = [];
   readonly #inCaller = callerContext(); // F4
   readonly #maxOpen: number;
   readonly #semaphore: Semaphore;
   readonly #givesWay: boolean;
-  /** The number of groups with items to start that are kept ready, because reading items takes time. */
+  /** If fewer groups than this number have items that may start, the map reads the next group. */
   readonly #ahead: number;
-  /** The number of items in open groups that have not begun. */
+  /** The number of items that have not begun, in all groups of `#open`. */
   #startable = 0;
-  /** The number of permits that were requested and with which no item has begun yet. */
+  /** The number of permits that were requested and that have no item yet. */
   #acquiring = 0;
   #running = 0;
   #isReading = false;
   #over = false;
   #announcement: FanOutAnnouncement | undefined;
-  /** Ends `run`. Undefined until the recorded items have been counted, so that no branch starts earlier. */ // F3
+  /** Ends `run`. While this is undefined, no branch starts, because the recorded items are counted first. */ // F3
   #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(execution: Execution, scope: Scope, options: BranchRunOptions<T>) {
@@ -100,7 +99,7 @@ export class BranchRun<T> {
     this.#itemFormat = this.#formatOf(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
   }
 
-  /** Adds the bytes of each item's payload to `sizes`. For batches, `#close` adds the bytes instead. */
+  /** Adds the characters of each item's payload to `sizes`. For batches, `#close` adds the characters. */
   #formatOf(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
     if (this.#groups.isBatched) return format;
     const tally = (encoded: EncodedResult): EncodedResult => {
@@ -116,7 +115,7 @@ export class BranchRun<T> {
     };
   }
 
-  /** Runs the map or parallel. Rejects with the error of a custom policy, a source or a reduction. */
+  /** Rejects with the error of a custom policy, a source or a reduction, or if the records of an item are too large. */
   async run(): Promise<MapResult<T>> {
     const completion = this.#completion;
     const { announcement, leave } = announceFanOut(
@@ -157,7 +156,7 @@ export class BranchRun<T> {
     return this.#collector.result(summary.completionReason ?? this.#completion.reason);
   }
 
-  /** Counts the recorded outcomes of the items of batches. */ // F3
+  // F3
   async #takeOver(): Promise<void> {
     const { source } = this.#options.branches;
     for (const ledger of this.#groups.restore(this.#over ? undefined : source.total)) {
@@ -168,7 +167,7 @@ export class BranchRun<T> {
         if (outcome === undefined) continue;
         this.#started(first + at);
         if (outcome.mark === "R" && !this.#over) {
-          // The item runs again when its turn comes, because its function may wait until other items have begun.
+          // The item runs again with the other items, because its function may wait until other items have begun.
           ledger.madeAgain.add(at);
           continue;
         }
@@ -181,19 +180,21 @@ export class BranchRun<T> {
     }
   }
 
-  /** Counts the ended items with operations of their own, because a running item could end the map too early. */ // F3
+  /**
+   * The ended items are counted first. Otherwise a running item could end the map before these items are counted.
+   */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
     for (const [index, status] of this.#recalled.begun(total, most)) {
       this.#started(index);
-      if (status !== "S") continue; // This item runs again when its turn comes, as in #takeOver.
+      if (status !== "S") continue; // The item runs again, as in #takeOver.
       const item = this.#recalled.ofOperation(index, await this.#groups.valueOf(index));
       this.#count(item instanceof Promise ? await item : item);
     }
   }
 
-  /** Counts the ended items with operations of their own. `known` has the statuses, if the summary has statuses. */
+  /** `known` has one character of `itemStatuses` for each item. Undefined if the summary has no statuses. */
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
     for (let index = 0; ; ) {
@@ -240,7 +241,6 @@ export class BranchRun<T> {
     return !this.isBatched || this.#execution.batches.hasRoom;
   }
 
-  /** Reads groups until enough items are ready to start. */
   #read(): void {
     while (!this.#isReading && !this.#over && !this.#groups.isAtEnd && this.#wantsMore) {
       this.#isReading = true;
@@ -351,7 +351,6 @@ export class BranchRun<T> {
     this.#completion.started(index);
   }
 
-  /** Throws the error of a custom policy or a reduction. */
   #count(item: EndedItem<T>): void {
     this.#collector.ended(item);
     this.#completion.ended(item.index, item.status);
@@ -375,7 +374,7 @@ export class BranchRun<T> {
     for (const group of this.#open) this.#close(group);
   }
 
-  /** Closes the ledger of a group. Called when all items of the group have ended, and when the map has ended. */
+  /** Called when all items of the group have ended, and when the map has ended. */
   #close(group: ItemGroup): void {
     this.#open.delete(group);
     const { ledger } = group;

@@ -8,12 +8,9 @@ import type { ItemSource } from "./source.ts";
 
 /** Whether each branch is a context with an operation of its own. */
 export const NestingType = {
-  /** Each branch is a context. It costs one operation, and it records the branch's result once more. The default. */
+  /** Each branch is a context, which costs one operation and records the result of the branch. The default. */
   NESTED: "NESTED",
-  /**
-   * Branches are no contexts. The operations of a branch belong to the map or parallel. This value has no effect on a
-   * batch.
-   */
+  /** Branches have no operations of their own. FLAT has no effect on a map with batches. */
   FLAT: "FLAT",
 } as const;
 export type NestingType = (typeof NestingType)[keyof typeof NestingType];
@@ -21,36 +18,32 @@ export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 /** The options that `map` and `parallel` have in common. */
 export interface FanOutConfig<TResult> {
   /**
-   * The greatest number of open branches. A branch is open from the call of its function until the function settles,
-   * even while the branch waits. If branches use a pool or a lock, its size must fit this number. A whole number of at
-   * least 1. Default: only `concurrency` limits the branches.
+   * The greatest number of open branches: a whole number of at least 1. A branch is open from the call of its function
+   * until the function settles, even while the branch waits. If branches share a pool, this number should be at most
+   * the size of the pool. Default: only `concurrency` limits the branches.
    */
   maxConcurrency?: number;
   /**
    * The greatest number of working branches, 1 or more. A branch that only waits (for a wait, a callback, another
    * attempt) lends its permit to the next branch, and regains a permit before its code continues. Default:
-   * `runtime.concurrency`. If `maxConcurrency` is set, the default is no limit besides `maxConcurrency`.
+   * `runtime.concurrency`. If `maxConcurrency` is set, the default is no further limit.
    */
   concurrency?: number;
   serdes?: Serdes<BatchResult<TResult>>;
   itemSerdes?: Serdes<TResult>;
   completionConfig?: CompletionConfig;
-  /**
-   * Makes a text for the history. The text is added to the summary that is recorded in place of a result over the size
-   * limit.
-   */
+  /** Makes a text that is added to the summary of a result over the size limit. The history shows the summary. */
   summaryGenerator?: (result: BatchResult<TResult>) => string;
   nesting?: NestingType;
 }
 
-/** The branches of a map or parallel. Items are read only when branches may start. */
 export interface Branches {
   readonly kind: "map" | "parallel";
   readonly source: ItemSource;
-  /** The user's names for the branches. Undefined if the user gives no names. An empty name counts as no name. */
+  /** The user's names for the branches, if there are any. An empty name counts as no name. */
   readonly nameOf: ((index: number, value: unknown) => string | undefined) | undefined;
   readonly run: (index: number, value: unknown, scope: Scope) => Promise<unknown>;
-  /** The number of items that share an operation. Undefined if each item has its own operation. */
+  /** The size of the batches. Undefined for no batches. */
   readonly batch?: BatchSize | undefined;
   readonly collect?: Collect | undefined;
 }

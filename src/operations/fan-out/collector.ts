@@ -5,7 +5,6 @@ import { type BatchItem, MapResult } from "./map-result.ts";
 
 const INVALID = "ERR_COLLECT_INVALID";
 
-/** An item that has succeeded or failed. */
 export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
 
 /** Makes one value from the results of a map, in the order of the items' indexes. */
@@ -23,10 +22,6 @@ export interface ReduceCollect<TResult, TReduced> {
  */
 export type Collect<TResult = unknown, TReduced = unknown> = "all" | "failures" | ReduceCollect<TResult, TReduced>;
 
-/**
- * Checks that `collect` has one of the forms of `Collect`.
- * @throws DurableError `ERR_COLLECT_INVALID` for another value
- */
 export function checkCollect(operation: () => string, collect: unknown): void {
   if (collect === undefined || collect === "all" || collect === "failures") return;
   if (typeof collect === "object" && collect !== null) {
@@ -44,10 +39,7 @@ export class Collector<T> {
   readonly #kept: (BatchItem<T> | undefined)[] = [];
   /** The indexes of items that have started and not ended. */
   readonly #started = new Set<number>();
-  /**
-   * Outcomes that `reduce` has not taken yet, because an item with a lower index has not ended. Undefined means that
-   * the item failed.
-   */
+  /** Outcomes for `reduce` that wait until all items with lower indexes have ended. Undefined for a failed item. */
   readonly #early = new Map<number, { value: T } | undefined>();
   #next = 0;
   #reduced: unknown;
@@ -64,7 +56,7 @@ export class Collector<T> {
     if (this.#collect === "all") this.#kept[index] = { index, status: "STARTED" };
   }
 
-  /** Notes that an item has ended. Throws the error of the user's `reduce`. */
+  /** Throws the error of the user's `reduce`. */
   ended(item: EndedItem<T>): void {
     const { index, status } = item;
     this.#started.delete(index);
@@ -88,7 +80,7 @@ export class Collector<T> {
     }
   }
 
-  /** Makes the map result when the map has ended. Throws the error of the user's `reduce`. */
+  /** Makes the map result after `reduce` has got all results. Throws the error of `reduce`. */
   result(reason: CompletionReason): MapResult<T> {
     if (this.#collect === "all") {
       const kept = this.#kept.filter((item) => item !== undefined);

@@ -8,7 +8,7 @@ export type { CompletionReason };
 export const BatchItemStatus = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", STARTED: "STARTED" } as const;
 export type BatchItemStatus = (typeof BatchItemStatus)[keyof typeof BatchItemStatus];
 
-/** The status that a custom policy gives to a map or parallel when it ends the map or parallel. */
+/** The status that a custom policy gives to the map or parallel that the policy ends. */
 export const CompletionOutcome = { SUCCEEDED: "SUCCEEDED", FAILED: "FAILED" } as const;
 export type CompletionOutcome = (typeof CompletionOutcome)[keyof typeof CompletionOutcome];
 
@@ -30,7 +30,7 @@ export interface CompletionItemStatus {
   status?: BatchItemStatus;
 }
 
-/** What a custom policy gets. `totalCount` also counts the items that have not started. */
+/** The argument of a custom policy. `totalCount` also counts the items that have not started. */
 export interface CompletionStatus {
   successCount: number;
   failureCount: number;
@@ -42,39 +42,28 @@ export interface CompletionStatus {
 export interface ThresholdCompletionConfig {
   /** The map ends as soon as this number of items has succeeded. */
   minSuccessful?: number;
-  /** The map ends when more items than this have failed. */
+  /** The map ends when more items than this number have failed. */
   toleratedFailureCount?: number;
-  /** The map ends when more than this percentage of all items has failed. From 0 to 100. */
+  /** The map ends when more than this percentage of all items has failed: a number from 0 to 100. */
   toleratedFailurePercentage?: number;
   shouldComplete?: never;
 }
 
 export interface CustomCompletionConfig {
-  /**
-   * Called before the first item starts, and after each item that ends. The answer must depend on the argument only,
-   * because a replay asks again.
-   */
+  /** Called before the first item starts and after each item that ends. The answer must depend only on `status`. */
   shouldComplete: (status: CompletionStatus) => CompletionDecision;
   minSuccessful?: never;
   toleratedFailureCount?: never;
   toleratedFailurePercentage?: never;
 }
 
-/**
- * Says when a map or parallel ends before all its items have ended. If no member is set, the first failure ends the map
- * or parallel.
- */
+/** Says when a map or parallel ends before all items have ended. The default is the first failure. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
 export const COMPLETION_OPTIONS = "minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete".split(
   ",",
 );
 
-/**
- * Checks the numbers and functions in a `completionConfig`.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for a count that is no whole number, a percentage outside of 0 to 100, or
- * a custom policy beside thresholds
- */
 export function checkCompletion(operation: () => string, config: CompletionConfig | undefined): void {
   if (config === undefined || config === null) return;
   if (typeof config !== "object" || Array.isArray(config)) {
@@ -95,10 +84,7 @@ export function checkCompletion(operation: () => string, config: CompletionConfi
   );
 }
 
-/**
- * Counts the items of a map or parallel. Decides when the map or parallel has ended, and for which reason. Counting one
- * item takes the same time for any number of items.
- */
+/** Counts the items of a map or parallel. Decides when the map has ended, and for which reason. */
 export class Completion {
   #total: number;
   #isTotalKnown = true;
@@ -111,10 +97,7 @@ export class Completion {
   #failed = 0;
   #mayBegin = Number.POSITIVE_INFINITY;
 
-  /**
-   * `total` is undefined if the number of items is unknown. Then `grow` gives the number of items that have been read.
-   * `names` is called only for a custom policy, because only a custom policy gets the names.
-   */
+  /** `total` is undefined if the number of items is unknown. Then the caller calls `grow`. */
   constructor(
     operation: () => string,
     total: number | undefined,
@@ -128,17 +111,17 @@ export class Completion {
     this.#names = names;
   }
 
-  /** Lets at most `items` items begin. The map does not end then, because the other items have not ended. */
+  /** Lets at most `items` items begin. The other items never end. */
   bound(items: number): void {
     this.#mayBegin = items;
   }
 
-  /** The number of items that may be open, so that no more items begin than `bound` allows. */
+  /** The number of items that may be open at once, so that no more items begin than `bound` allows. */
   get room(): number {
     return this.#mayBegin - this.#succeeded - this.#failed;
   }
 
-  /** Notes the number of items that have been read. `isEnd` says that no more items follow. */
+  /** `total` is the number of all items if `isEnd` is true. Otherwise more items may follow. */
   grow(total: number, isEnd: boolean): void {
     this.#total = total;
     this.#isTotalKnown = isEnd;
@@ -152,7 +135,6 @@ export class Completion {
     return this.#isTotalKnown;
   }
 
-  /** Asks a custom policy before the first item starts. Throws the error of the custom policy. */
   begin(): void {
     this.#ask();
   }
@@ -161,7 +143,7 @@ export class Completion {
     if (this.#config.shouldComplete !== undefined) this.#setStatus(index, "STARTED");
   }
 
-  /** Counts an item that has ended. Throws the error of a custom policy. */
+  /** Throws the error of a custom policy. */
   ended(index: number, status: "SUCCEEDED" | "FAILED"): void {
     if (status === "SUCCEEDED") this.#succeeded++;
     else this.#failed++;
@@ -185,8 +167,7 @@ export class Completion {
       (this.#isTotalKnown && this.#succeeded + this.#failed === this.#total) ||
       this.#custom.complete ||
       (shouldComplete === undefined && this.#toleranceExceeded) ||
-      // The threshold is checked only after an item has ended. Otherwise a threshold of 0 would end the map before its
-      // first item starts.
+      // A threshold of 0 must not end the map before its first item starts.
       (minSuccessful !== undefined && this.#succeeded + this.#failed > 0 && this.#succeeded >= minSuccessful)
     );
   }
@@ -210,7 +191,7 @@ export class Completion {
       return minSuccessful === undefined && failed > 0;
     }
     if (toleratedFailureCount !== undefined && failed > toleratedFailureCount) return true;
-    // While the total is unknown, the percentage of failed items is unknown too, so it cannot exceed the limit.
+    // While the number of all items is unknown, the percentage is unknown too, so the limit has no effect.
     if (toleratedFailurePercentage === undefined || !this.#isTotalKnown) return false;
     return (100 * failed) / this.#total > toleratedFailurePercentage;
   }

@@ -14,7 +14,7 @@ import type { BatchResult } from "./map-result.ts";
 import { mapResultFormat, readSummary } from "./map-result-format.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 
-/** Runs a `map` or `parallel`. The code up to the first `await` runs during the call. */
+/** Runs a `map` or `parallel`, which claims its path during the call. */
 export async function runFanOut<T>(
   execution: Execution,
   scope: Scope,
@@ -28,7 +28,7 @@ export async function runFanOut<T>(
   checkCompletion(label, completionConfig);
   const policy = () => `the completionConfig of ${label()}`;
   checkOptions(execution, scope, policy, completionConfig ?? {}, COMPLETION_OPTIONS);
-  // A recorded map goes on with the number that an earlier invocation, or the official SDK, accepted.
+  // An earlier invocation, or the official SDK, accepted the `maxConcurrency` of a recorded map.
   if (!isBegun(scope)) {
     checkCount(
       label,

@@ -22,33 +22,26 @@ export interface ItemGroup {
   /** The index of the first item. */
   readonly first: number;
   readonly values: readonly unknown[];
-  /**
-   * The number of items in this group that have not begun. `cursor` is the index inside the group at which the search
-   * for the next item starts.
-   */
+  /** The number of items in this group that have not begun. */
   left: number;
+  /** The index, in the group, at which the search for the next item starts. */
   cursor: number;
-  /** The indexes, inside the group, of items that have begun and not ended. */
+  /** The indexes, in the group, of items that have begun and not ended. */
   readonly running: Set<number>;
-  /**
-   * The indexes, inside the group, of items that must not begin, because their recorded outcomes count. If there is a
-   * shared ledger, it also keeps such indexes.
-   */
+  /** The indexes, in the group, of items that must not begin, because their recorded outcomes count. */
   readonly ended: Set<number>;
-  /** The context in which the items run. */
   readonly scope: Scope;
-  /** The ledger of the operation that the items share. Undefined if each item has its own operation. */
+  /** The ledger of a batch. Undefined for items that share no operation. */
   readonly ledger: SharedLedger | undefined;
 }
 
-/** Takes the next item that is to begin, and returns its index inside the group. */
+/** Takes the next item that may begin, and returns its index in the group. */
 export function takeNext(group: ItemGroup): number {
   while (group.ledger?.isLeft(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;
   group.left--;
   return group.cursor++;
 }
 
-/** The path of an item, and the ledger that keeps the records of the item. */
 export function locationOf(group: ItemGroup, at: number): OperationLocation {
   const { scope, ledger, first } = group;
   const path = childPath(scope.path, first + at + 1);
@@ -58,11 +51,8 @@ export function locationOf(group: ItemGroup, at: number): OperationLocation {
 export interface ItemGroupsOptions {
   readonly name: string | undefined;
   readonly source: ItemSource;
-  /**
-   * The size of batches, if the user asks for batches. A map with recorded batches continues with batches in any case.
-   */
+  /** The size of batches, if the user asks for batches. A map with recorded batches has batches in any case. */
   readonly batch: BatchSize | undefined;
-  /** The user's names for the items. Undefined if the user gives no names. */
   readonly nameOf: ((index: number, value: unknown) => string) | undefined;
   /** Called when the records of one item are over the size limit. The map must then end with an error. */
   readonly onOverfull: (index: number, bytes: number, allowedBytes: number) => void;
@@ -71,17 +61,16 @@ export interface ItemGroupsOptions {
 /**
  * Reads the items of a map or parallel in groups. A batch is one group.
  *
- * M1  The name of a recorded batch says which items share the batch. A map that has a recorded batch continues with
- *     batches. So the user may change the setting `batch` between two invocations.
+ * M1  The name of a recorded batch says which items share the batch. A map with a recorded batch continues with
+ *     batches, even if the user has changed the setting `batch`.
  */
 export class ItemGroups {
   readonly #execution: Execution;
   readonly #scope: Scope;
   readonly #options: ItemGroupsOptions;
   readonly isBatched: boolean;
-  /** The batches that earlier invocations recorded, in the order of their items. */
   readonly #recorded: SharedLedger[] = [];
-  /** Groups that were read before their items could start. */
+  /** Groups that `valueOf` has read and `open` has not returned yet. */
   readonly #early: ItemGroup[] = [];
   #batches = 0;
   #nextIndex = 0;
@@ -109,10 +98,7 @@ export class ItemGroups {
     return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
   }
 
-  /**
-   * Reads the records of the batches of earlier invocations. `total` is the number of items of the map.
-   * @throws UnrecoverableExecutionError if the recorded batches do not fit the items
-   */
+  /** Returns the recorded batches. Throws an `UnrecoverableExecutionError` if the batches do not fit the items. */
   restore(total = Number.POSITIVE_INFINITY): readonly SharedLedger[] {
     if (!this.isBatched) return [];
     let first = 0;
@@ -143,21 +129,18 @@ export class ItemGroups {
   }
 
   /**
-   * Returns the next group of items. Throws or rejects with the error of the source. Also throws or rejects with an
-   * `UnrecoverableExecutionError` if the items are not the recorded items.
+   * Returns the next group. Throws or rejects with the error of the source, or with an `UnrecoverableExecutionError` if
+   * the items are not the recorded items.
    */
   open(): ItemGroup | Promise<ItemGroup> {
     const early = this.#early.shift();
     if (early === undefined) return this.#read();
-    // The number is read again, because items of this group may have been counted since the group was read.
+    // Items of this group may have been counted since the group was read.
     if (early.ledger !== undefined) early.left = early.ledger.left;
     return early;
   }
 
-  /**
-   * Returns the input value of an item whose recorded outcome counts, and notes that the item must not begin. Reads the
-   * source until the item has been read.
-   */
+  /** Returns the input value of an item whose recorded outcome counts, and notes that the item must not begin. */
   async valueOf(index: number): Promise<unknown> {
     while (this.#nextIndex <= index) this.#early.push(await this.#read());
     const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
@@ -189,7 +172,7 @@ export class ItemGroups {
     const scope = this.#scope;
     const group = { first, values, left: count, cursor: 0, running: new Set<number>(), ended: new Set<number>() };
     if (!this.isBatched || count === 0) {
-      // Names are made here too, because here an error of the user's function ends the map.
+      // The user's function is called here for each item, so that its error ends the map.
       for (let at = 0; at < count; at++) this.#options.nameOf?.(first + at, values[at]);
       return { ...group, scope, ledger: undefined };
     }
@@ -205,10 +188,7 @@ export class ItemGroups {
     };
   }
 
-  /**
-   * Compares the digests of a batch's items and names with the recorded digests. A difference shows that the items have
-   * changed. The ledger keeps the new digests.
-   */
+  /** Throws an error if the digests of a batch's items or names are not the recorded digests. Keeps the new digests. */
   #mark(ledger: SharedLedger, values: readonly unknown[], fingerprint: string | undefined): void {
     const { nameOf } = this.#options;
     const { first } = ledger;
@@ -236,7 +216,6 @@ export class ItemGroups {
     return sourceChanged(this.#options.name, what);
   }
 
-  /** Notifies plugins that the operation of a batch begins or has ended. */
   notice(ledger: SharedLedger, hook: "onOperationStart" | "onOperationEnd", members: Partial<OperationInfo>): void {
     const { observer } = this.#execution;
     const { id, name } = ledger;
@@ -244,7 +223,6 @@ export class ItemGroups {
     observer?.notify(hook, () => observer.recordedInfo(batch, members));
   }
 
-  /** Ends the reading of the source. */
   close(): void {
     this.#options.source.close();
   }

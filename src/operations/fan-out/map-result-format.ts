@@ -29,28 +29,24 @@ export interface MapResultFormatOptions<T> {
   /** Whether a user's serdes writes the items. Such a serdes may make values that the codec changes. */
   readonly hasItemSerdes: boolean;
   readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
-  /** The sum of the bytes of the items' own payloads until now. */
+  /** The number of characters in the payloads of all ended items. */
   readonly itemBytes: () => number;
-  /**
-   * Whether the summary must have the status of each item, so that a rebuild gives the same statuses. The records of
-   * batches have the statuses already.
-   */
+  /** Whether the summary must have the status of each item. The records of batches have the statuses already. */
   readonly keepsStatuses: () => boolean;
   /**
-   * Called when the result was read from the map's own record. If no item has begun in this invocation, the service did
-   * not deliver the operations of the items, so that the caller must count them.
+   * Called when the result was read from the map's own record. If no item has begun in this invocation, the service has
+   * not delivered the items' operations, and the caller must count these operations.
    */
   readonly onRecalled: (mapResult: MapResult<T>) => void;
 }
 
 /**
- * A result is not encoded as a whole if the items' own payloads together have more bytes than this many times the size
- * limit. One payload for all items is shorter than the separate payloads, but almost never this many times, so it would
- * be over the limit. Without the encoding, a map with large results takes a third of the time.
+ * A result is not encoded as a whole if the payloads of its items have more characters than this number times the size
+ * limit in bytes. The payload of the whole result is shorter than all these payloads, but almost never shorter by this
+ * factor, so the payload would be over the limit. Without the encoding, a map with large results is faster.
  */
 const HOPELESS_FACTOR = 4;
 
-/** How the result of a map or parallel is recorded and read. */
 export function mapResultFormat<T>(options: MapResultFormatOptions<T>): ResultFormat {
   const serdes = options.serdes as AnySerdes | undefined;
   return {
@@ -96,8 +92,8 @@ async function encodeStored<T>(
 }
 
 /**
- * Makes the value that a replay would read, without encoding. The items' results are such values already, because each
- * was read back from its own payload. Only the errors must be changed.
+ * Makes the value that a replay would read, without encoding. Each result was already read back from its own payload,
+ * so only the errors must be changed.
  */
 function readBack<T>(mapResult: MapResult<T>): MapResult<T> {
   for (const item of mapResult.all) if (item.error !== undefined) item.error = readBackError(item.error);
@@ -126,17 +122,12 @@ function restore<T>(stored: StoredMapResult): MapResult<T> {
   return new MapResult(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
 }
 
-/**
- * Makes JSON contain the message and the causes of an error. Most serdes write JSON, which leaves these members out.
- */
+/** Makes JSON contain the message and the causes of an error. Most serdes write JSON, which leaves both out. */
 function showInJson(error: Error): void {
   Object.defineProperty(error, "toJSON", { value: () => storeError(error), configurable: true });
 }
 
-/**
- * Makes a map result with methods and errors from a value that a user's serdes read. A value of another form is
- * returned unchanged.
- */
+/** Makes a map result from a value that a user's serdes read. Returns a value of another form unchanged. */
 function rewrap(value: unknown): unknown {
   if (value instanceof MapResult || typeof value !== "object" || value === null || !("all" in value)) return value;
   if (!Array.isArray(value.all)) return value;
@@ -147,10 +138,7 @@ function rewrap(value: unknown): unknown {
   return new MapResult(value.all, completionReason);
 }
 
-/**
- * Makes an item's error from the value that a user's serdes read. The value may be a stored error, an error object, or
- * a JSON object that has only some members of an error.
- */
+/** `given` may be a stored error, an error object, or JSON with only some members of an error. */
 function rebuildError(given: unknown): ChildContextError {
   if (given instanceof ChildContextError) return given;
   if (isError(given)) return readBackError(given);
@@ -162,10 +150,7 @@ function rebuildError(given: unknown): ChildContextError {
   return restoreItemError({ ErrorType: type as string | undefined, ...said, ...data });
 }
 
-/**
- * The summary that is recorded in place of a map result over the size limit. A replay needs `completionReason` and
- * `itemStatuses`.
- */
+/** The members of a recorded summary that a replay needs. */
 export interface MapSummary {
   completionReason: CompletionReason;
   itemStatuses: string;
@@ -188,17 +173,14 @@ function summarize<T>(
   return JSON.stringify({ ...summary, summary: summaryGenerator(mapResult) });
 }
 
-/**
- * The status of each item up to the last started item, one character for each item. `S`: succeeded, `F`: failed, `-`:
- * not ended.
- */
+/** One character for each item up to the last started item. `S`: succeeded, `F`: failed, `-`: not ended. */
 function itemStatuses(mapResult: {
   readonly all: readonly Pick<StoredItem, "index" | "status">[];
   readonly uncollected?: number | undefined;
 }): string {
   const { all, uncollected = 0 } = mapResult;
-  // Items start in the order of their index. So an item below the last started item that is not in `all` has succeeded
-  // and was not collected.
+  // Items start in the order of their index. So if an item before the last started item is not in `all`, the item has
+  // succeeded and was not collected.
   const statuses: string[] = new Array(uncollected === 0 ? 0 : all.length + uncollected).fill("S");
   for (const { index, status } of all) {
     while (statuses.length < index) statuses.push("-");
@@ -208,9 +190,8 @@ function itemStatuses(mapResult: {
 }
 
 /**
- * Reads what is recorded for a map or parallel whose result is rebuilt. This is a summary, or a summary without
- * statuses from an earlier version. It is the map result itself if the result was not over the size limit and the
- * operations inside were kept for another reason.
+ * The payload is a summary (without statuses in an earlier version), or the map result itself if the result was not
+ * over the size limit. Returns only the members that the payload has.
  */
 export function readSummary(execution: Execution, payload: string | undefined): Partial<MapSummary> {
   let value: unknown;

@@ -9,13 +9,10 @@ export interface BatchItem<TResult> {
   status: BatchItemStatus;
 }
 
-/** The result of a `map` or `parallel`: the started items, in the order of their index. */
+/** The result of a `map` or `parallel`. By default `all` has all started items, in the order of their index. */
 export interface BatchResult<TResult> {
   all: Array<BatchItem<TResult>>;
-  /**
-   * The succeeded items that have a result. An item that returned undefined is not listed, but `successCount` counts
-   * it.
-   */
+  /** The succeeded items that have a result. An item that returned undefined counts only in `successCount`. */
   succeeded(): Array<BatchItem<TResult> & { result: TResult }>;
   failed(): Array<BatchItem<TResult> & { error: ChildContextError }>;
   /** Items that had not ended when the map ended. */
@@ -23,10 +20,7 @@ export interface BatchResult<TResult> {
   status: "SUCCEEDED" | "FAILED";
   completionReason: CompletionReason;
   hasFailure: boolean;
-  /**
-   * Throws the error of the first failed item. If no item failed but a custom policy failed the map, throws a
-   * `BatchCompletionError`.
-   */
+  /** Throws the error of the first failed item, or a `BatchCompletionError` if only a custom policy failed the map. */
   throwIfError(): void;
   getResults(): Array<TResult>;
   getErrors(): Array<ChildContextError>;
@@ -36,27 +30,18 @@ export interface BatchResult<TResult> {
   totalCount: number;
 }
 
-/**
- * The result of a map with `collect: { reduce, initial }`. `all` has the failed items, and the items that had not ended
- * when the map ended.
- */
+/** The map result with `collect: { reduce, initial }`. `all` has only the started items that did not succeed. */
 export interface ReducedBatchResult<TResult, TReduced> extends BatchResult<TResult> {
   reduced: TReduced;
 }
 
-/**
- * Describes the items that are not in `all`, because the map does not collect everything. `uncollected` is the number
- * of these items, which all succeeded. `reduced` is the value that `reduce` made from their results.
- */
+/** `uncollected` is the number of succeeded items that are not in `all`. `reduced` is the value that `reduce` made. */
 export interface Uncollected {
   readonly uncollected: number;
   readonly reduced?: unknown;
 }
 
-/**
- * A map result. JSON shows only its members, above all `all` and `completionReason`. Everything else is computed from
- * the members.
- */
+/** JSON shows only the members. All other values are computed from the members. */
 export class MapResult<TResult> implements BatchResult<TResult> {
   all: BatchItem<TResult>[];
   completionReason: CompletionReason;
@@ -131,8 +116,8 @@ export class MapResult<TResult> implements BatchResult<TResult> {
   }
 }
 
-// This function is no private method, because users wrap map results in a `Proxy` or with `Object.create`. Such objects
-// do not have the private members.
+// This function is no private method, because users wrap map results in a `Proxy` or with `Object.create`. Such a
+// wrapper has no private members.
 function count({ all }: MapResult<unknown>, status: BatchItemStatus): number {
   let found = 0;
   for (const item of all) if (item.status === status) found++;

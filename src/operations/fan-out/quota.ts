@@ -10,22 +10,16 @@ import { isRecorded } from "../operation.ts";
 import type { Completion, CompletionConfig } from "./completion.ts";
 import { type FanOutAnnouncement, publishFanOut } from "./fan-out-channel.ts";
 
-/** What is known about the number of operations of a map or parallel. */
 export interface FanOutSize {
   readonly kind: "map" | "parallel";
   readonly name: string | undefined;
-  /** Undefined while the number of items is unknown. */
   readonly total: number | undefined;
   readonly nesting: "NESTED" | "FLAT";
-  /** The number of items that share an operation. Undefined if the map has no batches. */
   readonly batchItems: number | undefined;
   readonly completionConfig: CompletionConfig | undefined;
 }
 
-/**
- * The least number of operations that the items need. The operation of the map itself is not counted. Each item of a
- * FLAT map is assumed to make one operation.
- */
+/** The least number of operations of the items. Each item of a FLAT map is assumed to make one operation. */
 export function operationsOf(items: number, { batchItems }: Pick<FanOutSize, "batchItems">): number {
   return batchItems === undefined ? items : Math.ceil(items / batchItems);
 }
@@ -36,22 +30,21 @@ function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
   return Math.min(total, completionConfig?.minSuccessful ?? total);
 }
 
-/** A batch takes a second operation when its items are tried again while many items that have ended are not recorded. */
+/**
+ * The number of operations that a batch may need: its own, and a part. The part is written when items are tried again
+ * and many ended items are not recorded.
+ */
 const OPERATIONS_OF_BATCH = 2;
 
-/**
- * The smallest batch size with which the items fit into the operations that are left, if each batch takes
- * `operationsEach`. Undefined if even the largest batch size is too small.
- */
+/** The smallest batch size that needs no more operations than are left, or undefined if no size is large enough. */
 function fittingBatch(items: number, operationsEach: number, operationsLeft: number): number | undefined {
   const batch = Math.ceil((items * operationsEach) / Math.max(0, operationsLeft - 1));
   return batch <= MAX_BATCH_ITEMS ? batch : undefined;
 }
 
 /**
- * Checks, before a map or parallel records anything, whether its operations fit into the rest of the execution's quota.
- * If they do not fit, either returns an error that must end the execution, or logs a warning. The setting
- * `quotas.onExceed` decides.
+ * Checks whether the execution has enough operations left for a new map or parallel. If not, then `quotas.onExceed`
+ * decides whether this function returns an error that must end the execution, or warns and returns undefined.
  */
 export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
   const { onExceed, operations: quota } = execution.settings.quotas;
@@ -59,8 +52,8 @@ export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize)
   const count = itemsNeeded(size);
   const own = operationsOf(count, size);
   const isShared = size.batchItems !== undefined;
-  // Nobody knows how many operations the code of an item makes. `least` assumes none, and `likely` assumes one. In a
-  // batch the operations of items are not counted by the service.
+  // The number of operations in an item is unknown. `least` assumes none, and `likely` assumes one. The service does
+  // not count the operations in items of a batch.
   const least = 1 + (size.nesting === "FLAT" && !isShared ? 0 : own);
   const likely = isShared ? least : least + count;
   if (onExceed === "off" || likely <= left) return undefined;
@@ -105,10 +98,7 @@ function items({ kind, total = 0, batchItems }: FanOutSize): string {
   return batchItems === undefined ? noun : `${noun} in batches of ${formatCount(batchItems)}`;
 }
 
-/**
- * Announces to tools and to the quota watch that a map or parallel begins to run. The caller must call `leave` when the
- * map ends.
- */
+/** Announces to tools and the quota watch that a map or parallel begins. The caller calls `leave` when the map ends. */
 export function announceFanOut(
   execution: Execution,
   scope: Scope,
@@ -133,7 +123,6 @@ export function announceFanOut(
   return { announcement, leave: execution.quotas.enter(demandOf(execution, size, announcement)) };
 }
 
-/** What the text of a quota warning says about a running map or parallel. */
 function demandOf(execution: Execution, size: FanOutSize, announcement: FanOutAnnouncement): Demand {
   return {
     what: describe(size),

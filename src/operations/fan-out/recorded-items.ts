@@ -15,15 +15,12 @@ import type { EndedItem } from "./collector.ts";
 
 interface RecordedItemsOptions {
   readonly itemSerdes: AnySerdes | undefined;
-  /** Whether the map is FLAT and has no batches. Then no operation shows that an item has ended. */
+  /** Whether the map is FLAT and has no batches. */
   readonly isFlat: boolean;
   readonly planOf: (index: number, value: unknown) => ChildPlan;
 }
 
-/**
- * Reads the outcomes of items from the records of earlier invocations. Returns a promise only if the outcome is not
- * available at once.
- */
+/** Reads the outcomes of items from the records of earlier invocations. */
 export class RecordedItems<T> {
   readonly #execution: Execution;
   readonly #scope: Scope;
@@ -36,8 +33,8 @@ export class RecordedItems<T> {
   }
 
   /**
-   * The outcome of an item of a batch. `at` is the index of the item in the batch. `value` is the item's input value,
-   * which is needed only to rebuild a result. Returns undefined if the item has not ended.
+   * Undefined if the item has not ended. `at` is the index of the item in the batch. `value` is the item's input value,
+   * which is needed only to rebuild a result.
    */
   ofBatch(
     ledger: SharedLedger,
@@ -71,7 +68,6 @@ export class RecordedItems<T> {
     return read.then((value) => succeeded(index, value as T));
   }
 
-  /** The outcome of an ended item that has its own operation, or whose operations belong to the map. */
   ofOperation(index: number, value: unknown): EndedItem<T> | Promise<EndedItem<T>> {
     return this.#recall(index, value, this.#scope.ledger);
   }
@@ -90,13 +86,13 @@ export class RecordedItems<T> {
   }
 
   /**
-   * The items that have begun, when only `most` of `total` items may work at once. Returns no items if all items may
-   * work at once, or if no record shows that an item has ended (`isFlat`).
+   * Yields the items that have begun. `most` is the number of items that may work at once. Yields nothing if all
+   * `total` items may work at once, if the map is FLAT, or if the map does not replay.
    */
   *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
     if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
     // An item that has begun and has no record keeps its permit. So after `most` such items one after the other, no
-    // later item can have begun.
+    // item with a higher index can have begun.
     for (let index = 0, unknown = 0; index < total && unknown <= most; index++) {
       const status = this.statusOf(index);
       unknown = status === undefined ? unknown + 1 : 0;
@@ -106,8 +102,8 @@ export class RecordedItems<T> {
 
   /**
    * The status of an item, read from its operations. `S`: the item has ended, and its outcome is recorded. `R`: the
-   * item has ended, and its result must be rebuilt. `-`: the item has begun and not ended. Undefined: the item has no
-   * record.
+   * item has ended, and its result must be rebuilt. `-`: the item has begun and not ended. Undefined: no record. An
+   * item of a FLAT map counts as ended if all its recorded operations have ended.
    */
   statusOf(index: number): "S" | "R" | "-" | undefined {
     const path = childPath(this.#scope.path, index + 1);

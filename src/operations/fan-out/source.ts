@@ -1,33 +1,24 @@
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { operationLabel } from "../checks.ts";
 
-/** Items that can be read only once, in order: a generator, the lines of a file, the pages of an interface. */
+/** Items that can be read only once, in order: a generator, the lines of a file, the pages of an API. */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;
 
-/** Items that were read together. */
 export interface ItemSlice {
   readonly values: readonly unknown[];
-  /**
-   * A digest of the items. A replay compares it with the recorded digest, to notice changed items. Undefined for an
-   * array, whose items are not compared.
-   */
+  /** A digest by which a replay notices changed items. Undefined for an array, whose items are not compared. */
   readonly fingerprint: string | undefined;
 }
 
-/** Gives the items of a map. */
 export interface ItemSource {
   /** The number of all items. Undefined until the source has been read to its end. */
   readonly total: number | undefined;
   /** Reads the next `count` items. Returns fewer items only at the end of the source. */
   read(count: number): ItemSlice | Promise<ItemSlice>;
-  /** Ends the reading. */
   close(): void;
 }
 
-/**
- * The items of an array. A replay does not compare the items with earlier invocations. It finds the record of an item
- * by the item's index.
- */
+/** A replay does not compare the items of an array with those of earlier invocations. */
 export class ArraySource implements ItemSource {
   readonly total: number;
   readonly #items: readonly unknown[];
@@ -49,7 +40,7 @@ export class ArraySource implements ItemSource {
   close(): void {}
 }
 
-/** The items of a stream. They are read when they are needed, and read again on each replay. */
+/** The items of a stream are read when they are needed, and read again on each replay. */
 export class StreamSource implements ItemSource {
   readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
   #position = 0;
@@ -91,13 +82,11 @@ export function digestOf(values: readonly unknown[]): string {
   return process.getBuiltinModule("node:crypto").hash("md5", JSON.stringify(values), "hex").slice(0, 16);
 }
 
-/** Whether the value is iterable and is no array. */
 export function isStream(value: unknown): value is ItemStream<unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return Symbol.asyncIterator in value || Symbol.iterator in value;
 }
 
-/** The error for items that are not the recorded items. */
 export function sourceChanged(mapName: string | undefined, what: string): UnrecoverableExecutionError {
   return new UnrecoverableExecutionError(
     "NonDeterministicExecutionError",

@@ -30,16 +30,12 @@ function restoreError(stored: StoredError): Error {
   return rebuilt;
 }
 
-/** Makes the error of a map's item from its stored form. */
 export function restoreItemError(stored: StoredError): ChildContextError {
   const rebuilt = restoreError(stored);
   return rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
 }
 
-/**
- * Makes the error that a replay would read. The error is stored and restored, so that live runs and replays give the
- * same error.
- */
+/** Makes the error that a replay would read, so that live runs and replays give the same error. */
 export function readBackError(error: Error): ChildContextError {
   return restoreItemError(storeError(error));
 }
