@@ -1,10 +1,10 @@
 import { invalid, isObject } from "../core/arguments.ts";
-import { childPath, type OperationPath } from "../core/ids.ts";
+import { childPath } from "../core/ids.ts";
 import { checkNames, type Report } from "../core/nearest.ts";
 import type { AnySerdes, AnySerdesDeserializer } from "../core/serdes.ts";
 import type { Execution } from "../execution/execution.ts";
-import type { Ledger } from "../execution/ledger/ledger.ts";
 import type { Scope } from "../execution/scope.ts";
+import { isRecorded } from "./operation.ts";
 
 type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
 
@@ -69,8 +69,7 @@ export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope
  */
 export function isBegun(scope: Scope, path = scope.peekPath()): boolean {
   const { ledger } = scope;
-  const has = (kept: Ledger, at: OperationPath): boolean => kept.has(kept.key(at));
-  return has(ledger, path) || has(ledger.outside, path) || has(ledger, childPath(path, 1));
+  return isRecorded(ledger, path) || isRecorded(ledger.outside, path) || isRecorded(ledger, childPath(path, 1));
 }
 
 export function checkText(operation: () => string, field: string, value: unknown): void {

@@ -60,7 +60,7 @@ const AROUND = childPath(undefined, 1);
 /** A context around the operations, which has begun. */
 function contextAround({ service }: Invocation, subType: string): string {
   const id = service.key(AROUND);
-  if (!service.has(id)) service.record({ Type: "CONTEXT", SubType: subType, Id: id, Action: "START" });
+  if (service.peek(id) === undefined) service.record({ Type: "CONTEXT", SubType: subType, Id: id, Action: "START" });
   return id;
 }
 
