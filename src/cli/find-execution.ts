@@ -3,8 +3,7 @@ import type { LocalEngine } from "../local/engine.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 
 /**
- * The execution on which a command works.
- * @param target the id or the name of the execution, or `last` for the execution that started last
+ * @param target an ARN, name or id, or `last` for the newest execution that no other execution has invoked
  * @throws DurableError `ERR_EXECUTION_UNKNOWN`
  */
 export function findExecution(engine: LocalEngine, target: string): ExecutionSummary {

@@ -4,8 +4,8 @@ import { DurableError } from "../core/errors.ts";
 import { SqliteJournal } from "../journal/sqlite-journal.ts";
 
 /**
- * Opens the journal for a process that runs executions on it. Creates the file and its folder if they are missing.
- * @throws DurableError `ERR_JOURNAL_…`, see `SqliteJournal`.
+ * Opens the journal for reading and writing. Creates the file and its folder if they are missing.
+ * @throws DurableError `ERR_JOURNAL_…`
  */
 export function openJournal(db: string): SqliteJournal {
   const file = resolve(db);
@@ -18,18 +18,15 @@ export function openJournal(db: string): SqliteJournal {
   return new SqliteJournal(file);
 }
 
-/**
- * Opens an existing journal for changes.
- * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` if there is no journal.
- */
+/** Does the same as `openJournal`, but throws `ERR_JOURNAL_MISSING` if there is no journal. */
 export function openExistingJournal(db: string): SqliteJournal {
   refuseMissing(resolve(db));
   return openJournal(db);
 }
 
 /**
- * Opens an existing journal for reading. Another process may run on the journal at the same time.
- * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` if there is no journal.
+ * Opens an existing journal for reading only. Another process may write to the journal at the same time.
+ * @throws DurableError `ERR_JOURNAL_MISSING`, or another `ERR_JOURNAL_…`
  */
 export function openJournalToRead(db: string): SqliteJournal {
   const file = resolve(db);

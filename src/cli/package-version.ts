@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** The version in package.json. In the build, package.json is one folder up; in the sources, two folders up. */
+/** The version, or "unknown" without package.json. In the build that file is one folder up, in the sources two. */
 export function packageVersion(): string {
   const manifest = ["../package.json", "../../package.json"]
     .map((path) => new URL(path, import.meta.url))
