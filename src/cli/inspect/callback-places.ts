@@ -5,12 +5,12 @@ import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { readBatches, recordsOfItems } from "./batch-view.ts";
 import { Places } from "./places.ts";
 
-/** In a context of an item that shares an operation, so many positions are tried to find a callback. */
+/** The path of a callback in a batch is not recorded. This many positions are tried in each context of an item. */
 const POSITIONS_TRIED = 20;
 
 /**
- * Says where in the code the callbacks of an execution are, for example `score`, `score[3]`, `ask`. The last place is
- * the callback itself, or the `waitForCallback` that made it.
+ * Finds where in the code the callbacks of an execution are. `of` returns the labels from the outermost operation to
+ * the callback, or to the `waitForCallback` that made the callback: `score`, `score[3]`, `ask`.
  */
 export class CallbackPlaces {
   readonly #operations: ReadonlyMap<string, Operation>;
@@ -26,15 +26,15 @@ export class CallbackPlaces {
   of({ operationId: id, name }: OpenCallback): readonly string[] {
     const { Name, ParentId = "" } = this.#operations.get(id) ?? {};
     const parent = this.#operations.get(ParentId);
-    // `waitForCallback` has the name, and its callback has none.
+    // The context of `waitForCallback` has the name that the user gave. The callback inside the context has no name.
     const path = this.#paths.get(Name === undefined && parent?.SubType === "WaitForCallback" ? ParentId : id);
     if (path !== undefined) return this.#places.around(path, name).map(({ label }) => label);
     return [...(parent === undefined ? [] : [parent.Name ?? ParentId]), name ?? id];
   }
 
   /**
-   * Finds the callbacks in items that share an operation. Only the record of the batch says which contexts such an item
-   * has. The result has these contexts, so that places get their names.
+   * Finds the paths of callbacks in items that share an operation. The contexts in such an item are recorded only in
+   * the batch. Returns these contexts, so that places get their names.
    */
   #findInBatches(operations: readonly Operation[]): Operation[] {
     const wanted = new Set(
@@ -72,13 +72,13 @@ export class CallbackPlaces {
     }
   }
 
-  /** The callback of a `waitForCallback` is noted at the path of that call, because both have one name. */
+  /** A callback of `waitForCallback` gets the path of the call, because only the call has a name. */
   #note(wanted: Set<string>, id: string, path: OperationPath): void {
     if (wanted.delete(id)) this.#paths.set(id, path);
   }
 }
 
-/** The callbacks of one execution, with their places. */
+/** Adds `places` to the open callbacks of one execution. */
 export function placed<Callback extends OpenCallback>(
   callbacks: readonly Callback[],
   operations: readonly Operation[],
@@ -88,7 +88,7 @@ export function placed<Callback extends OpenCallback>(
   return callbacks.map((callback) => ({ ...callback, places: places.of(callback) }));
 }
 
-/** `score › score[3] › ask`. A callback without a name is called so. */
+/** Writes `score › score[3] › ask`. For a callback without a name, the last label is `(unnamed)`. */
 export function describePlaces({ name, places }: { name?: string | undefined; places: readonly string[] }): string {
   return [...places.slice(0, -1), name ?? "(unnamed)"].join(" › ");
 }

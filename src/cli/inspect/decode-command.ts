@@ -9,8 +9,8 @@ import { readAnyPayload, wholeText } from "./payload-view.ts";
 const PACKED = /~\d[a-z][\w-]+/;
 
 /**
- * Prints the value of a payload that the user copied from a console, a log or a history. The payload may be packed or
- * JSON. It may be in quotes, have escapes, or be broken into several lines.
+ * Prints the value of a payload that the user copied. The text may be packed or JSON, in quotes, with escapes, or
+ * broken into several lines.
  * @throws DurableError `ERR_TEXT_UNREADABLE`, `ERR_PAYLOAD_UNREADABLE`
  */
 export async function decodeCommand(output: Output, source: string, _options: object): Promise<ExitCode> {
@@ -45,7 +45,7 @@ function cleaned(text: string): string {
   return unquoted(trimmed);
 }
 
-/** Histories show a payload as a JSON string. Returns the JSON inside such a string, and any other text unchanged. */
+/** A history shows a payload as a JSON string. Returns the JSON in such a string, and any other text unchanged. */
 function unquoted(text: string): string {
   if (!isJson(text)) return text;
   const value: unknown = JSON.parse(text);

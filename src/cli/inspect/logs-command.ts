@@ -11,8 +11,7 @@ export interface LogsOptions {
 }
 
 /**
- * Prints the lines that a handler logged, with the operations that logged them.
- * @throws DurableError `ERR_OPERATION_UNKNOWN` when no line belongs to the wanted operation
+ * @throws DurableError `ERR_OPERATION_UNKNOWN` if the wanted operation and all operations inside have logged nothing
  */
 export async function logsCommand(output: Output, target: string, options: LogsOptions): Promise<ExitCode> {
   return inspect(options.db, ({ engine, journal }) => {
