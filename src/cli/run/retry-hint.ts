@@ -11,11 +11,11 @@ interface Ended {
   readonly operations: readonly Operation[];
   readonly failed: readonly ItemFailure[];
   readonly db: string;
-  /** The file to which the failed items were written. */
+  /** The file to which the failed items were written. Undefined if they were not written. */
   readonly failures: string | undefined;
 }
 
-/** If an execution or items of its maps failed, says with which command to retry after the cause is fixed. */
+/** If the execution or items of its maps have failed, tells the user with which command to retry. */
 export function sayHowToRetry(output: Output, { record, operations, failed, db, failures }: Ended): void {
   const { status, name } = record;
   const quota = exceededQuota(record);
