@@ -8,10 +8,7 @@ import type { ExecutionState } from "./execution-state.ts";
 import { type ReadPayload, readAnyPayload, readResult } from "./inspect/payload-view.ts";
 import { isoMoment } from "./moment.ts";
 
-/**
- * The functions of this file make JSON documents for `--json`, with names in camelCase, moments as ISO 8601 in UTC, and
- * decoded payloads. docs/command-line-json.md explains the documents.
- */
+/** Parts of the documents of `--json`: names in camelCase, moments in ISO 8601 (UTC). See docs/command-line-json.md. */
 
 /** `operations` is the number that the quota counts. `meteredOperations` is the number that AWS charges. */
 export function usageDocument(counters: ExecutionCounters): object {
@@ -113,10 +110,7 @@ export function callbackDocument(
   };
 }
 
-/**
- * The member `name` with the decoded payload; no member without a payload. If the payload cannot be read, the member
- * has the raw text, and the member `<name>Unreadable` gives the reason.
- */
+/** Returns {} without a payload. An unreadable payload stays raw text, and the member `<name>Unreadable` says why. */
 export function payloadMember(name: string, payload: string | undefined, read = readAnyPayload): object {
   if (payload === undefined || payload === "") return {};
   const { value, unreadable } = read(payload);

@@ -1,11 +1,7 @@
 import { DurableError } from "../core/errors.ts";
 import { readTextSource } from "./text-source.ts";
 
-/**
- * Reads the input of an execution: JSON, `@file`, or `-` for standard input. Returns the JSON as it was given, without
- * the white space around it. The engine compares the inputs of executions with equal names as text.
- * @throws DurableError `ERR_EVENT_UNREADABLE`, or `ERR_EVENT_INVALID` if the text is empty or not JSON
- */
+/** Removes only the white space around the JSON, because the engine compares the inputs of executions as text. */
 export async function readEvent(source: string): Promise<string> {
   const { text, from } = await readTextSource(source, "--event", "event", "ERR_EVENT_UNREADABLE");
   // Editors on Windows may write a byte order mark, which `JSON.parse` refuses.

@@ -17,7 +17,7 @@ export const SHOWN_STATUSES: readonly ShownStatus[] = [
 
 export interface ExecutionState {
   readonly status: ShownStatus;
-  /** Epoch milliseconds. Ended: the end. Interrupted: the last entry in the journal. Running: now. */
+  /** Epoch milliseconds: the end of the execution, or else its last entry (`INTERRUPTED`), or now (`RUNNING`). */
   readonly endMs: number;
 }
 

@@ -3,10 +3,7 @@ import { dirname, resolve } from "node:path";
 import { DurableError } from "../core/errors.ts";
 import { SqliteJournal } from "../journal/sqlite-journal.ts";
 
-/**
- * Opens the journal for reading and writing. Creates the file and its folder if they are missing.
- * @throws DurableError `ERR_JOURNAL_…`
- */
+/** Opens the journal for reading and writing. Creates the file and its folder if they are missing. */
 export function openJournal(db: string): SqliteJournal {
   const file = resolve(db);
   try {
@@ -24,10 +21,7 @@ export function openExistingJournal(db: string): SqliteJournal {
   return openJournal(db);
 }
 
-/**
- * Opens an existing journal for reading only. Another process may write to the journal at the same time.
- * @throws DurableError `ERR_JOURNAL_MISSING`, or another `ERR_JOURNAL_…`
- */
+/** Opens a journal for reading, also while another process writes to it. @throws DurableError `ERR_JOURNAL_MISSING` */
 export function openJournalToRead(db: string): SqliteJournal {
   const file = resolve(db);
   refuseMissing(file);

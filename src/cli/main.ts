@@ -315,7 +315,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     console.error(`durable-fanout needs Node 22.13 or later for its journal; this is Node ${process.version}.`);
     return ExitCode.USAGE;
   }
-  // In `list | head`, `head` closes the pipe before `list` has written all. A closed pipe (EPIPE) is not an error.
+  // In `list | head`, `head` closes the pipe before all is written. A closed pipe (EPIPE) is not an error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => exitByItself(error.code === "EPIPE" ? ExitCode.OK : 1));
   let exitCode: ExitCode = ExitCode.OK;
   try {

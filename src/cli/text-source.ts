@@ -10,7 +10,6 @@ export interface GivenText {
 
 /**
  * @param source the text itself, `@file`, or `-` for standard input
- * @param option the name of the option in messages, for example `--event`
  * @param noun a word for the text in messages, for example "event"
  * @throws DurableError with `code` if the file cannot be read
  */

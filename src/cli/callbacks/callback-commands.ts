@@ -122,7 +122,7 @@ async function act(
   return ExitCode.OK;
 }
 
-/** Returns undefined if no open callback has this id, but `target` looks like the id of a callback. */
+/** Returns undefined if no open callback has this id or name, but `target` looks like the id of a callback. */
 function choose(target: string, open: readonly FoundCallback[]): FoundCallback | undefined {
   const byId = open.find(({ callbackId }) => callbackId === target);
   if (byId !== undefined) return byId;

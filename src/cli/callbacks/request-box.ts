@@ -28,7 +28,7 @@ interface PostedRequest {
  * writing. Each request is a file, and each answer is a file. The folder is removed when it is empty.
  *
  * B1  A file gets its final name only when its content is complete.
- * B2  A request is taken once: the running process takes it, or the command that posted it takes it back.
+ * B2  A request is taken once: by the running process, or by the command that posted the request.
  */
 export class RequestBox {
   readonly #folder: string;

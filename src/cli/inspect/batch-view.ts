@@ -15,7 +15,7 @@ export interface ItemView {
   /** The index in the map, from 0 on. */
   readonly index: number;
   readonly status: ItemStatus;
-  /** The result of a `SUCCEEDED` item. Absent if undefined or not stored. A text if a user's serdes wrote it. */
+  /** The result of a `SUCCEEDED` item. Absent if undefined or not stored. It is a text if a user's serdes wrote it. */
   readonly result?: unknown;
   readonly error?: ErrorObject;
   /** The records of the operations of a `PENDING` item: operations that have ended, and operations that wait. */
@@ -26,7 +26,7 @@ export interface BatchView {
   readonly operation: Operation;
   readonly items: readonly ItemView[];
   readonly parts: readonly Operation[];
-  /** Why the outcomes could not be read. The items then have no results, and their status is that of the operation. */
+  /** Why the outcomes could not be read. Then the status of the items depends only on that of the operation. */
   readonly unreadable?: string;
 }
 
@@ -116,7 +116,7 @@ export function countItems(batches: Iterable<BatchView>): Map<ItemStatus, number
   );
 }
 
-/** The word for items with a status. Started items do not run any more when their batch has ended: "not ended". */
+/** The word for items with a status. Started items of a batch that has ended are "not ended": they do not run now. */
 export function wordFor(status: ItemStatus, batchStatus: OperationStatus | undefined): string {
   if (status === "STARTED" && batchStatus === "SUCCEEDED") return "not ended";
   return WORDS[status];

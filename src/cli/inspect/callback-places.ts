@@ -8,10 +8,7 @@ import { Places } from "./places.ts";
 /** The path of a callback in a batch is not recorded. This many positions are tried in each context of an item. */
 const POSITIONS_TRIED = 20;
 
-/**
- * Finds where in the code the callbacks of an execution are. `of` returns the labels from the outermost operation to
- * the callback, or to the `waitForCallback` that made the callback: `score`, `score[3]`, `ask`.
- */
+/** `of` returns labels, from the outermost operation to the callback or its `waitForCallback`: `score[3]`, `ask`. */
 export class CallbackPlaces {
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #paths: Map<string, OperationPath>;
@@ -32,10 +29,7 @@ export class CallbackPlaces {
     return [...(parent === undefined ? [] : [parent.Name ?? ParentId]), name ?? id];
   }
 
-  /**
-   * Finds the paths of callbacks in items that share an operation. The contexts in such an item are recorded only in
-   * the batch. Returns these contexts, so that places get their names.
-   */
+  /** Adds the paths of callbacks inside batches. Returns the contexts around them, so that places get their names. */
   #findInBatches(operations: readonly Operation[]): Operation[] {
     const wanted = new Set(
       operations.flatMap(({ Id = "", ParentId = "", Type, Status }) => {

@@ -8,11 +8,7 @@ import { readAnyPayload, wholeText } from "./payload-view.ts";
 /** Matches a packed payload in a text without white space. */
 const PACKED = /~\d[a-z][\w-]+/;
 
-/**
- * Prints the value of a payload that the user copied. The text may be packed or JSON, in quotes, with escapes, or
- * broken into several lines.
- * @throws DurableError `ERR_TEXT_UNREADABLE`, `ERR_PAYLOAD_UNREADABLE`
- */
+/** The text may be packed or JSON, in quotes, with escapes, or broken into several lines. */
 export async function decodeCommand(output: Output, source: string, _options: object): Promise<ExitCode> {
   const { text, from } = await readTextSource(source, "The text", "text", "ERR_TEXT_UNREADABLE");
   const payload = cleaned(text);

@@ -43,13 +43,10 @@ interface JournalReport {
   readonly executions?: Readonly<Record<string, number>>;
 }
 
-/**
- * SQLite regularly moves the content of the log file (-wal) to the journal. A log file with more bytes than this is a
- * sign that a reader prevents the move.
- */
+/** If the log file (-wal) has more bytes than this, a reader probably keeps SQLite from moving them to the journal. */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
-/** A variable with more wrong letters does not count as a mistyped name. */
+/** A variable with more wrong letters than this does not count as a mistyped name. */
 const MISTYPED_LETTERS = 3;
 
 /** Prints versions, settings, the state of the journal, and problems. Returns 1 (`EXECUTION_FAILED`) for a problem. */

@@ -5,10 +5,7 @@ import { groupBy } from "../group-by.ts";
 /** The errors of an item are searched in at most this many operations directly inside the item. */
 const MAX_STEPS_OF_ITEM = 20;
 
-/**
- * The errors that an execution threw. An item of a batch has no operation at the service. The journal keeps the errors
- * of the item under the id that belongs to the item's path.
- */
+/** The journal keeps the errors of an item in a batch under the id that belongs to the item's path. */
 export class ErrorTraces {
   readonly #byOperation: ReadonlyMap<string, readonly ErrorTrace[]>;
   readonly #findPaths: () => ReadonlyMap<string, OperationPath>;
@@ -45,8 +42,9 @@ export class ErrorTraces {
   }
 
   /**
-   * The possible ids of the operations inside an item, the last one first, then the id of the item: the stack of an
-   * operation is more exact. Empty if no error is recorded, or if the path of the map is unknown.
+   * The possible ids of the operations inside an item, the last one first, then the id of the item. The stack of an
+   * operation is more exact than the stack of its item. Empty if no error is recorded, or if the path of the map is
+   * unknown.
    */
   #idsOfItem(mapId: string | undefined, index: number): readonly string[] {
     if (mapId === undefined || this.#byOperation.size === 0) return [];

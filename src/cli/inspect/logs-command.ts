@@ -10,9 +10,7 @@ export interface LogsOptions {
   readonly operation?: string;
 }
 
-/**
- * @throws DurableError `ERR_OPERATION_UNKNOWN` if the wanted operation and all operations inside have logged nothing
- */
+/** @throws DurableError `ERR_OPERATION_UNKNOWN` if the operation and all operations inside it have logged nothing */
 export async function logsCommand(output: Output, target: string, options: LogsOptions): Promise<ExitCode> {
   return inspect(options.db, ({ engine, journal }) => {
     const record = findExecution(engine, target);

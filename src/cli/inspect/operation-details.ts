@@ -43,17 +43,14 @@ export interface SharedItem {
 const MAX_NAMES = 10;
 const MAX_ITEM_RESULT = 200;
 
-/**
- * Returns lines with all that is recorded of the wanted operations. Only a batch's list of items shortens results.
- * @throws DurableError `ERR_OPERATION_UNKNOWN`
- */
+/** All that is recorded of the wanted operations, as lines. Only a batch's list of items shortens results. */
 export function renderDetails(found: WantedOperations): string[] {
   const items = findSharedItems(found);
   if (items.length > 0) return items.flatMap((item) => describeShared(item, found));
   return findOperations(found).flatMap((operation, at) => [...(at === 0 ? [] : [""]), ...describe(operation, found)]);
 }
 
-/** The items of batches that a text such as `score[3]` means: at most one for each map of that name. */
+/** The items of batches that a text such as `score[3]` means: at most one for each map named `score`. */
 export function findSharedItems({ operations, batches, wanted }: Wanted): readonly SharedItem[] {
   const asked = parseItem(wanted);
   if (asked === undefined) return [];

@@ -29,7 +29,7 @@ const WAITING_ITEMS_SHOWN = 5;
 
 /**
  * Returns the lines of a tree of operations. At most `maxChildren` children of an operation are shown, in the order in
- * which they began. Children with something that has not succeeded are chosen first. Parts of batches have no lines.
+ * which they began. Children that have not succeeded, and batches with such items, are chosen first.
  */
 export function renderOperationTree(tree: Tree): string[] {
   return new TreeRenderer(tree).lines;
