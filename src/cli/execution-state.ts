@@ -17,7 +17,7 @@ export const SHOWN_STATUSES: readonly ShownStatus[] = [
 
 export interface ExecutionState {
   readonly status: ShownStatus;
-  /** Epoch milliseconds: the end of the execution, or else its last entry (`INTERRUPTED`), or now (`RUNNING`). */
+  /** Epoch milliseconds: the end of the execution, its last entry if it is INTERRUPTED, or now if it is RUNNING. */
   readonly endMs: number;
 }
 

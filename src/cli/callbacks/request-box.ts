@@ -39,7 +39,6 @@ export class RequestBox {
     this.#folder = `${realpathSync(resolve(db))}-requests`;
   }
 
-  /** Returns the id of the request. */
   post(request: JournalRequest, expiresMs: number): string {
     const id = randomUUID();
     this.#write(`${id}.request`, { request, expiresMs } satisfies PostedRequest);
@@ -56,7 +55,7 @@ export class RequestBox {
     return this.#take(`${id}.answer`) as RequestAnswer | undefined;
   }
 
-  /** Removes all requests from the folder. Returns those whose senders still wait at `nowMs` (epoch milliseconds). */
+  /** Removes all requests. Returns the requests whose senders still wait at `nowMs` (epoch milliseconds). */
   takeRequests(nowMs: number): { id: string; request: JournalRequest }[] {
     const taken: { id: string; request: JournalRequest }[] = [];
     for (const file of this.#list()) {

@@ -15,7 +15,10 @@ export interface ItemView {
   /** The index in the map, from 0 on. */
   readonly index: number;
   readonly status: ItemStatus;
-  /** The result of a `SUCCEEDED` item. Absent if undefined or not stored. It is a text if a user's serdes wrote it. */
+  /**
+   * The result of a `SUCCEEDED` item. Absent if the result is undefined or not stored. If a user's serdes wrote the
+   * result, the written text.
+   */
   readonly result?: unknown;
   readonly error?: ErrorObject;
   /** The records of the operations of a `PENDING` item: operations that have ended, and operations that wait. */
@@ -26,7 +29,7 @@ export interface BatchView {
   readonly operation: Operation;
   readonly items: readonly ItemView[];
   readonly parts: readonly Operation[];
-  /** Why the outcomes could not be read. Then the status of the items depends only on that of the operation. */
+  /** Why the outcomes could not be read. The items then get their status from the status of the operation. */
   readonly unreadable?: string;
 }
 
@@ -46,7 +49,7 @@ export function readBatches(operations: readonly Operation[]): Map<string, Batch
   );
 }
 
-/** The records of the operations in each item of a batch, by index. Lists are empty if the batch cannot be read. */
+/** The records inside each item of a batch, by the item's index. All lists are empty if the batch cannot be read. */
 export function recordsOfItems({ operation, parts, items }: BatchView): Map<number, readonly StoredRecord[]> {
   const { outcomes } = readOutcomes(operation, parts);
   return new Map(items.map(({ index }, at) => [index, outcomes[at]?.records ?? []]));

@@ -32,7 +32,7 @@ export class ErrorTraces {
       .toSorted((a, b) => a.atMs - b.atMs);
   }
 
-  /** The stack of the last operation that threw in an item of a batch, or else of the item. Undefined if none threw. */
+  /** The stack of the last operation that threw in an item of a batch, or else of the item. Undefined without both. */
   ofItem(mapId: string | undefined, index: number): string | undefined {
     for (const id of this.#idsOfItem(mapId, index)) {
       const text = this.of(id);

@@ -296,7 +296,7 @@ export async function historyCommand(
   });
 }
 
-/** The ids of the wanted operations. For an item of a batch, the id of the batch's own operation. */
+/** The ids of the wanted operations. For an item of a batch, the set has the id of the batch's own operation. */
 function idsOf(engine: LocalEngine, record: ExecutionSummary, wanted: string): ReadonlySet<string> {
   const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
   const found = { record, operations, batches: readBatches(operations), wanted };

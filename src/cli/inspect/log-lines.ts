@@ -17,12 +17,12 @@ export class LogLines {
     this.all = lines.map((line) => ({ ...line, places: places.around(line.path, line.name) }));
   }
 
-  /** The lines that the operations or items with this name or id logged, and those of all operations inside them. */
+  /** The lines that the operations or items with this name or id logged, and the lines of all operations inside. */
   inside(wanted: string): readonly PlacedLine[] {
     return this.all.filter(({ places }) => places.some(({ id, names }) => id === wanted || names.includes(wanted)));
   }
 
-  /** The lines that one operation logged, without those of operations inside. Undefined means the handler itself. */
+  /** The lines that one operation logged, without the lines of operations inside. Undefined means the handler. */
   of(operationId: string | undefined): readonly PlacedLine[] {
     return this.all.filter(({ places }) => places.at(-1)?.id === operationId);
   }

@@ -16,7 +16,7 @@ interface RemoveOptions {
 /** An execution, and all executions that it invoked, directly or through other executions. */
 type Family = readonly ExecutionSummary[];
 
-/** Deletes an execution with its family. @throws DurableError `ERR_EXECUTION_RUNNING` if one of them has not ended */
+/** Deletes an execution with its family. @throws DurableError `ERR_EXECUTION_RUNNING` if a member has not ended */
 export async function deleteCommand(output: Output, target: string, { db }: RemoveOptions): Promise<ExitCode> {
   return removeFrom(output, db, (engine) => {
     const family = familyOf(findExecution(engine, target), engine.list());

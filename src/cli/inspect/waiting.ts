@@ -12,13 +12,13 @@ export interface Awaited {
   readonly untilMs: number | undefined;
   /** Only for a retry: the number of the next attempt. */
   readonly attempt?: number;
-  /** Only for a callback: its place in the code. Absent if it was not searched, because the search takes time. */
+  /** Only for a callback: its place in the code. Absent if the place was not searched, because a search takes time. */
   readonly places?: readonly string[];
 }
 
 const MAX_NAMED = 3;
 
-/** The operations for which an execution waits, ordered by `untilMs`. Those without a time limit come last. */
+/** The operations for which an execution waits, ordered by `untilMs`. Operations without a time limit come last. */
 export function awaitedOf(
   operations: readonly Operation[],
   callbacks: readonly (OpenCallback & Pick<Awaited, "places">)[],

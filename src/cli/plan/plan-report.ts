@@ -46,7 +46,7 @@ export interface Setting extends Omit<Prediction, keyof Figures>, Partial<Figure
 export interface PlanReport {
   readonly functionName: string;
   readonly latencyMs: number;
-  /** How the execution ended. Absent if the sample ended before the execution. */
+  /** How the execution ended. Absent if the trial stopped the execution. */
   readonly execution?: {
     readonly status: string;
     readonly error?: { readonly type: string; readonly message: string };
@@ -82,7 +82,7 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
   return [...byName.values()];
 }
 
-/** Why a sample is not valid: its execution failed, or at least half of a map's items failed. Else undefined. */
+/** Why a sample is not valid: its execution failed, or at least half of a map's items failed. Otherwise undefined. */
 export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "maps">): string | undefined {
   if (execution !== undefined && execution.status !== "SUCCEEDED") {
     const { type = "Error", message = "" } = execution.error ?? {};
@@ -92,8 +92,8 @@ export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "map
 }
 
 /**
- * The fault of a tried setting: that of `faultOf`, or at least 1 % more of a map's items failed than without the
- * setting. Undefined if the setting works.
+ * The fault of a tried setting: the fault that `faultOf` finds, or at least 1 % more of a map's items failed than
+ * without the setting. Undefined if the setting works.
  */
 export function faultBeside(
   tried: Pick<PlanReport, "execution" | "maps">,

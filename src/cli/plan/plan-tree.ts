@@ -35,7 +35,7 @@ export interface ItemNode {
   readonly outcome: Outcome;
 }
 
-/** `items` are the items that ended in the trial. If no item ended, or for the form `flat`: all items that began. */
+/** `items` are the items that ended in the trial, or all items that began if none ended, or if `form` is `flat`. */
 export interface FanOutNode {
   readonly id: string;
   readonly name: string;
@@ -68,7 +68,7 @@ export function add(to: Use, { operations, updates, retries, dataBytes }: Use, t
   return to;
 }
 
-/** @param items the assumed number for outermost maps and for maps of unknown length. Undefined: the real number. */
+/** @param items the number of items to assume in outermost maps, and in maps of unknown length; undefined: none */
 export function readPlanTree(trial: Trial, items: number | undefined): readonly PlanNode[] {
   return new TreeReader(trial, items).children(undefined, true);
 }

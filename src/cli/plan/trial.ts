@@ -46,7 +46,7 @@ export interface Pace {
 /** The record of a run of the handler on an engine in memory, in virtual time. */
 export interface Trial {
   readonly input: string;
-  /** Absent if the trial ended before the execution. */
+  /** Absent if the trial stopped the execution. */
   readonly outcome?: ExecutionOutcome;
   readonly operations: readonly Operation[];
   /** The keys are the ids of operations. */

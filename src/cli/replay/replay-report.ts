@@ -78,7 +78,7 @@ function describeRecorded(recorded: WireOperation, recording: Recording, asked: 
   return `${label} (${status}), ${type}, position ${position ?? "unknown"}, id ${id}`;
 }
 
-/** The path of a recorded operation. `asked`, if the code has asked for an operation there, has the same path. */
+/** The path of a recorded operation. If the code asked for an operation there, both operations have the same path. */
 function positionOf(
   { Id: id }: WireOperation,
   { operations }: Recording,

@@ -18,8 +18,8 @@ export interface HandlerModule {
 }
 
 /**
- * Imports the file and finds its handler: the export `wantedExport`. If that is undefined, the export `handler`, or
- * else the default export.
+ * Imports the file and finds its handler: the export `wantedExport`. If `wantedExport` is undefined, the export
+ * `handler`, or else the default export.
  * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_EXPORT`, or `HandlerImportError`
  */
 export async function loadHandlerModule(path: string, wantedExport: string | undefined): Promise<HandlerModule> {
@@ -131,7 +131,7 @@ const LACKS =
   /\b(?:step|map|parallel|wait|invoke|runInChildContext|createCallback|waitForCallback|waitForCondition|configureLogger) is not a function|\(reading '(?:info|warn|error|debug|all|allSettled|any|race)'\)/;
 
 /**
- * Wraps a handler. If the handler is a plain function (nobody called `withDurableExecution`), the result is that of
+ * Wraps a handler. If the handler is a plain function (nobody called `withDurableExecution`), the wrapped handler calls
  * `refuse`. A function whose answer has a `Status` counts as durable, whichever library made the function.
  * @param refuse by default fails the execution, because the service would repeat an invocation that throws
  */

@@ -44,7 +44,7 @@ export class ItemFailures {
     this.#stop();
   }
 
-  /** The failed items of an ended execution. Those of one map are in the order of their indexes. */
+  /** The failed items of an ended execution. The failed items of one map are ordered by index. */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
     for (const [at, seen] of this.#seen) {

@@ -204,7 +204,7 @@ export class Progress {
     else batch.announce(announcement);
   }
 
-  /** In the order in which the maps and parallels began. */
+  /** The maps and parallels, in the order in which they began. */
   batches(): BatchProgress[] {
     return Array.from(this.#batches.values(), (batch) => batch.snapshot());
   }
@@ -221,7 +221,7 @@ export class Progress {
     return batch;
   }
 
-  /** The map or parallel in which this operation is an item, a step of a FLAT item, or a batch. Else undefined. */
+  /** The map or parallel in which this operation is an item, a step of a FLAT item, or a batch. Otherwise undefined. */
   #batchOf(parentId: string | undefined, type: string | undefined): Batch | undefined {
     if (parentId === undefined || (type !== "CONTEXT" && type !== "STEP")) return undefined;
     return this.#batches.get(parentId);

@@ -47,7 +47,7 @@ export function sayHowToRetry(output: Output, { record, operations, failed, db, 
   );
 }
 
-/** The quota that an execution has exceeded, and the option that raises it. Undefined if it failed for another reason. */
+/** The exceeded quota of an execution, and the option that raises the quota. Undefined after any other failure. */
 export function exceededQuota({ error }: Pick<ExecutionSummary, "error">) {
   const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
   if (what === undefined) return undefined;
