@@ -161,7 +161,7 @@ class TreeRenderer {
     return words;
   }
 
-  /** The shortened result. Empty without a result. Also empty for batches, maps and parallels: their items show it. */
+  /** Empty without a result. Also empty for batches, maps and parallels, because their items show the results. */
   #describeResult(operation: Operation): string[] {
     const { result } = endOf(operation);
     if (result === undefined || result === "" || this.#isOfItems(operation)) return [];

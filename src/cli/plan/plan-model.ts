@@ -8,7 +8,7 @@ import { quotaOperations, refusals } from "../cost.ts";
 import { add, type FanOutNode, fanOutsIn, type ItemNode, nothing, type PlanNode, type Use } from "./plan-tree.ts";
 import type { Trial } from "./trial.ts";
 
-/** How the maps of a handler run: as the code says, without contexts of items, or in batches of `items` items. */
+/** How maps run: as the code says (`as is`), without contexts of items (`flat`), or in batches of `items` items. */
 export type Variant = { readonly way: "as is" | "flat" } | { readonly way: "batch"; readonly items: number };
 
 export interface Figures {
@@ -44,7 +44,7 @@ const UPDATE_FRAME_BYTES = 200;
 const UPDATES_OF_AN_OPERATION = 2;
 /** The greatest assumed number of RETRYs of a batch. About five were measured with the default retry strategy. */
 const MAX_BATCH_RETRIES = 5;
-/** The greatest number of bytes that the RETRYs of a batch write again. If more, a batch moves records to parts. */
+/** The greatest number of bytes that the RETRYs of a batch write again. A batch moves more records to parts instead. */
 const MAX_RETRIED_BYTES = 16 * 1024;
 
 /** The figures of the trial itself. All figures except the dollars are measured. */

@@ -30,7 +30,7 @@ const REDRAW_MS = 100;
 const FIRST_LINE_MS = 1_000;
 const LINE_EVERY_MS = 5_000;
 
-/** Shows a bar for each map and parallel, or plain lines if the stream is no terminal or if TERM is `dumb`. */
+/** The view has a bar for each map and parallel, or plain lines if the stream is no terminal or TERM is `dumb`. */
 export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
   return stream.isTTY && environment().TERM !== "dumb" ? new BarView(stream) : new LineView(stream);
 }
