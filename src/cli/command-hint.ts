@@ -2,8 +2,8 @@ import { basename, relative } from "node:path";
 import { type Environment, environment } from "../core/environment.ts";
 
 /**
- * The command that continues an execution, for a hint to the user. If an npm script started this process, and the
- * execution has a name given by the user, the same script continues it. Otherwise the command is `resume`.
+ * Returns the command that continues an execution. If the user has named the execution, and `npm start` or `npm run`
+ * started this process, the same npm command continues the execution. Otherwise the command is `resume`.
  */
 export function resumeHint(execution: { name: string; named: boolean; db: string }): string {
   const npm = execution.named ? npmScript(environment()) : undefined;
@@ -11,7 +11,7 @@ export function resumeHint(execution: { name: string; named: boolean; db: string
   return commandHint(["resume", execution.name], execution.db);
 }
 
-/** A command on this journal, for a hint to the user. It calls the program in the way this process was called. */
+/** Returns `node <script>` or `npx durable-fanout`, then `args`, then `--db` unless `db` is the default journal. */
 export function commandHint(args: readonly string[], db: string): string {
   const parts = [...program(process.argv[1] ?? ""), ...args.map(quote)];
   if (db !== ".durable-fanout/journal.db") parts.push("--db", quote(db));

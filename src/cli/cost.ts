@@ -3,17 +3,17 @@ import { type DurableCost, durableCost } from "../core/prices.ts";
 import { formatBytes, formatCount } from "../core/quantity.ts";
 import type { ExecutionCounters } from "../journal/journal.ts";
 
-/** The price of the durable part of an execution, in US dollars. `notIncluded` names other costs. */
+/** The price of an execution's operations and data on AWS, in US dollars. `notIncluded` names all other costs. */
 export interface Cost extends DurableCost {
   readonly notIncluded: readonly string[];
 }
 
-/** Operations as AWS meters them: the execution, each operation, and each retry of a step or of an invocation. */
+/** The number of operations that AWS charges: the execution, each operation, each retry of a step or an invocation. */
 export function meteredOperations(counters: ExecutionCounters): number {
   return counters.operations + counters.invocationFailures;
 }
 
-/** Operations as the quota counts them. The execution itself and retries do not count. */
+/** The number of operations that the quota counts. The execution itself and retries do not count. */
 export function quotaOperations(counters: Pick<ExecutionCounters, "operations" | "retries">): number {
   return Math.max(0, counters.operations - counters.retries - 1);
 }
@@ -25,12 +25,11 @@ export function estimateCost(counters: ExecutionCounters): Cost {
   };
 }
 
-/** Why AWS would refuse an execution that ran here with lifted limits. Empty: AWS would accept the execution. */
 export function refusalsOnAws(counters: ExecutionCounters): string[] {
   return refusals(quotaOperations(counters), counters.dataBytes);
 }
 
-/** Why AWS would refuse an execution of this size. Empty: AWS would accept the execution. */
+/** The reasons why AWS would refuse an execution of this size. Empty if AWS would accept the execution. */
 export function refusals(operations: number, dataBytes: number): string[] {
   const found: string[] = [];
   if (operations > MAX_OPERATIONS) {

@@ -8,12 +8,9 @@ import type { ExecutionState } from "./execution-state.ts";
 import { type ReadPayload, readAnyPayload, readResult } from "./inspect/payload-view.ts";
 import { isoMoment } from "./moment.ts";
 
-/**
- * The functions below make the JSON documents of `--json`. All commands use them, so that all documents have the same
- * form: names in camelCase, moments as ISO 8601 in UTC, payloads decoded. docs/command-line-json.md explains them.
- */
+/** Parts of the documents of `--json`: names in camelCase, moments in ISO 8601 (UTC). See docs/command-line-json.md. */
 
-/** What an execution has used. `operations` is the number that the quota counts, as in the text of every command. */
+/** `operations` is the number that the quota counts. `meteredOperations` is the number that AWS charges. */
 export function usageDocument(counters: ExecutionCounters): object {
   return {
     operations: quotaOperations(counters),
@@ -29,7 +26,7 @@ export function usageDocument(counters: ExecutionCounters): object {
   };
 }
 
-/** An execution, without its input, result and error. */
+/** The document of an execution, without the members that `outcomeDocument` makes. */
 export function executionDocument(record: ExecutionSummary, { status, endMs }: ExecutionState): object {
   const { arn, name, functionName, startTimestamp, endTimestamp, parent, redriveOf, counters } = record;
   return {
@@ -47,12 +44,11 @@ export function executionDocument(record: ExecutionSummary, { status, endMs }: E
   };
 }
 
-/** The members `input`, `result` and `error` of an execution, decoded. */
+/** The members `input`, `result` and `error` of an execution. A member without a value is absent. */
 export function outcomeDocument({ input, result, error }: ExecutionSummary, trace: string | undefined): object {
   return { ...payloadMember("input", input), ...payloadMember("result", result), ...errorMember(error, trace) };
 }
 
-/** An operation, with its decoded result. */
 export function operationDocument(operation: Operation, trace: string | undefined): object {
   const { Id: id, ParentId: parentId, Name: name, Type, SubType, Status: status } = operation;
   const { StartTimestamp, EndTimestamp, StepDetails: step, WaitDetails: wait, CallbackDetails: callback } = operation;
@@ -74,19 +70,18 @@ export function operationDocument(operation: Operation, trace: string | undefine
   };
 }
 
-/** The result and the error of an operation. Each type of operation keeps them in another member. */
+/** The result, still encoded, and the error of an operation. Each of them is undefined if it is not recorded. */
 export function endOf(operation: Operation): { result: string | undefined; error: ErrorObject | undefined } {
   const details = detailsOf(operation);
   return { result: details?.Result, error: details?.Error };
 }
 
-/** An error. `trace` is the stack of the thrown error with those of its causes, if the journal has it. */
+/** @param trace the stacks of the thrown error and of its causes; undefined if the journal does not have them */
 export function errorDocument(error: ErrorObject, trace?: string): object {
   const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error;
   return defined({ type, message, data, stack, trace });
 }
 
-/** An event of a history, with decoded payloads. */
 export function eventDocument(event: HistoryEvent): object {
   const { EventId, EventType, EventTimestamp, Id, Name, ParentId, SubType } = event;
   const details = event[`${EventType}Details`];
@@ -100,7 +95,6 @@ export function eventDocument(event: HistoryEvent): object {
   };
 }
 
-/** An open callback. */
 export function callbackDocument(
   callback: OpenCallback & { readonly executionName?: string; readonly places?: readonly string[] },
 ): object {
@@ -116,7 +110,7 @@ export function callbackDocument(
   };
 }
 
-/** A member with a decoded payload. If the payload cannot be read, the raw text is kept, and `…Unreadable` says why. */
+/** Returns {} without a payload. An unreadable payload stays raw text, and the member `<name>Unreadable` says why. */
 export function payloadMember(name: string, payload: string | undefined, read = readAnyPayload): object {
   if (payload === undefined || payload === "") return {};
   const { value, unreadable } = read(payload);

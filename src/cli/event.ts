@@ -1,12 +1,7 @@
 import { DurableError } from "../core/errors.ts";
 import { readTextSource } from "./text-source.ts";
 
-/**
- * Reads the execution's input: JSON, `@file`, or `-` for standard input. Returns the given text without the white space
- * around it. The text is not formatted anew, because the engine compares the inputs of executions with equal names as
- * text.
- * @throws DurableError `ERR_EVENT_UNREADABLE`, or `ERR_EVENT_INVALID` with the line and column of the mistake.
- */
+/** Removes only the white space around the JSON, because the engine compares the inputs of executions as text. */
 export async function readEvent(source: string): Promise<string> {
   const { text, from } = await readTextSource(source, "--event", "event", "ERR_EVENT_UNREADABLE");
   // Editors on Windows may write a byte order mark, which `JSON.parse` refuses.
@@ -28,13 +23,11 @@ function describeMistake(json: string): string {
   return `${what} at line ${line}, column ${column}`;
 }
 
-/** The position of a mistake in JSON text. It is searched here because the messages of V8 often name no position. */
+/** The position of a mistake in JSON text, counted from 1. The errors of `JSON.parse` often have no position. */
 interface JsonMistake {
-  /** From 1 on. */
   line: number;
-  /** From 1 on. */
   column: number;
-  /** The character at this position. Undefined: the text ends too early. */
+  /** The character at this position. Undefined if the text ends too early. */
   found: string | undefined;
 }
 
@@ -64,7 +57,7 @@ class JsonScanner {
     return this.#at;
   }
 
-  /** Moves to the end of one value. If there is no valid value, moves to the mistake and returns false. */
+  /** Moves past one value and returns true. If there is no valid value, moves to the mistake and returns false. */
   #value(): boolean {
     this.#skip(SPACE);
     if (this.#take("{")) return this.#list("}", () => this.#string() && this.#expect(":") && this.#value());

@@ -1,4 +1,4 @@
-/** Examples that the help of each command shows at its end. */
+/** The examples at the end of each command's help, by the name of the command. */
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   run: [
     "durable-fanout run orders.ts --event @orders.json --name friday",
@@ -41,7 +41,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   heartbeat: ["durable-fanout heartbeat approval"],
 };
 
-/** Notes that the help of some commands shows before the examples. */
+/** Texts that the help of some commands shows before the examples, by the name of the command. */
 export const NOTES: Readonly<Record<string, string>> = {
   run:
     "Ctrl-C and SIGTERM end the run in order; the same signal again ends it at once. A handler that computes without end\n" +

@@ -3,7 +3,7 @@ import type { ExecutionStatus, Journal } from "../journal/journal.ts";
 import { isJournalInUse } from "../journal/sqlite-lock.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 
-/** The status in the journal. `INTERRUPTED`: the execution has not ended, but no process runs on the journal. */
+/** The status in the journal. `INTERRUPTED`: the execution has not ended, and no process writes to the journal. */
 export type ShownStatus = ExecutionStatus | "INTERRUPTED";
 
 export const SHOWN_STATUSES: readonly ShownStatus[] = [
@@ -15,14 +15,13 @@ export const SHOWN_STATUSES: readonly ShownStatus[] = [
   "STOPPED",
 ];
 
-/** The status of an execution, and the end of the time that it has run. */
 export interface ExecutionState {
   readonly status: ShownStatus;
-  /** Epoch milliseconds: the end of an ended execution, the last event of an interrupted one, now for a running one. */
+  /** Epoch milliseconds: the end of the execution, its last entry if it is INTERRUPTED, or now if it is RUNNING. */
   readonly endMs: number;
 }
 
-/** Returns a function that gives the present state of an execution in the journal. */
+/** Checks once, at this call, whether a process has opened the journal for writing. */
 export function stateReader(journal: Journal, db: string): (record: ExecutionSummary) => ExecutionState {
   const isLeft = isJournalInUse(resolve(db)) === false;
   return ({ arn, status, startTimestamp, endTimestamp }) => {

@@ -1,6 +1,6 @@
 import { DurableError, isDurableError } from "../core/errors.ts";
 
-/** The exit codes of the command line. A code never changes its meaning, because scripts rely on it. */
+/** The exit codes of the command line. A code never changes its meaning, because scripts rely on the codes. */
 export const ExitCode = {
   OK: 0,
   EXECUTION_FAILED: 1,
@@ -92,10 +92,9 @@ const BY_ERROR: Readonly<Record<string, ExitCode>> = {
   ERR_EXECUTION_NAME_TAKEN: ExitCode.NAME_TAKEN,
 };
 
-/** A handler file failed at import because of a mistake with a code of its own. The exit code stays the handler's. */
+/** The import of a handler file failed. The exit code is always `HANDLER`, also if `code` is the code of the cause. */
 export class HandlerImportError extends DurableError {}
 
-/** The exit code for an error that ends a command. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (!isDurableError(error)) return ExitCode.INTERNAL;
   if (error instanceof HandlerImportError) return ExitCode.HANDLER;

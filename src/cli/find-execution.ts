@@ -2,11 +2,7 @@ import { DurableError } from "../core/errors.ts";
 import type { LocalEngine } from "../local/engine.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 
-/**
- * The execution on which a command works.
- * @param target the id or the name of the execution, or `last` for the execution that started last
- * @throws DurableError `ERR_EXECUTION_UNKNOWN`
- */
+/** @param target an ARN, name or id, or `last` for the newest execution that no other execution has invoked */
 export function findExecution(engine: LocalEngine, target: string): ExecutionSummary {
   const found = engine.find(target);
   if (found !== undefined) return found;

@@ -3,10 +3,7 @@ import { dirname, resolve } from "node:path";
 import { DurableError } from "../core/errors.ts";
 import { SqliteJournal } from "../journal/sqlite-journal.ts";
 
-/**
- * Opens the journal for a process that runs executions on it. Creates the file and its folder if they are missing.
- * @throws DurableError `ERR_JOURNAL_…`, see `SqliteJournal`.
- */
+/** Opens the journal for reading and writing. Creates the file and its folder if they are missing. */
 export function openJournal(db: string): SqliteJournal {
   const file = resolve(db);
   try {
@@ -18,19 +15,13 @@ export function openJournal(db: string): SqliteJournal {
   return new SqliteJournal(file);
 }
 
-/**
- * Opens an existing journal for changes.
- * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` if there is no journal.
- */
+/** Does the same as `openJournal`, but throws `ERR_JOURNAL_MISSING` if there is no journal. */
 export function openExistingJournal(db: string): SqliteJournal {
   refuseMissing(resolve(db));
   return openJournal(db);
 }
 
-/**
- * Opens an existing journal for reading. Another process may run on the journal at the same time.
- * @throws DurableError `ERR_JOURNAL_…`; `ERR_JOURNAL_MISSING` if there is no journal.
- */
+/** Opens a journal for reading, also while another process writes to it. @throws DurableError `ERR_JOURNAL_MISSING` */
 export function openJournalToRead(db: string): SqliteJournal {
   const file = resolve(db);
   refuseMissing(file);

@@ -1,6 +1,6 @@
 let isLineOpen = false;
 
-/** Control sequences of a terminal, for example for colours. They print no text, so they do not begin a line. */
+/** Control sequences of a terminal, for example for colours, at the end of a text. They print no text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these sequences begin with a control character.
 const SEQUENCES_AT_END = /(?:\u001b\[[\d;?]*[A-Za-z])+$/;
 
@@ -15,7 +15,7 @@ export function followStandardError(): void {
   }) as typeof process.stderr.write;
 }
 
-/** The text before a line of the command: a line break if the handler has not ended its own last line; else nothing. */
+/** A line break if the last text on standard error did not end with a line break. Otherwise an empty text. */
 export function lineStart(): string {
   return isLineOpen ? "\n" : "";
 }

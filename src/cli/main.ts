@@ -315,7 +315,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     console.error(`durable-fanout needs Node 22.13 or later for its journal; this is Node ${process.version}.`);
     return ExitCode.USAGE;
   }
-  // In `list | head`, `head` closes the pipe early. This is not an error.
+  // In `list | head`, `head` closes the pipe before all is written. A closed pipe (EPIPE) is not an error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => exitByItself(error.code === "EPIPE" ? ExitCode.OK : 1));
   let exitCode: ExitCode = ExitCode.OK;
   try {
@@ -325,7 +325,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return ExitCode.OK;
-    // Commander has already printed the message for people. With --json, programs need it too.
+    // Commander has already printed the message to standard error. With --json, standard output needs it too.
     const message = error.message.replace(/^error: /, "");
     const output = new Output({ json: args.includes("--json"), verbose: false });
     if (output.json) output.printJson({ type: "error", error: { code: "ERR_USAGE", message } });
@@ -335,5 +335,5 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return exitCode;
 }
 
-// The process ends here although timers or sockets of a handler may be open. Otherwise they would keep it alive.
+// Open timers or sockets of a handler would keep the process from ending. So the process is ended here.
 exitByItself(await main(process.argv.slice(2)));

@@ -1,11 +1,11 @@
-/** A moment in the form of every JSON document: ISO 8601 in UTC, with milliseconds. */
+/** Writes epoch milliseconds as ISO 8601 in UTC, with milliseconds: the form in all JSON documents. */
 export function isoMoment(ms: number): string;
 export function isoMoment(ms: number | undefined): string | undefined;
 export function isoMoment(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
-/** A moment for people: ISO 8601 in UTC, without fractions of a second. */
+/** Writes epoch milliseconds for people: ISO 8601 in UTC, without fractions of a second. */
 export function formatMoment(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -1,12 +1,12 @@
 import { isDurableError, messageOf } from "../core/errors.ts";
 import { lineStart } from "./line-start.ts";
 
-/** The original `write`. `quietStandardOutput` replaces `process.stdout.write`, because a handler may also call it. */
+/** The original function. `quietStandardOutput` later replaces `process.stdout.write`, which a handler may call. */
 const write = process.stdout.write.bind(process.stdout);
 
 /**
- * Writes the output of a command. Standard output has only what the user asked for: the result or the listing, or with
- * `--json` one JSON document on each line. All other messages go to standard error.
+ * Writes the output of a command. `print` and `printJson` write to standard output what the user asked for: the result
+ * or the listing, or with `--json` one JSON document on each line. `say` writes all other messages to standard error.
  */
 export class Output {
   readonly json: boolean;
@@ -17,22 +17,19 @@ export class Output {
     this.verbose = options.verbose;
   }
 
-  /** Writes a result to standard output, as text. */
   print(text: string): void {
     write(`${text}\n`);
   }
 
-  /** Writes a result to standard output, as JSON. */
   printJson(document: object): void {
     write(`${JSON.stringify(document, sayable)}\n`);
   }
 
-  /** Writes a message to standard error, on a line of its own. */
   say(text: string): void {
     process.stderr.write(`${lineStart()}${text}\n`);
   }
 
-  /** Writes the error that ends the command to standard error. With `--json` also writes it to standard output. */
+  /** Writes the error that ends the command to standard error. With `--json`, also writes it to standard output. */
   fail(error: unknown): void {
     const message = messageOf(error);
     const code = codeOf(error);
@@ -46,23 +43,22 @@ export class Output {
     for (let next = error; next instanceof Error; next = next.cause) this.say(next.stack ?? String(next));
   }
 
-  /** Resolves when standard output has been written. If the process ends earlier, a pipe may lose the last output. */
+  /** Resolves when standard output has all text. If the process ended earlier, a pipe could lose the last text. */
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => write("", () => resolve()));
   }
 }
 
-/** The code by which docs/troubleshooting.md can be searched for an error. */
+/** The code of a `DurableError`, or `ERR_INTERNAL` for any other error. docs/troubleshooting.md lists the codes. */
 export function codeOf(error: unknown): string {
   return isDurableError(error) ? error.code : "ERR_INTERNAL";
 }
 
-/** A message for people, followed by its code. */
 export function withCode(message: string, code: string): string {
   return `${message} (${code})`;
 }
 
-/** Replaces values that JSON does not know. The `typed` codec can return such values. */
+/** Replaces values that JSON cannot have by JSON values. The codec `typed` decodes such values, for example a Map. */
 function sayable(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
   if (value instanceof Map || value instanceof Set) return [...value];

@@ -1,6 +1,6 @@
 let isOwn = false;
 
-/** Ends the process for the command line. Every other exit comes from the handler, and `isExitOwn` is then false. */
+/** Ends the process. If the handler ends the process instead, `isExitOwn` is false. */
 export function exitByItself(code: number): never {
   isOwn = true;
   process.exit(code);

@@ -1,9 +1,8 @@
-/** Times, money and text, formatted for people. Functions for counts and bytes are in `core/quantity.ts`. */
 export { formatDuration } from "../core/quantity.ts";
 
 const SMALLEST_DOLLARS = 1e-6;
 
-/** US dollars. Small amounts get more digits, so that they can be compared: `$0.20`, `$0.0032`. */
+/** Writes US dollars with two decimals. Amounts under $0.10 get two significant digits: `$0.20`, `$0.0032`. */
 export function formatDollars(dollars: number): string {
   if (dollars === 0) return "$0";
   if (dollars < SMALLEST_DOLLARS) return "under $0.000001";
@@ -11,7 +10,7 @@ export function formatDollars(dollars: number): string {
   return `$${dollars.toFixed(1 - Math.floor(Math.log10(dollars)))}`;
 }
 
-/** The text on one line, shortened to at most `maxLength` characters. */
+/** Puts a text on one line of at most `maxLength` characters. A text that is cut ends with `…`. */
 export function shorten(text: string, maxLength: number): string {
   const line = text.replaceAll(/\s+/g, " ");
   return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1)}…`;

@@ -1,4 +1,4 @@
-/** The lines of a table. Columns of numbers are aligned to the right; the first column and all others to the left. */
+/** Returns the lines of a table. Columns of numbers are aligned to the right, but never the first column. */
 export function renderTable(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const cell = (row: readonly string[], column: number): string => row[column] ?? "";
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => cell(row, column).length)));

@@ -2,20 +2,16 @@ import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { DurableError, messageOf } from "../core/errors.ts";
 
-/** A text that the user gives on the command line. */
 export interface GivenText {
   readonly text: string;
-  /** Where the text comes from, for error messages. */
+  /** The source of the text, at the beginning of error messages: `--event`, or `The event file order.json`. */
   readonly from: string;
 }
 
 /**
- * Reads the text of an option. Its value is the text itself, `@file`, or `-` for standard input.
- * @param source the value of the option
- * @param option the name of the option, for example `--event`
+ * @param source the text itself, `@file`, or `-` for standard input
  * @param noun a word for the text in messages, for example "event"
- * @param code the code of the error if the file cannot be read
- * @throws DurableError with `code`
+ * @throws DurableError with `code` if the file cannot be read
  */
 export async function readTextSource(source: string, option: string, noun: string, code: string): Promise<GivenText> {
   if (source === "-") return { text: await text(process.stdin), from: `The ${noun} on standard input` };

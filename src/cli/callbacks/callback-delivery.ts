@@ -5,20 +5,20 @@ import { LocalEngine } from "../../local/engine.ts";
 import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
-/** The process that applied a request: the process that runs on the journal, or this process if no process runs. */
+/** The process that applied a request. `running process`: the process that has opened the journal for writing. */
 export type Doer = "running process" | "this process";
 
-/** How long to wait for an answer of the running process, which may be busy. */
+/** The time to wait for an answer of the running process, which may be busy. */
 const DEFAULT_PATIENCE_MS = 30_000;
-/** How often to check whether that process still runs. A check takes 0.25 s while the process holds the journal. */
+/** The time between checks whether the running process has ended. A check waits up to 0.25 s for the journal's lock. */
 const LOOK_EVERY_MS = 1_000;
 const POLL_MS = 50;
 
 /**
- * Applies a request to an execution in a journal. Only one process at a time can write to a journal. If a process runs
- * on the journal, the request is passed to that process. Otherwise this process writes the change to the journal, and
+ * Applies a request to an execution in a journal. Only one process at a time can write to a journal. If another process
+ * has opened the journal for writing, that process applies the request. Otherwise this process applies the request, and
  * the execution sees the change when it is resumed.
- * @throws DurableError those of `applyRequest`, `ERR_REQUEST_UNANSWERED`, or an `ERR_JOURNAL_…`
+ * @throws DurableError the errors of `applyRequest`, `ERR_REQUEST_UNANSWERED`, or an `ERR_JOURNAL_…`
  */
 export async function deliver(
   db: string,
@@ -52,7 +52,7 @@ function openUnlessInUse(db: string): SqliteJournal | undefined {
   }
 }
 
-/** Applies the request in this process. The open journal is locked, so no other process can run on it meanwhile. */
+/** The open journal is locked, so that no other process can apply the request at the same time. */
 async function applyHere(
   journal: SqliteJournal,
   request: JournalRequest,
@@ -60,7 +60,7 @@ async function applyHere(
 ): Promise<Doer> {
   const engine = new LocalEngine({ journal });
   try {
-    // The other process may have applied the request before it ended. Then its answer is still in the request box.
+    // The other process may have applied the request before that process ended. Its answer is then in the request box.
     const answer = answered();
     if (answer !== undefined) return finish(answer);
     applyRequest(engine, request);

@@ -3,7 +3,6 @@ import type { ErrorObject } from "../../core/wire.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import { ServiceError } from "../../service/service-error.ts";
 
-/** A change of a callback. A command applies the change itself, or sends it to the process that runs on the journal. */
 export type CallbackRequest =
   | { readonly action: "complete"; readonly callbackId: string; readonly result?: string | undefined }
   | { readonly action: "fail"; readonly callbackId: string; readonly error: ErrorObject }
@@ -16,7 +15,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ResourceNotFoundException: "ERR_CALLBACK_UNKNOWN",
 };
 
-/** @throws DurableError `ERR_CALLBACK_CLOSED`, `ERR_CALLBACK_UNKNOWN`, `ERR_CALLBACK_REFUSED`, or an `ERR_JOURNAL_…` */
+/** @throws DurableError `ERR_CALLBACK_CLOSED`, `ERR_CALLBACK_UNKNOWN`, `ERR_CALLBACK_REFUSED`, or an engine error */
 export function applyRequest(engine: LocalEngine, request: JournalRequest): void {
   try {
     switch (request.action) {

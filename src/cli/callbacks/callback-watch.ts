@@ -10,17 +10,17 @@ import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
 const POLL_MS = 200;
-/** How many new callbacks are named at once. */
+/** The greatest number of new callbacks that are printed at once as text. With `--json`, all are printed. */
 const MAX_TOLD = 3;
 
-/** Prints which callbacks a run waits for, and applies the requests of other processes to these callbacks. */
+/** Prints the callbacks for which a run waits. Also applies the requests that other processes send (`RequestBox`). */
 export class CallbackWatch {
   readonly #output: Output;
   readonly #engine: LocalEngine;
   readonly #db: string;
   readonly #virtualTime: boolean;
   readonly #told = new Set<string>();
-  /** Executions that have suspended since the last call of `#look`. */
+  /** The ARNs of the executions that have suspended since the last call of `#look`. */
   readonly #suspended = new Set<string>();
   #box: RequestBox | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -45,7 +45,7 @@ export class CallbackWatch {
     });
   }
 
-  /** Also prints callbacks of executions that suspended in an earlier process. Such executions may send no event. */
+  /** Notes the executions that suspended in an earlier process, because they may send no event in this process. */
   recall(): void {
     for (const arn of this.#engine.suspended()) this.#note(arn);
   }
@@ -79,7 +79,7 @@ export class CallbackWatch {
     if (this.#suspended.size === 0) return;
     const open = Array.from(this.#suspended, (arn) => this.#engine.openCallbacks(arn)).flat();
     this.#suspended.clear();
-    // While callbacks are open, the timer keeps the process alive: in virtual time, no other timer does this.
+    // While callbacks are open, this timer must keep the process running. In virtual time there is no other timer.
     if (open.length === 0) this.#poll?.unref();
     const fresh = open.filter((callback) => !this.#told.has(callback.callbackId) && this.#mayBeCompleted(callback));
     if (fresh.length === 0) return;

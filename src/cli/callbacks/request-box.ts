@@ -12,7 +12,6 @@ import {
 import { join, resolve } from "node:path";
 import type { JournalRequest } from "./callback-request.ts";
 
-/** The answer to a request. */
 export interface RequestAnswer {
   /** Absent if the request was applied. */
   readonly error?: { readonly code: string; readonly message: string };
@@ -25,39 +24,38 @@ interface PostedRequest {
 }
 
 /**
- * A folder beside the journal. Commands use it to send requests to the process that runs on the journal. Each request
- * is a file, and each answer is a file. The folder exists only while there are requests.
+ * A folder beside the journal. Commands use the folder to send requests to the process that has opened the journal for
+ * writing. Each request is a file, and each answer is a file. The folder is removed when it is empty.
  *
  * B1  A file gets its final name only when its content is complete.
- * B2  A request is taken once: the running process takes it, or the command that posted it takes it back.
+ * B2  A request is taken once: by the running process, or by the command that posted the request.
  */
 export class RequestBox {
   readonly #folder: string;
 
   /** @param db the file of the journal, which must exist */
   constructor(db: string) {
-    // Two paths (for example a symbolic link) may lead to one journal. The real path makes both use the same folder.
+    // Two paths may lead to one journal, for example through a symbolic link. The real path gives both the same folder.
     this.#folder = `${realpathSync(resolve(db))}-requests`;
   }
 
-  /** Posts a request and returns its id. */
   post(request: JournalRequest, expiresMs: number): string {
     const id = randomUUID();
     this.#write(`${id}.request`, { request, expiresMs } satisfies PostedRequest);
     return id;
   }
 
-  /** Returns false if the running process has already taken the request. B2 */
+  /** Removes a request. Returns false if the running process has already taken the request. B2 */
   takeBack(id: string): boolean {
     return this.#remove(`${id}.request`);
   }
 
-  /** Takes the answer to a request. Undefined: there is no answer yet, or it was taken before. */
+  /** Reads and removes the answer to a request. Returns undefined if there is no answer. */
   takeAnswer(id: string): RequestAnswer | undefined {
     return this.#take(`${id}.answer`) as RequestAnswer | undefined;
   }
 
-  /** Takes all requests whose senders still wait. */
+  /** Removes all requests. Returns the requests whose senders still wait at `nowMs` (epoch milliseconds). */
   takeRequests(nowMs: number): { id: string; request: JournalRequest }[] {
     const taken: { id: string; request: JournalRequest }[] = [];
     for (const file of this.#list()) {
@@ -73,12 +71,11 @@ export class RequestBox {
     this.#write(`${id}.answer`, answer);
   }
 
-  /** Removes the folder if it is empty. */
   tidy(): void {
     try {
       rmdirSync(this.#folder);
     } catch {
-      // The folder is not empty, or another process has removed it.
+      // The folder is not empty, or it does not exist.
     }
   }
 

@@ -6,7 +6,6 @@ import { openJournalToRead } from "../journal-file.ts";
 import type { Output } from "../output.ts";
 import { deliver } from "./callback-delivery.ts";
 
-/** Ends an execution as STOPPED. The process that runs on the journal does this, or this process if no process runs. */
 export async function stopCommand(output: Output, target: string, { db }: { db: string }): Promise<ExitCode> {
   const { arn, name } = await openExecution(db, target);
   const doneBy = await deliver(db, { action: "stop", executionArn: arn });

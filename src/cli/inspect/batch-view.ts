@@ -6,8 +6,8 @@ import { messageOf } from "../../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../../core/wire.ts";
 
 /**
- * The status of an item of a batch, in the words for operations. `STARTED`: the item runs, or it had not ended when its
- * map ended. `PENDING`: the item and its batch wait. `NOT_STARTED`: the item has not begun, or this is unknown.
+ * `STARTED`: the item may run, or the item had not ended when its map ended. `PENDING`: the item and its batch wait.
+ * `NOT_STARTED`: no record says that the item has begun.
  */
 export type ItemStatus = "SUCCEEDED" | "FAILED" | "STARTED" | "PENDING" | "NOT_STARTED";
 
@@ -15,28 +15,28 @@ export interface ItemView {
   /** The index in the map, from 0 on. */
   readonly index: number;
   readonly status: ItemStatus;
-  /** The result of a `SUCCEEDED` item; absent for undefined. If the items have a serdes, this is the text it wrote. */
+  /**
+   * The result of a `SUCCEEDED` item. Absent if the result is undefined or not stored. If a user's serdes wrote the
+   * result, the written text.
+   */
   readonly result?: unknown;
-  /** The error of a `FAILED` item. */
   readonly error?: ErrorObject;
-  /** The records of the operations of a `PENDING` item: those that have ended, and those that wait. */
+  /** The records of the operations of a `PENDING` item: operations that have ended, and operations that wait. */
   readonly operations?: readonly StoredRecord[];
 }
 
-/** A batch: its own operation, its parts, and its items. */
 export interface BatchView {
   readonly operation: Operation;
   readonly items: readonly ItemView[];
-  /** Further operations, which keep records of the items. */
   readonly parts: readonly Operation[];
-  /** Why the outcomes could not be read. The status of the items then depends only on the status of the operation. */
+  /** Why the outcomes could not be read. The items then get their status from the status of the operation. */
   readonly unreadable?: string;
 }
 
 // Every codec decodes all formats. "json" matters only for encoding.
 const codec = createCodec("json");
 
-/** Reads the items of all batches of an execution. The keys are the wire ids of the batches' own operations. */
+/** Reads the items of all batches of an execution. The keys are the ids of the batches' own operations. */
 export function readBatches(operations: readonly Operation[]): Map<string, BatchView> {
   const partsOf = partsFinder(operations);
   return new Map(
@@ -49,7 +49,7 @@ export function readBatches(operations: readonly Operation[]): Map<string, Batch
   );
 }
 
-/** The records of the items of a batch that have not ended, by the item's index. Empty if they cannot be read. */
+/** The records inside each item of a batch, by the item's index. All lists are empty if the batch cannot be read. */
 export function recordsOfItems({ operation, parts, items }: BatchView): Map<number, readonly StoredRecord[]> {
   const { outcomes } = readOutcomes(operation, parts);
   return new Map(items.map(({ index }, at) => [index, outcomes[at]?.records ?? []]));
@@ -105,7 +105,7 @@ const WORDS: Record<ItemStatus, string> = {
   NOT_STARTED: "not started",
 };
 
-/** The number of items for each status. A status that no item has is left out. */
+/** The number of items for each status. A status that no item has is absent. */
 export function countItems(batches: Iterable<BatchView>): Map<ItemStatus, number> {
   const counts = new Map<ItemStatus, number>();
   for (const { items } of batches) {
@@ -119,13 +119,13 @@ export function countItems(batches: Iterable<BatchView>): Map<ItemStatus, number
   );
 }
 
-/** The word for items of a status. If their batch has ended, started items do not run any more and are "not ended". */
+/** The word for items with a status. Started items of a batch that has ended are "not ended": they do not run now. */
 export function wordFor(status: ItemStatus, batchStatus: OperationStatus | undefined): string {
   if (status === "STARTED" && batchStatus === "SUCCEEDED") return "not ended";
   return WORDS[status];
 }
 
-/** Counts the items in one payload of a batch, by status. All counts are 0 if the payload cannot be read. */
+/** Counts the items in one payload of a batch. All counts are 0 without a payload, or if the payload cannot be read. */
 export function tallyOutcomes(payload: string | undefined): { succeeded: number; failed: number; waiting: number } {
   const tally = { succeeded: 0, failed: 0, waiting: 0 };
   if (!payload) return tally;

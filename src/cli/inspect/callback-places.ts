@@ -5,13 +5,10 @@ import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { readBatches, recordsOfItems } from "./batch-view.ts";
 import { Places } from "./places.ts";
 
-/** In a context of an item that shares an operation, so many positions are tried to find a callback. */
+/** The path of a callback in a batch is not recorded. This many positions are tried in each context of an item. */
 const POSITIONS_TRIED = 20;
 
-/**
- * Says where in the code the callbacks of an execution are, for example `score`, `score[3]`, `ask`. The last place is
- * the callback itself, or the `waitForCallback` that made it.
- */
+/** `of` returns labels, from the outermost operation to the callback or its `waitForCallback`: `score[3]`, `ask`. */
 export class CallbackPlaces {
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #paths: Map<string, OperationPath>;
@@ -26,16 +23,13 @@ export class CallbackPlaces {
   of({ operationId: id, name }: OpenCallback): readonly string[] {
     const { Name, ParentId = "" } = this.#operations.get(id) ?? {};
     const parent = this.#operations.get(ParentId);
-    // `waitForCallback` has the name, and its callback has none.
+    // The context of `waitForCallback` has the name that the user gave. The callback inside the context has no name.
     const path = this.#paths.get(Name === undefined && parent?.SubType === "WaitForCallback" ? ParentId : id);
     if (path !== undefined) return this.#places.around(path, name).map(({ label }) => label);
     return [...(parent === undefined ? [] : [parent.Name ?? ParentId]), name ?? id];
   }
 
-  /**
-   * Finds the callbacks in items that share an operation. Only the record of the batch says which contexts such an item
-   * has. The result has these contexts, so that places get their names.
-   */
+  /** Adds the paths of callbacks inside batches. Returns the contexts around them, so that places get their names. */
   #findInBatches(operations: readonly Operation[]): Operation[] {
     const wanted = new Set(
       operations.flatMap(({ Id = "", ParentId = "", Type, Status }) => {
@@ -72,13 +66,13 @@ export class CallbackPlaces {
     }
   }
 
-  /** The callback of a `waitForCallback` is noted at the path of that call, because both have one name. */
+  /** A callback of `waitForCallback` gets the path of the call, because only the call has a name. */
   #note(wanted: Set<string>, id: string, path: OperationPath): void {
     if (wanted.delete(id)) this.#paths.set(id, path);
   }
 }
 
-/** The callbacks of one execution, with their places. */
+/** Adds `places` to the open callbacks of one execution. */
 export function placed<Callback extends OpenCallback>(
   callbacks: readonly Callback[],
   operations: readonly Operation[],
@@ -88,7 +82,7 @@ export function placed<Callback extends OpenCallback>(
   return callbacks.map((callback) => ({ ...callback, places: places.of(callback) }));
 }
 
-/** `score › score[3] › ask`. A callback without a name is called so. */
+/** Writes `score › score[3] › ask`. For a callback without a name, the last label is `(unnamed)`. */
 export function describePlaces({ name, places }: { name?: string | undefined; places: readonly string[] }): string {
   return [...places.slice(0, -1), name ?? "(unnamed)"].join(" › ");
 }

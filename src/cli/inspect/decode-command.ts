@@ -8,11 +8,7 @@ import { readAnyPayload, wholeText } from "./payload-view.ts";
 /** Matches a packed payload in a text without white space. */
 const PACKED = /~\d[a-z][\w-]+/;
 
-/**
- * Prints the value of a payload that the user copied from a console, a log or a history. The payload may be packed or
- * JSON. It may be in quotes, have escapes, or be broken into several lines.
- * @throws DurableError `ERR_TEXT_UNREADABLE`, `ERR_PAYLOAD_UNREADABLE`
- */
+/** The text may be packed or JSON, in quotes, with escapes, or broken into several lines. */
 export async function decodeCommand(output: Output, source: string, _options: object): Promise<ExitCode> {
   const { text, from } = await readTextSource(source, "The text", "text", "ERR_TEXT_UNREADABLE");
   const payload = cleaned(text);
@@ -45,7 +41,7 @@ function cleaned(text: string): string {
   return unquoted(trimmed);
 }
 
-/** Histories show a payload as a JSON string. Returns the JSON inside such a string, and any other text unchanged. */
+/** A history shows a payload as a JSON string. Returns the JSON in such a string, and any other text unchanged. */
 function unquoted(text: string): string {
   if (!isJson(text)) return text;
   const value: unknown = JSON.parse(text);

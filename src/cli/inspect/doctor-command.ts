@@ -20,10 +20,8 @@ import { packageVersion } from "../package-version.ts";
 import { renderTable } from "../table.ts";
 import { inspect } from "./journal-view.ts";
 
-/** Something that is wrong, and what to do about it. */
 interface Problem {
   readonly problem: string;
-  /** The code of the error, if an error says what is wrong. */
   readonly code?: string;
   readonly advice: string;
 }
@@ -31,7 +29,7 @@ interface Problem {
 interface SettingReport {
   readonly path: string;
   readonly value: unknown;
-  /** The variable that gives the value; undefined for the default. */
+  /** The environment variable that sets the value. Undefined if the value is the default. */
   readonly variable: string | undefined;
 }
 
@@ -45,16 +43,13 @@ interface JournalReport {
   readonly executions?: Readonly<Record<string, number>>;
 }
 
-/**
- * SQLite regularly moves the content of the log file (-wal) to the journal. If the log file is larger than this, a
- * reader prevents the move.
- */
+/** If the log file (-wal) has more bytes than this, a reader probably keeps SQLite from moving them to the journal. */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
-/** A variable with more wrong letters is no mistyped name of a setting. */
+/** A variable with more wrong letters than this does not count as a mistyped name. */
 const MISTYPED_LETTERS = 3;
 
-/** Prints versions, settings, the state of the journal, and problems. If there is a problem, the exit code is 1. */
+/** Prints versions, settings, the state of the journal, and problems. Returns 1 (`EXECUTION_FAILED`) for a problem. */
 export async function doctorCommand(output: Output, _target: string, { db }: { db: string }): Promise<ExitCode> {
   const problems: Problem[] = [];
   const variables = environment();
@@ -79,7 +74,7 @@ export async function doctorCommand(output: Output, _target: string, { db }: { d
   return problems.length === 0 ? ExitCode.OK : ExitCode.EXECUTION_FAILED;
 }
 
-/** The default of a setting whose table has none, because the machine decides. */
+/** The default number of threads depends on the machine, so it is not in the table. Undefined for other settings. */
 function defaultOf(path: string, vcpus: number): unknown {
   return path === "workers.threads" ? defaultThreads(vcpus) : undefined;
 }
@@ -197,7 +192,7 @@ function describeJournal({ exists, readable, bytes = 0, walBytes = 0, inUse }: J
   return `${state}, ${formatBytes(bytes)} and ${formatBytes(walBytes)} in its log; ${use}`;
 }
 
-/** A heading stands before the first setting of each group. The tables of the engine are one group. */
+/** Each heading is printed before the first setting of its group (`groupOf`). */
 const HEADINGS: Readonly<Record<string, string>> = {
   runtime: "of the runtime, in each handler:",
   workers: "of worker threads, in each call of workers():",

@@ -2,13 +2,10 @@ import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 import { groupBy } from "../group-by.ts";
 
-/** The stack of an item is searched in at most so many operations directly inside the item. */
+/** The errors of an item are searched in at most this many operations directly inside the item. */
 const MAX_STEPS_OF_ITEM = 20;
 
-/**
- * The stack of the last error of each operation. Items of a batch have no operation at the service. The journal keeps
- * their stacks under the ids that belong to their paths.
- */
+/** The journal keeps the errors of an item in a batch under the id that belongs to the item's path. */
 export class ErrorTraces {
   readonly #byOperation: ReadonlyMap<string, readonly ErrorTrace[]>;
   readonly #findPaths: () => ReadonlyMap<string, OperationPath>;
@@ -23,19 +20,19 @@ export class ErrorTraces {
     return this.all(operationId).at(-1)?.text;
   }
 
-  /** Every error that an operation threw, one for each failed attempt, in the order of the attempts. */
+  /** All errors that an operation threw, one for each failed attempt, in the order of the attempts. */
   all(operationId: string | undefined): readonly ErrorTrace[] {
     return this.#byOperation.get(operationId ?? "") ?? [];
   }
 
-  /** Every error of an item of a batch and of the operations directly inside the item, in the order of time. */
+  /** All errors of an item of a batch and of the operations directly inside the item, the earliest first. */
   allOfItem(mapId: string | undefined, index: number): readonly ErrorTrace[] {
     return this.#idsOfItem(mapId, index)
       .flatMap((id) => this.all(id))
       .toSorted((a, b) => a.atMs - b.atMs);
   }
 
-  /** The stack of an item of a batch. @param mapId the id of the map's operation @param index the index of the item */
+  /** The stack of the last operation that threw in an item of a batch, or else of the item. Undefined without both. */
   ofItem(mapId: string | undefined, index: number): string | undefined {
     for (const id of this.#idsOfItem(mapId, index)) {
       const text = this.of(id);
@@ -45,8 +42,9 @@ export class ErrorTraces {
   }
 
   /**
-   * The ids of the operations in which an item's errors are searched. The steps come before the item, the last step
-   * first, because the stack of a step is more exact than the stack of its item.
+   * The possible ids of the operations inside an item, the last one first, then the id of the item. The stack of an
+   * operation is more exact than the stack of its item. Empty if no error is recorded, or if the path of the map is
+   * unknown.
    */
   #idsOfItem(mapId: string | undefined, index: number): readonly string[] {
     if (mapId === undefined || this.#byOperation.size === 0) return [];

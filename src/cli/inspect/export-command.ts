@@ -5,13 +5,10 @@ import type { Output } from "../output.ts";
 import { inspect } from "./journal-view.ts";
 import { LogLines, logDocument } from "./log-lines.ts";
 
-/** The version of the document's form. A reader refuses a document with a newer version. */
+/** The version of the document's form. `replay` refuses a document with another version. */
 export const EXPORT_VERSION = 1;
 
-/**
- * Writes one execution as one JSON document. The document has decoded values for people. Each member `wire` has the
- * same data in the form of the service, with raw payloads, so that another program can rebuild the execution.
- */
+/** Each member `wire` has the same data in the form of the service, so that a program can rebuild the execution. */
 export async function exportCommand(output: Output, target: string, { db }: { db: string }): Promise<ExitCode> {
   return inspect(db, ({ engine, journal, stateOf, tracesOf }) => {
     const record = findExecution(engine, target);

@@ -60,7 +60,6 @@ export interface HistoryCommandOptions extends InspectOptions {
 }
 
 const MAX_PAYLOAD_SHOWN = 200;
-/** How many of the operations for which an execution waits are shown. */
 const MAX_AWAITED_SHOWN = 10;
 
 export function paintStatus(status: string): string {
@@ -162,7 +161,7 @@ export async function showCommand(output: Output, target: string, options: ShowO
       output.print(pc.dim(`log     ${counted(logged.length, "line")}: ${hint}`));
     }
     printPayload(output, "result", record.result, options.full === true);
-    // An execution that was stopped without a reason has an error without a text.
+    // An execution that was stopped without a reason has an error without type and message.
     if (record.error?.ErrorType || record.error?.ErrorMessage) {
       output.print(pc.red(`error   ${record.error.ErrorType ?? "Error"}: ${record.error.ErrorMessage ?? ""}`));
       const stack = ownTrace ?? record.error.StackTrace?.join("\n");
@@ -200,7 +199,7 @@ function showOperations(output: Output, found: WantedOperations): void {
   }
 }
 
-/** What the attempts of an operation or item threw and logged. */
+/** The members `earlierErrors` and `logs` of a document. A member without content is absent. */
 function attemptMembers(thrown: readonly ErrorTrace[], lines: readonly PlacedLine[]): object {
   const earlier = thrown.map(({ atMs, text }) => ({ at: isoMoment(atMs), trace: text }));
   return {
@@ -231,7 +230,7 @@ function printPayload(output: Output, label: string, payload: string | undefined
   output.print(`${label.padEnd(8)}${full ? wholeText(read) : shortText(read, MAX_PAYLOAD_SHOWN, "the whole: --full")}`);
 }
 
-/** The document of an operation. A batch has its items instead of its payload, which holds only a part of the items. */
+/** The document of an operation. A batch has `items` instead of `result`, because its result may lack some items. */
 function describe(
   operation: Parameters<typeof operationDocument>[0],
   traces: ErrorTraces,
@@ -297,10 +296,7 @@ export async function historyCommand(
   });
 }
 
-/**
- * The ids of the wanted operations. For an item of a batch: the id of the operation that the item shares.
- * @throws DurableError `ERR_OPERATION_UNKNOWN`
- */
+/** The ids of the wanted operations. For an item of a batch, the set has the id of the batch's own operation. */
 function idsOf(engine: LocalEngine, record: ExecutionSummary, wanted: string): ReadonlySet<string> {
   const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
   const found = { record, operations, batches: readBatches(operations), wanted };
@@ -308,7 +304,7 @@ function idsOf(engine: LocalEngine, record: ExecutionSummary, wanted: string): R
   return new Set((shared.length > 0 ? shared : findOperations(found)).map(({ Id = "" }) => Id));
 }
 
-/** The details of an event on one line, with decoded payloads. */
+/** The details of an event on one line, with decoded payloads. Empty if the event has no details. */
 function describeDetails(event: HistoryEvent, isWhole: boolean): string {
   const { details } = eventDocument(event) as { details?: Record<string, unknown> };
   if (details === undefined || Object.keys(details).length === 0) return "";

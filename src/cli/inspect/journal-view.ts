@@ -7,16 +7,14 @@ import { ExitCode } from "../exit-code.ts";
 import { openJournalToRead } from "../journal-file.ts";
 import { ErrorTraces } from "./error-traces.ts";
 
-/** A journal that is open for reading. */
 export interface JournalView {
   readonly engine: LocalEngine;
   readonly journal: SqliteJournal;
   readonly stateOf: (record: Parameters<ReturnType<typeof stateReader>>[0]) => ExecutionState;
-  /** Reads the stacks of an execution's errors from the journal. */
   readonly tracesOf: (arn: string, operations: readonly Operation[]) => ErrorTraces;
 }
 
-/** Opens the journal for reading, passes it to `look`, and closes it. */
+/** Opens the journal for reading, calls `look`, and closes the journal. Returns `OK`. */
 export async function inspect(db: string, look: (view: JournalView) => void): Promise<ExitCode> {
   const journal = openJournalToRead(db);
   const engine = new LocalEngine({ journal });

@@ -4,13 +4,11 @@ import type { LogLine } from "../../journal/journal.ts";
 import { isoMoment } from "../moment.ts";
 import { type Place, Places } from "./places.ts";
 
-/** A logged line, with the operations around the code that logged it. */
 export interface PlacedLine extends LogLine {
-  /** From the outermost to the one that logged the line. Empty for the handler itself. */
+  /** The operations around the code that logged the line, the outermost first. Empty for the handler itself. */
   readonly places: readonly Place[];
 }
 
-/** The lines that a handler logged, by the operations that logged them. */
 export class LogLines {
   readonly all: readonly PlacedLine[];
 
@@ -19,18 +17,17 @@ export class LogLines {
     this.all = lines.map((line) => ({ ...line, places: places.around(line.path, line.name) }));
   }
 
-  /** The lines of the operations or items with this name or id, and of everything inside. */
+  /** The lines that the operations or items with this name or id logged, and the lines of all operations inside. */
   inside(wanted: string): readonly PlacedLine[] {
     return this.all.filter(({ places }) => places.some(({ id, names }) => id === wanted || names.includes(wanted)));
   }
 
-  /** The lines of one operation, without those of the operations inside. */
+  /** The lines that one operation logged, without the lines of operations inside. Undefined means the handler. */
   of(operationId: string | undefined): readonly PlacedLine[] {
     return this.all.filter(({ places }) => places.at(-1)?.id === operationId);
   }
 }
 
-/** One line for people: moment, level, where the line was logged, text. */
 export function renderLine({ atMs, level, places, attempt = 1, text }: PlacedLine): string {
   const labels = places.map(({ label }) => label);
   const where = labels.length === 0 ? "(handler)" : labels.join(" › ");
@@ -39,7 +36,6 @@ export function renderLine({ atMs, level, places, attempt = 1, text }: PlacedLin
   return `${pc.dim(isoMoment(atMs))}  ${paint(level.padEnd(5))}  ${where}${tries}  ${text}`;
 }
 
-/** A logged line as a document. */
 export function logDocument({ atMs, level, places, attempt, text }: PlacedLine): object {
   const own = places.at(-1);
   return {

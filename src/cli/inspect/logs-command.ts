@@ -10,10 +10,7 @@ export interface LogsOptions {
   readonly operation?: string;
 }
 
-/**
- * Prints the lines that a handler logged, with the operations that logged them.
- * @throws DurableError `ERR_OPERATION_UNKNOWN` when no line belongs to the wanted operation
- */
+/** @throws DurableError `ERR_OPERATION_UNKNOWN` if the operation and all operations inside it have logged nothing */
 export async function logsCommand(output: Output, target: string, options: LogsOptions): Promise<ExitCode> {
   return inspect(options.db, ({ engine, journal }) => {
     const record = findExecution(engine, target);

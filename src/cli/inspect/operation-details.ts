@@ -16,7 +16,6 @@ import { type LogLines, renderLine } from "./log-lines.ts";
 import { readResult, shortText, wholeText } from "./payload-view.ts";
 import { Places, parseItem } from "./places.ts";
 
-/** The operations to show, and the execution in which to find them. */
 export interface WantedOperations {
   readonly record: ExecutionSummary;
   readonly operations: readonly Operation[];
@@ -29,32 +28,29 @@ export interface WantedOperations {
 
 type Wanted = Pick<WantedOperations, "record" | "operations" | "batches" | "wanted">;
 
-/** An item that shares an operation with other items. */
+/** An item of a batch. */
 export interface SharedItem {
   readonly batch: BatchView;
   readonly item: ItemView;
-  /** The map's name and the item's index: `score[3]`. */
+  /** The text with which the user asked for the item: `score[3]`. */
   readonly label: string;
-  /** The id that the item would have at the service. Log lines have it. */
+  /** The id that belongs to the path of the item. Its log lines have this id. Undefined if the path is unknown. */
   readonly id: string | undefined;
-  /** Labels from the outermost operation to the item. */
+  /** Labels from the outermost operation to the item. Empty if the path is unknown. */
   readonly places: readonly string[];
 }
 
 const MAX_NAMES = 10;
 const MAX_ITEM_RESULT = 200;
 
-/**
- * Renders everything that is recorded of the wanted operations. Only the results of items in a batch are shortened.
- * @throws DurableError `ERR_OPERATION_UNKNOWN`
- */
+/** All that is recorded of the wanted operations, as lines. Only a batch's list of items shortens results. */
 export function renderDetails(found: WantedOperations): string[] {
   const items = findSharedItems(found);
   if (items.length > 0) return items.flatMap((item) => describeShared(item, found));
   return findOperations(found).flatMap((operation, at) => [...(at === 0 ? [] : [""]), ...describe(operation, found)]);
 }
 
-/** The items that share an operation and are wanted by a text such as `score[3]`: one for each map of that name. */
+/** The items of batches that a text such as `score[3]` means: at most one for each map named `score`. */
 export function findSharedItems({ operations, batches, wanted }: Wanted): readonly SharedItem[] {
   const asked = parseItem(wanted);
   if (asked === undefined) return [];
@@ -94,7 +90,7 @@ export function findOperations({ record, operations, wanted }: Omit<Wanted, "bat
   );
 }
 
-/** The operations of the item of a map that is wanted by a text such as `score[3]`. */
+/** The contexts of the items that a text such as `score[3]` means. Empty for a text of another form. */
 function findItemOperations(operations: readonly Operation[], wanted: string): readonly Operation[] {
   const asked = parseItem(wanted);
   if (asked === undefined) return [];
@@ -159,7 +155,7 @@ function describe(operation: Operation, { batches, traces, logs }: WantedOperati
   ];
 }
 
-/** The errors of attempts that did not decide the outcome. The last error of something that failed did. */
+/** Leaves out the last error of an operation or item that has failed, because that error is its outcome. */
 export function earlierErrors(thrown: readonly ErrorTrace[], hasFailed: boolean): readonly ErrorTrace[] {
   return hasFailed ? thrown.slice(0, -1) : thrown;
 }
@@ -185,7 +181,7 @@ function itemLines({ items, unreadable }: BatchView, operation: Operation, trace
   return lines;
 }
 
-/** The result or the error of an item. For an item that waits: the status of each of its operations. */
+/** The error of an item, or the operations of a waiting item, or the shortened result. Empty if the item has none. */
 export function describeItem({ result, error, operations }: ItemView): string {
   if (error !== undefined) return `  ${pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)}`;
   if (operations !== undefined) return operations.map(describeRecord).join("");

@@ -4,21 +4,20 @@ import { messageOf } from "../../core/errors.ts";
 import { formatBytes } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
 
-/** A decoded payload. */
 export interface ReadPayload {
   /** The decoded value. If the payload is plain text or cannot be read, the text itself. */
   readonly value: unknown;
   /** Whether the payload begins with `~`: it is packed, or it has values that JSON does not know. */
   readonly isPacked: boolean;
   readonly bytes: number;
-  /** Why the payload cannot be read. */
+  /** Why the payload cannot be read. Absent if it was read, or if it is plain text. */
   readonly unreadable?: string;
 }
 
 // Every codec decodes all formats. "json" matters only for encoding.
 const codec = createCodec("json");
 
-/** Decodes a payload of any format. Other text is returned unchanged, because a callback's result may be any text. */
+/** Decodes a payload of any format. Other text is returned unchanged: the result of a callback may be any text. */
 export function readAnyPayload(payload: string): ReadPayload {
   const isPacked = payload.startsWith("~");
   const bytes = Buffer.byteLength(payload);
@@ -29,13 +28,13 @@ export function readAnyPayload(payload: string): ReadPayload {
   }
 }
 
-/** Reads the result of an operation. The result of a callback is not decoded: the handler also gets it as text. */
+/** Reads the result of an operation. The result of a callback stays a text, because the handler also gets a text. */
 export function readResult({ Type }: Pick<Operation, "Type">, result: string): ReadPayload {
   if (Type !== "CALLBACK") return readAnyPayload(result);
   return { value: result, isPacked: false, bytes: Buffer.byteLength(result) };
 }
 
-/** The whole value as text. A long value has several lines. */
+/** The whole value as text, on one or more lines. If the payload cannot be read, the text says why. */
 export function wholeText({ value, isPacked, unreadable }: ReadPayload): string {
   if (unreadable !== undefined) return `${String(value)}\n(the payload cannot be read: ${unreadable})`;
   if (!isPacked) return typeof value === "string" ? value : JSON.stringify(value, undefined, 2);
@@ -43,7 +42,7 @@ export function wholeText({ value, isPacked, unreadable }: ReadPayload): string 
   return inspect(value, { ...limits, breakLength: 100 });
 }
 
-/** The first `maxLength` characters of the value, on one line. If text is cut off, `way` says how to see all of it. */
+/** @param way tells the user how to see the whole value, if the value is cut after `maxLength` characters */
 export function shortText(payload: ReadPayload, maxLength: number, way: string): string {
   const line = oneLine(payload);
   if (line.length <= maxLength) return line;

@@ -3,28 +3,26 @@ import { type OperationId, type OperationPath, operationId } from "../../core/id
 import { isFanOut, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 
-/** A place in a handler's code: an operation, or an item that shares an operation with other items. */
+/** A place in a handler's code: an operation, or an item without an operation of its own. */
 export interface Place {
   readonly id: OperationId;
-  /** As people read the place: the operation's name, or `score[3]` for an item that shares an operation. */
+  /** The text for people: `score[3]` for an item without an operation of its own, else the operation's name or id. */
   readonly label: string;
-  /** What people may call the place. Every item of a map `score` can be called `score[3]`, by its index from 0. */
+  /** The names by which a user can ask for the place. Every item of a map `score` has a name such as `score[3]`. */
   readonly names: readonly string[];
 }
 
-/** `score[3]` */
 const ITEM = /^(.*)\[(\d+)\]$/s;
 
-/** The map's name and the item's index in a text such as `score[3]`. */
+/** The map's name and the item's index in a text such as `score[3]`. Undefined for a text of another form. */
 export function parseItem(text: string): { readonly map: string; readonly index: number } | undefined {
   const [, map, index] = ITEM.exec(text) ?? [];
   return map === undefined ? undefined : { map, index: Number(index) };
 }
 
-/** The places around a path in the code. */
 export class Places {
   readonly #operations: ReadonlyMap<string, Operation>;
-  /** The operations that items share, by the id of their map. */
+  /** The batches of each map, by the id of the map. */
   readonly #batches: ReadonlyMap<string | undefined, readonly Operation[]>;
 
   constructor(operations: readonly Operation[]) {
@@ -33,7 +31,7 @@ export class Places {
     this.#batches = groupBy(batches, ({ ParentId }) => ParentId);
   }
 
-  /** The operation that the item of a map shares with other items. */
+  /** The batch of an item. Undefined if the item is in no batch. */
   #batchAround(map: Operation | undefined, index: number): Operation | undefined {
     return this.#batches.get(map?.Id)?.find(({ Name }) => {
       const range = recordedRange(Name);
@@ -41,7 +39,7 @@ export class Places {
     });
   }
 
-  /** From the outermost to the path itself. Empty for the handler. `ownName` is the name of the path itself. */
+  /** The places from the outermost to `path`. Empty for the handler. `ownName` names `path` if no operation does. */
   around(path: string, ownName: string | undefined): readonly Place[] {
     if (path === "root") return [];
     const places: Place[] = [];

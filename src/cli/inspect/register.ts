@@ -31,13 +31,12 @@ function parseStatus(text: string): ShownStatus {
   throw new InvalidArgumentError(`Give one of ${SHOWN_STATUSES.join(", ").toLowerCase()}.`);
 }
 
-/** Adds the commands that read a journal, that remove executions, and that need no journal. */
 export function addInspectCommands(program: Command, registration: Registration): void {
   addLookingCommands(program, registration);
   addTidyingCommands(program, registration);
 }
 
-/** Makes an action usable for a command without an argument. */
+/** For a command without an argument: the action gets an empty text as its target. */
 function withoutTarget<Options extends object>(
   { perform }: Registration,
   load: () => Promise<Action<Options>>,

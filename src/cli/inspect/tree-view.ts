@@ -8,9 +8,8 @@ import type { ErrorTraces } from "./error-traces.ts";
 import { describeItem } from "./operation-details.ts";
 import { readResult, shortText, wholeText } from "./payload-view.ts";
 
-/** How many children of an operation are shown by default. */
 export const DEFAULT_CHILDREN_SHOWN = 12;
-/** How many failed items of a batch are shown, unless `maxChildren` is infinite. */
+/** The greatest number of failed items that are shown of a batch. If `maxChildren` is infinite, all are shown. */
 const FAILED_ITEMS_SHOWN = 5;
 
 const MARKS: Readonly<Record<string, string>> = {
@@ -29,16 +28,13 @@ const STACKS_SHOWN = 3;
 const WAITING_ITEMS_SHOWN = 5;
 
 /**
- * Renders the operations of an execution as a tree. Each operation has a line with mark, name, kind, duration, attempts
- * and error. At most `maxChildren` children of an operation are shown, in the order in which they began. Children that
- * have not succeeded are chosen first. A batch shows how many items have which status, and names failed items. The
- * parts of a batch have no lines of their own.
+ * Returns the lines of a tree of operations. At most `maxChildren` children of an operation are shown, in the order in
+ * which they began. Children that have not succeeded, and batches with such items, are chosen first.
  */
 export function renderOperationTree(tree: Tree): string[] {
   return new TreeRenderer(tree).lines;
 }
 
-/** The operations to show, and how much to show. */
 export interface Tree {
   readonly operations: readonly Operation[];
   readonly batches: ReadonlyMap<string, BatchView>;
@@ -165,7 +161,7 @@ class TreeRenderer {
     return words;
   }
 
-  /** The result, shortened. Batches, maps and parallels show none, because their items show the results. */
+  /** Empty without a result. Also empty for batches, maps and parallels, because their items show the results. */
   #describeResult(operation: Operation): string[] {
     const { result } = endOf(operation);
     if (result === undefined || result === "" || this.#isOfItems(operation)) return [];
@@ -183,7 +179,7 @@ class TreeRenderer {
     return this.#batchOf(operation) !== undefined || isFanOut(operation.SubType);
   }
 
-  /** Adds a stack. After the first few stacks the others are hidden, because many failures often have equal stacks. */
+  /** Adds a stack. Without `full`, only the first `most` are shown, because many failures have equal stacks. */
   #addStack(stack: string | undefined, indent: string, most = STACKS_SHOWN): void {
     if (stack === undefined) return;
     if (!this.#full && this.#stacksShown >= most) {

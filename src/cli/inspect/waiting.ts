@@ -4,23 +4,21 @@ import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { formatMoment } from "../moment.ts";
 import { describePlaces } from "./callback-places.ts";
 
-/** One operation for which an execution waits. */
 export interface Awaited {
   readonly kind: "wait" | "retry" | "callback" | "invoke";
   readonly operationId: string;
   readonly name: string | undefined;
-  /** When the waiting ends, epoch milliseconds. Undefined: it has no time limit. */
+  /** Epoch milliseconds at which the waiting ends at the latest. Undefined if it has no time limit. */
   readonly untilMs: number | undefined;
-  /** The number of the next attempt, for a retry. */
+  /** Only for a retry: the number of the next attempt. */
   readonly attempt?: number;
-  /** Where a callback is in the code. Absent if nobody has looked for it, because that takes time. */
+  /** Only for a callback: its place in the code. Absent if the place was not searched, because a search takes time. */
   readonly places?: readonly string[];
 }
 
-/** How many operations one line names. */
 const MAX_NAMED = 3;
 
-/** The operations for which an execution waits. The operation that is due first comes first. */
+/** The operations for which an execution waits, ordered by `untilMs`. Operations without a time limit come last. */
 export function awaitedOf(
   operations: readonly Operation[],
   callbacks: readonly (OpenCallback & Pick<Awaited, "places">)[],
@@ -61,7 +59,7 @@ export function describeAwaited({ kind, name, operationId, untilMs, attempt, pla
   return `${NOUNS[kind]} ${what}${which}${when}`;
 }
 
-/** One line about all awaited operations. Undefined if there is none. */
+/** One line that names the first awaited operations and counts the others. Undefined if there are none. */
 export function summarizeAwaited(awaited: readonly Awaited[]): string | undefined {
   if (awaited.length === 0) return undefined;
   const named = awaited.slice(0, MAX_NAMED).map(describeAwaited);

@@ -23,11 +23,11 @@ export interface PlanOptions {
   export?: string;
   function?: FunctionOption[];
   plainFunction?: FunctionOption[];
-  /** Milliseconds. */
+  /** Milliseconds that each request to the service takes. */
   latency: number;
-  /** How many items of each map run. Infinity: all. */
+  /** The greatest number of items of each map that run. Infinity: all items run. */
   sample: number;
-  /** For how many items of each outermost map the plan is computed. Undefined: for the real number. */
+  /** The number of items of each outermost map for which the plan is computed. Undefined: the real number. */
   items?: number;
   /** Settings and their values, for example `batch=50,200`. */
   try?: string[];
@@ -98,7 +98,6 @@ async function plan(
   }
 }
 
-/** The text that tells the user before a plan how much of the handler will really run. */
 function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   const { sample, function: durable = [], plainFunction: plain = [] } = options;
   const isAll = !Number.isFinite(sample);
@@ -114,7 +113,7 @@ function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   return `This really runs the handler for ${scope}, ${times}: whatever its steps do to other systems is done.${total}${rest}`;
 }
 
-/** Asks for confirmation on a terminal. Without a terminal, `--yes` is required. */
+/** @throws DurableError `ERR_USAGE` if the user does not confirm. Without a terminal, only `--yes` confirms. */
 async function confirmSideEffects(output: Output, warning: string, isConfirmed: boolean): Promise<void> {
   output.say(warning);
   if (isConfirmed) return;
@@ -139,7 +138,7 @@ function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
   ];
 }
 
-/** Runs the sample with each setting, and replaces the computed settings of the report with the measured ones. */
+/** Replaces the computed settings by tried ones. If the sample has failed, only removes the computed settings. */
 async function withTries(
   output: Output,
   report: PlanReport,
@@ -158,7 +157,7 @@ async function withTries(
   try {
     for (const overrides of runs) {
       const running = trySetting(overrides, { args, input, asIs: report, signal: abort.signal });
-      // After an interruption nobody awaits this promise. Without this handler its rejection would be unhandled.
+      // After an interruption nobody awaits this promise. Without this line, a rejection would then be unhandled.
       running.catch(() => {});
       const ended = await Promise.race([running, interruption.interrupted]);
       if (!("setting" in ended)) return failWith(ended);
@@ -174,7 +173,7 @@ async function withTries(
   return { ...report, settings, notes: [...fixedBatches(report.maps, runs, tried), ...report.notes] };
 }
 
-/** A note that names the maps whose batch size no tried setting has changed. */
+/** At most one note: it names the maps whose batch size no tried setting has changed. */
 function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[], tried: readonly Tried[]): string[] {
   if (!runs.some((overrides) => overrides.has("batch"))) return [];
   const isIn = (map: FanOutSummary, { maps: others }: Tried): boolean =>
@@ -237,7 +236,6 @@ function nameCallback(name: string | undefined): string {
   return name === undefined ? "a callback without a name" : `"${name}"`;
 }
 
-/** Notes about what the figures leave out and what they assume. */
 function notesOn(
   { outcome, operations, counters, skippedMs, waitsFor }: Trial,
   fanOuts: readonly FanOutNode[],

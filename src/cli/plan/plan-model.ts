@@ -8,18 +8,17 @@ import { quotaOperations, refusals } from "../cost.ts";
 import { add, type FanOutNode, fanOutsIn, type ItemNode, nothing, type PlanNode, type Use } from "./plan-tree.ts";
 import type { Trial } from "./trial.ts";
 
-/** A way to run the maps of a handler. */
+/** How maps run: as the code says (`as is`), without contexts of items (`flat`), or in batches of `items` items. */
 export type Variant = { readonly way: "as is" | "flat" } | { readonly way: "batch"; readonly items: number };
 
-/** What an execution uses. */
 export interface Figures {
   /** The number of operations that the quota counts. */
   readonly operations: number;
-  /** Attempts after the first one. AWS meters each of them like an operation. */
+  /** Attempts of steps and invocations after the first attempt. AWS charges each of them like an operation. */
   readonly retries: number;
   readonly requests: number;
   readonly dataBytes: number;
-  /** Milliseconds, without waits and retry delays. Undefined: the setting has not run, and only a run measures time. */
+  /** Milliseconds, without waits and retry delays. Undefined: nothing has run in this setting. */
   readonly wallMs?: number;
   readonly dollars: number;
 }
@@ -29,7 +28,7 @@ export interface Prediction extends Figures {
   readonly name: string;
   /** The names of the measured figures. All other figures are computed; dollars are always computed. */
   readonly measured: readonly (keyof Figures)[];
-  /** Why AWS would refuse the execution. Empty: AWS would accept it. */
+  /** The reasons why AWS would refuse the execution. Empty if AWS would accept the execution. */
   readonly refusedByAws: readonly string[];
   /** A sentence that says how to make this setting. */
   readonly how: string;
@@ -38,20 +37,17 @@ export interface Prediction extends Figures {
 const MEASURED: Prediction["measured"] = ["operations", "retries", "requests", "dataBytes", "wallMs"];
 
 const codec = createCodec(environment().DURABLE_FANOUT_CODEC === "json" ? "json" : "compact");
-/** The bytes of the summary that replaces a result over the limit. The summary also has one character for each item. */
+/** Estimated bytes of the summary that replaces a result over the limit, without its one character for each item. */
 const SUMMARY_BYTES = 150;
-/** About how many bytes a request has for each update besides its data. */
+/** Estimated bytes of an update in a request, without the data of the update. The journal uses the same estimate. */
 const UPDATE_FRAME_BYTES = 200;
 const UPDATES_OF_AN_OPERATION = 2;
-/**
- * The greatest number of RETRY updates that is counted for a batch. A batch writes one RETRY for all items that are due
- * at about the same time. With the default retry strategy there are about five such times (measured).
- */
+/** The greatest assumed number of RETRYs of a batch. About five were measured with the default retry strategy. */
 const MAX_BATCH_RETRIES = 5;
 /** The greatest number of bytes that the RETRYs of a batch write again. A batch moves more records to parts instead. */
 const MAX_RETRIED_BYTES = 16 * 1024;
 
-/** The figures of the trial itself. All except the dollars are measured. */
+/** The figures of the trial itself. All figures except the dollars are measured. */
 export function measuredFigures({ counters, pace }: Trial): Required<Figures> {
   const operations = quotaOperations(counters);
   const retries = counters.retries + counters.invocationFailures;
@@ -65,9 +61,9 @@ function dollarsOf(operations: number, retries: number, dataBytes: number): numb
 }
 
 /**
- * Returns a function that gives the figures of the whole input for one way to run the maps. They are computed from the
- * items of each map that the trial has run. The function returns undefined if the way changes nothing for this handler.
- * @param isWhole whether the trial has run the whole input. Then the figures of the handler as it is are measured ones.
+ * Returns a function that computes the figures of the whole input from the items that the trial has run. The function
+ * returns undefined if the variant changes nothing for this handler.
+ * @param isWhole whether the trial has run the whole input; the figures of `as is` are then measured, not computed
  */
 export function predictor(
   nodes: readonly PlanNode[],
@@ -98,12 +94,12 @@ function computedFigures({ way }: Variant, use: Use, asIs: Use, { pace }: Trial)
   const base = { operations, retries, dataBytes, dollars: dollarsOf(operations, retries, dataBytes) };
   const times = pace.updates === 0 ? 1 : asIs.updates / pace.updates;
   const requests = Math.max(1, Math.round(pace.requests * times));
-  // The time before the first request does not depend on the input. The rest grows with the number of updates.
+  // The time before the first request does not depend on the input. The time after the request grows with the updates.
   if (way === "as is") return { ...base, requests, wallMs: pace.startMs + (pace.wallMs - pace.startMs) * times };
   const bytes = use.dataBytes + use.updates * UPDATE_FRAME_BYTES;
   const least = Math.max(1, Math.ceil(use.updates / MAX_REQUEST_UPDATES), Math.ceil(bytes / MAX_REQUEST_BYTES));
-  // A request leaves as soon as the one before is answered. So with fewer updates, requests first become smaller. Only
-  // then they become fewer.
+  // A request is sent as soon as the request before it is answered. So batches first make requests smaller. Batches
+  // make fewer requests only if the operations are fewer than the requests.
   const likely =
     way === "flat"
       ? (requests * use.updates) / Math.max(1, asIs.updates)
@@ -134,14 +130,14 @@ function useOfNode(node: PlanNode, variant: Variant): Use {
   return use;
 }
 
-/** Whether every map that can have batches has batches of this size already. */
+/** Whether all maps that can have batches have batches of this size already. False if no map can have batches. */
 function isAsItIs(nodes: readonly PlanNode[], variant: Variant): boolean {
   if (variant.way !== "batch") return false;
   const maps = [...fanOutsIn(nodes)].filter(canShare);
   return maps.length > 0 && maps.every(({ batchItems }) => batchItems === variant.items);
 }
 
-/** Whether the items of a map can share operations, as in batches. */
+/** Whether the items can share operations, as in batches. False for a parallel, and for a map without seen items. */
 export function canShare({ kind, items }: FanOutNode): boolean {
   return (
     kind === "map" && items.length > 0 && items.every(({ children }) => children.every((node) => node.fitsInBatch))
@@ -155,7 +151,7 @@ function useOfFanOut(own: Use, fanOut: FanOutNode, variant: Variant): Use {
   if (variant.way === "batch" && canShare(fanOut)) return useOfBatches(own, fanOut, variant.items);
   if (fanOut.form === "batched") {
     const use = add(ownUse(own, fanOut, 0), fanOut.batches, factor);
-    // The last batch is an operation even if it is not full. The small number corrects rounding errors of `factor`.
+    // A batch that is not full also needs one operation. Subtracting 1e-6 removes the rounding errors of `factor`.
     use.operations = Math.ceil(use.operations - 1e-6);
     const batches = Math.ceil(total / (fanOut.batchItems ?? 1));
     const least = 1 + batches + securingParts(batches, fanOut.batches.retries / Math.max(1, fanOut.batchCount), total);
@@ -177,7 +173,7 @@ function ownUse(own: Use, fanOut: FanOutNode, statusBytes: number): Use {
   return { ...own, updates: UPDATES_OF_AN_OPERATION, dataBytes: resultBytes(fanOut, statusBytes) };
 }
 
-/** Estimates the size of a map's result. @param statusBytes added if a summary replaces a result over the limit */
+/** Estimates the bytes of a map's result. If a summary replaces a result over the limit, adds `statusBytes`. */
 function resultBytes({ items, total }: FanOutNode, statusBytes: number): number {
   if (items.length === 0) return 0;
   const all = items.map(({ outcome }, index) =>
@@ -197,9 +193,9 @@ function useOfBatches(own: Use, fanOut: FanOutNode, batchItems: number): Use {
   const itemBytes = bytesInBatches(items, batchItems);
   const fullItems = Math.min(batchItems, total);
   const fullBytes = fullItems * itemBytes;
-  // What is over the limit of one operation goes to parts.
+  // If the outcomes exceed the limit of one operation, they go to parts.
   const operationsEach = fullBytes <= MAX_PAYLOAD_BYTES ? 1 : 1 + Math.ceil(fullBytes / MAX_PAYLOAD_BYTES);
-  // How often a batch waits depends little on its size. So batches of the sample, if there are any, give a good guess.
+  // How often a batch waits depends little on its size. So the batches of the sample, if it has any, are a good guess.
   const seenEach = fanOut.batchCount > 0 ? fanOut.batches.retries / fanOut.batchCount : retriesEach(items) * fullItems;
   const retriesOfBatch = Math.min(MAX_BATCH_RETRIES, seenEach);
   const retries = batches * retriesOfBatch;
@@ -214,8 +210,8 @@ function useOfBatches(own: Use, fanOut: FanOutNode, batchItems: number): Use {
 }
 
 /**
- * How many further operations record items that have ended, while other items of their batches wait for a retry: one for
- * each such batch, once more items than `checkpoint.maxUnacknowledged` have ended and are not recorded (measured).
+ * Estimates the number of parts that record ended items while other items of their batches wait for a retry. Each batch
+ * with a retry writes one such part. The first `checkpoint.maxUnacknowledged` items of a map need none (measured).
  */
 function securingParts(batches: number, retriesOfBatch: number, total: number): number {
   const { maxUnacknowledged } = resolveSettings().checkpoint;
@@ -228,7 +224,7 @@ function retriesEach(items: readonly ItemNode[]): number {
   return items.reduce((sum, { children }) => sum + retriesIn(children), 0) / items.length;
 }
 
-/** The average bytes of an item in a batch of this size. If the sample is smaller, the whole sample is measured. */
+/** The average bytes of an item in a batch of this size. A smaller sample is measured as one batch. */
 function bytesInBatches(items: readonly ItemNode[], batchItems: number): number {
   const size = Math.min(batchItems, items.length);
   let bytes = 0;

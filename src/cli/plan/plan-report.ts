@@ -9,60 +9,57 @@ import type { FanOutNode } from "./plan-tree.ts";
 
 /** A setting is comfortable if it uses at most this share of the quotas. */
 const COMFORTABLE = 0.8;
-/** A time or cost up to this many times the least one counts as equally good. */
+/** A time or cost counts as equally good if it is at most this many times the least time or cost. */
 const AS_GOOD_RATIO = 1.25;
-/** A time up to this many milliseconds above the least one counts as equally good. */
+/** A time also counts as equally good if it is at most this many milliseconds above the least time. */
 const AS_GOOD_MS = 1_000;
-/** A cost up to this many dollars above the least one counts as equally good. */
+/** A cost also counts as equally good if it is at most this many dollars above the least cost. */
 const AS_GOOD_DOLLARS = 0.01;
 const MAX_FAULT_LENGTH = 100;
 
-/** Sums over all maps, or parallels, with the same name. */
+/** The maps, or parallels, with the same name, taken together. */
 export interface FanOutSummary {
   readonly name: string;
   readonly kind: "map" | "parallel";
   readonly form: FanOutNode["form"];
   readonly batchItems: number | undefined;
-  /** How many such maps the trial has run. */
+  /** The number of these maps or parallels in the trial. */
   readonly seen: number;
-  /** The number of their items. */
+  /** The number of items of all these maps together. */
   readonly total: number;
-  /** The number of items that have run. The figures are computed from them. */
+  /** The number of items that have run. All computed figures come from these items. */
   readonly sampled: number;
-  /** How many of the sampled items failed. */
   readonly failed: number;
-  /** The error of the first failed item. */
+  /** The error of the first failed item: `type: message`. Absent if no item failed. */
   readonly error?: string;
   readonly canShare: boolean;
 }
 
-/** A row of the plan. Its figures are computed, or measured by a run. */
+/** A row of the plan's table. The figures are absent if a tried setting has failed before it had figures. */
 export interface Setting extends Omit<Prediction, keyof Figures>, Partial<Figures> {
-  /** The tried settings. The keys are paths in `runtime`. */
+  /** The tried settings. The keys are paths in `runtime`. Absent in a row that was not tried. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Why the handler does not work in this setting. */
+  /** Why the handler does not work in this setting. Absent if it works. */
   readonly fault?: string;
 }
 
 export interface PlanReport {
   readonly functionName: string;
   readonly latencyMs: number;
-  /** How the execution ended. Absent: the sample ended before the execution. */
+  /** How the execution ended. Absent if the trial stopped the execution. */
   readonly execution?: {
     readonly status: string;
     readonly error?: { readonly type: string; readonly message: string };
   };
-  /** Why the sample failed. Then no setting can be recommended. */
+  /** Why the sample failed. With a fault, no setting is recommended. */
   readonly fault?: string;
-  /** What the sample itself used. */
   readonly sample: Required<Figures>;
   readonly maps: readonly FanOutSummary[];
   readonly settings: readonly Setting[];
-  /** Sentences that explain the limits of the figures. */
   readonly notes: readonly string[];
 }
 
-/** Sums up the maps and parallels with the same name. The order is that of the first one of each name. */
+/** Sums up the maps and parallels with the same name, in the order in which the names first occur. */
 export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[] {
   const byName = new Map<string, FanOutSummary>();
   for (const fanOut of fanOuts) {
@@ -85,7 +82,7 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
   return [...byName.values()];
 }
 
-/** Why a sample gives no valid figures: its execution failed, or at least half of the items of a map failed. */
+/** Why a sample is not valid: its execution failed, or at least half of a map's items failed. Otherwise undefined. */
 export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "maps">): string | undefined {
   if (execution !== undefined && execution.status !== "SUCCEEDED") {
     const { type = "Error", message = "" } = execution.error ?? {};
@@ -94,7 +91,10 @@ export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "map
   return failuresIn(maps, () => 0.5);
 }
 
-/** Why a tried setting does not work: its run failed (`faultOf`), or more items failed than without the setting. */
+/**
+ * The fault of a tried setting: the fault that `faultOf` finds, or at least 1 % more of a map's items failed than
+ * without the setting. Undefined if the setting works.
+ */
 export function faultBeside(
   tried: Pick<PlanReport, "execution" | "maps">,
   asIs: Pick<PlanReport, "maps">,
@@ -112,10 +112,10 @@ function failuresIn(maps: readonly FanOutSummary[], allowed: (name: string) => n
 }
 
 /**
- * Recommends a setting. Candidates are the settings that work and that AWS accepts. If some candidates are comfortable
- * (see `COMFORTABLE`), only these count. The choice is the first candidate of the table that is about as fast as the
- * fastest and about as cheap as the cheapest. (Times count only if all candidates were run.) The first rows of the
- * table change the handler least, and repeat least work after a crash.
+ * Recommends a setting that works and that AWS accepts. If some of these settings are comfortable (see `COMFORTABLE`),
+ * only the comfortable ones count. The first row wins that is about as fast as the fastest and about as cheap as the
+ * cheapest. If there is no such row, the first row wins that is about as fast. Times count only if all these settings
+ * were run. Early rows change the handler least, and repeat least work after a crash. Undefined if no setting is left.
  */
 export function recommend(settings: readonly Setting[]): Setting | undefined {
   const taken = settings.filter(isTaken);

@@ -9,7 +9,7 @@ import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import type { BatchAnnouncement } from "../run/progress.ts";
 import type { OperationTally, Trial } from "./trial.ts";
 
-/** What a part of an execution uses, or what several parts use together. */
+/** What one or more operations of an execution use. */
 export interface Use {
   operations: number;
   updates: number;
@@ -23,26 +23,26 @@ export interface PlanNode {
   readonly children: readonly PlanNode[];
   /** Present if the operation is a map or parallel. Its items are not in `children`. */
   readonly fanOut?: FanOutNode;
-  /** Whether a batch can keep the record of this operation, so that it needs no operation at the service. */
+  /** Whether a batch can keep the record of this operation, so that the service needs no operation for it. */
   readonly fitsInBatch: boolean;
 }
 
 export interface ItemNode {
-  /** What the context of the item uses. Zero if the item has no context of its own. */
+  /** What the context of the item uses. All numbers are 0 if the item has no context. */
   readonly own: Use;
   readonly children: readonly PlanNode[];
   /** The outcome, in the form in which a batch keeps it. */
   readonly outcome: Outcome;
 }
 
-/** A map or parallel. `items` are the items that ended in the sample, or, if none ended, the items that began. */
+/** `items` are the items that ended in the trial, or all items that began if none ended, or if `form` is `flat`. */
 export interface FanOutNode {
   readonly id: string;
   readonly name: string;
   readonly kind: "map" | "parallel";
-  /** How the history keeps items: each in a context, without a context, or in batches. */
+  /** How items are recorded: each in a context, without a context, or in batches. */
   readonly form: "nested" | "flat" | "batched";
-  /** How many items share an operation in the handler as it is. */
+  /** How many items share an operation in the handler as it is. Undefined: items do not share operations. */
   readonly batchItems: number | undefined;
   readonly total: number;
   readonly isTotalKnown: boolean;
@@ -68,11 +68,7 @@ export function add(to: Use, { operations, updates, retries, dataBytes }: Use, t
   return to;
 }
 
-/**
- * Arranges the operations of a trial as a tree of maps and items.
- * @param items the number of items to assume for each outermost map, and for each map whose number is unknown;
- * undefined: the real number
- */
+/** @param items the number of items to assume in outermost maps, and in maps of unknown length; undefined: none */
 export function readPlanTree(trial: Trial, items: number | undefined): readonly PlanNode[] {
   return new TreeReader(trial, items).children(undefined, true);
 }
@@ -88,7 +84,6 @@ export function* fanOutsIn(nodes: readonly PlanNode[]): Generator<FanOutNode> {
   }
 }
 
-/** What a trial has recorded about the items of a map. */
 type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | "batchCount">;
 
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
@@ -111,7 +106,7 @@ class TreeReader {
     this.#childrenOf = groupBy(operations, ({ ParentId }) => ParentId);
   }
 
-  /** The children of an operation. @param isOutermost whether no map is around these children */
+  /** @param isOutermost whether no map is around these children */
   children(parent: string | undefined, isOutermost = false): PlanNode[] {
     return (this.#childrenOf.get(parent) ?? []).map((operation) => this.#node(operation, isOutermost));
   }
@@ -201,7 +196,7 @@ function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome 
   return payload === undefined ? { mark: "U" } : { mark: "S", result: readable(payload) };
 }
 
-/** Decodes a payload. If it cannot be decoded, because a user's serdes wrote it, the text itself is the value. */
+/** Decodes a payload. Returns the text itself if it cannot be decoded, because a user's serdes wrote it. */
 function readable(payload: string): unknown {
   try {
     return codec.decode(payload);

@@ -5,16 +5,15 @@ import { readValue, rowsOf } from "../../core/setting.ts";
 import { RUNTIME_TABLE, settingVariables } from "../../core/settings.ts";
 import { type FanOutSummary, faultBeside, type PlanReport, type Setting } from "./plan-report.ts";
 
-/** Settings that a run overrides through the environment. The keys are paths in `runtime`, the values are texts. */
+/** Settings that a run gets through environment variables. The keys are paths in `runtime`, the values are texts. */
 export type Overrides = ReadonlyMap<string, string>;
 
 const MAX_RUNS = 200;
-/** These settings cannot be tried. A plan lifts the quotas, because it must find out what exceeds them. */
+/** These settings cannot be tried, because a plan lifts the quotas to find out what exceeds them. */
 const LIFTED = new Set(["quotas.operations", "quotas.dataBytes"]);
 
 /**
- * Reads the settings to try, for example `["batch=50,200", "codec=json"]`. Returns all combinations of the values, in
- * the given order.
+ * Returns all combinations of the values in texts such as `batch=50,200`. Without texts, returns one empty combination.
  * @param option the name of the option on the command line, for error messages
  * @throws DurableError `ERR_USAGE`, naming the setting or value that is wrong and what is allowed
  */
@@ -61,16 +60,12 @@ export function nameOverrides(overrides: Overrides): string {
   return [...overrides].map(([path, value]) => (value === "false" ? `no ${path}` : `${path} ${value}`)).join(", ");
 }
 
-/** The settings as environment variables, for example `DURABLE_FANOUT_BATCH` and `DURABLE_FANOUT_CONCURRENCY`. */
 function environmentOf(overrides: Overrides): Record<string, string> {
   const variables = settingVariables();
   return Object.fromEntries([...overrides].map(([path, value]) => [variables.get(path) ?? path, value]));
 }
 
-/**
- * Tells the user how to make the settings: with environment variables, or in code, for example with
- * `runtime: {"batch":100,"checkpoint":{"maxUpdates":50}}`.
- */
+/** A sentence that says how to make the settings: with environment variables, or in the code of the handler. */
 export function howToSet(overrides: Overrides): string {
   const variables = Object.entries(environmentOf(overrides)).map(([name, value]) => `${name}=${quote(value)}`);
   const runtime: Record<string, unknown> = {};
@@ -87,17 +82,15 @@ function quote(value: string): string {
   return /^[\w.-]*$/.test(value) ? value : `'${value}'`;
 }
 
-/** The figures of a tried setting, and the maps of its run. */
+/** `maps` is empty if the process that tried the setting made no plan. */
 export interface Tried {
   readonly setting: Setting;
   readonly maps: readonly FanOutSummary[];
 }
 
 /**
- * Plans the handler with these settings in a new process. A new process is needed for two reasons: settings are read
- * when the handler's module is imported, and a warm process would run faster than the first one.
- * @param args the arguments of the command line; the process gets the input through standard input
- * @param asIs the plan without the settings
+ * Tries the settings in a new process: settings are read when the handler's module is imported, and a process that has
+ * already run the handler would be faster. A DurableError becomes a `fault`.
  */
 export async function trySetting(
   overrides: Overrides,
@@ -112,12 +105,12 @@ export async function trySetting(
     return { setting, maps: document.maps };
   } catch (error) {
     if (!isDurableError(error)) throw error;
-    // The values of the settings exclude each other, or the handler does not work with them.
+    // The values of the settings exclude each other, or the handler does not work with these values.
     return { setting: { ...own, measured: [], refusedByAws: [], fault: error.message }, maps: [] };
   }
 }
 
-/** Starts this program again with other arguments, in the way in which this process was started. */
+/** Starts this program again with `args`. @throws DurableError with the reason if the new process makes no plan */
 function callSelf(args: readonly string[], input: string, env: object, signal: AbortSignal): Promise<PlanReport> {
   const whole = [...process.execArgv, process.argv[1] ?? "", ...args];
   const options = { env: { ...environment(), ...env }, signal, maxBuffer: Number.POSITIVE_INFINITY };
@@ -131,7 +124,7 @@ function callSelf(args: readonly string[], input: string, env: object, signal: A
         reject(new DurableError("ERR_HANDLER_CRASHED", `The process that was to try a setting ended: ${reason}`));
       }
     });
-    // If the process ends before it has read the input, writing fails. This error is ignored: the process says why.
+    // If the process ends before it has read the input, writing fails. The callback above says why the process ended.
     child.stdin?.on("error", () => {}).end(input);
   });
 }

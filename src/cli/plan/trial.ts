@@ -15,27 +15,26 @@ import { BATCH_CHANNEL, type BatchAnnouncement } from "../run/progress.ts";
 
 export interface TrialOptions {
   readonly module: Pick<HandlerModule, "functionName" | "handler">;
-  /** JSON text. */
+  /** The input as JSON text. */
   readonly input: string;
   /** Milliseconds that each request to the service takes. */
   readonly latencyMs: number;
   /**
    * The greatest number of items that a map or parallel begins, rounded up to whole batches. If a map has more items,
-   * the trial ends when so many items of this map have ended. Infinity: all items run.
+   * the trial ends when this number of its items has ended. Infinity: all items run.
    */
   readonly sampleItems: number;
   /** The functions that the handler may invoke. Default: none. */
   readonly functions?: readonly LoadedFunction[];
 }
 
-/** Counts of what was written for one operation. */
+/** What was written for one operation. */
 export interface OperationTally {
   updates: number;
   retries: number;
   dataBytes: number;
 }
 
-/** How long a trial took. */
 export interface Pace {
   readonly updates: number;
   readonly requests: number;
@@ -47,20 +46,20 @@ export interface Pace {
 /** The record of a run of the handler on an engine in memory, in virtual time. */
 export interface Trial {
   readonly input: string;
-  /** Absent if the trial ended before the execution. */
+  /** Absent if the trial stopped the execution. */
   readonly outcome?: ExecutionOutcome;
   readonly operations: readonly Operation[];
-  /** The keys are wire ids of operations. */
+  /** The keys are the ids of operations. */
   readonly tallies: ReadonlyMap<string, OperationTally>;
-  /** The keys are wire ids. Empty for a handler on another runtime, because only this one announces its maps. */
+  /** The keys are the ids of operations. Empty for a handler on another runtime, which does not announce its maps. */
   readonly fanOuts: ReadonlyMap<string, BatchAnnouncement>;
   readonly counters: ExecutionCounters;
   readonly pace: Pace;
   /** Milliseconds of waits and retry delays, which were skipped. */
   readonly skippedMs: number;
   /**
-   * Names of the callbacks that were open when the trial ended; undefined for a callback without a name. Nobody
-   * completes callbacks in a trial.
+   * The names of the callbacks for which the trial ended, because nobody completes callbacks in a trial. Undefined for
+   * a callback without a name. Empty if the trial ended for another reason.
    */
   readonly waitsFor: readonly (string | undefined)[];
 }
@@ -70,7 +69,7 @@ const CHECK_EVERY_MS = 10;
 
 /**
  * Runs a handler without quotas. Its steps really run.
- * @throws `TrialInterrupted` for a signal, or the error that escaped from the handler
+ * @throws `TrialInterrupted` for a signal, or the DurableError of any other interruption
  */
 export async function runTrial(options: TrialOptions): Promise<Trial> {
   const trial = new RunningTrial(options);
@@ -87,7 +86,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
   }
 }
 
-/** A signal, such as Ctrl-C, has ended a trial. A trial keeps no journal, so it cannot be resumed. */
+/** A signal, such as Ctrl-C, has ended a trial. A trial keeps no journal, so the trial cannot be resumed. */
 export class TrialInterrupted extends Error {
   readonly interruption: Extract<Interruption, { signal: string }>;
 
@@ -97,7 +96,7 @@ export class TrialInterrupted extends Error {
   }
 }
 
-/** Throws the error for an interruption. */
+/** Throws the error of the interruption. For a signal, throws `TrialInterrupted`. */
 export function failWith(interruption: Interruption): never {
   if ("error" in interruption) throw interruption.error;
   throw new TrialInterrupted(interruption);
@@ -109,7 +108,7 @@ class RunningTrial {
   readonly #engine: LocalEngine;
   readonly #announced = new Map<string, BatchAnnouncement>();
   readonly #tallies = new Map<string, OperationTally>();
-  /** For each map or parallel (by wire id): how many items are recorded as ended, by their contexts or batches. */
+  /** By the id of a map or parallel: the number of items whose contexts or batches are recorded as ended. */
   readonly #recordedItems = new Map<string, number>();
   #arn: string | undefined;
   readonly #startMs = performance.now();
@@ -127,7 +126,7 @@ class RunningTrial {
       clock: this.#clock,
       quotas: { operations: lifted, dataBytes: lifted },
       latencyMs: { checkpoint: latencyMs, getState: latencyMs },
-      // In virtual time every callback would time out at once. The execution would fail, and in production it does not.
+      // With `true`, virtual time would jump to the time-outs of callbacks, and the execution would fail.
       skipCallbackTimeouts: false,
     });
   }
@@ -151,7 +150,7 @@ class RunningTrial {
     });
     subscribe(BATCH_CHANNEL, listen);
     const clockStartMs = this.#clock.now();
-    // Each request also makes this check. The timer is needed because the last items may end after the last request.
+    // Each request also calls `#stopIfEnough`. The timer is needed if the last items end after the last request.
     const timer = setInterval(() => this.#stopIfEnough(), CHECK_EVERY_MS).unref();
     try {
       const execution = this.#engine.start({ functionName, input });
@@ -178,10 +177,7 @@ class RunningTrial {
     }
   }
 
-  /**
-   * Ends the trial if the execution has nothing to do except to wait for callbacks, or for items beyond the sample.
-   * Returns false if the execution is stuck for another reason.
-   */
+  /** Ends the trial and returns true if the execution waits only for callbacks, or only for items beyond the sample. */
   endWhenIdle(interruption: Interruption): boolean {
     const error = "error" in interruption ? interruption.error : undefined;
     if (this.#arn === undefined || !isDurableError(error) || error.code !== "ERR_HANDLER_STUCK") return false;
@@ -240,7 +236,8 @@ class RunningTrial {
       const most = this.#mostOf(announcement);
       if (announcement.isTotalKnown && announcement.total <= most) continue;
       const { succeeded, failed } = announcement.counts();
-      // An item counts if it has ended and the context or batch that keeps its outcome is recorded as ended.
+      // An item counts if it has ended, and if the context or batch that keeps its outcome is recorded as ended. Flat
+      // items have no context and no batch.
       const { batchItems, nesting, operationId } = announcement;
       const isRecorded = nesting === "FLAT" && batchItems === undefined;
       const recorded = isRecorded ? most : (this.#recordedItems.get(operationId) ?? 0);

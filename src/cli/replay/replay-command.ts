@@ -24,7 +24,7 @@ export interface ReplayOptions {
 
 const LONG_MS = 900_000;
 
-/** Runs the present code of a handler against a recording, without any step. Prints the first difference. */
+/** Runs the handler on a recording, without any step. Prints the first difference between code and record, if any. */
 export async function replayCommand(output: Output, target: string, options: ReplayOptions): Promise<ExitCode> {
   quietStandardOutput();
   const given = options.event === undefined ? undefined : await readEvent(options.event);

@@ -9,7 +9,6 @@ import { labelOfReached, siteOf } from "../run/retry-plan.ts";
 
 const MAX_LISTED = 10;
 
-/** The lines that report a replay to people. */
 export function describeReplay(recording: Recording, rehearsal: Rehearsal): string[] {
   const { divergence, truncated, reached, status, error } = rehearsal;
   const total = counted(recording.operations.length, "operation");
@@ -39,7 +38,6 @@ export function describeReplay(recording: Recording, rehearsal: Rehearsal): stri
   ];
 }
 
-/** The JSON document that reports a replay. */
 export function replayDocument(recording: Recording, rehearsal: Rehearsal): object {
   const { divergence, truncated, reached, status, error, claimed } = rehearsal;
   return {
@@ -80,7 +78,7 @@ function describeRecorded(recorded: WireOperation, recording: Recording, asked: 
   return `${label} (${status}), ${type}, position ${position ?? "unknown"}, id ${id}`;
 }
 
-/** The path of a recorded operation. If the code asked for an operation there, both have the same path. */
+/** The path of a recorded operation. If the code asked for an operation there, both operations have the same path. */
 function positionOf(
   { Id: id }: WireOperation,
   { operations }: Recording,

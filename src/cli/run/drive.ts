@@ -20,26 +20,25 @@ import { reportEnd, reportInterruption } from "./run-report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { RunWatch } from "./run-watch.ts";
 
-/** What `drive` needs to run an execution to its end. */
 export interface Drive {
   output: Output;
   engine: LocalEngine;
   module: HandlerModule;
   settings: RunSettings;
   db: string;
-  /** The file that gets one line for each failed item. */
+  /** The file that gets one line for each failed item. Undefined: no file is written. */
   failures?: string | undefined;
-  /** The execution before this run. Undefined if this run begins the execution. */
+  /** The state of the execution before this run. Undefined if this run creates the execution. */
   earlier: ExecutionSummary | undefined;
-  /** Whether this process has made the execution. Default: if there is no earlier one. */
+  /** Whether this process has created the execution. Default: whether `earlier` is undefined. */
   isNew?: boolean;
   named: boolean;
-  /** Settles if the handler turns out to be a plain function. */
+  /** Resolves if the handler turns out to be a plain function. */
   refused: WatchedHandler["refused"];
   begin: () => LocalExecution;
 }
 
-/** Begins or continues an execution and shows its progress. Then reports how it ended, or why this run stops before. */
+/** Begins or continues an execution, and shows its progress. Reports the outcome, or why the run ends without one. */
 export async function drive(given: Drive): Promise<ExitCode> {
   const { output, engine, module, settings, db, earlier, named, begin } = given;
   let hint = "";
@@ -74,7 +73,7 @@ export async function drive(given: Drive): Promise<ExitCode> {
       return code;
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
-    // `close` answers the requests in flight before it closes the journal, so that no acknowledged update is lost.
+    // `close` answers the open requests before it closes the journal, so that no acknowledged update is lost.
     await engine.close();
     if ("error" in first && isRefusal(first.error) && (given.isNew ?? earlier === undefined)) {
       removeExecution(db, execution.arn);
@@ -94,14 +93,14 @@ function isRefusal(error: unknown): boolean {
   return isDurableError(error) && error.code === NOT_DURABLE;
 }
 
-/** Removes the execution that a plain function has begun, so that its name is free for the mended handler. */
+/** Frees the name of an execution that a plain function has begun, so that the corrected handler can use the name. */
 function removeExecution(db: string, arn: string): void {
   const journal = openExistingJournal(db);
   journal.remove([arn]);
   journal.close();
 }
 
-/** The journal could not be written. The user can fix the cause and resume, so this counts as an interruption. */
+/** The journal could not be written. The run counts as interrupted, because the user can fix the cause and resume. */
 function asInterruption(error: unknown): Interruption {
   return { error };
 }
@@ -120,7 +119,7 @@ function announce(
   if (earlier === undefined || continued) output.say(`To continue after an interruption: ${pc.cyan(hint)}`);
   if (continued) {
     const { dataBytes } = earlier.counters;
-    // The plan of a retry shows another number, because it counts only operations that have ended.
+    // The plan of a retry, printed before, has a smaller number, because the plan counts only ended operations.
     const operations = `${counted(quotaOperations(earlier.counters), "operation")} (ended or not)`;
     output.say(`Continuing: ${operations} and ${formatBytes(dataBytes)} are recorded already.`);
   }

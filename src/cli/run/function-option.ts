@@ -17,7 +17,7 @@ export function parseFunctionOption(text: string, kind: FunctionOption["kind"]):
   return name === undefined || file === undefined ? undefined : { name, file, exportName, kind };
 }
 
-/** The functions of the command line, and those kept from the first run whose names the command line does not give. */
+/** All `given` functions, and the functions with other names that the journal keeps (`kept`). */
 export function mergeFunctions(
   given: readonly FunctionOption[],
   kept: readonly FunctionOption[],
@@ -26,11 +26,7 @@ export function mergeFunctions(
   return [...given, ...kept.filter(({ name }) => !named.has(name))];
 }
 
-/**
- * Imports the files of the functions. `register` of each result makes the function known to an engine.
- * @returns the same functions, with absolute paths of their files
- * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_IMPORT` or `ERR_HANDLER_EXPORT`
- */
+/** The results have absolute paths and the names of the found exports. @throws the errors of `loadHandlerModule` */
 export async function loadFunctions(functions: readonly FunctionOption[]): Promise<LoadedFunction[]> {
   const loaded: LoadedFunction[] = [];
   for (const option of functions) {
@@ -50,7 +46,7 @@ function register(engine: LocalEngine, { name, kind }: FunctionOption, module: H
   else engine.register(name, wrappedHandler(module));
 }
 
-/** If the engine throws that a function is unknown, adds how to name functions on the command line. */
+/** Adds to the error `ERR_FUNCTION_UNKNOWN` how to name functions on the command line. */
 export function withFunctionHint<T>(begin: () => T): T {
   try {
     return begin();

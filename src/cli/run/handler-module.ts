@@ -6,21 +6,21 @@ import { DurableError, isDurableError, messageOf } from "../../core/errors.ts";
 import type { LocalHandler } from "../../local/local-execution.ts";
 import { HandlerImportError } from "../exit-code.ts";
 
-/** A user's module with a durable handler. */
 export interface HandlerModule {
-  /** Absolute path of the file. */
+  /** The absolute path. */
   file: string;
   exportName: string;
-  /** The name of the function at the embedded service: the file's name without its extension. */
+  /** The name of the function at the embedded service: the name of the file without its extension. */
   functionName: string;
   handler: LocalHandler;
-  /** The export `formatResult`, which turns a result into text. If it is missing, results are printed as JSON. */
+  /** The export `formatResult`, which turns a result into text. Without this export, results are printed as JSON. */
   formatResult?: (result: unknown) => unknown;
 }
 
 /**
- * Imports the file and finds its handler: the export `wantedExport`, or else `handler`, or else the default export.
- * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_IMPORT` or `ERR_HANDLER_EXPORT`.
+ * Imports the file and finds its handler: the export `wantedExport`. If `wantedExport` is undefined, the export
+ * `handler`, or else the default export.
+ * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_EXPORT`, or `HandlerImportError`
  */
 export async function loadHandlerModule(path: string, wantedExport: string | undefined): Promise<HandlerModule> {
   const file = resolve(path);
@@ -51,7 +51,6 @@ export async function loadHandlerModule(path: string, wantedExport: string | und
   };
 }
 
-/** The greatest number of milliseconds for the process that finds the place of a syntax error. */
 const LOOK_MS = 5_000;
 
 const SET_TYPE =
@@ -64,7 +63,7 @@ function isTakenForCommonJs(error: unknown): boolean {
 
 const WITH_TSX = 'install tsx (npm install --save-dev tsx) and set NODE_OPTIONS="--import tsx"';
 
-/** For a module that was not found: the extension with which the file exists. Undefined if no such file exists. */
+/** The ending that the path of an import lacks, for example `.ts`. Undefined if no known ending gives a file. */
 function missingEnding(error: unknown): string | undefined {
   const [, path = ""] = /^Cannot find module '([^']+)'/.exec(messageOf(error)) ?? [];
   return [".ts", ".mts", ".js", ".mjs", "/index.ts", "/index.js"].find((ending) => existsSync(path + ending));
@@ -88,10 +87,7 @@ function adviceFor(error: unknown): string {
   );
 }
 
-/**
- * The file and line of a syntax error. For some modules, V8 prints the line only when the error ends the process. So
- * another process imports the file.
- */
+/** For some modules, V8 prints the place only when the error ends a process. So a second process imports the file. */
 function placeOf(error: SyntaxError, file: string): string | undefined {
   const found = placeIn(error.stack);
   if (found !== undefined) return found;
@@ -104,7 +100,7 @@ function placeIn(text: string | undefined): string | undefined {
   return place?.replace(/^file:\/\//, "");
 }
 
-/** The file and line where user code threw: `/app/orders.ts:12`. */
+/** The file and line where user code threw: `/app/orders.ts:12`. Undefined for a DurableError, or if unknown. */
 function firstFrame(error: unknown): string | undefined {
   if (!(error instanceof Error) || isDurableError(error)) return undefined;
   const [, place] = /^ +at .*?((?:file:\/\/)?\/[^\s()]+:\d+):\d+\)?$/m.exec(error.stack ?? "") ?? [];
@@ -120,24 +116,24 @@ async function importModule(file: string): Promise<Record<string, unknown>> {
     const place = error instanceof SyntaxError ? placeOf(error, file) : firstFrame(error);
     const at = place === undefined ? "" : ` (${place})`;
     const message = `${file} cannot be imported: ${reason}${at}${adviceFor(error)}`;
-    // The code of a mistake in a setting leads to the cure. "ERR_HANDLER_IMPORT" would only say where it was found.
+    // The code of a DurableError, for example of a wrong setting, helps the user more than "ERR_HANDLER_IMPORT".
     const code = isDurableError(error) ? error.code : "ERR_HANDLER_IMPORT";
     throw new HandlerImportError(code, message, { cause: error });
   }
-  // Node cannot always detect the exports of a CommonJS file. Then only its default export has all of them.
+  // Node does not find all exports of some CommonJS files. The default export has all of them.
   const inner = names["default"];
   if (names["module.exports"] === undefined || typeof inner !== "object" || inner === null) return names;
   return { ...(inner as Record<string, unknown>), ...names };
 }
 
-/** Matches the errors of a function that got the context of Lambda and used it like a durable context. */
+/** Matches the errors of a plain function that uses the context of Lambda like a durable context. */
 const LACKS =
   /\b(?:step|map|parallel|wait|invoke|runInChildContext|createCallback|waitForCallback|waitForCondition|configureLogger) is not a function|\(reading '(?:info|warn|error|debug|all|allSettled|any|race)'\)/;
 
 /**
- * Wraps the handler of a module. If the handler is a plain function (nobody called `withDurableExecution`), the wrapped
- * handler calls `refuse`. A function whose answer has a `Status` counts as durable, whichever library made it.
- * @param refuse ends the invocation; by default the execution fails, because the service would only try again
+ * Wraps a handler. If the handler is a plain function (nobody called `withDurableExecution`), the wrapped handler calls
+ * `refuse`. A function whose answer has a `Status` counts as durable, whichever library made the function.
+ * @param refuse by default fails the execution, because the service would repeat an invocation that throws
  */
 export function wrappedHandler(
   { file, exportName, handler }: Omit<HandlerModule, "functionName">,
@@ -156,20 +152,19 @@ export function wrappedHandler(
   };
 }
 
-/** The code of the error for a handler that is a plain function. */
 export const NOT_DURABLE = "ERR_HANDLER_NOT_DURABLE";
 
 async function failExecution({ code, message }: DurableError) {
   return { Status: "FAILED", Error: { ErrorType: code, ErrorMessage: message } };
 }
 
-/** A handler, and the error that settles `refused` if the handler is a plain function. The execution does not end. */
+/** `refused` resolves if the handler is a plain function. The invocation then never ends. */
 export interface WatchedHandler {
   readonly handler: LocalHandler;
   readonly refused: Promise<{ readonly error: DurableError }>;
 }
 
-/** Wraps the handler of a module for a run. A plain function must not end an execution that can still be continued. */
+/** Wraps a handler so that a plain function does not end its execution. The user can correct the handler and resume. */
 export function watchedHandler(module: HandlerModule): WatchedHandler {
   let settle: (refusal: { error: DurableError }) => void = () => {};
   const refused = new Promise<{ error: DurableError }>((resolve) => {

@@ -4,17 +4,16 @@ import { lineStart } from "../line-start.ts";
 import { withCode } from "../output.ts";
 import { exitByItself, isExitOwn } from "../own-exit.ts";
 
-/** Why a run ends before its execution ends: a signal or an error. */
+/** Why a run ends before its execution has ended: a signal or an error. */
 export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };
 
-/** A second signal within this time is ignored. Under npm, one Ctrl-C arrives twice: from the terminal and from npm. */
+/** A second signal within this time is ignored: under npm, Ctrl-C arrives twice, from the terminal and from npm. */
 const SAME_SIGNAL_MS = 300;
 
 /**
- * Watches for events that end a run early: Ctrl-C and SIGTERM, an error that is thrown outside of what the handler
- * awaits (an uncaught exception or an unhandled rejection), a handler that waits for a promise that nothing can settle,
- * and a handler that ends the process. A second signal ends the process at once. While code
- * computes without a pause, no signal is noticed, and only SIGKILL ends the process.
+ * Watches for events that end a run early. `interrupted` resolves for SIGINT (Ctrl-C), SIGTERM, an uncaught exception,
+ * an unhandled rejection, and for a handler that waits for a promise that nothing can settle. A second signal ends the
+ * process at once. While code computes without a pause, Node notices no signal.
  */
 export class InterruptionWatch {
   readonly interrupted: Promise<Interruption>;

@@ -7,7 +7,6 @@ import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
 import { readBatches } from "../inspect/batch-view.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
 
-/** An item of a map or parallel that has failed. */
 export interface ItemFailure {
   readonly mapId: string;
   readonly map: string | undefined;
@@ -18,12 +17,12 @@ export interface ItemFailure {
   readonly error: ErrorObject;
 }
 
-/** A failure of an item that ran in this process. It is perhaps not recorded yet. */
+/** A failure that happened in this process. The failure is perhaps not recorded. */
 interface SeenFailure extends ItemFailure {
   readonly input: unknown;
 }
 
-/** Collects the failed items of one execution from `start` to `stop`, with their inputs. */
+/** Collects the failed items of one execution, with their inputs, from `start` to `stop`. */
 export class ItemFailures {
   readonly #seen = new Map<string, SeenFailure>();
   #stop: () => void = () => {};
@@ -41,16 +40,15 @@ export class ItemFailures {
     this.#stop = () => void unsubscribe(BATCH_CHANNEL, onBatch);
   }
 
-  /** May be called more than once. */
   stop(): void {
     this.#stop();
   }
 
-  /** The failed items of an ended execution, by map and index. Items that ran in this process have their inputs. */
+  /** The failed items of an ended execution. The failed items of one map are ordered by index. */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
     for (const [at, seen] of this.#seen) {
-      // If the invocation ended before a failure was recorded, the item ran again and may have succeeded.
+      // If the invocation ended before a failure was recorded, the item ran again and perhaps succeeded.
       if (succeeded.has(at)) continue;
       const recorded = failed.get(at);
       failed.set(at, { ...seen, error: recorded?.error ?? seen.error });
@@ -59,11 +57,7 @@ export class ItemFailures {
   }
 }
 
-/**
- * Checks, before anything runs, that the file can be written. The file is not changed, and not created: a run that ends
- * before its handler is loaded must leave no empty list of failures.
- * @throws DurableError `ERR_FAILURES_UNWRITABLE`
- */
+/** Throws if the file cannot be written. Leaves no new file, because an empty file would say that no item failed. */
 export function checkFailuresFile(file: string | undefined): void {
   if (file === undefined) return;
   try {
@@ -80,10 +74,7 @@ function unwritable(file: string, error: unknown): DurableError {
   return new DurableError("ERR_FAILURES_UNWRITABLE", message, { cause: error });
 }
 
-/**
- * Writes a line of JSON for each failed item.
- * @throws DurableError `ERR_FAILURES_UNWRITABLE`
- */
+/** Writes one line of JSON for each failed item. @throws DurableError `ERR_FAILURES_UNWRITABLE` */
 export function writeFailures(file: string, failures: readonly ItemFailure[]): void {
   const lines = failures.map(({ map, mapId, index, name, input, error }) => {
     const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error;
@@ -91,7 +82,7 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
     try {
       return JSON.stringify({ ...known, input, error: { type, message, data, stack } });
     } catch {
-      // The input cannot be written as JSON, so the line does not have it.
+      // The input cannot be written as JSON, so the line has no input.
       return JSON.stringify({ ...known, error: { type, message, data, stack } });
     }
   });
@@ -102,7 +93,7 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
   }
 }
 
-// Every codec decodes all formats.
+// Every codec decodes all formats. "json" matters only for encoding.
 const json = createCodec("json");
 
 function recordedItems(operations: readonly Operation[]) {
@@ -155,7 +146,7 @@ function ownErrorOf(error: unknown): unknown {
   return name === "ChildContextError" && cause !== undefined ? cause : error;
 }
 
-/** The items in a map's result. Empty if only the user's serdes can read the result, or if only a summary is kept. */
+/** The items in a map's result. Empty if the result is missing, only a summary, or written by a user's serdes. */
 function itemsOfResult(payload: string | undefined): { index: number; status?: string; error?: ResultError }[] {
   try {
     const { all } = json.decode(payload) as { all?: unknown };

@@ -5,19 +5,17 @@ import { lineStart } from "../line-start.ts";
 import { formatDuration } from "../quantity.ts";
 import type { BatchProgress } from "./progress.ts";
 
-/** The state of a running execution, as the progress shows it. */
 export interface Moment {
   elapsedMs: number;
   batches: readonly BatchProgress[];
-  /** How many items or steps of maps and parallels have ended in this run. */
   endedHere: number;
   operations: number;
-  /** The quota. Infinity if the user has lifted the quota. */
+  /** The quota of operations. Infinity if the user has lifted the quota. */
   maxOperations: number;
   /** Bytes of payloads written, as the quota counts them. */
   dataBytes: number;
   requests: number;
-  /** While the execution is suspended: for what it waits, and until when. */
+  /** The operations for which the suspended execution waits, as text. Undefined while code runs. */
   waitsFor: string | undefined;
 }
 
@@ -32,12 +30,12 @@ const REDRAW_MS = 100;
 const FIRST_LINE_MS = 1_000;
 const LINE_EVERY_MS = 5_000;
 
-/** On a terminal, a view with a bar for each map and parallel. On other streams, a view that prints plain lines. */
+/** The view has a bar for each map and parallel, or plain lines if the stream is no terminal or TERM is `dumb`. */
 export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
   return stream.isTTY && environment().TERM !== "dumb" ? new BarView(stream) : new LineView(stream);
 }
 
-/** Describes a map or parallel: `cities: 8,123/25,000 steps done, 3 failed, 250 running, 12 waiting`. */
+/** For example `cities: 8,123/25,000 steps done, 3 failed, 250 running, 12 waiting`. */
 export function describeBatch(batch: BatchProgress): string {
   const of = batch.total === undefined ? "" : `/${formatCount(batch.total)}`;
   const parts = [`${formatCount(batch.done)}${of} ${batch.unit} done`];
@@ -54,13 +52,13 @@ function describeTotals(moment: Moment): string {
   return `${operations}, ${formatBytes(moment.dataBytes)} written, ${counted(moment.requests, "request")}`;
 }
 
-/** The maps and parallels to show: those that have not ended; if all have ended, the last one. */
+/** The maps and parallels that have not ended. If all have ended, only the last one. */
 function shownBatches(moment: Moment): readonly BatchProgress[] {
   const open = moment.batches.filter((batch) => !batch.ended);
   return open.length > 0 ? open : moment.batches.slice(-1);
 }
 
-/** Formats an estimated time in whole seconds, because an estimate is not more precise. */
+/** Writes less than a minute in whole seconds, because an estimate is not more precise. */
 function formatTimeLeft(seconds: number): string {
   return seconds < 60 ? `${Math.ceil(seconds)} s` : formatDuration(seconds * 1_000);
 }
@@ -78,7 +76,6 @@ class LineView implements ProgressView {
     const print = (): void => {
       const moment = read();
       const line = this.#line(moment);
-      // A line that equals the last one is not printed again.
       if (line !== this.#said) this.#stream.write(`${lineStart()}${formatDuration(moment.elapsedMs)} | ${line}\n`);
       this.#said = line;
       this.#timer = setTimeout(print, LINE_EVERY_MS).unref();
@@ -97,10 +94,7 @@ class LineView implements ProgressView {
   }
 }
 
-/**
- * Redraws a few lines at the bottom of the terminal. When the process writes other text to standard output or standard
- * error, these lines are erased first. So the other text appears above them.
- */
+/** Redraws lines at the bottom of the terminal. Other output of the process first erases these lines. */
 class BarView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
   readonly #restore: (() => void)[] = [];
@@ -144,7 +138,7 @@ class BarView implements ProgressView {
     this.#linesDrawn = lines.length;
   }
 
-  /** The line of a map or parallel. The most important text comes first, because a narrow terminal cuts off the end. */
+  /** The most important text comes first, because the line is cut to the width of the terminal. */
   #bar(batch: BatchProgress, moment: Moment, width: number): string {
     const perSecond = moment.endedHere / (moment.elapsedMs / 1_000);
     const rate = perSecond >= 1 ? `, ${formatCount(Math.round(perSecond))}/s` : "";
@@ -158,7 +152,7 @@ class BarView implements ProgressView {
     const percent = `${Math.floor(share * 100)} %`.padStart(5);
     const room = width - BAR_CELLS - 1;
     const line = `${percent}${left}  ${text}`;
-    // If the rate does not fit, it is left out, because a cut number would be read as another number.
+    // A rate that does not fit is left out, because a cut number would look like another number.
     return `${bar} ${line.length + rate.length <= room ? line + rate : line.slice(0, room)}`;
   }
 

@@ -7,16 +7,16 @@ import { tallyOutcomes } from "../inspect/batch-view.ts";
 export interface BatchProgress {
   id: string;
   name: string;
-  /** What is counted. `steps`: the items have no operations of their own (FLAT), so only their steps can be counted. */
+  /** `steps`: the items have no operations of their own (FLAT), so only their steps can be counted. */
   unit: "items" | "steps";
   done: number;
   failed: number;
   running: number;
-  /** How many wait for their next attempt. */
+  /** How many items or steps wait for their next attempt. */
   waiting: number;
   /**
-   * The number of items. Undefined if the runtime has not announced the map, because updates do not have this number.
-   * If the items come from a stream: how many items have been read.
+   * The number of items, or of the items read so far from a stream. Undefined if the runtime has not announced the map,
+   * because updates do not have this number.
    */
   total: number | undefined;
   ended: boolean;
@@ -25,28 +25,26 @@ export interface BatchProgress {
 /** The diagnostics channel on which the runtime announces each map and parallel that it begins. */
 export const BATCH_CHANNEL = "durable-fanout:batch";
 
-/** The announcement of a map or parallel. */
 export interface BatchAnnouncement {
   executionArn: string;
-  /** Wire id of the map or parallel. */
   operationId: string;
   name?: string | undefined;
   total: number;
   isTotalKnown: boolean;
-  /** NESTED: each item has an operation of its own, which contains the item's other operations. FLAT: it has none. */
+  /** NESTED: each item has a context, which contains the item's other operations. FLAT: items have no context. */
   nesting?: "NESTED" | "FLAT";
   /** How many items share an operation. Undefined: items do not share operations. */
   batchItems: number | undefined;
-  /** The present counts. A reader calls this whenever it shows progress. */
+  /** Returns the counts at the time of the call. */
   counts(): { succeeded: number; failed: number; running: number };
-  /** Lets only this number of items begin. The map then waits for the other items. Absent in older versions. */
+  /** Lets only this many items begin, so that a larger map does not end. Absent in older versions of the runtime. */
   beginAtMost?(items: number): void;
-  /** A tool that wants to know which items fail sets this function. */
+  /** A listener may set this function. The runtime calls it for each item that fails. */
   onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
 /**
- * Counts the items of one map or parallel. (The name does not mean a batch of items that share an operation.)
+ * Counts the items of one map or parallel, with or without batches.
  *
  * PG1  If each item has an operation of its own, or steps of its own, the updates of these operations are counted.
  * PG2  If items share operations, the counts come from the announcement of the runtime. These counts begin at 0 in each
@@ -58,9 +56,9 @@ class Batch {
   unit: "items" | "steps" = "items";
   done = 0;
   failed = 0;
-  /** The ids of running operations only, so that memory depends on the window and not on the number of items. */
+  /** The ids of running operations only, so that memory depends on the window, not on the number of items. */
   readonly running = new Set<string>();
-  /** For each operation: how many of its items wait. */
+  /** By the id of an operation: how many of its items wait. */
   readonly waiting = new Map<string, number>();
   #total: number | undefined;
   #announcement: BatchAnnouncement | undefined;
@@ -85,11 +83,10 @@ class Batch {
     this.#isOver = true;
     this.running.clear();
     this.waiting.clear();
-    // The announcement keeps the whole map in memory.
+    // The announcement refers to the whole map, which would stay in memory.
     this.#announcement = undefined;
   }
 
-  /** Notes that the items of this map share operations. */
   share(): void {
     this.#isShared = true;
   }
@@ -100,7 +97,7 @@ class Batch {
     this.#recalled += succeeded + failed;
   }
 
-  /** How many items that share operations have ended in this run. */
+  /** How many items that share operations have ended in this run. 0 if no items of the map share operations. */
   get sharedEndedHere(): number {
     this.#readCounts();
     return this.#isShared ? this.done + this.failed - this.#recalled : 0;
@@ -117,8 +114,8 @@ class Batch {
     if (counts === undefined) return seen;
     const running = Math.max(0, counts.running - waiting);
     if (this.#isShared) return { ...seen, running };
-    // In a resumed run the counts of the runtime begin at 0, and grow while it replays recorded items. Until the replay
-    // has ended, the recorded number is larger and right.
+    // In a resumed run, the counts of the runtime begin at 0 and grow during the replay. Until the replay has ended,
+    // `done` is larger than the count of the runtime, and right.
     return { ...seen, unit: "items", done: Math.max(counts.succeeded, done), failed: counts.failed, running };
   }
 
@@ -131,10 +128,7 @@ class Batch {
   }
 }
 
-/**
- * Counts the items of each map and parallel of one execution, from the updates that the execution writes. Updates do
- * not have the total number of items, so `announce` takes it from the announcement of the runtime.
- */
+/** Counts the items of maps and parallels from updates. `announce` adds the total, which updates do not have. */
 export class Progress {
   readonly #batches = new Map<string, Batch>();
   readonly #early = new Map<string, BatchAnnouncement>();
@@ -170,7 +164,7 @@ export class Progress {
       if (Status === "SUCCEEDED") batch.done++;
       else if (Status === "FAILED") batch.failed++;
       else if (waits) batch.waiting.set(Id, 1);
-      // An operation that an earlier process left running does not run now. It runs again when the handler reaches it.
+      // An operation that an earlier process left running does not run until the handler reaches the operation again.
     }
   }
 
@@ -210,7 +204,7 @@ export class Progress {
     else batch.announce(announcement);
   }
 
-  /** All maps and parallels that have begun, in the order in which they began. */
+  /** The maps and parallels, in the order in which they began. */
   batches(): BatchProgress[] {
     return Array.from(this.#batches.values(), (batch) => batch.snapshot());
   }
@@ -227,7 +221,7 @@ export class Progress {
     return batch;
   }
 
-  /** The map or parallel of an operation, if the operation is one of its items or a step of a FLAT item. */
+  /** The map or parallel in which this operation is an item, a step of a FLAT item, or a batch. Otherwise undefined. */
   #batchOf(parentId: string | undefined, type: string | undefined): Batch | undefined {
     if (parentId === undefined || (type !== "CONTEXT" && type !== "STEP")) return undefined;
     return this.#batches.get(parentId);

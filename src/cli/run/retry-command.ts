@@ -20,7 +20,7 @@ export interface RetryOptions extends ResumeOptions {
   from?: string;
   dryRun?: true;
   event?: string;
-  /** Retry although a retry exists. What succeeded in that retry runs again. */
+  /** Allows a second retry. Operations that succeeded in the first retry run again. */
   again?: true;
   name?: string;
 }
@@ -98,7 +98,7 @@ function refuseRunning(earlier: ExecutionSummary, { failed, from, db }: RetryOpt
   );
 }
 
-/** Refuses a retry after an exceeded quota unless the limit is higher now, because the retry would fail at once. */
+/** After an exceeded quota, a retry would fail at once, unless its limit is higher than the exceeded limit. */
 function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): void {
   const quota = exceededQuota({ error });
   if (quota === undefined) return;
@@ -111,7 +111,7 @@ function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): 
   );
 }
 
-/** Refuses a second retry of an execution, because the parts that failed may have succeeded in the first retry. */
+/** A second retry needs `--again`, because what failed may have succeeded in the first retry. */
 function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, failed }: RetryOptions): void {
   const retries = engine.list().filter(({ redriveOf }) => redriveOf === earlier.arn);
   const last = retries.toSorted((a, b) => a.startTimestamp - b.startTimestamp).at(-1);
@@ -131,7 +131,7 @@ function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, faile
   );
 }
 
-/** The first free name of `friday-retry`, `friday-retry-2` … The names of retries of a retry continue this list. */
+/** The first free name of `friday-retry`, `friday-retry-2` … A retry of `friday-retry` gets a name of the same list. */
 function freeRetryName(engine: LocalEngine, name: string): string {
   const base = `${name.replace(/-retry(-\d+)?$/, "")}-retry`;
   let free = base;

@@ -11,11 +11,11 @@ interface Ended {
   readonly operations: readonly Operation[];
   readonly failed: readonly ItemFailure[];
   readonly db: string;
-  /** The file to which the failed items were written. */
+  /** The file to which the failed items were written. Undefined if they were not written. */
   readonly failures: string | undefined;
 }
 
-/** If an execution or items of its maps failed, says with which command to retry after the cause is fixed. */
+/** If the execution or items of its maps have failed, tells the user with which command to retry. */
 export function sayHowToRetry(output: Output, { record, operations, failed, db, failures }: Ended): void {
   const { status, name } = record;
   const quota = exceededQuota(record);
@@ -47,7 +47,7 @@ export function sayHowToRetry(output: Output, { record, operations, failed, db, 
   );
 }
 
-/** The quota that an execution has exceeded, and the option that raises it. Undefined if it failed for another reason. */
+/** The exceeded quota of an execution, and the option that raises the quota. Undefined after any other failure. */
 export function exceededQuota({ error }: Pick<ExecutionSummary, "error">) {
   const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
   if (what === undefined) return undefined;

@@ -7,7 +7,6 @@ import type { ReachedOperation } from "../../replay/divergence.ts";
 
 const MAX_LISTED = 10;
 
-/** Lines that say what a retry takes over, what runs again, and where the handler continues. */
 export function describePlan({ name }: ExecutionSummary, plan: RedrivePlan): string[] {
   const { kept, again, forgotten, next, failedItems } = plan;
   const items = failedItems > 0 ? ` (${counted(failedItems, "failed item")})` : "";
@@ -22,7 +21,6 @@ export function describePlan({ name }: ExecutionSummary, plan: RedrivePlan): str
   ];
 }
 
-/** The JSON document that says the same as `describePlan`. */
 export function planDocument({ arn, name, status }: ExecutionSummary, plan: RedrivePlan): object {
   const { kept, again, forgotten, next, failedItems } = plan;
   const asDocument = ({ Id: id, Name, Type: type, SubType: subType, Status }: Operation) => ({

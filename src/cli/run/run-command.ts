@@ -87,7 +87,6 @@ export function resumeCommand(output: Output, target: string, options: ResumeOpt
   });
 }
 
-/** An execution of the journal, and an engine that knows its handler. */
 export interface Earlier {
   readonly engine: LocalEngine;
   readonly earlier: ExecutionSummary;
@@ -97,8 +96,8 @@ export interface Earlier {
 }
 
 /**
- * Opens the journal and finds an execution. The handler and the settings come from the options, or else from the
- * journal. Closes the engine when `goOn` has ended.
+ * Opens the journal, finds an execution, and calls `goOn` with an engine that knows the handler. An option that is not
+ * given has the value that the journal keeps from the earlier run. Closes the engine at the end.
  */
 export async function withEarlier(
   target: string,
@@ -107,7 +106,7 @@ export async function withEarlier(
 ): Promise<ExitCode> {
   quietStandardOutput();
   checkFailuresFile(options.failures);
-  // This engine only reads the journal. Another engine runs the execution, with the settings that the journal has.
+  // This engine only finds the execution. The engine that runs the execution needs settings from the journal.
   const journal = openJournal(options.db);
   let engine = new LocalEngine({ journal });
   try {
@@ -140,7 +139,7 @@ export async function withEarlier(
   }
 }
 
-/** Loads the handler. If the file from the journal has moved, the error says how to name the new file. */
+/** Loads the handler. If the journal names a file or export that is missing, the error says how to name another. */
 async function loadKept(file: string, exportName: string | undefined, isFromJournal: boolean): Promise<HandlerModule> {
   try {
     return await loadHandlerModule(file, exportName);
@@ -153,7 +152,6 @@ async function loadKept(file: string, exportName: string | undefined, isFromJour
 
 const MOVED = ["ERR_HANDLER_MISSING", "ERR_HANDLER_EXPORT"];
 
-/** The files that a run reads and writes. */
 export function filesOf({ db, failures }: EngineOptions): { db: string; failures: string | undefined } {
   return { db, failures };
 }
@@ -162,7 +160,7 @@ function givenFunctions(options: EngineOptions): FunctionOption[] {
   return [...(options.function ?? []), ...(options.plainFunction ?? [])];
 }
 
-/** The pause before a failed invocation is repeated. It is shorter than the engine's default, because a user waits. */
+/** The pause before a failed invocation is repeated. The engine's default is longer, but here a user waits. */
 const RETRY_PAUSE_MS = 1_000;
 
 function createEngine(journal: Journal, settings: RunSettings): LocalEngine {

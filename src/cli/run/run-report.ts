@@ -14,20 +14,19 @@ import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { RunTotals } from "./run-watch.ts";
 
-/** How many stacks are shown. The last ones are those of the handler and of the operation for which it waited. */
+/** Only the last stacks are shown: those of the handler and of the operation for which the handler waited. */
 const TRACES_SHOWN = 3;
 
 interface End {
   record: ExecutionSummary;
   outcome: ExecutionOutcome;
   module: HandlerModule;
-  /** Undefined when the execution had ended before this process began. */
+  /** Undefined if the execution had ended before this process began. */
   run: RunTotals | undefined;
-  /** The stacks of the errors that the execution threw, in their order. */
+  /** The stacks of the errors that the execution threw, the earliest first. */
   traces: readonly ErrorTrace[];
 }
 
-/** Prints the summary and the result of an execution that has ended. */
 export function reportEnd(output: Output, end: End): ExitCode {
   const { record, outcome, module, run } = end;
   const { counters } = record;
@@ -59,7 +58,7 @@ export function reportEnd(output: Output, end: End): ExitCode {
   return exitCode;
 }
 
-/** Tells the user how to continue after Ctrl-C or a crash of the handler. */
+/** Tells the user why the run was interrupted, and how to continue. */
 export function reportInterruption(
   output: Output,
   interruption: Interruption,
@@ -77,7 +76,7 @@ export function reportInterruption(
   return exitCode;
 }
 
-/** What to do about an error whose message says only what happened. The messages are those of Node and of the service. */
+/** Advice for errors of Node and of the service whose messages do not say what to do. Undefined for other errors. */
 function adviceFor(message = ""): string | undefined {
   if (message.includes("serialize a BigInt")) {
     return "The result of a handler is always JSON, whatever the codec is. Return the BigInt as text, as in String(value).";
@@ -92,7 +91,7 @@ function headline(outcome: ExecutionOutcome, run: RunTotals | undefined): string
   const { status, error } = outcome;
   const time = run === undefined ? "" : ` after ${formatDuration(run.wallMs)}`;
   if (status === "SUCCEEDED") return pc.green(`✔ SUCCEEDED${time}`);
-  // `stop` gives no error.
+  // An execution that was stopped without a reason has an error without type and message.
   const parts = [error?.ErrorType ?? (error?.ErrorMessage ? "Error" : undefined), error?.ErrorMessage];
   return pc.red([`✖ ${status}${time}`, ...parts.filter((part) => part)].join(": "));
 }

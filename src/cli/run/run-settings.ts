@@ -1,13 +1,12 @@
 import type { ExecutionSummary } from "../../local/executions.ts";
 import type { FunctionOption } from "./function-option.ts";
 
-/** The part of the command line that the journal keeps, so that `resume` works without these options. */
+/** The options that the journal keeps with the execution, so that `resume` works without them. */
 export interface RunSettings {
   handlerFile: string;
   handlerExport: string;
-  /** Infinity if the user has lifted the quota. */
+  /** Infinity if the user has lifted the quota. The same holds for `maxDataBytes`. */
   maxOperations: number;
-  /** Infinity if the user has lifted the quota. */
   maxDataBytes: number;
   virtualTime: boolean;
   functions: readonly FunctionOption[];
@@ -15,12 +14,11 @@ export interface RunSettings {
 
 const KEY = "cli";
 
-/** The settings in the form in which the journal keeps them with the execution. */
 export function toMetadata(settings: RunSettings): Record<string, string> {
   return { [KEY]: JSON.stringify(settings) };
 }
 
-/** Reads the settings of an earlier command line. Empty if another program started the execution. */
+/** Reads the kept options of an execution. Empty if another program has started the execution. */
 export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
   const text = record.metadata[KEY];
   if (text === undefined) return {};

@@ -12,7 +12,6 @@ import { createProgressView, type Moment, type ProgressView } from "./progress-v
 
 const JSON_EVERY_MS = 1_000;
 
-/** The figures of a run. */
 export interface RunTotals {
   wallMs: number;
   /** All maps and parallels. Their counts include items that earlier runs recorded. */
@@ -88,7 +87,7 @@ export class RunWatch {
     return summarizeAwaited(awaitedOf(this.#engine.operations(arn), this.#engine.openCallbacks(arn)));
   }
 
-  /** Reports a failed invocation. The engine repeats it, so the user would not see why the run makes no progress. */
+  /** Without this report, the user would not see why a run makes no progress while the engine repeats invocations. */
   #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
     if (this.#output.json)
       this.#output.printJson({
@@ -113,7 +112,6 @@ export class RunWatch {
   }
 }
 
-/** Prints a document `{"type":"progress",…}` once a second. */
 class JsonView implements ProgressView {
   readonly #output: Output;
   #timer: NodeJS.Timeout | undefined;

@@ -2,11 +2,7 @@ import { environment } from "../../core/environment.ts";
 import { workerPools } from "../../core/worker-pools.ts";
 import { followStandardError } from "../line-start.ts";
 
-/**
- * Sends everything that the handler writes to standard output to standard error: its console, the loggers of contexts,
- * the usage line, and the output of its threads. Standard output is reserved for the result, which `Output` writes with
- * the original `write`. Lines of the command begin on a new line, even if the handler has not ended its own line.
- */
+/** Sends all output of the handler and its threads to standard error. Only `Output` still writes to standard output. */
 export function quietStandardOutput(): void {
   followStandardError();
   process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
@@ -18,10 +14,10 @@ export function quietStandardOutput(): void {
   workerPools().standardOutput = process.stderr;
 }
 
-/** A larger limit counts as no limit. */
+/** The greatest value of the setting for the quota of operations. A greater limit is passed on as `unlimited`. */
 const LARGEST_QUOTA = 1_000_000_000;
 
-/** Tells the runtime the limits of this run, so that it warns before these limits. Keeps variables that are set. */
+/** Tells the runtime the limits of this run, so that the runtime warns before them. Keeps variables that are set. */
 export function tellQuotas(maxOperations: number | undefined, maxDataBytes: number | undefined): void {
   const set = (variable: `DURABLE_FANOUT_${string}`, limit: number | undefined): void => {
     if (limit !== undefined) environment()[variable] ||= limit <= LARGEST_QUOTA ? String(limit) : "unlimited";
