@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
+  type CompletionItemStatus,
   createRetryStrategy,
   type DurableContext,
   DurableExecutionClientError,
@@ -419,6 +420,38 @@ describe("what a map collects", () => {
       expect(own.operations.filter(({ SubType }) => SubType === "MapIteration")).toHaveLength(30);
       expect(own.operations.some(({ SubType }) => SubType === "MapBatch")).toBe(false);
     }
+  });
+
+  test.each([false, 1, 3] as const)("a custom policy gets the names of the items (batch: %s)", async (batch) => {
+    const asked: string[] = [];
+    const statusOf = ({ name, status }: CompletionItemStatus) => `${name} ${status ?? "-"}`;
+    const run = await runOurs(async (_, context) => {
+      const batches = await context.map(
+        "map",
+        pages(7, 2) as unknown as Iterable<number>,
+        async (item, n) => {
+          const value = await double(item, n);
+          if (n === 4) await item.wait({ seconds: 5 });
+          return value;
+        },
+        {
+          batch,
+          maxConcurrency: 2,
+          itemNamer: (n) => (n === 6 ? "" : `n${n.toFixed(0)}`),
+          completionConfig: {
+            shouldComplete: ({ items, completedCount }) => {
+              asked.push(items.map(statusOf).join());
+              return { complete: completedCount === 7 };
+            },
+          },
+        },
+      );
+      return batches.getResults();
+    });
+    expect(run.result).toEqual([0, 2, 4, 6, 8, 10, 12]);
+    const named = ["n0", "n1", "n2", "n3", "n4", "n5", "map-item-6"].map((name) => `${name} SUCCEEDED`);
+    expect(asked.at(-1)).toBe(named.join());
+    expect(asked.join()).not.toContain("undefined");
   });
 
   test("a text is not a stream of characters", async () => {

@@ -175,6 +175,16 @@ export const FOUND: Readonly<Record<string, Case>> = {
     ],
     { runtime: { suspension: { graceMs: 1 }, tickMs: 5 }, computeMs: 10 },
   ),
+  "items that waited for the next tick began after the answer": found(
+    [
+      map(
+        Array.from({ length: 100 }, () => [step({ size: 5 })]),
+        { batch: 100 },
+      ),
+    ],
+    { runtime: { tickMs: 5 }, computeMs: 1 },
+    [{ kind: "stale token", at: 0, ms: 1 }],
+  ),
 };
 
 /** Programs of which it was said that batches change the outcome. */

@@ -7,14 +7,13 @@ import type { Scope } from "../../execution/scope.ts";
 import { park } from "../../execution/suspension.ts";
 import { type ChildPlan, childResultFormat, type ResultFormat, runChild } from "../child.ts";
 import type { OperationLocation } from "../operation.ts";
-import type { EncodedResult } from "../result-payload.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
 import type { FanOutAnnouncement } from "./fan-out-channel.ts";
 import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, takeNext } from "./item-groups.ts";
 import type { MapResult } from "./map-result.ts";
-import type { MapSummary } from "./map-result-format.ts";
+import { type MapSummary, withSizes } from "./map-result-format.ts";
 import { announceFanOut, type FanOutSize } from "./quota.ts";
 import { failed, RecordedItems, succeeded } from "./recorded-items.ts";
 
@@ -23,7 +22,7 @@ export interface BranchRunOptions<T> {
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
   /** The number of characters in the payloads of all ended items. The run adds to this number. */
-  readonly sizes: { itemBytes: number };
+  readonly sizes: { itemCharacters: number };
   readonly label: () => string;
 }
 
@@ -77,8 +76,11 @@ export class BranchRun<T> {
     const { branches, config, size, sizes, label } = options;
     const { source, nameOf, batch } = branches;
     this.#groups = new ItemGroups(execution, scope, {
-      ...{ name: size.name, source, batch },
-      nameOf: nameOf && ((index, value) => nameOf(index, value) ?? ""),
+      name: size.name,
+      source,
+      batch,
+      nameOf,
+      keepsNames: source.total === undefined && config.completionConfig?.shouldComplete != null,
       onOverfull: (index, bytes, maxBytes) => this.#fail(itemTooLarge(label(), index, bytes, maxBytes)),
     });
     this.isBatched = this.#groups.isBatched;
@@ -96,31 +98,16 @@ export class BranchRun<T> {
       isFlat: config.nesting === "FLAT",
       planOf: (index, value) => this.#planOf(index, value),
     });
-    this.#itemFormat = this.#formatOf(childResultFormat({ serdes: config.itemSerdes as AnySerdes }), sizes);
-  }
-
-  /** Adds the characters of each item's payload to `sizes`. For batches, `#close` adds the characters. */
-  #formatOf(format: ResultFormat, sizes: { itemBytes: number }): ResultFormat {
-    if (this.#groups.isBatched) return format;
-    const tally = (encoded: EncodedResult): EncodedResult => {
-      sizes.itemBytes += encoded.payload?.length ?? 0;
-      return encoded;
-    };
-    return {
-      ...format,
-      encode: (operation, result) => {
-        const encoding = format.encode(operation, result);
-        return encoding instanceof Promise ? encoding.then(tally) : tally(encoding);
-      },
-    };
+    const format = childResultFormat({ serdes: config.itemSerdes as AnySerdes });
+    // For batches, `#close` adds the sizes.
+    this.#itemFormat = this.isBatched ? format : withSizes(format, sizes);
   }
 
   /** Rejects with the error of a custom policy, a source or a reduction, or if the records of an item are too large. */
   async run(): Promise<MapResult<T>> {
     const completion = this.#completion;
-    const { announcement, leave } = announceFanOut(
-      ...([this.#execution, this.#scope, this.#options.size, completion, () => this.#running] as const),
-    );
+    const { size } = this.#options;
+    const { announcement, leave } = announceFanOut(this.#execution, this.#scope, size, completion, () => this.#running);
     this.#announcement = announcement;
     const stopListening = this.#execution.batches.onRoom(() => this.#pull());
     try {
@@ -162,6 +149,7 @@ export class BranchRun<T> {
     for (const ledger of this.#groups.restore(this.#over ? undefined : source.total)) {
       const { first, count } = ledger;
       if (source.total === undefined) this.#completion.grow(first + count, false);
+      if (this.#groups.names !== undefined) await this.#groups.readTo(first + count - 1);
       for (let at = 0; at < count; at++) {
         const outcome = ledger.takeOutcome(at);
         if (outcome === undefined) continue;
@@ -380,13 +368,16 @@ export class BranchRun<T> {
     const { ledger } = group;
     if (ledger === undefined || ledger.isClosed) return;
     ledger.close();
-    this.#options.sizes.itemBytes += ledger.size;
+    this.#options.sizes.itemCharacters += ledger.size;
     this.#groups.notice(ledger, "onOperationEnd", { status: "SUCCEEDED" });
   }
 
   #nameOf(index: number, value?: unknown): string {
     const { kind, nameOf } = this.#options.branches;
-    return nameOf?.(index, value) || `${kind === "map" ? "map-item" : "parallel-branch"}-${index}`;
+    return (
+      (this.#groups.names?.[index] ?? nameOf?.(index, value)) ||
+      `${kind === "map" ? "map-item" : "parallel-branch"}-${index}`
+    );
   }
 
   #planOf(index: number, value: unknown, location?: OperationLocation, permit?: Permit): ChildPlan {

@@ -46,14 +46,14 @@ export async function runFanOut<T>(
   const size = sizeOf(name, branches, config);
   const excess = checkQuota(execution, scope, size);
   if (excess !== undefined) return fail(execution, excess);
-  const sizes = { itemBytes: 0 };
+  const sizes = { itemCharacters: 0 };
   let run: BranchRun<T> | undefined;
   const format = mapResultFormat<T>({
     type: branches.kind === "map" ? "MapResult" : "ParallelResult",
     serdes: config.serdes,
     hasItemSerdes: config.itemSerdes !== undefined || scope.defaultSerdes !== undefined,
     summaryGenerator: config.summaryGenerator,
-    itemBytes: () => sizes.itemBytes,
+    itemCharacters: () => sizes.itemCharacters,
     keepsStatuses: () => run?.isBatched === false,
     onRecalled({ totalCount }) {
       if (run === undefined) execution.usage.addUndelivered(operationsOf(totalCount, size));

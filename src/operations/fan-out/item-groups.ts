@@ -53,7 +53,9 @@ export interface ItemGroupsOptions {
   readonly source: ItemSource;
   /** The size of batches, if the user asks for batches. A map with recorded batches has batches in any case. */
   readonly batch: BatchSize | undefined;
-  readonly nameOf: ((index: number, value: unknown) => string) | undefined;
+  readonly nameOf: ((index: number, value: unknown) => string | undefined) | undefined;
+  /** Whether the names of all items that were read stay in `names`. */
+  readonly keepsNames: boolean;
   /** Called when the records of one item are over the size limit. The map must then end with an error. */
   readonly onOverfull: (index: number, bytes: number, allowedBytes: number) => void;
 }
@@ -69,8 +71,10 @@ export class ItemGroups {
   readonly #scope: Scope;
   readonly #options: ItemGroupsOptions;
   readonly isBatched: boolean;
+  /** The names of the items that were read, by index. An item without a name has "". */
+  readonly names: string[] | undefined;
   readonly #recorded: SharedLedger[] = [];
-  /** Groups that `valueOf` has read and `open` has not returned yet. */
+  /** Groups that `readTo` has read and `open` has not returned yet. */
   readonly #early: ItemGroup[] = [];
   #batches = 0;
   #nextIndex = 0;
@@ -79,6 +83,7 @@ export class ItemGroups {
     this.#execution = execution;
     this.#scope = scope;
     this.#options = options;
+    if (options.keepsNames) this.names = [];
     this.isBatched = this.#findBatched();
   }
 
@@ -142,12 +147,17 @@ export class ItemGroups {
 
   /** Returns the input value of an item whose recorded outcome counts, and notes that the item must not begin. */
   async valueOf(index: number): Promise<unknown> {
-    while (this.#nextIndex <= index) this.#early.push(await this.#read());
+    await this.readTo(index);
     const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
     if (group === undefined) return undefined;
     group.ended.add(index - group.first);
     group.left--;
     return group.values[index - group.first];
+  }
+
+  /** Reads the source until the item has been read. */
+  async readTo(index: number): Promise<void> {
+    while (this.#nextIndex <= index) this.#early.push(await this.#read());
   }
 
   #read(): ItemGroup | Promise<ItemGroup> {
@@ -171,15 +181,15 @@ export class ItemGroups {
     this.#nextIndex += count;
     const scope = this.#scope;
     const group = { first, values, left: count, cursor: 0, running: new Set<number>(), ended: new Set<number>() };
-    if (!this.isBatched || count === 0) {
-      // The user's function is called here for each item, so that its error ends the map.
-      for (let at = 0; at < count; at++) this.#options.nameOf?.(first + at, values[at]);
-      return { ...group, scope, ledger: undefined };
-    }
+    // The user's function is called here for each item, so that its error ends the map.
+    const { nameOf } = this.#options;
+    const names = nameOf && values.map((value, at) => nameOf(first + at, value) ?? "");
+    for (const name of names ?? []) this.names?.push(name);
+    if (!this.isBatched || count === 0) return { ...group, scope, ledger: undefined };
     this.#batches++;
     const name = rangeName(this.#options.name, first, first + count - 1);
     const ledger = recorded ?? this.#ledger(batchPath(scope.path, this.#batches), name, first, count);
-    this.#mark(ledger, values, fingerprint);
+    this.#mark(ledger, fingerprint, names && digestOf(names));
     return {
       ...group,
       left: ledger.left,
@@ -189,14 +199,12 @@ export class ItemGroups {
   }
 
   /** Throws an error if the digests of a batch's items or names are not the recorded digests. Keeps the new digests. */
-  #mark(ledger: SharedLedger, values: readonly unknown[], fingerprint: string | undefined): void {
-    const { nameOf } = this.#options;
-    const { first } = ledger;
-    const names = nameOf && digestOf(values.map((value, at) => nameOf(first + at, value)));
+  #mark(ledger: SharedLedger, fingerprint: string | undefined, names: string | undefined): void {
+    const { first, count } = ledger;
     const before = ledger.marks;
     const differs = (recorded: string | undefined, now: string | undefined): boolean =>
       recorded !== undefined && now !== undefined && recorded !== now;
-    const items = `items ${first} to ${first + values.length - 1}`;
+    const items = `items ${first} to ${first + count - 1}`;
     if (differs(before.fingerprint, fingerprint)) throw this.#changed(`${items} are not the recorded items`);
     if (differs(before.names, names)) throw this.#changed(`${items} do not have the recorded names`);
     ledger.marks = { fingerprint, names };

@@ -30,7 +30,7 @@ export interface MapResultFormatOptions<T> {
   readonly hasItemSerdes: boolean;
   readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
   /** The number of characters in the payloads of all ended items. */
-  readonly itemBytes: () => number;
+  readonly itemCharacters: () => number;
   /** Whether the summary must have the status of each item. The records of batches have the statuses already. */
   readonly keepsStatuses: () => boolean;
   /**
@@ -76,7 +76,7 @@ export function mapResultFormat<T>(options: MapResultFormatOptions<T>): ResultFo
 async function encodeStored<T>(
   operation: ClaimedOperation,
   mapResult: MapResult<T>,
-  { hasItemSerdes, itemBytes }: MapResultFormatOptions<T>,
+  { hasItemSerdes, itemCharacters }: MapResultFormatOptions<T>,
 ): Promise<EncodedResult> {
   const { codec, settings } = operation.execution;
   const encode = () =>
@@ -85,7 +85,7 @@ async function encodeStored<T>(
     const { payload, value } = await encode();
     return { payload, value: restore(value as StoredMapResult) };
   }
-  const oversized = itemBytes() > HOPELESS_FACTOR * settings.quotas.payloadBytes;
+  const oversized = itemCharacters() > HOPELESS_FACTOR * settings.quotas.payloadBytes;
   const payload = oversized ? undefined : (await encode()).payload;
   const value = readBack(mapResult);
   return oversized ? { payload, value, oversized } : { payload, value };
@@ -207,4 +207,19 @@ export function readSummary(execution: Execution, payload: string | undefined): 
   if (typeof statuses === "string") summary.itemStatuses = statuses;
   else if (Array.isArray(all)) summary.itemStatuses = itemStatuses({ all, uncollected });
   return summary;
+}
+
+/** The same format, which adds the number of characters of each payload to `sizes`. */
+export function withSizes(format: ResultFormat, sizes: { itemCharacters: number }): ResultFormat {
+  const count = (encoded: EncodedResult): EncodedResult => {
+    sizes.itemCharacters += encoded.payload?.length ?? 0;
+    return encoded;
+  };
+  return {
+    ...format,
+    encode: (operation, result) => {
+      const encoding = format.encode(operation, result);
+      return encoding instanceof Promise ? encoding.then(count) : count(encoding);
+    },
+  };
 }
