@@ -1,19 +1,32 @@
-/** Entries in the order of their due times, the earliest first. Adding and removing an entry take O(log n) steps. */
+interface Entry<T> {
+  readonly value: T;
+  readonly dueMs: number;
+  /** The number of entries that were added earlier. */
+  readonly order: number;
+}
+
+/**
+ * Values in the order of their due times, the earliest first. Values with the same due time are in the order in which
+ * they were added. Adding and removing a value take O(log n) steps.
+ */
 export class DeadlineHeap<T extends { readonly dueMs: number }> {
-  readonly #heap: T[] = [];
+  readonly #heap: Entry<T>[] = [];
+  #added = 0;
 
   get first(): T | undefined {
-    return this.#heap[0];
+    return this.#heap[0]?.value;
   }
 
-  add(added: T): void {
+  /** Later changes of the value's due time have no effect on its place. */
+  add(value: T): void {
     const heap = this.#heap;
+    const added = { value, dueMs: value.dueMs, order: this.#added++ };
     let at = heap.length;
     heap.push(added);
     while (at > 0) {
       const above = (at - 1) >> 1;
-      const parent = heap[above] as T;
-      if (parent.dueMs <= added.dueMs) break;
+      const parent = heap[above] as Entry<T>;
+      if (isBefore(parent, added)) break;
       heap[at] = parent;
       at = above;
     }
@@ -29,9 +42,9 @@ export class DeadlineHeap<T extends { readonly dueMs: number }> {
       let below = at * 2 + 1;
       if (below >= heap.length) break;
       const right = heap[below + 1];
-      if (right !== undefined && right.dueMs < (heap[below] as T).dueMs) below++;
-      const smaller = heap[below] as T;
-      if (smaller.dueMs >= last.dueMs) break;
+      if (right !== undefined && isBefore(right, heap[below] as Entry<T>)) below++;
+      const smaller = heap[below] as Entry<T>;
+      if (isBefore(last, smaller)) break;
       heap[at] = smaller;
       at = below;
     }
@@ -41,4 +54,8 @@ export class DeadlineHeap<T extends { readonly dueMs: number }> {
   clear(): void {
     this.#heap.length = 0;
   }
+}
+
+function isBefore(one: Entry<unknown>, other: Entry<unknown>): boolean {
+  return one.dueMs === other.dueMs ? one.order < other.order : one.dueMs < other.dueMs;
 }

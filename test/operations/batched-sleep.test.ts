@@ -37,6 +37,26 @@ describe("more items than places, each of which is tried again,", () => {
   });
 });
 
+test.each(
+  ["in this process", "after a suspension"].flatMap((where) => [false, 7, 100].map((batch) => [batch, where] as const)),
+)("what is due at once goes on in its order (batch: %s, %s)", async (batch, where) => {
+  const order: number[] = [];
+  const run = await runOurs(async (_, context) => {
+    const body = (item: DurableContext, n: number) =>
+      item.step(async ({ attempt }) => {
+        if (attempt === 1) throw new Error("not yet");
+        order.push(n);
+      }, later(1));
+    // While a neighbour works, the retries are due in this process.
+    const busy = where === "in this process" ? context.step(() => pause(1_300)) : undefined;
+    const map = await context.map("m", indexes(60), body, { batch: batch as number, concurrency: 2 });
+    await busy;
+    return map.successCount;
+  });
+  expect(run.result).toBe(60);
+  expect(order).toEqual(indexes(60));
+});
+
 describe("a batch is no barrier between its items:", () => {
   const pauses: Record<string, (context: DurableContext, runs: Runs, n: number) => PromiseLike<unknown>> = {
     "a retried step": (context, runs, n) => flaky(context, 1, runs, `${n}`),

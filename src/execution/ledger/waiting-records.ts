@@ -78,9 +78,9 @@ export class WaitingRecords {
     this.completeDue(nowMs);
   }
 
-  /** Ends the waits of all records that are due. Returns whether there were any. */
+  /** Ends the waits of all records that are due, the earliest first. Returns whether there were any. */
   completeDue(nowMs: number): boolean {
-    const due = [...this.#all].filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs);
+    const due = [...this.#all].filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs).sort(byDueMs);
     for (const kept of due) kept.page.completeTimer(kept);
     return due.length > 0;
   }
@@ -95,7 +95,7 @@ export class WaitingRecords {
       .filter(
         ({ dueMs, isCovered }) => dueMs !== undefined && (unlessMs === undefined || (!isCovered && dueMs < unlessMs)),
       )
-      .sort((a, b) => (a.dueMs ?? 0) - (b.dueMs ?? 0));
+      .sort(byDueMs);
     if (byTime.length === 0) return undefined;
     let wakeMs = nowMs;
     let latestMs = Number.POSITIVE_INFINITY;
@@ -106,4 +106,9 @@ export class WaitingRecords {
     }
     return wakeMs;
   }
+}
+
+/** Records that are due at the same time keep their order, in which they began to wait. */
+function byDueMs(one: Kept, other: Kept): number {
+  return (one.dueMs ?? 0) - (other.dueMs ?? 0);
 }
