@@ -2,7 +2,7 @@ import type { DurableExecutionClient } from "../client/client.ts";
 import { BATCH_SUBTYPE } from "../core/batch-operation.ts";
 import { durableCost } from "../core/prices.ts";
 import { isFinished } from "../core/transitions.ts";
-import { defined, type OperationUpdate, type WireOperation } from "../core/wire.ts";
+import { defined, detailsOf, type OperationUpdate, type WireOperation } from "../core/wire.ts";
 import { type WorkerStatistics, workerStatistics } from "../core/worker-pools.ts";
 
 /** The usage of one invocation. */
@@ -60,14 +60,13 @@ export class RecordedUsage {
   readonly open = new Set<string>();
 
   add(operation: WireOperation): void {
-    const { Id, Type, ExecutionDetails, StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails } =
-      operation;
+    const { Id, Type, ExecutionDetails, StepDetails, ContextDetails } = operation;
     if (Type === "EXECUTION") {
       this.dataBytes += byteLength(ExecutionDetails?.InputPayload);
       return;
     }
     this.operations++;
-    const details = StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails;
+    const details = detailsOf(operation);
     this.dataBytes += dataBytesOf(details?.Result, details?.Error);
     const hasEnded = isFinished(operation);
     if (!hasEnded && (Type === "STEP" || Type === "CONTEXT")) this.open.add(Id as string);
