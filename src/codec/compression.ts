@@ -68,9 +68,11 @@ export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
 }
 
-/** Throws `ERR_PAYLOAD_UNREADABLE` if Node skipped a character. Node skips unknown characters without an error. */
+/** Throws `ERR_PAYLOAD_UNREADABLE` for a character that is not base64url. Node skips such characters without an error. */
 export function fromText(text: string): Buffer {
   const bytes = Buffer.from(text, "base64url");
-  if (bytes.length !== Math.floor((text.length * 3) / 4)) throw unreadable("its base64url text is damaged");
+  // No text of base64url has 4n + 1 characters.
+  if (text.length % 4 === 1 || bytes.length !== Math.floor((text.length * 3) / 4))
+    throw unreadable("its base64url text is damaged");
   return bytes;
 }

@@ -30,6 +30,8 @@ describe("a hostile payload", () => {
     ["of an unknown format", "~1?abc", /mark "~1\?" is unknown/],
     ["that is only a mark", "~", /mark "~" is unknown/],
     ["whose base64 holds anything else", "~1mAA!AAA", /base64url text is damaged/],
+    // Four characters are three bytes, with and without the fifth one.
+    ["whose base64 has one bad character at the end", `${ofTree([1, 2])}!`, /base64url text is damaged/],
     ["that is empty", "~1m", /msgpack is damaged/],
     ["that is cut short", ofBytes(0x92, 1), /msgpack is damaged/],
     ["that goes on", ofBytes(1, 1), /msgpack is damaged/],
