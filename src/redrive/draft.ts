@@ -4,7 +4,7 @@ import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
 import { type FailedItems, failedItemsOf, unansweredCallbacks } from "./failed-items.ts";
 import { textsOf } from "./marks.ts";
-import type { OperationTree } from "./operation-tree.ts";
+import { hasFailed, type OperationTree } from "./operation-tree.ts";
 
 /** What may have made the handler fail: a failed operation, a context around it, or a map with failed items. */
 export interface Cause {
@@ -172,8 +172,4 @@ function readable(payload: string | undefined): string {
   } catch {
     return "";
   }
-}
-
-export function hasFailed(operation: Operation): boolean {
-  return hasEnded(operation) && operation.Status !== "SUCCEEDED" && operation.Type !== "WAIT";
 }

@@ -4,9 +4,10 @@ import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import { isFinished } from "../core/transitions.ts";
-import { type ErrorObject, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
+import { detailsOf, type ErrorObject, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
 import { ExternalsFinder } from "./externals.ts";
+import { hasFailed } from "./operation-tree.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
 
 /** The changes for a redrive of failed items, and the number of these items. */
@@ -148,7 +149,7 @@ class Search implements FailedItemsOfOne {
         if (!failed.has(index)) continue;
         this.failedCount++;
         for (const operation of item) {
-          this.#note(operation.StepDetails?.Error ?? operation.ContextDetails?.Error);
+          this.#note(detailsOf(operation)?.Error);
           this.#remove(operation); // A1
         }
       }
@@ -183,7 +184,7 @@ class Search implements FailedItemsOfOne {
         // This map has not ended, so no operation depends on its result. Only operations inside its items are removed.
         if (isFanOut(operation.SubType)) this.#clearItems(operation);
         else this.#clear(this.#children(id));
-      } else if (operation.Status !== "SUCCEEDED") {
+      } else if (hasFailed(operation)) {
         for (const behind of operations.slice(index)) this.#remove(behind);
         return;
       }
@@ -261,7 +262,6 @@ export function unansweredCallbacks(operations: readonly Operation[]): Operation
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" || type === "CHAINED_INVOKE";
 const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
-const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
 
 // The codec `json` reads every format.
 const json = createCodec("json");

@@ -2,7 +2,7 @@ import { BATCH_SUBTYPE, PART_SUBTYPE } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
-import { isFanOut, type Operation } from "../core/wire.ts";
+import { hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 
 /** The operations of an execution as a tree: each operation contains the operations that its code made. */
 export class OperationTree {
@@ -121,4 +121,9 @@ export class OperationTree {
 
 function isOfBatch({ SubType: subType }: Operation): boolean {
   return subType === BATCH_SUBTYPE || subType === PART_SUBTYPE;
+}
+
+/** Whether an operation has ended without success. A wait cannot fail. */
+export function hasFailed(operation: Operation): boolean {
+  return hasEnded(operation) && operation.Status !== "SUCCEEDED" && operation.Type !== "WAIT";
 }

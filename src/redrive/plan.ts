@@ -4,10 +4,10 @@ import { hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { ReachedOperation } from "../replay/divergence.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { type Cause, Draft, hasFailed } from "./draft.ts";
+import { type Cause, Draft } from "./draft.ts";
 import { failedItems } from "./failed-items.ts";
 import { type RehearseAltered, tellApart } from "./marks.ts";
-import { OperationTree } from "./operation-tree.ts";
+import { hasFailed, OperationTree } from "./operation-tree.ts";
 
 /** The methods of an engine that a plan needs. `LocalEngine` has these methods. */
 export interface RehearsingEngine {
