@@ -4,7 +4,7 @@ import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
 import { isFinished } from "../core/transitions.ts";
-import { detailsOf, type ErrorObject, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
+import { detailsOf, type ErrorObject, hasEnded, isFanOut, isItem, type Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
 import { ExternalsFinder } from "./externals.ts";
 import { hasFailed } from "./operation-tree.ts";
@@ -109,7 +109,7 @@ class Search implements FailedItemsOfOne {
   #fanOut(operation: Operation): boolean {
     const children = this.#children(operation.Id);
     if (children.some(isBatch)) return this.#batches(operation, children);
-    if (!children.some(isItem)) return this.#flatItems(operation, children);
+    if (!children.some(({ SubType: subType }) => isItem(subType))) return this.#flatItems(operation, children);
     let runsAgain = false;
     for (const item of children) if (this.#nestedItem(item)) runsAgain = true;
     if (runsAgain || !isFinished(operation)) {
@@ -194,7 +194,9 @@ class Search implements FailedItemsOfOne {
   #clearItems(map: Operation): void {
     const children = this.#children(map.Id);
     if (children.some(isBatch)) return;
-    const items = children.some(isItem) ? children.map((item) => [item]) : this.#byItem(map, children).values();
+    const items = children.some(({ SubType: subType }) => isItem(subType))
+      ? children.map((item) => [item])
+      : this.#byItem(map, children).values();
     for (const item of items) this.#clear(item);
   }
 
@@ -261,7 +263,6 @@ export function unansweredCallbacks(operations: readonly Operation[]): Operation
 
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" || type === "CHAINED_INVOKE";
-const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
 
 // The codec `json` reads every format.
 const json = createCodec("json");

@@ -3,7 +3,7 @@ import { createCodec } from "../../codec/codec.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
-import { isFanOut, type Operation } from "../../core/wire.ts";
+import { isFanOut, isItem, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import type { BatchAnnouncement } from "../run/progress.ts";
@@ -146,7 +146,7 @@ class TreeReader {
   #itemsIn(fanOut: Operation, announced: BatchAnnouncement | undefined): ItemsSeen {
     const children = this.#childrenOf.get(fanOut.Id ?? "") ?? [];
     if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, announced);
-    const isNested = children.some(({ SubType }) => SubType === "MapIteration" || SubType === "ParallelBranch");
+    const isNested = children.some(({ SubType }) => isItem(SubType));
     const items = isNested ? this.#nestedItems(children) : this.#flatItems(fanOut, children);
     return { form: isNested ? "nested" : "flat", batchItems: undefined, items, batches: nothing(), batchCount: 0 };
   }

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs"
 import { createCodec } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
-import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
+import { type ErrorObject, isFanOut, isItem, type Operation } from "../../core/wire.ts";
 import { readBatches } from "../inspect/batch-view.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
 
@@ -119,7 +119,7 @@ function recordedItems(operations: readonly Operation[]) {
     const { SubType: subType, ParentId: parentId, Status: status, Name: name, ContextDetails: details } = operation;
     const [map, path] = [byId.get(parentId), paths.get(operation.Id ?? "")];
     const mapPath = paths.get(parentId ?? "");
-    if ((subType === "MapIteration" || subType === "ParallelBranch") && map && mapPath && path) {
+    if (isItem(subType) && map && mapPath && path) {
       if (status === "FAILED") note(map, itemIndex(mapPath, path), details?.Error ?? {}, name);
       else if (status === "SUCCEEDED") note(map, itemIndex(mapPath, path), undefined);
     }
