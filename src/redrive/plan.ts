@@ -95,7 +95,7 @@ export async function planRedrive(
 ): Promise<RedrivePlan> {
   const operations = engine.operations(arn);
   const tree = new OperationTree(operations);
-  const draft = new Draft(operations, tree);
+  const draft = new Draft(tree);
   if (failed) draft.add(failedItems(operations));
   else if (from !== undefined) draft.goBack(tree.find(from));
   for (let pass = 0; pass < MAX_PASSES; pass++) {
@@ -208,7 +208,7 @@ function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft):
     );
   }
   const from = tree.keyOf(at);
-  const lost = new Draft([], tree);
+  const lost = new Draft(tree);
   lost.goBack(at);
   const ended = [...tree.all].filter(
     (operation) =>
