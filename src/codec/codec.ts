@@ -35,7 +35,8 @@ export function createCodec(name: CodecName, packFromBytes = PACK_FROM_BYTES): C
   return new (name === "typed" ? TypedCodec : JsonCodec)(name, packFromBytes);
 }
 
-function decode(payload: string | undefined): unknown {
+/** The method `decode` of every codec, because every codec reads all formats. */
+export function decodePayload(payload: string | undefined): unknown {
   return payload === undefined ? undefined : readPayload(payload);
 }
 
@@ -43,7 +44,7 @@ function decode(payload: string | undefined): unknown {
 class JsonCodec implements Codec {
   readonly name: CodecName;
   readonly packFromBytes: number;
-  readonly decode = decode;
+  readonly decode = decodePayload;
 
   constructor(name: CodecName, packFromBytes: number) {
     this.name = name;

@@ -1,4 +1,4 @@
-import { createCodec } from "../codec/codec.ts";
+import { decodePayload } from "../codec/codec.ts";
 import { detailsOf, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import { Changes } from "./changes.ts";
@@ -137,13 +137,10 @@ export class Draft extends Changes {
   }
 }
 
-// The codec `json` reads every format.
-const json = createCodec("json");
-
 /** A recorded result as JSON text. Empty if only the user's serdes can read the result. */
 function readable(payload: string | undefined): string {
   try {
-    return JSON.stringify(json.decode(payload)) ?? "";
+    return JSON.stringify(decodePayload(payload)) ?? "";
   } catch {
     return "";
   }

@@ -1,4 +1,4 @@
-import { createCodec } from "../codec/codec.ts";
+import { decodePayload } from "../codec/codec.ts";
 import { BATCH_SUBTYPE, partsFinder } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import { itemIndex } from "../core/operation-paths.ts";
@@ -207,14 +207,11 @@ const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 
-// The codec `json` reads every format.
-const json = createCodec("json");
-
 /** The status of each item, by index. Undefined if the recorded result of the map cannot be read. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
-    value = json.decode(details?.Result);
+    value = decodePayload(details?.Result);
   } catch {
     return undefined;
   }

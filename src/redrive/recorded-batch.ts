@@ -16,8 +16,6 @@ import { DurableError, messageOf } from "../core/errors.ts";
 import { type ErrorObject, isItem, type Operation } from "../core/wire.ts";
 import type { FoundExternal } from "./externals.ts";
 
-// The codec `json` reads every format.
-const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
 
@@ -146,7 +144,7 @@ function hasSucceeded(outcome: Outcome | undefined): boolean {
 /** Items that were left count as items without a record. @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
 function readNamed(operation: Operation): StoredBatch | undefined {
   try {
-    const log = readLog(operation, json);
+    const log = readLog(operation);
     return log && { ...log, statuses: log.statuses.replaceAll("-", ".") };
   } catch (error) {
     const message = `The record of batch "${operation.Name}" cannot be read: ${messageOf(error)}. No item was run again.`;

@@ -1,5 +1,5 @@
 import type { Outcome } from "../../codec/batch-outcomes.ts";
-import { createCodec } from "../../codec/codec.ts";
+import { decodePayload } from "../../codec/codec.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
@@ -93,7 +93,6 @@ type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | 
 
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
 const IN_PLACE = new Set(["Step", "RunInChildContext"]);
-const codec = createCodec("json");
 
 class TreeReader {
   readonly #trial: Trial;
@@ -204,7 +203,7 @@ function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome 
 /** Decodes a payload. If it cannot be decoded, because a user's serdes wrote it, the text itself is the value. */
 function readable(payload: string): unknown {
   try {
-    return codec.decode(payload);
+    return decodePayload(payload);
   } catch {
     return payload;
   }

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { createCodec } from "../../codec/codec.ts";
+import { decodePayload } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { type ErrorObject, isFanOut, isItem, type Operation } from "../../core/wire.ts";
@@ -102,9 +102,6 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
   }
 }
 
-// Every codec decodes all formats.
-const json = createCodec("json");
-
 function recordedItems(operations: readonly Operation[]) {
   const failed = new Map<string, ItemFailure>();
   const succeeded = new Set<string>();
@@ -158,7 +155,7 @@ function ownErrorOf(error: unknown): unknown {
 /** The items in a map's result. Empty if only the user's serdes can read the result, or if only a summary is kept. */
 function itemsOfResult(payload: string | undefined): { index: number; status?: string; error?: ResultError }[] {
   try {
-    const { all } = json.decode(payload) as { all?: unknown };
+    const { all } = decodePayload(payload) as { all?: unknown };
     return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];
   } catch {
     return [];
