@@ -31,7 +31,7 @@ export interface RedriveOptions {
   readonly from?: string | undefined;
   /**
    * True: only the failed items of all maps and parallels, and the operations after these maps, run again. The handler
-   * itself may have succeeded. With `failed`, the option `from` has no effect.
+   * itself may have succeeded. `failed` and `from` exclude each other.
    */
   readonly failed?: boolean | undefined;
   /** Another input for the handler, as JSON text. Default: the input of the execution. */
@@ -85,6 +85,7 @@ const MAX_PASSES = 200;
  * - `ERR_REDRIVE_AMBIGUOUS`: several operations failed with the message that the handler throws, and rehearsals do not
  *   show which of them made the handler fail.
  * - `ERR_REDRIVE_FAILS_AGAIN`: the handler throws before it reaches an operation that could run.
+ * - `ERR_ARGUMENT_INVALID`: both `failed` and `from` are set.
  * - `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS`: `from` names no operation, or several.
  * - `ERR_NOTHING_FAILED`: `failed` is set, and no map has a failed item.
  */
@@ -93,6 +94,9 @@ export async function planRedrive(
   arn: string,
   { from, failed = false, input, handlerFile }: RedriveOptions = {},
 ): Promise<RedrivePlan> {
+  if (failed && from !== undefined) {
+    throw new DurableError("ERR_ARGUMENT_INVALID", "A plan takes `failed` or `from`, not both. Leave one of them out.");
+  }
   const operations = engine.operations(arn);
   const tree = new OperationTree(operations);
   const draft = new Draft(tree);

@@ -393,6 +393,12 @@ describe("a plan finds what made the handler fail", () => {
     expect(ran).toEqual([]);
   });
 
+  test("unless it is told both to go back and to run failed items", async () => {
+    const lab = new Lab((context, bodies) => bodies.step(context, "a", 1));
+    await lab.start().result;
+    await expect(lab.plan({ failed: true, from: "a" })).rejects.toMatchObject({ code: "ERR_ARGUMENT_INVALID" });
+  });
+
   test("and asks where something ended after it because of it", async () => {
     const lab = new Lab(async (context, bodies) => {
       try {
