@@ -105,11 +105,10 @@ export async function planRedrive(
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const request = { amend: () => draft.amendment, input, handlerFile };
     const rehearsal = await (failed ? rehearseIfPossible(engine, arn, request) : engine.rehearse(arn, request));
-    if (rehearsal === undefined) return planOf(operations, tree, draft, []);
+    if (rehearsal === undefined) return planOf(tree, draft, []);
     const { divergence, status } = rehearsal;
     if (divergence !== undefined && divergence.kind !== "unasked") throw diverged(rehearsal, tree, draft);
-    if (failed || status !== "FAILED")
-      return finished(rehearsal, operations, tree, draft, failed || from !== undefined);
+    if (failed || status !== "FAILED") return finished(rehearsal, tree, draft, failed || from !== undefined);
     const rehearse: RehearseAltered = (alter) => engine.rehearse(arn, { ...request, alter });
     for (const { apply } of await causesOf(rehearsal, tree, draft, rehearse)) apply();
   }
@@ -134,13 +133,7 @@ async function causesOf(
   return found.map((index) => causes[index] as Cause);
 }
 
-function finished(
-  rehearsal: Rehearsal,
-  operations: readonly Operation[],
-  tree: OperationTree,
-  draft: Draft,
-  isAsked: boolean,
-): RedrivePlan {
+function finished(rehearsal: Rehearsal, tree: OperationTree, draft: Draft, isAsked: boolean): RedrivePlan {
   const left = rehearsal.unasked
     .map(({ Id: id }) => tree.get(id))
     .filter((operation) => operation !== undefined && !draft.removed.has(operation.Id as string)) as Operation[];
@@ -151,19 +144,14 @@ function finished(
   );
   if (!isAsked && endedLeft.length > 0) throw leavesEnded(rehearsal, endedLeft, tree, draft);
   for (const operation of left) draft.remove(operation);
-  return planOf(operations, tree, draft, rehearsal.reached);
+  return planOf(tree, draft, rehearsal.reached);
 }
 
-function planOf(
-  operations: readonly Operation[],
-  tree: OperationTree,
-  draft: Draft,
-  next: readonly ReachedOperation[],
-): RedrivePlan {
+function planOf(tree: OperationTree, draft: Draft, next: readonly ReachedOperation[]): RedrivePlan {
   const again = new Set(draft.again.flatMap((operation) => [...tree.within(operation)]));
-  const kept = operations.filter(
-    (operation) => operation.Type !== "EXECUTION" && hasEnded(operation) && !isAnew(operation, draft),
-  );
+  const isAnew = ({ Id: id = "" }: Operation): boolean => draft.removed.has(id) || draft.reopened.has(id);
+  const operations = [...tree.all];
+  const kept = operations.filter((operation) => hasEnded(operation) && !isAnew(operation));
   return {
     ...draft.amendment,
     again: draft.again,
@@ -188,10 +176,6 @@ async function rehearseIfPossible(
     if (isDurableError(error) && error.code === "ERR_HANDLER_NOT_DURABLE") return undefined;
     throw error;
   }
-}
-
-function isAnew({ Id: id = "" }: Operation, { removed, reopened }: Draft): boolean {
-  return removed.has(id) || reopened.has(id);
 }
 
 function isOutermostRemoved(operation: Operation, tree: OperationTree, { removed }: Draft): boolean {
