@@ -58,10 +58,9 @@ export class Task {
     // A batch that ended early no longer awaits the result. Then a failure must not be an unhandled rejection.
     this.result.catch(() => {});
     this.#signals = [own, this.#given?.signal].filter((signal) => signal !== undefined);
-    for (const signal of this.#signals) {
-      if (signal.aborted) this.giveUp(signal.reason);
-      else signal.addEventListener("abort", this);
-    }
+    const aborted = this.#signals.find((signal) => signal.aborted);
+    if (aborted !== undefined) this.giveUp(aborted.reason);
+    else for (const signal of this.#signals) signal.addEventListener("abort", this);
   }
 
   /** Called by the signals of the task, because the task is their listener. */
