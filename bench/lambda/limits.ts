@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { LAMBDA_MEGABYTES_PER_VCPU } from "../../src/core/limits.ts";
 
-/** Lambda gives one vCPU for this memory (AWS documentation), and a proportional share of it for less memory. */
-const MEGABYTES_PER_VCPU = 1_769;
 /** The period of the processor quota, in microseconds. Lambda uses 20 ms. */
 const PERIOD = 20_000;
 const MOUNT = "/sys/fs/cgroup";
@@ -28,7 +27,7 @@ export class Limits {
   }
 
   static of(megabytes: number): Limits {
-    const quota = Math.max(1_000, Math.round((PERIOD * megabytes) / MEGABYTES_PER_VCPU));
+    const quota = Math.max(1_000, Math.round((PERIOD * megabytes) / LAMBDA_MEGABYTES_PER_VCPU));
     const bytes = megabytes * 1024 ** 2;
     return new Limits(
       String(megabytes),

@@ -3,6 +3,7 @@ import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import { isFirstVersion, readFirstVersion } from "./batch-outcomes-first-version.ts";
 import type { Codec } from "./codec.ts";
 import { OWN_PREFIX } from "./format.ts";
+import { readPayload } from "./payload.ts";
 import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 export interface Outcome {
@@ -23,12 +24,12 @@ export function readStoredBatch(value: unknown): StoredBatch | undefined {
 }
 
 /**
- * Reads the payload of one operation of a batch. Returns undefined if there is no payload. Throws the errors of the
- * codec, and an `Error` if no batch wrote the payload or if it is damaged.
+ * Reads the payload of one operation of a batch. Returns undefined if there is no payload. Throws the errors of
+ * `readPayload`, and an `Error` if no batch wrote the payload or if it is damaged.
  */
-export function readLog({ StepDetails: details }: WireOperation, codec: Codec): StoredBatch | undefined {
+export function readLog({ StepDetails: details }: WireOperation): StoredBatch | undefined {
   if (!details?.Result) return undefined;
-  const stored = readStoredBatch(codec.decode(details.Result));
+  const stored = readStoredBatch(readPayload(details.Result));
   if (stored === undefined) throw new Error("no batch writes such a payload");
   return stored;
 }

@@ -1,6 +1,5 @@
 import { type CodecName, PACK_FROM_BYTES } from "../core/settings.ts";
 import { packJson, packTree, readPayload } from "./payload.ts";
-import { MAX_TREE_DEPTH } from "./tree-tags.ts";
 import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
 import { TypedDialect, tooDeep } from "./typed-writer.ts";
 
@@ -14,20 +13,19 @@ export interface Codec {
   readonly name: CodecName;
   /** JSON with at least so many bytes is packed, if this makes it clearly shorter. The codec `json` never packs. */
   readonly packFromBytes: number;
-  /**
-   * Makes the payload of a value. Returns undefined for undefined, a function and a symbol, as `JSON.stringify` does.
-   * Throws the errors of `JSON.stringify`. The codec `typed` accepts BigInt. It throws a `TypeError` for a value that
-   * contains itself, and for an unknown typed array. It throws `ERR_PAYLOAD_TOO_DEEP` for more than 500 levels.
-   */
-  encode(value: unknown, packFromBytes?: number): string | undefined;
-  /** Does the same as `encode`, from the JSON of a value. */
+  /** Makes a payload from the JSON of a value. */
   pack(json: string, packFromBytes?: number): string;
   /**
    * Reads the payloads of all codecs and of all earlier versions. Returns undefined for undefined. Throws
    * `ERR_PAYLOAD_UNREADABLE` for a damaged packed payload, and `SyntaxError` for damaged JSON.
    */
   decode(payload: string | undefined): unknown;
-  /** Makes the payload of a value, and the value that `decode` makes from this payload. */
+  /**
+   * Makes the payload of a value, and the value that `decode` makes from this payload. The payload is undefined for
+   * undefined, a function and a symbol, as with `JSON.stringify`. Throws the errors of `JSON.stringify`. The codec
+   * `typed` accepts BigInt. It throws a `TypeError` for a value that contains itself, and for an unknown typed array.
+   * It throws `ERR_PAYLOAD_TOO_DEEP` for more than 500 levels.
+   */
   roundTrip(value: unknown, packFromBytes?: number): Written;
 }
 
@@ -35,7 +33,8 @@ export function createCodec(name: CodecName, packFromBytes = PACK_FROM_BYTES): C
   return new (name === "typed" ? TypedCodec : JsonCodec)(name, packFromBytes);
 }
 
-function decode(payload: string | undefined): unknown {
+/** The method `decode` of every codec, because every codec reads all formats. */
+export function decodePayload(payload: string | undefined): unknown {
   return payload === undefined ? undefined : readPayload(payload);
 }
 
@@ -43,16 +42,11 @@ function decode(payload: string | undefined): unknown {
 class JsonCodec implements Codec {
   readonly name: CodecName;
   readonly packFromBytes: number;
-  readonly decode = decode;
+  readonly decode = decodePayload;
 
   constructor(name: CodecName, packFromBytes: number) {
     this.name = name;
     this.packFromBytes = packFromBytes;
-  }
-
-  encode(value: unknown, packFromBytes?: number): string | undefined {
-    const text = JSON.stringify(value) as string | undefined;
-    return text === undefined ? undefined : this.pack(text, packFromBytes);
   }
 
   pack(json: string, packFromBytes?: number): string {
@@ -76,11 +70,6 @@ class JsonCodec implements Codec {
 
 /** The codec `typed`. A value that JSON can store gets the same payload as from the codec `compact`. */
 class TypedCodec extends JsonCodec {
-  override encode(value: unknown, packFromBytes?: number): string | undefined {
-    const tree = exoticTree(value);
-    return tree === undefined ? super.encode(value, packFromBytes) : packTree(tree);
-  }
-
   override roundTrip(value: unknown, packFromBytes?: number): Written {
     const tree = exoticTree(value);
     if (tree === undefined) return super.roundTrip(value, packFromBytes);
@@ -99,6 +88,6 @@ function exoticTree(value: unknown): unknown {
     const tree = new TreeWriter(dialect).write(value, 0);
     return dialect.metExotic ? tree : undefined;
   } catch (error) {
-    throw error instanceof NoTree ? tooDeep(MAX_TREE_DEPTH) : error;
+    throw error instanceof NoTree ? tooDeep() : error;
   }
 }

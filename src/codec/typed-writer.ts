@@ -132,9 +132,9 @@ export const BUILT_IN_ERRORS: ReadonlyMap<string, ErrorConstructor> = new Map(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((Class) => [Class.name, Class]),
 );
 
-export function tooDeep(maxDepth: number): DurableError {
+export function tooDeep(): DurableError {
   return new DurableError(
     "ERR_PAYLOAD_TOO_DEEP",
-    `The value nests more than ${maxDepth} levels deep, which the typed codec does not store. Flatten it.`,
+    `The value nests more than ${TAG.MAX_TREE_DEPTH} levels deep, which the typed codec does not store. Flatten it.`,
   );
 }

@@ -260,6 +260,11 @@ export function isFanOut(subType: string | undefined): subType is "Map" | "Paral
   return subType === "Map" || subType === "Parallel";
 }
 
+/** Whether an operation is the context of an item or of a branch. */
+export function isItem(subType: string | undefined): boolean {
+  return subType === "MapIteration" || subType === "ParallelBranch";
+}
+
 /** The details with the result or error of an operation. Undefined for a wait and for the execution itself. */
 export function detailsOf(
   operation: Operation | WireOperation,

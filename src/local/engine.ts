@@ -81,7 +81,7 @@ export class LocalEngine {
       quotas: this.#settings.quotas,
       newChildArn: (start) => this.#invokes.newChildArn(start),
       onNews: (arn, ids) => {
-        if (this.#listeners.size > 0) this.#notify({ type: "operations-changed", arn, changedIds: [...ids] });
+        if (this.#listeners.size > 0) this.#emit({ type: "operations-changed", arn, changedIds: [...ids] });
       },
     };
     this.#executions = new Executions(this.#recordHost);
@@ -282,7 +282,7 @@ export class LocalEngine {
     const release = this.#holds.hold(callbackId);
     return () => {
       release();
-      this.#idleTime.countRunning(0);
+      this.#idleTime.proceed();
     };
   }
 
@@ -325,7 +325,7 @@ export class LocalEngine {
     const running = this.#executions.runningOne(arn);
     if (running !== undefined) {
       running.execution.change(action);
-      this.#idleTime.countRunning(0);
+      this.#idleTime.proceed();
       return true;
     }
     const found = this.#journal.find("arn", arn);
@@ -375,7 +375,7 @@ export class LocalEngine {
     if (record.status === "RUNNING") this.#executions.begin({ record, execution });
     execution.run();
     // Virtual time may have to move now, because a resumed execution may wait without a running invocation.
-    this.#idleTime.countRunning(0);
+    this.#idleTime.proceed();
     return execution;
   }
 
@@ -384,10 +384,6 @@ export class LocalEngine {
       const parent = this.#executions.end(event.arn)?.record.header.parent;
       if (parent !== undefined) this.#invokes.childEnded(parent, event.outcome);
     }
-    this.#notify(event);
-  }
-
-  #notify(event: ExecutionEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 }

@@ -26,9 +26,14 @@ export class IdleTime {
     this.#limitMs = limitMs;
   }
 
-  /** Counts that an invocation or a function begins (1) or ends (-1). With 0, only checks whether time can move. */
-  countRunning(change: 1 | 0 | -1): void {
+  /** Counts that an invocation or a function begins (1) or ends (-1). */
+  countRunning(change: 1 | -1): void {
     this.#running += change;
+    this.proceed();
+  }
+
+  /** Lets virtual time move if no code runs. */
+  proceed(): void {
     if (this.#running === 0) this.#look();
   }
 

@@ -101,8 +101,7 @@ export class LocalExecution {
   finish(outcome: ExecutionOutcome): void {
     if (this.#record.status !== "RUNNING") return;
     this.#record.finish(outcome, this.#host.clock.now());
-    this.#cancelTimers();
-    this.#sleeper.wake();
+    this.#stopWaiting();
     this.#settle(outcome);
     this.#host.emit({ type: "execution-ended", arn: this.arn, outcome });
   }
@@ -126,8 +125,7 @@ export class LocalExecution {
   async close(graceMs: number): Promise<void> {
     const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
     this.#closed = new DurableError("ERR_ENGINE_CLOSED", message);
-    this.#cancelTimers();
-    this.#sleeper.wake();
+    this.#stopWaiting();
     await withPatience(graceMs, this.#idle);
     this.#abandoned = true;
     this.#reject(this.#closed);
@@ -259,13 +257,13 @@ export class LocalExecution {
   #fail(error: unknown): void {
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });
-    this.#cancelTimers();
-    this.#sleeper.wake();
+    this.#stopWaiting();
     this.#reject(error);
   }
 
-  #cancelTimers(): void {
+  #stopWaiting(): void {
     this.#timeout?.cancel();
+    this.#sleeper.wake();
   }
 }
 

@@ -1,10 +1,10 @@
-import { createCodec } from "../codec/codec.ts";
+import { decodePayload } from "../codec/codec.ts";
 import { detailsOf, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
-import type { Amendment } from "../service/redrive.ts";
-import { type FailedItems, failedItemsOf, unansweredCallbacks } from "./failed-items.ts";
+import { Changes } from "./changes.ts";
+import { type FailedItems, failedItemsOf } from "./failed-items.ts";
 import { textsOf } from "./marks.ts";
-import type { OperationTree } from "./operation-tree.ts";
+import { hasFailed } from "./operation-tree.ts";
 
 /** What may have made the handler fail: a failed operation, a context around it, or a map with failed items. */
 export interface Cause {
@@ -14,30 +14,13 @@ export interface Cause {
   readonly apply: () => void;
 }
 
-/** Collects the changes of the records that an execution takes over. `Amendment` explains the first four members. */
-export class Draft {
-  readonly removed = new Set<string>();
-  readonly reopened = new Set<string>();
-  readonly retried = new Map<string, string>();
-  readonly payloads = new Map<string, string>();
+/** The changes of a plan. */
+export class Draft extends Changes {
   /** The failed operations that run again, and the maps and parallels whose failed items run again. */
   readonly again: Operation[] = [];
   /** The number of failed items that run again, in all maps together. */
   failedItems = 0;
-  readonly #operations: readonly Operation[];
-  readonly #tree: OperationTree;
   readonly #handled = new Set<string>();
-
-  constructor(operations: readonly Operation[], tree: OperationTree) {
-    this.#operations = operations;
-    this.#tree = tree;
-    for (const operation of unansweredCallbacks([...tree.all])) this.remove(operation);
-  }
-
-  get amendment(): Amendment {
-    const { removed, reopened, retried, payloads } = this;
-    return { removed, reopened, retried, payloads };
-  }
 
   add({ removed, reopened, retried, payloads, failedCount }: FailedItems): void {
     for (const id of removed) this.removed.add(id);
@@ -47,20 +30,16 @@ export class Draft {
     this.failedItems += failedCount;
   }
 
-  remove(operation: Operation): void {
-    for (const { Id: id } of this.#tree.within(operation)) this.removed.add(id as string);
-  }
-
   /**
    * Lets an operation, and all operations after it in the code, begin anew. The contexts around it count as not ended,
    * because their results may change.
    */
   goBack(operation: Operation): void {
     this.remove(operation);
-    for (const behind of this.#tree.behind(operation)) this.remove(behind);
-    for (const context of this.#tree.around(operation)) {
-      for (const behind of this.#tree.behind(context)) this.remove(behind);
-      this.#reopen(context);
+    for (const behind of this.tree.behind(operation)) this.remove(behind);
+    for (const context of this.tree.around(operation)) {
+      for (const behind of this.tree.behind(context)) this.remove(behind);
+      this.reopen(context);
     }
   }
 
@@ -73,7 +52,7 @@ export class Draft {
     const { claimed, error } = rehearsal;
     const carriers = new Set<Operation>();
     for (const path of claimed.values()) {
-      const operation = this.#tree.at(path);
+      const operation = this.tree.at(path);
       if (operation === undefined) continue;
       const carrier = this.#carrierOf(operation);
       // The code may reach the same carrier (see `#carrierOf`) several times. The last time decides the order.
@@ -99,7 +78,7 @@ export class Draft {
    * context, or else `operation` itself.
    */
   #carrierOf(operation: Operation): Operation {
-    const around = [...this.#tree.around(operation), operation];
+    const around = [...this.tree.around(operation), operation];
     return (
       around.find(({ SubType: subType }) => isFanOut(subType)) ??
       around.find((context) => this.#isClosed(context)) ??
@@ -116,7 +95,7 @@ export class Draft {
     const isWhole = carrier.Type !== "CONTEXT" || carrier.SubType === "WaitForCallback";
     const apply = (): void => {
       this.#handled.add(id);
-      if (!isWhole) return this.#reopen(carrier);
+      if (!isWhole) return this.reopen(carrier);
       this.again.push(carrier);
       this.remove(carrier);
     };
@@ -132,8 +111,8 @@ export class Draft {
     const result = readable(carrier.ContextDetails?.Result);
     if (!result.includes(JSON.stringify(text))) return undefined;
     const apply = (): void => {
-      this.#reopen(carrier);
-      for (const operation of this.#tree.all) {
+      this.reopen(carrier);
+      for (const operation of this.tree.all) {
         const message = detailsOf(operation)?.Error?.ErrorMessage;
         if (operation.ParentId !== carrier.ParentId || !message || !hasFailed(operation)) continue;
         if (result.includes(JSON.stringify(message))) this.#causeAt(operation)?.apply();
@@ -143,7 +122,7 @@ export class Draft {
   }
 
   #itemsOf(fanOut: Operation): Cause | undefined {
-    const found = failedItemsOf(this.#operations, fanOut.Id as string);
+    const found = failedItemsOf(this.tree, fanOut);
     if (found === undefined) return undefined;
     const apply = (): void => {
       this.#handled.add(fanOut.Id as string);
@@ -156,24 +135,13 @@ export class Draft {
   #isClosed(operation: Operation): boolean {
     return operation.Type === "CONTEXT" && hasEnded(operation) && !this.reopened.has(operation.Id as string);
   }
-
-  #reopen(operation: Operation): void {
-    if (hasEnded(operation)) this.reopened.add(operation.Id as string);
-  }
 }
-
-// The codec `json` reads every format.
-const json = createCodec("json");
 
 /** A recorded result as JSON text. Empty if only the user's serdes can read the result. */
 function readable(payload: string | undefined): string {
   try {
-    return JSON.stringify(json.decode(payload)) ?? "";
+    return JSON.stringify(decodePayload(payload)) ?? "";
   } catch {
     return "";
   }
-}
-
-export function hasFailed(operation: Operation): boolean {
-  return hasEnded(operation) && operation.Status !== "SUCCEEDED" && operation.Type !== "WAIT";
 }

@@ -1,12 +1,13 @@
-import { createCodec } from "../codec/codec.ts";
+import { decodePayload } from "../codec/codec.ts";
 import { BATCH_SUBTYPE, partsFinder } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
-import type { OperationPath } from "../core/ids.ts";
-import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
+import { itemIndex } from "../core/operation-paths.ts";
 import { isFinished } from "../core/transitions.ts";
-import { type ErrorObject, hasEnded, isFanOut, type Operation } from "../core/wire.ts";
+import { detailsOf, type ErrorObject, hasEnded, isFanOut, isItem, type Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
+import { Changes, isExternal } from "./changes.ts";
 import { ExternalsFinder } from "./externals.ts";
+import { hasFailed, OperationTree } from "./operation-tree.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
 
 /** The changes for a redrive of failed items, and the number of these items. */
@@ -31,8 +32,10 @@ export interface FailedItems extends Amendment {
  * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item
  */
 export function failedItems(operations: readonly Operation[]): FailedItems {
-  const search = new Search(operations, undefined);
-  if (search.failedCount > 0) return search;
+  const search = new Search(new OperationTree(operations));
+  search.searchAll();
+  const { amendment, failedCount } = search;
+  if (failedCount > 0) return { ...amendment, failedCount };
   throw new DurableError(
     "ERR_NOTHING_FAILED",
     "No item of a map or parallel of this execution has failed, so that there is nothing to run again.",
@@ -45,87 +48,63 @@ export interface FailedItemsOfOne extends FailedItems {
 }
 
 /** The map must not be inside another map. Returns undefined if nothing in the map must run again. */
-export function failedItemsOf(operations: readonly Operation[], fanOut: string): FailedItemsOfOne | undefined {
-  const search = new Search(operations, fanOut);
-  return search.hasFound ? search : undefined;
+export function failedItemsOf(tree: OperationTree, fanOut: Operation): FailedItemsOfOne | undefined {
+  const search = new Search(tree);
+  if (!search.searchOne(fanOut)) return undefined;
+  const { amendment, failedCount, messages } = search;
+  return { ...amendment, failedCount, messages };
 }
 
-class Search implements FailedItemsOfOne {
-  readonly removed = new Set<string>();
-  readonly reopened = new Set<string>();
-  readonly retried = new Map<string, string>();
-  readonly payloads = new Map<string, string>();
+class Search extends Changes {
   readonly messages: string[] = [];
   failedCount = 0;
-  hasFound = false;
-  /** The id of the only map or parallel to visit. If undefined, all of them are visited. */
-  readonly #only: string | undefined;
-  #isInside: boolean;
-  readonly #childrenOf = new Map<string | undefined, Operation[]>();
-  readonly #paths: ReadonlyMap<string, OperationPath>;
 
-  constructor(operations: readonly Operation[], only: string | undefined) {
-    this.#only = only;
-    this.#isInside = only === undefined;
-    this.#paths = findPaths(operations);
-    for (const operation of operations) {
-      if (operation.Type === "EXECUTION") continue;
-      const siblings = this.#childrenOf.get(operation.ParentId);
-      if (siblings === undefined) this.#childrenOf.set(operation.ParentId, [operation]);
-      else siblings.push(operation);
-    }
-    for (const operation of unansweredCallbacks(operations)) this.#remove(operation);
+  searchAll(): void {
+    this.#visit(this.tree.children());
+  }
+
+  /** Returns whether something in the map must run again. */
+  searchOne(map: Operation): boolean {
     const before = this.removed.size;
-    for (const siblings of this.#childrenOf.values()) siblings.sort((a, b) => this.#compare(a, b));
-    this.#visit(this.#children(undefined));
-    this.hasFound = this.failedCount > 0 || this.removed.size > before || this.retried.size > 0;
+    if (this.#fanOut(map)) for (const context of [...this.tree.around(map), map]) this.reopen(context); // A2
+    return this.failedCount > 0 || this.removed.size > before || this.retried.size > 0;
   }
 
   /** Visits the operations of a context in the order of the code. Returns whether an operation runs again. */
   #visit(operations: readonly Operation[]): boolean {
     for (const [index, operation] of operations.entries()) {
       const runsAgain = isFanOut(operation.SubType)
-        ? this.#alone(operation)
-        : this.#visit(this.#children(operation.Id));
+        ? this.#fanOut(operation)
+        : this.#visit(this.tree.children(operation));
       if (!runsAgain) continue;
-      if (operation.Type === "CONTEXT") this.#reopen(operation); // A2
-      if (!this.#isInside) return true;
-      for (const later of operations.slice(index + 1)) this.#remove(later); // A3
+      if (operation.Type === "CONTEXT") this.reopen(operation); // A2
+      for (const later of operations.slice(index + 1)) this.remove(later); // A3
       return true;
     }
     return false;
   }
 
-  #alone(operation: Operation): boolean {
-    if (this.#isInside) return this.#fanOut(operation);
-    if (operation.Id !== this.#only) return false;
-    this.#isInside = true;
-    const runsAgain = this.#fanOut(operation);
-    this.#isInside = false;
-    return runsAgain;
-  }
-
   #fanOut(operation: Operation): boolean {
-    const children = this.#children(operation.Id);
+    const children = this.tree.children(operation);
     if (children.some(isBatch)) return this.#batches(operation, children);
-    if (!children.some(isItem)) return this.#flatItems(operation, children);
+    if (!children.some(({ SubType: subType }) => isItem(subType))) return this.#flatItems(operation, children);
     let runsAgain = false;
     for (const item of children) if (this.#nestedItem(item)) runsAgain = true;
     if (runsAgain || !isFinished(operation)) {
-      for (const item of children) if (!isFinished(item)) this.#clear(this.#children(item.Id)); // A5
+      for (const item of children) if (!isFinished(item)) this.#clear(this.tree.children(item)); // A5
     }
     return runsAgain;
   }
 
   #nestedItem(item: Operation): boolean {
-    const inside = this.#children(item.Id);
+    const inside = this.tree.children(item);
     if (!this.#visit(inside)) {
       if (item.Status !== "FAILED") return false;
       this.failedCount++;
       this.#note(item.ContextDetails?.Error);
-      for (const operation of inside) this.#remove(operation); // A1
+      for (const operation of inside) this.remove(operation); // A1
     }
-    this.#reopen(item);
+    this.reopen(item);
     return true;
   }
 
@@ -148,8 +127,8 @@ class Search implements FailedItemsOfOne {
         if (!failed.has(index)) continue;
         this.failedCount++;
         for (const operation of item) {
-          this.#note(operation.StepDetails?.Error ?? operation.ContextDetails?.Error);
-          this.#remove(operation); // A1
+          this.#note(detailsOf(operation)?.Error);
+          this.remove(operation); // A1
         }
       }
       runsAgain = true;
@@ -161,10 +140,10 @@ class Search implements FailedItemsOfOne {
   }
 
   #byItem(map: Operation, operations: readonly Operation[]): Map<number, Operation[]> {
-    const mapPath = this.#paths.get(map.Id ?? "");
+    const mapPath = this.tree.pathOf(map);
     const items = new Map<number, Operation[]>();
     for (const operation of operations) {
-      const path = this.#paths.get(operation.Id ?? "");
+      const path = this.tree.pathOf(operation);
       if (mapPath === undefined || path === undefined) continue;
       const index = itemIndex(mapPath, path);
       const item = items.get(index);
@@ -182,18 +161,20 @@ class Search implements FailedItemsOfOne {
       if (!hasEnded(operation) || this.reopened.has(id)) {
         // This map has not ended, so no operation depends on its result. Only operations inside its items are removed.
         if (isFanOut(operation.SubType)) this.#clearItems(operation);
-        else this.#clear(this.#children(id));
-      } else if (operation.Status !== "SUCCEEDED") {
-        for (const behind of operations.slice(index)) this.#remove(behind);
+        else this.#clear(this.tree.children(operation));
+      } else if (hasFailed(operation)) {
+        for (const behind of operations.slice(index)) this.remove(behind);
         return;
       }
     }
   }
 
   #clearItems(map: Operation): void {
-    const children = this.#children(map.Id);
+    const children = this.tree.children(map);
     if (children.some(isBatch)) return;
-    const items = children.some(isItem) ? children.map((item) => [item]) : this.#byItem(map, children).values();
+    const items = children.some(({ SubType: subType }) => isItem(subType))
+      ? children.map((item) => [item])
+      : this.#byItem(map, children).values();
     for (const item of items) this.#clear(item);
   }
 
@@ -205,11 +186,11 @@ class Search implements FailedItemsOfOne {
     if (failedCount === 0 && isFinished(map)) return false;
     this.failedCount += failedCount;
     for (const batch of batches) for (const error of batch.errors) this.#note(error);
-    const finder = new ExternalsFinder(this.#paths.get(map.Id ?? ""), operations.filter(isExternal));
+    const finder = new ExternalsFinder(this.tree.pathOf(map), operations.filter(isExternal));
     const toAmend = batches.filter(({ isComplete }) => !isComplete);
     const found = finder.find(toAmend.flatMap(({ indexes }) => indexes));
     for (const batch of toAmend) {
-      for (const external of batch.amend(found)) this.#remove(external);
+      for (const external of batch.amend(found)) this.remove(external);
       const [own, ...parts] = batch.payloads();
       if (own !== undefined) this.retried.set(own.id, own.payload);
       for (const { id, payload } of parts) this.payloads.set(id, payload);
@@ -220,57 +201,17 @@ class Search implements FailedItemsOfOne {
   #note(error: ErrorObject | undefined): void {
     if (error?.ErrorMessage) this.messages.push(error.ErrorMessage);
   }
-
-  #reopen(operation: Operation): void {
-    if (isFinished(operation)) this.reopened.add(operation.Id as string);
-  }
-
-  #remove(operation: Operation): void {
-    this.removed.add(operation.Id as string);
-    for (const child of this.#children(operation.Id)) this.#remove(child);
-  }
-
-  #children(id: string | undefined): readonly Operation[] {
-    return this.#childrenOf.get(id) ?? [];
-  }
-
-  #compare(a: Operation, b: Operation): number {
-    const left = this.#paths.get(a.Id ?? "");
-    const right = this.#paths.get(b.Id ?? "");
-    return left === undefined || right === undefined ? 0 : comparePaths(left, right);
-  }
 }
 
 const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
-/**
- * Each `waitForCallback` that has not ended and whose callback has not succeeded. These operations begin anew and
- * submit another id, because an external system can only answer the callback of the old execution.
- */
-export function unansweredCallbacks(operations: readonly Operation[]): Operation[] {
-  const answered = new Set(
-    operations
-      .filter((operation) => isExternal(operation) && operation.Status === "SUCCEEDED")
-      .map((one) => one.ParentId),
-  );
-  return operations.filter(
-    (operation) => operation.SubType === "WaitForCallback" && !isFinished(operation) && !answered.has(operation.Id),
-  );
-}
-
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
-const isExternal = ({ Type: type }: Operation): boolean => type === "CALLBACK" || type === "CHAINED_INVOKE";
-const isItem = ({ SubType: subType }: Operation): boolean => subType === "MapIteration" || subType === "ParallelBranch";
-const hasFailed = ({ Status: status }: Operation): boolean => status === "FAILED";
-
-// The codec `json` reads every format.
-const json = createCodec("json");
 
 /** The status of each item, by index. Undefined if the recorded result of the map cannot be read. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
-    value = json.decode(details?.Result);
+    value = decodePayload(details?.Result);
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@ import { BATCH_SUBTYPE, PART_SUBTYPE } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import type { OperationPath } from "../core/ids.ts";
 import { comparePaths, findPaths, itemIndex } from "../core/operation-paths.ts";
-import { isFanOut, type Operation } from "../core/wire.ts";
+import { hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 
 /** The operations of an execution as a tree: each operation contains the operations that its code made. */
 export class OperationTree {
@@ -21,6 +21,7 @@ export class OperationTree {
       if (siblings === undefined) this.#children.set(operation.ParentId, [operation]);
       else siblings.push(operation);
     }
+    for (const siblings of this.#children.values()) siblings.sort((a, b) => this.#compare(a, b));
   }
 
   get all(): Iterable<Operation> {
@@ -39,6 +40,16 @@ export class OperationTree {
     return this.get(operation.ParentId);
   }
 
+  /** The operations of a context, in the order of its code. Without an argument: of the handler itself. */
+  children(context?: Operation): readonly Operation[] {
+    return this.#children.get(context?.Id) ?? [];
+  }
+
+  #compare(a: Operation, b: Operation): number {
+    const [left, right] = [this.pathOf(a), this.pathOf(b)];
+    return left === undefined || right === undefined ? 0 : comparePaths(left, right);
+  }
+
   /** The contexts around an operation, the outermost first. */
   around(operation: Operation): Operation[] {
     const parent = this.parentOf(operation);
@@ -48,7 +59,7 @@ export class OperationTree {
   /** An operation and all operations inside it. */
   *within(operation: Operation): Generator<Operation> {
     yield operation;
-    for (const child of this.#children.get(operation.Id) ?? []) yield* this.within(child);
+    for (const child of this.children(operation)) yield* this.within(child);
   }
 
   /** The operations after an operation in the code of its own context. Other items of a map do not count. */
@@ -99,7 +110,7 @@ export class OperationTree {
   }
 
   #hasBatches(map: Operation): boolean {
-    return isFanOut(map.SubType) && (this.#children.get(map.Id) ?? []).some(isOfBatch);
+    return isFanOut(map.SubType) && this.children(map).some(isOfBatch);
   }
 
   /** The operation's name if `find` returns this operation for the name, otherwise the operation's id. */
@@ -121,4 +132,9 @@ export class OperationTree {
 
 function isOfBatch({ SubType: subType }: Operation): boolean {
   return subType === BATCH_SUBTYPE || subType === PART_SUBTYPE;
+}
+
+/** Whether an operation has ended without success. A wait cannot fail. */
+export function hasFailed(operation: Operation): boolean {
+  return hasEnded(operation) && operation.Status !== "SUCCEEDED" && operation.Type !== "WAIT";
 }

@@ -4,10 +4,10 @@ import { hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { ReachedOperation } from "../replay/divergence.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { type Cause, Draft, hasFailed } from "./draft.ts";
+import { type Cause, Draft } from "./draft.ts";
 import { failedItems } from "./failed-items.ts";
 import { type RehearseAltered, tellApart } from "./marks.ts";
-import { OperationTree } from "./operation-tree.ts";
+import { hasFailed, OperationTree } from "./operation-tree.ts";
 
 /** The methods of an engine that a plan needs. `LocalEngine` has these methods. */
 export interface RehearsingEngine {
@@ -31,7 +31,7 @@ export interface RedriveOptions {
   readonly from?: string | undefined;
   /**
    * True: only the failed items of all maps and parallels, and the operations after these maps, run again. The handler
-   * itself may have succeeded. With `failed`, the option `from` has no effect.
+   * itself may have succeeded. `failed` and `from` exclude each other.
    */
   readonly failed?: boolean | undefined;
   /** Another input for the handler, as JSON text. Default: the input of the execution. */
@@ -85,6 +85,7 @@ const MAX_PASSES = 200;
  * - `ERR_REDRIVE_AMBIGUOUS`: several operations failed with the message that the handler throws, and rehearsals do not
  *   show which of them made the handler fail.
  * - `ERR_REDRIVE_FAILS_AGAIN`: the handler throws before it reaches an operation that could run.
+ * - `ERR_ARGUMENT_INVALID`: both `failed` and `from` are set.
  * - `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS`: `from` names no operation, or several.
  * - `ERR_NOTHING_FAILED`: `failed` is set, and no map has a failed item.
  */
@@ -93,19 +94,21 @@ export async function planRedrive(
   arn: string,
   { from, failed = false, input, handlerFile }: RedriveOptions = {},
 ): Promise<RedrivePlan> {
+  if (failed && from !== undefined) {
+    throw new DurableError("ERR_ARGUMENT_INVALID", "A plan takes `failed` or `from`, not both. Leave one of them out.");
+  }
   const operations = engine.operations(arn);
   const tree = new OperationTree(operations);
-  const draft = new Draft(operations, tree);
+  const draft = new Draft(tree);
   if (failed) draft.add(failedItems(operations));
   else if (from !== undefined) draft.goBack(tree.find(from));
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const request = { amend: () => draft.amendment, input, handlerFile };
     const rehearsal = await (failed ? rehearseIfPossible(engine, arn, request) : engine.rehearse(arn, request));
-    if (rehearsal === undefined) return planOf(operations, tree, draft, []);
+    if (rehearsal === undefined) return planOf(tree, draft, []);
     const { divergence, status } = rehearsal;
     if (divergence !== undefined && divergence.kind !== "unasked") throw diverged(rehearsal, tree, draft);
-    if (failed || status !== "FAILED")
-      return finished(rehearsal, operations, tree, draft, failed || from !== undefined);
+    if (failed || status !== "FAILED") return finished(rehearsal, tree, draft, failed || from !== undefined);
     const rehearse: RehearseAltered = (alter) => engine.rehearse(arn, { ...request, alter });
     for (const { apply } of await causesOf(rehearsal, tree, draft, rehearse)) apply();
   }
@@ -130,13 +133,7 @@ async function causesOf(
   return found.map((index) => causes[index] as Cause);
 }
 
-function finished(
-  rehearsal: Rehearsal,
-  operations: readonly Operation[],
-  tree: OperationTree,
-  draft: Draft,
-  isAsked: boolean,
-): RedrivePlan {
+function finished(rehearsal: Rehearsal, tree: OperationTree, draft: Draft, isAsked: boolean): RedrivePlan {
   const left = rehearsal.unasked
     .map(({ Id: id }) => tree.get(id))
     .filter((operation) => operation !== undefined && !draft.removed.has(operation.Id as string)) as Operation[];
@@ -147,19 +144,14 @@ function finished(
   );
   if (!isAsked && endedLeft.length > 0) throw leavesEnded(rehearsal, endedLeft, tree, draft);
   for (const operation of left) draft.remove(operation);
-  return planOf(operations, tree, draft, rehearsal.reached);
+  return planOf(tree, draft, rehearsal.reached);
 }
 
-function planOf(
-  operations: readonly Operation[],
-  tree: OperationTree,
-  draft: Draft,
-  next: readonly ReachedOperation[],
-): RedrivePlan {
+function planOf(tree: OperationTree, draft: Draft, next: readonly ReachedOperation[]): RedrivePlan {
   const again = new Set(draft.again.flatMap((operation) => [...tree.within(operation)]));
-  const kept = operations.filter(
-    (operation) => operation.Type !== "EXECUTION" && hasEnded(operation) && !isAnew(operation, draft),
-  );
+  const isAnew = ({ Id: id = "" }: Operation): boolean => draft.removed.has(id) || draft.reopened.has(id);
+  const operations = [...tree.all];
+  const kept = operations.filter((operation) => hasEnded(operation) && !isAnew(operation));
   return {
     ...draft.amendment,
     again: draft.again,
@@ -186,10 +178,6 @@ async function rehearseIfPossible(
   }
 }
 
-function isAnew({ Id: id = "" }: Operation, { removed, reopened }: Draft): boolean {
-  return removed.has(id) || reopened.has(id);
-}
-
 function isOutermostRemoved(operation: Operation, tree: OperationTree, { removed }: Draft): boolean {
   return removed.has(operation.Id as string) && !removed.has(tree.parentOf(operation)?.Id ?? "");
 }
@@ -208,7 +196,7 @@ function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft):
     );
   }
   const from = tree.keyOf(at);
-  const lost = new Draft([], tree);
+  const lost = new Draft(tree);
   lost.goBack(at);
   const ended = [...tree.all].filter(
     (operation) =>

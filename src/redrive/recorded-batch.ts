@@ -13,11 +13,9 @@ import type { StoredBatch, StoredRecord } from "../codec/stored-batch.ts";
 import { recordedRange } from "../core/batch-operation.ts";
 import { MAX_BATCH_ITEMS } from "../core/batch-size.ts";
 import { DurableError, messageOf } from "../core/errors.ts";
-import type { ErrorObject, Operation } from "../core/wire.ts";
+import { type ErrorObject, isItem, type Operation } from "../core/wire.ts";
 import type { FoundExternal } from "./externals.ts";
 
-// The codec `json` reads every format.
-const json = createCodec("json");
 const compact = createCodec("compact");
 const typed = createCodec("typed");
 
@@ -126,8 +124,7 @@ function goingOn(records: readonly StoredRecord[], externals: readonly FoundExte
     // If a context around the failed operation has succeeded, its result is recorded, and the failure has no effect.
     if (status !== "FAILED" || all.some((other) => other.status === "SUCCEEDED" && isInside(path, other.path)))
       continue;
-    const isItem = subType === "MapIteration" || subType === "ParallelBranch";
-    dropped.push((other) => other === path || isInside(other, path) || (!isItem && isAfter(other, path)));
+    dropped.push((other) => other === path || isInside(other, path) || (!isItem(subType) && isAfter(other, path)));
   }
   return new Set(all.map(({ path }) => path).filter((path) => !dropped.some((drops) => drops(path))));
 }
@@ -147,7 +144,7 @@ function hasSucceeded(outcome: Outcome | undefined): boolean {
 /** Items that were left count as items without a record. @throws DurableError `ERR_PAYLOAD_UNREADABLE` */
 function readNamed(operation: Operation): StoredBatch | undefined {
   try {
-    const log = readLog(operation, json);
+    const log = readLog(operation);
     return log && { ...log, statuses: log.statuses.replaceAll("-", ".") };
   } catch (error) {
     const message = `The record of batch "${operation.Name}" cannot be read: ${messageOf(error)}. No item was run again.`;

@@ -32,12 +32,13 @@ export class RehearsalClient implements DurableExecutionClient {
   divergence: Divergence | undefined;
   truncated: ReachedOperation | undefined;
   thrown: unknown;
+  /** Whether the runtime of the handler asks before an operation begins. True as soon as `onClaim` is read. */
+  holdsBack = false;
   /** The line that calls each map and parallel, by path, because the stack of an item may not show the user's code. */
   readonly #fanOutSites = new Map<string, CallSite | undefined>();
   readonly #recording: Recording;
   readonly #handlerFile: string | undefined;
   readonly #operations: Map<string, WireOperation>;
-  #asksBefore = false;
 
   constructor(recording: Recording, handlerFile: string | undefined) {
     this.#recording = recording;
@@ -45,15 +46,10 @@ export class RehearsalClient implements DurableExecutionClient {
     this.#operations = new Map(recording.operations.map((operation) => [operation.Id as string, operation]));
   }
 
-  // RC3
+  // RC3: the runtime reads this member before it asks for records. It then calls the function before an operation begins.
   get onClaim(): NonNullable<DurableExecutionClient["onClaim"]> {
-    this.#asksBefore = true;
+    this.holdsBack = true;
     return (asked, path, { sealed }, record, mismatch) => this.#stopsAt(asked, path, sealed, record, mismatch);
-  }
-
-  /** Whether the runtime of the handler asks before an operation begins. */
-  get holdsBack(): boolean {
-    return this.#asksBefore;
   }
 
   onThrown(operationId: string | undefined, thrown: unknown): void {
@@ -61,7 +57,7 @@ export class RehearsalClient implements DurableExecutionClient {
   }
 
   async getExecutionState(): Promise<GetDurableExecutionStateResponse> {
-    if (!this.#asksBefore) throw new Error("A rehearsal runs nothing.");
+    if (!this.holdsBack) throw new Error("A rehearsal runs nothing.");
     return { Operations: [...this.#recording.operations] };
   }
 

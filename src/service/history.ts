@@ -48,7 +48,7 @@ export function makeHistory(
   const writer = new HistoryWriter(executionId, header.name, options.includeExecutionData ?? false);
   const table = new OperationTable(header, executionId);
   writer.add("ExecutionStarted", header.startMs, writer.execution, {
-    Input: writer.payload(header.input),
+    Input: writer.data(header.input),
     ...(header.timeoutSeconds === undefined ? {} : { ExecutionTimeout: header.timeoutSeconds }),
   });
   for (const entry of entries) {
@@ -81,7 +81,7 @@ export function makeHistory(
             StartTimestamp: new Date(entry.startMs),
             EndTimestamp: new Date(entry.atMs),
             RequestId: entry.requestId,
-            ...(entry.error === undefined ? {} : { Error: writer.error(entry.error) }),
+            ...(entry.error === undefined ? {} : { Error: writer.data(entry.error) }),
           },
         );
         break;
@@ -113,14 +113,10 @@ class HistoryWriter {
     this.events.push(event);
   }
 
-  payload(payload: string | undefined): object {
-    if (!this.#withData || payload === undefined) return { Truncated: false };
-    return { Payload: payload, Truncated: false };
-  }
-
-  error(error: ErrorObject | undefined): object {
-    if (!this.#withData || error === undefined) return { Truncated: false };
-    return { Payload: error, Truncated: false };
+  /** The form of a payload or an error. */
+  data(value: string | ErrorObject | undefined): object {
+    if (!this.#withData || value === undefined) return { Truncated: false };
+    return { Payload: value, Truncated: false };
   }
 
   update(update: OperationUpdate, operation: Operation | undefined, { atMs, assigned }: CheckpointEntry): void {
@@ -135,25 +131,15 @@ class HistoryWriter {
           this.#started(update, operation, assigned?.[update.Id as string]),
         );
       case "SUCCEED":
-        return this.add(`${prefix}Succeeded`, atMs, update, {
-          Result: this.payload(update.Payload),
-          ...retryDetails(update, operation),
-        });
       case "FAIL":
-        return this.add(`${prefix}Failed`, atMs, update, {
-          Error: this.error(update.Error),
-          ...retryDetails(update, operation),
-        });
-      case "RETRY":
+      case "RETRY": {
         // A check of a condition that is not met ends with RETRY and without an error. The attempt counts as succeeded.
-        if (update.Error === undefined) {
-          const details = { Result: this.payload(update.Payload), ...retryDetails(update, operation) };
-          return this.add(`${prefix}Succeeded`, atMs, update, details);
-        }
-        return this.add(`${prefix}Failed`, atMs, update, {
-          Error: this.error(update.Error),
+        const hasFailed = update.Action === "FAIL" || (update.Action === "RETRY" && update.Error !== undefined);
+        return this.add(`${prefix}${hasFailed ? "Failed" : "Succeeded"}`, atMs, update, {
+          ...(hasFailed ? { Error: this.data(update.Error) } : { Result: this.data(update.Payload) }),
           ...retryDetails(update, operation),
         });
+      }
       case "CANCEL":
         // The service has a cancel event only for waits.
         if (update.Type !== "WAIT") return;
@@ -161,7 +147,7 @@ class HistoryWriter {
           "WaitCancelled",
           atMs,
           update,
-          update.Error === undefined ? {} : { Error: this.error(update.Error) },
+          update.Error === undefined ? {} : { Error: this.data(update.Error) },
         );
     }
   }
@@ -186,7 +172,7 @@ class HistoryWriter {
         return {
           FunctionName,
           ...(TenantId === undefined ? {} : { TenantId }),
-          Input: this.payload(update.Payload),
+          Input: this.data(update.Payload),
           ...(assigned === undefined ? {} : { ExecutedVersion: "$LATEST", DurableExecutionArn: assigned }),
         };
       }
@@ -212,20 +198,20 @@ class HistoryWriter {
     { atMs, status, result, error }: ExternalCompletion & { readonly atMs: number },
   ): void {
     if (operation === undefined) return;
-    const details = status === "SUCCEEDED" ? { Result: this.payload(result) } : { Error: this.error(error) };
+    const details = status === "SUCCEEDED" ? { Result: this.data(result) } : { Error: this.data(error) };
     this.add(`${PREFIX[operation.Type ?? ""]}${SUFFIX[status]}`, atMs, operation, details);
   }
 
   end(entry: Extract<JournalEntry, { kind: "end" }>): void {
     switch (entry.status) {
       case "SUCCEEDED":
-        return this.add("ExecutionSucceeded", entry.atMs, this.execution, { Result: this.payload(entry.result) });
+        return this.add("ExecutionSucceeded", entry.atMs, this.execution, { Result: this.data(entry.result) });
       case "FAILED":
-        return this.add("ExecutionFailed", entry.atMs, this.execution, { Error: this.error(entry.error) });
+        return this.add("ExecutionFailed", entry.atMs, this.execution, { Error: this.data(entry.error) });
       case "TIMED_OUT":
         return this.add("ExecutionTimedOut", entry.atMs, this.execution, {});
       case "STOPPED":
-        return this.add("ExecutionStopped", entry.atMs, this.execution, { Error: this.error(entry.error) });
+        return this.add("ExecutionStopped", entry.atMs, this.execution, { Error: this.data(entry.error) });
     }
   }
 }

@@ -12,7 +12,6 @@ import {
 import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
 import { charge, dataBytes } from "./metering.ts";
 import { OperationTable } from "./operation-table.ts";
-import type { LocalQuotas } from "./settings.ts";
 
 /** How the new execution differs from the ended one. Operations that are in no member are taken over unchanged. */
 export interface Amendment {
@@ -37,14 +36,6 @@ export interface RedriveRequest {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-const LIFTED: LocalQuotas = {
-  operations: Number.POSITIVE_INFINITY,
-  dataBytes: Number.POSITIVE_INFINITY,
-  payloadBytes: Number.POSITIVE_INFINITY,
-  errorBytes: Number.POSITIVE_INFINITY,
-  inputBytes: Number.POSITIVE_INFINITY,
-};
-
 /**
  * Returns the ARN of the new execution.
  * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or errors of `amend`
@@ -66,7 +57,13 @@ export function createRedriven(
   }
   const { functionName, timeoutSeconds, tenantId } = old;
   const header: ExecutionHeader = {
-    ...{ arn: newExecutionArn(functionName, name), name, functionName, input, startMs, timeoutSeconds, metadata },
+    arn: newExecutionArn(functionName, name),
+    name,
+    functionName,
+    input,
+    startMs,
+    timeoutSeconds,
+    metadata,
     ...(tenantId === undefined ? {} : { tenantId }),
     redriveOf: old.arn,
   };
@@ -104,7 +101,7 @@ function seedOf(
     for (const copy of copyEntry(entry, amendment, header.startMs)) {
       if (copy.kind === "checkpoint") {
         const isKnown = (id: string): boolean => table.get(id) !== undefined;
-        counters = charge(counters, copy.updates, { isKnown, known: table.size - 1, quotas: LIFTED });
+        counters = charge(counters, copy.updates, { isKnown, known: table.size - 1 });
         copied.push({ ...copy, token: ++token });
       } else {
         if (copy.kind === "completion") {

@@ -1,11 +1,8 @@
 import { inOrder, lastOutcomes, readLog } from "../codec/batch-outcomes.ts";
-import { createCodec } from "../codec/codec.ts";
 import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../core/batch-operation.ts";
 import { type OperationPath, operationId } from "../core/ids.ts";
 import { findPaths } from "../core/operation-paths.ts";
 import type { Operation } from "../core/wire.ts";
-
-const codec = createCodec("json");
 
 /** Whether a callback is in a `waitForCallback` of a batch, and the submitter of the `waitForCallback` has ended. */
 export function isSubmittedInBatch(callback: Operation, operations: readonly Operation[]): boolean {
@@ -14,9 +11,9 @@ export function isSubmittedInBatch(callback: Operation, operations: readonly Ope
   return operations.some((own) => {
     const range = recordedRange(own.Name);
     if (own.SubType !== BATCH_SUBTYPE || own.ParentId !== callback.ParentId || range === undefined) return false;
-    const parts = partsOf(own).map((part) => readLog(part, codec));
+    const parts = partsOf(own).map(readLog);
     const logs = inOrder(
-      readLog(own, codec),
+      readLog(own),
       parts.filter((log) => log !== undefined),
     );
     return lastOutcomes(logs).some((outcome, at) => {

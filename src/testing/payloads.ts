@@ -1,4 +1,4 @@
-import { createCodec } from "../codec/codec.ts";
+import { decodePayload } from "../codec/codec.ts";
 import type { ErrorObject } from "../core/wire.ts";
 
 /** The recorded error of an execution or an operation. */
@@ -16,13 +16,10 @@ export function readError(error: ErrorObject | undefined): TestResultError | und
   return { errorMessage: ErrorMessage, errorType: ErrorType, errorData: ErrorData, stackTrace: StackTrace };
 }
 
-/** The codec `json` can read the payloads of all codecs. */
-const codec = createCodec("json");
-
 /** Returns the value of a payload, or the payload itself if it cannot be decoded (a user's serdes wrote it). */
 export function readResult(payload: string | undefined): unknown {
   try {
-    return codec.decode(payload);
+    return decodePayload(payload);
   } catch {
     return payload;
   }

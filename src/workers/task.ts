@@ -5,15 +5,9 @@ import type { LineParam, LogMethod } from "./protocol.ts";
 import { decodeThrown, type ErrorClass } from "./thrown.ts";
 import { unwrapTransfer } from "./transfer.ts";
 
-interface TaskOptions {
-  /** The URL of the module. */
-  readonly module: string;
-  /** The name of the export. */
-  readonly name: string;
+interface TaskOptions extends Omit<CallName, "step"> {
   readonly args: readonly unknown[];
-  /** The index of the item, if an item of a map makes the call. */
-  readonly item?: number | undefined;
-  readonly signals: readonly (AbortSignal | undefined)[];
+  readonly signal: AbortSignal | undefined;
   readonly errors: readonly ErrorClass[];
 }
 
@@ -46,7 +40,7 @@ export class Task {
   #reject!: (error: unknown) => void;
 
   /** Create a task during the call itself, because the task belongs to the operation that is active then. */
-  constructor({ module, name, args, item, signals, errors }: TaskOptions) {
+  constructor({ args, signal: own, errors, ...call }: TaskOptions) {
     const unwrapped = args.map(unwrapTransfer);
     this.args = unwrapped.map(({ value }) => value);
     this.moved = unwrapped.flatMap(({ moved }) => moved);
@@ -55,7 +49,7 @@ export class Task {
     this.#given = this.#operation?.given;
     const { attempt, operationName } = this.#operation ?? {};
     this.attempt = attempt ?? 1;
-    this.call = { module, function: name, item, step: attempt === undefined ? undefined : operationName };
+    this.call = { ...call, step: attempt === undefined ? undefined : operationName };
     this.#errors = errors;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -63,20 +57,15 @@ export class Task {
     });
     // A batch that ended early no longer awaits the result. Then a failure must not be an unhandled rejection.
     this.result.catch(() => {});
-    this.#signals = [...signals, this.#given?.signal].filter((signal) => signal !== undefined);
-    for (const signal of this.#signals) {
-      if (signal.aborted) this.#abort(signal);
-      else signal.addEventListener("abort", this);
-    }
+    this.#signals = [own, this.#given?.signal].filter((signal) => signal !== undefined);
+    const aborted = this.#signals.find((signal) => signal.aborted);
+    if (aborted !== undefined) this.giveUp(aborted.reason);
+    else for (const signal of this.#signals) signal.addEventListener("abort", this);
   }
 
   /** Called by the signals of the task, because the task is their listener. */
   handleEvent({ target }: Event): void {
-    this.#abort(target as AbortSignal);
-  }
-
-  #abort(signal: AbortSignal): void {
-    this.giveUp(signal.reason);
+    this.giveUp((target as AbortSignal).reason);
   }
 
   get isSettled(): boolean {
@@ -119,7 +108,7 @@ export class Task {
     if (this.#settledAtMs !== undefined) return false;
     this.#settledAtMs = performance.now();
     this.onSettled?.(failed);
-    for (const signal of this.#signals ?? []) signal.removeEventListener("abort", this);
+    for (const signal of this.#signals) signal.removeEventListener("abort", this);
     return true;
   }
 

@@ -136,7 +136,7 @@ class Calls {
 
   #task(args: readonly unknown[], item: number | undefined): Task {
     const { signal, errors } = this.#settings;
-    return new Task({ module: this.#module, name: this.#name, args, item, signals: [signal], errors });
+    return new Task({ module: this.#module, function: this.#name, item, args, signal, errors });
   }
 
   #run(tasks: readonly Task[], gauge: Gauge): void {

@@ -20,14 +20,12 @@ describe.each(kinds)("the $name codec that packs from $packFromBytes bytes on", 
     ["a string that begins like a mark", "~1z"],
   ])("gives %s back", (_, value) => {
     const { payload, value: live } = codec.roundTrip(value);
-    expect(payload).toBe(codec.encode(value));
     expect(live).toStrictEqual(value);
     expect(codec.decode(payload)).toStrictEqual(value);
   });
 
   test("has no payload for undefined, functions and symbols", () => {
     for (const value of [undefined, () => 1, Symbol("s")]) {
-      expect(codec.encode(value)).toBeUndefined();
       expect(codec.roundTrip(value)).toEqual({ payload: undefined, value: undefined });
     }
     expect(codec.decode(undefined)).toBeUndefined();

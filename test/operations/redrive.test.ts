@@ -315,6 +315,52 @@ describe("a redrive of failed items", () => {
     expect(after).toMatchObject({ result: [4, 0], ran: ["2"] });
   });
 
+  test("of FLAT items finds those whose callback timed out or whose invoke was stopped before the map ended", async () => {
+    const engine = new LocalEngine({ clock: new VirtualClock() });
+    const ran: string[] = [];
+    let isFirst = true;
+    const handler = withDurableExecution(
+      async (_: unknown, context) => {
+        const batch = await context.map(
+          "map",
+          indexes(3),
+          async (item, n) => {
+            await item.step(async () => void ran.push(`step ${n}`));
+            const answer = async (id: string) => void (isFirst || engine.completeCallback(id, "yes"));
+            if (n === 1) return item.invoke("target", {});
+            if (n === 2) return item.waitForCallback(answer);
+            const [answered, id] = await item.createCallback({ timeout: { minutes: 1 } });
+            await item.step(() => answer(id));
+            return answered;
+          },
+          { nesting: "FLAT", ...tolerant },
+        );
+        return [batch.successCount, batch.failureCount];
+      },
+      { runtime: { suspension: { graceMs: 1 } } },
+    );
+    const target = withDurableExecution(async (_: unknown, context) => {
+      if (isFirst) await context.wait({ hours: 3 });
+    });
+    engine.register("f", handler as unknown as LocalHandler);
+    engine.register("target", target as unknown as LocalHandler);
+    const first = engine.start({ functionName: "f", name: "first", executionTimeoutSeconds: 3_600 });
+    const unsubscribe = engine.subscribe((event) => {
+      const child = engine.list().find(({ parent }) => parent !== undefined);
+      if (event.type === "operations-changed" && child?.status === "RUNNING") engine.stop(child.arn);
+    });
+    expect((await first.result).status).toBe("TIMED_OUT");
+    unsubscribe();
+    isFirst = false;
+    ran.length = 0;
+    const statuses = engine.operations(first.arn).map(({ Status }) => Status);
+    expect(statuses).toEqual(expect.arrayContaining(["TIMED_OUT", "STOPPED"]));
+    expect(failedItems(engine.operations(first.arn)).failedCount).toBe(2);
+    const outcome = await engine.redrive("first", { amend: failedItems }).result;
+    expect(JSON.parse(outcome.result ?? "")).toEqual([3, 0]);
+    expect(ran.toSorted()).toEqual(["step 0", "step 1"]);
+  });
+
   test("hands a callback out anew that nobody answered", async () => {
     const ids: string[] = [];
     let isFirst = true;

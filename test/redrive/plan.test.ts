@@ -371,6 +371,34 @@ describe("a plan finds what made the handler fail", () => {
     expect(outcome.status).toBe(expected.includes("submit") ? "FAILED" : "SUCCEEDED");
   });
 
+  test("the failed items of a flat map whose invokes failed, beside a step that succeeded", async () => {
+    const lab = new Lab(async (context, bodies) => {
+      const map = context.map("map", indexes(3), (item, n) => item.invoke(n === 1 ? "broken" : "good", n), {
+        nesting: "FLAT",
+        completionConfig: { toleratedFailurePercentage: 100 },
+      });
+      const [batch] = await Promise.all([map, bodies.step(context, "kept", 0)]);
+      batch.throwIfError();
+      return batch.getResults();
+    });
+    lab.engine.registerFunction("good", async () => "good");
+    lab.engine.registerFunction("broken", async () => {
+      throw new RangeError("no stock");
+    });
+    expect((await lab.start().result).status).toBe("FAILED");
+    lab.engine.registerFunction("broken", async () => "mended");
+    const { plan, result, ran } = await lab.redrive();
+    expect(plan.again.map(({ Name }) => Name)).toEqual(["map"]);
+    expect(result).toEqual(["good", "mended", "good"]);
+    expect(ran).toEqual([]);
+  });
+
+  test("unless it is told both to go back and to run failed items", async () => {
+    const lab = new Lab((context, bodies) => bodies.step(context, "a", 1));
+    await lab.start().result;
+    await expect(lab.plan({ failed: true, from: "a" })).rejects.toMatchObject({ code: "ERR_ARGUMENT_INVALID" });
+  });
+
   test("and asks where something ended after it because of it", async () => {
     const lab = new Lab(async (context, bodies) => {
       try {

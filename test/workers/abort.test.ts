@@ -112,6 +112,17 @@ describe("a signal", () => {
 describe("a step", () => {
   const never = { retryStrategy: () => ({ shouldRetry: false }) };
 
+  test("is not listened to by a call that was aborted before it began", async () => {
+    const { double } = threads({ signal: AbortSignal.abort(new Error("enough")) });
+    const { result } = await runOurs(async (_, context) =>
+      context.step("double", async ({ signal }) => {
+        const { message } = await rejection(double(1));
+        return [message, getEventListeners(signal, "abort").length];
+      }),
+    );
+    expect(result).toEqual(["enough", 0]);
+  });
+
   test("whose time-out is over takes its call along", async () => {
     const before = restarts();
     const { spin, double } = threads();

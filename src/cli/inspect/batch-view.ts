@@ -1,5 +1,5 @@
 import { inOrder, lastOutcomes, type Outcome, readLog, readStoredBatch } from "../../codec/batch-outcomes.ts";
-import { createCodec } from "../../codec/codec.ts";
+import { decodePayload } from "../../codec/codec.ts";
 import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../../core/batch-operation.ts";
 import { messageOf } from "../../core/errors.ts";
@@ -33,9 +33,6 @@ export interface BatchView {
   readonly unreadable?: string;
 }
 
-// Every codec decodes all formats. "json" matters only for encoding.
-const codec = createCodec("json");
-
 /** Reads the items of all batches of an execution. The keys are the ids of the batches' own operations. */
 export function readBatches(operations: readonly Operation[]): Map<string, BatchView> {
   const partsOf = partsFinder(operations);
@@ -62,8 +59,8 @@ interface ReadOutcomes {
 
 function readOutcomes(operation: Operation, parts: readonly Operation[]): ReadOutcomes {
   try {
-    const read = parts.map((part) => readLog(part, codec)).filter((log) => log !== undefined);
-    return { outcomes: lastOutcomes(inOrder(readLog(operation, codec), read)) };
+    const read = parts.map(readLog).filter((log) => log !== undefined);
+    return { outcomes: lastOutcomes(inOrder(readLog(operation), read)) };
   } catch (error) {
     return { outcomes: [], unreadable: messageOf(error) };
   }
@@ -80,7 +77,7 @@ function describe(index: number, outcome: Outcome | undefined, batchStatus: Oper
     case "S":
       return { index, status: "SUCCEEDED", result: outcome.result };
     case "T":
-      return { index, status: "SUCCEEDED", result: codec.decode(outcome.result as string) };
+      return { index, status: "SUCCEEDED", result: decodePayload(outcome.result as string) };
     case "U":
     case "R":
       return { index, status: "SUCCEEDED" };
@@ -130,7 +127,7 @@ export function tallyOutcomes(payload: string | undefined): { succeeded: number;
   const tally = { succeeded: 0, failed: 0, waiting: 0 };
   if (!payload) return tally;
   try {
-    const stored = readStoredBatch(codec.decode(payload));
+    const stored = readStoredBatch(decodePayload(payload));
     for (const mark of stored?.statuses ?? "") {
       if ("STUR".includes(mark)) tally.succeeded++;
       else if (mark === "F") tally.failed++;

@@ -181,7 +181,7 @@ function resultBytes({ items, total }: FanOutNode, statusBytes: number): number 
       ? { error: { ErrorType: "ChildContextError", Cause: outcome.error }, index, status: "FAILED" }
       : { result: outcome.result, index, status: "SUCCEEDED" },
   );
-  const encoded = codec.encode({ all, completionReason: "ALL_COMPLETED" }) ?? "";
+  const encoded = codec.pack(JSON.stringify({ all, completionReason: "ALL_COMPLETED" }));
   const bytes = (Buffer.byteLength(encoded) / items.length) * total;
   return bytes <= MAX_PAYLOAD_BYTES ? bytes : SUMMARY_BYTES + statusBytes;
 }

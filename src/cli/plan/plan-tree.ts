@@ -1,9 +1,9 @@
 import type { Outcome } from "../../codec/batch-outcomes.ts";
-import { createCodec } from "../../codec/codec.ts";
+import { decodePayload } from "../../codec/codec.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
-import { isFanOut, type Operation } from "../../core/wire.ts";
+import { isFanOut, isItem, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import type { BatchAnnouncement } from "../run/progress.ts";
@@ -88,7 +88,6 @@ type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | 
 
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
 const IN_PLACE = new Set(["Step", "RunInChildContext"]);
-const codec = createCodec("json");
 
 class TreeReader {
   readonly #trial: Trial;
@@ -141,7 +140,7 @@ class TreeReader {
   #itemsIn(fanOut: Operation, announced: BatchAnnouncement | undefined): ItemsSeen {
     const children = this.#childrenOf.get(fanOut.Id ?? "") ?? [];
     if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, announced);
-    const isNested = children.some(({ SubType }) => SubType === "MapIteration" || SubType === "ParallelBranch");
+    const isNested = children.some(({ SubType }) => isItem(SubType));
     const items = isNested ? this.#nestedItems(children) : this.#flatItems(fanOut, children);
     return { form: isNested ? "nested" : "flat", batchItems: undefined, items, batches: nothing(), batchCount: 0 };
   }
@@ -199,7 +198,7 @@ function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome 
 /** Decodes a payload. Returns the text itself if it cannot be decoded, because a user's serdes wrote it. */
 function readable(payload: string): unknown {
   try {
-    return codec.decode(payload);
+    return decodePayload(payload);
   } catch {
     return payload;
   }

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "../../client/client.ts";
 import { BATCH_SUBTYPE, recordedRange } from "../../core/batch-operation.ts";
 import { isDurableError } from "../../core/errors.ts";
-import type { Operation, OperationUpdate } from "../../core/wire.ts";
+import { isItem, type Operation, type OperationUpdate } from "../../core/wire.ts";
 import type { ExecutionCounters } from "../../journal/journal.ts";
 import { VirtualClock } from "../../local/clock.ts";
 import { LocalEngine } from "../../local/engine.ts";
@@ -64,7 +64,6 @@ export interface Trial {
   readonly waitsFor: readonly (string | undefined)[];
 }
 
-const ITEM_CONTEXTS = new Set(["MapIteration", "ParallelBranch"]);
 const CHECK_EVERY_MS = 10;
 
 /**
@@ -221,7 +220,7 @@ class RunningTrial {
     if (update.Action === "RETRY") tally.retries++;
     const { SubType: subType = "", ParentId: parent = "" } = update;
     const { first = 0, last = 0 } = (subType === BATCH_SUBTYPE && recordedRange(update.Name)) || {};
-    if (subType !== BATCH_SUBTYPE && !ITEM_CONTEXTS.has(subType)) return;
+    if (subType !== BATCH_SUBTYPE && !isItem(subType)) return;
     const hasEnded = update.Action === "SUCCEED" || update.Action === "FAIL";
     this.#recordedItems.set(parent, (this.#recordedItems.get(parent) ?? 0) + (hasEnded ? last - first + 1 : 0));
   }

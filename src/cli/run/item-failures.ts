@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { createCodec } from "../../codec/codec.ts";
+import { decodePayload } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
-import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
+import { type ErrorObject, isFanOut, isItem, type Operation } from "../../core/wire.ts";
 import { readBatches } from "../inspect/batch-view.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
 
@@ -93,9 +93,6 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
   }
 }
 
-// Every codec decodes all formats. "json" matters only for encoding.
-const json = createCodec("json");
-
 function recordedItems(operations: readonly Operation[]) {
   const failed = new Map<string, ItemFailure>();
   const succeeded = new Set<string>();
@@ -110,7 +107,7 @@ function recordedItems(operations: readonly Operation[]) {
     const { SubType: subType, ParentId: parentId, Status: status, Name: name, ContextDetails: details } = operation;
     const [map, path] = [byId.get(parentId), paths.get(operation.Id ?? "")];
     const mapPath = paths.get(parentId ?? "");
-    if ((subType === "MapIteration" || subType === "ParallelBranch") && map && mapPath && path) {
+    if (isItem(subType) && map && mapPath && path) {
       if (status === "FAILED") note(map, itemIndex(mapPath, path), details?.Error ?? {}, name);
       else if (status === "SUCCEEDED") note(map, itemIndex(mapPath, path), undefined);
     }
@@ -149,7 +146,7 @@ function ownErrorOf(error: unknown): unknown {
 /** The items in a map's result. Empty if the result is missing, only a summary, or written by a user's serdes. */
 function itemsOfResult(payload: string | undefined): { index: number; status?: string; error?: ResultError }[] {
   try {
-    const { all } = json.decode(payload) as { all?: unknown };
+    const { all } = decodePayload(payload) as { all?: unknown };
     return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];
   } catch {
     return [];

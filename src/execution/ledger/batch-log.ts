@@ -65,10 +65,10 @@ export class BatchLog {
 
   /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when they cannot be read */
   restore(record: WireOperation): RecordedLogs {
-    const { service, codec } = this.#all.host;
+    const { service } = this.#all.host;
     const take = (part: number): WireOperation | undefined =>
       service.take(this.#partId(part)) ?? service.take(operationId(firstVersionPartPath(this.#options.path, part)));
-    const recorded = readLogs(record, take, codec);
+    const recorded = readLogs(record, take);
     this.#parts = recorded.parts;
     this.#begunPart = recorded.begunPart;
     this.marks = recorded;

@@ -1,5 +1,4 @@
 import { inOrder, type Outcome, readLog, readOutcomes } from "../../codec/batch-outcomes.ts";
-import type { Codec } from "../../codec/codec.ts";
 import type { StoredBatch } from "../../codec/stored-batch.ts";
 import { messageOf, UnrecoverableExecutionError } from "../../core/errors.ts";
 import type { WireOperation } from "../../core/wire.ts";
@@ -29,12 +28,8 @@ export interface RecordedLogs {
  * Reads the records of a batch. `takePart` returns the part with the given number, from 1; undefined if there is none.
  * @throws UnrecoverableExecutionError `ERR_PAYLOAD_UNREADABLE`
  */
-export function readLogs(
-  own: WireOperation,
-  takePart: (part: number) => WireOperation | undefined,
-  codec: Codec,
-): RecordedLogs {
-  const ownStored = read(own, codec);
+export function readLogs(own: WireOperation, takePart: (part: number) => WireOperation | undefined): RecordedLogs {
+  const ownStored = read(own);
   const known = ownStored?.parts ?? 0;
   const parts: StoredBatch[] = [];
   let begunPart: string | undefined;
@@ -42,7 +37,7 @@ export function readLogs(
     const part = takePart(parts.length + 1);
     if (part?.Status === "STARTED") begunPart = part.Id;
     if (part === undefined || begunPart !== undefined) break;
-    const stored = read(part, codec);
+    const stored = read(part);
     if (stored === undefined) throw unreadable(own.Name, `its part ${parts.length + 1} is empty`);
     parts.push(stored);
   }
@@ -63,9 +58,9 @@ export function readLogs(
   };
 }
 
-function read(operation: WireOperation, codec: Codec): StoredBatch | undefined {
+function read(operation: WireOperation): StoredBatch | undefined {
   try {
-    return readLog(operation, codec);
+    return readLog(operation);
   } catch (error) {
     throw unreadable(operation.Name, messageOf(error));
   }
