@@ -4,6 +4,7 @@ import { createCodec } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
+import { groupBy } from "../group-by.ts";
 import { readBatches } from "../inspect/batch-view.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
 
@@ -44,7 +45,7 @@ export class ItemFailures {
     this.#stop();
   }
 
-  /** The failed items of an ended execution. The failed items of one map are ordered by index. */
+  /** The failed items of an ended execution, map by map. The failed items of one map are ordered by index. */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
     for (const [at, seen] of this.#seen) {
@@ -53,7 +54,8 @@ export class ItemFailures {
       const recorded = failed.get(at);
       failed.set(at, { ...seen, error: recorded?.error ?? seen.error });
     }
-    return [...failed.values()].sort((a, b) => (a.mapId === b.mapId ? a.index - b.index : 0));
+    const maps = groupBy(failed.values(), ({ mapId }) => mapId);
+    return [...maps.values()].flatMap((items) => items.sort((a, b) => a.index - b.index));
   }
 }
 
