@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { environment } from "../core/environment.ts";
 import { EXAMPLES, NOTES } from "./examples.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
-import { addInspectCommands } from "./inspect/register.ts";
+import { type Action, addInspectCommands } from "./inspect/register.ts";
 import { Output, withCode } from "./output.ts";
 import { exitByItself } from "./own-exit.ts";
 import { packageVersion } from "./package-version.ts";
@@ -24,8 +24,6 @@ interface ReplayFlags {
   export?: string;
   event?: string;
 }
-
-type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
 
 const byteUnits: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
 
