@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { environment } from "../core/environment.ts";
+import { DEFAULT_JOURNAL } from "./command-hint.ts";
 import { EXAMPLES, NOTES } from "./examples.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
 import { type Action, addInspectCommands } from "./inspect/register.ts";
@@ -11,8 +12,6 @@ import { PLAN_HELP } from "./plan/plan-help.ts";
 import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
 
 // Each command is imported only when it is called, so that --help and messages about wrong arguments are fast.
-
-const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
 
 interface CommonOptions {
   json?: true;
