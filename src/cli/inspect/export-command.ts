@@ -1,12 +1,10 @@
+import { EXPORT_VERSION } from "../../replay/recording.ts";
 import { eventDocument, executionDocument, operationDocument, outcomeDocument } from "../documents.ts";
 import type { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
 import type { Output } from "../output.ts";
 import { inspect } from "./journal-view.ts";
 import { LogLines, logDocument } from "./log-lines.ts";
-
-/** The version of the document's form. `replay` refuses a document with another version. */
-export const EXPORT_VERSION = 1;
 
 /** Each member `wire` has the same data in the form of the service, so that a program can rebuild the execution. */
 export async function exportCommand(output: Output, target: string, { db }: { db: string }): Promise<ExitCode> {
