@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../../core/quantity.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
@@ -19,7 +19,6 @@ import type { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
 import { formatMoment, isoMoment } from "../moment.ts";
 import type { Output } from "../output.ts";
-import { formatDuration } from "../quantity.ts";
 import { renderTable } from "../table.ts";
 import { type BatchView, type ItemView, readBatches } from "./batch-view.ts";
 import { placed } from "./callback-places.ts";

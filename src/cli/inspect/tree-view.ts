@@ -1,8 +1,8 @@
 import pc from "picocolors";
-import { counted, formatCount } from "../../core/quantity.ts";
+import { counted, formatCount, formatDuration } from "../../core/quantity.ts";
 import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
 import { endOf } from "../documents.ts";
-import { formatDuration, shorten } from "../quantity.ts";
+import { shorten } from "../quantity.ts";
 import { type BatchView, countItems, wordFor } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { describeItem } from "./operation-details.ts";

@@ -1,8 +1,8 @@
 import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_INVOCATION_MS, MAX_OPERATIONS } from "../../core/limits.ts";
-import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../../core/quantity.ts";
 import type { Output } from "../output.ts";
-import { formatDollars, formatDuration, shorten } from "../quantity.ts";
+import { formatDollars, shorten } from "../quantity.ts";
 import { renderTable } from "../table.ts";
 import { canShare, type Figures, type Prediction } from "./plan-model.ts";
 import type { FanOutNode } from "./plan-tree.ts";

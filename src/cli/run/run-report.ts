@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../../core/quantity.ts";
 import { type WorkerStatistics, workerStatistics } from "../../core/worker-pools.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
@@ -9,7 +9,7 @@ import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOn
 import { errorDocument, usageDocument } from "../documents.ts";
 import { ExitCode, exitCodeOf } from "../exit-code.ts";
 import type { Output } from "../output.ts";
-import { formatDollars, formatDuration } from "../quantity.ts";
+import { formatDollars } from "../quantity.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { RunTotals } from "./run-watch.ts";
