@@ -61,7 +61,7 @@ export interface HistoryCommandOptions extends InspectOptions {
 const MAX_PAYLOAD_SHOWN = 200;
 const MAX_AWAITED_SHOWN = 10;
 
-export function paintStatus(status: string): string {
+function paintStatus(status: string): string {
   if (status === "SUCCEEDED") return pc.green(status);
   return status === "RUNNING" || status === "INTERRUPTED" ? pc.yellow(status) : pc.red(status);
 }
