@@ -145,10 +145,9 @@ async function withTries(
   args: readonly string[],
   input: string,
 ): Promise<PlanReport> {
-  const [asIs, ...computed] = report.settings;
   if (report.fault !== undefined) {
     const notes = ["The settings were not tried, since the sample failed without them.", ...report.notes];
-    return { ...report, settings: [asIs, ...computed].slice(0, 1) as PlanReport["settings"], notes };
+    return { ...report, settings: report.settings.slice(0, 1), notes };
   }
   const interruption = new InterruptionWatch();
   const abort = new AbortController();
