@@ -53,12 +53,12 @@ export class RunWatch {
       if (event.arn !== arn) return;
       // The awaited operations are looked up only once for each suspension, because an execution may be large.
       if (event.type === "invocation-started") this.#waitsFor = undefined;
-      if (event.type === "invocation-ended" && event.error === undefined) this.#waitsFor = this.#lookForAwaited(arn);
-      if (event.type === "checkpoint") {
+      else if (event.type === "checkpoint") {
         this.#progress.apply(event.updates);
         this.#counters = event.counters;
-      } else if (event.type === "invocation-ended" && event.error !== undefined) {
-        this.#reportFailure(event.error);
+      } else if (event.type === "invocation-ended") {
+        if (event.error === undefined) this.#waitsFor = this.#lookForAwaited(arn);
+        else this.#reportFailure(event.error);
       }
     });
     this.#unsubscribe = () => {
