@@ -177,11 +177,11 @@ function findByName(engine: LocalEngine, name: string): ExecutionSummary | undef
   return found?.name === name ? found : undefined;
 }
 
-function freeName(engine: LocalEngine, name: string): string {
-  if (findByName(engine, name) === undefined) return name;
-  let number = 2;
-  while (findByName(engine, `${name}-${number}`) !== undefined) number++;
-  return `${name}-${number}`;
+/** The first free name of `friday`, `friday-2`, `friday-3` … */
+export function freeName(engine: LocalEngine, name: string): string {
+  let free = name;
+  for (let number = 2; findByName(engine, free) !== undefined; number++) free = `${name}-${number}`;
+  return free;
 }
 
 function refuseOtherHandler(earlier: ExecutionSummary, module: HandlerModule): void {
