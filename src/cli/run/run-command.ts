@@ -12,13 +12,19 @@ import { findExecution } from "../find-execution.ts";
 import { openJournal } from "../journal-file.ts";
 import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
-import { type FunctionOption, loadFunctions, mergeFunctions, withFunctionHint } from "./function-option.ts";
+import {
+  type FunctionOptions,
+  givenFunctions,
+  loadFunctions,
+  mergeFunctions,
+  withFunctionHint,
+} from "./function-option.ts";
 import { type HandlerModule, loadHandlerModule, type WatchedHandler, watchedHandler } from "./handler-module.ts";
 import { checkFailuresFile } from "./item-failures.ts";
 import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
 import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
 
-interface EngineOptions {
+interface EngineOptions extends FunctionOptions {
   db: string;
   export?: string;
   virtualTime?: true;
@@ -26,8 +32,6 @@ interface EngineOptions {
   maxData?: number;
   /** The file to which failed items are written. */
   failures?: string;
-  function?: FunctionOption[];
-  plainFunction?: FunctionOption[];
 }
 
 export interface RunOptions extends EngineOptions {
@@ -154,10 +158,6 @@ const MOVED = ["ERR_HANDLER_MISSING", "ERR_HANDLER_EXPORT"];
 
 export function filesOf({ db, failures }: EngineOptions): { db: string; failures: string | undefined } {
   return { db, failures };
-}
-
-function givenFunctions(options: EngineOptions): FunctionOption[] {
-  return [...(options.function ?? []), ...(options.plainFunction ?? [])];
 }
 
 /** The pause before a failed invocation is repeated. The engine's default is longer, but here a user waits. */
