@@ -11,7 +11,7 @@ import { drive } from "./drive.ts";
 import { withFunctionHint } from "./function-option.ts";
 import { exceededQuota } from "./retry-hint.ts";
 import { describePlan, planDocument } from "./retry-plan.ts";
-import { type Earlier, filesOf, freeName, type ResumeOptions, withEarlier } from "./run-command.ts";
+import { type Earlier, freeName, type ResumeOptions, withEarlier } from "./run-command.ts";
 import { type RunSettings, toMetadata } from "./run-settings.ts";
 
 export interface RetryOptions extends ResumeOptions {
@@ -61,7 +61,6 @@ export async function retryCommand(output: Output, target: string, options: Retr
     return drive({
       output,
       ...found,
-      ...filesOf(options),
       earlier: begun,
       isNew: true,
       named: false,

@@ -77,7 +77,8 @@ export async function runCommand(output: Output, handlerFile: string, options: R
         }),
       );
     const named = options.name !== undefined && options.fresh !== true;
-    return await drive({ output, engine, module, settings, ...filesOf(options), earlier, named, refused, begin });
+    const { db, failures } = options;
+    return await drive({ output, engine, module, settings, db, failures, earlier, named, refused, begin });
   } finally {
     await engine.close();
     await closeWorkers();
@@ -87,7 +88,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
 export function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
   return withEarlier(target, options, (found) => {
     const begin = (): LocalExecution => withFunctionHint(() => found.engine.resume(found.earlier.arn));
-    return drive({ output, ...found, ...filesOf(options), named: false, begin });
+    return drive({ output, ...found, named: false, begin });
   });
 }
 
@@ -97,6 +98,8 @@ export interface Earlier {
   readonly module: HandlerModule;
   readonly settings: RunSettings;
   readonly refused: WatchedHandler["refused"];
+  readonly db: string;
+  readonly failures: string | undefined;
 }
 
 /**
@@ -136,7 +139,7 @@ export async function withEarlier(
     const { handler, refused } = watchedHandler(module);
     engine.register(earlier.functionName, handler);
     for (const { register } of functions) register(engine);
-    return await goOn({ engine, earlier, module, settings, refused });
+    return await goOn({ engine, earlier, module, settings, refused, db: options.db, failures: options.failures });
   } finally {
     await engine.close();
     await closeWorkers();
@@ -155,10 +158,6 @@ async function loadKept(file: string, exportName: string | undefined, isFromJour
 }
 
 const MOVED = ["ERR_HANDLER_MISSING", "ERR_HANDLER_EXPORT"];
-
-export function filesOf({ db, failures }: EngineOptions): { db: string; failures: string | undefined } {
-  return { db, failures };
-}
 
 /** The pause before a failed invocation is repeated. The engine's default is longer, but here a user waits. */
 const RETRY_PAUSE_MS = 1_000;
