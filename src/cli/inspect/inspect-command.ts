@@ -14,6 +14,7 @@ import {
   operationDocument,
   outcomeDocument,
 } from "../documents.ts";
+import { errorText } from "../error-text.ts";
 import type { ShownStatus } from "../execution-state.ts";
 import type { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
@@ -162,7 +163,7 @@ export async function showCommand(output: Output, target: string, options: ShowO
     printPayload(output, "result", record.result, options.full === true);
     // An execution that was stopped without a reason has an error without type and message.
     if (record.error?.ErrorType || record.error?.ErrorMessage) {
-      output.print(pc.red(`error   ${record.error.ErrorType ?? "Error"}: ${record.error.ErrorMessage ?? ""}`));
+      output.print(pc.red(`error   ${errorText(record.error)}`));
       const stack = ownTrace ?? record.error.StackTrace?.join("\n");
       if (stack !== undefined) output.print(pc.dim(indent(stack, "        ")));
     }
