@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { createCodec } from "../../codec/codec.ts";
+import { readPayload } from "../../codec/payload.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatBytes } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
@@ -14,15 +14,12 @@ export interface ReadPayload {
   readonly unreadable?: string;
 }
 
-// Every codec decodes all formats. "json" matters only for encoding.
-const codec = createCodec("json");
-
 /** Decodes a payload of any format. Other text is returned unchanged: the result of a callback may be any text. */
 export function readAnyPayload(payload: string): ReadPayload {
   const isPacked = payload.startsWith("~");
   const bytes = Buffer.byteLength(payload);
   try {
-    return { value: codec.decode(payload), isPacked, bytes };
+    return { value: readPayload(payload), isPacked, bytes };
   } catch (error) {
     return { value: payload, isPacked, bytes, ...(isPacked ? { unreadable: messageOf(error) } : {}) };
   }

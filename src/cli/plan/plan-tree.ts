@@ -1,11 +1,11 @@
 import type { Outcome } from "../../codec/batch-outcomes.ts";
-import { createCodec } from "../../codec/codec.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
+import { readAnyPayload } from "../inspect/payload-view.ts";
 import type { BatchAnnouncement } from "../run/progress.ts";
 import type { OperationTally, Trial } from "./trial.ts";
 
@@ -88,7 +88,6 @@ type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | 
 
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
 const IN_PLACE = new Set(["Step", "RunInChildContext"]);
-const codec = createCodec("json");
 
 class TreeReader {
   readonly #trial: Trial;
@@ -193,16 +192,7 @@ class TreeReader {
 function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome {
   const { Result: payload, Error: error } = ContextDetails ?? StepDetails ?? {};
   if (Status === "FAILED") return { mark: "F", error: error ?? {} };
-  return payload === undefined ? { mark: "U" } : { mark: "S", result: readable(payload) };
-}
-
-/** Decodes a payload. Returns the text itself if it cannot be decoded, because a user's serdes wrote it. */
-function readable(payload: string): unknown {
-  try {
-    return codec.decode(payload);
-  } catch {
-    return payload;
-  }
+  return payload === undefined ? { mark: "U" } : { mark: "S", result: readAnyPayload(payload).value };
 }
 
 function storedOutcome({ status, result, error }: ItemView): Outcome {

@@ -1,11 +1,11 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { createCodec } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 import { readBatches } from "../inspect/batch-view.ts";
+import { readAnyPayload } from "../inspect/payload-view.ts";
 import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
 
 export interface ItemFailure {
@@ -95,9 +95,6 @@ export function writeFailures(file: string, failures: readonly ItemFailure[]): v
   }
 }
 
-// Every codec decodes all formats. "json" matters only for encoding.
-const json = createCodec("json");
-
 function recordedItems(operations: readonly Operation[]) {
   const failed = new Map<string, ItemFailure>();
   const succeeded = new Set<string>();
@@ -149,13 +146,9 @@ function ownErrorOf(error: unknown): unknown {
 }
 
 /** The items in a map's result. Empty if the result is missing, only a summary, or written by a user's serdes. */
-function itemsOfResult(payload: string | undefined): { index: number; status?: string; error?: ResultError }[] {
-  try {
-    const { all } = json.decode(payload) as { all?: unknown };
-    return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];
-  } catch {
-    return [];
-  }
+function itemsOfResult(payload = ""): { index: number; status?: string; error?: ResultError }[] {
+  const all = (readAnyPayload(payload).value as { all?: unknown } | null)?.all;
+  return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];
 }
 
 function key(mapId: string, index: number): string {
