@@ -113,7 +113,8 @@ export async function listCommand(output: Output, _target: string, options: List
 export async function showCommand(output: Output, target: string, options: ShowOptions): Promise<ExitCode> {
   return inspect(options.db, ({ engine, journal, stateOf, tracesOf }) => {
     const record = findExecution(engine, target);
-    const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
+    const all = engine.operations(record.arn);
+    const operations = all.filter(({ Type }) => Type !== "EXECUTION");
     const traces = tracesOf(record.arn, operations);
     const batches = readBatches(operations);
     const logged = journal.logs(record.arn);
@@ -125,7 +126,7 @@ export async function showCommand(output: Output, target: string, options: ShowO
     const state = stateOf(record);
     const open = record.status === "RUNNING" ? placed(engine.openCallbacks(record.arn), operations) : [];
     const awaited = record.status === "RUNNING" ? awaitedOf(operations, open) : [];
-    const ownTrace = traces.of(engine.operations(record.arn)[0]?.Id);
+    const ownTrace = traces.of(all[0]?.Id);
     if (output.json) {
       const waitsFor = awaited.map(({ untilMs, ...rest }) => ({
         ...rest,
