@@ -1,12 +1,12 @@
 import type { Outcome } from "../../codec/batch-outcomes.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
+import type { FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import { readAnyPayload } from "../inspect/payload-view.ts";
-import type { BatchAnnouncement } from "../run/progress.ts";
 import type { OperationTally, Trial } from "./trial.ts";
 
 /** What one or more operations of an execution use. */
@@ -137,7 +137,7 @@ class TreeReader {
     return { id, name, kind, ...seen, total, isTotalKnown: isKnown, hasEnded, isComputed, isWhole };
   }
 
-  #itemsIn(fanOut: Operation, announced: BatchAnnouncement | undefined): ItemsSeen {
+  #itemsIn(fanOut: Operation, announced: FanOutAnnouncement | undefined): ItemsSeen {
     const children = this.#childrenOf.get(fanOut.Id ?? "") ?? [];
     if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, announced);
     const isNested = children.some(({ SubType }) => SubType === "MapIteration" || SubType === "ParallelBranch");
@@ -170,7 +170,7 @@ class TreeReader {
     }));
   }
 
-  #batched(children: readonly Operation[], announced: BatchAnnouncement | undefined): ItemsSeen {
+  #batched(children: readonly Operation[], announced: FanOutAnnouncement | undefined): ItemsSeen {
     const views = children.flatMap(({ Id }) => this.#outcomes.get(Id ?? "") ?? []);
     const ended = views.filter(({ operation }) => operation.Status === "SUCCEEDED");
     const chosen = ended.length > 0 ? ended : views;

@@ -1,12 +1,12 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
+import { FAN_OUT_CHANNEL, type FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 import { readBatches } from "../inspect/batch-view.ts";
 import { readAnyPayload } from "../inspect/payload-view.ts";
-import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
 
 export interface ItemFailure {
   readonly mapId: string;
@@ -30,15 +30,15 @@ export class ItemFailures {
 
   start(arn: string): void {
     const onBatch = (message: unknown): void => {
-      const announcement = message as BatchAnnouncement;
+      const announcement = message as FanOutAnnouncement;
       if (announcement.executionArn !== arn) return;
       const { operationId: mapId, name: map } = announcement;
       announcement.onFailure = ({ index, error }, name, input) => {
         this.#seen.set(key(mapId, index), { mapId, map, index, name, input, error: toErrorObject(ownErrorOf(error)) });
       };
     };
-    subscribe(BATCH_CHANNEL, onBatch);
-    this.#stop = () => void unsubscribe(BATCH_CHANNEL, onBatch);
+    subscribe(FAN_OUT_CHANNEL, onBatch);
+    this.#stop = () => void unsubscribe(FAN_OUT_CHANNEL, onBatch);
   }
 
   stop(): void {
