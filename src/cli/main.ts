@@ -40,7 +40,7 @@ function parseDuration(text: string): number {
   throw new InvalidArgumentError("Give milliseconds, as in 20 or 20ms, or seconds, as in 0.5s.");
 }
 
-/** A parser for a whole number. With `word`, the parser also takes this word, which means Infinity. */
+/** A parser for a whole number from 1 on. With `word`, the parser also takes this word, which means Infinity. */
 function countParser(word?: string): (text: string) => number {
   return (text) => {
     if (text === word) return Number.POSITIVE_INFINITY;
