@@ -111,11 +111,8 @@ export async function listCommand(output: Output, _target: string, options: List
 }
 
 export async function showCommand(output: Output, target: string, options: ShowOptions): Promise<ExitCode> {
-  return inspect(options.db, ({ engine, journal, stateOf, tracesOf }) => {
-    const record = findExecution(engine, target);
-    const all = engine.operations(record.arn);
-    const operations = all.filter(({ Type }) => Type !== "EXECUTION");
-    const traces = tracesOf(record.arn, operations);
+  return inspect(options.db, ({ engine, journal, stateOf, readExecution }) => {
+    const { record, all, operations, traces } = readExecution(target);
     const batches = readBatches(operations);
     const logged = journal.logs(record.arn);
     if (options.operation !== undefined) {
