@@ -1,6 +1,8 @@
 import { basename, relative } from "node:path";
 import { type Environment, environment } from "../core/environment.ts";
 
+export const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
+
 /**
  * Returns the command that continues an execution. If the user has named the execution, and `npm start` or `npm run`
  * started this process, the same npm command continues the execution. Otherwise the command is `resume`.
@@ -14,7 +16,7 @@ export function resumeHint(execution: { name: string; named: boolean; db: string
 /** Returns `node <script>` or `npx durable-fanout`, then `args`, then `--db` unless `db` is the default journal. */
 export function commandHint(args: readonly string[], db: string): string {
   const parts = [...program(process.argv[1] ?? ""), ...args.map(quote)];
-  if (db !== ".durable-fanout/journal.db") parts.push("--db", quote(db));
+  if (db !== DEFAULT_JOURNAL) parts.push("--db", quote(db));
   return parts.join(" ");
 }
 

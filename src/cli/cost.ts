@@ -25,10 +25,6 @@ export function estimateCost(counters: ExecutionCounters): Cost {
   };
 }
 
-export function refusalsOnAws(counters: ExecutionCounters): string[] {
-  return refusals(quotaOperations(counters), counters.dataBytes);
-}
-
 /** The reasons why AWS would refuse an execution of this size. Empty if AWS would accept the execution. */
 export function refusals(operations: number, dataBytes: number): string[] {
   const found: string[] = [];

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { environment } from "../core/environment.ts";
+import { DEFAULT_JOURNAL } from "./command-hint.ts";
 import { EXAMPLES, NOTES } from "./examples.ts";
 import { EXIT_CODE_MEANINGS, ExitCode, exitCodeOf } from "./exit-code.ts";
-import { addInspectCommands } from "./inspect/register.ts";
+import { type Action, addInspectCommands } from "./inspect/register.ts";
 import { Output, withCode } from "./output.ts";
 import { exitByItself } from "./own-exit.ts";
 import { packageVersion } from "./package-version.ts";
@@ -11,8 +12,6 @@ import { PLAN_HELP } from "./plan/plan-help.ts";
 import { type FunctionOption, parseFunctionOption } from "./run/function-option.ts";
 
 // Each command is imported only when it is called, so that --help and messages about wrong arguments are fast.
-
-const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
 
 interface CommonOptions {
   json?: true;
@@ -25,16 +24,7 @@ interface ReplayFlags {
   event?: string;
 }
 
-type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
-
 const byteUnits: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
-
-function parseLimit(text: string): number {
-  if (text === "unlimited") return Number.POSITIVE_INFINITY;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1) return value;
-  throw new InvalidArgumentError('Give a whole number from 1 on, or "unlimited".');
-}
 
 function parseBytes(text: string): number {
   if (text === "unlimited") return Number.POSITIVE_INFINITY;
@@ -50,17 +40,13 @@ function parseDuration(text: string): number {
   throw new InvalidArgumentError("Give milliseconds, as in 20 or 20ms, or seconds, as in 0.5s.");
 }
 
-function parseCount(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1) return value;
-  throw new InvalidArgumentError("Give a whole number from 1 on.");
-}
-
-function parseSample(text: string): number {
-  if (text === "all") return Number.POSITIVE_INFINITY;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1) return value;
-  throw new InvalidArgumentError('Give a whole number from 1 on, or "all".');
+/** A parser for a whole number from 1 on. With `word`, the parser also takes this word, which means Infinity. */
+function countParser(word?: string): (text: string) => number {
+  return (text) => {
+    if (text === word) return Number.POSITIVE_INFINITY;
+    if (/^\d+$/.test(text) && Number(text) >= 1) return Number(text);
+    throw new InvalidArgumentError(`Give a whole number from 1 on${word === undefined ? "" : `, or "${word}"`}.`);
+  };
 }
 
 function parseName(text: string): string {
@@ -119,11 +105,13 @@ function buildProgram(done: (code: ExitCode) => void): Command {
           .default(20, "20ms"),
       )
       .addOption(
-        new Option("--sample <items|all>", "items of each map to run").argParser(parseSample).default(1_000, "1000"),
+        new Option("--sample <items|all>", "items of each map to run")
+          .argParser(countParser("all"))
+          .default(1_000, "1000"),
       )
       .addOption(
         new Option("--items <n>", "compute for so many items of each map that is not inside another map").argParser(
-          parseCount,
+          countParser(),
         ),
       )
       .option("--try <setting=values>", "run the sample again with each value, as in batch=50,200", collect)
@@ -166,7 +154,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
         new Option(
           "--max-operations <n|unlimited>",
           "operations of the execution (default: 3000, as on AWS)",
-        ).argParser(parseLimit),
+        ).argParser(countParser("unlimited")),
       )
       .addOption(
         new Option("--max-data <bytes|unlimited>", "data that it may write (default: 100 MiB, as on AWS)").argParser(
@@ -254,7 +242,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .addOption(new Option("--svg <file>").hideHelp()),
   ).action(perform(async () => (await import("./plan/plan-command.ts")).tuneCommand));
 
-  addInspectCommands(program, { perform, withCommonOptions, parseCount });
+  addInspectCommands(program, { perform, withCommonOptions, parseCount: countParser() });
 
   withCommonOptions(
     program

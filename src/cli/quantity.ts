@@ -1,5 +1,3 @@
-export { formatDuration } from "../core/quantity.ts";
-
 const SMALLEST_DOLLARS = 1e-6;
 
 /** Writes US dollars with two decimals. Amounts under $0.10 get two significant digits: `$0.20`, `$0.0032`. */

@@ -47,7 +47,8 @@ interface ExportDocument {
   readonly operations?: readonly { readonly wire?: unknown }[];
 }
 
-const EXPORT_VERSION = 1;
+/** The version of an export's form. A document with another version is refused. */
+export const EXPORT_VERSION = 1;
 
 function readExport({ version, execution, operations }: ExportDocument): Recording {
   if (version !== EXPORT_VERSION) {

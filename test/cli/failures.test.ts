@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { ItemFailures } from "../../src/cli/run/item-failures.ts";
+import { type OperationPath, operationId } from "../../src/core/ids.ts";
+import type { Operation } from "../../src/core/wire.ts";
 import { documentsOf, runCli, temporaryFolder } from "../support/cli.ts";
 
 const HANDLERS = resolve(import.meta.dirname, "../support/redrive-handlers.ts");
@@ -79,4 +82,19 @@ describe.concurrent("the failed items of a run", () => {
     expect(run.stderr).toContain("The failed items cannot be written to no/such/folder.jsonl");
     expect(existsSync(join(cwd, ".durable-fanout"))).toBe(false);
   });
+});
+
+test("failed items are ordered by map, the map that failed first before the others, and then by index", () => {
+  const context = (path: string, SubType: string, Status: "FAILED" | "STARTED"): Operation => {
+    const [parent, inner] = path.split("-");
+    const ParentId = inner === undefined ? undefined : operationId(parent as OperationPath);
+    return {
+      ...{ Id: operationId(path as OperationPath), ParentId, Name: path },
+      ...{ Type: "CONTEXT", SubType, Status, StartTimestamp: undefined },
+    };
+  };
+  const maps = ["1", "2"].map((path) => context(path, "Map", "STARTED"));
+  const items = ["2-3", "1-4", "2-1", "1-2", "2-2"].map((path) => context(path, "MapIteration", "FAILED"));
+  const failed = new ItemFailures().of([...maps, ...items]);
+  expect(failed.map(({ map, index }) => `${map}-${index + 1}`)).toEqual(["2-1", "2-2", "2-3", "1-2", "1-4"]);
 });

@@ -74,8 +74,9 @@ describe("progress", () => {
     for (const first of ["announcement", "update"]) {
       const progress = new Progress();
       if (first === "update") progress.apply([MAP]);
-      const totals = { total: 40, isTotalKnown: true, batchItems: undefined };
-      progress.announce({ executionArn: "arn", operationId: "m", ...totals, counts: () => counts });
+      const map = { kind: "map", name: "cities", nesting: "NESTED", batchItems: undefined } as const;
+      const totals = { total: 40, isTotalKnown: true, counts: () => counts, beginAtMost: () => {} };
+      progress.announce({ executionArn: "arn", operationId: "m", ...map, ...totals });
       if (first === "announcement") progress.apply([MAP]);
       expect(progress.batches()[0]).toMatchObject({ unit: "items", done: 7, failed: 1, running: 2, total: 40 });
     }

@@ -141,6 +141,18 @@ describe.concurrent("the run command", () => {
     expect(variable.stderr).toContain("this execution has 10 of 10 left");
   });
 
+  test.for([
+    ["2GB", "2000000000"],
+    ["1000GB", "1000000000000"],
+    ["1001GB", "unlimited"],
+  ] as const)("tells the runtime the limit of data, as far as the setting goes: %s", async ([limit, told]) => {
+    const cwd = temporaryFolder();
+    const result = "JSON.stringify(process.env.DURABLE_FANOUT_QUOTA_DATA_BYTES)";
+    writeFileSync(join(cwd, "told.mjs"), `export const handler = () => ({ Status: "SUCCEEDED", Result: ${result} });`);
+    const run = await runCli(["run", "told.mjs", "--max-data", limit], { cwd });
+    expect([run.exitCode, run.stdout]).toEqual([0, `${JSON.stringify(told)}\n`]);
+  });
+
   test("says after the run that AWS would refuse it", async () => {
     const cwd = temporaryFolder();
     const args = ["run", HANDLERS, "--event", '{"count":1600}', "--max-operations", "unlimited", "--json"];

@@ -45,9 +45,9 @@ export class RequestBox {
     return id;
   }
 
-  /** Removes a request. Returns false if the running process has already taken the request. B2 */
-  takeBack(id: string): boolean {
-    return this.#remove(`${id}.request`);
+  /** Removes a request, unless the running process has already taken the request. B2 */
+  takeBack(id: string): void {
+    this.#remove(`${id}.request`);
   }
 
   /** Reads and removes the answer to a request. Returns undefined if there is no answer. */

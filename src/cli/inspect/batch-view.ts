@@ -28,6 +28,8 @@ export interface ItemView {
 export interface BatchView {
   readonly operation: Operation;
   readonly items: readonly ItemView[];
+  /** The recorded outcomes, in the order of `items`. Undefined, or missing at the end, for an item without outcome. */
+  readonly outcomes: readonly (Outcome | undefined)[];
   readonly parts: readonly Operation[];
   /** Why the outcomes could not be read. The items then get their status from the status of the operation. */
   readonly unreadable?: string;
@@ -46,30 +48,17 @@ export function readBatches(operations: readonly Operation[]): Map<string, Batch
   );
 }
 
-/** The records inside each item of a batch, by the item's index. All lists are empty if the batch cannot be read. */
-export function recordsOfItems({ operation, parts, items }: BatchView): Map<number, readonly StoredRecord[]> {
-  const { outcomes } = readOutcomes(operation, parts);
-  return new Map(items.map(({ index }, at) => [index, outcomes[at]?.records ?? []]));
-}
-
-interface ReadOutcomes {
-  readonly outcomes: readonly (Outcome | undefined)[];
-  readonly unreadable?: string;
-}
-
-function readOutcomes(operation: Operation, parts: readonly Operation[]): ReadOutcomes {
-  try {
-    const read = parts.map(readLog).filter((log) => log !== undefined);
-    return { outcomes: lastOutcomes(inOrder(readLog(operation), read)) };
-  } catch (error) {
-    return { outcomes: [], unreadable: messageOf(error) };
-  }
-}
-
 function readBatch(operation: Operation, parts: readonly Operation[], first: number, count: number): BatchView {
-  const { outcomes, unreadable } = readOutcomes(operation, parts);
+  let outcomes: BatchView["outcomes"] = [];
+  let unreadable: string | undefined;
+  try {
+    const read = parts.map((part) => readLog(part)).filter((log) => log !== undefined);
+    outcomes = lastOutcomes(inOrder(readLog(operation), read));
+  } catch (error) {
+    unreadable = messageOf(error);
+  }
   const items = Array.from({ length: count }, (_, at) => describe(first + at, outcomes[at], operation.Status));
-  return { operation, items, parts, ...(unreadable === undefined ? {} : { unreadable }) };
+  return { operation, items, outcomes, parts, ...(unreadable === undefined ? {} : { unreadable }) };
 }
 
 function describe(index: number, outcome: Outcome | undefined, batchStatus: OperationStatus | undefined): ItemView {

@@ -2,7 +2,7 @@ import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import { findPaths } from "../../core/operation-paths.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
 import type { OpenCallback } from "../../service/open-callbacks.ts";
-import { readBatches, recordsOfItems } from "./batch-view.ts";
+import { readBatches } from "./batch-view.ts";
 import { Places } from "./places.ts";
 
 /** The path of a callback in a batch is not recorded. This many positions are tried in each context of an item. */
@@ -43,10 +43,10 @@ export class CallbackPlaces {
     for (const batch of readBatches(operations).values()) {
       const map = this.#paths.get(batch.operation.ParentId ?? "");
       if (map === undefined) continue;
-      for (const [index, records] of recordsOfItems(batch)) {
+      for (const [at, { index }] of batch.items.entries()) {
         const item = childPath(map, index + 1);
         items.push(item);
-        for (const { path, name: Name, type, subType: SubType } of records) {
+        for (const { path, name: Name, type, subType: SubType } of batch.outcomes[at]?.records ?? []) {
           if (type !== "CONTEXT") continue;
           const here = `${item}-${path}` as OperationPath;
           contexts.push({ Id: operationId(here), Name, Type: type, SubType, ...UNKNOWN });

@@ -1,20 +1,14 @@
+import { EXPORT_VERSION } from "../../replay/recording.ts";
 import { eventDocument, executionDocument, operationDocument, outcomeDocument } from "../documents.ts";
 import type { ExitCode } from "../exit-code.ts";
-import { findExecution } from "../find-execution.ts";
 import type { Output } from "../output.ts";
 import { inspect } from "./journal-view.ts";
 import { LogLines, logDocument } from "./log-lines.ts";
 
-/** The version of the document's form. `replay` refuses a document with another version. */
-export const EXPORT_VERSION = 1;
-
 /** Each member `wire` has the same data in the form of the service, so that a program can rebuild the execution. */
 export async function exportCommand(output: Output, target: string, { db }: { db: string }): Promise<ExitCode> {
-  return inspect(db, ({ engine, journal, stateOf, tracesOf }) => {
-    const record = findExecution(engine, target);
-    const all = engine.operations(record.arn);
-    const operations = all.filter(({ Type }) => Type !== "EXECUTION");
-    const traces = tracesOf(record.arn, operations);
+  return inspect(db, ({ engine, journal, stateOf, readExecution }) => {
+    const { record, all, operations, traces } = readExecution(target);
     const { input, result, error } = record;
     const events = engine.history(record.arn, { includeExecutionData: true });
     const { type: _type, ...execution } = executionDocument(record, stateOf(record)) as { type: string };

@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../../core/quantity.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 import type { LocalEngine } from "../../local/engine.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
@@ -14,12 +14,12 @@ import {
   operationDocument,
   outcomeDocument,
 } from "../documents.ts";
+import { errorText } from "../error-text.ts";
 import type { ShownStatus } from "../execution-state.ts";
 import type { ExitCode } from "../exit-code.ts";
 import { findExecution } from "../find-execution.ts";
 import { formatMoment, isoMoment } from "../moment.ts";
 import type { Output } from "../output.ts";
-import { formatDuration } from "../quantity.ts";
 import { renderTable } from "../table.ts";
 import { type BatchView, type ItemView, readBatches } from "./batch-view.ts";
 import { placed } from "./callback-places.ts";
@@ -62,7 +62,7 @@ export interface HistoryCommandOptions extends InspectOptions {
 const MAX_PAYLOAD_SHOWN = 200;
 const MAX_AWAITED_SHOWN = 10;
 
-export function paintStatus(status: string): string {
+function paintStatus(status: string): string {
   if (status === "SUCCEEDED") return pc.green(status);
   return status === "RUNNING" || status === "INTERRUPTED" ? pc.yellow(status) : pc.red(status);
 }
@@ -111,10 +111,8 @@ export async function listCommand(output: Output, _target: string, options: List
 }
 
 export async function showCommand(output: Output, target: string, options: ShowOptions): Promise<ExitCode> {
-  return inspect(options.db, ({ engine, journal, stateOf, tracesOf }) => {
-    const record = findExecution(engine, target);
-    const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
-    const traces = tracesOf(record.arn, operations);
+  return inspect(options.db, ({ engine, journal, stateOf, readExecution }) => {
+    const { record, all, operations, traces } = readExecution(target);
     const batches = readBatches(operations);
     const logged = journal.logs(record.arn);
     if (options.operation !== undefined) {
@@ -125,7 +123,7 @@ export async function showCommand(output: Output, target: string, options: ShowO
     const state = stateOf(record);
     const open = record.status === "RUNNING" ? placed(engine.openCallbacks(record.arn), operations) : [];
     const awaited = record.status === "RUNNING" ? awaitedOf(operations, open) : [];
-    const ownTrace = traces.of(engine.operations(record.arn)[0]?.Id);
+    const ownTrace = traces.of(all[0]?.Id);
     if (output.json) {
       const waitsFor = awaited.map(({ untilMs, ...rest }) => ({
         ...rest,
@@ -163,7 +161,7 @@ export async function showCommand(output: Output, target: string, options: ShowO
     printPayload(output, "result", record.result, options.full === true);
     // An execution that was stopped without a reason has an error without type and message.
     if (record.error?.ErrorType || record.error?.ErrorMessage) {
-      output.print(pc.red(`error   ${record.error.ErrorType ?? "Error"}: ${record.error.ErrorMessage ?? ""}`));
+      output.print(pc.red(`error   ${errorText(record.error)}`));
       const stack = ownTrace ?? record.error.StackTrace?.join("\n");
       if (stack !== undefined) output.print(pc.dim(indent(stack, "        ")));
     }

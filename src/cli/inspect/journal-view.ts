@@ -2,8 +2,10 @@ import { findPaths } from "../../core/operation-paths.ts";
 import type { Operation } from "../../core/wire.ts";
 import type { SqliteJournal } from "../../journal/sqlite-journal.ts";
 import { LocalEngine } from "../../local/engine.ts";
+import type { ExecutionSummary } from "../../local/executions.ts";
 import { type ExecutionState, stateReader } from "../execution-state.ts";
 import { ExitCode } from "../exit-code.ts";
+import { findExecution } from "../find-execution.ts";
 import { openJournalToRead } from "../journal-file.ts";
 import { ErrorTraces } from "./error-traces.ts";
 
@@ -11,7 +13,16 @@ export interface JournalView {
   readonly engine: LocalEngine;
   readonly journal: SqliteJournal;
   readonly stateOf: (record: Parameters<ReturnType<typeof stateReader>>[0]) => ExecutionState;
-  readonly tracesOf: (arn: string, operations: readonly Operation[]) => ErrorTraces;
+  readonly readExecution: (target: string) => ReadExecution;
+}
+
+export interface ReadExecution {
+  readonly record: ExecutionSummary;
+  /** The operations, with the operation of the execution itself. */
+  readonly all: readonly Operation[];
+  /** The operations, without the operation of the execution itself. */
+  readonly operations: readonly Operation[];
+  readonly traces: ErrorTraces;
 }
 
 /** Opens the journal for reading, calls `look`, and closes the journal. Returns `OK`. */
@@ -19,9 +30,18 @@ export async function inspect(db: string, look: (view: JournalView) => void): Pr
   const journal = openJournalToRead(db);
   const engine = new LocalEngine({ journal });
   try {
-    const tracesOf = (arn: string, operations: readonly Operation[]) =>
-      new ErrorTraces(engine.traces(arn), () => findPaths(operations));
-    look({ engine, journal, stateOf: stateReader(journal, db), tracesOf });
+    const readExecution = (target: string): ReadExecution => {
+      const record = findExecution(engine, target);
+      const all = engine.operations(record.arn);
+      const operations = all.filter(({ Type }) => Type !== "EXECUTION");
+      return {
+        record,
+        all,
+        operations,
+        traces: new ErrorTraces(engine.traces(record.arn), () => findPaths(operations)),
+      };
+    };
+    look({ engine, journal, stateOf: stateReader(journal, db), readExecution });
   } finally {
     await engine.close();
   }

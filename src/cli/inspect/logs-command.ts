@@ -27,7 +27,7 @@ export async function logsCommand(output: Output, target: string, options: LogsO
 const MAX_NAMES = 10;
 
 function nothingLogged(execution: string, wanted: string, lines: LogLines): DurableError {
-  const names = [...new Set(lines.all.flatMap(({ places }) => places.flatMap((place) => place.label)))];
+  const names = [...new Set(lines.all.flatMap(({ places }) => places.map(({ label }) => label)))];
   const there =
     names.length === 0
       ? "The handler logged nothing inside an operation."

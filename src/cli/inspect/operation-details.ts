@@ -3,13 +3,13 @@ import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
 import { DurableError } from "../../core/errors.ts";
 import { childPath, operationId } from "../../core/ids.ts";
 import { findPaths } from "../../core/operation-paths.ts";
-import { counted, formatCount } from "../../core/quantity.ts";
+import { counted, formatCount, formatDuration } from "../../core/quantity.ts";
 import { isFanOut, type Operation } from "../../core/wire.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import { endOf } from "../documents.ts";
+import { errorText } from "../error-text.ts";
 import { isoMoment } from "../moment.ts";
-import { formatDuration } from "../quantity.ts";
 import { type BatchView, type ItemView, wordFor } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { type LogLines, renderLine } from "./log-lines.ts";
@@ -115,7 +115,7 @@ function describeShared(shared: SharedItem, { traces, logs }: WantedOperations):
     ...labelled("status", wordFor(status, operation.Status)),
     ...labelled("shares", `operation ${operation.Id}`),
     ...(operations ?? []).flatMap((record) => labelled("inside", describeRecord(record).trim())),
-    ...(error ? labelled("error", pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)) : []),
+    ...(error ? labelled("error", pc.red(errorText(error))) : []),
     ...earlierLines(earlierErrors(traces.allOfItem(operation.ParentId, index), error !== undefined)),
     ...(error && trace ? labelled("stack", trace) : []),
     ...(result === undefined ? [] : labelled("result", wholeText(value))),
@@ -140,7 +140,7 @@ function describe(operation: Operation, { batches, traces, logs }: WantedOperati
     ["next at", isoMoment(StepDetails?.NextAttemptTimestamp?.getTime())],
     ["until", isoMoment(operation.WaitDetails?.ScheduledEndTimestamp?.getTime())],
     ["callback", operation.CallbackDetails?.CallbackId],
-    ["error", error && pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)],
+    ["error", error && pc.red(errorText(error))],
     ["data", error?.ErrorData],
     ["stack", error && trace],
     ["result", result && batch === undefined ? wholeText(readResult(operation, result)) : undefined],
@@ -183,7 +183,7 @@ function itemLines({ items, unreadable }: BatchView, operation: Operation, trace
 
 /** The error of an item, or the operations of a waiting item, or the shortened result. Empty if the item has none. */
 export function describeItem({ result, error, operations }: ItemView): string {
-  if (error !== undefined) return `  ${pc.red(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`)}`;
+  if (error !== undefined) return `  ${pc.red(errorText(error))}`;
   if (operations !== undefined) return operations.map(describeRecord).join("");
   if (result === undefined) return "";
   const text = JSON.stringify(result) ?? String(result);
@@ -198,6 +198,6 @@ function describeRecord({
   error,
 }: NonNullable<ItemView["operations"]>[number]): string {
   const tries = attempts === 0 ? "" : `, ${attempts} attempt${attempts === 1 ? "" : "s"}`;
-  const reason = error === undefined ? "" : `, ${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`;
+  const reason = error === undefined ? "" : `, ${errorText(error)}`;
   return `  ${name ?? path} ${status.toLowerCase()}${tries}${reason}`;
 }

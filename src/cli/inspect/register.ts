@@ -3,7 +3,7 @@ import { SHOWN_STATUSES, type ShownStatus } from "../execution-state.ts";
 import type { ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
 
-type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
+export type Action<Options> = (output: Output, target: string, options: Options) => Promise<ExitCode>;
 
 /** Functions of `main.ts` that the commands need. `perform` imports an action only when its command is called. */
 export interface Registration {

@@ -1,8 +1,9 @@
 import pc from "picocolors";
-import { counted, formatCount } from "../../core/quantity.ts";
+import { counted, formatCount, formatDuration } from "../../core/quantity.ts";
 import { type ErrorObject, isFanOut, type Operation } from "../../core/wire.ts";
 import { endOf } from "../documents.ts";
-import { formatDuration, shorten } from "../quantity.ts";
+import { errorText } from "../error-text.ts";
+import { shorten } from "../quantity.ts";
 import { type BatchView, countItems, wordFor } from "./batch-view.ts";
 import type { ErrorTraces } from "./error-traces.ts";
 import { describeItem } from "./operation-details.ts";
@@ -220,5 +221,5 @@ function describeItems(batches: readonly BatchView[]): string {
 }
 
 function describeError(error: ErrorObject): string {
-  return pc.red(shorten(`${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`, MAX_MESSAGE_LENGTH));
+  return pc.red(shorten(errorText(error), MAX_MESSAGE_LENGTH));
 }

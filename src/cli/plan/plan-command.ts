@@ -2,13 +2,12 @@ import { createInterface } from "node:readline/promises";
 import pc from "picocolors";
 import { DurableError } from "../../core/errors.ts";
 import { MAX_OPERATIONS } from "../../core/limits.ts";
-import { counted, formatCount } from "../../core/quantity.ts";
+import { counted, formatCount, formatDuration } from "../../core/quantity.ts";
 import { closeWorkers } from "../../core/worker-pools.ts";
 import { readEvent } from "../event.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Output } from "../output.ts";
-import { formatDuration } from "../quantity.ts";
-import { type FunctionOption, loadFunctions } from "../run/function-option.ts";
+import { type FunctionOptions, givenFunctions, loadFunctions } from "../run/function-option.ts";
 import { loadHandlerModule, NOT_DURABLE, wrappedHandler } from "../run/handler-module.ts";
 import { InterruptionWatch } from "../run/interruption.ts";
 import { liftQuotas, quietStandardOutput } from "../run/surroundings.ts";
@@ -18,11 +17,9 @@ import { type FanOutNode, fanOutsIn, readPlanTree } from "./plan-tree.ts";
 import { nameOverrides, type Overrides, readTries, type Tried, trySetting } from "./plan-try.ts";
 import { failWith, runTrial, type Trial, TrialInterrupted } from "./trial.ts";
 
-export interface PlanOptions {
+export interface PlanOptions extends FunctionOptions {
   event: string;
   export?: string;
-  function?: FunctionOption[];
-  plainFunction?: FunctionOption[];
   /** Milliseconds that each request to the service takes. */
   latency: number;
   /** The greatest number of items of each map that run. Infinity: all items run. */
@@ -72,9 +69,8 @@ async function plan(
   liftQuotas();
   const input = await readEvent(options.event);
   const { latency: latencyMs, sample: sampleItems } = options;
-  const given = [...(options.function ?? []), ...(options.plainFunction ?? [])];
   const module = await loadHandlerModule(handlerFile, options.export);
-  const functions = await loadFunctions(given);
+  const functions = await loadFunctions(givenFunctions(options));
   const runs = tries[0]?.size ? tries : [];
   await confirmSideEffects(output, warningOf(options, runs), options.yes === true);
   try {
@@ -99,7 +95,7 @@ async function plan(
 }
 
 function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
-  const { sample, function: durable = [], plainFunction: plain = [] } = options;
+  const { sample } = options;
   const isAll = !Number.isFinite(sample);
   const scope = isAll ? "the whole input" : `the first ${counted(sample, "item")} of each map`;
   const names = ["as is", ...runs.map(nameOverrides)].join("; ");
@@ -108,7 +104,7 @@ function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   const sizes = runs.map((overrides) => Number(overrides.get("batch")) || 1);
   const bodies = sizes.reduce((sum, size) => sum + Math.ceil(sample / size) * size, sample);
   const total = isAll || runs.length === 0 ? "" : ` In all that is ${formatCount(bodies)} items of each map.`;
-  const whole = durable.length + plain.length > 0 ? "Batches and the functions that it invokes" : "Batches";
+  const whole = givenFunctions(options).length > 0 ? "Batches and the functions that it invokes" : "Batches";
   const rest = isAll ? "" : ` ${whole} run whole.`;
   return `This really runs the handler for ${scope}, ${times}: whatever its steps do to other systems is done.${total}${rest}`;
 }
@@ -126,12 +122,11 @@ async function confirmSideEffects(output: Output, warning: string, isConfirmed: 
 
 /** The options as arguments of a command line, for the process that tries a setting. */
 function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
-  const functions = [...(rest.function ?? []), ...(rest.plainFunction ?? [])];
   return [
     ...["--latency", `${latency}ms`, "--sample", Number.isFinite(sample) ? String(sample) : "all"],
     ...(rest.export === undefined ? [] : ["--export", rest.export]),
     ...(items === undefined ? [] : ["--items", String(items)]),
-    ...functions.flatMap(({ name, file, exportName, kind }) => [
+    ...givenFunctions(rest).flatMap(({ name, file, exportName, kind }) => [
       kind === "plain" ? "--plain-function" : "--function",
       `${name}=${file}${exportName === undefined ? "" : `#${exportName}`}`,
     ]),
@@ -146,10 +141,9 @@ async function withTries(
   args: readonly string[],
   input: string,
 ): Promise<PlanReport> {
-  const [asIs, ...computed] = report.settings;
   if (report.fault !== undefined) {
     const notes = ["The settings were not tried, since the sample failed without them.", ...report.notes];
-    return { ...report, settings: [asIs, ...computed].slice(0, 1) as PlanReport["settings"], notes };
+    return { ...report, settings: report.settings.slice(0, 1), notes };
   }
   const interruption = new InterruptionWatch();
   const abort = new AbortController();

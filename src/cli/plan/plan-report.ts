@@ -1,8 +1,9 @@
 import pc from "picocolors";
 import { MAX_DATA_BYTES, MAX_INVOCATION_MS, MAX_OPERATIONS } from "../../core/limits.ts";
-import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../../core/quantity.ts";
+import { errorText } from "../error-text.ts";
 import type { Output } from "../output.ts";
-import { formatDollars, formatDuration, shorten } from "../quantity.ts";
+import { formatDollars, shorten } from "../quantity.ts";
 import { renderTable } from "../table.ts";
 import { canShare, type Figures, type Prediction } from "./plan-model.ts";
 import type { FanOutNode } from "./plan-tree.ts";
@@ -68,7 +69,7 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
     const before = byName.get(key);
     const failures = items.flatMap(({ outcome }) => (outcome.mark === "F" ? [outcome.error ?? {}] : []));
     const [first] = failures;
-    const error = before?.error ?? (first && `${first.ErrorType ?? "Error"}: ${first.ErrorMessage ?? ""}`);
+    const error = before?.error ?? (first && errorText(first));
     byName.set(key, {
       ...{ name, kind, form, batchItems },
       seen: (before?.seen ?? 0) + 1,

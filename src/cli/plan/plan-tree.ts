@@ -1,12 +1,12 @@
 import type { Outcome } from "../../codec/batch-outcomes.ts";
-import { decodePayload } from "../../codec/codec.ts";
 import { BATCH_SUBTYPE } from "../../core/batch-operation.ts";
+import type { FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { isFinished } from "../../core/transitions.ts";
 import { isFanOut, isItem, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 import { type ItemView, readBatches } from "../inspect/batch-view.ts";
-import type { BatchAnnouncement } from "../run/progress.ts";
+import { readAnyPayload } from "../inspect/payload-view.ts";
 import type { OperationTally, Trial } from "./trial.ts";
 
 /** What one or more operations of an execution use. */
@@ -137,7 +137,7 @@ class TreeReader {
     return { id, name, kind, ...seen, total, isTotalKnown: isKnown, hasEnded, isComputed, isWhole };
   }
 
-  #itemsIn(fanOut: Operation, announced: BatchAnnouncement | undefined): ItemsSeen {
+  #itemsIn(fanOut: Operation, announced: FanOutAnnouncement | undefined): ItemsSeen {
     const children = this.#childrenOf.get(fanOut.Id ?? "") ?? [];
     if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, announced);
     const isNested = children.some(({ SubType }) => isItem(SubType));
@@ -170,7 +170,7 @@ class TreeReader {
     }));
   }
 
-  #batched(children: readonly Operation[], announced: BatchAnnouncement | undefined): ItemsSeen {
+  #batched(children: readonly Operation[], announced: FanOutAnnouncement | undefined): ItemsSeen {
     const views = children.flatMap(({ Id }) => this.#outcomes.get(Id ?? "") ?? []);
     const ended = views.filter(({ operation }) => operation.Status === "SUCCEEDED");
     const chosen = ended.length > 0 ? ended : views;
@@ -192,16 +192,7 @@ class TreeReader {
 function outcomeOf({ Status, StepDetails, ContextDetails }: Operation): Outcome {
   const { Result: payload, Error: error } = ContextDetails ?? StepDetails ?? {};
   if (Status === "FAILED") return { mark: "F", error: error ?? {} };
-  return payload === undefined ? { mark: "U" } : { mark: "S", result: readable(payload) };
-}
-
-/** Decodes a payload. Returns the text itself if it cannot be decoded, because a user's serdes wrote it. */
-function readable(payload: string): unknown {
-  try {
-    return decodePayload(payload);
-  } catch {
-    return payload;
-  }
+  return payload === undefined ? { mark: "U" } : { mark: "S", result: readAnyPayload(payload).value };
 }
 
 function storedOutcome({ status, result, error }: ItemView): Outcome {

@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type DurableExecutionClient, DurableExecutionInvocationInputWithClient } from "../../client/client.ts";
 import { BATCH_SUBTYPE, recordedRange } from "../../core/batch-operation.ts";
 import { isDurableError } from "../../core/errors.ts";
+import { FAN_OUT_CHANNEL, type FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { isItem, type Operation, type OperationUpdate } from "../../core/wire.ts";
 import type { ExecutionCounters } from "../../journal/journal.ts";
 import { VirtualClock } from "../../local/clock.ts";
@@ -11,7 +12,6 @@ import { dataBytes } from "../../service/metering.ts";
 import type { LoadedFunction } from "../run/function-option.ts";
 import type { HandlerModule } from "../run/handler-module.ts";
 import { type Interruption, InterruptionWatch } from "../run/interruption.ts";
-import { BATCH_CHANNEL, type BatchAnnouncement } from "../run/progress.ts";
 
 export interface TrialOptions {
   readonly module: Pick<HandlerModule, "functionName" | "handler">;
@@ -52,7 +52,7 @@ export interface Trial {
   /** The keys are the ids of operations. */
   readonly tallies: ReadonlyMap<string, OperationTally>;
   /** The keys are the ids of operations. Empty for a handler on another runtime, which does not announce its maps. */
-  readonly fanOuts: ReadonlyMap<string, BatchAnnouncement>;
+  readonly fanOuts: ReadonlyMap<string, FanOutAnnouncement>;
   readonly counters: ExecutionCounters;
   readonly pace: Pace;
   /** Milliseconds of waits and retry delays, which were skipped. */
@@ -105,7 +105,7 @@ class RunningTrial {
   readonly #options: TrialOptions;
   readonly #clock = new VirtualClock();
   readonly #engine: LocalEngine;
-  readonly #announced = new Map<string, BatchAnnouncement>();
+  readonly #announced = new Map<string, FanOutAnnouncement>();
   readonly #tallies = new Map<string, OperationTally>();
   /** By the id of a map or parallel: the number of items whose contexts or batches are recorded as ended. */
   readonly #recordedItems = new Map<string, number>();
@@ -134,9 +134,10 @@ class RunningTrial {
     const { module, input } = this.#options;
     const { functionName, handler } = module;
     const listen = (message: unknown): void => {
-      const announcement = message as BatchAnnouncement;
+      const announcement = message as FanOutAnnouncement;
       if (announcement.executionArn !== this.#arn) return;
       this.#announced.set(announcement.operationId, announcement);
+      // A handler may import version 2.0.0 of the runtime, whose maps cannot be bounded.
       announcement.beginAtMost?.(this.#mostOf(announcement));
     };
     for (const { register } of this.#options.functions ?? []) register(this.#engine);
@@ -147,7 +148,7 @@ class RunningTrial {
       const client = this.#observed(event.durableExecutionClient);
       return handler(new DurableExecutionInvocationInputWithClient(event, client), context);
     });
-    subscribe(BATCH_CHANNEL, listen);
+    subscribe(FAN_OUT_CHANNEL, listen);
     const clockStartMs = this.#clock.now();
     // Each request also calls `#stopIfEnough`. The timer is needed if the last items end after the last request.
     const timer = setInterval(() => this.#stopIfEnough(), CHECK_EVERY_MS).unref();
@@ -172,7 +173,7 @@ class RunningTrial {
       };
     } finally {
       clearInterval(timer);
-      unsubscribe(BATCH_CHANNEL, listen);
+      unsubscribe(FAN_OUT_CHANNEL, listen);
     }
   }
 
@@ -225,7 +226,7 @@ class RunningTrial {
     this.#recordedItems.set(parent, (this.#recordedItems.get(parent) ?? 0) + (hasEnded ? last - first + 1 : 0));
   }
 
-  #mostOf({ batchItems = 1 }: BatchAnnouncement): number {
+  #mostOf({ batchItems = 1 }: FanOutAnnouncement): number {
     return Math.ceil(this.#options.sampleItems / batchItems) * batchItems;
   }
 

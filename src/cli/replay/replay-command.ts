@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { DurableError, messageOf } from "../../core/errors.ts";
+import { MAX_INVOCATION_MS } from "../../core/limits.ts";
 import { closeWorkers } from "../../core/worker-pools.ts";
 import { LocalEngine } from "../../local/engine.ts";
 import { lambdaContext } from "../../local/lambda-context.ts";
@@ -22,8 +23,6 @@ export interface ReplayOptions {
   event?: string;
 }
 
-const LONG_MS = 900_000;
-
 /** Runs the handler on a recording, without any step. Prints the first difference between code and record, if any. */
 export async function replayCommand(output: Output, target: string, options: ReplayOptions): Promise<ExitCode> {
   quietStandardOutput();
@@ -41,7 +40,7 @@ export async function replayCommand(output: Output, target: string, options: Rep
     const rehearsal = await rehearse(
       wrappedHandler(module),
       { ...recording, functionName },
-      { lambdaContext: lambdaContext(identity, () => LONG_MS), handlerFile: module.file },
+      { lambdaContext: lambdaContext(identity, () => MAX_INVOCATION_MS), handlerFile: module.file },
     );
     if (output.json) output.printJson(replayDocument(recording, rehearsal));
     else for (const line of describeReplay(recording, rehearsal)) output.print(line);

@@ -5,6 +5,7 @@ import type { Operation, WireOperation } from "../../core/wire.ts";
 import type { ReachedOperation } from "../../replay/divergence.ts";
 import type { Recording } from "../../replay/recording.ts";
 import type { Rehearsal } from "../../replay/rehearsal.ts";
+import { errorText } from "../error-text.ts";
 import { labelOfReached, siteOf } from "../run/retry-plan.ts";
 
 const MAX_LISTED = 10;
@@ -34,7 +35,7 @@ export function describeReplay(recording: Recording, rehearsal: Rehearsal): stri
             `${reached.length > MAX_LISTED ? ` and ${formatCount(reached.length - MAX_LISTED)} more` : ""}.`,
         ]),
     ...(status === "SUCCEEDED" ? ["  The handler returned."] : []),
-    ...(error === undefined ? [] : [`  The handler threw ${error.ErrorType ?? "Error"}: ${error.ErrorMessage ?? ""}`]),
+    ...(error === undefined ? [] : [`  The handler threw ${errorText(error)}`]),
   ];
 }
 

@@ -11,6 +11,16 @@ export interface FunctionOption {
   readonly kind: "durable" | "plain";
 }
 
+/** The options of a command whose handler may invoke functions. */
+export interface FunctionOptions {
+  function?: FunctionOption[];
+  plainFunction?: FunctionOption[];
+}
+
+export function givenFunctions(options: FunctionOptions): FunctionOption[] {
+  return [...(options.function ?? []), ...(options.plainFunction ?? [])];
+}
+
 /** Reads `name=file` or `name=file#export`. Returns undefined for any other text. */
 export function parseFunctionOption(text: string, kind: FunctionOption["kind"]): FunctionOption | undefined {
   const [, name, file, exportName] = /^([^=]+)=(.+?)(?:#([^#]+))?$/.exec(text) ?? [];

@@ -1,11 +1,12 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { decodePayload } from "../../codec/codec.ts";
 import { DurableError, messageOf, toErrorObject } from "../../core/errors.ts";
+import { FAN_OUT_CHANNEL, type FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { findPaths, itemIndex } from "../../core/operation-paths.ts";
 import { type ErrorObject, isFanOut, isItem, type Operation } from "../../core/wire.ts";
+import { groupBy } from "../group-by.ts";
 import { readBatches } from "../inspect/batch-view.ts";
-import { BATCH_CHANNEL, type BatchAnnouncement } from "./progress.ts";
+import { readAnyPayload } from "../inspect/payload-view.ts";
 
 export interface ItemFailure {
   readonly mapId: string;
@@ -29,22 +30,22 @@ export class ItemFailures {
 
   start(arn: string): void {
     const onBatch = (message: unknown): void => {
-      const announcement = message as BatchAnnouncement;
+      const announcement = message as FanOutAnnouncement;
       if (announcement.executionArn !== arn) return;
       const { operationId: mapId, name: map } = announcement;
       announcement.onFailure = ({ index, error }, name, input) => {
         this.#seen.set(key(mapId, index), { mapId, map, index, name, input, error: toErrorObject(ownErrorOf(error)) });
       };
     };
-    subscribe(BATCH_CHANNEL, onBatch);
-    this.#stop = () => void unsubscribe(BATCH_CHANNEL, onBatch);
+    subscribe(FAN_OUT_CHANNEL, onBatch);
+    this.#stop = () => void unsubscribe(FAN_OUT_CHANNEL, onBatch);
   }
 
   stop(): void {
     this.#stop();
   }
 
-  /** The failed items of an ended execution. The failed items of one map are ordered by index. */
+  /** The failed items of an ended execution, map by map. The failed items of one map are ordered by index. */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
     for (const [at, seen] of this.#seen) {
@@ -53,7 +54,8 @@ export class ItemFailures {
       const recorded = failed.get(at);
       failed.set(at, { ...seen, error: recorded?.error ?? seen.error });
     }
-    return [...failed.values()].sort((a, b) => (a.mapId === b.mapId ? a.index - b.index : 0));
+    const maps = groupBy(failed.values(), ({ mapId }) => mapId);
+    return [...maps.values()].flatMap((items) => items.sort((a, b) => a.index - b.index));
   }
 }
 
@@ -144,13 +146,9 @@ function ownErrorOf(error: unknown): unknown {
 }
 
 /** The items in a map's result. Empty if the result is missing, only a summary, or written by a user's serdes. */
-function itemsOfResult(payload: string | undefined): { index: number; status?: string; error?: ResultError }[] {
-  try {
-    const { all } = decodePayload(payload) as { all?: unknown };
-    return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];
-  } catch {
-    return [];
-  }
+function itemsOfResult(payload = ""): { index: number; status?: string; error?: ResultError }[] {
+  const all = (readAnyPayload(payload).value as { all?: unknown } | null)?.all;
+  return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];
 }
 
 function key(mapId: string, index: number): string {

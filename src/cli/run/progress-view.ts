@@ -1,8 +1,7 @@
 import pc from "picocolors";
 import { environment } from "../../core/environment.ts";
-import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../../core/quantity.ts";
 import { lineStart } from "../line-start.ts";
-import { formatDuration } from "../quantity.ts";
 import type { BatchProgress } from "./progress.ts";
 
 export interface Moment {

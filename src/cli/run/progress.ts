@@ -1,4 +1,5 @@
 import { BATCH_SUBTYPE, PART_SUBTYPE } from "../../core/batch-operation.ts";
+import type { FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { isFinished } from "../../core/transitions.ts";
 import { isFanOut, type Operation, type OperationUpdate } from "../../core/wire.ts";
 import { tallyOutcomes } from "../inspect/batch-view.ts";
@@ -22,27 +23,6 @@ export interface BatchProgress {
   ended: boolean;
 }
 
-/** The diagnostics channel on which the runtime announces each map and parallel that it begins. */
-export const BATCH_CHANNEL = "durable-fanout:batch";
-
-export interface BatchAnnouncement {
-  executionArn: string;
-  operationId: string;
-  name?: string | undefined;
-  total: number;
-  isTotalKnown: boolean;
-  /** NESTED: each item has a context, which contains the item's other operations. FLAT: items have no context. */
-  nesting?: "NESTED" | "FLAT";
-  /** How many items share an operation. Undefined: items do not share operations. */
-  batchItems: number | undefined;
-  /** Returns the counts at the time of the call. */
-  counts(): { succeeded: number; failed: number; running: number };
-  /** Lets only this many items begin, so that a larger map does not end. Absent in older versions of the runtime. */
-  beginAtMost?(items: number): void;
-  /** A listener may set this function. The runtime calls it for each item that fails. */
-  onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
-}
-
 /**
  * Counts the items of one map or parallel, with or without batches.
  *
@@ -61,7 +41,7 @@ class Batch {
   /** By the id of an operation: how many of its items wait. */
   readonly waiting = new Map<string, number>();
   #total: number | undefined;
-  #announcement: BatchAnnouncement | undefined;
+  #announcement: FanOutAnnouncement | undefined;
   #isOver = false;
   #isShared = false;
   /** How many items that share operations had ended before this run. */
@@ -72,7 +52,7 @@ class Batch {
     this.name = name;
   }
 
-  announce(announcement: BatchAnnouncement): void {
+  announce(announcement: FanOutAnnouncement): void {
     this.#readCounts();
     this.#announcement = announcement;
   }
@@ -131,7 +111,7 @@ class Batch {
 /** Counts the items of maps and parallels from updates. `announce` adds the total, which updates do not have. */
 export class Progress {
   readonly #batches = new Map<string, Batch>();
-  readonly #early = new Map<string, BatchAnnouncement>();
+  readonly #early = new Map<string, FanOutAnnouncement>();
   #endedHere = 0;
 
   /** How many items or steps of maps and parallels have ended in this run. */
@@ -198,7 +178,7 @@ export class Progress {
     }
   }
 
-  announce(announcement: BatchAnnouncement): void {
+  announce(announcement: FanOutAnnouncement): void {
     const batch = this.#batches.get(announcement.operationId);
     if (batch === undefined) this.#early.set(announcement.operationId, announcement);
     else batch.announce(announcement);

@@ -11,7 +11,7 @@ import { drive } from "./drive.ts";
 import { withFunctionHint } from "./function-option.ts";
 import { exceededQuota } from "./retry-hint.ts";
 import { describePlan, planDocument } from "./retry-plan.ts";
-import { type Earlier, filesOf, type ResumeOptions, withEarlier } from "./run-command.ts";
+import { type Earlier, freeName, type ResumeOptions, withEarlier } from "./run-command.ts";
 import { type RunSettings, toMetadata } from "./run-settings.ts";
 
 export interface RetryOptions extends ResumeOptions {
@@ -61,7 +61,6 @@ export async function retryCommand(output: Output, target: string, options: Retr
     return drive({
       output,
       ...found,
-      ...filesOf(options),
       earlier: begun,
       isNew: true,
       named: false,
@@ -133,8 +132,5 @@ function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, faile
 
 /** The first free name of `friday-retry`, `friday-retry-2` … A retry of `friday-retry` gets a name of the same list. */
 function freeRetryName(engine: LocalEngine, name: string): string {
-  const base = `${name.replace(/-retry(-\d+)?$/, "")}-retry`;
-  let free = base;
-  for (let number = 2; engine.find(free)?.name === free; number++) free = `${base}-${number}`;
-  return free;
+  return freeName(engine, `${name.replace(/-retry(-\d+)?$/, "")}-retry`);
 }

@@ -12,13 +12,19 @@ import { findExecution } from "../find-execution.ts";
 import { openJournal } from "../journal-file.ts";
 import type { Output } from "../output.ts";
 import { drive } from "./drive.ts";
-import { type FunctionOption, loadFunctions, mergeFunctions, withFunctionHint } from "./function-option.ts";
+import {
+  type FunctionOptions,
+  givenFunctions,
+  loadFunctions,
+  mergeFunctions,
+  withFunctionHint,
+} from "./function-option.ts";
 import { type HandlerModule, loadHandlerModule, type WatchedHandler, watchedHandler } from "./handler-module.ts";
 import { checkFailuresFile } from "./item-failures.ts";
 import { type RunSettings, readSettings, toMetadata } from "./run-settings.ts";
 import { quietStandardOutput, tellQuotas } from "./surroundings.ts";
 
-interface EngineOptions {
+interface EngineOptions extends FunctionOptions {
   db: string;
   export?: string;
   virtualTime?: true;
@@ -26,8 +32,6 @@ interface EngineOptions {
   maxData?: number;
   /** The file to which failed items are written. */
   failures?: string;
-  function?: FunctionOption[];
-  plainFunction?: FunctionOption[];
 }
 
 export interface RunOptions extends EngineOptions {
@@ -73,7 +77,8 @@ export async function runCommand(output: Output, handlerFile: string, options: R
         }),
       );
     const named = options.name !== undefined && options.fresh !== true;
-    return await drive({ output, engine, module, settings, ...filesOf(options), earlier, named, refused, begin });
+    const { db, failures } = options;
+    return await drive({ output, engine, module, settings, db, failures, earlier, named, refused, begin });
   } finally {
     await engine.close();
     await closeWorkers();
@@ -83,7 +88,7 @@ export async function runCommand(output: Output, handlerFile: string, options: R
 export function resumeCommand(output: Output, target: string, options: ResumeOptions): Promise<ExitCode> {
   return withEarlier(target, options, (found) => {
     const begin = (): LocalExecution => withFunctionHint(() => found.engine.resume(found.earlier.arn));
-    return drive({ output, ...found, ...filesOf(options), named: false, begin });
+    return drive({ output, ...found, named: false, begin });
   });
 }
 
@@ -93,6 +98,8 @@ export interface Earlier {
   readonly module: HandlerModule;
   readonly settings: RunSettings;
   readonly refused: WatchedHandler["refused"];
+  readonly db: string;
+  readonly failures: string | undefined;
 }
 
 /**
@@ -132,7 +139,7 @@ export async function withEarlier(
     const { handler, refused } = watchedHandler(module);
     engine.register(earlier.functionName, handler);
     for (const { register } of functions) register(engine);
-    return await goOn({ engine, earlier, module, settings, refused });
+    return await goOn({ engine, earlier, module, settings, refused, db: options.db, failures: options.failures });
   } finally {
     await engine.close();
     await closeWorkers();
@@ -152,14 +159,6 @@ async function loadKept(file: string, exportName: string | undefined, isFromJour
 
 const MOVED = ["ERR_HANDLER_MISSING", "ERR_HANDLER_EXPORT"];
 
-export function filesOf({ db, failures }: EngineOptions): { db: string; failures: string | undefined } {
-  return { db, failures };
-}
-
-function givenFunctions(options: EngineOptions): FunctionOption[] {
-  return [...(options.function ?? []), ...(options.plainFunction ?? [])];
-}
-
 /** The pause before a failed invocation is repeated. The engine's default is longer, but here a user waits. */
 const RETRY_PAUSE_MS = 1_000;
 
@@ -177,11 +176,11 @@ function findByName(engine: LocalEngine, name: string): ExecutionSummary | undef
   return found?.name === name ? found : undefined;
 }
 
-function freeName(engine: LocalEngine, name: string): string {
-  if (findByName(engine, name) === undefined) return name;
-  let number = 2;
-  while (findByName(engine, `${name}-${number}`) !== undefined) number++;
-  return `${name}-${number}`;
+/** The first free name of `friday`, `friday-2`, `friday-3` … */
+export function freeName(engine: LocalEngine, name: string): string {
+  let free = name;
+  for (let number = 2; findByName(engine, free) !== undefined; number++) free = `${name}-${number}`;
+  return free;
 }
 
 function refuseOtherHandler(earlier: ExecutionSummary, module: HandlerModule): void {

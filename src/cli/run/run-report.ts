@@ -1,15 +1,15 @@
 import pc from "picocolors";
-import { counted, formatBytes, formatCount } from "../../core/quantity.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../../core/quantity.ts";
 import { type WorkerStatistics, workerStatistics } from "../../core/worker-pools.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 import type { ExecutionSummary } from "../../local/executions.ts";
 import type { LocalExecution } from "../../local/local-execution.ts";
 import type { ExecutionOutcome } from "../../service/execution-outcome.ts";
-import { type Cost, estimateCost, meteredOperations, quotaOperations, refusalsOnAws } from "../cost.ts";
+import { type Cost, estimateCost, meteredOperations, quotaOperations, refusals } from "../cost.ts";
 import { errorDocument, usageDocument } from "../documents.ts";
 import { ExitCode, exitCodeOf } from "../exit-code.ts";
 import type { Output } from "../output.ts";
-import { formatDollars, formatDuration } from "../quantity.ts";
+import { formatDollars } from "../quantity.ts";
 import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { RunTotals } from "./run-watch.ts";
@@ -32,14 +32,14 @@ export function reportEnd(output: Output, end: End): ExitCode {
   const { counters } = record;
   const metered = meteredOperations(counters);
   const cost = estimateCost(counters);
-  const refusals = refusalsOnAws(counters);
+  const refusedByAws = refusals(quotaOperations(counters), counters.dataBytes);
   const exitCode = outcome.status === "SUCCEEDED" ? ExitCode.OK : ExitCode.EXECUTION_FAILED;
   if (output.json) {
     output.printJson({
       type: "finished",
       ...describeEnd(end),
       cost,
-      refusedByAws: refusals,
+      refusedByAws,
     });
   }
   if (run === undefined) {
@@ -51,8 +51,8 @@ export function reportEnd(output: Output, end: End): ExitCode {
   if (advice !== undefined) output.say(advice);
   if (output.verbose) for (const { text } of end.traces.slice(-TRACES_SHOWN)) output.say(pc.dim(text));
   for (const [label, text] of summaryRows(record, run, metered, cost)) output.say(`  ${label.padEnd(12)} ${text}`);
-  if (refusals.length > 0) {
-    output.say(pc.yellow(`  AWS would refuse this execution: ${refusals.join("; ")}.`));
+  if (refusedByAws.length > 0) {
+    output.say(pc.yellow(`  AWS would refuse this execution: ${refusedByAws.join("; ")}.`));
   }
   if (!output.json && outcome.status === "SUCCEEDED") printResult(output, outcome.result, module);
   return exitCode;

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import pc from "picocolors";
+import { FAN_OUT_CHANNEL, type FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import type { ErrorObject, Operation } from "../../core/wire.ts";
 import { type ExecutionCounters, noCounters } from "../../journal/journal.ts";
 import type { LocalEngine } from "../../local/engine.ts";
@@ -7,7 +8,7 @@ import { quotaOperations } from "../cost.ts";
 import { errorDocument } from "../documents.ts";
 import { awaitedOf, summarizeAwaited } from "../inspect/waiting.ts";
 import type { Output } from "../output.ts";
-import { BATCH_CHANNEL, type BatchAnnouncement, type BatchProgress, Progress } from "./progress.ts";
+import { type BatchProgress, Progress } from "./progress.ts";
 import { createProgressView, type Moment, type ProgressView } from "./progress-view.ts";
 
 const JSON_EVERY_MS = 1_000;
@@ -45,25 +46,25 @@ export class RunWatch {
     this.#startedAtMs = performance.now();
     this.#progress.recall(recorded);
     const onBatch = (message: unknown): void => {
-      const announcement = message as BatchAnnouncement;
+      const announcement = message as FanOutAnnouncement;
       if (announcement.executionArn === arn) this.#progress.announce(announcement);
     };
-    subscribe(BATCH_CHANNEL, onBatch);
+    subscribe(FAN_OUT_CHANNEL, onBatch);
     const stopListening = this.#engine.subscribe((event) => {
       if (event.arn !== arn) return;
       // The awaited operations are looked up only once for each suspension, because an execution may be large.
       if (event.type === "invocation-started") this.#waitsFor = undefined;
-      if (event.type === "invocation-ended" && event.error === undefined) this.#waitsFor = this.#lookForAwaited(arn);
-      if (event.type === "checkpoint") {
+      else if (event.type === "checkpoint") {
         this.#progress.apply(event.updates);
         this.#counters = event.counters;
-      } else if (event.type === "invocation-ended" && event.error !== undefined) {
-        this.#reportFailure(event.error);
+      } else if (event.type === "invocation-ended") {
+        if (event.error === undefined) this.#waitsFor = this.#lookForAwaited(arn);
+        else this.#reportFailure(event.error);
       }
     });
     this.#unsubscribe = () => {
       stopListening();
-      unsubscribe(BATCH_CHANNEL, onBatch);
+      unsubscribe(FAN_OUT_CHANNEL, onBatch);
     };
     // If the execution was suspended before this process began, no event will say for what it waits.
     if (this.#engine.suspended().includes(arn)) this.#waitsFor = this.#lookForAwaited(arn);

@@ -1,4 +1,5 @@
 import { environment } from "../../core/environment.ts";
+import { RUNTIME_TABLE } from "../../core/settings.ts";
 import { workerPools } from "../../core/worker-pools.ts";
 import { followStandardError } from "../line-start.ts";
 
@@ -14,16 +15,15 @@ export function quietStandardOutput(): void {
   workerPools().standardOutput = process.stderr;
 }
 
-/** The greatest value of the setting for the quota of operations. A greater limit is passed on as `unlimited`. */
-const LARGEST_QUOTA = 1_000_000_000;
-
 /** Tells the runtime the limits of this run, so that the runtime warns before them. Keeps variables that are set. */
 export function tellQuotas(maxOperations: number | undefined, maxDataBytes: number | undefined): void {
-  const set = (variable: `DURABLE_FANOUT_${string}`, limit: number | undefined): void => {
-    if (limit !== undefined) environment()[variable] ||= limit <= LARGEST_QUOTA ? String(limit) : "unlimited";
+  const set = (variable: `DURABLE_FANOUT_${string}`, limit: number | undefined, most: number): void => {
+    // A limit that the setting does not allow is passed on as `unlimited`.
+    if (limit !== undefined) environment()[variable] ||= limit <= most ? String(limit) : "unlimited";
   };
-  set("DURABLE_FANOUT_QUOTA_OPERATIONS", maxOperations);
-  set("DURABLE_FANOUT_QUOTA_DATA_BYTES", maxDataBytes);
+  const { operations, dataBytes } = RUNTIME_TABLE.quotas;
+  set("DURABLE_FANOUT_QUOTA_OPERATIONS", maxOperations, operations.most);
+  set("DURABLE_FANOUT_QUOTA_DATA_BYTES", maxDataBytes, dataBytes.most);
 }
 
 /** Lifts the quotas for a plan, because a plan must find out what exceeds them. */

@@ -1,4 +1,5 @@
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
+import type { FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { type Permit, Semaphore } from "../../core/semaphore.ts";
 import type { AnySerdes } from "../../core/serdes.ts";
 import { callerContext } from "../../execution/active.ts";
@@ -10,7 +11,6 @@ import type { OperationLocation } from "../operation.ts";
 import type { Branches, FanOutConfig } from "./branches.ts";
 import { Collector, type EndedItem } from "./collector.ts";
 import { Completion } from "./completion.ts";
-import type { FanOutAnnouncement } from "./fan-out-channel.ts";
 import { type ItemGroup, ItemGroups, itemTooLarge, locationOf, takeNext } from "./item-groups.ts";
 import type { MapResult } from "./map-result.ts";
 import { type MapSummary, withSizes } from "./map-result-format.ts";

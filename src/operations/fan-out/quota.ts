@@ -1,5 +1,6 @@
 import { MAX_BATCH_ITEMS } from "../../core/batch-size.ts";
 import { DurableError } from "../../core/errors.ts";
+import type { FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { type OperationPath, operationId } from "../../core/ids.ts";
 import { counted, formatCount } from "../../core/quantity.ts";
 import type { Execution } from "../../execution/execution.ts";
@@ -8,7 +9,7 @@ import type { Scope } from "../../execution/scope.ts";
 import { operationLabel } from "../checks.ts";
 import { isRecorded } from "../operation.ts";
 import type { Completion, CompletionConfig } from "./completion.ts";
-import { type FanOutAnnouncement, publishFanOut } from "./fan-out-channel.ts";
+import { publishFanOut } from "./fan-out-channel.ts";
 
 export interface FanOutSize {
   readonly kind: "map" | "parallel";
