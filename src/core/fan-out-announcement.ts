@@ -8,7 +8,7 @@ export interface FanOutAnnouncement {
   readonly operationId: string;
   readonly name: string | undefined;
   readonly kind: "map" | "parallel";
-  /** NESTED: each item has an operation of its own. FLAT: items have no operations of their own. */
+  /** NESTED: each item has a context, which is an operation. FLAT: items have no contexts. */
   readonly nesting: "NESTED" | "FLAT";
   /** How many items share an operation. Undefined: items do not share operations. */
   readonly batchItems: number | undefined;

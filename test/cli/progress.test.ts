@@ -53,6 +53,22 @@ describe("progress", () => {
     expect(progress.batches()[0]).toMatchObject({ done: 2, running: 0, waiting: 0, ended: true });
   });
 
+  test("counts the items of a FLAT map whose items have two steps, while the runtime tells them and afterwards", () => {
+    const progress = new Progress();
+    const counts = { succeeded: 0, failed: 0, running: 3 };
+    progress.announce({
+      ...{ executionArn: "arn", operationId: "m", name: "cities", kind: "map", nesting: "FLAT", batchItems: undefined },
+      ...{ total: 3, isTotalKnown: true, counts: () => counts, beginAtMost: () => {} },
+    });
+    const steps = ["1", "2", "3", "4", "5"];
+    progress.apply([MAP, ...steps.map((id) => flatStep(id, "START")), ...steps.map((id) => flatStep(id, "SUCCEED"))]);
+    Object.assign(counts, { succeeded: 2, running: 1 });
+    expect(progress.batches()[0]).toMatchObject({ unit: "items", done: 2, failed: 0, running: 1, total: 3 });
+    Object.assign(counts, { succeeded: 2, failed: 1, running: 0 });
+    progress.apply([flatStep("6", "START"), flatStep("6", "FAIL"), { ...MAP, Action: "SUCCEED" }]);
+    expect(progress.batches()[0]).toMatchObject({ unit: "items", done: 2, failed: 1, total: 3, ended: true });
+  });
+
   test("does not count what goes on inside an item", () => {
     const progress = new Progress();
     progress.apply([MAP, item("1", "START"), { ...flatStep("s", "START"), ParentId: "1" }]);

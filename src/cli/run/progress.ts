@@ -8,7 +8,7 @@ import { tallyOutcomes } from "../inspect/batch-view.ts";
 export interface BatchProgress {
   id: string;
   name: string;
-  /** `steps`: the items have no operations of their own (FLAT), so only their steps can be counted. */
+  /** `steps`: the items have no contexts (FLAT), and the map is not announced. Then only the steps can be counted. */
   unit: "items" | "steps";
   done: number;
   failed: number;
@@ -26,7 +26,8 @@ export interface BatchProgress {
 /**
  * Counts the items of one map or parallel, with or without batches.
  *
- * PG1  If each item has an operation of its own, or steps of its own, the updates of these operations are counted.
+ * PG1  If items do not share operations, the updates of their contexts or steps are counted. While the map is announced,
+ *     `failed` and `running` come from the announcement, and `done` is the greater number of items.
  * PG2  If items share operations, the counts come from the announcement of the runtime. These counts begin at 0 in each
  *     invocation. So a count that is lower than an earlier one is ignored.
  */
@@ -44,7 +45,7 @@ class Batch {
   #announcement: FanOutAnnouncement | undefined;
   #isOver = false;
   #isShared = false;
-  /** How many items that share operations had ended before this run. */
+  /** How many items that share operations had ended before this process began. */
   #recalled = 0;
 
   constructor(id: string, name: string) {
@@ -58,7 +59,10 @@ class Batch {
   }
 
   end(): void {
-    this.#readCounts();
+    const { unit, done, failed } = this.snapshot();
+    this.unit = unit;
+    this.done = done;
+    this.failed = failed;
     this.#total = this.#announcement?.total ?? this.#total;
     this.#isOver = true;
     this.running.clear();
@@ -77,7 +81,7 @@ class Batch {
     this.#recalled += succeeded + failed;
   }
 
-  /** How many items that share operations have ended in this run. 0 if no items of the map share operations. */
+  /** How many items that share operations have ended in this process. 0 if no items of the map share operations. */
   get sharedEndedHere(): number {
     this.#readCounts();
     return this.#isShared ? this.done + this.failed - this.#recalled : 0;
@@ -94,9 +98,10 @@ class Batch {
     if (counts === undefined) return seen;
     const running = Math.max(0, counts.running - waiting);
     if (this.#isShared) return { ...seen, running };
-    // In a resumed run, the counts of the runtime begin at 0 and grow during the replay. Until the replay has ended,
-    // `done` is larger than the count of the runtime, and right.
-    return { ...seen, unit: "items", done: Math.max(counts.succeeded, done), failed: counts.failed, running };
+    // The counts of the runtime begin at 0 in each invocation, and grow during the replay. Until the replay has ended,
+    // a larger number of items that were counted from updates is right.
+    const items = unit === "items" ? Math.max(counts.succeeded, done) : counts.succeeded;
+    return { ...seen, unit: "items", done: items, failed: counts.failed, running };
   }
 
   // PG2
@@ -108,20 +113,20 @@ class Batch {
   }
 }
 
-/** Counts the items of maps and parallels from updates. `announce` adds the total, which updates do not have. */
+/** Counts the items of maps and parallels from updates and from the announcements of the runtime. */
 export class Progress {
   readonly #batches = new Map<string, Batch>();
   readonly #early = new Map<string, FanOutAnnouncement>();
   #endedHere = 0;
 
-  /** How many items or steps of maps and parallels have ended in this run. */
+  /** How many items or steps of maps and parallels have ended in this process. */
   get endedHere(): number {
     let ended = this.#endedHere;
     for (const batch of this.#batches.values()) ended += batch.sharedEndedHere;
     return ended;
   }
 
-  /** Counts the operations that earlier runs have recorded. */
+  /** Counts the operations that earlier processes have recorded of this execution. */
   recall(operations: Iterable<Operation>): void {
     for (const { Id, ParentId, Name, Type, SubType, Status, StepDetails } of operations) {
       if (Id === undefined) continue;
