@@ -59,7 +59,8 @@ describe("a plan", () => {
       else expectNear(operations, real.operations - 1 + real.parts, 2);
       // What a retry writes again, a further operation may have kept before.
       expectNear(dataBytes, real.dataBytes, batch === undefined ? 1.5 : 2);
-      expectNear(dollars, real.dollars, 1.5);
+      // The price is one of operations, parts and retries above all.
+      expectNear(dollars, real.dollars, batch === undefined ? 1.5 : 2);
     }
     expect(settings[1]?.operations).toBe(4_001);
   });
