@@ -21,7 +21,7 @@ export interface SerdesConfig {
   defaultCallbackDeserializer?: AnySerdesDeserializer;
 }
 
-/** Writes and reads plain JSON. The configured codec does not change this JSON. */
+/** Writes and reads plain JSON. The codec changes this JSON only in batches. Rejects with the errors of `JSON`. */
 export const defaultSerdes: AnySerdes = {
   serialize: async (value) => (value === undefined ? undefined : JSON.stringify(value)),
   deserialize: async (data) => (data === undefined ? undefined : JSON.parse(data)),
