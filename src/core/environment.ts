@@ -1,4 +1,4 @@
-/** The environment variables that the package reads, except those of settings. No other file reads `process.env`. */
+/** The environment variables that the package reads. No other file reads `process.env`. */
 export interface Environment {
   /** The function's name. */
   readonly AWS_LAMBDA_FUNCTION_NAME?: string | undefined;
@@ -18,7 +18,7 @@ export interface Environment {
   readonly DURABLE_VERBOSE_MODE?: string | undefined;
   /** The folder in which modules of plugins are also searched. Without the variable, the current folder. */
   readonly LAMBDA_TASK_ROOT?: string | undefined;
-  /** When set, the command line shows the stack of an error, as with `--verbose`. */
+  /** When not empty, the command line shows the stack of an error, as with `--verbose`. */
   readonly DEBUG?: string | undefined;
   /** With `dumb`, the command line shows progress as lines instead of bars. */
   readonly TERM?: string | undefined;

@@ -207,7 +207,6 @@ export function messageOf(thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown);
 }
 
-/** The text of a thrown value that is no error. `Unknown error` for undefined, null and the empty text. */
 export function thrownText(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
   if (thrown === undefined || thrown === null || thrown === "") return "Unknown error";

@@ -125,7 +125,7 @@ function checkRetries(factory: string, config: RetryFilters, own: string): void 
   }
 }
 
-// `createRetryStrategy` is not used here, because its checks would then be in the bundle of every handler.
+// The checks of `createRetryStrategy` would be in the bundle of every handler.
 export const defaultRetryStrategy = exponential({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
 // The calls are marked as pure, so that bundlers remove `retryPresets` from a handler that does not use them.

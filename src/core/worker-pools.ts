@@ -80,8 +80,8 @@ function sumOf(pools: ReadonlySet<WorkerPoolPort>): WorkerStatistics | undefined
 }
 
 /**
- * Ends the threads of all pools in this process. Calls on threads fail with `ERR_WORKER_POOL_CLOSED`. A later call
- * opens its pool again.
+ * Ends the threads of all pools in this process. Calls that have not ended on threads fail with
+ * `ERR_WORKER_POOL_CLOSED`. A later call opens its pool again.
  */
 export async function closeWorkers(): Promise<void> {
   await Promise.all([...workerPools().pools].map((pool) => pool.close()));
