@@ -70,7 +70,6 @@ export class Observer {
     void notified.then(() => this.#underWay.delete(notified));
   }
 
-  /** Runs a function inside the plugins' wrappers, or without them after `close`. */
   wrap<T>(wrapper: Wrapper, info: () => unknown, fn: () => Promise<T>): Promise<T> {
     return this.#over ? fn() : this.#plugins.wrap(wrapper, info, fn);
   }
@@ -93,7 +92,6 @@ export class Observer {
     return id !== undefined && this.#updated.has(id);
   }
 
-  /** Returns a function that makes a map of all operations as they are known now, by wire id. */
   snapshot(): () => Record<string, OperationInfo> {
     return this.#log?.snapshot() ?? (() => ({}));
   }
@@ -121,7 +119,6 @@ export class Observer {
     return { ...defined({ id, name, type, subType, parentId: scope.owner?.id }), isReplay: false, ...members };
   }
 
-  /** The time at which the operation began; undefined if no record is kept. */
   startOf({ id, kept }: ObservedOperation): Date | undefined {
     return readTimestamp((this.#log?.get(id) ?? kept)?.StartTimestamp);
   }

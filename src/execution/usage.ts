@@ -16,7 +16,7 @@ export interface InvocationUsage {
   requestBytes: number;
   /** The number of bytes of payloads and errors, which AWS counts as written data. */
   dataBytes: number;
-  /** The number of repeated attempts of steps, conditions and batches. First attempts do not count. */
+  /** The number of RETRY updates: attempts of steps, conditions and batches that another attempt follows. */
   retries: number;
   /** The number of batches' own operations, without their parts. */
   batches: number;
@@ -37,13 +37,15 @@ export interface ExecutionUsage {
   isExact: boolean;
 }
 
-/** The message on Node's diagnostics channel `durable-fanout:usage` at the end of every invocation. */
+/**
+ * The message on Node's diagnostics channel `durable-fanout:usage` at the end of an invocation that ran the handler.
+ */
 export interface Usage {
   executionArn: string;
   requestId: string;
   invocation: InvocationUsage;
   execution: ExecutionUsage;
-  /** The work of the worker threads in this process so far; only when there are threads. */
+  /** The work of the worker threads in this process so far. Absent if the process has no pool of threads. */
   workers?: WorkerStatistics;
 }
 
@@ -189,7 +191,7 @@ function dataBytesOf(payload: string | undefined, error: object | undefined): nu
   return byteLength(payload) + (error ? byteLength(JSON.stringify(error)) : 0);
 }
 
-/** The number of bytes of a text. The client of the service may deliver an absent text as null. */
+/** The client of the service may deliver an absent text as null. */
 function byteLength(text: string | undefined | null): number {
   return text ? Buffer.byteLength(text) : 0;
 }
