@@ -28,11 +28,11 @@ interface RetryFilters {
   initialDelay?: Duration;
   maxDelay?: Duration;
   jitter?: JitterStrategy;
-  /** Only errors whose message includes one of the texts, or matches one of the expressions, are retried. */
+  /** Errors whose message includes one of the texts, or matches one of the expressions, are retried. */
   retryableErrors?: (string | RegExp)[];
   /**
-   * Only instances of these classes are retried. If `retryableErrors` is given too, an error is retried when one of the
-   * two conditions holds.
+   * Instances of these classes are retried. If `retryableErrors` or this member is given, and neither fits, an error is
+   * not retried.
    */
   retryableErrorTypes?: (new (
     ...args: never[]
@@ -125,7 +125,7 @@ function checkRetries(factory: string, config: RetryFilters, own: string): void 
   }
 }
 
-// The checks of `createRetryStrategy` would be in the bundle of every handler.
+// `exponential` is called, so that the checks of `createRetryStrategy` are not in the bundle of every handler.
 export const defaultRetryStrategy = exponential({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
 // The calls are marked as pure, so that bundlers remove `retryPresets` from a handler that does not use them.

@@ -252,7 +252,7 @@ export function defined<Members extends object>(members: Members): Members {
   return kept as Members;
 }
 
-/** True also without a status. `isFinished` is true only for SUCCEEDED and FAILED. */
+/** Whether the status is final or absent. `isFinished` is true only for SUCCEEDED and FAILED. */
 export function hasEnded({ Status: status }: Pick<WireOperation, "Status">): boolean {
   return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }
