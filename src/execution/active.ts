@@ -5,7 +5,7 @@ import type { OperationId } from "../core/ids.ts";
  * Whether a context replays.
  * - `execution`: the code of the context is live.
  * - `replay`: the code has not yet reached an operation that is new or has not ended.
- * - `replay-succeeded`: the context has ended, and its function runs again only to make a result that is not recorded.
+ * - `replay-succeeded`: the context has ended, and its function runs again only to make its result from the records.
  */
 export type ReplayMode = "execution" | "replay" | "replay-succeeded";
 

@@ -165,7 +165,7 @@ export class Execution {
     );
   }
 
-  /** Ends the invocation. Only the first call resolves `terminated`. Nothing is queued afterwards. */
+  /** Ends the invocation. Only the first call resolves `terminated`. */
   terminate(termination: Termination): void {
     this.#over = true;
     this.#suspension.close();

@@ -30,7 +30,7 @@ const NOTIFY_RECORDS = [
   "onOperationChange",
 ] as const;
 
-/** The hooks that get information about the attempts of a step or condition. */
+/** The hooks that are called for an attempt of a step or condition. */
 const FOLLOW_ATTEMPTS = [
   "onOperationStart",
   "onOperationAttemptStart",
@@ -112,7 +112,7 @@ export class Observer {
     return { ...(record === undefined ? {} : infoOf(record)), ...this.info(operation, members) };
   }
 
-  /** The operation as plugins see it before it has a record. */
+  /** The operation as plugins see it, without the data of its record. */
   info(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
     const { id, type, subType, scope } = operation;
     const name = operation.shownName ?? operation.name;

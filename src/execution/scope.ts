@@ -48,7 +48,7 @@ export class Scope {
   permit: Permit | undefined;
   /** Called when a signal inside this context is read for the first time. */
   onSignal: (() => void) | undefined;
-  /** The number of operations inside this context whose code runs. Only `countExecuting` changes this number. */
+  /** The number of operations inside this context that execute: their code runs, or their end is not yet recorded. */
   executing = 0;
   /** The number of awaited operations that wait for a timer or for an external system. */
   waiting = 0;

@@ -31,8 +31,9 @@ export interface ExecutionUsage {
   /** US dollars for operations and written data (us-east-1), without compute time, requests and storage of the data. */
   dollars: number;
   /**
-   * False when earlier invocations wrote something that this invocation cannot see: operations inside a context that
-   * has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates, rather too low.
+   * False when earlier invocations may have written something that this invocation cannot see: operations inside a
+   * context that has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates,
+   * rather too low.
    */
   isExact: boolean;
 }
@@ -123,7 +124,9 @@ export class UsageCounter {
     };
   }
 
-  /** Notes the result or error with which the execution has ended. The response contains it, and no update does. */
+  /**
+   * Notes the result or error in the response, which no update contains. The result is empty if an update contains it.
+   */
   ended(outcome: { Result?: string | undefined; Error?: object | undefined }): void {
     this.#invocation.dataBytes += dataBytesOf(outcome.Result, outcome.Error);
   }
