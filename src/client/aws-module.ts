@@ -23,7 +23,7 @@ export function loadAws(): Promise<AwsModule> {
 async function importAws(): Promise<AwsModule> {
   completeRequire();
   const module = await import("@aws-sdk/client-lambda").catch((error) => {
-    // A missing module ends the execution. Other errors end only the invocation: the next invocation may succeed.
+    // A missing module ends the execution. Another error ends only the invocation, because the next one may succeed.
     throw error?.code?.endsWith("MODULE_NOT_FOUND") ? unusable("is not there, or not all of it", error) : error;
   });
   // A bundler may make a chunk whose only export is the default, which is the whole CommonJS package.

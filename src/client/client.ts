@@ -43,25 +43,27 @@ export interface LineWriter {
 
 /**
  * The connection to the service. Requests and responses have the form of the service's API. A client that repeats
- * failed requests itself must create one `ClientToken` for each call, and use this token for all repetitions.
+ * failed requests itself must create one `ClientToken` for each call, and use this token for all repetitions. A call
+ * that rejects ends the invocation or the execution: see `DurableExecutionClientError`.
  */
 export interface DurableExecutionClient {
   /** Reads one page of the recorded operations. */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   getExecutionState(params: GetDurableExecutionStateRequest, logger?: any): Promise<GetDurableExecutionStateResponse>;
   /**
-   * Writes updates. Returns the next token and the changed operations. A call without updates only asks for changes.
+   * Writes updates. Returns the next token and the changed operations. A call without updates only asks for changes. An
+   * answer without a token ends the invocation.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the official type takes the user's logger here.
   checkpoint(params: CheckpointDurableExecutionRequest, logger?: any): Promise<CheckpointDurableExecutionResponse>;
   /**
-   * Gets each result before the result is stored as JSON. The client of the embedded service warns here of values that
-   * JSON would change. Lambda's client does not have this method. Must not throw.
+   * Gets each result that is about to be stored as JSON: not with the codec `typed`, and not with a serdes. The client
+   * of the embedded service warns of values that JSON would change. Must not throw.
    */
   onResult?(owner: ResultOwner, result: unknown): void;
   /**
-   * Gets each value that user code threw, with its stack and its causes, which the record does not have. `operationId`
-   * is the id of the operation, and undefined for the handler itself. Must not throw.
+   * Gets the thrown value of each failed attempt, context and handler. The record does not have its stack and its
+   * causes. `operationId` is the id of the operation, and undefined for the handler itself. Must not throw.
    */
   onThrown?(operationId: string | undefined, thrown: unknown): void;
   /**
@@ -71,16 +73,15 @@ export interface DurableExecutionClient {
   wrapLogger?(logger: LineWriter, origin: () => LineOrigin): LineWriter;
   /**
    * Gets a message about an option, or a unit of a duration, that nothing reads. If this method throws, the operation
-   * fails before it is recorded. If the method is absent, the runtime warns instead.
+   * fails with the thrown error. If the method is absent, the runtime warns instead.
    */
   onMisspelledOption?(message: string): void;
   /**
    * Gets each operation that the handler's code reaches. If the answer is true, the code stops at this operation. Only
    * the client of a rehearsal has this function, because nothing may begin in a rehearsal. The runtime reads the
-   * function from the client before it reads any page of the state, and calls the function without `this`.
+   * function from the client before it reads any page of the state. The client is not `this` in a call.
    * @param path `2-1` is the first operation inside the second operation of the handler
-   * @param around `sealed` is true if the context around the operation has ended and its function only rebuilds the
-   * result
+   * @param around `sealed` is true if a context around the operation has ended and only rebuilds its result
    * @param mismatch the difference between the record and the code; undefined if there is none
    */
   onClaim?(

@@ -15,7 +15,9 @@ interface ErrorLog {
   error(...params: unknown[]): void;
 }
 
-/** The time-outs of the official SDK, in milliseconds. `endSilence` usually ends a request earlier. */
+/**
+ * The time-outs of the official SDK, in milliseconds. `endSilence` usually ends a silent request before the last two.
+ */
 const TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 50_000, requestTimeout: 55_000 } as const;
 
 /**
@@ -43,8 +45,8 @@ function sharedClient(aws: AwsModule): LambdaClient {
 /**
  * In Lambda, loads the AWS client and creates the shared client while the process starts, because a starting process
  * has more processor time. Otherwise the first invocation of a function with little memory takes much longer. Outside
- * of Lambda many processes never need the client, so nothing is loaded. If the client cannot be loaded, the first call
- * fails.
+ * of Lambda many processes never need the client, so nothing is loaded. A failure is ignored, because the first request
+ * loads again.
  */
 export function prepareSharedClient(): void {
   if (isServingLambda())
@@ -53,14 +55,20 @@ export function prepareSharedClient(): void {
       .catch(() => {});
 }
 
-/** Calls the service through the AWS client, which is loaded on first use. */
+/**
+ * Calls the service through the AWS client. A method rejects with the error of the AWS client, or with a
+ * `DurableExecutionClientError` if no usable AWS client can be loaded.
+ */
 export class DurableExecutionApiClient implements DurableExecutionClient {
   readonly #client: LambdaClient | undefined;
 
-  /** Default: the client that the process shares. This client makes up to four attempts of each request by default. */
+  /**
+   * Default of `client`: the client that the process shares, which makes up to `AWS_MAX_ATTEMPTS` attempts of each
+   * request, or 4 without this variable. The AWS client begins to load during this call.
+   */
   constructor(client?: LambdaClient) {
     this.#client = client;
-    // The client is loaded while the invocation starts. If the client cannot be loaded, the first call fails.
+    // A failure is ignored, because the first request loads again.
     loadAws().catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** The members of the AWS client's request handler that are used here. */
+/** The members of the AWS client's request handler that `endSilence` uses. */
 export interface Transport {
   handle(request: unknown, options?: TransportOptions): Promise<{ response: { body?: unknown } }>;
 }
@@ -29,8 +29,8 @@ interface Body {
 }
 
 /**
- * Ends a request when its connection is silent, before the response begins or in the middle of the body. The error
- * makes the AWS client try again. The silence is counted in examinations, so that only time counts in which this
+ * Ends a request without a response, or with a body that brings no further bytes, after the silence of `limits`. The
+ * error makes the AWS client try again. The silence is counted in examinations, so that only time counts in which this
  * process could have read the response. Node's own time-outs also fire after a long computation, or after Lambda has
  * frozen the process, although the response has arrived.
  */
@@ -71,7 +71,6 @@ class SilenceWatch {
     this.#timer = setInterval(() => this.#look(), limits.everyMs);
   }
 
-  /** Watches the body, because the response has begun. Nothing is watched if the body is no stream. */
   follow(body: unknown): void {
     if (!isBody(body)) {
       this.end();

@@ -3,33 +3,23 @@ import { describeValue } from "./setting.ts";
 
 /** Checks of values that user code gives. `owner` returns the name of the operation or function that got the value. */
 
-/** Throws `ERR_ARGUMENT_INVALID`, unless the value is a function, undefined or null. */
 export function checkFunction(owner: () => string, field: string, value: unknown): void {
   if (value === undefined || value === null || typeof value === "function") return;
   throw invalid(owner, field, value, "a function");
 }
 
-/** Throws `ERR_ARGUMENT_INVALID`, unless the value is in `allowed`, undefined or null. */
 export function checkOneOf(owner: () => string, field: string, value: unknown, allowed: readonly string[]): void {
   if (value === undefined || value === null || allowed.includes(value as string)) return;
   throw invalid(owner, field, value, allowed.map((name) => `"${name}"`).join(" or "));
 }
 
-/**
- * Throws an error that begins with `head` (`ERR_ARGUMENT_INVALID`), unless the value is undefined, null, Infinity, or a
- * whole number of at least `min`.
- */
 export function checkCount(owner: () => string, field: string, value: unknown, min = 0, head = ""): void {
   if (value === undefined || value === null || value === Number.POSITIVE_INFINITY) return;
   if (Number.isInteger(value) && (value as number) >= min) return;
   throw invalid(owner, field, value, `a whole number of at least ${min}`, undefined, head);
 }
 
-/**
- * Returns the value as a text for the service; undefined for undefined and null. Numbers and booleans are allowed,
- * because names often come from data.
- * @throws DurableError `ERR_ARGUMENT_INVALID` for an object or a function
- */
+/** Numbers and booleans are allowed, because names often come from data. */
 export function textOf(owner: () => string, field: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isObject(value)) return String(value);

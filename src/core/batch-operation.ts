@@ -3,7 +3,6 @@ import { MAX_NAME_LENGTH } from "./limits.ts";
 import { takenName } from "./operation-name.ts";
 import type { Operation } from "./wire.ts";
 
-/** The subtypes of a batch's own operation and of its parts. */
 export const BATCH_SUBTYPE = "MapBatch";
 export const PART_SUBTYPE = "MapBatchPart";
 
@@ -27,18 +26,17 @@ export interface ItemRange {
   readonly last: number;
 }
 
-/** The name of a batch: `score[200..299]`. */
+/** The name of a batch, such as `score[200..299]`. */
 export function rangeName(mapName: string | undefined, first: number, last: number): string {
   return named(mapName, `[${first}..${last}]`);
 }
 
-/** The range in the recorded name of a batch; undefined if the name has no range. */
 export function recordedRange(name: string | undefined): ItemRange | undefined {
   const match = /\[(\d+)\.\.(\d+)\]$/.exec(name ?? "");
   return match === null ? undefined : { first: Number(match[1]), last: Number(match[2]) };
 }
 
-/** The name of a part, counted from 1: `score[200..299] part 2`. */
+/** The name of a part, counted from 1, such as `score[200..299] part 2`. */
 export function partName(batchName: string | undefined, part: number): string {
   return named(batchName, ` part ${part}`);
 }
@@ -47,7 +45,7 @@ function named(name: string | undefined, ending: string): string {
   return (takenName(name) ?? "map").slice(0, MAX_NAME_LENGTH - ending.length) + ending;
 }
 
-/** Returns a function that lists the parts of a batch, in their order. Names identify the parts in `operations`. */
+/** Returns a function that lists the parts of a batch in their order. The list ends before the first missing part. */
 export function partsFinder(operations: Iterable<Operation>): (batch: Operation) => Operation[] {
   const found = new Map<string, Operation>();
   // Version 2.0.0 recorded names without the changes that `takenName` makes. So `takenName` is applied to both names

@@ -18,7 +18,7 @@ export const MAX_BATCH_ITEMS = 10_000;
 const MIN_BATCH_BYTES = 1_024;
 
 /**
- * Reads a `batch` option. Returns undefined for undefined and for false: then each item has operations of its own.
+ * Reads a `batch` option. Returns undefined for undefined and for false.
  * @param where returns the name of the option, or of a member of the option such as `.maxItems`, for errors
  * @throws DurableError `ERR_BATCH_INVALID`
  */

@@ -1,13 +1,12 @@
 interface Entry<T> {
   readonly value: T;
   readonly dueMs: number;
-  /** The number of entries that were added earlier. */
   readonly order: number;
 }
 
 /**
  * Values in the order of their due times, the earliest first. Values with the same due time are in the order in which
- * they were added. Adding and removing a value take O(log n) steps.
+ * they were added. Adding a value and removing the first value take O(log n) steps.
  */
 export class DeadlineHeap<T extends { readonly dueMs: number }> {
   readonly #heap: Entry<T>[] = [];
@@ -17,7 +16,7 @@ export class DeadlineHeap<T extends { readonly dueMs: number }> {
     return this.#heap[0]?.value;
   }
 
-  /** Later changes of the value's due time have no effect on its place. */
+  /** A change of the due time after this call does not move the value. */
   add(value: T): void {
     const heap = this.#heap;
     const added = { value, dueMs: value.dueMs, order: this.#added++ };

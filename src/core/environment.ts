@@ -1,31 +1,24 @@
-/** The environment variables that the package reads, except those of settings. No other file reads `process.env`. */
+/** The environment variables that the package reads. No other file reads `process.env`. */
 export interface Environment {
-  /**
-   * The function's name. When the name is set, the process belongs to Lambda, which freezes the process between
-   * invocations.
-   */
+  /** The function's name. */
   readonly AWS_LAMBDA_FUNCTION_NAME?: string | undefined;
-  /**
-   * The address from which the process gets Lambda's events. When this variable and the function's name are set, the
-   * AWS client is loaded while the process starts.
-   */
+  /** The address from which the process gets events of Lambda. */
   readonly AWS_LAMBDA_RUNTIME_API?: string | undefined;
-  /** The function's memory in megabytes, which decides how many threads `workers` has. */
+  /** The function's memory in megabytes, which limits the default number of threads of `workers`. */
   readonly AWS_LAMBDA_FUNCTION_MEMORY_SIZE?: string | undefined;
   /**
-   * The lowest level that the logger of contexts writes: `DEBUG`, `INFO`, `WARN` or `ERROR`. Without the variable, all
-   * levels are written.
+   * The lowest level that the default logger writes. Without the variable, or with an unknown level, all are written.
    */
   readonly AWS_LAMBDA_LOG_LEVEL?: string | undefined;
-  /** The number of attempts of each request to AWS, the first one included. Without the variable, 4. */
+  /** The attempts of each request of the shared AWS client, the first one included. Without the variable, 4. */
   readonly AWS_MAX_ATTEMPTS?: string | undefined;
   /** Modules of plugins, with commas between them. */
   readonly DURABLE_EXECUTION_PLUGINS?: string | undefined;
   /** With `true`, the runtime reports its work through `console.debug`. */
   readonly DURABLE_VERBOSE_MODE?: string | undefined;
-  /** The folder of the function's code. Modules of plugins are also searched in this folder. */
+  /** The folder in which modules of plugins are also searched. Without the variable, the current folder. */
   readonly LAMBDA_TASK_ROOT?: string | undefined;
-  /** When set, the command line shows the stack of an error, as with `--verbose`. */
+  /** When not empty, the command line shows the stack of an error, as with `--verbose`. */
   readonly DEBUG?: string | undefined;
   /** With `dumb`, the command line shows progress as lines instead of bars. */
   readonly TERM?: string | undefined;
@@ -40,12 +33,12 @@ export function environment(): Environment {
   return process.env;
 }
 
-/** Whether this process belongs to Lambda, which freezes the process and its timers between invocations. */
+/** Whether the name of a Lambda function is set. Lambda freezes the process and its timers between invocations. */
 export function isLambda(variables = environment()): boolean {
   return Boolean(variables.AWS_LAMBDA_FUNCTION_NAME);
 }
 
-/** Whether this process gets events from Lambda: false in tests that set only the name of the function. */
+/** Whether this process gets events from Lambda. False in tests that set only the name of the function. */
 export function isServingLambda(): boolean {
   return isLambda() && Boolean(environment().AWS_LAMBDA_RUNTIME_API);
 }

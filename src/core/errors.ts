@@ -1,12 +1,8 @@
 import type { ErrorObject } from "./wire.ts";
 
-// Each class declares its name as a static member, because minifiers change the name in a class declaration. User code
-// and the wire format need the original name.
+// The name is a static member where code reads it from the class. Minifiers change the name in a class declaration.
 
-/**
- * A mistake in the configuration, an argument, a journal or a codec. `code` is stable, and user code may compare it.
- * The message says what is wrong, shows the value, and says what is allowed.
- */
+/** An error of this package, such as a wrong argument. `code` is stable, and user code may compare it. */
 export class DurableError extends Error {
   static override readonly name: string = "DurableError";
   readonly code: string;
@@ -19,12 +15,15 @@ export class DurableError extends Error {
   }
 }
 
-/** Whether the error is a `DurableError` of any copy of this package. */
+/**
+ * True for a `DurableError` of any copy of this package, and for the error of an operation that failed with one. Then
+ * the error has a `code`, also after a replay.
+ */
 export function isDurableError(error: unknown): error is DurableError {
   return typeof error === "object" && error !== null && "isDurableError" in error && error.isDurableError === true;
 }
 
-/** The error that user code gets when a durable operation fails. A live run and a replay give the same error. */
+/** The error that user code gets when a durable operation fails. A replay gives an equal error. */
 export abstract class DurableOperationError extends Error {
   /** The message of an error that was made without a message. */
   protected static readonly fallback: string | undefined;
@@ -41,7 +40,7 @@ export abstract class DurableOperationError extends Error {
     this.errorData = errorData;
   }
 
-  /** Rebuilds the error that an operation recorded. An unknown type becomes a `StepError`. */
+  /** Makes the error that a record describes. Without a type, and for an unknown type, this is a `StepError`. */
   static fromErrorObject(errorObject: ErrorObject): DurableOperationError {
     const cause = recordedCause(errorObject);
     const Rebuilt = rebuildable.find(({ name }) => name === errorObject.ErrorType);
@@ -50,8 +49,8 @@ export abstract class DurableOperationError extends Error {
   }
 
   /**
-   * The form in which an operation records this error. `ErrorData` is the error's own data. If the error has no data,
-   * `ErrorData` is the first data in the chain of its causes, of which at most ten are searched.
+   * The form in which an operation records this error. `ErrorData` is the first `errorData` of this error and the chain
+   * of its causes. At most ten causes are searched.
    */
   toErrorObject(): ErrorObject {
     return {
@@ -69,12 +68,10 @@ const CODES: Readonly<Record<string, string>> = {
   PayloadUnwritableError: "ERR_PAYLOAD_UNWRITABLE",
 };
 
-/** Gives the error a code, if there is one, so that `isDurableError` is true for the error. */
 function markMistake(error: Error, code: string | undefined): void {
   if (code !== undefined) Object.assign(error, { code, isDurableError: true });
 }
 
-/** Makes an error with the recorded name, message and stack of the error that user code threw. */
 export function recordedCause(errorObject: ErrorObject): Error {
   const cause = new Error(errorObject.ErrorMessage);
   const type = errorObject.ErrorType || "Error";
@@ -94,14 +91,14 @@ function findErrorData(from: unknown): string | undefined {
   return undefined;
 }
 
-/** All attempts of a step, or of the check of a condition, have failed. `cause` has the original name and message. */
+/** A step or a condition failed. `cause` has the name and the message of the thrown error. */
 export class StepError extends DurableOperationError {
   static override readonly name: string = "StepError";
   protected static override readonly fallback: string = "Step failed";
   readonly errorType = "StepError";
 }
 
-/** A callback failed. */
+/** A callback failed, or the service gave the callback no id. */
 export class CallbackError extends DurableOperationError {
   static override readonly name: string = "CallbackError";
   protected static override readonly fallback: string = "Callback failed";
@@ -121,21 +118,21 @@ export class CallbackTimeoutError extends CallbackError {
   override readonly errorType = "CallbackTimeoutError";
 }
 
-/** The function that receives the callback id failed. */
+/** The submitter of a `waitForCallback` failed. */
 export class CallbackSubmitterError extends CallbackError {
   static override readonly name: string = "CallbackSubmitterError";
   protected static override readonly fallback: string = "Callback submitter failed";
   override readonly errorType = "CallbackSubmitterError";
 }
 
-/** A function that `invoke` called failed, timed out or was stopped. */
+/** A function that `invoke` called failed, timed out or was stopped, or the input cannot be written. */
 export class InvokeError extends DurableOperationError {
   static override readonly name: string = "InvokeError";
   protected static override readonly fallback: string = "Invoke failed";
   readonly errorType = "InvokeError";
 }
 
-/** A child context or an item of a map failed. */
+/** A child context, an item of a map, or a branch of a parallel failed. */
 export class ChildContextError extends DurableOperationError {
   static override readonly name: string = "ChildContextError";
   protected static override readonly fallback: string = "Child context failed";
@@ -164,7 +161,7 @@ export type CompletionReason =
   | "CUSTOM_COMPLETION_SUCCEEDED"
   | "CUSTOM_COMPLETION_FAILED";
 
-/** The error of `throwIfError()` when the user's function `shouldComplete` has ended the map as failed. */
+/** The error of `throwIfError()` when `shouldComplete` has ended the map as failed, and no item has failed. */
 export class BatchCompletionError extends DurableOperationError {
   static override readonly name: string = "BatchCompletionError";
   readonly errorType = "BatchCompletionError";
@@ -182,7 +179,6 @@ const rebuildable: readonly Rebuildable[] = [
   ...[InvokeError, ChildContextError, PromiseCombinatorError, WaitForConditionError],
 ];
 
-/** Converts any thrown value to the form that errors have on the wire. */
 export function toErrorObject(thrown: unknown): ErrorObject {
   if (thrown instanceof DurableOperationError) return thrown.toErrorObject();
   if (isErrorLike(thrown)) {
@@ -192,7 +188,6 @@ export function toErrorObject(thrown: unknown): ErrorObject {
   return { ErrorMessage: thrownText(thrown) };
 }
 
-/** Returns an error unchanged. Makes a new error of any other thrown value. */
 export function asError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;
   if (thrown === undefined || thrown === null) return new Error("Unknown Error");
@@ -208,26 +203,24 @@ function isErrorLike(thrown: unknown): thrown is Pick<Error, "name" | "message">
   return typeof thrown === "object" && thrown !== null && "message" in thrown && "name" in thrown;
 }
 
-/** The message of an error, or the text of any other thrown value. */
 export function messageOf(thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown);
 }
 
-/** The text of a thrown value that is no error. `Unknown error` for undefined, null and the empty text. */
 export function thrownText(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
   if (thrown === undefined || thrown === null || thrown === "") return "Unknown error";
   if (typeof thrown !== "object") return String(thrown);
   try {
     const json = JSON.stringify(thrown) as string | undefined;
-    // The JSON of an object without own members, such as a Response, says nothing. So the text is the object's type.
+    // The JSON of an object without members, such as a Response, says nothing. So the text is the type of the object.
     return json === undefined || json === "{}" ? Object.prototype.toString.call(thrown) : json;
   } catch {
     return Object.prototype.toString.call(thrown);
   }
 }
 
-/** An at-most-once step has begun and has no recorded end, because the process ended during the step. */
+/** An attempt of an at-most-once step began in an earlier invocation, and its end is not recorded. */
 export class StepInterruptedError extends Error {
   constructor(_stepId: string, _stepName?: string) {
     super("The step execution process was initiated but failed to reach completion due to an interruption.");

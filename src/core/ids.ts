@@ -15,7 +15,7 @@ export function childPath(parent: OperationPath | undefined, index: number): Ope
 // The module is loaded at the start of the process, so that the first response need not wait for the module.
 const { hash } = process.getBuiltinModule("node:crypto");
 
-/** The first 16 hex digits of the path's MD5, as in all official SDKs. */
+/** The first 16 hex digits of the path's MD5, as in the official SDK. */
 export function operationId(path: OperationPath): OperationId {
   return hash("md5", path, "hex").slice(0, 16) as OperationId;
 }

@@ -1,6 +1,6 @@
 /**
- * Lambda's information about an invocation. The members are those of `Context` in `@types/aws-lambda`. The members are
- * declared here, so that users need neither that package nor a second copy of the global types.
+ * Lambda's information about an invocation. The members are those of `Context` in `@types/aws-lambda`. They are
+ * declared in this file, so that users do not need that package.
  */
 export interface LambdaContext {
   callbackWaitsForEmptyEventLoop: boolean;

@@ -1,4 +1,4 @@
-/** Limits of the service. Limits that AWS may change are only the defaults of settings. */
+/** Limits of the service, of Lambda and of the official client. */
 
 /**
  * 256 KiB: the payload of one operation. This limit was observed at the service in April 2026. The API model says 1 MB.
@@ -38,7 +38,6 @@ export const MAX_INVOCATION_MS = 900_000;
 /** The greatest number of items in one page of an execution's state (API model: default 100, maximum 1,000). */
 export const MAX_STATE_PAGE_ITEMS = 1_000;
 
-/** Whether a text takes more than `maxBytes` bytes as UTF-8. */
 export function isLongerThan(text: string, maxBytes: number): boolean {
   // A UTF-16 unit takes at most three bytes. So the bytes of a short text need not be counted.
   return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;

@@ -1,6 +1,5 @@
 const warned = new Set<string>();
 
-/** Warns once in a process of a name that is not in `known`. The warning contains the nearest known name. */
 export function warnOfUnknown(what: string, name: string, known: readonly string[], code: string): void {
   if (known.includes(name)) return;
   warnOnce(`Nothing reads the ${what} ${name}. The nearest name that is read is ${nearest(name, known)}.`, code);
@@ -9,13 +8,13 @@ export function warnOfUnknown(what: string, name: string, known: readonly string
 /** Gets the text about a name that nothing reads. The function may throw. */
 export type Report = (text: string) => void;
 
-/** A name that differs from a known name by at most this number of letters counts as misspelled. */
+/** A known name is suggested if it differs from the given name by at most this number of letters. */
 const MISSPELLED_LETTERS = 2;
 
 /**
- * Looks for members of `given` that nothing reads. `noun` is a word for such a member. `owner` returns the object's
- * name.
- * @param report gets a text about each such member. Without `report`, the process warns once for each name.
+ * Reports members of `given` that are not in `known`. `noun` is a word for such a member. `owner` returns the name of
+ * `given`.
+ * @param report gets a text about each of these members. Without `report`, the process warns once for each name.
  */
 export function checkNames(
   noun: string,
@@ -25,7 +24,7 @@ export function checkNames(
   report: Report | undefined,
 ): void {
   for (const [name, value] of Object.entries(given)) {
-    // The official type ConcurrencyConfig has two members that end with `SubType`, and that nothing reads.
+    // The official type ConcurrencyConfig has two members that end with `SubType`. Nothing reads these two members.
     if (value === undefined || known.includes(name) || name.endsWith("SubType")) continue;
     const near =
       nearest(name, known, MISSPELLED_LETTERS) ??
@@ -38,14 +37,13 @@ export function checkNames(
   }
 }
 
-/** Warns once in a process for each `topic`. */
 export function warnOnce(text: string, code: string, topic = text): void {
   if (warned.has(topic)) return;
   warned.add(topic);
   process.emitWarning(text, { code });
 }
 
-/** The word that differs from `word` in the fewest letters; undefined if it differs in more than `within` letters. */
+/** The nearest element of `words`. Undefined if each element differs from `word` in more than `within` letters. */
 export function nearest(
   word: string,
   words: readonly string[],

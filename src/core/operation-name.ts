@@ -7,7 +7,6 @@ export const CONTINUATION = "continued in the next invocation";
 const TAKEN = /^[\x20-\x7E]{1,256}$/;
 const OTHERS = /[^\x20-\x7E]/gu;
 
-/** Whether the service accepts the name. */
 export function isTakenName(name: string): boolean {
   return TAKEN.test(name);
 }

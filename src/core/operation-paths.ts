@@ -1,14 +1,14 @@
 import { childPath, type OperationPath, operationId } from "./ids.ts";
 import type { Operation } from "./wire.ts";
 
-/** The search in a context ends after this number of successive paths without an operation. */
+/** In a context that has a record, the search ends after this number of successive paths without an operation. */
 const MAX_GAP = 1_000;
 /** The search follows at most this number of contexts without an operation of their own, one inside the other. */
 const MAX_VIRTUAL_DEPTH = 3;
 
 /**
- * The paths of operations, by id. An id is the hash of a path, so the search tries one path after the other. An
- * operation that the search does not find is not in the result.
+ * The paths of operations, by id. An id is the hash of a path, so the search tries one path after the other. Operations
+ * that the search does not find, such as batches, are not in the result.
  */
 export function findPaths(operations: readonly Operation[]): Map<string, OperationPath> {
   const paths = new Map<string, OperationPath>();
@@ -19,7 +19,6 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
     ids.add(Id);
     children.set(ParentId, (children.get(ParentId) ?? 0) + 1);
   }
-  /** Searches for `wanted` operations in the context `path`. Returns the number of operations that it did not find. */
   const search = (path: OperationPath | undefined, wanted: number, virtualDepth: number): number => {
     let left = wanted;
     let gap = 0;
@@ -35,8 +34,8 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
         left = search(here, left, virtualDepth + 1);
       }
       gap = left === before ? gap + 1 : 0;
-      // In a context without an operation of its own, the number of operations is unknown. So the search there ends
-      // after two successive paths without an operation.
+      // In a context without an operation of its own, the number of operations is unknown. So the search in this
+      // context ends after two successive paths without an operation.
       if (virtualDepth > 0 && gap > 1) break;
     }
     return left;
@@ -49,12 +48,15 @@ export function findPaths(operations: readonly Operation[]): Map<string, Operati
   return paths;
 }
 
-/** The index, from 0, of the map's item to which the operation at `path` belongs. */
+/** The index, from 0, of the item of the map to which the operation at `path` belongs. NaN for a path of a batch. */
 export function itemIndex(mapPath: OperationPath, path: OperationPath): number {
   return Number(path.slice(mapPath.length + 1).split("-", 1)[0]) - 1;
 }
 
-/** Orders paths as code reaches them: below zero when `a` comes before `b`. A context comes before its operations. */
+/**
+ * Compares two paths number by number. The result is below zero if `a` comes first. A context comes before the
+ * operations inside it.
+ */
 export function comparePaths(a: OperationPath, b: OperationPath): number {
   const left = a.split("-");
   const right = b.split("-");

@@ -2,7 +2,7 @@
 
 /** Formats a number as `2,101`. A fraction is cut off. */
 export function formatCount(value: number): string {
-  // Intl is not used, because loading a locale takes tens of milliseconds and 8 MB.
+  // Intl is not used, because loading a locale takes tens of milliseconds and 8 MB of memory.
   return String(Math.trunc(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 }
 
@@ -12,7 +12,7 @@ export function counted(value: number, noun: string): string {
   return `${formatCount(value)} ${noun}${value === 1 ? "" : plural}`;
 }
 
-/** Formats bytes: `832 B`, `12.4 kB`, `1.9 MB`. The units are decimal, as in quotas and prices. */
+/** Formats bytes: `832 B`, `12.4 kB`, `1.9 MB`. A kB is 1,000 bytes. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) return `${Math.round(bytes)} B`;
   const units = ["kB", "MB", "GB", "TB"];

@@ -5,15 +5,15 @@ import type { ErrorObject } from "./wire.ts";
 
 /** A UTF-16 unit takes at most six bytes in JSON, as an escape such as `\u0000`. */
 const MAX_CHARACTER_BYTES = 6;
-/** The approximate bytes of the member names and quotes of an error in JSON. */
+/** An upper limit for the bytes of the member names and quotes of an error in JSON. */
 const FRAME_BYTES = 100;
 /** The first half of a character of two UTF-16 units. A cut may leave this half at the end of a text. */
 const LONE_SURROGATE = /[\uD800-\uDBFF]$/;
 const MAX_TYPE_CHARS = 256;
 
 /**
- * The error of a record, made from a thrown value. It is shortened if its JSON takes `maxBytes` or more, because the
- * service would refuse the error and the execution would end.
+ * The error of a record or response, made from a thrown value. The error is cut if its JSON takes `maxBytes` or more,
+ * because the service would refuse the error and the execution would end.
  */
 export function toRecordedError(thrown: unknown, maxBytes = MAX_ERROR_BYTES): ErrorObject {
   const error = toErrorObject(thrown);
@@ -33,7 +33,7 @@ function cut({ ErrorType, ErrorMessage = "", ErrorData }: ErrorObject, maxBytes:
   return { ErrorMessage: message, ErrorType: type, ...kept };
 }
 
-/** A start of the text that takes at most `maxBytes` bytes in JSON. */
+/** A beginning of the text that takes at most `maxBytes` bytes in JSON, without the quotes. */
 function startOf(text: string, maxBytes: number): string {
   let chars = Math.min(text.length, maxBytes);
   for (;;) {

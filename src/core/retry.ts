@@ -4,14 +4,15 @@ import { type Duration, durationToSeconds } from "./time.ts";
 
 /**
  * How delays vary at random, so that many retries do not start at the same time. `NONE`: delays do not vary. `FULL`:
- * from 1 second to the whole delay. `HALF`: from half of the delay to the whole delay.
+ * from 0 to the whole delay. `HALF`: from half of the delay to the whole delay. The result is rounded to whole seconds,
+ * and at least 1 second.
  */
 export const JitterStrategy = { NONE: "NONE", FULL: "FULL", HALF: "HALF" } as const;
 export type JitterStrategy = (typeof JitterStrategy)[keyof typeof JitterStrategy];
 
 /**
- * The answer of a retry strategy. `delay` is a whole number of seconds, up to 366 days. The default is 1 second. A
- * delay of 0 becomes 1 second, because the service accepts no shorter delay.
+ * The answer of a retry strategy. `delay` is a whole number of seconds, up to 366 days. Another delay is an
+ * error. The default is 1 second. A delay of 0 becomes 1 second, because the service accepts no shorter delay.
  */
 export interface RetryDecision {
   shouldRetry: boolean;
@@ -27,11 +28,11 @@ interface RetryFilters {
   initialDelay?: Duration;
   maxDelay?: Duration;
   jitter?: JitterStrategy;
-  /** Only errors whose message includes one of the texts, or matches one of the expressions, are retried. */
+  /** Errors whose message includes one of the texts, or matches one of the expressions, are retried. */
   retryableErrors?: (string | RegExp)[];
   /**
-   * Only instances of these classes are retried. If `retryableErrors` is given too, an error is retried when one of the
-   * two conditions holds.
+   * Instances of these classes are retried. If `retryableErrors` or this member is given, and neither fits, an error is
+   * not retried.
    */
   retryableErrorTypes?: (new (
     ...args: never[]
@@ -39,12 +40,12 @@ interface RetryFilters {
 }
 
 export interface RetryStrategyConfig extends RetryFilters {
-  /** Each delay is the previous delay times this factor. */
+  /** Each delay is the previous delay times this factor, up to `maxDelay` and before jitter. */
   backoffRate?: number;
 }
 
 export interface LinearRetryStrategyConfig extends RetryFilters {
-  /** Each delay is the previous delay plus this time. */
+  /** Each delay is the previous delay plus this time, up to `maxDelay` and before jitter. */
   increment?: Duration;
 }
 
@@ -82,7 +83,7 @@ function strategy(
 
 /**
  * Exponential back-off. Defaults: 3 attempts. The first delay is 5 s, and each delay is twice the previous one, up to
- * 300 s. The jitter is `FULL`. A setting that is undefined has its default.
+ * 300 s. The jitter is `FULL`. A setting that is undefined or null has its default.
  * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  */
 export function createRetryStrategy(config: RetryStrategyConfig = {}): RetryStrategy {
@@ -100,7 +101,7 @@ function exponential(config: RetryStrategyConfig): RetryStrategy {
 
 /**
  * Linear back-off. Defaults: 6 attempts. The first delay is 1 s, and each delay is 1 s longer than the previous one, up
- * to 300 s. The jitter is `FULL`. A setting that is undefined has its default.
+ * to 300 s. The jitter is `FULL`. A setting that is undefined or null has its default.
  * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  */
 export function createLinearRetryStrategy(config: LinearRetryStrategyConfig = {}): RetryStrategy {
@@ -124,11 +125,10 @@ function checkRetries(factory: string, config: RetryFilters, own: string): void 
   }
 }
 
-/** The strategy of a step that has no strategy of its own. */
-// `createRetryStrategy` is not used here, because its checks would then be in the bundle of every handler.
+// `exponential` is called, so that the checks of `createRetryStrategy` are not in the bundle of every handler.
 export const defaultRetryStrategy = exponential({ maxAttempts: 6, maxDelay: { seconds: 60 } });
 
-// The calls are marked as pure, so that bundlers remove presets that a handler does not use.
+// The calls are marked as pure, so that bundlers remove `retryPresets` from a handler that does not use them.
 export const retryPresets = {
   /**
    * The strategy of a step that has no strategy of its own: 6 attempts, delays that double from 5 s up to 60 s, full

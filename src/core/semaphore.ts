@@ -7,7 +7,7 @@ import pLimit, { type LimitFunction } from "p-limit";
  * S2  A holder may lend its permit while the holder only waits. The holder gets a permit again, in the order of the
  *     queue, before its code continues.
  * S3  A holder that waits in the queue for its permit may continue without one (`force`). Otherwise holders could wait
- *     for each other for ever. When the turn of this holder comes, it gets a permit.
+ *     for each other for ever. If this holder still continues without a permit when its turn comes, it gets a permit.
  * S4  New work never waits in the queue, because callers ask `hasRoom` before they acquire a permit for new work.
  */
 export class Semaphore {
@@ -22,12 +22,10 @@ export class Semaphore {
     this.#onRoom = onRoom;
   }
 
-  /** Whether a permit is free and the queue is empty. */
   get hasRoom(): boolean {
     return this.#limit.activeCount < this.#limit.concurrency && this.#limit.pendingCount === 0;
   }
 
-  /** Whether the queue has an entry. */
   get isWaitedFor(): boolean {
     return this.#limit.pendingCount > 0;
   }
@@ -50,7 +48,7 @@ export class Permit {
     this.#release = release;
   }
 
-  /** Whether the holder's code may run now. */
+  /** Whether the code of the holder may continue: with a permit, or without one after `force`. */
   get held(): boolean {
     return this.#release !== undefined;
   }
@@ -59,7 +57,6 @@ export class Permit {
     return !this.held && !this.#done;
   }
 
-  /** Gives the permit back to the semaphore. `regain` asks for a permit again. */
   lend(): void {
     this.#release?.();
     this.#release = undefined;
@@ -101,7 +98,7 @@ export class Permit {
 
   /**
    * Ends this permit, and returns a new permit for further work, so that this work does not queue. Returns undefined
-   * when a holder waits in the queue, or when this permit is not held.
+   * and changes nothing when a holder waits in the queue, or when this permit is not held.
    */
   passOn(): Permit | undefined {
     const release = this.#release;
@@ -111,7 +108,6 @@ export class Permit {
     return new Permit(this.semaphore, release);
   }
 
-  /** Notes that the holder has ended, and gives its permit back. */
   done(): void {
     this.#done = true;
     this.lend();

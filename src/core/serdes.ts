@@ -5,7 +5,11 @@ export interface SerdesContext {
   durableExecutionArn: string;
 }
 
-/** A user's own functions that write and read payloads. `undefined` means "no payload". */
+/**
+ * A user's own functions that write and read payloads. `undefined` means "no payload". If a function fails, the
+ * invocation rejects and the service starts another one. But the operation fails if a value that JSON cannot write
+ * gives a `TypeError` in `serialize`.
+ */
 export interface Serdes<T> {
   serialize: (value: T | undefined, context: SerdesContext) => Promise<string | undefined>;
   deserialize: (data: string | undefined, context: SerdesContext) => Promise<T | undefined>;
@@ -21,7 +25,7 @@ export interface SerdesConfig {
   defaultCallbackDeserializer?: AnySerdesDeserializer;
 }
 
-/** Writes and reads plain JSON. The configured codec does not change this JSON. */
+/** Writes and reads plain JSON. The codec changes this JSON only in batches. Rejects with the errors of `JSON`. */
 export const defaultSerdes: AnySerdes = {
   serialize: async (value) => (value === undefined ? undefined : JSON.stringify(value)),
   deserialize: async (data) => (data === undefined ? undefined : JSON.parse(data)),

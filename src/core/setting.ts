@@ -24,9 +24,11 @@ export interface ValueRow<T> extends AnyRow<T> {
 }
 
 export interface OwnRow<T> extends AnyRow<T> {
-  /** Converts the value, or throws. `where` names the option or variable. `isText`: the value is from the variable. */
+  /**
+   * Converts the value, or throws. `where` names the option or variable. `isText`: the value comes from the variable.
+   */
   readonly read: (raw: unknown, where: string, isText: boolean) => T;
-  /** The allowed values, for errors and the page of settings. Without a text, the page shows the option's type. */
+  /** The allowed values, for the page of settings. Without this text, the page shows the type of the option. */
   readonly allowed?: string;
 }
 
@@ -65,9 +67,9 @@ export function variableOf(path: string, { variable }: Row<unknown>): `${typeof 
 }
 
 /**
- * Reads the settings of a table. A variable that is not empty wins over the option. `path` is the start of names in
+ * Reads the settings of a table. A variable that is not empty replaces the option. `path` is the start of names in
  * errors.
- * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, or the error of a row's own `read`
+ * @throws DurableError `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, or the error that `read` of a row throws
  */
 export function readTable<T extends Table>(
   table: T,
@@ -125,7 +127,6 @@ export function describeValue(value: unknown): string {
   return type === "Object" ? `an object with ${Object.keys(value).join(", ") || "nothing in it"}` : `a ${type}`;
 }
 
-/** Throws `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN`, unless the value is undefined or has only known members. */
 export function checkMembers(value: unknown, where: string, known: readonly string[]): void {
   if (value === undefined) return;
   if (typeof value !== "object" || value === null) throw invalidSetting(where, value, "an object");

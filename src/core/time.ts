@@ -11,7 +11,7 @@ export type Duration =
 
 const UNITS = { days: 86_400, hours: 3_600, minutes: 60, seconds: 1 };
 
-/** The duration in seconds. NaN without a unit, or if a count is negative or no number. A null count is ignored. */
+/** The duration in seconds. NaN without a unit, or if a count is negative or no number. Null counts as absent. */
 export function durationToSeconds(duration: Duration): number {
   let total = Number.NaN;
   for (const [unit, seconds] of Object.entries(UNITS)) {
@@ -23,7 +23,7 @@ export function durationToSeconds(duration: Duration): number {
   return total;
 }
 
-/** Gives `report` a text about each unit that does not exist. Without `report`, the process warns. */
+/** Gives `report` a text about each unknown unit. Without `report`, the process warns once for each unit. */
 export function checkUnits(what: string, duration: Duration, report?: Report): void {
   checkNames("unit", () => `the ${what}`, duration, Object.keys(UNITS), report);
 }
@@ -55,7 +55,8 @@ export function checkedDelay(what: string, delay: Duration, report: Report | und
 
 /**
  * Converts a duration to milliseconds. Fractions are allowed, because the service does not get this duration.
- * @throws DurableError `ERR_DURATION_INVALID` for zero, and for more than `MAX_TIMER_MS`
+ * @throws DurableError `ERR_DURATION_INVALID` for zero, for more than `MAX_TIMER_MS`, and for a value that is no
+ * duration
  */
 export function checkedMs(what: string, duration: Duration, report?: Report): number {
   const ms = durationToSeconds(duration) * 1_000;
@@ -77,7 +78,7 @@ export function invalidDuration(what: string, duration: unknown, allowed: string
 /** The longest delay that `setTimeout` accepts. A longer delay would end at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Reads a Date, an ISO 8601 text or epoch milliseconds. Undefined when the value is no timestamp. */
+/** Reads a Date, a text for `new Date`, or epoch milliseconds. Undefined when the value is no timestamp. */
 export function readTimestamp(value: unknown): Date | undefined {
   const date = isDate(value)
     ? value
@@ -94,7 +95,7 @@ function isDate(value: unknown): value is Date {
 
 /** A handle that cancels a timer. Cancelling twice is allowed. */
 export interface Timer {
-  /** Allows the process to end before the timer fires. Absent if the clock is not the system's clock. */
+  /** Allows the process to end before the timer fires. The virtual clock does not have this method. */
   unref?(): void;
   cancel(): void;
 }
@@ -106,6 +107,6 @@ export interface Timer {
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
-  /** Calls `action` once after `delayMs` of any length. With 0 the call comes in the next tick. */
+  /** Calls `action` once, `delayMs` milliseconds after this call. Any delay is allowed. With Infinity, never. */
   after(delayMs: number, action: () => void): Timer;
 }

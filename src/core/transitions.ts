@@ -7,7 +7,7 @@ import {
   type WireOperation,
 } from "./wire.ts";
 
-/** Returns a copy of the operation after a valid update. The embedded service and batches use this function. */
+/** Returns a new object: the operation after a valid update. `known` is undefined if there is no record yet. */
 export function applyUpdate(
   known: Operation | undefined,
   update: OperationUpdate,
@@ -101,7 +101,7 @@ export function completeTimer(operation: Operation, now: Date): Operation {
   return { ...operation, Status: "READY", StepDetails: details };
 }
 
-/** When the service ends this wait or makes this step READY; epoch milliseconds. Undefined for any other operation. */
+/** When the service ends this wait or makes this step READY; epoch milliseconds. Undefined without such a time. */
 export function timerDueMs(operation: Operation): number | undefined {
   if (operation.Type === "WAIT" && operation.Status === "STARTED") {
     return operation.WaitDetails?.ScheduledEndTimestamp?.getTime();

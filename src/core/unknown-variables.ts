@@ -3,7 +3,7 @@ import { warnOfUnknown } from "./nearest.ts";
 import { PREFIX } from "./setting.ts";
 import { settingVariables } from "./settings.ts";
 
-/** The table of these settings is not in every bundle, so the names are repeated here. A test compares the names. */
+/** The settings of `workers` are not in every bundle, so their variables are repeated. A test compares the names. */
 export const WORKER_VARIABLES: readonly string[] = [
   "DURABLE_FANOUT_WORKERS_GRACE_MS",
   "DURABLE_FANOUT_WORKERS_HEAP_MB",

@@ -4,12 +4,14 @@ import { checkStrategy } from "./strategy-settings.ts";
 import { type Duration, durationToSeconds } from "./time.ts";
 
 /**
- * Whether another check follows, and the delay before that check: a whole number of seconds, up to 366 days. A delay of
- * 0 becomes 1 second, because the service accepts no shorter delay.
+ * Whether another check follows, and the delay before that check: a whole number of seconds, up to 366 days. Another
+ * delay is an error. 0 becomes 1 second, because the service accepts no shorter delay.
  */
 export type WaitForConditionDecision = { shouldContinue: true; delay: Duration } | { shouldContinue: false };
 
-/** Decides after each check. `attempt` is the number of checks so far: 1 after the first check. */
+/**
+ * Decides after each check that returned a state. `attempt` is the number of checks so far: 1 after the first check.
+ */
 export type WaitForConditionWaitStrategyFunc<T> = (state: T, attempt: number) => WaitForConditionDecision;
 
 export interface WaitStrategyConfig<T> {
@@ -19,7 +21,7 @@ export interface WaitStrategyConfig<T> {
   initialDelay?: Duration;
   /** The greatest delay. Default 5 minutes. */
   maxDelay?: Duration;
-  /** Each delay is the previous delay times this factor. Default 1.5. */
+  /** Each delay is the previous delay times this factor, up to `maxDelay` and before jitter. Default 1.5. */
   backoffRate?: number;
   /** How the delays vary at random. Default `FULL`. */
   jitter?: JitterStrategy;
@@ -31,11 +33,10 @@ export interface WaitStrategyConfig<T> {
 
 /**
  * Polling with exponential back-off, in whole seconds. The settings are read once, when the strategy is made. A setting
- * that is undefined has its default.
- * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
+ * that is undefined or null has its default.
  *
  * If `shouldContinuePolling` still returns true after the last check, the strategy throws
- * `waitForCondition exceeded maximum attempts (60)`. The condition then fails.
+ * `waitForCondition exceeded maximum attempts (60)`. The condition then fails with a `StepError`.
  *
  * ```ts
  * const state = await context.waitForCondition("report", check, {
@@ -43,6 +44,8 @@ export interface WaitStrategyConfig<T> {
  *   waitStrategy: createWaitStrategy({ shouldContinuePolling: ({ status }) => status === "PENDING" }),
  * });
  * ```
+ *
+ * @throws DurableError `ERR_ARGUMENT_INVALID` or `ERR_DURATION_INVALID`
  */
 export function createWaitStrategy<T>(config: WaitStrategyConfig<T>): WaitForConditionWaitStrategyFunc<T> {
   checkStrategy("createWaitStrategy", config, ["backoffRate", "shouldContinuePolling", "timeoutSeconds"]);

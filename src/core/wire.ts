@@ -34,7 +34,7 @@ export const OperationAction = {
 } as const;
 export type OperationAction = (typeof OperationAction)[keyof typeof OperationAction];
 
-/** The kind of an operation in the SDK. Several kinds share one wire type. */
+/** The kind of an operation. Several kinds share one wire type. The subtypes of batches and parts are not listed. */
 export const OperationSubType = {
   STEP: "Step",
   WAIT: "Wait",
@@ -50,7 +50,7 @@ export const OperationSubType = {
 } as const;
 export type OperationSubType = (typeof OperationSubType)[keyof typeof OperationSubType];
 
-/** How an invocation ended. */
+/** The status in the response of an invocation. */
 export const InvocationStatus = {
   SUCCEEDED: "SUCCEEDED",
   FAILED: "FAILED",
@@ -58,7 +58,7 @@ export const InvocationStatus = {
 } as const;
 export type InvocationStatus = (typeof InvocationStatus)[keyof typeof InvocationStatus];
 
-/** A point in time, as the client of the service delivers it. `readTimestamp` also reads epoch milliseconds. */
+/** A point in time, as a client delivers it. A text is one that `new Date` reads. */
 export type WireTimestamp = Date | string;
 
 export interface ErrorObject {
@@ -208,7 +208,9 @@ export interface GetDurableExecutionStateResponse {
 export interface DurableExecutionInvocationInput {
   /** `arn:…:function:<name>:<version>/durable-execution/<executionName>/<invocationId>` */
   DurableExecutionArn: string;
-  /** The first token of this invocation. Every accepted checkpoint returns the next token. */
+  /**
+   * The first token of this invocation. An accepted checkpoint returns the next token, unless it ends the invocation.
+   */
   CheckpointToken: string;
   /** The wire ids of operations that the service changed since the last checkpoint of the previous invocation. */
   UpdatedOperationIds?: string[];
@@ -228,8 +230,8 @@ interface DurableExecutionInvocationOutputFailed {
 interface DurableExecutionInvocationOutputSucceeded {
   Status: typeof InvocationStatus.SUCCEEDED;
   /**
-   * The handler's result as JSON. Absent when the result is undefined. The empty text when a checkpoint has recorded
-   * the result.
+   * The handler's result as JSON. Absent when JSON has no form for the result, as for undefined. The empty text when
+   * the result was too large, and a checkpoint has recorded it.
    */
   Result?: string;
 }
@@ -244,14 +246,13 @@ export type DurableExecutionInvocationOutput =
   | DurableExecutionInvocationOutputFailed
   | DurableExecutionInvocationOutputPending;
 
-/** Returns only the members that are not undefined, as JSON does. */
 export function defined<Members extends object>(members: Members): Members {
   const kept: Partial<Members> = {};
   for (const key in members) if (members[key] !== undefined) kept[key] = members[key];
   return kept as Members;
 }
 
-/** Whether the status is not STARTED, PENDING or READY. `isFinished` is true only for SUCCEEDED and FAILED. */
+/** Whether the status is final or absent. `isFinished` is true only for SUCCEEDED and FAILED. */
 export function hasEnded({ Status: status }: Pick<WireOperation, "Status">): boolean {
   return status !== "STARTED" && status !== "PENDING" && status !== "READY";
 }
@@ -265,7 +266,7 @@ export function isItem(subType: string | undefined): boolean {
   return subType === "MapIteration" || subType === "ParallelBranch";
 }
 
-/** The details with the result or error of an operation. Undefined for a wait and for the execution itself. */
+/** The details that may have a result or an error. Undefined for a wait, for the execution, and without details. */
 export function detailsOf(
   operation: Operation | WireOperation,
 ): { Result?: string | undefined; Error?: ErrorObject | undefined } | undefined {

@@ -17,7 +17,7 @@ export interface WorkerStatistics {
   tasksInPlace: number;
   /** The number of ended calls that failed, were aborted, or ended their thread. */
   failures: number;
-  /** The number of messages that took the calls to threads. */
+  /** The number of messages with calls that were submitted to threads. */
   messages: number;
   /** The number of calls that run now. `waiting` is the number of calls that wait for a thread now. */
   running: number;
@@ -30,7 +30,7 @@ export interface WorkerStatistics {
   runMs: number;
   /** The time that threads ran, divided by the time that all threads could have run while there was work: 0 to 1. */
   utilisation: number;
-  /** The number of threads that died, or that were ended because their task did not stop. New threads replaced them. */
+  /** The number of threads that died, or that were ended because their task did not stop. */
   restarts: number;
 }
 
@@ -58,7 +58,7 @@ export function workerPools(): WorkerPools {
   return holder[KEY];
 }
 
-/** The sum of the statistics of all pools; undefined when the process has had no pool. */
+/** The sum of the statistics of all pools in this process; undefined if there has been no pool. */
 export function workerStatistics(): WorkerStatistics | undefined {
   return holder[KEY]?.statistics();
 }
@@ -79,7 +79,10 @@ function sumOf(pools: ReadonlySet<WorkerPoolPort>): WorkerStatistics | undefined
   return sum;
 }
 
-/** Ends the threads of all pools. */
+/**
+ * Ends the threads of all pools in this process. Calls that have not ended on threads fail with
+ * `ERR_WORKER_POOL_CLOSED`. A later call opens its pool again.
+ */
 export async function closeWorkers(): Promise<void> {
   await Promise.all([...workerPools().pools].map((pool) => pool.close()));
 }

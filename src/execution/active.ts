@@ -3,10 +3,9 @@ import type { OperationId } from "../core/ids.ts";
 
 /**
  * Whether a context replays.
- * - `execution`: the context runs new operations.
- * - `replay`: some recorded operations of the context have not been reached yet.
- * - `replay-succeeded`: the context has ended, and its function runs again only to make a result that was too large to
- *   record.
+ * - `execution`: the code of the context is live.
+ * - `replay`: the code has not yet reached an operation that is new or has not ended.
+ * - `replay-succeeded`: the context has ended, and its function runs again only to make its result from the records.
  */
 export type ReplayMode = "execution" | "replay" | "replay-succeeded";
 
@@ -49,8 +48,8 @@ export function give(given: Given): void {
 }
 
 /**
- * Runs user code with `current` as the active operation. The code's promise is awaited in the same asynchronous
- * context, because some operations begin only when their `DurablePromise` is awaited.
+ * Runs user code with `current` as the active operation. A promise that is no native `Promise` is awaited in the same
+ * asynchronous context, because some operations begin only when their `DurablePromise` is awaited.
  */
 export function runAs<T>(current: ActiveOperation, code: () => Promise<T>): Promise<T> {
   return active.run(current, start, code) as Promise<T>;

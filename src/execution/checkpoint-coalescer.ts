@@ -26,9 +26,9 @@ export interface CoalescerOptions {
   readonly onChanged: (operations: readonly WireOperation[]) => Promise<unknown> | undefined;
   /** Called when nothing is queued or in flight, and no poll is wanted. */
   readonly onIdle: () => void;
-  /** Called when a request has failed. Nothing more is sent. */
+  /** Called when a request, or the handling of its answer, has failed. Nothing more is sent. */
   readonly onFailure: (error: unknown) => void;
-  /** Called when the service has closed this invocation: the service accepted a request and gave no next token. */
+  /** Called when the service accepted a request and gave no next token, although updates may be left to send. */
   readonly onClosed: () => void;
 }
 
@@ -42,12 +42,12 @@ const ENVELOPE_BYTES = 100;
  * C2  Updates are sent in the order in which they were queued.
  * C3  When no request is in flight, an update is sent at the end of the tick in which it was queued, with all other
  *     updates of this tick. With `maxDelayMs` the update waits for up to this time instead. The wait ends early when a
- *     request is full, the service is polled, or the invocation is about to end.
+ *     request is full, the service is polled, or the invocation drains or ends.
  * C4  A request has at most `maxUpdates` updates and `maxBytes` bytes. A single update over `maxBytes` is sent alone.
  * C5  A deferred START is queued right before the first update that requires it: an update of an operation inside the
  *     context, or an update of the operation itself that is not the end. The end replaces the START. A START that is
- *     still deferred when the invocation ends is never sent. Its operation has no record, so the operation begins
- *     again.
+ *     still deferred when the invocation ends is never sent. Its operation has no record, so the next invocation
+ *     begins the operation again.
  * C6  After `close`, after a failure, and after the service has closed the invocation, no update is accepted, and no
  *     acknowledgement is called.
  * C7  When an answer arrives and the queued updates fill a further request, this request is sent before the
@@ -79,7 +79,7 @@ export class Coalescer {
     return !this.#scheduled && !this.#inFlight;
   }
 
-  /** Queues an update. `acknowledged` is called when the update is recorded, and never if it cannot be recorded. */
+  /** `acknowledged` is called when the update is recorded, and never if the service then gives no next token. */
   enqueue(update: OperationUpdate, acknowledged?: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
     if (this.#deferred.size > 0) this.#release(update);
@@ -93,7 +93,7 @@ export class Coalescer {
     this.#queue.push({ update, bytes, acknowledged });
   }
 
-  /** From now on no update waits for other updates. */
+  /** From now on no update waits for `maxDelayMs`. */
   hurry(): void {
     this.#hurried = true;
     if (this.#window !== undefined) this.#schedule();
@@ -121,14 +121,14 @@ export class Coalescer {
     this.#push(start);
   }
 
-  /** Asks for changed operations with the next request, which may be empty. `answered` is called after the answer. */
+  /** The next request, which may be empty, asks for changed operations. If it fails, `answered` is never called. */
   poll(answered: () => void): void {
     if (!this.#open || this.#sealed) return; // C6
     this.#polls.push(answered);
     this.#schedule();
   }
 
-  /** From now on, accepts no update and no poll. Queued updates are still sent. */
+  /** From now on, accepts no update, except by `sendLast`, and no poll. Queued updates are still sent. */
   seal(): void {
     this.#sealed = true;
     this.#deferred.clear(); // C5
@@ -218,7 +218,7 @@ export class Coalescer {
     else if (this.idle) this.#settle();
   }
 
-  /** Reads the remaining pages. */ // C8
+  // C8
   async #readOn(first: readonly WireOperation[], from: string, token: string): Promise<readonly WireOperation[]> {
     const { client, arn, logger } = this.#options;
     const changed = [...first];

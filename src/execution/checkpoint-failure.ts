@@ -14,7 +14,6 @@ export function isKeyError(error: unknown): boolean {
   return isError(error) && KEY_ERROR.test(error.name);
 }
 
-/** Decides what a failed checkpoint ends: the execution or only the invocation. */
 export function classifyCheckpointFailure(error: unknown): Termination {
   const message = `Checkpoint failed: ${messageOf(error)}`;
   if (endsExecution(error)) {

@@ -2,7 +2,7 @@ import { active } from "./active.ts";
 import type { DurableContextLogger, DurableLogger } from "./logger.ts";
 import type { Scope } from "./scope.ts";
 
-/** With `modeAware`, the logger writes nothing in a replay, because an earlier invocation wrote the same lines. */
+/** With `modeAware`, a replay writes nothing, because an earlier invocation wrote the same lines. */
 export function contextLogger(scope: Scope): DurableContextLogger<DurableLogger> {
   const emit = (level: "log" | "error" | "warn" | "info" | "debug", params: unknown[]): void => {
     const { logger, modeAware } = scope.logger;

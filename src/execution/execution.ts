@@ -27,7 +27,7 @@ const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
 const RESERVE_SHARE = 0.1;
 
-/** Signals are aborted this long before the deadline of the platform, so that code can stop and record its results. */
+/** Signals are aborted before the deadline of the platform, so that code can stop and record its results. */
 const DEADLINE_RESERVE_MS = 2_000;
 
 function defaultReserveMs(remainingMs: number): number {
@@ -165,7 +165,7 @@ export class Execution {
     );
   }
 
-  /** Ends the invocation. Only the first call decides how the invocation ends. Nothing is queued afterwards. */
+  /** Ends the invocation. Only the first call resolves `terminated`. */
   terminate(termination: Termination): void {
     this.#over = true;
     this.#suspension.close();
@@ -189,7 +189,7 @@ export class Execution {
     this.terminate(termination);
   }
 
-  /** The termination if updates could not be recorded, otherwise undefined. It replaces the handler's own outcome. */
+  /** The termination if updates could not be recorded. This termination replaces the outcome of the handler. */
   get lost(): Termination | undefined {
     return this.#lost;
   }
@@ -277,7 +277,7 @@ export class Execution {
     if (!this.#over && !scope.isOver) ledger.start(update, isNew);
   }
 
-  /** Resolves with `value` when the change is recorded. Never resolves if the change can no longer be recorded. */
+  /** Never resolves if the change can no longer be recorded. */
   recorded<T = void>({ scope, ledger }: Recorded, update: OperationUpdate, value?: T): Promise<T> {
     return new Promise((resolve) => {
       if (!this.#over && !scope.isOver) ledger.record(update, () => resolve(value as T));
@@ -299,14 +299,14 @@ export class Execution {
     return latest;
   }
 
-  /** `change`: 1 when an operation's code begins, -1 when its end is recorded, 0 when other counts have changed. */
+  /** `change`: 1 when an operation begins to execute, -1 when it stops, 0 when other counts have changed. */
   countExecuting(scope: Scope, change: 1 | 0 | -1): void {
     scope.countExecuting(change);
     if (change === 1) this.#hasBegun = true;
     else this.#suspension.check();
   }
 
-  /** The invocation is not suspended before `running` has settled. */
+  /** The invocation is not suspended before `running` has settled, unless the context ends first. */
   async keepAwake<T>(scope: Scope, running: Promise<T>): Promise<T> {
     scope.countExecuting(1);
     try {

@@ -33,7 +33,7 @@ export interface DurableLogger {
   info(...params: any): void;
   // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
   debug(...params: any): void;
-  /** Called with an object whose function returns the data of the current log line. */
+  /** Called by `configureLogger`, with an object whose function returns the data of the current log line. */
   configureDurableLoggingContext?(durableLoggingContext: DurableLoggingContext): void;
 }
 
@@ -45,7 +45,7 @@ export type DurableContextLogger<Logger extends DurableLogger> = Pick<
 
 export interface LoggerConfig<Logger extends DurableLogger> {
   customLogger?: Logger;
-  /** Whether the logger is silent during a replay. Default true. */
+  /** Whether the logger of a context is silent during a replay. Default true. The logger of a step always writes. */
   modeAware?: boolean;
 }
 

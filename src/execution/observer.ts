@@ -30,7 +30,7 @@ const NOTIFY_RECORDS = [
   "onOperationChange",
 ] as const;
 
-/** The hooks that get information about the attempts of a step or condition. */
+/** The hooks that are called for an attempt of a step or condition. */
 const FOLLOW_ATTEMPTS = [
   "onOperationStart",
   "onOperationAttemptStart",
@@ -70,7 +70,6 @@ export class Observer {
     void notified.then(() => this.#underWay.delete(notified));
   }
 
-  /** Runs a function inside the plugins' wrappers, or without them after `close`. */
   wrap<T>(wrapper: Wrapper, info: () => unknown, fn: () => Promise<T>): Promise<T> {
     return this.#over ? fn() : this.#plugins.wrap(wrapper, info, fn);
   }
@@ -93,7 +92,6 @@ export class Observer {
     return id !== undefined && this.#updated.has(id);
   }
 
-  /** Returns a function that makes a map of all operations as they are known now, by wire id. */
   snapshot(): () => Record<string, OperationInfo> {
     return this.#log?.snapshot() ?? (() => ({}));
   }
@@ -114,14 +112,13 @@ export class Observer {
     return { ...(record === undefined ? {} : infoOf(record)), ...this.info(operation, members) };
   }
 
-  /** The operation as plugins see it before it has a record. */
+  /** The operation as plugins see it, without the data of its record. */
   info(operation: ObservedOperation, members: Partial<OperationInfo>): OperationInfo {
     const { id, type, subType, scope } = operation;
     const name = operation.shownName ?? operation.name;
     return { ...defined({ id, name, type, subType, parentId: scope.owner?.id }), isReplay: false, ...members };
   }
 
-  /** The time at which the operation began; undefined if no record is kept. */
   startOf({ id, kept }: ObservedOperation): Date | undefined {
     return readTimestamp((this.#log?.get(id) ?? kept)?.StartTimestamp);
   }

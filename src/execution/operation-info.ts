@@ -3,7 +3,6 @@ import { readTimestamp } from "../core/time.ts";
 import { defined, detailsOf, type WireOperation } from "../core/wire.ts";
 import type { OperationInfo, PluginOperationStatus } from "../plugins/plugin.ts";
 
-/** The record of an operation, as plugins see it. */
 export function infoOf(operation: WireOperation): OperationInfo {
   const { Id, Name, Type, SubType, ParentId, Status, StartTimestamp, EndTimestamp, StepDetails } = operation;
   const details = detailsOf(operation);
@@ -27,7 +26,6 @@ export function infosOf(operations: Iterable<WireOperation>): Record<string, Ope
   return Object.fromEntries([...latest].map(([id, operation]) => [id, infoOf(operation)]));
 }
 
-/** A thrown value, as plugins see it. */
 export function errorShown(thrown: unknown): Error {
   return thrown === undefined || thrown === null ? new Error(String(thrown)) : asError(thrown);
 }

@@ -2,7 +2,9 @@ import type { WireOperation } from "../core/wire.ts";
 import type { OperationInfo } from "../plugins/plugin.ts";
 import { infosOf } from "./operation-info.ts";
 
-/** All states of all known operations, in order. A snapshot is only the number of states, so that nothing is copied. */
+/**
+ * The states of operations, in the order of `add`. A snapshot is only the number of states, so that nothing is copied.
+ */
 export class OperationLog {
   readonly #states: WireOperation[] = [];
   readonly #latest = new Map<string, WireOperation>();
@@ -15,7 +17,7 @@ export class OperationLog {
     return this.#latest.get(id);
   }
 
-  /** Adds states. Returns the operations whose status has changed. */
+  /** Adds states. Returns the operations that are new or whose status has changed. */
   add(operations: Iterable<WireOperation>): WireOperation[] {
     const changed: WireOperation[] = [];
     for (const operation of operations) {

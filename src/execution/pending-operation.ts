@@ -22,7 +22,7 @@ export interface WaitingOperation {
 
 /** One wait for an operation. The operation counts as waiting from the first time that user code awaits it. */
 export class PendingOperation {
-  /** Resolves with the operation's new state when the status has changed and the user code may continue. */
+  /** Resolves with the changed operation when user code may continue. Never resolves if the invocation ends first. */
   readonly changed: Promise<WireOperation>;
   readonly #operation: WaitingOperation;
   readonly #suspension: Suspension;
@@ -58,7 +58,6 @@ export class PendingOperation {
     this.#timer = ledger.arm(key, dueMs ?? Date.now() + UNTIMED_POLL_MS);
   }
 
-  /** Notes that user code awaits the operation. */
   await(): void {
     if (this.#over || this.#awaited) return;
     this.#awaited = true;

@@ -16,7 +16,7 @@ export interface Demand {
   describeNeed(operationsPerItem: number): string | undefined;
 }
 
-/** The share of a quota at which the first warning comes. */
+/** The share of a quota at which the warning comes. */
 const WARN_FROM = 0.8;
 /** A warning names at most this number of running maps. */
 const MAX_DEMANDS_TOLD = 3;
@@ -74,7 +74,6 @@ export class QuotaWatch {
     }
   }
 
-  /** Warns once per `key` in an invocation, and at most `MAX_WARNED` times in all. */
   warnOnce(key: string, message: string): void {
     if (this.#warned.has(key) || this.#warned.size >= MAX_WARNED) return;
     this.#warned.add(key);

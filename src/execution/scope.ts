@@ -34,7 +34,7 @@ export class Scope {
   readonly parent: Scope | undefined;
   readonly parentId: OperationId | undefined;
   readonly ledger: Ledger;
-  /** Whether nothing new may begin, because this context or one around it has ended and only makes its result again. */
+  /** Whether no recorded operation may begin, because this context or one around it only makes its result again. */
   readonly sealed: boolean;
   mode: ReplayMode;
   defaultSerdes: AnySerdes | undefined;
@@ -48,7 +48,7 @@ export class Scope {
   permit: Permit | undefined;
   /** Called when a signal inside this context is read for the first time. */
   onSignal: (() => void) | undefined;
-  /** The number of operations inside this context whose code runs. Only `countExecuting` changes this number. */
+  /** The number of operations inside this context that execute: their code runs, or their end is not yet recorded. */
   executing = 0;
   /** The number of awaited operations that wait for a timer or for an external system. */
   waiting = 0;
@@ -130,7 +130,6 @@ export class Scope {
     this.#followers?.delete(follower);
   }
 
-  /** From now on, this context's signal is aborted when the signal of the context around it is aborted. */
   #follow(): void {
     if (this.#isFollowing || this.#finished) return;
     this.#isFollowing = true;
@@ -138,7 +137,7 @@ export class Scope {
     this.onSignal?.();
   }
 
-  /** Aborts the signals of this context and of the running contexts and steps inside it. */
+  /** Aborts the signal, unless the function of this context has settled, and the signals inside this context. */
   abort(reason: Error): void {
     this.#abortReason ??= reason;
     if (!this.#settled) this.#controller?.abort(reason);
@@ -150,7 +149,7 @@ export class Scope {
     this.#followers = undefined;
   }
 
-  /** Notes that the context's own function has settled. From now on its signal is not aborted any more. */
+  /** From now on the signal of this context is not aborted, because its function has settled. */
   settle(): void {
     this.#settled = true;
     if (this.#isFollowing && (this.#followers?.size ?? 0) === 0) this.parent?.unfollow(this);

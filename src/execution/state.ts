@@ -92,14 +92,13 @@ export class RecordedState {
     return this.#records.get(id);
   }
 
-  /** Returns the record and forgets it. */
   take(id: OperationId): WireOperation | undefined {
     const record = this.#records.get(id);
     this.#records.delete(id);
     return record;
   }
 
-  /** Calls `listener` with each state of the operation in later checkpoint answers, until `unwatch`. */
+  /** Calls `listener` with the states of the operation in later answers, until `unwatch` or another `watch`. */
   watch(id: OperationId, listener: (operation: WireOperation) => void): void {
     this.#watchers.set(id, listener);
   }
@@ -108,7 +107,7 @@ export class RecordedState {
     this.#watchers.delete(id);
   }
 
-  /** Gives each changed operation of an answer to its watcher. */
+  /** Gives each changed operation to its watcher. Replaces a record that is still to be replayed. */
   apply(changed: readonly WireOperation[]): void {
     for (const operation of changed) {
       const id = operation.Id;
@@ -119,7 +118,6 @@ export class RecordedState {
   }
 }
 
-/** Returns the operations, or an empty list for undefined and null. Throws if the value is no list of objects. */
 export function readOperations(where: string, given: unknown): readonly WireOperation[] {
   if (given === undefined || given === null) return [];
   if (!Array.isArray(given)) throw unexpected(`The Operations of ${where} are ${shown(given)}, not a list.`);

@@ -4,7 +4,7 @@ import type { Scope } from "./scope.ts";
 
 /** The reason why an invocation ends before its handler does. */
 export type Termination =
-  /** All operations wait. The response is PENDING. */
+  /** Another invocation continues the execution. The response is PENDING. */
   | { readonly end: "suspend" }
   /** The execution cannot continue. The response is FAILED. */
   | { readonly end: "fail"; readonly error: unknown }
@@ -16,14 +16,15 @@ interface Waiting {
   giveWay(): boolean;
 }
 
-/** Before `noteStuck` fails the execution, code gets this number of grace periods, because a failure is final. */
+/** Before `noteStuck` fails the execution, code gets this number of grace periods, and at least `MIN_STUCK_MS`. */
 const STUCK_GRACES = 250;
 const MIN_STUCK_MS = 250;
 
 /**
- * Ends an invocation that has nothing left to do: no update is on its way, no operation's code runs, and at least one
- * awaited operation waits for a timer or for an external system. Code that runs between operations is not counted. So
- * it has a grace period (`graceMs`) to reach its next operation, and any change within this period cancels the end.
+ * Ends an invocation that has nothing left to do: no update is on its way, no operation's code runs, and an awaited
+ * operation waits for a timer or for an external system, or work was left, or an operation never continues. Code that
+ * runs between operations is not counted. So this code has a grace period (`graceMs`) to reach its next operation, and
+ * a change of what the invocation can do within this period cancels the end.
  *
  * D1  Before the end, `flush` ends the waits that are due, or writes the unrecorded changes. If `flush` did something,
  *     the invocation does not end yet, because code may continue.
@@ -39,10 +40,8 @@ export class Suspension {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stuck: { scope: Scope; error: Error } | undefined;
   readonly #waiting = new Set<Waiting>();
-  /** The permits that branches want back. */
   readonly #wanted = new Set<Wanted>();
 
-  /** `flush` returns whether it ended a wait or wrote a change. */
   constructor(
     root: Scope,
     coalescer: Coalescer,
@@ -57,12 +56,11 @@ export class Suspension {
     this.#end = end;
   }
 
-  /** Whether the invocation continues. */
   get isOpen(): boolean {
     return this.#open;
   }
 
-  /** Decides whether the invocation ends. Called after each change of what runs, waits or is queued. */
+  /** Decides whether the invocation ends, after a change of what runs, waits or is queued. */
   check(): void {
     const then = this.#next();
     if (then === undefined) this.#cancel();
@@ -100,7 +98,7 @@ export class Suspension {
     return () => void this.#wanted.delete(wanted);
   }
 
-  /** Notes that work was left. This invocation ends as soon as nothing runs, even if no operation waits. */
+  /** Notes that work was left. This invocation ends soon after nothing runs, even if no operation waits. */
   endSoon(): void {
     this.#endsSoon = true;
     this.check();

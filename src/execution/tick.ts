@@ -11,8 +11,8 @@ const LOOKS_A_CLOCK = 16;
  * V1  The first piece of a tick may always run.
  * V2  Pieces run in the order of their calls of `take`. When one piece waits, all later pieces wait behind it.
  * V3  Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
- * V4  While the pieces of a tick compute for less than `maxMs`, no piece waits. Requests then have as many updates as
- *     without this class.
+ * V4  While the pieces of a tick compute for less than `maxMs`, and no earlier piece waits, no piece waits. Requests
+ *     then have as many updates as without this class. With 0 each piece waits.
  * V5  Code that continues from records in memory, without waiting for the service, may run for `maxMs` in one tick.
  *     Then the code waits for the next tick.
  */
@@ -27,7 +27,6 @@ export class Tick {
   #looks = 0;
   #beganMs: number | undefined;
 
-  /** When pieces have run for `maxMs` in one tick, further pieces wait for the next tick. With 0 each piece waits. */
   constructor(maxMs: number, onWaiting: (change: 1 | -1) => void) {
     this.#maxMs = maxMs;
     this.#onWaiting = onWaiting;
@@ -59,7 +58,6 @@ export class Tick {
     return nowMs - this.#beganMs > this.#maxMs;
   }
 
-  /** Runs a piece and counts its time. */
   run<T>(piece: () => T): T {
     const beginMs = performance.now();
     try {
@@ -94,7 +92,6 @@ export class Tick {
     queueMicrotask(this.#next); // V3
   };
 
-  /** Takes the next piece. Pieces that have run are dropped when they fill more than half of the queue. */
   #shift(): (() => void) | undefined {
     const first = this.#waiting[this.#cursor];
     if (first !== undefined && ++this.#cursor * 2 > this.#waiting.length) {

@@ -38,7 +38,7 @@ export class Timers {
     this.#remainingMs = remainingMs;
   }
 
-  /** Polls from `dueMs` (epoch milliseconds), at growing intervals, until cancelled. */
+  /** Polls from `dueMs` (epoch milliseconds), at growing intervals, until cancelled or until the deadline is near. */
   arm(dueMs: number): ArmedTimer {
     return this.#begin({ dueMs, polls: 0, cancelled: false });
   }
@@ -57,7 +57,7 @@ export class Timers {
     };
   }
 
-  /** Calls `action` once, `reserveMs` before the platform stops the invocation. */
+  /** Calls `action` once, `reserveMs` before the platform stops the invocation, or soon if less time is left. */
   before(reserveMs: number, action: () => void): void {
     const delayMs = this.#remainingMs() - reserveMs;
     if (!this.#open || delayMs > MAX_TIMER_MS) return;

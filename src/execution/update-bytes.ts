@@ -6,7 +6,9 @@ import type { OperationUpdate } from "../core/wire.ts";
  */
 const FRAME_BYTES = 200;
 
-/** `FRAME_BYTES` includes a subtype of this form. All subtypes of the SDK have this form, but users have others too. */
+/**
+ * `FRAME_BYTES` includes a subtype of this form, which all subtypes of the SDK have. A user may give another subtype.
+ */
 const FRAMED_SUBTYPE = /^[A-Za-z]{0,17}$/;
 
 /** An upper limit for the bytes that an update takes in a request, including the comma after the update. */

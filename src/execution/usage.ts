@@ -16,7 +16,7 @@ export interface InvocationUsage {
   requestBytes: number;
   /** The number of bytes of payloads and errors, which AWS counts as written data. */
   dataBytes: number;
-  /** The number of repeated attempts of steps, conditions and batches. First attempts do not count. */
+  /** The number of RETRY updates: attempts of steps, conditions and batches that another attempt follows. */
   retries: number;
   /** The number of batches' own operations, without their parts. */
   batches: number;
@@ -31,19 +31,22 @@ export interface ExecutionUsage {
   /** US dollars for operations and written data (us-east-1), without compute time, requests and storage of the data. */
   dollars: number;
   /**
-   * False when earlier invocations wrote something that this invocation cannot see: operations inside a context that
-   * has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates, rather too low.
+   * False when earlier invocations may have written something that this invocation cannot see: operations inside a
+   * context that has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates,
+   * rather too low.
    */
   isExact: boolean;
 }
 
-/** The message on Node's diagnostics channel `durable-fanout:usage` at the end of every invocation. */
+/**
+ * The message on Node's diagnostics channel `durable-fanout:usage` at the end of an invocation that ran the handler.
+ */
 export interface Usage {
   executionArn: string;
   requestId: string;
   invocation: InvocationUsage;
   execution: ExecutionUsage;
-  /** The work of the worker threads in this process so far; only when there are threads. */
+  /** The work of the worker threads in this process so far. Absent if the process has no pool of threads. */
   workers?: WorkerStatistics;
 }
 
@@ -121,7 +124,9 @@ export class UsageCounter {
     };
   }
 
-  /** Notes the result or error with which the execution has ended. The response contains it, and no update does. */
+  /**
+   * Notes the result or error in the response, which no update contains. The result is empty if an update contains it.
+   */
   ended(outcome: { Result?: string | undefined; Error?: object | undefined }): void {
     this.#invocation.dataBytes += dataBytesOf(outcome.Result, outcome.Error);
   }
@@ -189,7 +194,7 @@ function dataBytesOf(payload: string | undefined, error: object | undefined): nu
   return byteLength(payload) + (error ? byteLength(JSON.stringify(error)) : 0);
 }
 
-/** The number of bytes of a text. The client of the service may deliver an absent text as null. */
+/** The client of the service may deliver an absent text as null. */
 function byteLength(text: string | undefined | null): number {
   return text ? Buffer.byteLength(text) : 0;
 }

@@ -10,8 +10,8 @@ const VARIABLE = "DURABLE_EXECUTION_PLUGINS";
 const EXPORT = "durableExecutionPluginProvider";
 
 /**
- * `DURABLE_EXECUTION_PLUGINS` is malformed, or names a module that cannot be used. Every invocation fails until the
- * mistake is corrected. The messages are those of the official SDK 2.4.0.
+ * `DURABLE_EXECUTION_PLUGINS` is malformed, or names a module that cannot be used. Then each execution ends as FAILED,
+ * because a handler loads its plugins only once. The messages are like those of the official SDK 2.4.0.
  */
 export class PluginLoadError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -24,7 +24,7 @@ export function namesPlugins(): boolean {
   return (environment()[VARIABLE] ?? "").trim() !== "";
 }
 
-/** Makes the plugins of the modules in `DURABLE_EXECUTION_PLUGINS`, in the same order. Throws a `PluginLoadError`. */
+/** Makes the plugins of the modules in `DURABLE_EXECUTION_PLUGINS`, in the same order. May throw `PluginLoadError`. */
 export async function loadPlugins(): Promise<readonly DurableInstrumentationPlugin[]> {
   const specifiers = readSpecifiers(environment()[VARIABLE] ?? "");
   const root = environment().LAMBDA_TASK_ROOT || process.cwd();

@@ -41,21 +41,24 @@ export interface OperationInfo {
   /** The id of the context around the operation. Absent at the root. */
   parentId?: string;
   status?: PluginOperationStatus;
-  /** The time at which the service recorded the start. For an attempt: the time at which the attempt began here. */
+  /** The time at which the service recorded the start. For an attempt: when the attempt began in this process. */
   startTimestamp?: Date;
-  /** The time at which the service recorded the end. At the end of an attempt: when the attempt ended here. */
+  /** The time at which the service recorded the end. At the end of an attempt: when it ended in this process. */
   endTimestamp?: Date;
   /** The recorded payload: a text in the encoding of the configured codec or serdes. */
   result?: string;
-  /** The error, rebuilt from the record. At the end of an attempt, step or condition: the thrown error itself. */
+  /** The error, rebuilt from the record. At the end of an attempt, step or condition: the thrown error. */
   error?: Error;
   /** The number of finished attempts. For an attempt: the number of this attempt, from 1. */
   attempt?: number;
-  /** Whether the hook repeats a notification of an earlier invocation. */
+  /**
+   * Whether the hook repeats an earlier notification of the operation. Always true at the start and the end of a
+   * context without a record (`NestingType.FLAT`).
+   */
   isReplay: boolean;
   /**
-   * Only in the argument of `wrapChildContextFn`: whether the first operation inside the context was recorded earlier.
-   * Then the context's function begins with a replay.
+   * Only in the argument of `wrapChildContextFn`: whether operations at the beginning of the context are recorded. Then
+   * the function of the context begins with a replay.
    */
   isReplayingChildren?: boolean;
 }
@@ -103,7 +106,7 @@ export interface InvocationEndInfo extends InvocationBaseInfo {
   executionError?: Error;
   /** The same as at the start of the invocation. Always present. */
   isFirstInvocation?: boolean;
-  /** The work of the worker threads in this process so far. Absent if there are no threads. */
+  /** The work of the worker threads in this process so far. Absent if the process has no pool of threads. */
   workers?: WorkerStatistics;
 }
 
@@ -118,23 +121,27 @@ export interface OperationChangeInfo {
 /**
  * Observes executions, for traces, metrics and audits. All members are optional.
  *
- * An `on…` hook is called for all plugins at the same time. The execution continues when all these calls have ended.
- * Their errors are ignored (`DURABLE_VERBOSE_MODE=true` shows them). A `wrap…` hook gets a function and calls it. The
- * hooks of several plugins are nested, and the first plugin is outermost. The function runs exactly once, even if a
- * hook does not call it. Nothing that the hooks return or throw changes the function's outcome. No hook is called after
- * `onInvocationEnd`.
+ * An `on…` hook is called for all plugins at the same time. The operation continues when all these calls have ended.
+ * For the operation of a batch, the invocation waits for them only at its end. Their errors are ignored
+ * (`DURABLE_VERBOSE_MODE=true` shows them). A `wrap…` hook gets a function and calls it. The hooks of several plugins
+ * are nested, and the first plugin is outermost. The function runs exactly once, even if a hook does not call it.
+ * Nothing that the hooks return or throw changes the function's outcome. A hook whose promise never settles stops the
+ * work that it observes. No `on…` or `wrap…` hook is called after `onInvocationEnd`.
  */
 export interface DurableInstrumentationPlugin {
-  /** Called before the handler runs, once in each invocation. */
+  /** Called once in each invocation, when the records are read and before the handler runs. */
   onInvocationStart?(info: InvocationInfo): Promise<void>;
   /** Called around the handler and `onInvocationEnd`. */
   wrapInvocation?(
     info: InvocationInfo,
     fn: () => Promise<DurableExecutionInvocationOutput>,
   ): Promise<DurableExecutionInvocationOutput>;
-  /** Called before the response is returned. Plugins flush here, because Lambda freezes the process afterwards. */
+  /** Called before the invocation ends. Plugins flush in this hook, because Lambda freezes the process afterwards. */
   onInvocationEnd?(info: InvocationEndInfo): Promise<void>;
-  /** Called when an operation starts, and with `isReplay` in each invocation that finds the operation started. */
+  /**
+   * Called when an operation starts. Called again, with `isReplay`, before each further attempt, and in each invocation
+   * that finds the operation started.
+   */
   onOperationStart?(info: OperationInfo): Promise<void>;
   /**
    * Called around the function of a context, of a map's item or of a parallel's branch. Not called when the function of
@@ -142,19 +149,19 @@ export interface DurableInstrumentationPlugin {
    */
   wrapChildContextFn?(info: OperationInfo, fn: () => unknown): unknown;
   /**
-   * Called when an operation has ended. For a wait, callback or invoke, called again, with `isReplay`, in each
-   * invocation that finds the operation ended.
+   * Called when an operation has ended, but not for an at-most-once step that ends with an interrupted attempt. For a
+   * wait, callback or invoke, called again, with `isReplay`, in each later invocation that reaches the operation.
    */
   onOperationEnd?(info: OperationEndInfo): Promise<void>;
   /** Called before a step's function or a condition's check runs. */
   onOperationAttemptStart?(info: AttemptInfo): Promise<void>;
   /** Called around a step's function or a condition's check. */
   wrapOperationAttemptFn?(info: AttemptInfo, fn: () => unknown): unknown;
-  /** Called when the end of an attempt is recorded. */
+  /** Called when the end of an attempt is recorded. Not called for an attempt that an earlier invocation left. */
   onOperationAttemptEnd?(info: AttemptEndInfo): Promise<void>;
   /** Called when the answer to a checkpoint has changed the status of operations. */
   onOperationChange?(info: OperationChangeInfo): Promise<void>;
-  /** Returns members that are added to a line of the default logger. Called synchronously for each line. */
+  /** Returns members that are added to a line of the default logger. Called synchronously for each written line. */
   enrichLogContext?(): Record<string, string | number | boolean> | undefined;
 }
 
@@ -175,6 +182,6 @@ export interface DurableInstrumentationPluginProvider<
   readonly pluginApiVersion: typeof DURABLE_INSTRUMENTATION_PLUGIN_API_VERSION;
   /** The class of the instances that `createPlugin` makes. */
   readonly pluginType: DurableInstrumentationPluginType<Plugin>;
-  /** Called once for each durable handler, when the handler is made. */
+  /** Called once for each durable handler, before its first invocation. */
   createPlugin(): Plugin;
 }

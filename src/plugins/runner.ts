@@ -46,9 +46,7 @@ export class PluginRunner {
     return wrapped();
   }
 
-  /**
-   * The members that plugins add to a log line. A plugin that throws adds none. Undefined if no plugin has the hook.
-   */
+  /** Undefined if no plugin has the hook. */
   logMembers(): Record<string, string | number | boolean> | undefined {
     const users = this.#usersOf("enrichLogContext");
     if (users.length === 0) return undefined;
@@ -84,7 +82,8 @@ function wrapOnce<T>(
     const once = (): Promise<T> => {
       if (running === undefined) {
         running = startOf(fn);
-        // A wrapper may ignore this promise. The failure is thrown below, and must not count as unhandled here.
+        // A wrapper may ignore this promise. The failure is thrown below, so it must not count as an unhandled
+        // rejection.
         running.catch((error: unknown) => {
           failure = { error };
         });
@@ -101,7 +100,6 @@ function wrapOnce<T>(
   };
 }
 
-/** Runs the function. An error that is thrown at once becomes a rejection. */
 function startOf<T>(fn: () => Promise<T>): Promise<T> {
   try {
     return fn();

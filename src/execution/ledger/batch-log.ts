@@ -53,7 +53,7 @@ export class BatchLog {
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
   #parts = 0;
-  /** The id of a part that an earlier process began and did not end. The next part gets this id. */
+  /** The id of a part that an earlier invocation began and did not end. The next part gets this id. */
   #begunPart: string | undefined;
   #poll: ArmedTimer | undefined;
 
@@ -63,7 +63,7 @@ export class BatchLog {
     this.id = operationId(options.path);
   }
 
-  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when they cannot be read */
+  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when a record cannot be read */
   restore(record: WireOperation): RecordedLogs {
     const { service } = this.#all.host;
     const take = (part: number): WireOperation | undefined =>
@@ -82,7 +82,6 @@ export class BatchLog {
     return recorded;
   }
 
-  /** Records that the batch has begun. Returns false if the batch has begun already. */
   begin(): boolean {
     if (this.state !== "new") return false;
     this.state = "started";
@@ -130,7 +129,8 @@ export class BatchLog {
 
   /**
    * Writes records to as many parts as necessary. The last part also contains `begun`, the indexes of items that were
-   * left. With `isLast`, the last part says that no part follows. `recorded` is called when the last part is recorded.
+   * left. With `isLast`, the last part says that no part follows. `recorded` is called when the last part is recorded,
+   * and never if the map is over.
    */ // BL2
   append(records: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
     const atMs = Date.now();
@@ -246,7 +246,6 @@ export class BatchLog {
   }
 }
 
-/** For each record: the item's index, the path in the item, and the milliseconds that it still waits after `fromMs`. */
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
     const leftMs = Math.max(0, dueMs - fromMs);

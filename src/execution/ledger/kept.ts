@@ -21,7 +21,7 @@ export class Kept {
   /** The path of the item itself, or of an operation inside the item. */
   readonly path: OperationPath;
   operation: Operation;
-  /** Epoch milliseconds at which the wait ends. Undefined without a wait, and while the end depends on `leftMs`. */
+  /** Epoch milliseconds at which the record stops waiting. Undefined if it never waited, or while `leftMs` decides. */
   dueMs: number | undefined;
   delayMs = 0;
   /** Milliseconds for which the record still waits after the batch's own operation has become READY. */
@@ -99,7 +99,6 @@ export function writtenRecord({ path, operation, page }: Kept, isObserved: boole
   return written;
 }
 
-/** Makes an operation of a stored record. `payloadOf` makes the payload of a value. */
 export function operationOf(
   { type: stored, subType, name, status, attempts, text, error, replayChildren, ...rest }: StoredRecord,
   payloadOf: (value: unknown) => string | undefined,

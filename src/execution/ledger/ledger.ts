@@ -5,7 +5,7 @@ import type { ArmedTimer } from "../timers.ts";
 export type RecordKey = OperationId | OperationPath;
 
 /**
- * The operations of a scope read and write their records here. The service's ledger keeps each record as an operation
+ * Where the operations of a scope read and write their records. The service's ledger keeps each record as an operation
  * at the service. A page keeps all records of one item of a batch.
  */
 export interface Ledger {
@@ -24,7 +24,7 @@ export interface Ledger {
   /** Resolves when the service has all records. Undefined if the service gets them before all later updates. */
   secured(): Promise<void> | undefined;
 
-  /** Calls `listener` with every further state of the operation, until `unwatch` is called. */
+  /** Calls `listener` with each further state of the operation, until `unwatch`, or `watch` with another listener. */
   watch(key: RecordKey, listener: (operation: WireOperation) => void): void;
   unwatch(key: RecordKey): void;
   /** Makes this process notice the change that is due at `dueMs` (epoch milliseconds), unless cancelled. */
@@ -44,7 +44,7 @@ export interface Ledger {
   readonly maxPayloadBytes: number;
   /** The parent id of operations inside the operation `key`. Undefined if this operation is not at the service. */
   addressOf(key: RecordKey): OperationId | undefined;
-  /** The ledger for operations that an external system must address, such as callbacks. They must be at the service. */
+  /** The service's ledger, for operations that an external system must address, such as callbacks. */
   readonly outside: Ledger;
   /** Whether version 2.0.0 began the item. That version recorded neither names nor combinators inside items. */
   readonly isFirstVersion: boolean;

@@ -41,8 +41,8 @@ const MAX_PAGE_BYTES = 1024 * 1024;
 /**
  * The records of one item of a batch, by path. Updates change the records in memory in the same way as at the service.
  *
- * G1  When a context ends, the records inside it are dropped, unless a replay makes the context's result from them. So
- *     of an ended item only the end is kept.
+ * G1  When a context ends, the records inside it are no longer written, unless a replay makes the context's result from
+ *     them. They are also dropped from memory, unless an earlier invocation recorded something inside the item.
  * G2  A record contains payloads as text, because user code could still change an object.
  */
 export class Page implements Ledger {
@@ -55,7 +55,7 @@ export class Page implements Ledger {
   readonly maxPayloadBytes: number;
   end: Kept | undefined;
   isFirstVersion = false;
-  /** Whether an earlier invocation recorded something of the item. */
+  /** Whether an earlier invocation recorded that the item began. */
   #isRestored = false;
   #records: Map<OperationPath, Kept> | undefined;
   /** The paths of the operations directly inside each context of the item. The item itself is no key. */

@@ -16,7 +16,7 @@ export interface RecordedLogs {
   /** The payloads in their order. A later record of an operation replaces an earlier record. */
   readonly logs: readonly Log[];
   readonly parts: number;
-  /** The id of a part that an earlier process began and did not end. */
+  /** The id of a part that an earlier invocation began and did not end. */
   readonly begunPart: string | undefined;
   /** Whether a part says that no part follows. */
   readonly isLast: boolean;

@@ -26,8 +26,8 @@ const FRAME_BYTES = 512;
  *     flush writes a RETRY. (c) Otherwise changed records go to a part.
  * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
  *     part.
- * L3  When the map is over, the end of each item that the map has counted is recorded. Of an item that was left, the
- *     records that do not wait are recorded, because a redrive continues the item after these records.
+ * L3  When the map is over, the end of each item that the map has counted is recorded. Of an item that has not ended,
+ *     the records that do not wait are recorded, because a redrive continues the item after these records.
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
@@ -83,7 +83,6 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#log.marks = marks;
   }
 
-  /** The number of characters that this invocation has written of the batch, without the payloads of RETRYs. */
   get size(): number {
     return this.#log.size;
   }
@@ -93,7 +92,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.state === "ended";
   }
 
-  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when they cannot be read */
+  /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when a record cannot be read */
   restore(record: WireOperation): void {
     this.isRestored = true;
     for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
@@ -212,7 +211,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#waiting.arm(kept);
   }
 
-  /** Calls `recorded` now; if this tick is too long, in the next tick, unless the invocation has ended by then. */
+  /** Calls `recorded` now, or in the next tick if this tick is too long. No call if the invocation ends before that. */
   acknowledge(recorded: () => void): void {
     if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
       recorded();

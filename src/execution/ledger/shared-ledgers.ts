@@ -42,7 +42,7 @@ export interface OpenLedger {
   readonly unwritten: number;
   /** When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if it does not. */
   readonly wakesMs: number;
-  /** Writes the changes to a part. Running work continues. */
+  /** Writes the changes, if there are any, to one or more parts. Running work continues. */
   writePart(): void;
   /**
    * Ends the waits that are due, or else writes the changes, before the invocation ends. Returns whether it did
@@ -55,8 +55,8 @@ export interface OpenLedger {
  * The open shared ledgers of an execution, in the order in which they were opened.
  *
  * U1  Items that have ended and are not recorded run again after a crash. When their number reaches
- *     `checkpoint.maxUnacknowledged`, no further item may begin, and the oldest ledger with such items writes its
- *     changes.
+ *     `checkpoint.maxUnacknowledged`, no further item may begin. If no such item is on its way to the service, the
+ *     oldest ledger that has such items writes its changes.
  * U2  When further items may begin again, every waiting map is notified, even if the recorded items are another map's.
  */
 export class SharedLedgers {
@@ -85,7 +85,7 @@ export class SharedLedgers {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Whether a further item may begin. If not, the oldest ledger with unrecorded ends writes its changes. */ // U1
+  /** Whether a further item may begin. If not, reading this member may write a ledger. */ // U1
   get hasRoom(): boolean {
     const limit = Math.max(1, this.host.settings.checkpoint.maxUnacknowledged);
     let unwritten = 0;
@@ -99,7 +99,7 @@ export class SharedLedgers {
       }
     }
     // The map of the written ledger may be over, so that nothing was sent. Then no acknowledgement notifies the waiting
-    // maps, so they are notified here.
+    // maps.
     if (this.#inFlight === 0) this.#notify();
     return false;
   }

@@ -2,8 +2,8 @@ import type { ArmedTimer, Timers } from "../timers.ts";
 import type { Kept } from "./kept.ts";
 
 /**
- * A record may continue later than its due time, so that one invocation serves several records. It is late by at most
- * this share of its own delay, and by at most `MAX_SLACK_MS` milliseconds.
+ * A record may continue later than its due time, so that one invocation serves several records. The record is late by
+ * at most this share of its delay, and by at most `MAX_SLACK_MS` milliseconds.
  */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
@@ -62,7 +62,7 @@ export class WaitingRecords {
     for (const kept of this.#all) kept.takeTime(undefined, 0);
   }
 
-  /** Notes that the batch's own operation is pending. When it is READY, an invocation continues all these records. */
+  /** Notes that the batch's own operation is pending. When it is READY, an invocation continues the waiting records. */
   cover(): void {
     for (const kept of this.#all) kept.isCovered = true;
   }
@@ -86,9 +86,9 @@ export class WaitingRecords {
   }
 
   /**
-   * When the service must begin the next invocation for the awaited records; epoch milliseconds. Undefined if no record
-   * counts. A record that may be late waits for further records. With `unlessMs`, only records count that are due
-   * before this time and that the pending batch's own operation does not cover (`isCovered`).
+   * When the service must begin the next invocation for the awaited records with a due time; epoch milliseconds.
+   * Undefined if no record counts. A record that may be late waits for further records. With `unlessMs`, only records
+   * count that are due before this time and that the pending batch's own operation does not cover (`isCovered`).
    */
   wakeMs(nowMs: number, unlessMs?: number): number | undefined {
     const byTime = [...this.#asked.keys()]
