@@ -1,6 +1,6 @@
 /**
  * The message that is published on Node's diagnostics channel `durable-fanout:batch`, in each invocation in which a map
- * or parallel begins to run. Only this message tells tools the number of items.
+ * or parallel begins to run. The records of a running map do not contain the number of its items.
  */
 export interface FanOutAnnouncement {
   readonly executionArn: string;
@@ -8,16 +8,21 @@ export interface FanOutAnnouncement {
   readonly operationId: string;
   readonly name: string | undefined;
   readonly kind: "map" | "parallel";
-  /** NESTED: each item has an operation of its own. FLAT: items have no operations of their own. */
+  /** The option `nesting`. Without effect on a map with batches. */
   readonly nesting: "NESTED" | "FLAT";
   readonly batchItems: number | undefined;
   /** The number of all items. While items are still being read, this is the number of items that have been read. */
   readonly total: number;
   readonly isTotalKnown: boolean;
   counts(): { succeeded: number; failed: number; running: number };
-  /** Lets at most `items` items begin, for a tool that runs a sample. The other items never end. */
+  /**
+   * Lets at most `items` items begin, for a tool that runs a sample. Further items never begin, so the map may never
+   * end.
+   */
   beginAtMost(items: number): void;
-  /** Set by a tool. Called for each item that fails in this invocation, with the item's name and input value. */
+  /**
+   * Set by a tool. Called for each item that fails in this invocation before the map ends. `input` is the item's value.
+   */
   onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;
 }
 
