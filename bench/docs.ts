@@ -74,7 +74,7 @@ export function readmeSection(results: Results, lambda?: LambdaResults): string 
   ].join("\n\n");
 }
 
-/** How often each package ran in each state. A row without a work comes from `bench:lambda`. */
+/** The number of samples of this package in the cold state. A row without a work comes from `bench:lambda`. */
 function runsOf({ work }: Verdict, { works }: Results, lambda: LambdaResults | undefined): number {
   if (work !== undefined) return works[work]?.cold.ours?.length ?? 0;
   return lambda?.rows.find((row) => row.memoryMb === 128 && row.work === "hello")?.samples.length ?? 0;
@@ -159,7 +159,7 @@ function workRow(name: string, state: (typeof STATES)[number], work: WorkResult)
   return [name, state, `${work[state].ours?.length ?? 0}`, ...cells];
 }
 
-/** The tables of the measurement for Lambda. `bench:lambda` prints them too. */
+/** `bench:lambda` prints these tables too. */
 export function lambdaTables({ date, node, isLimited, sizes, rows }: LambdaResults): string {
   const all = (["init", "firstEvent", "secondEvent"] as const).map(
     (metric) => (row: (typeof rows)[number]) => spread(row.samples.map((sample) => sample[metric])),
