@@ -72,7 +72,6 @@ async function runnerOnService(work: Work, { subject, dist }: Order): Promise<Ru
   };
 }
 
-/** Between two invocations, all waits and retry delays end. */
 async function finish(invoke: Invocation, service: BareService): Promise<string> {
   for (let count = 0; count < 20; count++) {
     const output = await invoke(service);

@@ -84,7 +84,6 @@ async function measure(work: Work): Promise<WorkResult> {
   return { items, ...samples };
 }
 
-/** Profiles this package for each of the `measured` works, in each state in which the work misses a target. */
 async function profilesOf(results: Results, measured: readonly Work[]): Promise<Results["profiles"]> {
   const profiles: Record<string, Results["profiles"][string]> = {};
   const verdicts = judge(results);

@@ -13,8 +13,8 @@ const ERROR_NAME = /Error|Exception|Fault/;
 /**
  * Appends statements that give the derived classes of a module their names, because a minifier changes these names. The
  * main thread needs the name to find the class of an error from a thread. esbuild's `keepNames` is not used, because it
- * adds code for every function of the bundle. If an expression matches a comment or a string, and no class has this
- * name, the statement does nothing.
+ * adds code for every function of the bundle. If an expression matches a comment or a string, and no class or function
+ * has the matched name, the statement does nothing.
  */
 export function withClassNames(source: string, isPackage: boolean): string {
   if (NAMES_ITSELF.test(source)) return source;

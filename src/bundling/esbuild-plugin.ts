@@ -74,10 +74,10 @@ const PISCINA_WORKER = "worker.js";
 const PISCINA_OPTIONAL = "@napi-rs/nice";
 
 /**
- * Lets esbuild bundle a handler whose functions run on worker threads. Each module that is named in `workers(new
- * URL("./score.ts", import.meta.url))` becomes a bundle of its own, with everything that a thread needs, in a folder
- * `durable-fanout` beside the handler's bundle. So does each module whose URL is made in this way in a source that
- * imports `durable-fanout/workers`. `node_modules` need not be deployed.
+ * Lets esbuild bundle a handler whose functions run on worker threads. A source that imports `durable-fanout/workers`
+ * names modules with `new URL("./score.ts", import.meta.url)`. Each module that is named so becomes a bundle of its
+ * own, with everything that a thread needs, in a folder `durable-fanout` beside the handler's bundle. `node_modules`
+ * need not be deployed.
  *
  * ```js
  * import { build } from "esbuild";
@@ -203,7 +203,6 @@ class Bundling {
     return this.#renames ? withClassNames(source, /[\\/]node_modules[\\/]/.test(path)) : source;
   }
 
-  /** Writes the files for threads beside each bundle that contains the pool or names a module. */
   async #emit({ errors, metafile }: BuildResult): Promise<void> {
     if (errors.length > 0 || metafile === undefined) return;
     const wanted = new Map<string, Set<string>>();
@@ -299,7 +298,6 @@ function loaderFor(path: string): Loader {
 const IN_BUNDLES = "workers-in-bundles.mjs";
 const REAL = "./workers.mjs";
 
-/** Undefined for all files except `IN_BUNDLES`. */
 function realWorkers(path: string): string | undefined {
   return basename(path) === IN_BUNDLES ? `export * from ${JSON.stringify(REAL)};` : undefined;
 }

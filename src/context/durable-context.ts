@@ -44,9 +44,9 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
    */
   batch?: number | false | BatchSize;
   /**
-   * The content of the result: `"all"` items (the default), only the `"failures"`, or one value that `{ reduce, initial
-   * }` makes from the results. A succeeded item that is not collected is not repeated in the record of the map. A wrong
-   * value rejects the promise of the map with `ERR_COLLECT_INVALID`.
+   * The content of the result: `"all"` items (the default), only the `"failures"`, or one value that `reduce` makes
+   * from the results. A succeeded item that is not collected is not repeated in the record of the map. A wrong value
+   * rejects the promise of the map with `ERR_COLLECT_INVALID`.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` have the exact types.
   collect?: Collect<TResult, any>;
@@ -181,7 +181,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   wait(duration: Duration): DurablePromise<void>;
 
   /**
-   * As the other forms of `map`, but folds the results of succeeded items into one value, `reduced`, in their order.
+   * Runs a function for every item, and folds the results of the succeeded items into one value, `reduced`, in the
+   * order of the items.
    */
   map<TInput, TOutput, TReduced>(
     name: string | undefined,
@@ -303,8 +304,9 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Makes a promise and an id, with which an external system completes the promise. The result is the text that the
-   * external system gave, or undefined without a text, unless a serdes reads it. If the external system reports a
-   * failure, the inner promise rejects with a CallbackExternalError; after a time-out, with a CallbackTimeoutError.
+   * external system gave, or undefined without a text, unless a serdes reads the text. If the external system reports a
+   * failure, the promise of the result rejects with a CallbackExternalError; after a time-out, with a
+   * CallbackTimeoutError.
    */
   createCallback<TOutput = string>(
     name: string | undefined,
@@ -316,7 +318,7 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
 
   /**
    * Submits a callback's id and waits until an external system completes the callback. The result is the text that the
-   * external system gave, or undefined without a text, unless a serdes reads it: `{"approved":true}` is a string.
+   * external system gave, or undefined without a text, unless a serdes reads the text: `{"approved":true}` is a string.
    * @throws CallbackSubmitterError, CallbackExternalError or CallbackTimeoutError
    */
   waitForCallback<TOutput = string>(

@@ -90,9 +90,9 @@ async function runWithPlugins(
 }
 
 /**
- * If true, the operation no longer counts as executing. A draining invocation still runs an attempt whose START was
- * awaited, because the next invocation would count this attempt as failed. It also still runs its first attempt,
- * because otherwise no invocation might ever run an attempt.
+ * If true, the operation no longer counts as executing. While the invocation drains, an attempt still runs if its START
+ * was awaited, because the next invocation would count this attempt as failed. An attempt also still runs if no attempt
+ * has run in this invocation, because otherwise no invocation might ever run an attempt.
  */
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;

@@ -37,8 +37,8 @@ const OPTIONS = (
 
 /**
  * An option that is not in `known` is an error on the embedded engine, because the developer can still change the
- * handler. There, it is ignored if the next operation has begun in an earlier invocation. Elsewhere the process warns
- * once for each name.
+ * handler. The engine ignores the option if the next operation has begun in an earlier invocation. Elsewhere the
+ * process warns once for each name.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */
 export function checkOptions(

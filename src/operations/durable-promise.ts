@@ -71,9 +71,6 @@ export class Attention {
     this.#actions = undefined;
   }
 
-  /**
-   * Calls `action` when code awaits the operation; at once if code awaits it already, and never if no code awaits it.
-   */
   follow(action: () => void): void {
     if (this.#awaited) action();
     else {

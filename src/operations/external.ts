@@ -41,10 +41,7 @@ export class ExternalOperation {
     return started ?? { Id: key, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
-  /**
-   * Resolves with the ended record; never if the invocation ends first. `latestDueMs` (epoch milliseconds) is used if
-   * the record has no due time.
-   */
+  /** `latestDueMs` (epoch milliseconds) is used if the record has no due time. */
   async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
     const { execution, scope } = this.#operation;
     const { observer } = execution;

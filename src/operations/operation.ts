@@ -73,7 +73,6 @@ export class ClaimedOperation implements OperationKind {
     return this.ledger.peek(this.key);
   }
 
-  /** An operation without an id at the service gets the hash of its path, which log lines and plugins show. */
   get id(): OperationId {
     this.#id ??= this.ledger.addressOf(this.key) ?? operationId(this.path);
     return this.#id;
@@ -98,8 +97,8 @@ export function claim(
   const isAlone = given.isAddressed === true && around.addressOf(around.key(path)) === undefined;
   const kind = isAlone ? { ...given, name: given.name ?? given.aloneName } : given;
   const key = ledger.key(path);
-  // If there is no such record outside, the item's page may have a record at this path. It belongs to an operation of
-  // another kind, which shows that the code has changed.
+  // An operation of another kind may have a record at this path in the item's page, which shows that the code has
+  // changed.
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
   // The recorded name may differ from the name in the code, because `takenName` changes a name that the service does
   // not accept.

@@ -16,7 +16,7 @@ import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";
 import { runBounded, type StepFunc, StepRun } from "./step-run.ts";
 
-/** Whether an attempt runs again after its process has died. */
+/** Whether an attempt runs again if its invocation ends during the attempt. */
 export const StepSemantics = {
   /**
    * The START of an attempt is recorded before the attempt runs. If the invocation ends during the attempt, this

@@ -52,7 +52,7 @@ const MAX_INLINE_BYTES = 261_120;
  * delete their executions.
  *
  * Throws `ERR_SETTING_INVALID` for an unknown mode or encoding. Writing and reading fail with `ERR_PAYLOAD_FILE_WRITE`,
- * `ERR_PAYLOAD_FILE_MISSING`, `ERR_PAYLOAD_FILE_READ` or `ERR_PAYLOAD_ENVELOPE`. Such a failure rejects the invocation,
+ * `ERR_PAYLOAD_FILE_MISSING`, `ERR_PAYLOAD_FILE_READ` or `ERR_PAYLOAD_ENVELOPE`. A failure rejects the invocation,
  * and the service starts another one.
  *
  * ```ts

@@ -82,7 +82,6 @@ export function buildPreview(value: unknown, config: PreviewConfig): Record<stri
   return preview.result();
 }
 
-/** One list of the configuration (`include`, `exclude` or `mask`). */
 class Selection {
   readonly #names = new Set<string>();
   readonly #paths = new Set<string>();
@@ -146,8 +145,8 @@ class Walk {
     try {
       const names = Array.isArray(source) ? undefined : Object.keys(source);
       const length = names === undefined ? (source as unknown[]).length : names.length;
-      // The root, objects in a root array, and the content of a field with the name "" have an empty path. A field of
-      // theirs is shown only if `mode`, or an entry of `include` for this field, shows it.
+      // The path is empty for the root, for objects in a root array, and for the content of a field with the name "".
+      // Then only `mode` decides whether all fields of `source` are shown.
       this.#levels.push({ source, names, length, path, shown: path === "" ? this.#showAll : shown, cursor: 0 });
       this.#open.add(source);
     } catch {

@@ -33,10 +33,11 @@ export interface BranchRunOptions<T> {
  *
  * F1  Branches start in the order of their index.
  * F2  `maxConcurrency` limits the open branches. `concurrency` limits the working branches: a branch that only waits
- * lends its permit. If only `maxConcurrency` is set, no branch lends its permit.
+ *     lends its permit. If only `maxConcurrency` is set, no branch lends its permit.
  * F3  When the completion policy is satisfied, no further branch starts, and running branches are left. Recorded
- * outcomes of items are counted before any branch starts, in the order of their index. A map without batches does so
- * only if it is NESTED, its branches lend their permits, and the window has fewer permits than the map has items.
+ *     outcomes of items are counted before any branch starts, in the order of their index. A map without batches does
+ *     so only if it is NESTED, its branches lend their permits, and the window has fewer permits than the map has
+ *     items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
  * F5  When the invocation drains, no further branch asks for a permit. When the invocation has ended, no branch starts.
  */
@@ -187,7 +188,6 @@ export class BranchRun<T> {
     }
   }
 
-  /** `known` is the `itemStatuses` of the summary; undefined if the summary has none. */
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
     for (let index = 0; ; ) {
@@ -231,7 +231,6 @@ export class BranchRun<T> {
     }
   }
 
-  /** `others` is the number of branches that have asked for a permit and have not begun. */
   #mayOpen(others: number): boolean {
     if (this.#running + others >= Math.min(this.#maxOpen, this.#completion.room)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
@@ -370,7 +369,6 @@ export class BranchRun<T> {
     for (const group of this.#open) this.#close(group);
   }
 
-  /** Called when all items of the group have ended, or when the map has ended. */
   #close(group: ItemGroup): void {
     this.#open.delete(group);
     const { ledger } = group;

@@ -84,7 +84,6 @@ export class Collector<T> {
     }
   }
 
-  /** Calls `reduce` for the outcomes that still wait in `#early`, and throws as `ended` does. */
   result(reason: CompletionReason): MapResult<T> {
     if (this.#collect === "all") {
       const kept = this.#kept.filter((item) => item !== undefined);

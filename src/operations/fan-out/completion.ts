@@ -61,8 +61,8 @@ export interface ThresholdCompletionConfig {
 export interface CustomCompletionConfig {
   /**
    * Called when the map begins to run, again in each invocation, and after each item that ends. The answer must depend
-   * only on `status`. If the function throws, or returns a promise, the map fails. Failures of items alone do not end
-   * the map.
+   * only on `status`. If the function throws, or does not return an object, the map fails. A promise is not allowed.
+   * Failures of items alone do not end the map.
    */
   shouldComplete: (status: CompletionStatus) => CompletionDecision;
   minSuccessful?: never;
@@ -172,7 +172,6 @@ export class Completion {
     return this.#failed;
   }
 
-  /** Whether the map has ended, so that no further item starts and no running item is awaited. */
   get isOver(): boolean {
     const { minSuccessful, shouldComplete } = this.#config;
     return (

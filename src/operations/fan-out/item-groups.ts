@@ -100,7 +100,6 @@ export class ItemGroups {
     return !isRecorded(ledger, first) && !isRecorded(ledger, childPath(first, 1));
   }
 
-  /** Whether `open` has returned all items. */
   get isAtEnd(): boolean {
     return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
   }

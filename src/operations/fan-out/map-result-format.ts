@@ -148,7 +148,6 @@ function rebuildError(given: unknown): ChildContextError {
   return restoreItemError({ ErrorType: type as string | undefined, ...said, ...data });
 }
 
-/** The members of a recorded summary that a replay needs. */
 export interface MapSummary {
   completionReason: CompletionReason;
   itemStatuses: string;
@@ -207,7 +206,6 @@ export function readSummary(execution: Execution, payload: string | undefined): 
   return summary;
 }
 
-/** Returns a format that also adds the number of characters of each payload to `sizes`. */
 export function withSizes(format: ResultFormat, sizes: { itemCharacters: number }): ResultFormat {
   const count = (encoded: EncodedResult): EncodedResult => {
     sizes.itemCharacters += encoded.payload?.length ?? 0;

@@ -84,7 +84,6 @@ export class RecordedItems<T> {
     );
   }
 
-  /** Yields the items with a record. `most` is the number of items that may work at once. */
   *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
     if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
     // An item that has begun and has no record holds a permit. So after more than `most` items in a row without a
