@@ -75,7 +75,7 @@ const PISCINA_OPTIONAL = "@napi-rs/nice";
 
 /**
  * Lets esbuild bundle a handler whose functions run on worker threads. A source that imports `durable-fanout/workers`
- * names modules with `new URL("./score.ts", import.meta.url)`. Each module that is named so becomes a bundle of its
+ * names modules with `new URL("./score.ts", import.meta.url)`. Each module with such a URL becomes a bundle of its
  * own, with everything that a thread needs, in a folder `durable-fanout` beside the handler's bundle. `node_modules`
  * need not be deployed.
  *

@@ -133,9 +133,9 @@ export type NamedBatchResult<
  * name of an operation can be left out.
  *
  * A wrong argument rejects the promise of the operation, for example with the code `ERR_ARGUMENT_INVALID` or
- * `ERR_DURATION_INVALID`. The embedded engine also rejects unknown options (`ERR_OPTION_UNKNOWN`). A promise never
- * settles if the invocation ends before the operation. If a function uses another context than the one that it got, the
- * execution fails.
+ * `ERR_DURATION_INVALID`. Only `waitForCondition` may throw instead. The embedded engine also rejects unknown options
+ * (`ERR_OPTION_UNKNOWN`). A promise never settles if the invocation ends before the operation. If a function uses
+ * another context than the context that it got, the execution fails.
  */
 export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   lambdaContext: LambdaContext;

@@ -43,7 +43,7 @@ export async function withRetry<T>(
       } catch (error) {
         const decision = retryStrategy(error as Error, attempt);
         if (!decision.shouldRetry) throw error;
-        // As for the retries of a step.
+        // A delay of 0 becomes 1 second, as for the retries of a step.
         const delay = decision.delay && durationToSeconds(decision.delay) !== 0 ? decision.delay : { seconds: 1 };
         if (name === undefined) await inner.wait(delay);
         else await inner.wait(`${name}-backoff-${attempt}`, delay);

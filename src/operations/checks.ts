@@ -66,7 +66,7 @@ export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope
 }
 
 /**
- * Whether an earlier invocation has recorded something of the operation at `path`. A virtual context has no record, so
+ * Whether the operation at `path`, or the first operation inside it, is recorded. A virtual context has no record, so
  * the first operation inside counts too.
  */
 export function isBegun(scope: Scope, path = scope.peekPath()): boolean {

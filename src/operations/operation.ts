@@ -81,8 +81,8 @@ export class ClaimedOperation implements OperationKind {
 
 /**
  * Returns undefined if the operation must not continue; the caller then returns `park()`. If the record belongs to
- * another operation, the execution fails. An operation without a recorded end in a sealed scope also fails the
- * execution, but only if nothing else can continue.
+ * another operation, the execution fails. An operation in a sealed scope that is not virtual and has no recorded end
+ * also fails the execution, but only if nothing else can continue.
  */
 export function claim(
   execution: Execution,

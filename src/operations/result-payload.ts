@@ -74,7 +74,7 @@ export type PayloadOwner = Pick<ClaimedOperation, "execution" | "scope" | "path"
 
 /**
  * Resolves with undefined if the serdes returns undefined or null. If the serdes fails, or returns anything but a text,
- * the invocation is rejected and the promise never settles, because the serdes may succeed in the next invocation.
+ * and may succeed in the next invocation, the invocation is rejected and the promise never settles.
  * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if the serdes would fail again in each attempt
  */
 export async function serializeWith(

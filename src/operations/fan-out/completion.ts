@@ -123,7 +123,7 @@ export class Completion {
     this.#names = names;
   }
 
-  /** Lets at most `items` items begin. The map then cannot end with all items, because further items never begin. */
+  /** Lets at most `items` items begin. Further items never begin. */
   bound(items: number): void {
     this.#mayBegin = items;
   }

@@ -44,7 +44,8 @@ function fittingBatch(items: number, operationsEach: number, operationsLeft: num
 
 /**
  * If a new map or parallel needs more operations than are left and `quotas.onExceed` is `error`, returns the error that
- * must end the execution. If it only may need more, or with `warn`, warns and returns undefined.
+ * must end the execution. If it only may need more, or with `warn`, warns and returns undefined. With `off`, only
+ * returns undefined.
  */
 export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
   const { onExceed, operations: quota } = execution.settings.quotas;
