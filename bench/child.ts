@@ -1,7 +1,7 @@
 /**
  * Measures one execution of one work with one package: `node bench/child.ts <order as JSON>`. The last line of the
- * output is the report, as JSON. This process imports no module that the packages also import, because the loading time
- * of the packages would then be too short.
+ * output is the report, as JSON. Before the measurement, this process loads no file of the packages, because their
+ * loading time would then be too short.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { WireOperation } from "../src/index.ts";
@@ -23,20 +23,23 @@ export interface Order {
   readonly profiles?: boolean;
 }
 
-/** The figures of one process. The times do not include the computing time of the service. */
+/** The figures of one process. The times do not include the processor time of `BareService`. */
 export interface Sample {
   /** The time from the event to the answer, summed over all invocations. */
   readonly wallMs: number;
   /** The processor time of the process for each item, with garbage collection and compilation. */
   readonly cpuMicros: number;
-  /** The highest resident memory during the execution, minus the memory just before the execution. Linux only. */
+  /**
+   * The highest resident memory during the execution, minus the memory just before it, in units of 1,024 kB. Linux
+   * only.
+   */
   readonly peakMegabytes?: number;
   /** What the SDK sent to the service. Absent for the embedded engine. `bytes` is the size of the requests as JSON. */
   readonly updates?: number;
   readonly requests?: number;
   readonly bytes?: number;
   readonly itemsPerSecond: number;
-  /** How long the package took to load. No other figure includes this. */
+  /** How long it took to load the package and to wrap the handler. No other figure includes this time. */
   readonly loadMs: number;
 }
 
@@ -48,7 +51,7 @@ export interface Report {
   readonly profile?: Readonly<Record<string, number>>;
 }
 
-/** Runs an execution. `recorded` has the operations of an earlier execution to replay. */
+/** `recorded` has the operations of an earlier execution to replay. */
 interface Runner {
   readonly run: (
     items: number,
@@ -69,7 +72,6 @@ async function runnerOnService(work: Work, { subject, dist }: Order): Promise<Ru
   };
 }
 
-/** Invokes the handler until the execution has succeeded. Between two invocations, all waits and retry delays end. */
 async function finish(invoke: Invocation, service: BareService): Promise<string> {
   for (let count = 0; count < 20; count++) {
     const output = await invoke(service);

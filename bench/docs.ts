@@ -17,7 +17,6 @@ export function writeDocuments(results: Results, lambda = readResults<LambdaResu
   writeFileSync(readme, withSection(readFileSync(readme, "utf8"), readmeSection(results, lambda)));
 }
 
-/** Puts `section` between the two marks of a text. @throws Error if the text lacks the marks */
 export function withSection(text: string, section: string): string {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`The README lacks the marks ${BEGIN} and ${END}.`);
@@ -46,7 +45,6 @@ export function benchmarksPage(results: Results, lambda?: LambdaResults): string
   ].join("\n\n")}\n`;
 }
 
-/** The rows that the README shows, with their names in the README. */
 const README_ROWS: readonly (readonly [title: string, shown: string])[] = [
   ["CPU per item, NESTED 10,000", "processor time an item, map of 10,000"],
   ["CPU per item, `batch: 100`: 100,000", "processor time an item, map of 100,000, `batch: 100`"],
@@ -74,7 +72,7 @@ export function readmeSection(results: Results, lambda?: LambdaResults): string 
   ].join("\n\n");
 }
 
-/** How often each package ran in each state. A row without a work comes from `bench:lambda`. */
+/** The number of samples of this package in the cold state. A row without a work comes from `bench:lambda`. */
 function runsOf({ work }: Verdict, { works }: Results, lambda: LambdaResults | undefined): number {
   if (work !== undefined) return works[work]?.cold.ours?.length ?? 0;
   return lambda?.rows.find((row) => row.memoryMb === 128 && row.work === "hello")?.samples.length ?? 0;
@@ -159,7 +157,6 @@ function workRow(name: string, state: (typeof STATES)[number], work: WorkResult)
   return [name, state, `${work[state].ours?.length ?? 0}`, ...cells];
 }
 
-/** The tables of the measurement for Lambda. `bench:lambda` prints them too. */
 export function lambdaTables({ date, node, isLimited, sizes, rows }: LambdaResults): string {
   const all = (["init", "firstEvent", "secondEvent"] as const).map(
     (metric) => (row: (typeof rows)[number]) => spread(row.samples.map((sample) => sample[metric])),

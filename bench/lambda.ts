@@ -1,8 +1,8 @@
 /**
- * Measures cold starts, bundle sizes and wall time under the limits of Lambda, for this package and the official SDK. A
- * run of everything is written to bench/results/lambda.json, which `npm run bench:docs` reads:
- * `npm run bench:lambda -- [--runs 9] [--memory 128,512,1769] [--format esm] [--work hello]
- * [--client <program of a runtime client>] [--json]`. bench/README.md says what is measured.
+ * Measures cold starts, bundle sizes and wall time under the limits of Lambda, for this package and the official SDK:
+ * `npm run bench:lambda -- [--runs 9] [--memory 128,512,1769] [--format esm] [--work hello] [--client <program of a
+ * runtime client>] [--json]`. bench/README.md says what is measured. `isWhole` says when the results are written to
+ * bench/results/lambda.json, which `npm run bench:docs` reads.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,11 +28,11 @@ const { values } = parseArgs({
 });
 const runs = Number(values.runs);
 const format = values.format as Format;
-/** Only a run of everything with the default options is written to the file, so that its figures can be compared. */
+/** Only results with the default memory, work, format and client are written, so that they can be compared. */
 const isWhole = values.memory === SIZES && values.work === "" && format === "esm" && values.client === CLIENT;
 const OFFICIAL = "@aws/durable-execution-sdk-js";
 
-/** The AWS client needs `require`. An ES module has none, and this package loads the client in another way. */
+/** The AWS client in an ES module needs `require`. `ours` loads the client in another way and needs no banner. */
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 const banner = { js: format === "esm" ? REQUIRE : "" };
 

@@ -49,7 +49,6 @@ function decide(strategy: typeof createRetryStrategy): () => void {
   };
 }
 
-/** Encodes a result as a payload, and decodes it. */
 function roundTrips(name: string, value: unknown): Micro {
   const codec = createCodec("compact");
   const context = { entityId: "1", durableExecutionArn: "arn" };

@@ -9,7 +9,7 @@ import { workNamed } from "./works.ts";
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 const TIMEOUT_MS = 300_000;
 
-/** Runs an order in a new process. @throws Error with the end of the process's output, if the process failed */
+/** Runs an order in a new process. @throws Error with the end of `stderr`, or with `no end` after `TIMEOUT_MS` */
 export function runInProcess(order: Order): Promise<Report> {
   const args = ["--disable-warning=ExperimentalWarning", CHILD, JSON.stringify(order)];
   const { work, subject, state } = order;

@@ -11,7 +11,7 @@ import { STATES, type State, SUBJECTS, type Subject, type Work, workNamed } from
 /** A function, and its share in percent of the time in which the thread was not idle. */
 export type ProfileRow = readonly [place: string, percent: number];
 
-/** Work of at most `SHORT_ITEMS` items takes only milliseconds, so it runs in 20 processes. Other work runs in one. */
+/** Work of at most `SHORT_ITEMS` items takes only milliseconds, so it runs in `PROCESSES` processes by default. */
 const PROCESSES = 20;
 const SHORT_ITEMS = 1_000;
 const LONGEST = 12;

@@ -73,7 +73,9 @@ export function packageVersions(): Record<string, string> {
   };
 }
 
-/** Writes each sample in one line. Numbers are rounded to five digits, because more digits have no meaning. */
+/**
+ * Writes each sample in one line. Numbers are rounded to five significant digits, because more digits have no meaning.
+ */
 export function writeResults(file: string, results: Results | LambdaResults): void {
   const rounded = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(5)) : value);
   const text = JSON.stringify(results, rounded, 1).replace(/[{[][^{}[\]]*[}\]]/g, (inner) =>
@@ -87,7 +89,6 @@ export function readResults<T extends Results | LambdaResults>(file: string): T 
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
 }
 
-/** Returns `first`, with the works and mechanisms that `second` has measured. */
 export function merge(first: Results, second: Results): Results {
   const { date, load, works, micro } = second;
   const names = [...Object.keys(works), ...(micro.length > 0 ? ["micro"] : [])];

@@ -31,7 +31,7 @@ const { values } = parseArgs({
     dist: { type: "string", default: DIST },
   },
 });
-/** The number of runs of each package in each state, if the work gives no number. */
+/** The number of samples of each package in each state, if neither `--runs` nor the work gives a number. */
 const RUNS = 5;
 const QUICK_ITEMS = 40;
 if (!/^[1-9]\d*$/.test(values.runs ?? "1"))
@@ -84,7 +84,6 @@ async function measure(work: Work): Promise<WorkResult> {
   return { items, ...samples };
 }
 
-/** Profiles this package for each missed target of these works. */
 async function profilesOf(results: Results, measured: readonly Work[]): Promise<Results["profiles"]> {
   const profiles: Record<string, Results["profiles"][string]> = {};
   const verdicts = judge(results);

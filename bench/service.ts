@@ -12,15 +12,15 @@ import type {
 export const ARN = "arn:aws:lambda:us-east-1:123456789012:function:bench:1/durable-execution/bench/1";
 
 export interface ServiceOptions {
-  /** The service answers a request after so many milliseconds. Default 0. */
+  /** The service answers a checkpoint after so many milliseconds. Default 0. */
   readonly latencyMs?: number;
   /** Whether ended operations are kept for a later invocation. Default false. */
   readonly keep?: boolean;
 }
 
 /**
- * A minimal service on which both SDKs run. It answers at once (or after `latencyMs`) and validates nothing. Its time
- * passes only in `elapse`. It counts the requests, and measures its own processor time.
+ * A minimal service on which both SDKs run. It answers at once (or after `latencyMs`) and validates nothing. Waits and
+ * retry delays end only in `elapse`. It counts the requests, and measures its own processor time.
  */
 export class BareService implements DurableExecutionClient {
   readonly operations = new Map<string, WireOperation>();
@@ -92,7 +92,7 @@ export class BareService implements DurableExecutionClient {
     });
   }
 
-  /** The operations for a later invocation. Of the operations inside ended contexts, only those that a replay needs. */
+  /** Without the operations inside an ended context, unless `ReplayChildren` says that a replay needs them. */
   recorded(): WireOperation[] {
     return this.#own(() => this.#recorded());
   }

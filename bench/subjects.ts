@@ -32,7 +32,7 @@ const lambdaContext = {
   getRemainingTimeInMillis: () => 900_000,
 } as unknown as Context;
 
-/** Loads only the named package, because the memory of the other one would count too. `dist` is the URL of a folder. */
+/** Loads only the named package, because the memory of both packages would count. `dist` is the URL of a folder. */
 export async function loadSubject(name: Subject, dist = DIST) {
   const sdk: Sdk = await import(name === "ours" ? `${dist}index.mjs` : "@aws/durable-execution-sdk-js");
   return (handler: BenchHandler, settings?: RuntimeOptions): Invocation => {

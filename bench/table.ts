@@ -1,6 +1,5 @@
 const whole = (value: number): string => Math.round(value).toLocaleString("en-GB");
 
-/** Formats a number from 100 on as a whole number, and other numbers with two significant digits. */
 export function significant(value: number): string {
   return Math.abs(value) >= 100 ? whole(value) : `${Number(value.toPrecision(2))}`;
 }
@@ -12,7 +11,6 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-/** The median, and in brackets the least and the greatest value. Only the median if these two look equal. */
 export function spread(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)].map(significant);
   return low === high ? significant(median(values)) : `${significant(median(values))} [${low}–${high}]`;

@@ -1,5 +1,5 @@
-// Runs the same work without an SDK. This is the best that threads can reach on this machine. Its cores may share
-// caches and clock, so two threads may be less than twice as fast as one.
+// Runs the tasks of bench/workers-case.ts without an SDK. This is the best that threads can reach on this machine. Its
+// cores may share caches and clock, so two threads may be less than twice as fast as one.
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { spin } from "./workers-tasks.ts";
@@ -11,7 +11,10 @@ interface Share {
   readonly rounds: number;
 }
 
-/** Starts threads. A free thread takes the next item. With 0 threads, the main thread does all items. */
+/**
+ * Starts threads. The returned function runs `items` tasks: a free thread takes the next one. With 0 threads, the main
+ * thread runs all tasks.
+ */
 export async function startBare(threads: number): Promise<(items: number, rounds: number) => Promise<void>> {
   const workers = Array.from({ length: threads }, () => new Worker(new URL(import.meta.url)));
   const share = (items: number, rounds: number): Share => {

@@ -25,7 +25,7 @@ export type Case =
 export type Figures = Record<string, number>;
 
 const RESOLUTION_MS = 1;
-/** How many items of short maps run before the measured map. */
+/** At least this number of items of short maps run before the measured map. */
 const WARM_ITEMS = 3_000;
 
 const load = (mode: "inline" | "threads", threads: number) =>
@@ -81,7 +81,7 @@ async function delayOf(run: () => Promise<void>): Promise<Figures> {
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.reset();
   await run();
-  // If the run blocked the event loop to its end, the monitor notes the delay only in a later tick.
+  // If `run()` blocked the event loop to its end, the monitor notes the delay only in a later tick.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.disable();
   return { delayP99Ms: delay.percentile(99) / 1e6, delayMaxMs: delay.max / 1e6 };
@@ -98,7 +98,7 @@ async function timesOf(run: (service: BareService) => Promise<void>, threads: nu
   const ownMs = service.ownMicros / 1_000;
   const mainMs = sumMs(process.threadCpuUsage(mainBefore)) - ownMs;
   const cpuMs = sumMs(process.cpuUsage(processBefore)) - ownMs;
-  // The least wall time that two free cores would need. Two threads share the items equally.
+  // The least wall time that two free cores would need.
   const twoCoresMs = Math.max(mainMs, threads === 0 ? cpuMs : threads === 1 ? cpuMs - mainMs : cpuMs / 2);
   return { wallMs, cpuMs, mainMs, twoCoresMs };
 }

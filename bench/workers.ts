@@ -93,7 +93,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
   };
 }
 
-/** Measures the way to a thread and back, and how long a task must be so that this way is worth it. */
+/** Measures the time of a call to a thread and back, and from which length a task is faster on threads. */
 function roundTrips(roundsPerMs: number): Scenario[] {
   const calls = (rounds: number, inFlight: number, perMessage: number): Case => ({
     ...{

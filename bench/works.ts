@@ -130,7 +130,7 @@ export const works: readonly Work[] = [
     handler: mapOfSteps({ maxConcurrency: 10, batch: 100 }),
     latencyMs: 10,
   },
-  // Only the bytes have a target here. They are equal in every run, so one run is enough.
+  // Only the bytes of this work have a target. They are equal in all samples, so one sample is enough.
   { name: "10,000 x 100 rows", items: 10_000, handler: mapOfSteps({}, rows(100)), runs: 1 },
   { name: "20,000 steps in a row", items: 20_000, handler: stepsInARow },
   { name: "engine, 10,000 items", items: 10_000, handler: mapOfSteps({ nesting: "FLAT" }), onEngine: true },

@@ -1,4 +1,6 @@
-/** The file that each thread of a pool runs. It loads a user's module once, and runs the exports that messages name. */
+/**
+ * Each thread of a pool runs this file. It loads each module of the user once, and runs the exports that messages name.
+ */
 import { setImmediate as nextTick } from "node:timers/promises";
 import { parentPort, threadId } from "node:worker_threads";
 import { DurableError } from "../src/core/errors.ts";
@@ -22,8 +24,8 @@ import { encodeThrown } from "../src/workers/thrown.ts";
 import { unwrapTransfer } from "../src/workers/transfer.ts";
 
 /**
- * The thread posts outcomes of ended calls after so many milliseconds. This limits the repeated work when a thread
- * dies, because calls without a posted outcome run again.
+ * At most once in this number of milliseconds, the thread posts collected outcomes after a call. This limits the
+ * repeated work when a thread dies, because ended calls without a posted outcome run again.
  */
 const POST_EVERY_MS = 10;
 
@@ -105,7 +107,10 @@ class MessageRun {
     current = undefined;
   }
 
-  /** Keeps small data for the reply. Posts other results at once: only sending shows whether they can be cloned. */
+  /**
+   * A plain result that moves nothing waits for the reply. Any other result is posted at once, because only sending
+   * shows whether it can be cloned.
+   */
   #succeeded(call: number, result: unknown): void {
     const { value, moved } = unwrapTransfer(result);
     const waits = moved.length === 0 && isPlain(value);

@@ -40,7 +40,9 @@ export class Limits {
     );
   }
 
-  /** Limits nothing. The processes of the group get the processor before other processes of this machine. */
+  /**
+   * Limits nothing. Gives the processes of the group much more processor time than other processes of this machine get.
+   */
   static precedence(): Limits {
     const cpu: Record<string, number> = isVersion2 ? { "cpu.weight": 10_000 } : { "cpu.shares": 200_000 };
     return new Limits("first", { cpu, memory: {} });
@@ -51,7 +53,10 @@ export class Limits {
     for (const folder of this.#folders) writeFileSync(join(folder, "cgroup.procs"), String(pid));
   }
 
-  /** Removes the groups. Only this process may be in them. */
+  /**
+   * Only this process may be in the groups. A group of another running process stays after two seconds, without an
+   * error.
+   */
   remove(): void {
     for (const folder of this.#folders) {
       if (readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n").includes(String(process.pid))) {
@@ -62,7 +67,7 @@ export class Limits {
   }
 }
 
-/** Removes a group. The removal is repeated, because the kernel removes an ended process only after a moment. */
+/** The removal is repeated, because the kernel removes an ended process only after a moment. */
 function removeGroup(folder: string): void {
   for (let attempt = 0; attempt < 40; attempt++) {
     try {

@@ -74,9 +74,10 @@ const PISCINA_WORKER = "worker.js";
 const PISCINA_OPTIONAL = "@napi-rs/nice";
 
 /**
- * Lets esbuild bundle a handler whose functions run on worker threads. Each module that is named in
- * `workers(new URL("./score.ts", import.meta.url))` becomes a bundle of its own, with everything that a thread needs,
- * in a folder `durable-fanout` beside the handler's bundle. `node_modules` need not be deployed.
+ * Lets esbuild bundle a handler whose functions run on worker threads. A source that imports `durable-fanout/workers`
+ * names modules with `new URL("./score.ts", import.meta.url)`. Each module with such a URL becomes a bundle of its
+ * own, with everything that a thread needs, in a folder `durable-fanout` beside the handler's bundle. `node_modules`
+ * need not be deployed.
  *
  * ```js
  * import { build } from "esbuild";
@@ -88,8 +89,10 @@ const PISCINA_OPTIONAL = "@napi-rs/nice";
  * });
  * ```
  *
- * The modules and the handler are built with the same options. The formats `esm` and `cjs` work. If identifiers are
- * minified, error classes keep their names, because the main thread finds the class of a thread's error by its name.
+ * The modules and the handler are built with the same options. The formats `esm` and `cjs` work. The build fails
+ * without `bundle: true`, with `write: false`, or if a module that is given to `workers` does not exist. If identifiers
+ * are minified, error classes keep their names, because the main thread finds the class of a thread's error by its
+ * name.
  */
 export function durableFanout(): EsbuildPlugin {
   return { name: "durable-fanout", setup: (build) => new Bundling(build).setUp() };
@@ -200,7 +203,6 @@ class Bundling {
     return this.#renames ? withClassNames(source, /[\\/]node_modules[\\/]/.test(path)) : source;
   }
 
-  /** Writes the files for threads beside each bundle that contains the pool or names a module. */
   async #emit({ errors, metafile }: BuildResult): Promise<void> {
     if (errors.length > 0 || metafile === undefined) return;
     const wanted = new Map<string, Set<string>>();
@@ -243,7 +245,7 @@ class Bundling {
     } as never);
   }
 
-  /** The options for a module on threads: those of the handler, except for entry points and output files. */
+  /** The options of the handler, except for the entry points, the outputs and this plugin. */
   #userOptions(): Record<string, unknown> {
     const { entryPoints, outdir, outfile, outbase, entryNames, splitting, metafile, stdin, plugins, ...options } =
       this.#build.initialOptions;
@@ -270,13 +272,15 @@ function ownFile(name: string, isEsm: boolean): string {
   throw new Error(`${file} is missing: the plugin durable-fanout works from the built package only.`);
 }
 
-/** Finds the source for a path. A path may end in `.js` although only the TypeScript file exists before compilation. */
+/**
+ * A path may end in `.js` although only the TypeScript file exists before compilation. Undefined if there is no file.
+ */
 function findSource(path: string): string | undefined {
   const typescript = path.replace(/\.([cm]?)js$/, ".$1ts");
   return [path, typescript].find(existsSync);
 }
 
-/** A unique name for a bundle: the name of the module, and a hash of its path relative to the working directory. */
+/** The hash (of the path relative to the working directory) makes names of modules with equal file names differ. */
 function bundleName(module: string, workingDir: string): string {
   const path = relative(workingDir, module).replaceAll(sep, "/");
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
@@ -294,7 +298,6 @@ function loaderFor(path: string): Loader {
 const IN_BUNDLES = "workers-in-bundles.mjs";
 const REAL = "./workers.mjs";
 
-/** Code that loads the real file in place of `IN_BUNDLES`. Undefined for all other files. */
 function realWorkers(path: string): string | undefined {
   return basename(path) === IN_BUNDLES ? `export * from ${JSON.stringify(REAL)};` : undefined;
 }

@@ -12,7 +12,6 @@ const MODULE_URL = String.raw`\bnew\s+URL\(\s*(?<quote>["'\x60])(?<path>\.{1,2}\
 /** Matches an import of the sub-path `workers`. The package may be installed under the name of the official SDK. */
 const USES_WORKERS = /["'](?:durable-fanout|@aws\/durable-execution-sdk-js)\/workers["']/;
 
-/** Whether a source may give URLs of modules to `workers`. */
 export function usesWorkers(source: string): boolean {
   return USES_WORKERS.test(source) && /import\.meta\.url|\b__filename\b/.test(source);
 }
@@ -24,7 +23,6 @@ export interface ModuleUrl {
   readonly isCommonJs: boolean;
 }
 
-/** Rewrites the URLs of modules in a source. If `replace` returns undefined, the URL is kept. */
 export function rewriteModuleUrls(source: string, replace: (url: ModuleUrl) => string | undefined): string {
   return source.replaceAll(new RegExp(MODULE_URL, "g"), (whole, ...rest) => replace(moduleUrl(rest.at(-1))) ?? whole);
 }

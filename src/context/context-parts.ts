@@ -16,13 +16,10 @@ export function isName(value: unknown): boolean {
   return value !== null && !isObject(value);
 }
 
-/**
- * Returns the arguments `(name, fn, config)` or `(fn, config)` with the name first, or with undefined first if no name
- * is given. A number, bigint or boolean is a name too, and becomes its text.
- */
+/** Puts the name first, or undefined if no name is given. A number, bigint, boolean or symbol becomes a text. */
 export function splitName(args: readonly unknown[]): readonly [string | undefined, ...unknown[]] {
   const name = args[0];
-  // Each step of each item runs this code, so the usual arguments are returned as they are.
+  // Each step of each item runs this code, so the usual arguments are returned without a copy.
   if (typeof name === "string" || name === undefined) return args as [string | undefined, ...unknown[]];
   return isName(name) ? [String(name), ...args.slice(1)] : [undefined, ...args];
 }

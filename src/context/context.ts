@@ -34,7 +34,6 @@ import type { ChildFunc, DurableContext, MapConfig, MapFunc, ParallelConfig, Par
 
 type Combinators = Record<keyof DurableContext["promise"], (promises: DurablePromise<unknown>[]) => Promise<unknown>>;
 
-/** The context that user code gets for a scope. It sorts out the forms of arguments and calls the operations. */
 class ScopeContext {
   readonly [SELF] = this;
   readonly lambdaContext: LambdaContext;
@@ -118,7 +117,7 @@ class ScopeContext {
     const self = this[SELF];
     if (!self.#isCurrent("invoke")) return parked();
     // The first argument is the operation's name if the second argument is a text, if there is a fourth argument, or if
-    // the third argument is no object. So the input of an invoke without a name cannot be a text.
+    // the third argument is neither an object nor absent. So the input of an invoke without a name cannot be a text.
     const isNamed = typeof args[1] === "string" || args[3] !== undefined || typeof (args[2] ?? {}) !== "object";
     const [name, target, input, config] = isNamed ? args : [undefined, ...args];
     return beginInvoke(
@@ -219,7 +218,7 @@ class ScopeContext {
     if (typeof body !== "function") throw new Error("Map operation requires a function to process items");
     const { itemNamer, collect } = config;
     checkFunction(label, "itemNamer", itemNamer);
-    // An error of the namer ends the map before anything is recorded, because all names of an array are made here.
+    // All names of an array are made before the map claims its path, so an error of the namer leaves no record.
     const nameOf =
       itemNamer &&
       ((index: number, value: unknown) =>
@@ -247,8 +246,7 @@ class ScopeContext {
     if (given !== undefined) {
       return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
     }
-    // A map that reads its items one after the other, or does not collect all results, usually has many items. So such
-    // a map has batches by default.
+    // A map of a stream, and a map whose `collect` is not "all", usually has many items. So batches are the default.
     return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
   }
 
@@ -279,7 +277,7 @@ class ScopeContext {
     const result = await this.#runParallel(name, named, config);
     // A user's serdes may return a value of another form than a map result.
     if (typeof result !== "object" || result === null || !("all" in result)) return result;
-    // `byName` is not enumerable, because `all` already contains the items, and only `all` is stored and compared.
+    // `byName` is not enumerable, so that JSON does not repeat the items of `all`.
     return Object.defineProperty(result, "byName", {
       get: () => Object.fromEntries((result as MapResult<unknown>).all.map((item) => [keys[item.index], item])),
     });
@@ -327,8 +325,8 @@ class ScopeContext {
   }
 
   /**
-   * Whether the running code is the context's own function. If not, the execution fails: other code may use the context
-   * in another order on a replay, and operations would then get other paths. Also true if no operation is active.
+   * Returns false if the function of another context or of a step is running. The execution then fails, because this
+   * function may use the context in another order in a replay. True if no operation is active.
    */
   #isCurrent(method: string): boolean {
     const current = active.getStore();
@@ -339,7 +337,7 @@ class ScopeContext {
     return false;
   }
 
-  /** The same object for all items of a batch. `workers` groups the calls of these items by the object. */
+  /** The same object in all items of a batch; undefined outside of batches. `workers` groups calls by this object. */
   get [SHARED_BATCH](): object | undefined {
     return this[SELF].#scope.ledger.group;
   }

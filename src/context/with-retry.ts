@@ -15,8 +15,12 @@ export interface WithRetryConfig<T> {
 export type RetryableFunc<T> = (context: DurableContext, attempt: number) => Promise<T>;
 
 /**
- * Repeats a group of operations after a failure, with a durable wait between the attempts.
- * @throws ChildContextError around the last error. Without a child context, the last error itself is thrown.
+ * Repeats a group of operations after a failure, with a durable wait between the attempts, until `retryStrategy`
+ * refuses a further attempt. The delay is a whole number of seconds; without a delay, or with a delay of 0, the wait
+ * takes 1 second.
+ * @throws ChildContextError around the last error, unless `errorMapper` makes another error. Without a child context,
+ * the last error itself is thrown.
+ * @throws TypeError without `config`, and DurableError `ERR_ARGUMENT_INVALID` if `retryStrategy` is no function
  */
 export function withRetry<T>(
   context: DurableContext,
@@ -39,7 +43,7 @@ export async function withRetry<T>(
       } catch (error) {
         const decision = retryStrategy(error as Error, attempt);
         if (!decision.shouldRetry) throw error;
-        // Without a delay, or with a delay of 0, the wait takes 1 second, as for the retries of a step.
+        // A delay of 0 becomes 1 second, as for the retries of a step.
         const delay = decision.delay && durationToSeconds(decision.delay) !== 0 ? decision.delay : { seconds: 1 };
         if (name === undefined) await inner.wait(delay);
         else await inner.wait(`${name}-backoff-${attempt}`, delay);

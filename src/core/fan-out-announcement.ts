@@ -16,7 +16,7 @@ export interface FanOutAnnouncement {
   readonly total: number;
   readonly isTotalKnown: boolean;
   counts(): { succeeded: number; failed: number; running: number };
-  /** Lets at most `items` items begin, for a tool that runs a sample. The other items never end. */
+  /** Lets at most `items` items begin in total, for a tool that runs a sample. The other items never begin or end. */
   beginAtMost(items: number): void;
   /** Set by a tool. Called for each item that fails in this invocation, with the item's name and input value. */
   onFailure?: (item: { readonly index: number; readonly error?: unknown }, name: string, input: unknown) => void;

@@ -8,7 +8,7 @@ import type { Attention } from "./durable-promise.ts";
 import { attemptInfo, runObserved } from "./observed-attempt.ts";
 import { type ClaimedOperation, recordStart, update } from "./operation.ts";
 
-/** The result, if it is known. Otherwise the record: the attempt did not succeed, or a serdes must read the result. */
+/** `value` only if the attempt succeeded and its result was read back already. Otherwise the new record. */
 export type AttemptOutcome = { readonly value: unknown } | { readonly record: WireOperation };
 
 /** Attempts are numbered from 1. */
@@ -17,9 +17,9 @@ export function nextAttempt(record: WireOperation | undefined): number {
 }
 
 /**
- * Runs one attempt, and records its START and its end. If the operation need not wait for permits, the START is queued
- * during the call. The promise never settles if the attempt may not run any more. `body` must not reject.
- * `startTimestamp` is given only if a plugin has a hook for attempts.
+ * Runs one attempt and records its end. Unless the operation waits for permits, the START is queued during the call.
+ * `body` must not reject, because the operation would then count as executing for ever. The promise never settles if
+ * the attempt may not run, or if its end can no longer be recorded.
  */
 export async function runAttempt(
   operation: ClaimedOperation,
@@ -51,7 +51,8 @@ export async function runAttempt(
   } else if (announcement === "queued") recordStart(operation, attempt === 1);
   const { observer } = execution;
   if (observer?.followsAttempts) return runWithPlugins(observer, operation, attempt, announcement, body);
-  // This `await` lets all operations that begin in the same tick queue their START before the first body runs.
+  // This `await` lets operations that code begins without an `await` in between queue their STARTs before the first
+  // body runs.
   await undefined;
   const nextTick = execution.tick.take();
   if (nextTick !== undefined) {
@@ -83,16 +84,15 @@ async function runWithPlugins(
     const endTimestamp = new Date();
     return { end, endTimestamp, outcome: await closeAttempt(operation, end, attempt) };
   });
-  // The operation still counts as executing during its hooks, so that the invocation is not suspended.
+  // The operation still counts as executing during the plugins' hooks, so that the invocation is not suspended.
   execution.countExecuting(scope, -1);
   return outcome;
 }
 
 /**
- * Whether an attempt that waited for the next tick must not run any more. If so, the operation is taken out of the
- * count of executing operations. No attempt runs after the end of its context or of the invocation. A draining
- * invocation runs an attempt in two cases. The START was awaited: otherwise the next invocation would count the attempt
- * as failed. No attempt has run in this invocation: otherwise no invocation might ever run an attempt.
+ * If true, the operation no longer counts as executing. While the invocation drains, an attempt still runs if its START
+ * was awaited, because the next invocation would count this attempt as failed. An attempt also still runs if no attempt
+ * has run in this invocation, because otherwise no invocation might ever run an attempt.
  */
 function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announcement): boolean {
   const isLeft = execution.isOver || scope.isOver;
@@ -103,7 +103,6 @@ function isTooLate({ execution, scope }: ClaimedOperation, announcement: Announc
   return true;
 }
 
-/** Runs the user's code. During the code, the logger and the check for a wrong context know the operation. */
 export function runUserCode<T>(
   operation: ClaimedOperation,
   attempt: number,
@@ -120,7 +119,10 @@ export function runUserCode<T>(
   return runAs(current, () => observer.wrap("wrapOperationAttemptFn", info, () => runAs(current, piece)));
 }
 
-/** Resolves with the record when a PENDING operation may be tried again, even if no code awaits the operation. */
+/**
+ * Resolves with the record when its status is no longer PENDING; never if the invocation ends first. Polls for the
+ * change even if no code awaits the operation.
+ */
 export function untilReady(
   operation: ClaimedOperation,
   record: WireOperation,
@@ -133,8 +135,8 @@ export function untilReady(
 }
 
 /**
- * Resolves with the outcome when the end of the attempt is recorded. A failure takes as many microtasks as a success.
- * Otherwise the branches of a map would not end in the order of their acknowledgements.
+ * Resolves when the end of the attempt is recorded; never if it can no longer be recorded. "fail" takes as many
+ * microtasks as "succeed". Otherwise the branches of a map would not end in the order of their acknowledgements.
  */
 export function closeAttempt(operation: ClaimedOperation, end: AttemptEnd, attempt: number): Promise<AttemptOutcome> {
   const { execution } = operation;

@@ -13,11 +13,20 @@ import { type ClaimedOperation, claim, type OperationKind } from "./operation.ts
 import { deserializeWith } from "./result-payload.ts";
 
 export interface CreateCallbackConfig<TOutput = string> {
-  /** The longest time from the start of the callback to its completion. Default: no limit. */
+  /**
+   * The longest time from the start of the callback to its completion: a whole number of seconds, up to 366 days. 0
+   * means no limit. Default: no limit.
+   */
   timeout?: Duration;
-  /** The longest time between two heartbeats. Default: no limit. */
+  /**
+   * The longest time from the start to the first heartbeat, and between two heartbeats: a whole number of seconds, up
+   * to 366 days. 0 means no limit. Default: no limit.
+   */
   heartbeatTimeout?: Duration;
-  /** Reads the payload. Default: the `defaultCallbackDeserializer` of `configureSerdes`, or else the payload's text. */
+  /**
+   * Reads the payload. Default: the `defaultCallbackDeserializer` of `configureSerdes`. Without it, the result is the
+   * text of the payload, or undefined if there is no payload.
+   */
   serdes?: Omit<Serdes<TOutput>, "serialize">;
 }
 
@@ -26,7 +35,6 @@ export type CreateCallbackResult<T = string> = [DurablePromise<T>, string];
 
 export const rawText: AnySerdesDeserializer = { deserialize: async (data) => data };
 
-/** Creates a callback. The promise resolves when the service has given the callback an id. */
 export async function createCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -40,7 +48,6 @@ export async function createCallback<T>(
   return [underWay(result, attention), id];
 }
 
-/** Creates a callback. `attention` knows whether code awaits the callback's result. */
 export async function beginCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -79,7 +86,7 @@ async function settle<T>(
   return (await deserializeWith(reader, operation, ended.CallbackDetails?.Result)) as T;
 }
 
-/** The time-outs in seconds. 0 is allowed, because the service reads 0 as "no time-out". */
+/** 0 is allowed, because the service reads 0 as "no time-out". */
 export function callbackOptions(
   { onMisspelledOption }: Execution,
   label: () => string,

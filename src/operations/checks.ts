@@ -8,13 +8,11 @@ import { isRecorded } from "./operation.ts";
 
 type Serializer = Partial<AnySerdes> | AnySerdesDeserializer;
 
-/** Returns `step "charge"` for a step with this name, and `a step` for a step without a name. */
 export function operationLabel(kind: string, name: string | undefined): string {
   if (name !== undefined) return `${kind} "${name}"`;
   return `${kind === "invoke" ? "an" : "a"} ${kind}`;
 }
 
-/** Accepts undefined, null, and an object that has all `methods`. */
 export function checkSerdes(
   operation: () => string,
   field: string,
@@ -28,7 +26,9 @@ export function checkSerdes(
   }
 }
 
-/** The options of all operations. An option that only other operations read does not count as unknown. */
+/**
+ * One list for all operations, so an option that only another kind of operation reads causes no error and no warning.
+ */
 const OPTIONS = (
   "retryStrategy,semantics,serdes,timeout,heartbeatTimeout,waitStrategy,initialState,subType,summaryGenerator," +
   "errorMapper,virtualContext,payloadSerdes,resultSerdes,tenantId,nesting,maxConcurrency,concurrency,itemSerdes," +
@@ -36,8 +36,9 @@ const OPTIONS = (
 ).split(",");
 
 /**
- * Checks that `config` has only options in `known`. Another option is an error on the embedded engine, because the
- * developer can still change the handler. Elsewhere the process warns once for each option.
+ * An option that is not in `known` is an error on the embedded engine, because the developer can still change the
+ * handler. The engine ignores the option if the next operation has begun in an earlier invocation. Elsewhere the
+ * process warns once for each name.
  * @throws DurableError `ERR_OPTION_UNKNOWN` on the embedded engine, `ERR_ARGUMENT_INVALID` if `config` is no object
  */
 export function checkOptions(
@@ -54,8 +55,9 @@ export function checkOptions(
 }
 
 /**
- * Returns the function that gets messages about unknown options, or undefined if the process must warn. The function
- * ignores its message if the next operation is recorded, because an earlier invocation accepted the options.
+ * Returns undefined if the process must warn. Must be called before the operation claims its path: the returned
+ * function ignores a message if the operation at this path has begun, because an earlier invocation accepted the
+ * options.
  */
 export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope): Report | undefined {
   if (report === undefined) return undefined;
@@ -64,8 +66,8 @@ export function reportOf({ onMisspelledOption: report }: Execution, scope: Scope
 }
 
 /**
- * Whether the operation at `path`, or the first operation inside it, is recorded. The first inner operation counts,
- * because some operations have no record of their own.
+ * Whether the operation at `path`, or the first operation inside it, is recorded. A virtual context has no record, so
+ * the first operation inside counts too.
  */
 export function isBegun(scope: Scope, path = scope.peekPath()): boolean {
   const { ledger } = scope;

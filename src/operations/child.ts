@@ -24,9 +24,15 @@ export interface ChildConfig<T> {
   serdes?: Serdes<T>;
   /** The subtype in the history. Default `RunInChildContext`. */
   subType?: string;
-  /** Makes the text that is recorded, for the history, in place of a result over the size limit. Default: no text. */
+  /**
+   * Makes the text that is recorded in place of a result over the size limit. If this text is over the limit too, the
+   * context fails. Has no effect with `virtualContext`. Default: an empty text.
+   */
   summaryGenerator?: (result: T) => string;
-  /** Makes the error that the caller gets. Default: a `ChildContextError` whose cause is the original error. */
+  /**
+   * Makes the error that the caller gets, again on each replay. Default: a `ChildContextError` whose cause is the
+   * original error, rebuilt from its record.
+   */
   errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
   /**
    * If true, the context has no operation of its own. The operations inside the context belong to the enclosing
@@ -39,9 +45,8 @@ export interface ResultFormat {
   encode(operation: ClaimedOperation, result: unknown): EncodedResult | Promise<EncodedResult>;
   /** Returns the recorded result or a promise of it. */
   decode(operation: ClaimedOperation, payload: string | undefined): unknown;
-  /** Returns what `decode` would return after `encode`, or undefined if the value is known only after encoding. */
+  /** Returns what `decode` would return after `encode`. Undefined if only `encode` can tell. */
   readBack?(result: unknown): unknown;
-  /** Returns the text that is recorded in place of a result that is over the size limit. */
   summarize(result: unknown): string;
 }
 
@@ -54,13 +59,12 @@ export interface ChildPlan {
   readonly location?: OperationLocation | undefined;
   /** The permit that a branch of a map or parallel lends while the branch only waits. */
   readonly permit?: Permit | undefined;
-  /** False if this package wrote the function of the context. This function does not wait for the next tick. */
+  /** False: the function is code of this package. It does not wait for the next tick, and its time is not counted. */
   readonly hasOwnCode?: false;
-  /** If `recorded` is given, the context has ended already, and its function runs only to rebuild the result. */
+  /** If `recorded` is given, the context has ended in an earlier invocation, and `body` only rebuilds the result. */
   readonly body: (scope: Scope, recorded: WireOperation | undefined) => Promise<unknown>;
 }
 
-/** The whole result is one payload, which the context's serdes or the codec writes. */
 export function childResultFormat<T>(config: ChildConfig<T>): ResultFormat {
   const { serdes, summaryGenerator } = config;
   return {
@@ -86,16 +90,13 @@ export function decideChild(record: WireOperation | undefined): ChildDecision {
   return { do: "run", announce: false };
 }
 
-/** Runs a child context. The context claims its path and queues its START during the call. */
+/** The context claims its path, and queues its START if it records one, during the call. */
 export function runChild(execution: Execution, scope: Scope, plan: ChildPlan): Promise<unknown> {
   const recalled = recallChild(execution, scope, plan);
   return recalled instanceof Promise ? recalled : Promise.resolve(recalled.value);
 }
 
-/**
- * If the record has the result and `decode` returns no promise, returns the result without a promise. Otherwise does
- * the same as `runChild`.
- */
+/** Does the same as `runChild`, but returns a recorded result without a promise if `decode` returns no promise. */
 export function recallChild(
   execution: Execution,
   scope: Scope,
@@ -137,7 +138,8 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   const { execution, scope } = operation;
   const inner = enter(operation, plan, mode);
   const { observer } = execution;
-  // This `await` lets all contexts that begin in the same tick queue their START before the first function runs.
+  // This `await` lets contexts that code begins without an `await` in between queue their STARTs before the first
+  // function runs.
   await (observer && contextStarts(observer, operation, plan.virtual));
   const nextTick = plan.hasOwnCode === false ? undefined : execution.tick.take();
   if (nextTick !== undefined) {
@@ -160,7 +162,7 @@ async function runLive(operation: ClaimedOperation, plan: ChildPlan, mode: Repla
   try {
     encoded = plan.format.encode(operation, result);
     if (encoded instanceof Promise) {
-      // While a user's serdes writes, nothing else prevents that the invocation is suspended.
+      // The context does not count as executing, so the invocation could be suspended while the result is encoded.
       encoded = await execution.keepAwake(scope, encoded);
     }
     if (!plan.virtual) rest = keptOf(operation, plan, inner, result, encoded);
@@ -178,10 +180,8 @@ function readBack(operation: ClaimedOperation, { format }: ChildPlan, encoded: E
 }
 
 /**
- * The summary replaces a result over the size limit. `ReplayChildren` makes a replay run the function again, because
- * the result is not recorded, or because plugins need the operations inside the context (`keptLevels`).
- * @throws DurableError `ERR_PAYLOAD_TOO_LARGE` if the summary is over the size limit too, `ERR_ARGUMENT_INVALID` if the
- * summary is no text, and the errors of the summary generator
+ * `ReplayChildren` makes a replay run the function again, because the result is not recorded, or because plugins need
+ * the operations inside the context (`keptLevels`).
  */
 function keptOf(
   operation: ClaimedOperation,
@@ -219,7 +219,6 @@ function failLive(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, th
   });
 }
 
-/** The operations inside an ended context are recorded, so its function returns the same result again. */
 async function rebuild(operation: ClaimedOperation, plan: ChildPlan, record: WireOperation): Promise<unknown> {
   const inner = enter(operation, plan, "replay-succeeded");
   await undefined;
@@ -253,7 +252,7 @@ function runBody(operation: ClaimedOperation, plan: ChildPlan, inner: Scope, rec
   const body = () => plan.body(inner, record);
   const piece = plan.hasOwnCode === false ? body : () => execution.tick.run(body);
   const { observer } = execution;
-  // Plugins are not notified of a rebuild, because they were notified of the first run of the function.
+  // A rebuild calls no wrappers of plugins, because the work of the context was done in an earlier invocation.
   if (observer === undefined || record !== undefined) return runAs(current, piece);
   return runAs(current, () => wrapContext(observer, operation, () => runAs(current, piece)));
 }

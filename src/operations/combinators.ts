@@ -3,7 +3,7 @@ import type { Execution } from "../execution/execution.ts";
 import type { Scope } from "../execution/scope.ts";
 import { childResultFormat, type ResultFormat, runChild } from "./child.ts";
 
-/** The stored form of an error with which a promise rejected. JSON alone would leave out the members of an error. */
+/** The stored form of an error with which a promise rejected. JSON of an `Error` has no `message` and no `stack`. */
 interface StoredReason {
   readonly message: string;
   readonly name: string;
@@ -17,15 +17,14 @@ interface StoredOutcome {
 }
 
 /**
- * A replay of a combinator awaits no promise, so a plain promise that rejects must not end the process. The promise of
- * an operation gets no handler here, because the handler would make the promise count as awaited.
+ * The replay of an ended combinator awaits none of its promises, so a plain promise that rejects must not end the
+ * process. A `DurablePromise` gets no handler, because a handler would make it count as awaited.
  */
 export function handleRejections(promises: unknown): void {
   if (!Array.isArray(promises)) return;
   for (const promise of promises) if (promise?.[Symbol.toStringTag] === "Promise") promise.catch(() => {});
 }
 
-/** Combines promises in a child context, whose record gives a replay the same outcome. */
 export function runCombinator(
   execution: Execution,
   scope: Scope,
@@ -48,7 +47,7 @@ export function runCombinator(
   return runChild(execution, scope, plan);
 }
 
-/** Each error in the result becomes a plain `Error`, so that a live run and a replay give the same result. */
+/** Each error with which a promise rejected becomes a plain `Error`, because a replay can make only plain errors. */
 export function settledFormat(): ResultFormat {
   const plain = childResultFormat({});
   return {

@@ -24,20 +24,26 @@ import {
 } from "./result-payload.ts";
 import { type StepContext, StepRun } from "./step-run.ts";
 
-/** The user's check. It gets the current state and returns the new state. */
+/**
+ * The user's check. `state` is the initial state, or the state that the previous check returned. If the check fails,
+ * the condition fails without a retry.
+ */
 export type WaitForConditionCheckFunc<T, Logger extends DurableLogger = DurableLogger> = (
   state: T,
   context: StepContext<Logger>,
 ) => Promise<T>;
 
 export interface WaitForConditionConfig<T> {
-  /** Called after each check. Decides whether another check follows, and after which delay. */
+  /**
+   * Called after each check that returned a state. Decides whether another check follows, and after which delay. If the
+   * strategy throws, the condition fails.
+   */
   waitStrategy: WaitForConditionWaitStrategyFunc<T>;
   initialState: T;
   serdes?: Serdes<T>;
 }
 
-/** Repeats the check until the wait strategy ends the checks. The condition claims its path during the call. */
+/** Claims its path during the call, so no `await` may come before `claim`. */
 export async function runCondition<T>(
   execution: Execution,
   scope: Scope,
@@ -91,7 +97,8 @@ async function runCheck<T>(
   let run: StepRun | undefined;
   try {
     // The initial state is encoded and read back too, so that the first check gets the same kind of value as later
-    // checks. An undefined state has no payload, so the number of the attempt shows that a state was recorded.
+    // checks. An undefined state has no payload, so the number of the attempt shows whether an earlier check recorded a
+    // state.
     const state = await (attempt > 1 || kept
       ? read(kept)
       : readBack(await encodeResult(operation, config.initialState, serdes)));

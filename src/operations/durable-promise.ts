@@ -1,6 +1,7 @@
 /**
- * The promise of an operation. Most operations begin when the method of the context is called. A combinator begins when
- * its promise is awaited. The promise counts as awaited from the first call of `then`, `catch` or `finally`.
+ * The promise of an operation. A combinator begins when its promise is first awaited. An operation of another kind
+ * begins when the method of the context is called. The promise counts as awaited from the first call of `then`, `catch`
+ * or `finally`. It never settles if the invocation ends before the operation.
  */
 export interface DurablePromise<T> extends Promise<T> {
   /** Whether code has awaited the promise. */
@@ -11,7 +12,10 @@ export interface DurablePromise<T> extends Promise<T> {
 // or of the official package.
 interface DurablePromiseConstructor {
   readonly prototype: DurablePromise<unknown>;
-  /** `executor` runs once, at the first call of `then`, `catch` or `finally`. */
+  /**
+   * `executor` is called once, at the first call of `then`, `catch` or `finally`. It must return a promise and not
+   * throw.
+   */
   new <T>(executor: () => Promise<T>): DurablePromise<T>;
 }
 
@@ -55,12 +59,11 @@ export const DurablePromise: DurablePromiseConstructor = class DurablePromise<T>
   }
 };
 
-/** Knows whether code awaits an operation, and starts work that is necessary only if code awaits the operation. */
+/** Runs actions that are necessary only if code awaits an operation. `attract` notes that code awaits the operation. */
 export class Attention {
   #awaited = false;
   #actions: (() => void)[] | undefined;
 
-  /** Notes that code awaits the operation. */
   attract(): void {
     if (this.#awaited) return;
     this.#awaited = true;
@@ -68,7 +71,6 @@ export class Attention {
     this.#actions = undefined;
   }
 
-  /** Calls `action` when code awaits the operation: at once if code awaits it already. */
   follow(action: () => void): void {
     if (this.#awaited) action();
     else {
@@ -78,7 +80,7 @@ export class Attention {
   }
 }
 
-/** Makes the promise that the user gets. A failure that no code awaits must not end the process. */
+/** A failure that no code awaits must not end the process as an unhandled rejection. */
 export function underWay<T>(running: Promise<T>, attention?: Attention): DurablePromise<T> {
   running.catch(() => {});
   return new DurablePromise(() => {

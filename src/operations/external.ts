@@ -5,8 +5,8 @@ import type { Attention } from "./durable-promise.ts";
 import { type ClaimedOperation, lookAhead, update } from "./operation.ts";
 
 /**
- * An operation that this process starts, and that the service or an external system ends: a wait, a callback, or a
- * chained invoke. When code awaits the operation, the operation counts as waiting, and this process polls for its end.
+ * A wait, a callback or a chained invoke. From the moment that code awaits the operation, the operation counts as
+ * waiting, and this process polls for its end.
  */
 export class ExternalOperation {
   readonly #operation: ClaimedOperation;
@@ -17,7 +17,6 @@ export class ExternalOperation {
     this.#attention = attention;
   }
 
-  /** Records the START, unless the START is recorded already. Resolves with the recorded operation. */
   async start(details: () => Partial<OperationUpdate>): Promise<WireOperation> {
     const { execution, scope, id, key, record, type } = this.#operation;
     const { observer } = execution;
@@ -32,8 +31,8 @@ export class ExternalOperation {
       return record;
     }
     const start = update(this.#operation, "START", details());
-    // An external system may complete the operation before this process continues. So all earlier changes must be
-    // recorded before the START.
+    // An external system may complete the operation before this process continues. So the earlier changes of a batch
+    // must be recorded before the START.
     const secured = type === "WAIT" ? undefined : scope.ledger.secured();
     if (secured !== undefined) await execution.keepAwake(scope, secured);
     const started = await execution.recordedAs(this.#operation, start);
@@ -42,7 +41,7 @@ export class ExternalOperation {
     return started ?? { Id: key, Type: type, Status: "STARTED", StartTimestamp: undefined };
   }
 
-  /** Resolves with the ended record. `latestDueMs` (epoch milliseconds) is used if the record has no due time. */
+  /** `latestDueMs` (epoch milliseconds) is used if the record has no due time. */
   async ended(started: WireOperation, latestDueMs?: number): Promise<WireOperation> {
     const { execution, scope } = this.#operation;
     const { observer } = execution;
@@ -65,7 +64,7 @@ export class ExternalOperation {
   }
 }
 
-/** A batch records no end times, so a record in a batch has an end time only if it ended in this invocation. */
+/** A batch stores no end times, so a record of a batch has an end time only if it ended in this invocation. */
 function endedHere({ kept }: ClaimedOperation): boolean {
   return kept?.EndTimestamp !== undefined;
 }

@@ -17,7 +17,7 @@ export interface InvokeConfig<I, O> {
   tenantId?: string;
 }
 
-/** Without a serdes, input and result are JSON, because the other function must read and write them. */
+/** Without a serdes, input and result are plain JSON, because the invoked function reads and writes them. */
 export function beginInvoke<I, O>(
   execution: Execution,
   scope: Scope,

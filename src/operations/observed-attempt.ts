@@ -10,7 +10,6 @@ export interface RanAttempt<Outcome> {
   readonly outcome: Outcome;
 }
 
-/** Calls the hooks around an attempt. `onOperationEnd` is called only if no further attempt follows. */
 export async function runObserved<Outcome>(
   observer: Observer,
   operation: ClaimedOperation,
@@ -23,7 +22,8 @@ export async function runObserved<Outcome>(
       ? observer.info(operation, { status: "STARTED", isReplay: attempt > 1 })
       : observer.recordedInfo(operation, { isReplay: announcement === "none" || attempt > 1 }),
   );
-  // All operations that begin in the same tick queue their START before the first body runs, as without plugins.
+  // As without plugins, operations that code begins without an `await` in between queue their STARTs before the first
+  // body runs.
   await starting;
   const startTimestamp = new Date();
   const beginning = observer.emit("onOperationAttemptStart", () =>

@@ -4,7 +4,6 @@ import { defined, type ErrorObject } from "../core/wire.ts";
 import type { Observer } from "../execution/observer.ts";
 import { type ClaimedOperation, isRecorded, openMode } from "./operation.ts";
 
-/** Notifies plugins before the function of a context runs. Returns undefined if no plugin is notified. */
 export function contextStarts(
   observer: Observer,
   operation: ClaimedOperation,
@@ -26,7 +25,6 @@ export function wrapContext<T>(observer: Observer, operation: ClaimedOperation, 
   return observer.wrap("wrapChildContextFn", info, run);
 }
 
-/** Notifies plugins after the function of a context has settled. Returns undefined if no plugin is notified. */
 export function contextEnds(
   observer: Observer,
   operation: ClaimedOperation,

@@ -16,17 +16,16 @@ export interface OperationKind {
   /** The name that plugins see, if it differs from the recorded name. */
   readonly shownName?: string | undefined;
   /**
-   * The recorded name of an operation without a `name`. Used only if the enclosing context has no operation at the
-   * service, because then no parent shows where the operation belongs.
+   * The recorded name of an addressed operation without a `name` in an item of a batch. The context around it has no
+   * operation at the service, so no parent shows where the operation belongs.
    */
   readonly aloneName?: string | undefined;
-  /** A virtual operation has a path but no record. It may begin even in a context whose result is recorded already. */
+  /** A virtual operation has a path but no record, so it may begin even in a sealed scope. */
   readonly virtual?: boolean;
   /** Whether the operation needs an id at the service, so that an external system can complete it. */
   readonly isAddressed?: boolean;
 }
 
-/** Without a location, the context's counter gives the path, and the context's ledger keeps the record. */
 export interface OperationLocation {
   readonly path: OperationPath;
   readonly ledger: Ledger;
@@ -66,12 +65,14 @@ export class ClaimedOperation implements OperationKind {
     this.record = record;
   }
 
-  /** The current record. Undefined if there is none, or if the service's ledger has dropped it from memory. */
+  /**
+   * The current record of an operation in a batch; undefined if there is none. Always undefined if the record is at the
+   * service, because that ledger forgets a record when the operation claims it.
+   */
   get kept(): WireOperation | undefined {
     return this.ledger.peek(this.key);
   }
 
-  /** The id for log lines and plugins. An operation without an id at the service gets the hash of its path. */
   get id(): OperationId {
     this.#id ??= this.ledger.addressOf(this.key) ?? operationId(this.path);
     return this.#id;
@@ -79,9 +80,9 @@ export class ClaimedOperation implements OperationKind {
 }
 
 /**
- * Gives the next operation of a context its path and its record. Returns undefined if the operation must not continue:
- * the invocation is ending, a rehearsal stops here, the record belongs to another operation (then the execution fails),
- * or the context has ended and the end of the operation is not recorded.
+ * Returns undefined if the operation must not continue; the caller then returns `park()`. If the record belongs to
+ * another operation, the execution fails. An operation in a sealed scope that is not virtual and has no recorded end
+ * also fails the execution, but only if nothing else can continue.
  */
 export function claim(
   execution: Execution,
@@ -96,14 +97,15 @@ export function claim(
   const isAlone = given.isAddressed === true && around.addressOf(around.key(path)) === undefined;
   const kind = isAlone ? { ...given, name: given.name ?? given.aloneName } : given;
   const key = ledger.key(path);
-  // The context's own ledger may have a record for this path too. Such a record belongs to another kind of operation,
-  // which shows that the code has changed.
+  // An operation of another kind may have a record at this path in the item's page, which shows that the code has
+  // changed.
   const record = ledger.take(key) ?? (kind.isAddressed ? around.peek(around.key(path)) : undefined);
-  // The recorded name is used. It may differ from the name in the code, because the service does not accept every name.
+  // The recorded name may differ from the name in the code, because `takenName` changes a name that the service does
+  // not accept.
   const name = record === undefined ? nameFor(execution, kind.name) : (record.Name ?? takenName(kind.name));
   const error = record === undefined || ledger.isFirstVersion ? undefined : findMismatch(kind, record, path);
   if (execution.state.onClaim?.(kind, path, scope, record, error)) {
-    // A rehearsal stops here. The operation counts as waiting, so that the rehearsal can end as PENDING.
+    // The rehearsal stops this operation, which then counts as waiting, so that the rehearsal can end as PENDING.
     scope.countWaiting(1);
     execution.countExecuting(scope, 0);
     return undefined;
@@ -137,8 +139,8 @@ function nameFor(execution: Execution, given: string | undefined): string | unde
 }
 
 /**
- * Makes a replaying context live if the operation at `next`, which has no record, is new. If the first operation inside
- * it is recorded, the operation is a virtual context that began in an earlier invocation.
+ * Makes a replaying context live, unless the first operation inside `next` is recorded. Then `next`, which has no
+ * record, is a virtual context that has begun.
  */
 function leaveReplay(scope: Scope, next: OperationPath): void {
   if (scope.mode === "replay" && !isRecorded(scope.ledger, childPath(next, 1))) scope.mode = "execution";
@@ -152,8 +154,8 @@ export function lookAhead(scope: Scope): void {
 }
 
 /**
- * The mode of a context that has begun: `replay` if the first operation inside it is recorded. If that operation is a
- * virtual context, it has no record, so the first operation inside the virtual context counts too.
+ * If the first operation inside the context is a virtual context, it has no record. So the first operation inside the
+ * virtual context is looked up too.
  */
 export function openMode(ledger: Ledger, path: OperationPath): ReplayMode {
   const first = childPath(path, 1);
@@ -191,7 +193,6 @@ function nonDeterminism(what: string): Error {
   );
 }
 
-/** Records that an operation begins, if the ledger keeps such a START. `isNew`: the operation has no record yet. */
 export function recordStart(operation: ClaimedOperation, isNew: boolean): void {
   const { execution, ledger, key, type } = operation;
   if (ledger.keepsStart(key, type)) execution.recordStart(operation, update(operation, "START"), isNew);

@@ -18,16 +18,17 @@ export interface EncodedResult {
   readonly oversized?: true;
 }
 
-/** The serdes of an operation. Undefined if the codec writes and reads the payload. */
+/** Undefined if the codec writes and reads the payload. */
 export function serdesFor(operation: ClaimedOperation, own: AnySerdes | undefined): AnySerdes | undefined {
   return own ?? operation.scope.defaultSerdes;
 }
 
 /**
- * Encodes a result. The codec also reads the payload, so that a live run and a replay give the same value. Returns a
- * promise only if there is a serdes. `serializeWith` says what happens when the serdes fails.
- * @param packFromBytes replaces the codec's own number of bytes from which JSON is packed
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt can write the value, so that the operation must fail
+ * Returns a promise only if there is a serdes. The codec also reads the payload, so that a live operation and its
+ * replay give the same value.
+ * @param packFromBytes the number of bytes of JSON from which the codec packs; a batch ignores it
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if the codec cannot write the value. `serializeWith` says how a serdes
+ * fails.
  */
 export function encodeResult(
   operation: ClaimedOperation,
@@ -53,8 +54,8 @@ async function encodeWith(serdes: AnySerdes, operation: ClaimedOperation, value:
 }
 
 /**
- * Reads a recorded result. Returns a promise if there is a serdes. If the codec or the serdes cannot read, the
- * invocation ends, and the returned promise never settles.
+ * Returns a promise if there is a serdes. If the codec or the serdes cannot read, the invocation is rejected, and the
+ * returned promise never settles.
  */
 export function decodeResult(
   operation: ClaimedOperation,
@@ -69,13 +70,12 @@ export function decodeResult(
   }
 }
 
-/** The members of an operation that a serdes and error messages need. */
 export type PayloadOwner = Pick<ClaimedOperation, "execution" | "scope" | "path" | "name">;
 
 /**
- * Writes a payload with a serdes. Resolves with undefined if the serdes returns undefined or null. If the serdes fails,
- * the invocation ends and the promise never settles, because the serdes may succeed in the next invocation.
- * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if no attempt can write the value
+ * Resolves with undefined if the serdes returns undefined or null. If the serdes fails, or returns anything but a text,
+ * and may succeed in the next invocation, the invocation is rejected and the promise never settles.
+ * @throws DurableError `ERR_PAYLOAD_UNWRITABLE` if the serdes would fail again in each attempt
  */
 export async function serializeWith(
   serdes: AnySerdes,
@@ -90,21 +90,21 @@ export async function serializeWith(
   } catch (error) {
     const found = whyUnwritable(what, value, false);
     // `defaultSerdes` fails again in each attempt. So does a serdes that fails with a `TypeError` on a value that JSON
-    // cannot write. In all other cases the serdes may succeed in the next invocation.
+    // cannot write. Otherwise the serdes may succeed in the next invocation.
     if (serdes === defaultSerdes || (found && error instanceof TypeError))
       throw unwritable(owner, what, found, "The serdes writes JSON: give it text instead.", error);
     return serdesFailed(owner, "Serialization", error);
   }
 }
 
-/** Reads a payload with a serdes. When the serdes fails, the invocation ends, and the promise never settles. */
+/** If the serdes fails, the invocation is rejected, and the promise never settles. */
 export async function deserializeWith(
   serdes: AnySerdesDeserializer,
   owner: PayloadOwner,
   payload: string | undefined,
 ): Promise<unknown> {
   try {
-    // The operation has ended. Without `keepAwake` the invocation could be suspended while the serdes reads.
+    // Without `keepAwake`, the invocation could be suspended while the serdes reads.
     return await owner.execution.keepAwake(owner.scope, serdes.deserialize(payload, serdesContext(owner)));
   } catch (error) {
     return serdesFailed(owner, "Deserialization", error);
@@ -129,7 +129,7 @@ function whyUnwritable(what: string, value: unknown, keepsTypes: boolean): strin
   try {
     return describeUnwritable(what, value, keepsTypes);
   } catch {
-    // A getter or a `toJSON` of the value threw an error, so that no member can be named.
+    // No member can be named, for example because a getter or a `toJSON` of the value threw an error.
     return undefined;
   }
 }
@@ -156,8 +156,7 @@ export function isTooLarge(payload: string | undefined, maxBytes: number): paylo
 }
 
 export function payloadTooLarge(operation: ClaimedOperation, what: string, payload: string): DurableError {
-  // The message names the service's limit. The limit inside a batch is lower, because other records share the
-  // operation.
+  // The message names the service's limit. The limit in a batch is lower, because its records share one operation.
   const limit = operation.ledger.outside.maxPayloadBytes;
   const error = new DurableError(
     "ERR_PAYLOAD_TOO_LARGE",

@@ -11,15 +11,15 @@ export interface StepContext<Logger extends DurableLogger> {
   logger: DurableContextLogger<Logger>;
   attempt: number;
   /**
-   * This signal is aborted if the attempt's time-out is over, if a context, map or parallel around the step ends first,
-   * or if the platform is about to stop the invocation. Pass the signal to `fetch` and similar functions.
+   * This signal is aborted if the attempt's time-out is over, if a context (except a virtual one), map or parallel
+   * around the step ends first, or about 2 seconds before the platform stops the invocation. After the end of the
+   * attempt it is not aborted any more. Pass the signal to `fetch` and similar functions.
    */
   readonly signal: AbortSignal;
 }
 
 export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (context: StepContext<Logger>) => Promise<T>;
 
-/** When the time-out is over, aborts the step's signal and rejects with a `StepTimeoutError`. */
 export async function runBounded<T>(
   { name, path }: Pick<ClaimedOperation, "name" | "path">,
   run: StepRun,
@@ -74,7 +74,6 @@ export class StepRun implements StepContext<DurableLogger> {
     this.#controller?.abort(reason);
   }
 
-  /** Notes that the attempt has ended. The signal is not aborted any more. */
   end(): void {
     this.#isOver = true;
     if (this.#controller !== undefined) this.#scope.unfollow(this);

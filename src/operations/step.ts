@@ -16,28 +16,33 @@ import { type ClaimedOperation, claim } from "./operation.ts";
 import { decodeResult, encodeResult, isTooLarge, payloadTooLarge, serdesFor } from "./result-payload.ts";
 import { runBounded, type StepFunc, StepRun } from "./step-run.ts";
 
-/** Whether an attempt runs again after its process has died. */
+/** Whether an attempt runs again if its invocation ends during the attempt. */
 export const StepSemantics = {
   /**
-   * The START of an attempt is recorded before the attempt runs. If the process dies, this attempt does not run again.
-   * The attempt counts as failed, and the retry strategy decides whether another attempt follows.
+   * The START of an attempt is recorded before the attempt runs. If the invocation ends during the attempt, this
+   * attempt does not run again. It counts as failed with a `StepInterruptedError`, and the retry strategy decides
+   * whether another attempt follows.
    */
   AtMostOncePerRetry: "AT_MOST_ONCE_PER_RETRY",
-  /** If the process dies during an attempt, the same attempt runs again. The default. */
+  /** If the invocation ends during an attempt, the same attempt runs again. The default. */
   AtLeastOncePerRetry: "AT_LEAST_ONCE_PER_RETRY",
 } as const;
 export type StepSemantics = (typeof StepSemantics)[keyof typeof StepSemantics];
 
 export interface StepConfig<T> {
-  /** Decides whether another attempt follows a failed attempt. Default: `retryPresets.default`, with 6 attempts. */
+  /**
+   * Decides whether another attempt follows a failed attempt. A result that cannot be recorded fails the step without
+   * this decision. If the strategy throws, the step fails with its error. Default: `retryPresets.default`, with 6
+   * attempts.
+   */
   retryStrategy?: RetryStrategy;
   /** Default: `AtLeastOncePerRetry`. */
   semantics?: StepSemantics;
   serdes?: Serdes<T>;
   /**
-   * The longest time of one attempt. When this time is over, the attempt's signal is aborted, and the attempt fails
-   * with a `StepTimeoutError`. Code that ignores the signal continues to run, and its outcome is ignored. Default: no
-   * limit.
+   * The longest time of one attempt: more than zero, and at most 2,147,483 seconds. When this time is over, the
+   * attempt's signal is aborted, and the attempt fails with a `StepTimeoutError`. Code that ignores the signal
+   * continues to run, and its outcome is ignored. Default: no limit.
    */
   timeout?: Duration;
 }
@@ -64,7 +69,7 @@ export function decideStep(record: WireOperation | undefined, semantics: StepSem
   }
 }
 
-/** Runs a step. The step claims its path during the call. */
+/** Claims its path during the call, so no `await` may come before `claim`. */
 export async function runStep<T>(
   execution: Execution,
   scope: Scope,
@@ -110,7 +115,6 @@ export async function runStep<T>(
   }
 }
 
-/** The default for `config`. A step without settings needs no check of settings. */
 const NO_CONFIG = {};
 
 function checkConfig<T>(execution: Execution, scope: Scope, name: string | undefined, config: StepConfig<T>): void {
@@ -146,7 +150,7 @@ async function runBody<T>(
       if (!isTooLarge(payload, operation.ledger.maxPayloadBytes)) return { end: "succeed", encoded };
       throw payloadTooLarge(operation, "result", payload);
     } catch (thrown) {
-      // Another attempt would run the same code and return the same value, so the step fails without another attempt.
+      // The step fails at once, because the next attempt would most likely return the same value.
       return { end: "fail", error: toRecordedError(thrown), thrown };
     }
   } catch (error) {
@@ -155,7 +159,6 @@ async function runBody<T>(
   }
 }
 
-/** Asks the retry strategy how a failed attempt ends. If the strategy throws, the step fails with this error. */
 function decideFailure(
   { execution, name, shownName }: ClaimedOperation,
   thrown: unknown,

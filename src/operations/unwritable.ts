@@ -8,7 +8,7 @@ export function describeUnwritable(what: string, value: unknown, keepsTypes: boo
   return find(value, what, new Map(), keepsTypes);
 }
 
-/** `at` is the position of the value. `around` has the objects that contain the value, with their positions. */
+/** `around` has the objects that contain the value, with their positions. */
 function find(given: unknown, at: string, around: Map<object, string>, keepsTypes: boolean): string | undefined {
   let value = given;
   if (!keepsTypes && typeof value === "object" && value !== null && "toJSON" in value) {

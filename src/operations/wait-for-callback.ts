@@ -18,7 +18,7 @@ import { deserializeWith } from "./result-payload.ts";
 import { runStep } from "./step.ts";
 
 export interface WaitForCallbackConfig<TOutput = string> extends CreateCallbackConfig<TOutput> {
-  /** The retry strategy of the submitter. Default: the default of a step. */
+  /** The retry strategy of the submitter. Default: `retryPresets.default`, as for a step. */
   retryStrategy?: RetryStrategy;
 }
 
@@ -30,7 +30,6 @@ export type WaitForCallbackSubmitterFunc<Logger extends DurableLogger = DurableL
 
 const RAW: AnySerdes = { serialize: async (value) => value, deserialize: rawText.deserialize };
 
-/** Creates a callback, runs the submitter, and waits for the completion, all in one child context. */
 export async function runWaitForCallback<T>(
   execution: Execution,
   scope: Scope,
@@ -55,8 +54,8 @@ export async function runWaitForCallback<T>(
       const shown = (part: string) => (name === undefined ? undefined : `${name}-${part}`);
       const callback = { ...options, serdes: rawText };
       const names = { shownName: shown("callback"), aloneName: name };
-      // Until the submitter has ended, the external system does not know the callback's id and cannot complete the
-      // callback. So the callback counts as waiting only after the submitter has ended.
+      // Before the submitter has ended, the external system may not have the callback's id yet. So the callback counts
+      // as waiting, and is polled for, only after the submitter has ended.
       const submitted = new Attention();
       const { result, id } = await beginCallback<string>(execution, inner, undefined, callback, submitted, names);
       // The submitter's result is not recorded, because the result may be a response that JSON cannot store.

@@ -8,7 +8,7 @@ import { Attention, type DurablePromise, underWay } from "./durable-promise.ts";
 import { ExternalOperation } from "./external.ts";
 import { claim } from "./operation.ts";
 
-/** Begins a wait during the call. This process has a timer for the wait only if code awaits the wait. */
+/** Claims its path during the call, so no `await` may come before `claim`. */
 export function beginWait(
   execution: Execution,
   scope: Scope,

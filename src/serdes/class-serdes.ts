@@ -2,7 +2,7 @@ import type { Serdes } from "../core/serdes.ts";
 
 /**
  * Makes a serdes that keeps the class of a value. Reading returns a `new cls()` to which the recorded members are
- * assigned.
+ * assigned. Undefined stays undefined, and null becomes an instance without recorded members.
  *
  * The constructor is called without arguments, on every read. Only members that JSON can store are recorded, so
  * `#private` members are lost. Inner objects become plain objects.
@@ -20,8 +20,8 @@ export function createClassSerdes<T extends object>(cls: new () => T): Serdes<T>
 /**
  * Makes a serdes that works as `createClassSerdes` does, and that also makes a `Date` of each member in `dateProps`.
  *
- * A member is given by its path (`metadata.createdAt`, `lines.0.shippedAt`). A member that is missing, null, zero or
- * empty is not changed.
+ * A member is given by its path (`metadata.createdAt`, `lines.0.shippedAt`). A member that is missing, null, false,
+ * zero or empty is not changed. A text that is no date becomes an invalid `Date`.
  */
 export function createClassSerdesWithDates<T extends object>(cls: new () => T, dateProps: string[]): Serdes<T> {
   const paths = dateProps.map((path) => path.split("."));
@@ -36,14 +36,14 @@ export function createClassSerdesWithDates<T extends object>(cls: new () => T, d
   };
 }
 
-/** Does the same as `Object.assign`, but ignores a recorded `__proto__`, which would change the class. */
+/** `Object.assign` is not used, because a recorded `__proto__` would change the class. */
 function assignMembers<T extends object>(instance: T, recorded: unknown): T {
   const target = instance as Record<string, unknown>;
   for (const [name, value] of Object.entries(recorded ?? {})) if (name !== "__proto__") target[name] = value;
   return instance;
 }
 
-/** Members with these names are objects that all instances share. A path must not change them. */
+/** Through these members, a path would change objects that all instances share. */
 const SHARED = new Set(["__proto__", "constructor", "prototype"]);
 
 function reviveDate(instance: object, path: readonly string[]): void {

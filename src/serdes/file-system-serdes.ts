@@ -5,7 +5,7 @@ const { dirname, join } = process.getBuiltinModule("node:path");
 
 /** Which values are written to a file. */
 export const FileSystemSerdesMode = {
-  /** Every value is written to a file. */
+  /** Every value is written to a file, except a value that JSON cannot store, such as undefined. */
   ALWAYS: "ALWAYS",
   /** Only a value that needs more than 255 KiB in the checkpoint is written to a file. */
   OVERFLOW: "OVERFLOW",
@@ -15,13 +15,13 @@ export type FileSystemSerdesMode = (typeof FileSystemSerdesMode)[keyof typeof Fi
 /** How the names of files and folders are made. */
 export const FileSystemPathEncoding = {
   /**
-   * `<function>/<execution>/<invocation>/<entity>.json`. People can read these names. Their length depends on the names
-   * of the function and the execution.
+   * `<function>/<execution>/<invocation>/<entity>.json`, or one folder with the encoded ARN if the ARN has an unknown
+   * form. People can read these names. Their length depends on the names of the function and the execution.
    */
   URI: "URI",
   /**
-   * The SHA-256 of the ARN and the SHA-256 of the entity, in hexadecimal digits. Each name has 64 characters, even if
-   * the function or the execution has a long name.
+   * A folder with the SHA-256 of the ARN, and a file with the SHA-256 of the entity and `.json`, in hexadecimal digits.
+   * A name has at most 69 characters, even if the function or the execution has a long name.
    */
   HASH: "HASH",
 } as const;
@@ -34,7 +34,7 @@ export interface FileSystemSerdesConfig {
   pathEncoding?: FileSystemPathEncoding;
   /**
    * Makes a preview of a value that is written to a file. The preview is recorded in the checkpoint, so that people can
-   * see a part of the value. `buildPreview` can make a preview.
+   * see a part of the value. Undefined means no preview. `buildPreview` can make a preview.
    */
   generatePreview?: (value: unknown) => Record<string, unknown> | undefined;
 }
@@ -48,11 +48,12 @@ const MAX_INLINE_BYTES = 261_120;
  * stays in the checkpoint as `{"data":"<JSON>"}`. This package and the official package can read each other's values.
  *
  * `basePath` must be on a file system that all later invocations can read (Amazon EFS, Amazon S3 Files). It must never
- * be Lambda's own `/tmp`. A file exists completely or not at all. Files are never removed: delete them when you delete
- * their executions.
+ * be Lambda's own `/tmp`. A value file exists completely or not at all. Files are never removed: delete them when you
+ * delete their executions.
  *
  * Throws `ERR_SETTING_INVALID` for an unknown mode or encoding. Writing and reading fail with `ERR_PAYLOAD_FILE_WRITE`,
- * `ERR_PAYLOAD_FILE_MISSING`, `ERR_PAYLOAD_FILE_READ` or `ERR_PAYLOAD_ENVELOPE`.
+ * `ERR_PAYLOAD_FILE_MISSING`, `ERR_PAYLOAD_FILE_READ` or `ERR_PAYLOAD_ENVELOPE`. A failure rejects the invocation,
+ * and the service starts another one.
  *
  * ```ts
  * context.configureSerdes({ defaultSerdes: createFileSystemSerdes("/mnt/efs", { storageMode: "OVERFLOW" }) });

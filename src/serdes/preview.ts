@@ -1,6 +1,6 @@
 /** Which fields a preview shows. */
 export const PreviewMode = {
-  /** The preview shows all fields except the fields in `exclude`. */
+  /** The preview shows all fields, except the fields in `exclude` and the content of the fields in `mask`. */
   INCLUDE_ALL: "INCLUDE_ALL",
   /** The preview shows only the fields in `include` and `mask`. */
   EXCLUDE_ALL: "EXCLUDE_ALL",
@@ -11,7 +11,10 @@ export type PreviewMode = (typeof PreviewMode)[keyof typeof PreviewMode];
 export const FieldMatchMode = {
   /** The name is compared with the name of each field, at any depth. A match includes the fields inside the field. */
   ANYWHERE: "ANYWHERE",
-  /** The name is compared with the whole path of each field: the names from the root, joined by dots. */
+  /**
+   * The name is compared with the whole path of each field: the names from the root, joined by dots. In `include`, a
+   * match does not include the fields inside the field.
+   */
   PATH: "PATH",
 } as const;
 export type FieldMatchMode = (typeof FieldMatchMode)[keyof typeof FieldMatchMode];
@@ -25,11 +28,11 @@ export interface PreviewField {
 
 export interface PreviewConfig {
   mode: PreviewMode;
-  /** These fields are shown, unless `exclude` has them. */
+  /** These fields are shown, unless `exclude` or `mask` has them. */
   include?: PreviewField[];
   /** These fields and all fields inside them are never shown, even if `include` or `mask` has them. */
   exclude?: PreviewField[];
-  /** These fields are shown as `maskString` in place of their content, even if `include` has them. */
+  /** These fields are shown as `maskString` in place of their content, unless `exclude` has them. */
   mask?: PreviewField[];
   /** The text that is shown for a masked field. Default `***`. */
   maskString?: string;
@@ -42,11 +45,13 @@ export interface PreviewConfig {
 
 /**
  * Makes an object with selected fields of `value`, so that people may see them. The fields keep their nesting. Some of
- * them may be masked. Returns undefined if `value` is not an object, or if no field is shown. Never throws.
+ * them may be masked. Returns undefined if `value` is not an object, or if no field is shown. No `value` makes the
+ * function throw.
  *
- * The elements of an array are merged into one object, and a later field replaces an earlier one. These fields are left
- * out: fields with a dot in their name, `__proto__`, `constructor`, `prototype`, an object inside itself, and a field
- * whose getter throws. A BigInt is shown as its digits.
+ * The objects in an array are merged into one object, and a later field replaces an earlier one. These are left out:
+ * elements of an array that are not objects, objects without enumerable fields (a `Date`, a `Map`), fields with a dot
+ * in their name, `__proto__`, `constructor`, `prototype`, an object inside itself, and a field whose getter throws. A
+ * BigInt is shown as its digits.
  *
  * ```ts
  * buildPreview(order, { mode: "EXCLUDE_ALL", include: [{ name: "id" }], mask: [{ name: "email" }] });
@@ -77,7 +82,6 @@ export function buildPreview(value: unknown, config: PreviewConfig): Record<stri
   return preview.result();
 }
 
-/** One list of the configuration (`include`, `exclude` or `mask`). */
 class Selection {
   readonly #names = new Set<string>();
   readonly #paths = new Set<string>();
@@ -124,9 +128,7 @@ interface Level {
 
 const UNNAMEABLE = new Set(["__proto__", "constructor", "prototype"]);
 
-/**
- * Visits all fields in their order in JSON. Not recursive, because a value may have more levels than the call stack.
- */
+/** Not recursive, because a value may have more levels than the call stack. */
 class Walk {
   readonly #levels: Level[] = [];
   readonly #open = new Set<object>();
@@ -143,7 +145,8 @@ class Walk {
     try {
       const names = Array.isArray(source) ? undefined : Object.keys(source);
       const length = names === undefined ? (source as unknown[]).length : names.length;
-      // An empty path means the root, or the content of a field with the name "". `mode` alone decides what it shows.
+      // The path is empty for the root, for objects in a root array, and for the content of a field with the name "".
+      // Then only `mode` decides whether all fields of `source` are shown.
       this.#levels.push({ source, names, length, path, shown: path === "" ? this.#showAll : shown, cursor: 0 });
       this.#open.add(source);
     } catch {
@@ -187,8 +190,8 @@ class Preview {
 
   /** Adds a field. Returns false and adds nothing if the preview would become too large. */
   add(path: string, value: unknown): boolean {
-    // A value that JSON cannot store counts as 9 bytes (`undefined`). Functions are not given to JSON: one may have a
-    // `toJSON`.
+    // A value that JSON cannot store counts as 9 bytes (`undefined`). Functions are not given to JSON, because a
+    // function may have a `toJSON`.
     const written = typeof value === "function" ? "undefined" : String(JSON.stringify(value));
     // 4 bytes: two quotes, a colon and a comma.
     this.#bytes += Buffer.byteLength(path) + 4 + Buffer.byteLength(written);

@@ -21,7 +21,9 @@ export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
-  /** The number of characters in the payloads of all ended items. The run adds to this number. */
+  /**
+   * The number of characters in the outcomes that this invocation has recorded of ended items. `BranchRun` adds to it.
+   */
   readonly sizes: { itemCharacters: number };
   readonly label: () => string;
 }
@@ -32,11 +34,12 @@ export interface BranchRunOptions<T> {
  * F1  Branches start in the order of their index.
  * F2  `maxConcurrency` limits the open branches. `concurrency` limits the working branches: a branch that only waits
  *     lends its permit. If only `maxConcurrency` is set, no branch lends its permit.
- * F3  When the completion policy is satisfied, no further branch starts, and running branches are left. Recorded items
- *     are counted before any branch starts, in the order of their index. A map without batches does so only if it is
- *     NESTED, its branches lend their permits, and the window has fewer permits than the map has items.
+ * F3  When the completion policy is satisfied, no further branch starts, and running branches are left. Recorded
+ *     outcomes of items are counted before any branch starts, in the order of their index. A map without batches does
+ *     so only if it is NESTED, its branches lend their permits, and the window has fewer permits than the map has
+ *     items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
- * F5  After the invocation has begun to drain or has ended, no branch starts.
+ * F5  When the invocation drains, no further branch asks for a permit. When the invocation has ended, no branch starts.
  */
 export class BranchRun<T> {
   readonly #execution: Execution;
@@ -56,7 +59,7 @@ export class BranchRun<T> {
   readonly #maxOpen: number;
   readonly #semaphore: Semaphore;
   readonly #givesWay: boolean;
-  /** If fewer groups than this number have items that may start, the map reads the next group. */
+  /** The map reads the next group while fewer groups than this number are in `#ready`. */
   readonly #ahead: number;
   /** The number of items that have not begun, in all groups of `#open`. */
   #startable = 0;
@@ -103,7 +106,10 @@ export class BranchRun<T> {
     this.#itemFormat = this.isBatched ? format : withSizes(format, sizes);
   }
 
-  /** Rejects with the error of a custom policy, a source or a reduction, or if the records of an item are too large. */
+  /**
+   * Rejects with an error of user code (policy, source, name, reduction), or if the records of one item are too large.
+   * If the records do not fit the items, the execution fails, and the promise never settles.
+   */
   async run(): Promise<MapResult<T>> {
     const completion = this.#completion;
     const { size } = this.#options;
@@ -130,7 +136,6 @@ export class BranchRun<T> {
     return this.#collector.result(completion.reason);
   }
 
-  /** Rebuilds the result of an ended map or parallel from the records of its items. */
   async rebuild(summary: Partial<MapSummary>): Promise<MapResult<T>> {
     this.#over = true;
     try {
@@ -155,7 +160,7 @@ export class BranchRun<T> {
         if (outcome === undefined) continue;
         this.#started(first + at);
         if (outcome.mark === "R" && !this.#over) {
-          // The item runs again with the other items, because its function may wait until other items have begun.
+          // The item runs again as a branch, because its function may wait until further items have begun.
           ledger.madeAgain.add(at);
           continue;
         }
@@ -169,7 +174,8 @@ export class BranchRun<T> {
   }
 
   /**
-   * The ended items are counted first. Otherwise a running item could end the map before these items are counted.
+   * Outcomes of earlier invocations are counted before any branch starts. Otherwise a branch could end the map before
+   * these outcomes are counted.
    */ // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
@@ -182,7 +188,6 @@ export class BranchRun<T> {
     }
   }
 
-  /** `known` has one character of `itemStatuses` for each item. Undefined if the summary has no statuses. */
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
     for (let index = 0; ; ) {
@@ -201,7 +206,10 @@ export class BranchRun<T> {
     }
   }
 
-  /** Ends the execution if the records do not fit the items. Any other error goes to user code. */
+  /**
+   * If the records do not fit the items, fails the execution and never settles. Otherwise throws the error to user
+   * code.
+   */
   #rethrow(error: unknown): Promise<never> {
     if (!(error instanceof UnrecoverableExecutionError)) throw error;
     this.#execution.terminate({ end: "fail", error });
@@ -223,7 +231,6 @@ export class BranchRun<T> {
     }
   }
 
-  /** Whether one more branch may open. `others` is the number of branches that have asked for a permit. */
   #mayOpen(others: number): boolean {
     if (this.#running + others >= Math.min(this.#maxOpen, this.#completion.room)) return false;
     return !this.isBatched || this.#execution.batches.hasRoom;
@@ -362,7 +369,6 @@ export class BranchRun<T> {
     for (const group of this.#open) this.#close(group);
   }
 
-  /** Called when all items of the group have ended, and when the map has ended. */
   #close(group: ItemGroup): void {
     this.#open.delete(group);
     const { ledger } = group;

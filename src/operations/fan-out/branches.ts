@@ -6,11 +6,11 @@ import type { CompletionConfig } from "./completion.ts";
 import type { BatchResult } from "./map-result.ts";
 import type { ItemSource } from "./source.ts";
 
-/** Whether each branch is a context with an operation of its own. */
+/** Whether each branch has an operation. Without effect on a map with batches, whose items share operations. */
 export const NestingType = {
-  /** Each branch is a context, which costs one operation and records the result of the branch. The default. */
+  /** Each branch has an operation, which records the outcome of the branch. The default. */
   NESTED: "NESTED",
-  /** Branches have no operations of their own. FLAT has no effect on a map with batches. */
+  /** A branch has no operation. Until the map has ended, each replay calls the function of the branch again. */
   FLAT: "FLAT",
 } as const;
 export type NestingType = (typeof NestingType)[keyof typeof NestingType];
@@ -18,21 +18,25 @@ export type NestingType = (typeof NestingType)[keyof typeof NestingType];
 /** The options that `map` and `parallel` have in common. */
 export interface FanOutConfig<TResult> {
   /**
-   * The greatest number of open branches: a whole number of at least 1. A branch is open from the call of its function
-   * until the function settles, even while the branch waits. If branches share a pool, this number should be at most
-   * the size of the pool. Default: only `concurrency` limits the branches.
+   * The greatest number of open branches: a whole number of at least 1, or Infinity. A branch is open from the call of
+   * its function until the function settles, even while the branch waits. If the branches use a pool of connections,
+   * this number should be at most the size of the pool. Default: only `concurrency` limits the branches.
    */
   maxConcurrency?: number;
   /**
-   * The greatest number of working branches, 1 or more. A branch that only waits (for a wait, a callback, another
-   * attempt) lends its permit to the next branch, and regains a permit before its code continues. Default:
-   * `runtime.concurrency`. If `maxConcurrency` is set, the default is no further limit.
+   * The greatest number of working branches: a whole number of at least 1, or Infinity. A branch that only waits (for a
+   * wait, a callback, another attempt) lends its permit to the next branch, and regains a permit before its code
+   * continues. Default: `runtime.concurrency`. If only `maxConcurrency` is set, there is no further limit, and no
+   * branch lends its permit.
    */
   concurrency?: number;
   serdes?: Serdes<BatchResult<TResult>>;
   itemSerdes?: Serdes<TResult>;
   completionConfig?: CompletionConfig;
-  /** Makes a text that is added to the summary of a result over the size limit. The history shows the summary. */
+  /**
+   * Makes a text that is added to the recorded summary of a result over the size limit. If the summary is over the
+   * limit too, the map fails.
+   */
   summaryGenerator?: (result: BatchResult<TResult>) => string;
   nesting?: NestingType;
 }
@@ -40,10 +44,10 @@ export interface FanOutConfig<TResult> {
 export interface Branches {
   readonly kind: "map" | "parallel";
   readonly source: ItemSource;
-  /** The user's names for the branches, if there are any. An empty name counts as no name. */
+  /** The user's names for the branches. An empty name counts as no name. */
   readonly nameOf: ((index: number, value: unknown) => string | undefined) | undefined;
   readonly run: (index: number, value: unknown, scope: Scope) => Promise<unknown>;
-  /** The size of the batches. Undefined for no batches. */
+  /** The size of new batches. Undefined: the map has no batches, unless an earlier invocation has recorded one. */
   readonly batch?: BatchSize | undefined;
   readonly collect?: Collect | undefined;
 }

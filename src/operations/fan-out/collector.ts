@@ -9,7 +9,10 @@ export type EndedItem<T> = BatchItem<T> & { status: "SUCCEEDED" | "FAILED" };
 
 /** Makes one value from the results of a map, in the order of the items' indexes. */
 export interface ReduceCollect<TResult, TReduced> {
-  /** Called once for each item that succeeded. The function must be pure, because a replay may call it again. */
+  /**
+   * Called for each item that succeeded before the map ended, in the order of the indexes. A replay may call the
+   * function again for the same items, so it must be pure. If it throws, or returns a promise, the map fails.
+   */
   reduce: (accumulator: TReduced, result: TResult, index: number) => TReduced;
   initial: TReduced;
 }
@@ -17,8 +20,10 @@ export interface ReduceCollect<TResult, TReduced> {
 /**
  * What a map result contains.
  * - `all`: every started item. The default.
- * - `failures`: the failed items, the items that had not ended when the map ended, and the number of succeeded items.
- * - `{ reduce, initial }`: the same as `failures`, and one value that `reduce` makes from all results.
+ * - `failures`: the failed items, the started items that had not ended when the map ended, and the number of succeeded
+ *   items.
+ * - `{ reduce, initial }`: the same as `failures`, and one value that `reduce` makes from the results of the succeeded
+ *   items.
  */
 export type Collect<TResult = unknown, TReduced = unknown> = "all" | "failures" | ReduceCollect<TResult, TReduced>;
 
@@ -32,7 +37,6 @@ export function checkCollect(operation: () => string, collect: unknown): void {
   throw invalid(operation, "collect", collect, allowed, INVALID);
 }
 
-/** Collects the content of a map result. An item that `collect` does not ask for is dropped at once, to save memory. */
 export class Collector<T> {
   readonly #operation: () => string;
   readonly #collect: Collect;
@@ -56,7 +60,7 @@ export class Collector<T> {
     if (this.#collect === "all") this.#kept[index] = { index, status: "STARTED" };
   }
 
-  /** Throws the error of the user's `reduce`. */
+  /** Throws if the user's `reduce` throws or returns a promise. */
   ended(item: EndedItem<T>): void {
     const { index, status } = item;
     this.#started.delete(index);
@@ -80,7 +84,6 @@ export class Collector<T> {
     }
   }
 
-  /** Makes the map result after `reduce` has got all results. Throws the error of `reduce`. */
   result(reason: CompletionReason): MapResult<T> {
     if (this.#collect === "all") {
       const kept = this.#kept.filter((item) => item !== undefined);

@@ -30,7 +30,10 @@ export interface CompletionItemStatus {
   status?: BatchItemStatus;
 }
 
-/** The argument of a custom policy. `totalCount` also counts the items that have not started. */
+/**
+ * The argument of a custom policy. `totalCount` and `items` include items that have not started. For a stream, they
+ * include only the items that have been read so far.
+ */
 export interface CompletionStatus {
   successCount: number;
   failureCount: number;
@@ -40,24 +43,34 @@ export interface CompletionStatus {
 }
 
 export interface ThresholdCompletionConfig {
-  /** The map ends as soon as this number of items has succeeded. */
+  /**
+   * The map ends as soon as this number of items has succeeded; with 0, when its first item has ended. If neither
+   * tolerance is set, failures do not end the map.
+   */
   minSuccessful?: number;
   /** The map ends when more items than this number have failed. */
   toleratedFailureCount?: number;
-  /** The map ends when more than this percentage of all items has failed: a number from 0 to 100. */
+  /**
+   * The map ends when more than this percentage of all items has failed: a number from 0 to 100. For a stream, this has
+   * no effect until the stream has been read to its end.
+   */
   toleratedFailurePercentage?: number;
   shouldComplete?: never;
 }
 
 export interface CustomCompletionConfig {
-  /** Called before the first item starts and after each item that ends. The answer must depend only on `status`. */
+  /**
+   * Called when the map begins to run, again in each invocation, and after each item that ends. The answer must depend
+   * only on `status`. If the function throws, or does not return an object, the map fails. A promise is not allowed.
+   * Failures of items alone do not end the map.
+   */
   shouldComplete: (status: CompletionStatus) => CompletionDecision;
   minSuccessful?: never;
   toleratedFailureCount?: never;
   toleratedFailurePercentage?: never;
 }
 
-/** Says when a map or parallel ends before all items have ended. The default is the first failure. */
+/** Says when a map or parallel ends before all items have ended. If nothing is set, the first failure ends it. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
 export const COMPLETION_OPTIONS = "minSuccessful,toleratedFailureCount,toleratedFailurePercentage,shouldComplete".split(
@@ -84,7 +97,6 @@ export function checkCompletion(operation: () => string, config: CompletionConfi
   );
 }
 
-/** Counts the items of a map or parallel. Decides when the map has ended, and for which reason. */
 export class Completion {
   #total: number;
   #isTotalKnown = true;
@@ -97,7 +109,7 @@ export class Completion {
   #failed = 0;
   #mayBegin = Number.POSITIVE_INFINITY;
 
-  /** `total` is undefined if the number of items is unknown. Then the caller calls `grow`. */
+  /** `total` is undefined while the number of items is unknown. The caller must then call `grow`. */
   constructor(
     operation: () => string,
     total: number | undefined,
@@ -111,7 +123,7 @@ export class Completion {
     this.#names = names;
   }
 
-  /** Lets at most `items` items begin. The other items never end. */
+  /** Lets at most `items` items begin. Further items never begin. */
   bound(items: number): void {
     this.#mayBegin = items;
   }
@@ -143,7 +155,7 @@ export class Completion {
     if (this.#config.shouldComplete !== undefined) this.#setStatus(index, "STARTED");
   }
 
-  /** Throws the error of a custom policy. */
+  /** Throws if a custom policy throws or gives no valid answer. */
   ended(index: number, status: "SUCCEEDED" | "FAILED"): void {
     if (status === "SUCCEEDED") this.#succeeded++;
     else this.#failed++;
@@ -160,14 +172,13 @@ export class Completion {
     return this.#failed;
   }
 
-  /** Whether the map has ended, so that no further item starts and no running item is awaited. */
   get isOver(): boolean {
     const { minSuccessful, shouldComplete } = this.#config;
     return (
       (this.#isTotalKnown && this.#succeeded + this.#failed === this.#total) ||
       this.#custom.complete ||
       (shouldComplete === undefined && this.#toleranceExceeded) ||
-      // A threshold of 0 must not end the map before its first item starts.
+      // A threshold of 0 must not end the map before its first item has ended.
       (minSuccessful !== undefined && this.#succeeded + this.#failed > 0 && this.#succeeded >= minSuccessful)
     );
   }

@@ -14,7 +14,7 @@ import type { BatchResult } from "./map-result.ts";
 import { mapResultFormat, readSummary } from "./map-result-format.ts";
 import { checkQuota, type FanOutSize, operationsOf } from "./quota.ts";
 
-/** Runs a `map` or `parallel`, which claims its path during the call. */
+/** Claims its path during the call, so no `await` may come before `runChild`. */
 export async function runFanOut<T>(
   execution: Execution,
   scope: Scope,

@@ -35,7 +35,7 @@ export interface ItemGroup {
   readonly ledger: SharedLedger | undefined;
 }
 
-/** Takes the next item that may begin, and returns its index in the group. */
+/** Returns the index, in the group, of the next item that may begin. `left` must not be 0. */
 export function takeNext(group: ItemGroup): number {
   while (group.ledger?.isLeft(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;
   group.left--;
@@ -51,10 +51,10 @@ export function locationOf(group: ItemGroup, at: number): OperationLocation {
 export interface ItemGroupsOptions {
   readonly name: string | undefined;
   readonly source: ItemSource;
-  /** The size of batches, if the user asks for batches. A map with recorded batches has batches in any case. */
+  /** The size of new batches. Undefined: no batches, unless a batch is recorded (M1). */
   readonly batch: BatchSize | undefined;
   readonly nameOf: ((index: number, value: unknown) => string | undefined) | undefined;
-  /** Whether the names of all items that were read stay in `names`. */
+  /** Whether `names` keeps the names of the items that were read. */
   readonly keepsNames: boolean;
   /** Called when the records of one item are over the size limit. The map must then end with an error. */
   readonly onOverfull: (index: number, bytes: number, allowedBytes: number) => void;
@@ -71,7 +71,9 @@ export class ItemGroups {
   readonly #scope: Scope;
   readonly #options: ItemGroupsOptions;
   readonly isBatched: boolean;
-  /** The names of the items that were read, by index. An item without a name has "". */
+  /**
+   * The names of the items that were read, by index; `""` for an item without a name. Undefined if they are not kept.
+   */
   readonly names: string[] | undefined;
   readonly #recorded: SharedLedger[] = [];
   /** Groups that `readTo` has read and `open` has not returned yet. */
@@ -98,12 +100,11 @@ export class ItemGroups {
     return !isRecorded(ledger, first) && !isRecorded(ledger, childPath(first, 1));
   }
 
-  /** Whether `open` has returned all items. */
   get isAtEnd(): boolean {
     return this.#early.length === 0 && this.#nextIndex === this.#options.source.total;
   }
 
-  /** Returns the recorded batches. Throws an `UnrecoverableExecutionError` if the batches do not fit the items. */
+  /** Throws an `UnrecoverableExecutionError` if the recorded batches cannot be read or do not fit the items. */
   restore(total = Number.POSITIVE_INFINITY): readonly SharedLedger[] {
     if (!this.isBatched) return [];
     let first = 0;
@@ -134,8 +135,8 @@ export class ItemGroups {
   }
 
   /**
-   * Returns the next group. Throws or rejects with the error of the source, or with an `UnrecoverableExecutionError` if
-   * the items are not the recorded items.
+   * Throws or rejects with the error of the source or of a name, or with an `UnrecoverableExecutionError` if the items
+   * are not the recorded items.
    */
   open(): ItemGroup | Promise<ItemGroup> {
     const early = this.#early.shift();
@@ -145,7 +146,7 @@ export class ItemGroups {
     return early;
   }
 
-  /** Returns the input value of an item whose recorded outcome counts, and notes that the item must not begin. */
+  /** Returns the input value of an item whose recorded outcome counts, and notes that this item must not begin. */
   async valueOf(index: number): Promise<unknown> {
     await this.readTo(index);
     const group = this.#early.find(({ first, values }) => index >= first && index < first + values.length);
@@ -155,7 +156,6 @@ export class ItemGroups {
     return group.values[index - group.first];
   }
 
-  /** Reads the source until the item has been read. */
   async readTo(index: number): Promise<void> {
     while (this.#nextIndex <= index) this.#early.push(await this.#read());
   }
@@ -181,7 +181,7 @@ export class ItemGroups {
     this.#nextIndex += count;
     const scope = this.#scope;
     const group = { first, values, left: count, cursor: 0, running: new Set<number>(), ended: new Set<number>() };
-    // The user's function is called here for each item, so that its error ends the map.
+    // The names are made when the items are read, so that an error of the user's function ends the map.
     const { nameOf } = this.#options;
     const names = nameOf && values.map((value, at) => nameOf(first + at, value) ?? "");
     for (const name of names ?? []) this.names?.push(name);
@@ -198,7 +198,6 @@ export class ItemGroups {
     };
   }
 
-  /** Throws an error if the digests of a batch's items or names are not the recorded digests. Keeps the new digests. */
   #mark(ledger: SharedLedger, fingerprint: string | undefined, names: string | undefined): void {
     const { first, count } = ledger;
     const before = ledger.marks;

@@ -26,24 +26,23 @@ interface StoredMapResult {
 export interface MapResultFormatOptions<T> {
   readonly type: "MapResult" | "ParallelResult";
   readonly serdes: Serdes<BatchResult<T>> | undefined;
-  /** Whether a user's serdes writes the items. Such a serdes may make values that the codec changes. */
+  /** Whether a user's serdes writes the items. The codec may change the values that this serdes reads. */
   readonly hasItemSerdes: boolean;
   readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
-  /** The number of characters in the payloads of all ended items. */
   readonly itemCharacters: () => number;
   /** Whether the summary must have the status of each item. The records of batches have the statuses already. */
   readonly keepsStatuses: () => boolean;
   /**
-   * Called when the result was read from the map's own record. If no item has begun in this invocation, the service has
-   * not delivered the items' operations, and the caller must count these operations.
+   * Called when `decode` has read a map result. In a replay, the service then does not deliver the operations of the
+   * items, so the caller must count these operations.
    */
   readonly onRecalled: (mapResult: MapResult<T>) => void;
 }
 
 /**
- * A result is not encoded as a whole if the payloads of its items have more characters than this number times the size
- * limit in bytes. The payload of the whole result is shorter than all these payloads, but almost never shorter by this
- * factor, so the payload would be over the limit. Without the encoding, a map with large results is faster.
+ * A result is not encoded as a whole if the payloads of its items together have more characters than this factor times
+ * the size limit in bytes. The payload of the whole result may be shorter than this sum, but almost never by this
+ * factor. So the payload would be over the limit, and the time for the encoding is saved.
  */
 const HOPELESS_FACTOR = 4;
 
@@ -92,8 +91,8 @@ async function encodeStored<T>(
 }
 
 /**
- * Makes the value that a replay would read, without encoding. Each result was already read back from its own payload,
- * so only the errors must be changed.
+ * Makes the value that a replay would read, without encoding. Each result was already read back from a payload, so only
+ * the errors must be changed.
  */
 function readBack<T>(mapResult: MapResult<T>): MapResult<T> {
   for (const item of mapResult.all) if (item.error !== undefined) item.error = readBackError(item.error);
@@ -122,7 +121,7 @@ function restore<T>(stored: StoredMapResult): MapResult<T> {
   return new MapResult(all, completionReason, uncollected === undefined ? undefined : { uncollected, reduced });
 }
 
-/** Makes JSON contain the message and the causes of an error. Most serdes write JSON, which leaves both out. */
+/** Makes JSON contain the message and the causes of an error. A serdes that writes JSON would leave out both. */
 function showInJson(error: Error): void {
   Object.defineProperty(error, "toJSON", { value: () => storeError(error), configurable: true });
 }
@@ -138,7 +137,6 @@ function rewrap(value: unknown): unknown {
   return new MapResult(value.all, completionReason);
 }
 
-/** `given` may be a stored error, an error object, or JSON with only some members of an error. */
 function rebuildError(given: unknown): ChildContextError {
   if (given instanceof ChildContextError) return given;
   if (isError(given)) return readBackError(given);
@@ -150,7 +148,6 @@ function rebuildError(given: unknown): ChildContextError {
   return restoreItemError({ ErrorType: type as string | undefined, ...said, ...data });
 }
 
-/** The members of a recorded summary that a replay needs. */
 export interface MapSummary {
   completionReason: CompletionReason;
   itemStatuses: string;
@@ -190,8 +187,8 @@ function itemStatuses(mapResult: {
 }
 
 /**
- * The payload is a summary (without statuses in an earlier version), or the map result itself if the result was not
- * over the size limit. Returns only the members that the payload has.
+ * `payload` is a summary (without statuses for batches, and in an earlier version), or the whole result if it was not
+ * over the size limit. Returns the members that can be read from the payload.
  */
 export function readSummary(execution: Execution, payload: string | undefined): Partial<MapSummary> {
   let value: unknown;
@@ -209,7 +206,6 @@ export function readSummary(execution: Execution, payload: string | undefined): 
   return summary;
 }
 
-/** The same format, which adds the number of characters of each payload to `sizes`. */
 export function withSizes(format: ResultFormat, sizes: { itemCharacters: number }): ResultFormat {
   const count = (encoded: EncodedResult): EncodedResult => {
     sizes.itemCharacters += encoded.payload?.length ?? 0;

@@ -9,10 +9,13 @@ export interface BatchItem<TResult> {
   status: BatchItemStatus;
 }
 
-/** The result of a `map` or `parallel`. By default `all` has all started items, in the order of their index. */
+/**
+ * The result of a `map` or `parallel`. By default `all` has all started items, in the order of their index. An item
+ * that never started is not in `all`, and `totalCount` does not count it.
+ */
 export interface BatchResult<TResult> {
   all: Array<BatchItem<TResult>>;
-  /** The succeeded items that have a result. An item that returned undefined counts only in `successCount`. */
+  /** The succeeded items in `all` whose result is not undefined. `successCount` counts each succeeded item. */
   succeeded(): Array<BatchItem<TResult> & { result: TResult }>;
   failed(): Array<BatchItem<TResult> & { error: ChildContextError }>;
   /** Items that had not ended when the map ended. */
@@ -20,7 +23,10 @@ export interface BatchResult<TResult> {
   status: "SUCCEEDED" | "FAILED";
   completionReason: CompletionReason;
   hasFailure: boolean;
-  /** Throws the error of the first failed item, or a `BatchCompletionError` if only a custom policy failed the map. */
+  /**
+   * Throws the error of the failed item with the lowest index, even if the failure was tolerated. If no item failed and
+   * a custom policy ended the map as failed, throws a `BatchCompletionError`. Otherwise does nothing.
+   */
   throwIfError(): void;
   getResults(): Array<TResult>;
   getErrors(): Array<ChildContextError>;
@@ -41,11 +47,13 @@ export interface Uncollected {
   readonly reduced?: unknown;
 }
 
-/** JSON shows only the members. All other values are computed from the members. */
+/**
+ * JSON contains `all`, `completionReason`, `uncollected` and `reduced`. The getters compute all other values from them.
+ */
 export class MapResult<TResult> implements BatchResult<TResult> {
   all: BatchItem<TResult>[];
   completionReason: CompletionReason;
-  /** Set only if the map does not collect everything. */
+  /** Absent if the map collects all items. */
   declare uncollected?: number;
   declare reduced?: unknown;
 
@@ -116,8 +124,8 @@ export class MapResult<TResult> implements BatchResult<TResult> {
   }
 }
 
-// This function is no private method, because users wrap map results in a `Proxy` or with `Object.create`. Such a
-// wrapper has no private members.
+// This function is no private method, because users wrap map results in a `Proxy` or with `Object.create`. A wrapper
+// has no private members.
 function count({ all }: MapResult<unknown>, status: BatchItemStatus): number {
   let found = 0;
   for (const item of all) if (item.status === status) found++;

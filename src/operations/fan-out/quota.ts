@@ -20,20 +20,20 @@ export interface FanOutSize {
   readonly completionConfig: CompletionConfig | undefined;
 }
 
-/** The least number of operations of the items. Each item of a FLAT map is assumed to make one operation. */
+/** One operation for each item, or for each batch. A FLAT item has none, but is assumed to contain one. */
 export function operationsOf(items: number, { batchItems }: Pick<FanOutSize, "batchItems">): number {
   return batchItems === undefined ? items : Math.ceil(items / batchItems);
 }
 
-/** The number of items that must begin before the map can succeed. */
+/** The number of items that must begin before the map can succeed. 0 with a custom policy, and for a stream. */
 function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
   if (completionConfig?.shouldComplete !== undefined) return 0;
   return Math.min(total, completionConfig?.minSuccessful ?? total);
 }
 
 /**
- * The number of operations that a batch may need: its own, and a part. The part is written when items are tried again
- * and many ended items are not recorded.
+ * The estimated number of operations of a batch: its own operation, and one part. A part is written, for example, when
+ * items are tried again and many ended items are not recorded.
  */
 const OPERATIONS_OF_BATCH = 2;
 
@@ -44,8 +44,9 @@ function fittingBatch(items: number, operationsEach: number, operationsLeft: num
 }
 
 /**
- * Checks whether the execution has enough operations left for a new map or parallel. If not, then `quotas.onExceed`
- * decides whether this function returns an error that must end the execution, or warns and returns undefined.
+ * If a new map or parallel needs more operations than are left and `quotas.onExceed` is `error`, returns the error that
+ * must end the execution. If it only may need more, or with `warn`, warns and returns undefined. With `off`, only
+ * returns undefined.
  */
 export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize): DurableError | undefined {
   const { onExceed, operations: quota } = execution.settings.quotas;
@@ -53,8 +54,8 @@ export function checkQuota(execution: Execution, scope: Scope, size: FanOutSize)
   const count = itemsNeeded(size);
   const own = operationsOf(count, size);
   const isShared = size.batchItems !== undefined;
-  // The number of operations in an item is unknown. `least` assumes none, and `likely` assumes one. The service does
-  // not count the operations in items of a batch.
+  // The number of operations in an item is unknown. `least` assumes none, and `likely` assumes one. In items of a
+  // batch, the service counts only callbacks and chained invokes, so `likely` assumes none there.
   const least = 1 + (size.nesting === "FLAT" && !isShared ? 0 : own);
   const likely = isShared ? least : least + count;
   if (onExceed === "off" || likely <= left) return undefined;

@@ -15,12 +15,11 @@ import type { EndedItem } from "./collector.ts";
 
 interface RecordedItemsOptions {
   readonly itemSerdes: AnySerdes | undefined;
-  /** Whether the map is FLAT and has no batches. */
+  /** The map's `nesting`. Read only for maps without batches. */
   readonly isFlat: boolean;
   readonly planOf: (index: number, value: unknown) => ChildPlan;
 }
 
-/** Reads the outcomes of items from the records of earlier invocations. */
 export class RecordedItems<T> {
   readonly #execution: Execution;
   readonly #scope: Scope;
@@ -33,7 +32,7 @@ export class RecordedItems<T> {
   }
 
   /**
-   * Undefined if the item has not ended. `at` is the index of the item in the batch. `value` is the item's input value,
+   * Returns undefined if the item has not ended. `at` is the index in the batch. `value` is the item's input value,
    * which is needed only to rebuild a result.
    */
   ofBatch(
@@ -85,14 +84,10 @@ export class RecordedItems<T> {
     );
   }
 
-  /**
-   * Yields the items that have begun. `most` is the number of items that may work at once. Yields nothing if all
-   * `total` items may work at once, if the map is FLAT, or if the map does not replay.
-   */
   *begun(total: number, most: number): Generator<readonly [index: number, status: "S" | "R" | "-"]> {
     if (total <= most || this.#options.isFlat || this.#scope.mode === "execution") return;
-    // An item that has begun and has no record keeps its permit. So after `most` such items one after the other, no
-    // item with a higher index can have begun.
+    // An item that has begun and has no record holds a permit. So after more than `most` items in a row without a
+    // record, no item with a higher index has begun.
     for (let index = 0, unknown = 0; index < total && unknown <= most; index++) {
       const status = this.statusOf(index);
       unknown = status === undefined ? unknown + 1 : 0;
@@ -101,9 +96,9 @@ export class RecordedItems<T> {
   }
 
   /**
-   * The status of an item, read from its operations. `S`: the item has ended, and its outcome is recorded. `R`: the
-   * item has ended, and its result must be rebuilt. `-`: the item has begun and not ended. Undefined: no record. An
-   * item of a FLAT map counts as ended if all its recorded operations have ended.
+   * `S`: the item has ended, and its outcome is recorded, except in a FLAT map. `R`: the item has ended, and its result
+   * must be rebuilt. `-`: the item has begun and not ended. Undefined: no record. An item of a FLAT map counts as ended
+   * if all its recorded operations have ended.
    */
   statusOf(index: number): "S" | "R" | "-" | undefined {
     const path = childPath(this.#scope.path, index + 1);

@@ -1,7 +1,10 @@
 import { UnrecoverableExecutionError } from "../../core/errors.ts";
 import { operationLabel } from "../checks.ts";
 
-/** Items that can be read only once, in order: a generator, the lines of a file, the pages of an API. */
+/**
+ * Items that are read one after the other: an iterable or async iterable object, such as a generator or the lines of a
+ * file. A string is no `ItemStream`.
+ */
 export type ItemStream<T> = Iterable<T> | AsyncIterable<T>;
 
 export interface ItemSlice {
@@ -18,7 +21,6 @@ export interface ItemSource {
   close(): void;
 }
 
-/** A replay does not compare the items of an array with those of earlier invocations. */
 export class ArraySource implements ItemSource {
   readonly total: number;
   readonly #items: readonly unknown[];
@@ -40,7 +42,6 @@ export class ArraySource implements ItemSource {
   close(): void {}
 }
 
-/** The items of a stream are read when they are needed, and read again on each replay. */
 export class StreamSource implements ItemSource {
   readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
   #position = 0;

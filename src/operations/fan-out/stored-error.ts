@@ -35,7 +35,7 @@ export function restoreItemError(stored: StoredError): ChildContextError {
   return rebuilt instanceof ChildContextError ? rebuilt : new ChildContextError(rebuilt.message, rebuilt);
 }
 
-/** Makes the error that a replay would read, so that live runs and replays give the same error. */
+/** Makes the error that a replay would read, so that a live map and its replay give the same error. */
 export function readBackError(error: Error): ChildContextError {
   return restoreItemError(storeError(error));
 }
