@@ -247,7 +247,8 @@ class ScopeContext {
       return readBatchSize((member) => `The batch${member} of ${label()}`, given, quotas.payloadBytes);
     }
     // A map of a stream, and a map whose `collect` is not "all", usually has many items. So batches are the default.
-    return batch ?? (isArray && (collect === undefined || collect === "all") ? undefined : {});
+    const byDefault = isArray && (collect === undefined || collect === "all") ? undefined : {};
+    return batch === false ? undefined : (batch ?? byDefault);
   }
 
   parallel(...args: unknown[]): DurablePromise<unknown> {

@@ -64,7 +64,8 @@ export function jitteredSeconds(baseSeconds: number, jitter: JitterStrategy): nu
 function isRetryable(error: Error, { retryableErrors, retryableErrorTypes }: RetryFilters): boolean {
   if (retryableErrors == null && retryableErrorTypes == null) return true;
   const byMessage = retryableErrors?.some((pattern) =>
-    typeof pattern === "string" ? error.message.includes(pattern) : pattern.test(error.message),
+    // `search` starts at the first character even if the pattern has the flag g, and `test` does not.
+    typeof pattern === "string" ? error.message.includes(pattern) : error.message.search(pattern) >= 0,
   );
   return byMessage || retryableErrorTypes?.some((type) => error instanceof type) || false;
 }

@@ -146,9 +146,12 @@ export const FAN_OUT_PACK_FACTOR = 16;
 
 const LARGEST_BYTES = 6 * 1024 * 1024;
 
-const BATCH: OwnRow<BatchSize | undefined> = {
+const BATCH: OwnRow<BatchSize | false | undefined> = {
   fallback: undefined,
-  read: (raw, where, isText) => readBatchSize((member) => where + member, isText ? jsonOrText(raw as string) : raw),
+  read: (raw, where, isText) => {
+    const given = isText ? jsonOrText(raw as string) : raw;
+    return given === false ? false : readBatchSize((member) => where + member, given);
+  },
 };
 
 /** A text that is not JSON is returned unchanged, so that the error can show the text. */

@@ -356,6 +356,24 @@ describe.each([[{}], [{ batch: 1 }]])("delays that strategies ask for, in a map 
   });
 });
 
+test.each([
+  [{ minSuccessful: null }, "FAILURE_TOLERANCE_EXCEEDED 2"],
+  [{ minSuccessful: null, toleratedFailureCount: 1 }, "ALL_COMPLETED 3"],
+  [{ toleratedFailureCount: null }, "FAILURE_TOLERANCE_EXCEEDED 2"],
+  [{ toleratedFailurePercentage: null, toleratedFailureCount: 1 }, "ALL_COMPLETED 3"],
+  [{ shouldComplete: null }, "FAILURE_TOLERANCE_EXCEEDED 2"],
+])("a completion setting that is null counts as not given: %j", async (completionConfig, end) => {
+  const run = await runOurs(async (_, context) => {
+    const body = async (_item: unknown, n: number) => {
+      if (n === 1) throw new Error("no 1");
+    };
+    const map = await context.map("m", [0, 1, 2], body, { maxConcurrency: 1, completionConfig } as object);
+    return `${map.completionReason} ${map.totalCount}`;
+  });
+  expect(run.outcome).toMatchObject({ status: "SUCCEEDED" });
+  expect(run.result).toBe(end);
+});
+
 describe("withDurableExecution", () => {
   test.each([
     ["no handler", () => withDurableExecution(undefined as never), "ERR_HANDLER_INVALID"],

@@ -55,6 +55,35 @@ test.each(indexes(12).map((n) => n + 1))(
   },
 );
 
+test("an at-most-once step waits for a part that another write has taken along", async () => {
+  let isRecorded = false;
+  const seen: boolean[] = [];
+  const run = await runOurs(
+    async (_, context) => {
+      const body = async (item: DurableContext, n: number) => {
+        // The ends of the neighbours are over the limit at once, so that a part is written before the step waits for one.
+        if (n > 0) return n;
+        const note = async () => void seen.push(isRecorded);
+        await item.step("charge", note, { semantics: StepSemantics.AtMostOncePerRetry });
+        return n;
+      };
+      return (await context.map("m", indexes(9), body, { batch: 9, maxConcurrency: 2 })).successCount;
+    },
+    {
+      runtime: { checkpoint: { maxUnacknowledged: 1 } },
+      onCheckpoint: async ({ params, forward }) => {
+        const answer = await forward();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        const hasStart = (Payload = "") => Payload.includes("charge") && Payload.includes("STARTED");
+        if (params.Updates?.some(({ Payload }) => hasStart(Payload))) isRecorded = true;
+        return answer;
+      },
+    },
+  );
+  expect(run.result).toBe(9);
+  expect(seen).toEqual([true]);
+});
+
 type Work = (item: DurableContext, large: (length?: number) => string) => Promise<unknown>;
 
 test.each<[string, Work]>([

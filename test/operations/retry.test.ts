@@ -106,6 +106,13 @@ describe("filters", () => {
     ]);
   });
 
+  test("by an expression with the flag g, each time", () => {
+    const strategy = createRetryStrategy({ maxAttempts: 9, retryableErrors: [/busy/g, /^late/y] });
+    for (const message of ["it is busy", "it is busy", "late", "late"]) {
+      expect(strategy(new Error(message), 1).shouldRetry).toBe(true);
+    }
+  });
+
   test("by class, or by either", () => {
     const byClass = createRetryStrategy({ retryableErrorTypes: [Throttled] });
     expect([new Throttled(), new Error()].map((error) => retries(byClass, error))).toEqual([true, false]);

@@ -8,6 +8,7 @@ import {
   createRetryStrategy,
   type DurableContext,
   DurableExecutionClientError,
+  defaultSerdes,
   type MapConfig,
 } from "../../src/index.ts";
 import { type CheckpointCall, type Handler, replay, runOurs } from "../support/service.ts";
@@ -453,6 +454,45 @@ describe("what a map collects", () => {
     expect(asked.at(-1)).toBe(named.join());
     expect(asked.join()).not.toContain("undefined");
   });
+
+  test.each([
+    [{ runtime: { batch: false as const } }, false],
+    [{ runtime: {} }, true],
+  ])("are in batches unless the runtime says no: %j", async (options, isBatched) => {
+    const run = await runOurs(async (_, context) => {
+      return (await context.map("map", numbers(5), double, { collect: sum })).reduced;
+    }, options);
+    expect(run.result).toBe(20);
+    expect(run.operations.some(({ SubType }) => SubType === "MapBatch")).toBe(isBatched);
+  });
+
+  test.each([false, 2] as const)("the source's own clean-up may fail, batch: %s", async (batch) => {
+    const items = function* () {
+      try {
+        yield* numbers(9);
+      } finally {
+        // biome-ignore lint/correctness/noUnsafeFinally: this is the mistake that the map must survive.
+        throw new Error("clean-up failed");
+      }
+    };
+    const run = await runOurs(async (_, context) => {
+      const config = { batch, maxConcurrency: 1, completionConfig: { minSuccessful: 2 } };
+      return (await context.map("map", items(), double, config)).getResults();
+    });
+    expect(run.result).toEqual([0, 2]);
+  });
+
+  test.each(["failures", sum] as const)(
+    "what is collected passes through a serdes of the map (%j)",
+    async (collect) => {
+      const run = await runOurs(async (_, context) => {
+        const config = { batch: 2, collect, serdes: defaultSerdes };
+        const map = await context.map("map", numbers(4), double, config as object);
+        return [map.successCount, map.totalCount, (map as { reduced?: number }).reduced ?? null];
+      });
+      expect(run.result).toEqual([4, 4, collect === "failures" ? null : 12]);
+    },
+  );
 
   test("a text is not a stream of characters", async () => {
     const run = await runOurs(async (_, context) => {

@@ -56,6 +56,11 @@ export class BatchLog {
   /** The id of a part that an earlier invocation began and did not end. The next part gets this id. */
   #begunPart: string | undefined;
   #poll: ArmedTimer | undefined;
+  /** The numbers of parts that this invocation has sent, and that are recorded. Parts are recorded in their order. */
+  #sent = 0;
+  #recorded = 0;
+  /** Callers that wait until as many parts as `after` are recorded. */
+  readonly #waiting: { readonly after: number; readonly noted: () => void }[] = [];
 
   constructor(all: SharedLedgers, options: BatchLogOptions) {
     this.#all = all;
@@ -129,10 +134,10 @@ export class BatchLog {
 
   /**
    * Writes records to as many parts as necessary. The last part also contains `begun`, the indexes of items that were
-   * left. With `isLast`, the last part says that no part follows. `recorded` is called when the last part is recorded,
-   * and never if the map is over.
+   * left. With `isLast`, the last part says that no part follows. If the map is over, nothing is written.
    */ // BL2
-  append(records: readonly Kept[], recorded?: () => void, begun: readonly number[] = [], isLast = false): void {
+  append(records: readonly Kept[], begun: readonly number[] = [], isLast = false): void {
+    if (this.isLeft) return;
     const atMs = Date.now();
     const waiting = records.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
     const payload = this.#encode(records, begun, {
@@ -142,7 +147,7 @@ export class BatchLog {
     if (!this.fits(payload) && records.length > 1) {
       const middle = records.length >> 1;
       this.append(records.slice(0, middle));
-      this.append(records.slice(middle), recorded, begun, isLast);
+      this.append(records.slice(middle), begun, isLast);
       return;
     }
     this.#parts++;
@@ -159,7 +164,17 @@ export class BatchLog {
     else part.Id = this.#begunPart;
     this.#begunPart = undefined;
     const ends = records.reduce((sum, { isEnd }) => (isEnd ? sum + 1 : sum), 0);
-    this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, recorded);
+    this.#sent++;
+    this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, () => {
+      this.#recorded++;
+      while (this.#waiting[0] !== undefined && this.#waiting[0].after <= this.#recorded) this.#waiting.shift()?.noted();
+    });
+  }
+
+  /** Calls `noted` when all parts so far are recorded, and never if the map is over. */
+  whenRecorded(noted: () => void): void {
+    if (this.#recorded === this.#sent) noted();
+    else this.#waiting.push({ after: this.#sent, noted });
   }
 
   end(): void {

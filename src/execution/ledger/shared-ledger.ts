@@ -255,17 +255,18 @@ export class SharedLedger implements PageGroup, OpenLedger {
       setImmediate(() => {
         this.#securing = undefined;
         if (this.#host.isOver() || this.isClosed || this.#log.isLeft) return;
-        if (this.#dirty.size > 0) this.writePart(resolve);
-        else resolve();
+        // The changes may be in a part that was written meanwhile, and that is not yet recorded.
+        this.writePart();
+        this.#log.whenRecorded(resolve);
       });
     });
     return this.#securing;
   }
 
-  writePart(recorded?: () => void): void {
+  writePart(): void {
     const records = [...this.#dirty];
     if (records.length === 0 || this.#log.isLeft) return;
-    this.#log.append(records, recorded);
+    this.#log.append(records);
     this.#noteWritten(records);
   }
 
@@ -344,7 +345,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     const isComplete = this.#counted.size === this.count;
     if (this.#log.state === "pending") {
       // If all items have ended and are recorded, no further part is necessary.
-      if (records.length > 0 || !isComplete) this.#log.append(records, undefined, begun, true);
+      if (records.length > 0 || !isComplete) this.#log.append(records, begun, true);
     } else {
       const payload = this.#log.payload(records, begun);
       if (this.#log.fits(payload)) this.#log.succeed(payload, this.#noteWritten(records));

@@ -119,7 +119,8 @@ export class Completion {
     this.#operation = operation;
     this.#total = total ?? 0;
     this.#isTotalKnown = total !== undefined;
-    this.#config = config ?? {};
+    // A threshold or policy that is null counts as not given.
+    this.#config = Object.fromEntries(Object.entries(config ?? {}).filter(([, value]) => value !== null));
     this.#names = names;
   }
 

@@ -134,7 +134,12 @@ function rewrap(value: unknown): unknown {
   for (const item of value.all as (BatchItem<unknown> | null)[]) {
     if (item?.error !== undefined && item.error !== null) item.error = rebuildError(item.error);
   }
-  return new MapResult(value.all, completionReason);
+  const { uncollected, reduced } = value as Partial<StoredMapResult>;
+  return new MapResult(
+    value.all,
+    completionReason,
+    typeof uncollected === "number" ? { uncollected, reduced } : undefined,
+  );
 }
 
 function rebuildError(given: unknown): ChildContextError {

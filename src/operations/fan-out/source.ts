@@ -74,7 +74,7 @@ export class StreamSource implements ItemSource {
     if (this.#total !== undefined) return;
     this.#total = this.#position;
     // A failure of the source's own clean-up does not change the result of the map, so the failure is ignored.
-    void Promise.resolve(this.#iterator.return?.()).catch(() => {});
+    void (async () => this.#iterator.return?.())().catch(() => {});
   }
 }
 
