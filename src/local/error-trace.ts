@@ -4,7 +4,7 @@ import { isError } from "../core/errors.ts";
 const MAX_CAUSES = 5;
 const MAX_CHARACTERS = 8_000;
 
-/** Returns undefined if no error was thrown, or if the runtime made the error from a failed operation. */
+/** Undefined if the value is no error, or if it has `errorType`, as an error that the runtime made of an operation. */
 export function traceOf(thrown: unknown): string | undefined {
   if (isError(thrown) && "errorType" in thrown) return undefined;
   const texts: string[] = [];
