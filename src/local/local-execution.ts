@@ -99,7 +99,7 @@ export class LocalExecution {
     this.#idle = this.#loop().catch((error) => this.#fail(error));
   }
 
-  /** Does nothing if the execution has ended. Later, each new checkpoint of a running invocation fails. */
+  /** Does nothing if the execution has ended. After the end, each new checkpoint of a running invocation fails. */
   finish(outcome: ExecutionOutcome): void {
     if (this.#record.status !== "RUNNING") return;
     this.#record.finish(outcome, this.#host.clock.now());
