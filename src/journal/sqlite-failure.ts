@@ -38,7 +38,10 @@ export function isFailureOf(error: unknown, failure: Failure): boolean {
   return failureOf(error) === failure;
 }
 
-/** Makes a `DurableError` of a failure with advice. Returns another error unchanged, also with another SQLite code. */
+/**
+ * Returns a `DurableError` for the kinds of failures in `ADVICE`, also for a row that is not JSON. Returns any other
+ * error unchanged, also an error of SQLite.
+ */
 export function journalError(path: string, error: unknown): unknown {
   if (isDurableError(error)) return error;
   const failure = failureOf(error);

@@ -55,7 +55,8 @@ const CLOSE_GRACE_MS = 1_000;
 /**
  * The embedded service for durable executions. It runs registered handlers, and writes the events of executions to a
  * journal. An execution in the journal runs only after `start`, `resume` or `redrive`, or when a running execution has
- * invoked it. Several executions can run at the same time.
+ * invoked it. Several executions can run at the same time. A method that reads or writes executions can also throw the
+ * journal's errors.
  */
 export class LocalEngine {
   readonly #journal: Journal;
@@ -248,8 +249,7 @@ export class LocalEngine {
 
   /**
    * Ends an execution as STOPPED, if it has not ended. Its code continues until its next checkpoint fails. Executions
-   * that it has invoked are not stopped. If a chained invoke started the execution, the invoke also ends as STOPPED,
-   * with the same error.
+   * that it has invoked are not stopped. If a chained invoke started the execution, the invoke also ends as STOPPED.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, or the journal's errors
    */
   stop(arn: string, error: ErrorObject = {}): void {

@@ -20,7 +20,9 @@ import { Sleeper } from "./sleeper.ts";
 // biome-ignore lint/suspicious/noExplicitAny: the user's handler has its own type of the Lambda context.
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
 
-/** An event for `LocalEngine.subscribe`. If an execution ends in an invocation, `invocation-ended` may be missing. */
+/**
+ * An event for `LocalEngine.subscribe`. `invocation-ended` may be missing if the execution ends before the invocation.
+ */
 export type ExecutionEvent =
   | { readonly type: "invocation-started"; readonly arn: string }
   | { readonly type: "invocation-ended"; readonly arn: string; readonly error?: ErrorObject | undefined }
@@ -255,7 +257,7 @@ export class LocalExecution {
     });
   }
 
-  /** In most cases, the journal cannot be written. */
+  /** The error is unexpected. In most cases the journal cannot be written. */
   #fail(error: unknown): void {
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });

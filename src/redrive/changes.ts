@@ -6,8 +6,8 @@ import type { OperationTree } from "./operation-tree.ts";
 /**
  * Collects the changes of the records that an execution takes over. `Amendment` explains the first four members.
  *
- * A `waitForCallback` that has not ended begins anew, unless its callback has succeeded. An external system can only
- * answer the callback of the old execution, so that the submitter must submit another id.
+ * A `waitForCallback` that has not ended begins anew, unless its callback has succeeded: an external system can only
+ * answer the callback of the old execution, so the submitter must submit another id.
  */
 export class Changes {
   readonly removed = new Set<string>();

@@ -136,7 +136,7 @@ export class Draft extends Changes {
   }
 }
 
-/** A recorded result as JSON text. Empty if there is no result, or if only the user's serdes can read the result. */
+/** A recorded result as JSON text. Empty if there is no result, or if it cannot be read, as after a user's serdes. */
 function readable(payload: string | undefined): string {
   try {
     return JSON.stringify(decodePayload(payload)) ?? "";

@@ -51,7 +51,7 @@ export interface FailedItemsOfOne extends FailedItems {
   readonly messages: readonly string[];
 }
 
-/** The map must not be inside another map. Returns undefined if the records of no item change. */
+/** The map must not be inside another map. Returns undefined if the map needs no changes. */
 export function failedItemsOf(tree: OperationTree, fanOut: Operation): FailedItemsOfOne | undefined {
   const search = new Search(tree);
   if (!search.searchOne(fanOut)) return undefined;
@@ -67,7 +67,6 @@ class Search extends Changes {
     this.#visit(this.tree.children());
   }
 
-  /** Returns whether the records of an item change. */
   searchOne(map: Operation): boolean {
     const before = this.removed.size;
     if (this.#fanOut(map)) for (const context of [...this.tree.around(map), map]) this.reopen(context); // A2

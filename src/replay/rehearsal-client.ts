@@ -47,7 +47,7 @@ export class RehearsalClient implements DurableExecutionClient {
     this.#operations = new Map(recording.operations.map((operation) => [operation.Id as string, operation]));
   }
 
-  // RC3: the runtime reads this member before it asks for records. It then calls the function before an operation begins.
+  // RC3: the runtime reads this member before it asks for records, and calls the function before an operation begins.
   get onClaim(): NonNullable<DurableExecutionClient["onClaim"]> {
     this.holdsBack = true;
     return (asked, path, { sealed }, record, mismatch) => this.#stopsAt(asked, path, sealed, record, mismatch);

@@ -24,11 +24,11 @@ export interface Rehearsal {
    * `AggregateError` are causes too.
    */
   readonly causes: readonly string[];
-  /** The recorded operations that the code reached, in this order. The keys are ids, the values are paths. */
+  /** The recorded operations that the code reached, the first one first. The keys are ids, the values are paths. */
   readonly claimed: ReadonlyMap<string, string>;
   /**
-   * Recorded operations that the code did not reach, although the code of their context ran or began to run. Operations
-   * directly inside a map or parallel are not listed.
+   * Recorded operations that the code did not reach, although the code of their context ran. Operations after a place
+   * where the code was stopped count too. Operations directly inside a map or parallel do not count.
    */
   readonly unasked: readonly WireOperation[];
   /** The first operation whose recorded result was cut off. The code after this operation was not checked. */
@@ -43,7 +43,7 @@ export type RehearsedHandler = (
 
 export interface RehearsalOptions {
   readonly lambdaContext: object;
-  /** The absolute path of the handler's file. The rehearsal names the lines of this file that call operations. */
+  /** The absolute path of the handler's file. A `site` is then a line of this file, if the stack has one. */
   readonly handlerFile?: string | undefined;
 }
 
