@@ -1,6 +1,6 @@
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
 
-/** RUNNING, or one of the final statuses. */
+/** RUNNING until the execution has ended, even if no process runs it. Then one of the final statuses. */
 export const ExecutionStatus = {
   FAILED: "FAILED",
   RUNNING: "RUNNING",
@@ -65,7 +65,10 @@ export interface ExternalCompletion {
   readonly error?: ErrorObject | undefined;
 }
 
-/** One event of an execution. The journal is the list of all events, and every state is computed from the events. */
+/**
+ * One event of an execution. The journal is the list of all events, and every state is computed from the events. Times
+ * are epoch milliseconds.
+ */
 export type JournalEntry =
   /** An invocation has begun, and its handler gets all earlier changes. `token` is the first token. */
   | { readonly kind: "begin"; readonly atMs: number; readonly token: number; readonly requestId: string }
@@ -128,7 +131,7 @@ export interface JournalExecution {
   readonly header: ExecutionHeader;
   readonly status: ExecutionStatus;
   readonly endMs: number | undefined;
-  /** Result and error are undefined while the execution runs. */
+  /** Like `endMs` (epoch milliseconds) and `error`, undefined until the execution has ended. */
   readonly result: string | undefined;
   readonly error: ErrorObject | undefined;
   readonly counters: ExecutionCounters;
@@ -149,7 +152,7 @@ export interface Journal {
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void;
   /** All executions, in the order in which they were created. */
   executions(): JournalExecution[];
-  /** The first execution with this key. The search must not read all executions. */
+  /** The first execution with this key, in the order of `executions`. The search must not read all executions. */
   find(key: ExecutionKey, value: string): JournalExecution | undefined;
   /** The newest execution without a `parent`. */
   last(): JournalExecution | undefined;
@@ -164,7 +167,7 @@ export interface Journal {
   addLog(arn: string, line: LogLine): void;
   /** The lines in the order in which they were logged. */
   logs(arn: string): LogLine[];
-  /** Removes executions with their entries, errors and lines, all together or not at all. */
+  /** Removes executions with their entries, errors and lines, all together or not at all. Ignores unknown ARNs. */
   remove(arns: readonly string[]): void;
   close(): void;
 }

@@ -20,7 +20,7 @@ interface Kept {
   counters: ExecutionCounters;
 }
 
-/** A journal in the memory of the process. Its data is lost when the process ends. */
+/** A journal in the memory of the process. Its data is lost when the process ends; `close` does nothing. */
 export class MemoryJournal implements Journal {
   readonly readOnly = false;
   readonly #kept = new Map<string, Kept>();

@@ -1,6 +1,6 @@
 import { DurableError, isDurableError, messageOf } from "../core/errors.ts";
 
-/** Kinds of failures. SQLite's primary result code determines the kind (sqlite.org/rescode.html). */
+/** Kinds of failures. SQLite's result code determines the kind (sqlite.org/rescode.html), except for damaged rows. */
 type Failure = "access" | "busy" | "corrupt" | "disk-full" | "io";
 
 /** SQLITE_IOERR_SHMSIZE. The index of the write-ahead log could not grow, because the disk was full. */
@@ -13,7 +13,7 @@ function failureOf(error: unknown): Failure | undefined {
   const code = Number(error.errcode);
   if (code === NO_ROOM_FOR_INDEX) return "disk-full";
   switch (code & 0xff) {
-    case 1: // ERROR: a table is missing
+    case 1: // ERROR: for example, a table is missing
     case 11: // CORRUPT
     case 26: // NOTADB
       return "corrupt";
@@ -38,7 +38,10 @@ export function isFailureOf(error: unknown, failure: Failure): boolean {
   return failureOf(error) === failure;
 }
 
-/** Returns a `DurableError` for a failure of SQLite. Returns any other error unchanged. */
+/**
+ * Returns a `DurableError` for the kinds of failures in `ADVICE`, also for a row that is not JSON. Returns any other
+ * error unchanged, also an error of SQLite.
+ */
 export function journalError(path: string, error: unknown): unknown {
   if (isDurableError(error)) return error;
   const failure = failureOf(error);

@@ -53,7 +53,6 @@ function notOurs(path: string, reason: string): DurableError {
   );
 }
 
-/** The first 100 bytes of the file, or fewer. Undefined if the file is missing and need not exist. */
 function readHeader(path: string, mustExist: boolean): Buffer | undefined {
   let file: number | undefined;
   try {

@@ -20,12 +20,12 @@ import { JournalLock } from "./sqlite-lock.ts";
 import { parseExecution, parseRow } from "./sqlite-rows.ts";
 
 export interface SqliteJournalOptions {
-  /** Opens the journal for reading only. Another process may write meanwhile. A missing journal is not created. */
+  /** Opens the journal for reading only. Another process may write meanwhile. The journal must exist. Default false. */
   readonly readOnly?: boolean;
   /**
    * When the operating system writes data to the disk. With `normal` (the default), data survives the death of the
-   * process at any moment. With `full`, data also survives a crash of the machine. With `off`, a crash of the machine
-   * may damage the journal.
+   * process at any moment, but a crash of the machine may lose the last writes. With `full`, data also survives a crash
+   * of the machine. With `off`, a crash of the machine may damage the journal.
    */
   readonly synchronous?: "off" | "normal" | "full";
 }
@@ -81,11 +81,11 @@ const SELECT_EXECUTION = `
  * A journal in an SQLite file.
  *
  * J1  `create` and `append` are one transaction each. When the call has returned, its data survives the process.
- * J2  Only one process writes at a time. The operating system releases the lock when the process ends, so that a crash
- *     leaves no lock.
+ * J2  In all processes, only one `SqliteJournal` at a time can write to a file. The operating system releases the lock
+ *     when the process ends, so that a crash leaves no lock.
  * J3  A file that is no journal of this package is never opened for writing.
- * J4  An execution that a caller starts is written to the file itself, and not only to the write-ahead log. If the log
- *     is lost, the journal still knows that the execution exists.
+ * J4  An execution that a caller starts is written to the file itself, and not only to the write-ahead log, unless a
+ *     reader delays this. If the log is lost, the journal still knows that the execution exists.
  */
 export class SqliteJournal implements Journal {
   readonly readOnly: boolean;
@@ -100,7 +100,8 @@ export class SqliteJournal implements Journal {
    * Opens the journal at `path`, or creates it unless `readOnly` is set. `:memory:` is a journal in memory.
    * @throws DurableError `ERR_SETTING_INVALID`, and these errors, which the methods may throw too:
    * `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_IN_USE`,
-   * `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL`, `ERR_JOURNAL_IO`
+   * `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL`, `ERR_JOURNAL_IO`. A method also throws `ERR_JOURNAL_CLOSED` after
+   * `close`.
    */
   constructor(path: string, options: SqliteJournalOptions = {}) {
     const { readOnly = false, synchronous = "normal" } = options;
@@ -288,7 +289,7 @@ export class SqliteJournal implements Journal {
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
   }
 
-  /** Fails early if the file is damaged or too new. Reads only one row of each table, because files can be large. */
+  /** Fails early if the file is too new, or so damaged that a read of one row of each table shows it. */
   #check(): void {
     const version = this.#pragma("user_version");
     if (version > JOURNAL_VERSION) throw newerJournal(this.#path, version);

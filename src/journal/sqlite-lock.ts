@@ -24,20 +24,20 @@ export function isJournalInUse(path: string): boolean | undefined {
   }
 }
 
-/** The path of the lock file. Links are resolved, so that two paths of the same journal have the same lock file. */
+/** Links are resolved, so that two paths of the same journal have the same lock file. */
 function lockFile(path: string): string {
   return `${existsSync(path) ? realpathSync(path) : resolve(path)}-lock`;
 }
 
 /**
- * Prevents that another process writes to the journal. The lock is a transaction that never ends, in an empty database
- * beside the journal, so that the journal can still be read. The lock file is never deleted. Otherwise a second process
- * could create and lock a new file of the same name, while the first process still has its lock.
+ * Prevents that another process, or another `SqliteJournal` of this process, writes to the journal. The lock is a
+ * transaction that never ends, in an empty database beside the journal, so that the journal can still be read. The lock
+ * file is never deleted. Otherwise a second process could create and lock a new file of the same name, while the first
+ * process still has its lock.
  */
 export class JournalLock {
   readonly #database: DatabaseSync;
 
-  /** @throws DurableError `ERR_JOURNAL_IN_USE`, or another error of `journalError` */
   constructor(path: string) {
     const file = lockFile(path);
     let database: DatabaseSync | undefined;

@@ -22,7 +22,7 @@ export function parseExecution(row: Record<string, unknown>): JournalExecution {
   };
 }
 
-/** @throws SyntaxError if the text is not JSON of an object */
+/** @throws SyntaxError if the text is not JSON of an object or array */
 export function parseRow<T>(text: unknown): T {
   const parsed: unknown = JSON.parse(String(text));
   if (typeof parsed !== "object" || parsed === null) throw new SyntaxError("A row of the journal is no object.");

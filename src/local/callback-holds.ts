@@ -1,7 +1,7 @@
 import { type CallbackAddress, readCallbackId } from "../service/callback-id.ts";
 import type { Executions } from "./executions.ts";
 
-/** The callbacks whose time-outs virtual time must not reach, because a caller is about to complete the callbacks. */
+/** The callbacks to whose time-outs the engine does not move virtual time. `holdsAll` means all open callbacks. */
 export class CallbackHolds {
   readonly #executions: Executions;
   readonly #holdsAll: boolean;
@@ -12,14 +12,13 @@ export class CallbackHolds {
     this.#holdsAll = holdsAll;
   }
 
-  /** @throws ServiceError InvalidParameterValueException if the text does not have the form of a callback id */
   hold(callbackId: string): () => void {
     const address = readCallbackId(callbackId);
     this.#held.add(address);
     return () => void this.#held.delete(address);
   }
 
-  /** The earliest time-out of the held callbacks. Epoch milliseconds; Infinity if no held callback has a time-out. */
+  /** The earliest time-out of a held callback. Epoch milliseconds; Infinity means no limit. */
   get limitMs(): number {
     let limitMs = Number.POSITIVE_INFINITY;
     if (this.#holdsAll) {

@@ -15,19 +15,19 @@ export interface ChainedInvokesHost extends PlainFunctionsHost {
   readonly functions: FunctionRegistry;
   readonly startChild: (header: ExecutionHeader) => void;
   readonly findChild: (arn: string) => JournalExecution | undefined;
-  /** Continues a child that has not ended. */
   readonly openChild: (found: JournalExecution) => void;
-  /** Reports the end of an invoke to its execution. Does nothing if this execution does not run here. */
+  /** Does nothing if the execution does not run in this engine, or if the journal is closed. */
   readonly complete: (arn: string, operationId: string, completion: ExternalCompletion) => void;
 }
 
 /**
- * Runs the functions that executions invoke. A durable function runs as a new execution, the child. A plain function is
- * called once.
+ * Runs the functions that executions invoke. A durable function runs as a new execution, called the child. A plain
+ * function is called directly.
  *
- * I1  The START of an invoke is written to the journal together with the ARN of its child. So parent and child find
- *     each other after any crash.
- * I2  A plain function that a crash has interrupted runs again. A child continues from its own records.
+ * I1  If an invoke has a child, the START of the invoke is written to the journal together with the ARN of the child.
+ *     So parent and child find each other after a crash.
+ * I2  When the parent is resumed, a plain function that has no recorded end is called again. A child continues from its
+ *     records.
  */
 export class ChainedInvokes {
   readonly #host: ChainedInvokesHost;
@@ -38,14 +38,12 @@ export class ChainedInvokes {
     this.#plain = new PlainFunctions(host);
   }
 
-  /** A new ARN for the child of an invoke. Undefined if the function is not durable or the payload is not JSON. */
   newChildArn(start: OperationUpdate): string | undefined {
     const target = this.#host.functions.find(start.ChainedInvokeOptions?.FunctionName ?? "");
     if (target?.kind !== "durable" || !isJson(start.Payload ?? "{}")) return undefined;
     return newExecutionArn(target.name, randomUUID());
   }
 
-  /** Begins a recorded invoke. The invoke fails at once if the function is unknown or the payload is not JSON. */
   begin(parentArn: string, request: InvokeRequest): void {
     const { operationId, functionName, payload, childArn } = request;
     const target = this.#host.functions.find(functionName);
@@ -63,9 +61,8 @@ export class ChainedInvokes {
   }
 
   /**
-   * Continues the invokes that had not ended when the execution was interrupted.
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN` before any invoke continues. If only a child invokes the unknown
-   * function, some invokes may already have continued.
+   * The functions of all open invokes are checked before the first invoke continues. But a child checks the functions
+   * of its invokes only when it continues. If this check throws, some invokes may already have continued.
    */
   resume(record: ExecutionRecord, nowMs: number): void {
     const requests = record.openInvokes();
@@ -80,7 +77,7 @@ export class ChainedInvokes {
       if (found === undefined)
         this.#startChild(record.header.arn, request, childArn); // I1
       else if (found.status === "RUNNING") this.#host.openChild(found); // I2
-      // The child may have ended before this call or during this call. Then the invoke ends too.
+      // The parent does not run yet, so that `childEnded` did not reach it. But the journal has the end of the child.
       const child = this.#host.findChild(childArn);
       if (child === undefined || child.status === "RUNNING") continue;
       const { status, result, error } = child;
@@ -88,12 +85,11 @@ export class ChainedInvokes {
     }
   }
 
-  /** Reports the end of a child to its parent. A parent that does not run here gets the end when it is resumed. */
+  /** A parent that does not run in this engine gets the end when it is resumed. */
   childEnded(parent: ParentOperation, outcome: ExecutionOutcome): void {
     this.#host.complete(parent.arn, parent.operationId, completionOf(outcome, this.#host.settings));
   }
 
-  /** Waits until no plain function runs, but at most `graceMs` milliseconds. */
   close(graceMs: number): Promise<void> {
     return withPatience(graceMs, this.#plain.idle());
   }
@@ -114,10 +110,6 @@ export class ChainedInvokes {
     });
   }
 
-  /**
-   * @throws DurableError `ERR_FUNCTION_UNKNOWN` if the function is not registered, or was durable and is plain now, or
-   * was plain and is durable now
-   */
   #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
     const { functions } = this.#host;
     const child = childArn === undefined ? undefined : this.#host.findChild(childArn);

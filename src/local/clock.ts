@@ -1,6 +1,6 @@
 import { type Clock, MAX_TIMER_MS, type Timer } from "../core/time.ts";
 
-/** The system's clock. A timer keeps the process alive until `unref`, so that waiting executions can continue. */
+/** The system's clock. A timer keeps the process alive until the timer fires or is canceled, or until its `unref`. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
@@ -26,12 +26,12 @@ interface Alarm {
   readonly action: () => void;
 }
 
-/** Virtual time. When no code runs, the engine moves the clock to the next timer. No global function is replaced. */
+/** A clock that only `advance` and `skip` move. An engine calls `skip` when no code runs. `Date` is not replaced. */
 export class VirtualClock implements Clock {
   #nowMs: number;
   readonly #alarms = new Set<Alarm>();
 
-  /** `startMs` is the first time, in epoch milliseconds. Default: the time of the system. */
+  /** `startMs` is the first time, in epoch milliseconds. Default: the present time of the system. */
   constructor(startMs: number = Date.now()) {
     this.#nowMs = startMs;
   }
@@ -41,14 +41,17 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    // If a timer with an infinite delay were stored, `skip` would move the clock to Infinity.
+    // An infinite delay means never.
     if (delayMs === Number.POSITIVE_INFINITY) return { cancel() {} };
     const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
     this.#alarms.add(alarm);
     return { cancel: () => void this.#alarms.delete(alarm) };
   }
 
-  /** Moves the time forward by `byMs` milliseconds, and runs the timers whose time is reached, the earliest first. */
+  /**
+   * Moves the time forward by `byMs` milliseconds, 0 or more. Runs the timers whose time is reached, the earliest
+   * first, also timers that are added meanwhile. Does not wait for code that the timers start: see `LocalEngine.rest`.
+   */
   advance(byMs: number): void {
     const targetMs = this.#nowMs + byMs;
     for (let next = this.#next(); next !== undefined && next.dueMs <= targetMs; next = this.#next()) this.#ring(next);
@@ -56,8 +59,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Moves the time to the next timer, and runs this timer. Returns false and does nothing if there is no timer, or if
-   * the next timer's time is `beforeMs` (epoch milliseconds) or later. Default of `beforeMs`: no limit.
+   * Moves the time to the next timer, runs this timer, and returns true. Returns false and does nothing if there is no
+   * timer, or if the next timer's time is `beforeMs` (epoch milliseconds) or later. Default of `beforeMs`: no limit.
    */
   skip(beforeMs: number = Number.POSITIVE_INFINITY): boolean {
     const next = this.#next();

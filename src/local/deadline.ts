@@ -1,9 +1,11 @@
 import type { Clock, Timer } from "../core/time.ts";
 
-/** The name of the error of a function whose time is over. Lambda uses the same name. */
+/** Lambda gives this name to the error of an invocation whose time is over. */
 export const TIMED_OUT = "Sandbox.Timedout";
 
-/** Settles as `running` does, but rejects after `timeoutMs`. The code behind `running` is not stopped then. */
+/**
+ * Settles as `running`, but rejects after `timeoutMs` milliseconds of `clock`. The code of `running` continues then.
+ */
 export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: Promise<T>): Promise<T> {
   let timer: Timer | undefined;
   const deadline = new Promise<never>((_, reject) => {
@@ -22,7 +24,7 @@ export async function withDeadline<T>(clock: Clock, timeoutMs: number, running: 
   }
 }
 
-/** Waits for `work`, at most `graceMs` milliseconds of the system's time. Rejects if `work` rejects in this time. */
+/** Waits for `work`, at most `graceMs` milliseconds of the system's time. Rejects if `work` rejects before. */
 export async function withPatience(graceMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<void>((resolve) => {

@@ -24,13 +24,14 @@ import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-
 import { type RehearsalRequest, rehearseExecution } from "./rehearsals.ts";
 
 export interface LocalEngineOptions extends LocalSettingsOptions {
-  /** The store of executions. Default: in memory. */
+  /** The store of executions. Default: a new `MemoryJournal`. `close` of the engine also closes the journal. */
   readonly journal?: Journal;
   /** Default: the system's clock. */
   readonly clock?: SkippingClock;
   /**
-   * Whether virtual time may reach the time-out of a callback. With `false`, time stops before the time-out, until a
-   * caller completes the callback or moves the clock. Default true. See also `holdCallback`.
+   * Whether the engine may move virtual time to the time-out of a callback. With `false`, virtual time stops before the
+   * first time-out of an open callback, until the callback or its execution ends, a heartbeat delays the time-out, or a
+   * caller moves the clock. Default true. No effect with the system's clock. See also `holdCallback`.
    */
   readonly skipCallbackTimeouts?: boolean;
 }
@@ -44,7 +45,7 @@ export interface StartRequest {
   readonly executionTimeoutSeconds?: number;
   /** The tenant for which the function is invoked. The handler finds it as `tenantId` in its Lambda context. */
   readonly tenantId?: string;
-  /** Data that is stored with the execution, and that the engine does not use. */
+  /** Data that is stored with the execution, and that no handler gets. Default: no data. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -53,7 +54,9 @@ const CLOSE_GRACE_MS = 1_000;
 
 /**
  * The embedded service for durable executions. It runs registered handlers, and writes the events of executions to a
- * journal. An execution runs only after it was started or resumed. Several executions can run at the same time.
+ * journal. An execution in the journal runs only after `start`, `resume` or `redrive`, or when a running execution has
+ * invoked it. Several executions can run at the same time. A method that reads or writes executions can also throw the
+ * journal's errors.
  */
 export class LocalEngine {
   readonly #journal: Journal;
@@ -100,28 +103,32 @@ export class LocalEngine {
     });
   }
 
-  /** Registers a durable handler. Replaces an earlier handler or function of this name. */
+  /**
+   * Registers a durable handler, or replaces the handler or function of this name. Running executions are not changed.
+   */
   register(functionName: string, handler: LocalHandler): void {
     this.#functions.add({ kind: "durable", name: functionName, handler });
   }
 
   /**
-   * Registers a plain function for chained invokes. The function gets the parsed payload. Each invoke calls the
-   * function once. If the process ends during the call, `resume` calls the function again.
+   * Registers a plain function for chained invokes, or replaces the handler or function of this name. Each invoke calls
+   * the function once. If the call has no recorded end when the process ends or the engine is closed, `resume` of the
+   * execution calls the function again.
    */
   registerFunction(functionName: string, run: LocalFunction): void {
     this.#functions.add({ kind: "plain", name: functionName, run });
   }
 
-  /** Whether a function with this name is registered. The argument is a name, `name:version` or an ARN. */
+  /** Whether a handler or function has this name, `name:version` or ARN. `start` accepts only the name. */
   isRegistered(functionName: string): boolean {
     return this.#functions.find(functionName) !== undefined;
   }
 
   /**
-   * Starts an execution, or continues the execution that has the same name, function and input.
-   * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
-   * `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`, `ERR_ENGINE_CLOSED`, or the journal's errors
+   * Starts an execution. If the journal has an execution of this name, function and input, `start` resumes this
+   * execution and ignores the other members of `request`.
+   * @throws DurableError `ERR_EXECUTION_NAME_TAKEN`, `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`, or the errors of
+   * `resume`
    */
   start(request: StartRequest): LocalExecution {
     this.#checkOpen();
@@ -152,8 +159,9 @@ export class LocalEngine {
   }
 
   /**
-   * Continues an execution from its records, and all executions that its chained invokes have started. If the execution
-   * has ended, nothing runs, and `result` resolves with the recorded outcome.
+   * Continues an execution from its records, and the executions that its open chained invokes have started. Finds the
+   * execution as `find` does. If it runs in this engine already, returns the same object as before. If it has ended,
+   * nothing runs, and `result` resolves with the recorded outcome.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN` (also for an invoked function),
    * `ERR_FUNCTION_NOT_DURABLE`, `ERR_JOURNAL_READ_ONLY`, `ERR_ENGINE_CLOSED`, or the journal's errors
    */
@@ -165,7 +173,8 @@ export class LocalEngine {
 
   /**
    * Starts an execution that takes over input and operations from an ended execution. `amend` returns the changes, from
-   * `planRedrive` or `failedItems`. Waits, callbacks and invokes that have not ended begin again.
+   * `planRedrive` or `failedItems`. Waits and retry delays that have not ended begin again with their whole length.
+   * Callbacks and invokes that have not ended begin anew.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
    * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of
    * `amend`
@@ -181,9 +190,9 @@ export class LocalEngine {
 
   /**
    * Runs the handler with the records of an execution, or with the records that a redrive with `amend` would take over.
-   * No step, wait or invoke runs, and the journal does not change. See the function `rehearse`.
+   * No operation begins, and the journal does not change. The function `rehearse` tells what the code can do.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
-   * `ERR_HANDLER_NOT_DURABLE`, or the errors of `amend`
+   * `ERR_HANDLER_NOT_DURABLE`, the journal's errors, or the errors of `amend` and `alter`
    */
   async rehearse(arnOrName: string, request: RehearsalRequest = {}): Promise<Rehearsal> {
     const found = this.#executions.get(arnOrName);
@@ -198,12 +207,12 @@ export class LocalEngine {
     return found && this.#executions.summarize(found);
   }
 
-  /** All executions, in the order in which they started. */
+  /** All executions of the journal, in the order in which they were created. */
   list(): ExecutionSummary[] {
     return this.#journal.executions().map((execution) => this.#executions.summarize(execution));
   }
 
-  /** All operations of an execution, in the order of their starts. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** All operations, in the order of their starts, the execution first. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   operations(arn: string): Operation[] {
     return Array.from(this.#executions.recordOf(arn).operations(), copyOperation);
   }
@@ -214,13 +223,13 @@ export class LocalEngine {
     return operation && copyOperation(operation);
   }
 
-  /** The callbacks that have not ended. An ended execution has none. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
+  /** The callbacks without a recorded end. An ended execution has none. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   openCallbacks(arn: string): OpenCallback[] {
     const record = this.#executions.recordOf(arn);
     return record.status === "RUNNING" ? record.openCallbacks() : [];
   }
 
-  /** The ARNs of the executions that run in this engine and are suspended now. */
+  /** The ARNs of the executions that run in this engine, are suspended, and wait for a change. */
   suspended(): string[] {
     return this.#executions.suspended();
   }
@@ -231,14 +240,16 @@ export class LocalEngine {
     return makeHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
   }
 
-  /** The errors that the code of an execution has thrown, the earliest first, with stacks and causes. */
+  /**
+   * The errors that code has thrown, the earliest first, with stacks and causes. Empty for an unknown ARN or a name.
+   */
   traces(arn: string): ErrorTrace[] {
     return this.#journal.traces(arn);
   }
 
   /**
-   * Ends an execution as STOPPED, if it has not ended. Its code continues until its next checkpoint fails. A chained
-   * invoke that started the execution also ends as STOPPED, with the same error.
+   * Ends an execution as STOPPED, if it has not ended. Its code continues until its next checkpoint fails. Executions
+   * that it has invoked are not stopped. If a chained invoke started the execution, the invoke also ends as STOPPED.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, or the journal's errors
    */
   stop(arn: string, error: ErrorObject = {}): void {
@@ -253,8 +264,8 @@ export class LocalEngine {
    * Completes a callback with a text or with UTF-8 bytes. An absent or empty argument means no result. If the execution
    * does not run in this engine, it gets the result when it is resumed.
    * @throws ServiceError `CallbackTimeoutException` if the callback or its execution has ended,
-   * `ResourceNotFoundException` if there is no such callback, `InvalidParameterValueException` if the id is malformed
-   * or the result is too large
+   * `ResourceNotFoundException` if the journal has no callback with this id, `InvalidParameterValueException` if the id
+   * is malformed or the result is too large
    * @throws DurableError `ERR_ENGINE_CLOSED`, or the journal's errors
    */
   completeCallback(callbackId: string, result?: string | Uint8Array): void {
@@ -262,20 +273,21 @@ export class LocalEngine {
     this.#callbacks.succeed(callbackId, result);
   }
 
-  /** Ends a callback as FAILED, with this error. Throws the same errors as `completeCallback`. */
+  /** Ends a callback as FAILED. Throws the same errors as `completeCallback`, also if `error` is too large. */
   failCallback(callbackId: string, error: ErrorObject = {}): void {
     this.#checkOpen();
     this.#callbacks.fail(callbackId, error);
   }
 
-  /** Restarts the heartbeat time-out of a callback. Throws the same errors as `completeCallback`. */
+  /** Restarts the heartbeat time-out of a callback, if there is one. Throws the same errors as `completeCallback`. */
   heartbeatCallback(callbackId: string): void {
     this.#checkOpen();
     this.#callbacks.heartbeat(callbackId);
   }
 
   /**
-   * Keeps virtual time before the time-out of a callback, until the returned function is called.
+   * Holds a callback: the engine does not move virtual time to the time-out of this callback, until the returned
+   * function is called. A caller can still move the clock past the time-out. No effect with the system's clock.
    * @throws ServiceError `InvalidParameterValueException` if the text does not have the form of a callback id
    */
   holdCallback(callbackId: string): () => void {
@@ -287,20 +299,24 @@ export class LocalEngine {
   }
 
   /**
-   * Resolves when no code runs and virtual time stands still. Each execution then has ended, or waits for an external
-   * system or for the system's clock.
+   * Resolves when no invocation and no plain function runs, and virtual time stands still. Each execution in this
+   * engine then has ended, or waits for an external system, for a held time-out, or for the system's clock. After
+   * `close`, resolves in any case.
    */
   rest(): Promise<void> {
     return this.#idleTime.rest();
   }
 
-  /** Calls `listener` with the events of all executions, until the returned function is called. */
+  /** Calls `listener`, which must not throw, with each event of this engine, until the returned function is called. */
   subscribe(listener: (event: ExecutionEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Begins no further invocation, waits at most one second for running code, and closes the journal. */
+  /**
+   * Begins no further invocation, waits at most one second for running code, and closes the journal. Then `result` of
+   * each execution that has not ended rejects. A second call resolves at once, perhaps before the first one.
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -317,7 +333,7 @@ export class LocalEngine {
     try {
       running?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
     } catch {
-      // The journal cannot be written. `change` has already rejected the execution's `result` with this error.
+      // `change` has already rejected the execution's `result` with this error.
     }
   }
 

@@ -4,7 +4,7 @@ import { isError } from "../core/errors.ts";
 const MAX_CAUSES = 5;
 const MAX_CHARACTERS = 8_000;
 
-/** Returns undefined if no error was thrown, or if the runtime made the error from a failed operation. */
+/** Undefined for a value that is no error, and for an error with `errorType`: the runtime has made this error. */
 export function traceOf(thrown: unknown): string | undefined {
   if (isError(thrown) && "errorType" in thrown) return undefined;
   const texts: string[] = [];

@@ -25,10 +25,10 @@ export interface ExecutionClientHost {
   readonly pages: StatePages;
   readonly latencyMs: LocalLatency;
   readonly now: () => number;
-  /** @throws if this invocation must not write any more: the invocation has ended, or the engine is closed */
+  /** Throws if this invocation must not write any more. */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
-  /** Gets each error that is not a `ServiceError`. In most cases the journal cannot be written. */
+  /** Gets an unexpected error of a write. In most cases the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
 }
 

@@ -10,7 +10,10 @@ import type {
 import { ExecutionRecord, type RecordHost } from "../service/execution-record.ts";
 import type { LocalExecution } from "./local-execution.ts";
 
-/** One execution of a journal: its start, and its outcome if the execution has ended. */
+/**
+ * One execution of a journal. Times are epoch milliseconds. While the execution has not ended, `status` is RUNNING,
+ * even if no process runs it, and `endTimestamp`, `result` and `error` are undefined.
+ */
 export interface ExecutionSummary {
   readonly arn: string;
   readonly name: string;
@@ -22,7 +25,6 @@ export interface ExecutionSummary {
   /** The ARN of the ended execution from which this execution takes over. Undefined if the execution is no redrive. */
   readonly redriveOf: string | undefined;
   readonly status: ExecutionStatus;
-  /** The start, in epoch milliseconds. */
   readonly startTimestamp: number;
   readonly endTimestamp: number | undefined;
   readonly result: string | undefined;
@@ -47,14 +49,12 @@ export class Executions {
     return this.#host.journal;
   }
 
-  /** `wanted` is an ARN, a name, an id (the last part of an ARN) or `last`: the newest execution without a parent. */
   find(wanted: string): JournalExecution | undefined {
     const journal = this.#journal;
     if (wanted === "last") return journal.last();
     return journal.find("arn", wanted) ?? journal.find("name", wanted) ?? journal.find("id", wanted);
   }
 
-  /** Does the same as `find`. @throws DurableError `ERR_EXECUTION_UNKNOWN` if there is no such execution */
   get(wanted: string): JournalExecution {
     const found = this.find(wanted);
     if (found !== undefined) return found;
@@ -79,14 +79,12 @@ export class Executions {
     this.#running.set(begun.execution.arn, begun);
   }
 
-  /** Removes an ended execution and returns it. Returns undefined if the execution did not run in this engine. */
   end(arn: string): RunningExecution | undefined {
     const ended = this.#running.get(arn);
     this.#running.delete(arn);
     return ended;
   }
 
-  /** `wanted` is the same as for `find`. @throws DurableError `ERR_EXECUTION_UNKNOWN` */
   recordOf(wanted: string): ExecutionRecord {
     return this.#running.get(wanted)?.record ?? this.rebuilt(this.get(wanted));
   }

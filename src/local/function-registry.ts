@@ -2,8 +2,9 @@ import { DurableError } from "../core/errors.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
 /**
- * A function that is not durable. It gets its event and the Lambda context, and returns a result or a promise. If it has
- * a third parameter, it can also call this Node callback with an error or a result. The result becomes JSON.
+ * A function that is not durable. It gets the parsed payload (`{}` without a payload) and the Lambda context. It
+ * returns a result or a promise, or calls the callback with an error or a result. A function with three parameters that
+ * returns undefined must call the callback. The result becomes JSON; undefined becomes `null`.
  */
 // biome-ignore lint/suspicious/noExplicitAny: the user's function has its own types.
 export type LocalFunction = (event: any, context: any, callback: any) => unknown;
@@ -19,12 +20,11 @@ export class FunctionRegistry {
     this.#functions.set(added.name, added);
   }
 
-  /** Finds a function by its name, by `name:version` or by its ARN. */
   find(target: string): RegisteredFunction | undefined {
     return this.#functions.get(target) ?? this.#functions.get(nameOf(target));
   }
 
-  /** @throws DurableError `ERR_FUNCTION_UNKNOWN`, or `ERR_FUNCTION_NOT_DURABLE` for a plain function */
+  /** Unlike `find`, accepts only the name. */
   handlerOf(name: string): LocalHandler {
     const found = this.#functions.get(name);
     if (found?.kind === "durable") return found.handler;

@@ -9,8 +9,8 @@ export interface SkippingClock extends Clock {
 /**
  * Moves virtual time to the next timer when no code runs.
  *
- * IT1  Time stands still while an invocation or a function runs.
- * IT2  Time does not reach the time-out of a held callback.
+ * IT1  This class does not move the time while an invocation or a plain function runs.
+ * IT2  This class does not move the time to the time-out of a held callback.
  */
 export class IdleTime {
   readonly #clock: SkippingClock;
@@ -26,18 +26,15 @@ export class IdleTime {
     this.#limitMs = limitMs;
   }
 
-  /** Counts that an invocation or a function begins (1) or ends (-1). */
   countRunning(change: 1 | -1): void {
     this.#running += change;
     this.proceed();
   }
 
-  /** Lets virtual time move if no code runs. */
   proceed(): void {
     if (this.#running === 0) this.#look();
   }
 
-  /** Resolves when no code runs and virtual time stands still. After `stop`, resolves in any case. */
   rest(): Promise<void> {
     return new Promise((resolve) => {
       this.#atRest.push(resolve);
@@ -45,7 +42,6 @@ export class IdleTime {
     });
   }
 
-  /** After `stop`, virtual time moves only when a caller moves the clock. */
   stop(): void {
     this.#stopped = true;
     this.#look();

@@ -14,12 +14,11 @@ export class KeptLines {
   readonly #keep: (line: Omit<LogLine, "atMs">) => void;
   #count = 0;
 
-  /** `keep` stores one line. `keep` must not throw. */
+  /** `keep` must not throw. */
   constructor(keep: (line: Omit<LogLine, "atMs">) => void) {
     this.#keep = keep;
   }
 
-  /** Returns a logger that writes to `logger`, and that passes each line to `keep`. */
   wrap(logger: LineWriter, origin: () => LineOrigin): LineWriter {
     const method =
       (level: Level, name: "error" | "warn" | "info" | "debug") =>

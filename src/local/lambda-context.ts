@@ -1,4 +1,4 @@
-/** The members of the Lambda context that a handler gets. */
+/** The Lambda context that handlers and plain functions get. `done`, `fail` and `succeed` do nothing. */
 export interface LambdaContextLike {
   awsRequestId: string;
   functionName: string;

@@ -20,7 +20,9 @@ import { Sleeper } from "./sleeper.ts";
 // biome-ignore lint/suspicious/noExplicitAny: the user's handler has its own type of the Lambda context.
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
 
-/** An event that the listeners of `LocalEngine.subscribe` get. */
+/**
+ * An event for `LocalEngine.subscribe`. `invocation-ended` may be missing if the execution ends before the invocation.
+ */
 export type ExecutionEvent =
   | { readonly type: "invocation-started"; readonly arn: string }
   | { readonly type: "invocation-ended"; readonly arn: string; readonly error?: ErrorObject | undefined }
@@ -40,16 +42,15 @@ export interface ExecutionHost {
   readonly clock: Clock;
   readonly settings: LocalSettings;
   readonly handler: LocalHandler;
-  /** Whether there is a listener. Without a listener no `checkpoint` events are made. */
   readonly isWatched: () => boolean;
   readonly emit: (event: ExecutionEvent) => void;
-  /** Called when an invocation begins (1) or ends (-1). Virtual time stands still during an invocation. */
   readonly countRunning: (change: 1 | -1) => void;
   readonly beginInvoke: (request: InvokeRequest) => void;
 }
 
 /**
- * One running execution. It invokes the handler again and again, until the execution ends.
+ * An execution that the engine runs. The handler is invoked again and again, until the execution ends, the engine is
+ * closed, or the journal fails.
  *
  * LE1  At most one invocation runs at a time.
  * LE2  After a suspension, the next invocation begins as soon as an operation has changed, and not earlier.
@@ -57,7 +58,10 @@ export interface ExecutionHost {
 export class LocalExecution {
   readonly arn: string;
   readonly name: string;
-  /** The outcome. Rejects if the engine is closed before the end (`ERR_ENGINE_CLOSED`), or with the journal's error. */
+  /**
+   * The outcome, also of a failed execution. Rejects if the engine is closed before the end (`ERR_ENGINE_CLOSED`), or
+   * with the journal's error. Does not settle while the execution waits, for example for a callback without a time-out.
+   */
   readonly result: Promise<ExecutionOutcome>;
   readonly #record: ExecutionRecord;
   readonly #host: ExecutionHost;
@@ -67,7 +71,7 @@ export class LocalExecution {
   #timeout: Timer | undefined;
   #failuresInRow = 0;
   #closed: DurableError | undefined;
-  /** Set by `close`. If an invocation still runs then, its outcome is not written. */
+  /** Set by `close` after its grace. From then on, the outcome of a running invocation is not written. */
   #abandoned = false;
   #idle: Promise<void> = Promise.resolve();
 
@@ -84,11 +88,11 @@ export class LocalExecution {
     this.result.catch(() => {});
   }
 
-  /** Begins or continues the execution. If the execution has ended, `result` resolves with the recorded outcome. */
+  /** The engine calls this method once. For an ended execution, `result` resolves with the recorded outcome. */
   run(): void {
     const { end, announcedEnd, header } = this.#record;
     if (end !== undefined) return this.#settle(end);
-    // The process ended after the checkpoint that announced the end, and before the invocation ended.
+    // A checkpoint announced the end. Then the process ended, or the engine was closed, before the end was written.
     if (announcedEnd !== undefined) return this.finish(announcedEnd);
     if (header.timeoutSeconds !== undefined) {
       const leftMs = header.startMs + header.timeoutSeconds * 1_000 - this.#host.clock.now();
@@ -97,7 +101,7 @@ export class LocalExecution {
     this.#idle = this.#loop().catch((error) => this.#fail(error));
   }
 
-  /** Ends the execution, if it has not ended. After this, each checkpoint of a running invocation fails. */
+  /** Does nothing if the execution has ended. After the end, each new checkpoint of a running invocation fails. */
   finish(outcome: ExecutionOutcome): void {
     if (this.#record.status !== "RUNNING") return;
     this.#record.finish(outcome, this.#host.clock.now());
@@ -106,7 +110,7 @@ export class LocalExecution {
     this.#host.emit({ type: "execution-ended", arn: this.arn, outcome });
   }
 
-  /** Runs `action` on the record. If `action` changes an operation, a suspended execution continues at once. */
+  /** Throws the errors of `action`. An error that is not a `ServiceError` also rejects `result`. */
   change(action: (record: ExecutionRecord, nowMs: number) => void): void {
     try {
       action(this.#record, this.#host.clock.now());
@@ -119,8 +123,8 @@ export class LocalExecution {
   }
 
   /**
-   * Begins no further invocation, and waits at most `graceMs` milliseconds for the running invocation. After this,
-   * `result` rejects if the execution has not ended.
+   * Begins no further invocation, and waits at most `graceMs` milliseconds for the running invocation, whose
+   * checkpoints fail. After this, `result` rejects if the execution has not ended.
    */
   async close(graceMs: number): Promise<void> {
     const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
@@ -144,7 +148,7 @@ export class LocalExecution {
     return this.#record.status === "RUNNING" && this.#closed === undefined;
   }
 
-  /** A timer may fire early or may have become invalid. So the loop checks the records after each timer. LE2 */
+  /** A timer may fire early, and `wake` may come without a change. So the loop checks the records each time. LE2 */
   async #news(): Promise<void> {
     while (this.#goesOn) {
       this.#record.completeTimers(this.#host.clock.now());
@@ -153,7 +157,7 @@ export class LocalExecution {
     }
   }
 
-  /** Waits between a failed invocation and the next one. Changes of operations do not shorten this time. */
+  /** Changes of operations do not shorten the pause. */
   async #pause(pauseMs: number): Promise<void> {
     const untilMs = this.#host.clock.now() + pauseMs;
     while (this.#goesOn && this.#host.clock.now() < untilMs) await this.#sleeper.until(untilMs);
@@ -253,7 +257,7 @@ export class LocalExecution {
     });
   }
 
-  /** Stops this execution after an unexpected error. In most cases the journal cannot be written. `result` rejects. */
+  /** The error is unexpected. In most cases the journal cannot be written. */
   #fail(error: unknown): void {
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });

@@ -10,14 +10,13 @@ interface Loss {
   readonly typedKeeps: boolean;
 }
 
-/** At most this number of members of a value are checked, so that large results do not slow the engine down. */
+/** At most this number of values inside a result are checked, so that large results do not slow the engine down. */
 const MAX_LOOKS = 1_000;
 /** The greatest number of warnings in a process, because a handler may give each of its steps another name. */
 const MAX_WARNED = 20;
 
 const warned = new Set<string>();
 
-/** Warns of a result that JSON would change. There is one warning for each type and name of operation. */
 export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void {
   const label = name === undefined ? subType : `${subType} "${name}"`;
   if (warned.size >= MAX_WARNED || warned.has(label)) return;
@@ -37,7 +36,7 @@ export function warnOfLoss({ subType, name }: ResultOwner, value: unknown): void
 
 interface Search {
   left: number;
-  /** The objects that contain the current value. The search does not enter these objects again. */
+  /** The objects that contain the current value. They are not entered again, because an object may contain itself. */
   readonly inside: Set<object>;
 }
 
@@ -96,7 +95,7 @@ function lossOfClass(value: object, at: string): Loss {
   return { at, what, becomes, typedKeeps: false };
 }
 
-/** True for objects made with `{}` or `Object.create(null)`, in any realm. */
+/** The prototype is not compared with `Object.prototype`, because an object of another realm has another prototype. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -13,7 +13,7 @@ import { type LambdaContextLike, lambdaContext } from "./lambda-context.ts";
 export interface PlainFunctionsHost {
   readonly clock: Clock;
   readonly settings: LocalSettings;
-  /** Called when a function begins (1) or ends (-1). Virtual time stands still while a function runs. */
+  /** Gets 1 when a function begins and -1 when it ends. The engine does not move virtual time in between. */
   readonly countRunning: (change: 1 | -1) => void;
 }
 
@@ -25,7 +25,7 @@ export class PlainFunctions {
     this.#host = host;
   }
 
-  /** Returns before it calls `run`, because a real invocation is asynchronous too. `done` gets the outcome. */
+  /** Returns before it calls `run`, because a real invocation is asynchronous too. */
   begin(
     name: string,
     run: LocalFunction,
@@ -42,7 +42,6 @@ export class PlainFunctions {
     this.#running.add(running);
   }
 
-  /** Resolves when all functions that run now have ended. */
   async idle(): Promise<void> {
     await Promise.all(this.#running);
   }
@@ -65,7 +64,7 @@ export class PlainFunctions {
   }
 }
 
-/** Calls a function that returns its result, or that passes its result to the callback. */
+/** Does not settle if a function with three parameters returns undefined and never calls the callback. */
 async function call(run: LocalFunction, event: unknown, context: LambdaContextLike): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const callback = (error: unknown, answer: unknown): void => (error ? reject(error) : resolve(answer));
@@ -76,7 +75,6 @@ async function call(run: LocalFunction, event: unknown, context: LambdaContextLi
   });
 }
 
-/** The end of a chained invoke whose child execution has ended with `outcome`. */
 export function completionOf(outcome: ExecutionOutcome, settings: LocalSettings): ExternalCompletion {
   const { status, result, error } = outcome;
   if (status === "TIMED_OUT" && error === undefined) {
@@ -89,7 +87,6 @@ export function invokeFailure(type: string, message: string): ExternalCompletion
   return { status: "FAILED", error: { ErrorType: type, ErrorMessage: message } };
 }
 
-/** Replaces a result that is over the size limit by an error, and shortens an error that is over the size limit. */
 function fitted(completion: ExternalCompletion, { quotas }: LocalSettings): ExternalCompletion {
   const { result, error } = completion;
   const resultBytes = result === undefined ? 0 : Buffer.byteLength(result);

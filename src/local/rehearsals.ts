@@ -8,13 +8,13 @@ import { lambdaContext } from "./lambda-context.ts";
 import type { LocalHandler } from "./local-execution.ts";
 
 export interface RehearsalRequest {
-  /** Returns the changes, as for a redrive. Default: no changes. */
+  /** Returns the changes, as for a redrive: open callbacks and invokes are left out too. Default: no changes. */
   readonly amend?: RedriveRequest["amend"];
   /** Changes the operations once more after `amend`, for this rehearsal only. */
   readonly alter?: ((operations: readonly Operation[]) => readonly Operation[]) | undefined;
   /** JSON text. Default: the input of the execution. */
   readonly input?: string | undefined;
-  /** The absolute path of the handler's file. The rehearsal names the lines of this file that call operations. */
+  /** The absolute path of the handler's file. A `site` is then a line of this file, if the stack has one. */
   readonly handlerFile?: string | undefined;
 }
 

@@ -10,7 +10,7 @@ export class Sleeper {
     this.#clock = clock;
   }
 
-  /** `dueMs` is in epoch milliseconds. With Infinity, the system's clock still keeps the process alive. */
+  /** `dueMs` is in epoch milliseconds. With Infinity, a timer of the system's clock still keeps the process alive. */
   until(dueMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.#resolve = resolve;

@@ -6,8 +6,8 @@ import type { OperationTree } from "./operation-tree.ts";
 /**
  * Collects the changes of the records that an execution takes over. `Amendment` explains the first four members.
  *
- * Each `waitForCallback` that has not ended and whose callback has not succeeded begins anew in any case. It submits
- * another id, because an external system can only answer the callback of the old execution.
+ * A `waitForCallback` that has not ended begins anew, unless its callback has succeeded: an external system can only
+ * answer the callback of the old execution, so the submitter must submit another id.
  */
 export class Changes {
   readonly removed = new Set<string>();
@@ -35,7 +35,6 @@ export class Changes {
     for (const { Id: id } of this.tree.within(operation)) this.removed.add(id as string);
   }
 
-  /** Lets a context, if it has ended, count as not ended. */
   protected reopen(operation: Operation): void {
     if (hasEnded(operation)) this.reopened.add(operation.Id as string);
   }

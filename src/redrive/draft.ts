@@ -6,19 +6,17 @@ import { type FailedItems, failedItemsOf } from "./failed-items.ts";
 import { textsOf } from "./marks.ts";
 import { hasFailed } from "./operation-tree.ts";
 
-/** What may have made the handler fail: a failed operation, a context around it, or a map with failed items. */
+/** What may have made the handler fail: a failed operation, a map with failed items, or a context around a failure. */
 export interface Cause {
   readonly operation: Operation;
   readonly messages: readonly string[];
-  /** Changes the draft so that the operation runs again. */
+  /** Changes the draft so that the operation runs again: of a map its failed items, of another context its code. */
   readonly apply: () => void;
 }
 
 /** The changes of a plan. */
 export class Draft extends Changes {
-  /** The failed operations that run again, and the maps and parallels whose failed items run again. */
   readonly again: Operation[] = [];
-  /** The number of failed items that run again, in all maps together. */
   failedItems = 0;
   readonly #handled = new Set<string>();
 
@@ -31,8 +29,8 @@ export class Draft extends Changes {
   }
 
   /**
-   * Lets an operation, and all operations after it in the code, begin anew. The contexts around it count as not ended,
-   * because their results may change.
+   * Lets an operation, and all operations after it in the code, begin anew, except other items of a map. The contexts
+   * around the operation count as not ended, because their results may change.
    */
   goBack(operation: Operation): void {
     this.remove(operation);
@@ -46,7 +44,8 @@ export class Draft extends Changes {
   /**
    * The recorded operations that may have made the handler fail, in the order in which the code reached them. Their
    * messages are searched in the thrown error, and then in its causes. The first text with a recorded message decides.
-   * If no text has a recorded message, the answer is the operation that the code reached last, if it has failed.
+   * If no text has a recorded message, the answer is the last reached operation, or empty if this operation cannot be a
+   * cause.
    */
   causesOf(rehearsal: Rehearsal): readonly Cause[] {
     const { claimed, error } = rehearsal;
@@ -69,13 +68,13 @@ export class Draft extends Changes {
       if (matching.length > 0) return matching;
     }
     const last = [...carriers].at(-1);
-    // No recorded message was found. The handler probably threw an error of its own because its last operation failed.
+    // The handler probably threw an error of its own because its last operation failed.
     return causes.filter(({ operation }) => operation === last);
   }
 
   /**
-   * The operation whose outcome the handler sees: the outermost map around `operation`, or else the outermost ended
-   * context, or else `operation` itself.
+   * The operation whose outcome the handler sees: the outermost map or parallel, or else the outermost context that
+   * counts as ended, or else `operation` itself.
    */
   #carrierOf(operation: Operation): Operation {
     const around = [...this.tree.around(operation), operation];
@@ -137,7 +136,7 @@ export class Draft extends Changes {
   }
 }
 
-/** A recorded result as JSON text. Empty if only the user's serdes can read the result. */
+/** A recorded result as JSON text. Empty if there is no result, or if it cannot be read, as after a user's serdes. */
 function readable(payload: string | undefined): string {
   try {
     return JSON.stringify(decodePayload(payload)) ?? "";

@@ -3,7 +3,7 @@ import type { Operation } from "../core/wire.ts";
 
 /** The search tries paths of at most this many numbers. The path `2-1-3` has three numbers. */
 const MAX_DEPTH = 6;
-/** The search ends after about this many tried paths, for all items together. */
+/** The search begins no new round after this number of tried paths, for all items together. */
 const MAX_TRIED = 500_000;
 
 /** A callback or chained invoke, and its path inside its item: `2`, `3-1`. */
@@ -13,9 +13,9 @@ export interface FoundExternal {
 }
 
 /**
- * Finds the items to which the callbacks and chained invokes of a map belong. An ended batch does not record these
- * items, and an id is only the hash of a path. So the search tries paths, small numbers first. With many items,
- * operations at paths with large numbers are not found.
+ * Finds the items to which the callbacks and chained invokes of a map belong. Their records do not name the items, and
+ * an id is only the hash of a path. So the search tries paths, small numbers first. It misses operations at long paths,
+ * and with many items also operations at paths with large numbers.
  */
 export class ExternalsFinder {
   readonly #map: OperationPath | undefined;
@@ -26,7 +26,7 @@ export class ExternalsFinder {
     this.#missing = new Map(externals.map((operation) => [operation.Id as string, operation]));
   }
 
-  /** The callbacks and invokes of the given items. The keys are indexes of items. */
+  /** The keys are indexes of items. */
   find(indexes: readonly number[]): ReadonlyMap<number, readonly FoundExternal[]> {
     const found = new Map<number, FoundExternal[]>();
     if (this.#map === undefined) return found;

@@ -12,24 +12,28 @@ import { RecordedBatch } from "./recorded-batch.ts";
 
 /** The changes for a redrive of failed items, and the number of these items. */
 export interface FailedItems extends Amendment {
-  /** The number of items that have failed and begin anew. Other items without success also run, but do not count. */
+  /**
+   * The number of failed items that begin anew. If only items of an inner map begin anew, the outer item is not
+   * counted. Items that had not ended are not counted.
+   */
   readonly failedCount: number;
 }
 
 /**
  * Returns the changes with which `LocalEngine.redrive` runs the failed items of maps and parallels again.
  *
- * A1  A failed item counts as not begun, and everything inside it is forgotten. If a map inside the item has failed
- *     items, only the failed items of this inner map count as not begun.
+ * A1  A failed item begins anew, and all records inside it are removed. If a map inside the item has failed items, only
+ *     the failed items of this inner map begin anew. An item of a batch begins anew as a whole.
  * A2  The map, and each context around it, counts as not ended, because its result will change.
  * A3  Operations after the map in the code, and after each context around it, count as not begun, because they may
  *     depend on the result.
- * A4  Items that succeeded stay unchanged, and so do operations before the map.
- * A5  An item that had not ended continues from its records. Its failed operations, and the operations after them,
- *     count as not begun. Otherwise their records would make the item fail at once. This also holds for operations
- *     whose records are in a batch.
+ * A4  Items that succeeded stay unchanged, except around a failed item of an inner map. Operations that ended before
+ *     the map stay unchanged.
+ * A5  An item that had not ended continues from its records, also in a batch. Its first failed operation, and the
+ *     operations after it, count as not begun. Otherwise their records would make the item fail at once. If a FLAT map
+ *     has no result, an item with a failed operation counts as failed.
  *
- * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item
+ * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item; `ERR_PAYLOAD_UNREADABLE` if a batch is damaged
  */
 export function failedItems(operations: readonly Operation[]): FailedItems {
   const search = new Search(new OperationTree(operations));
@@ -47,7 +51,7 @@ export interface FailedItemsOfOne extends FailedItems {
   readonly messages: readonly string[];
 }
 
-/** The map must not be inside another map. Returns undefined if nothing in the map must run again. */
+/** The map must not be inside another map. Returns undefined if the map needs no changes. */
 export function failedItemsOf(tree: OperationTree, fanOut: Operation): FailedItemsOfOne | undefined {
   const search = new Search(tree);
   if (!search.searchOne(fanOut)) return undefined;
@@ -63,14 +67,13 @@ class Search extends Changes {
     this.#visit(this.tree.children());
   }
 
-  /** Returns whether something in the map must run again. */
   searchOne(map: Operation): boolean {
     const before = this.removed.size;
     if (this.#fanOut(map)) for (const context of [...this.tree.around(map), map]) this.reopen(context); // A2
     return this.failedCount > 0 || this.removed.size > before || this.retried.size > 0;
   }
 
-  /** Visits the operations of a context in the order of the code. Returns whether an operation runs again. */
+  /** Returns whether an operation runs again. */
   #visit(operations: readonly Operation[]): boolean {
     for (const [index, operation] of operations.entries()) {
       const runsAgain = isFanOut(operation.SubType)
@@ -109,8 +112,8 @@ class Search extends Changes {
   }
 
   /**
-   * Handles items that have no operations of their own. The path of an operation shows its item. The result of the map
-   * shows how each item ended. Without a readable result, an item with a failed operation counts as failed.
+   * Handles a FLAT map. The path of an operation shows its item. The result of the map shows how each item ended.
+   * Without a readable result, an item with a failed operation counts as failed.
    */
   #flatItems(map: Operation, operations: readonly Operation[]): boolean {
     const items = this.#byItem(map, operations);
@@ -159,7 +162,7 @@ class Search extends Changes {
       const id = operation.Id as string;
       if (this.removed.has(id)) continue;
       if (!hasEnded(operation) || this.reopened.has(id)) {
-        // This map has not ended, so no operation depends on its result. Only operations inside its items are removed.
+        // An operation without a result does not affect later operations. Only operations inside it are removed.
         if (isFanOut(operation.SubType)) this.#clearItems(operation);
         else this.#clear(this.tree.children(operation));
       } else if (hasFailed(operation)) {
@@ -178,7 +181,7 @@ class Search extends Changes {
     for (const item of items) this.#clear(item);
   }
 
-  /** Removes the records of failed items from the batches of a map. Returns whether an item has failed. */
+  /** Returns whether an item has failed. Also changes the records of items that have not ended. */
   #batches(map: Operation, operations: readonly Operation[]): boolean {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));
@@ -207,7 +210,7 @@ const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
 
 const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 
-/** The status of each item, by index. Undefined if the recorded result of the map cannot be read. */
+/** The status of each item, by index. Undefined without a recorded result that can be read. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {
   let value: unknown;
   try {
@@ -223,7 +226,7 @@ function statusesOf({ ContextDetails: details }: Operation): Map<number, string 
   }
   if (!Array.isArray(all)) return undefined;
   const statuses = new Map<number, string | undefined>();
-  // `all` lacks `uncollected` of the succeeded items. Items begin in order, so the missing items have small indexes.
+  // `all` lacks `uncollected` succeeded items. Items begin in order, so all indexes are below the sum of both counts.
   if (uncollected) for (let at = 0; at < all.length + uncollected; at++) statuses.set(at, "SUCCEEDED");
   for (const { index, status } of all as { index: number; status?: string }[]) statuses.set(index, status);
   return statuses;

@@ -96,7 +96,7 @@ function rewritten(operation: Operation, write: (text: string) => string): Opera
 
 const typed = createCodec("typed");
 
-/** Applies `write` to each text in a payload. A payload that only the user's serdes can read is not changed. */
+/** Applies `write` to the texts in arrays and plain objects of a payload. An unreadable payload is not changed. */
 function rewrittenPayload(payload: string, write: (text: string) => string): string {
   let isChanged = false;
   const rewrite = (value: unknown): unknown => {

@@ -40,7 +40,7 @@ export class OperationTree {
     return this.get(operation.ParentId);
   }
 
-  /** The operations of a context, in the order of its code. Without an argument: of the handler itself. */
+  /** The operations of a context or of the handler itself, in the order of the code, as far as paths are known. */
   children(context?: Operation): readonly Operation[] {
     return this.#children.get(context?.Id) ?? [];
   }
@@ -56,13 +56,15 @@ export class OperationTree {
     return parent === undefined ? [] : [...this.around(parent), parent];
   }
 
-  /** An operation and all operations inside it. */
   *within(operation: Operation): Generator<Operation> {
     yield operation;
     for (const child of this.children(operation)) yield* this.within(child);
   }
 
-  /** The operations after an operation in the code of its own context. Other items of a map do not count. */
+  /**
+   * The operations after an operation in the code of its context. In a map, only operations of the same item count. If
+   * the path is not known, the operations that were recorded later are the answer.
+   */
   behind(operation: Operation): Operation[] {
     const parent = this.parentOf(operation);
     const path = this.pathOf(operation);
@@ -76,11 +78,7 @@ export class OperationTree {
     });
   }
 
-  /**
-   * `wanted` is an id or a name.
-   * @throws DurableError `ERR_OPERATION_UNKNOWN` (also for an operation in a map with batches),
-   * `ERR_OPERATION_AMBIGUOUS`
-   */
+  /** `wanted` is an id or a name. @throws DurableError `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS` */
   find(wanted: string): Operation {
     const found = this.get(wanted) ?? this.#named(wanted);
     const parent = this.parentOf(found);
@@ -134,7 +132,7 @@ function isOfBatch({ SubType: subType }: Operation): boolean {
   return subType === BATCH_SUBTYPE || subType === PART_SUBTYPE;
 }
 
-/** Whether an operation has ended without success. A wait cannot fail. */
+/** Whether an operation has ended without success. A canceled wait is no failure. */
 export function hasFailed(operation: Operation): boolean {
   return hasEnded(operation) && operation.Status !== "SUCCEEDED" && operation.Type !== "WAIT";
 }

@@ -26,12 +26,12 @@ export interface RehearsingEngine {
 export interface RedriveOptions {
   /**
    * The name or id of an operation. This operation and all operations after it in the code begin anew. If the operation
-   * is in an item of a map, the other items stay unchanged. Default: the place where the execution failed.
+   * is in an item of a map, the other items stay unchanged. Default: the plan finds what made the handler fail.
    */
   readonly from?: string | undefined;
   /**
-   * True: only the failed items of all maps and parallels, and the operations after these maps, run again. The handler
-   * itself may have succeeded. `failed` and `from` exclude each other.
+   * True: the failed items of maps and parallels run again, and the operations after these maps. The handler itself may
+   * have succeeded. Not together with `from`. Default false.
    */
   readonly failed?: boolean | undefined;
   /** Another input for the handler, as JSON text. Default: the input of the execution. */
@@ -42,7 +42,7 @@ export interface RedriveOptions {
 
 /** The changes of a redrive, and what the new execution runs. `amend` of `LocalEngine.redrive` can return a plan. */
 export interface RedrivePlan extends Amendment {
-  /** The failed operations that run again, and the maps and parallels whose failed items run again. */
+  /** The failed operations that run again, and maps and parallels whose failed items run again. Empty with `failed`. */
   readonly again: readonly Operation[];
   /** The number of failed items that run again. */
   readonly failedItems: number;
@@ -54,7 +54,7 @@ export interface RedrivePlan extends Amendment {
   readonly next: readonly ReachedOperation[];
 }
 
-/** The error if no plan can be made. `from` is the first value that the message proposes for the option `from`. */
+/** No plan can be made, but `from` may help. The member `from` is the first value that the message proposes. */
 export class RedriveError extends DurableError {
   static override readonly name = DurableError.name;
   readonly from: string;
@@ -69,25 +69,27 @@ export class RedriveError extends DurableError {
 const MAX_PASSES = 200;
 
 /**
- * Plans the redrive of an execution that failed, timed out or was stopped. The present code of the handler is rehearsed
- * with the recorded operations. Operations that make the handler fail run again. All other ended operations are kept.
- * The plan itself runs no operation and writes nothing.
+ * Plans the redrive of an ended execution. The present code of the handler is rehearsed with the recorded operations,
+ * so that code between operations runs. The operations that make the handler fail run again, and so do the operations
+ * that `from` or `failed` asks for. The plan itself runs no operation and writes nothing.
  *
  * ```ts
  * const plan = await planRedrive(engine, execution.arn);
  * const outcome = await engine.redrive(execution.arn, { amend: () => plan }).result;
  * ```
  *
- * @throws DurableError, and the errors of `engine.rehearse`:
- * - `ERR_REDRIVE_DIVERGED`: the handler asks for other operations than those that are recorded. The message lists the
- *   operations that would begin anew with `from`.
+ * @throws DurableError, and the errors of `engine.operations` and `engine.rehearse`:
+ * - `ERR_REDRIVE_DIVERGED`: the handler asks for other operations than those that are recorded. If the place is known,
+ *   the message lists the operations that would begin anew with `from`.
  * - `ERR_REDRIVE_LEAVES_ENDED`: the handler would not ask for some operations that have ended. The message lists them.
+ *   Not with `from` or `failed`.
  * - `ERR_REDRIVE_AMBIGUOUS`: several operations failed with the message that the handler throws, and rehearsals do not
  *   show which of them made the handler fail.
- * - `ERR_REDRIVE_FAILS_AGAIN`: the handler throws before it reaches an operation that could run.
+ * - `ERR_REDRIVE_FAILS_AGAIN`: the handler throws before it reaches an operation that could run. Not with `failed`.
  * - `ERR_ARGUMENT_INVALID`: both `failed` and `from` are set.
- * - `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS`: `from` names no operation, or several.
+ * - `ERR_OPERATION_UNKNOWN`, `ERR_OPERATION_AMBIGUOUS`: `from` names no operation, an operation of a batch, or several.
  * - `ERR_NOTHING_FAILED`: `failed` is set, and no map has a failed item.
+ * - `ERR_PAYLOAD_UNREADABLE`: the record of a batch is damaged.
  */
 export async function planRedrive(
   engine: RehearsingEngine,
@@ -164,7 +166,7 @@ function planOf(tree: OperationTree, draft: Draft, next: readonly ReachedOperati
   };
 }
 
-/** Returns undefined for a handler of the official SDK. Only a plan with `failed` is possible without a rehearsal. */
+/** Undefined if the handler cannot be rehearsed. Only a plan with `failed` is possible without a rehearsal. */
 async function rehearseIfPossible(
   engine: RehearsingEngine,
   arn: string,

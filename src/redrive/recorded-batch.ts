@@ -22,7 +22,7 @@ const typed = createCodec("typed");
 /** Decides which records of a batch a redriven execution keeps. */
 export class RecordedBatch {
   readonly failedCount: number;
-  /** Whether all items have succeeded. */
+  /** Whether all items have succeeded. False if the name of the batch does not tell how many items there are. */
   readonly isComplete: boolean;
   /** The items that have not succeeded. The keys are indexes in the map, the values are positions in the batch. */
   readonly #open = new Map<number, number>();
@@ -54,12 +54,11 @@ export class RecordedBatch {
     return this.#outcomes.flatMap((outcome) => (outcome?.mark === "F" && outcome.error ? [outcome.error] : []));
   }
 
-  /** The items that have not succeeded, as indexes in the map. */
   get indexes(): readonly number[] {
     return [...this.#open.keys()];
   }
 
-  /** Decides which records an item without success keeps. Returns the callbacks and invokes that begin anew. */
+  /** Decides which records `payloads` keeps. Returns the callbacks and invokes that begin anew. */
   amend(externals: ReadonlyMap<number, readonly FoundExternal[]>): Operation[] {
     return [...this.#open].flatMap(([index, at]) => {
       const outcome = this.#outcomes[at];
@@ -71,7 +70,7 @@ export class RecordedBatch {
     });
   }
 
-  /** The new payload of each operation of the batch. Failed outcomes and records that are not kept are left out. */
+  /** The new payload of each operation of the batch, without failed outcomes, and without records that begin anew. */
   payloads(): { id: string; payload: string }[] {
     return this.#operations.map(({ Id: id }, at) => {
       const log = this.#logs[at];
@@ -101,9 +100,9 @@ export class RecordedBatch {
 
 /**
  * The paths of the records that an item keeps when it continues. Not kept are a failed operation, the operations inside
- * it, and the operations after it in the same context. After a failed item of an inner map, the other items are kept.
- * Also not kept are the operations inside a `waitForCallback` without an answer: its callback belongs to the old
- * execution, so the submitter must submit another id.
+ * it, and the operations after it in the same context. After a failed item of an inner map, the other items of this map
+ * are kept. Also not kept are the operations inside a `waitForCallback` without an answer: its callback belongs to the
+ * old execution, so the submitter must submit another id.
  */
 function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
   const all = [

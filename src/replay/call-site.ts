@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** A line of the user's code. */
+/** A line of the user's code. `line` and `column` count from 1. */
 export interface CallSite {
   readonly file: string;
   readonly line: number;
@@ -9,14 +9,14 @@ export interface CallSite {
 
 /** A stack frame in a file. Frames of Node itself begin with `node:`, so they do not match. */
 const FRAME = /(?:^at (?:async )?|\()((?:file:|[A-Za-z]:[\\/]|\/)[^()]*?):(\d+):(\d+)\)?$/;
-/** Files of other copies of this package, and of the official SDK. */
+/** Files of this package and of the official SDK in `node_modules`. */
 const PACKAGES = /[\\/]node_modules[\\/](?:durable-fanout|@aws[\\/]durable-execution-sdk-js)[\\/]/;
 /** Without these parts, `src/replay/call-site.ts` becomes `src`, and `dist/testing.mjs` becomes `dist`. */
 const LAST_PARTS = /(?:[\\/]replay)?[\\/][^\\/]*$/;
 
 /**
  * The line that called an operation: the first frame in the handler's file, or else the first frame outside of this
- * package and of Node. Undefined if the stack has no such frame.
+ * package, of the official SDK and of Node. Undefined if the stack has neither.
  * @param stack a stack whose first frame is in this package
  */
 export function callSite(stack: string | undefined, handlerFile: string | undefined): CallSite | undefined {

@@ -23,7 +23,7 @@ export interface Divergence {
    */
   readonly kind: "operation" | "items" | "unasked";
   readonly message: string;
-  /** Undefined if the difference is not about a single recorded operation. */
+  /** The recorded operation. Undefined for `items`. */
   readonly recorded: WireOperation | undefined;
   /** The operation for which the code asks. Undefined for `items` and `unasked`. */
   readonly asked: ReachedOperation | undefined;

@@ -141,8 +141,8 @@ function next(
 }
 
 /**
- * Whether a context keeps only a summary, and makes its result again from the operations inside it. The SDKs write an
- * empty text for a child context, and JSON without a list of items for a map or parallel.
+ * Whether a context makes its result again from the operations inside it. The SDKs then write an empty text for a child
+ * context, and JSON without a list of items for a map or parallel.
  */
 function isRebuilt(subType: string | undefined, result: string | undefined): boolean {
   if (result === undefined) return false;
@@ -153,7 +153,8 @@ function isRebuilt(subType: string | undefined, result: string | undefined): boo
     const value: unknown = JSON.parse(result);
     return isFanOut(subType) && !Array.isArray((value as { all?: unknown } | null)?.all);
   } catch {
-    // The text is not JSON, so it is a summary that the user's code wrote.
+    // The text is not JSON: a summary of the user's code, or a payload of a serdes. The code of the context can run for
+    // both.
     return true;
   }
 }

@@ -6,11 +6,11 @@ import { isHistoryEvent, readHistoryEvents } from "./history-events.ts";
 export interface Recording {
   /** The handler's input as JSON text. Undefined if there is no input. */
   readonly input: string | undefined;
-  /** The operations in the order of their start, without the execution itself. */
+  /** The operations in their recorded order, without the execution itself. */
   readonly operations: readonly WireOperation[];
   /** The ids of operations whose result or error is cut off in the recording. The code after them cannot be checked. */
   readonly truncated?: ReadonlySet<string>;
-  /** Whether the input is cut off in the recording, or missing. */
+  /** Whether the input is cut off in the recording, or missing. Undefined means false. */
   readonly lacksInput?: boolean;
   /** The name of the recorded function. Default `rehearsal`. */
   readonly functionName?: string | undefined;

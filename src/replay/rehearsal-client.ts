@@ -17,16 +17,17 @@ import type { Recording } from "./recording.ts";
 /**
  * Replaces the service while a handler is rehearsed.
  *
- * RC1  No operation begins. The code stops at an operation that is not recorded, and at a step, wait or invoke that has
- *      not ended.
- * RC2  The client acknowledges the end of a context, so that the code continues. This end changes nothing outside.
- * RC3  A runtime must ask the client before an operation begins. A runtime that does not ask gets no records and runs
- *      nothing.
+ * RC1  No operation begins. The code stops at an operation without a record, except a virtual context, and at a step,
+ *      wait or invoke that has not ended.
+ * RC2  The client acknowledges the end of a context, so that the code continues. The end is only in the memory of the
+ *      client.
+ * RC3  A runtime must ask the client before an operation begins. A runtime that does not read `onClaim` gets an error
+ *      instead of records.
  */
 export class RehearsalClient implements DurableExecutionClient {
-  /** The recorded operations that the code has reached, in this order. The keys are ids, the values are paths. */
+  /** The recorded operations that the code has reached, the first one first. The keys are ids, the values are paths. */
   readonly claimed = new Map<string, OperationPath>();
-  /** The ids of contexts whose code runs in the rehearsal, except maps and parallels. */
+  /** The ids of recorded contexts whose code runs in the rehearsal, except maps and parallels. */
   readonly entered = new Set<string>();
   readonly reached: ReachedOperation[] = [];
   divergence: Divergence | undefined;
@@ -46,7 +47,7 @@ export class RehearsalClient implements DurableExecutionClient {
     this.#operations = new Map(recording.operations.map((operation) => [operation.Id as string, operation]));
   }
 
-  // RC3: the runtime reads this member before it asks for records. It then calls the function before an operation begins.
+  // RC3: the runtime reads this member before it asks for records, and calls the function before an operation begins.
   get onClaim(): NonNullable<DurableExecutionClient["onClaim"]> {
     this.holdsBack = true;
     return (asked, path, { sealed }, record, mismatch) => this.#stopsAt(asked, path, sealed, record, mismatch);
@@ -75,7 +76,7 @@ export class RehearsalClient implements DurableExecutionClient {
     return { CheckpointToken: "rehearsal", NewExecutionState: { Operations: changed } };
   }
 
-  /** Returns whether the code stops at an operation. Also notes what the code has reached. */
+  /** Returns whether the code stops at an operation. */
   #stopsAt(
     asked: AskedOperation,
     path: OperationPath,
@@ -113,7 +114,7 @@ export class RehearsalClient implements DurableExecutionClient {
   }
 }
 
-/** Node's default of 10 frames does not reach from here to the user's call. */
+/** Node's default of 10 frames does not reach from this function to the user's call. */
 const MAX_FRAMES = 60;
 
 function deepStack(): string | undefined {
@@ -126,7 +127,6 @@ function deepStack(): string | undefined {
   }
 }
 
-/** True if the code of the context runs. False if the context returns its recorded result. */
 function isEntered(record: WireOperation): boolean {
   return !hasEnded(record) || record.ContextDetails?.ReplayChildren === true;
 }

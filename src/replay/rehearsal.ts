@@ -12,7 +12,7 @@ import { RehearsalClient } from "./rehearsal-client.ts";
 export interface Rehearsal {
   /** The first difference between code and recording. Undefined if both match, as far as the recording goes. */
   readonly divergence: Divergence | undefined;
-  /** The operations at which the code was stopped. Outside of a rehearsal, these would begin or continue now. */
+  /** The operations at which the code was stopped. Without a rehearsal, they would begin or continue now. */
   readonly reached: readonly ReachedOperation[];
   /** The status that the handler returned. `PENDING` means that all of its code waits or was stopped at operations. */
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
@@ -20,13 +20,16 @@ export interface Rehearsal {
   readonly error: ErrorObject | undefined;
   /**
    * The messages of the thrown error's causes, if the status is `FAILED`. The first text is for the direct causes, the
-   * next one for their causes, and so on. Each text has one line for each cause. The errors of an `AggregateError` are
-   * causes too.
+   * next one for their causes, and so on: at most 10 texts. Each text has one line for each cause. The errors of an
+   * `AggregateError` are causes too.
    */
   readonly causes: readonly string[];
-  /** The recorded operations that the code reached, in this order. The keys are ids, the values are paths. */
+  /** The recorded operations that the code reached, the first one first. The keys are ids, the values are paths. */
   readonly claimed: ReadonlyMap<string, string>;
-  /** Recorded operations, except items, that the code did not reach although the code of their context ran. */
+  /**
+   * Recorded operations that the code did not reach, although the code of their context ran. Operations after a place
+   * where the code was stopped count too. Operations directly inside a map or parallel do not count.
+   */
   readonly unasked: readonly WireOperation[];
   /** The first operation whose recorded result was cut off. The code after this operation was not checked. */
   readonly truncated: ReachedOperation | undefined;
@@ -40,15 +43,16 @@ export type RehearsedHandler = (
 
 export interface RehearsalOptions {
   readonly lambdaContext: object;
-  /** The absolute path of the handler's file. The rehearsal names the lines of this file that call operations. */
+  /** The absolute path of the handler's file. A `site` is then a line of this file, if the stack has one. */
   readonly handlerFile?: string | undefined;
 }
 
 /**
  * Runs a handler against a recording. No step, submitter, condition, wait or invoke runs. The code stops at an
  * operation that is not recorded, and at a step, wait or invoke that has not ended. Code between operations runs, as in
- * a replay.
- * @throws DurableError `ERR_HANDLER_NOT_DURABLE` if this package's `withDurableExecution` did not make the handler
+ * a replay. The promise does not settle if this code never settles.
+ * @throws DurableError `ERR_HANDLER_NOT_DURABLE` if this package's `withDurableExecution` did not make the handler. The
+ * code of a plain function has run before this error.
  */
 export async function rehearse(
   handler: RehearsedHandler,

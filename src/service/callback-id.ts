@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { invalidParameter } from "./service-error.ts";
 
-/** The execution and the operation to which a callback id belongs. */
 export interface CallbackAddress {
   readonly arn: string;
   readonly operationId: string;
@@ -12,13 +11,13 @@ export function newCallbackId({ arn, operationId }: CallbackAddress): string {
   return Buffer.from(JSON.stringify({ arn, operationId, token: randomUUID() })).toString("base64");
 }
 
-/** @throws ServiceError InvalidParameterValueException if the text does not have the form of a callback id */
+/** Checks only the form, not whether the callback exists. @throws ServiceError InvalidParameterValueException */
 export function readCallbackId(callbackId: string): CallbackAddress {
   try {
     const { arn, operationId } = JSON.parse(Buffer.from(callbackId, "base64").toString()) as Record<string, unknown>;
     if (typeof arn === "string" && typeof operationId === "string") return { arn, operationId };
   } catch {
-    // The text is not base64 of JSON. The error below says what is wrong.
+    // The text is not base64 of a JSON object. The error below says what is wrong.
   }
   throw invalidParameter(`Invalid callback id: ${JSON.stringify(callbackId)?.slice(0, 100)}. Pass the id unchanged.`);
 }

@@ -1,20 +1,20 @@
 import type { CallbackOptions, ErrorObject } from "../core/wire.ts";
 
-/** The two time-outs of an open callback. One counts from the start, the other one from the last heartbeat. */
+/** The two time-outs of an open callback. The heartbeat time-out counts from the start until the first heartbeat. */
 export class CallbackTimer {
-  /** The time-out that counts from the start. Epoch milliseconds; Infinity means never. */
+  /** Epoch milliseconds; Infinity means never. */
   readonly timeoutDueMs: number;
   readonly #heartbeatMs: number;
   #heartbeatDueMs: number;
 
-  /** `startMs` is the start of the callback, in epoch milliseconds. A time-out that is absent or 0 never comes. */
+  /** `startMs` is in epoch milliseconds. A time-out that is absent or 0 never comes. */
   constructor({ TimeoutSeconds: timeout, HeartbeatTimeoutSeconds: heartbeat }: CallbackOptions, startMs: number) {
     this.timeoutDueMs = startMs + toMs(timeout);
     this.#heartbeatMs = toMs(heartbeat);
     this.#heartbeatDueMs = startMs + this.#heartbeatMs;
   }
 
-  /** The time-out that counts from the last heartbeat or the start. Epoch milliseconds; Infinity means never. */
+  /** Epoch milliseconds; Infinity means never. */
   get heartbeatDueMs(): number {
     return this.#heartbeatDueMs;
   }

@@ -4,13 +4,13 @@ import type { ExecutionRecord } from "./execution-record.ts";
 import { invalidParameter, ServiceError } from "./service-error.ts";
 import type { LocalQuotas } from "./settings.ts";
 
-/** Calls `action` with the record of an execution. Returns false if the journal has no such execution. */
+/** Returns false, without a call of `action`, if the journal does not have the execution. */
 export type ChangeExecution = (arn: string, action: (record: ExecutionRecord, nowMs: number) => void) => boolean;
 
 /**
  * What external systems can do with callbacks.
  *
- * CB1  The first completion ends a callback. Every later completion is an error.
+ * CB1  The first completion ends a callback. Every later completion or heartbeat is an error.
  * CB2  A callback whose time-out has passed has ended, even if the service has not written its end yet.
  */
 export class Callbacks {

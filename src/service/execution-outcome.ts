@@ -9,7 +9,6 @@ export interface ExecutionOutcome {
   readonly error?: ErrorObject | undefined;
 }
 
-/** The outcome in the last update, if this update ends the execution. Otherwise undefined. */
 export function announcedEnd(updates: readonly OperationUpdate[]): ExecutionOutcome | undefined {
   const last = updates.at(-1);
   if (last?.Type !== "EXECUTION") return undefined;

@@ -41,10 +41,13 @@ export interface RecordHost {
  * A record runs no code of the handler.
  *
  * E1  An event is written to the journal before anybody can see its change.
- * E2  A checkpoint must have the latest token. It is applied completely or not at all, and then a new token is valid.
- * E3  A repeated checkpoint (same client token, same token) gets the same answer as the first one.
- * E4  An answer contains the changes of its request, and all other changes since the last answer. So no change is in
- *     two answers.
+ * E2  A checkpoint must have the latest token, except a repeated checkpoint (E3). It is applied completely or not at
+ *     all. When it has been applied, a new token is valid.
+ * E3  A repeated checkpoint (same client token, same token) gets the same answer as the first one, as long as
+ *     `RecentAnswers` has this answer.
+ * E4  An answer contains the operations that the checkpoint changed, and the operations that have changed without a
+ *     checkpoint since the last answer or since the last invocation began. So no change is in two answers, except in a
+ *     repeated one (E3).
  * E5  Nothing is written after the end of the execution.
  * E6  The first completion of a callback or a chained invoke counts. Later completions change nothing.
  */
@@ -64,7 +67,7 @@ export class ExecutionRecord {
   #invocation: { readonly requestId: string; readonly startMs: number } | undefined;
   #suspended = false;
   #end: ExecutionOutcome | undefined;
-  /** The outcome that a checkpoint announced. The end is written only when the invocation has ended. */
+  /** The outcome that a checkpoint announced. The end of the invocation writes it, if the execution still runs then. */
   #announced: ExecutionOutcome | undefined;
 
   constructor(header: ExecutionHeader, host: RecordHost, counters = noCounters()) {
@@ -80,7 +83,7 @@ export class ExecutionRecord {
     for (const entry of entries) this.#apply(entry);
   }
 
-  /** Ends an invocation that has no end in the journal, because its process died. The invocation counts as failed. */
+  /** Ends, as failed, an invocation without an end in the journal: its process has died, or its engine was closed. */
   closeInterrupted(): void {
     if (this.#invocation === undefined) return;
     const error = { ErrorType: "Runtime.ExitError", ErrorMessage: "The process ended during the invocation." };
@@ -104,7 +107,6 @@ export class ExecutionRecord {
     return this.#suspended && this.#invocation === undefined;
   }
 
-  /** Whether an operation waits for a timer, an external system or a child execution. */
   get hasPending(): boolean {
     return this.#table.hasPending;
   }
@@ -125,7 +127,7 @@ export class ExecutionRecord {
     return this.#table.callbackTimer(id);
   }
 
-  /** The earliest time-out of all open callbacks. Epoch milliseconds; Infinity means never. */
+  /** Epoch milliseconds; Infinity means never. */
   get firstCallbackDueMs(): number {
     let firstMs = Number.POSITIVE_INFINITY;
     for (const [, { dueMs }] of this.#table.openCallbacks())
@@ -144,7 +146,6 @@ export class ExecutionRecord {
     return [...this.#table.openInvokes()];
   }
 
-  /** The chained invokes that checkpoints have begun since the last call of this method. */
   takeBegunInvokes(): InvokeRequest[] {
     const begun = this.#begunInvokes;
     if (begun.length > 0) this.#begunInvokes = [];
@@ -159,10 +160,7 @@ export class ExecutionRecord {
     return this.#table.delivered();
   }
 
-  /**
-   * `token` is the first token of the invocation. `updatedIds` are the ids of the operations that have changed since
-   * the last answer.
-   */
+  /** `updatedIds` are the operations that have changed since the last answer or since the last invocation began. */
   beginInvocation(requestId: string, nowMs: number): { token: string; updatedIds: string[] } {
     const counters = { ...this.counters, invocations: this.counters.invocations + 1 };
     const updatedIds = [...this.#undelivered];
@@ -210,7 +208,6 @@ export class ExecutionRecord {
     return answer;
   }
 
-  /** Does nothing if the operation or the execution has ended already. */
   complete(id: string, { status, result, error }: ExternalCompletion, nowMs: number): void {
     if (this.#end !== undefined || this.#table.get(id)?.Status !== "STARTED") return; // E5, E6
     const entry: JournalEntry = { kind: "completion", atMs: nowMs, id, status, result, error };
@@ -222,7 +219,7 @@ export class ExecutionRecord {
     this.#write([{ kind: "heartbeat", atMs: nowMs, id }], this.counters);
   }
 
-  /** Ends waits, retry delays and callbacks whose time has come. */
+  /** Ends waits, retry delays and callbacks whose time has come. Does nothing after the end of the execution. */
   completeTimers(nowMs: number): void {
     if (this.#end !== undefined) return; // E5
     const entries = this.#dueTimers(nowMs);
@@ -266,7 +263,6 @@ export class ExecutionRecord {
     return ids.length === 0 ? [] : [{ kind: "timers", atMs: nowMs, ids }];
   }
 
-  /** The ids that the service gives to operations at their START: callback ids, and ARNs of invoked executions. */
   #assign(updates: readonly OperationUpdate[]): { readonly assigned?: Record<string, string> } {
     let assigned: Record<string, string> | undefined;
     for (const update of updates) {
@@ -282,13 +278,11 @@ export class ExecutionRecord {
     return assigned === undefined ? {} : { assigned };
   }
 
-  /** Writes changes that are not from a checkpoint, and notifies the engine. */
   #writeNews(entries: readonly JournalEntry[], counters: ExecutionCounters): void {
     const changed = this.#write(entries, counters);
     this.#host.onNews(this.header.arn, changed);
   }
 
-  /** Writes entries to the journal, and applies them. Returns the ids of the changed operations. */
   #write(entries: readonly JournalEntry[], counters: ExecutionCounters): Set<string> {
     if (entries.length > 0) this.#host.journal.append(this.header.arn, entries, counters); // E1
     Object.assign(this.counters, counters);

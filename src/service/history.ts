@@ -2,7 +2,7 @@ import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import type { ExecutionHeader, ExternalCompletion, JournalEntry } from "../journal/journal.ts";
 import { OperationTable } from "./operation-table.ts";
 
-/** One event, in the service's format. The details are in a member whose name is the event's type and `Details`. */
+/** One event, in the service's format. The details of `StepStarted` are in the member `StepStartedDetails`. */
 export interface HistoryEvent {
   EventType: string;
   SubType?: string;
@@ -113,7 +113,6 @@ class HistoryWriter {
     this.events.push(event);
   }
 
-  /** The form of a payload or an error. */
   data(value: string | ErrorObject | undefined): object {
     if (!this.#withData || value === undefined) return { Truncated: false };
     return { Payload: value, Truncated: false };
@@ -133,7 +132,7 @@ class HistoryWriter {
       case "SUCCEED":
       case "FAIL":
       case "RETRY": {
-        // A check of a condition that is not met ends with RETRY and without an error. The attempt counts as succeeded.
+        // A RETRY without an error is of a condition that is not met, or of a batch. The attempt succeeded.
         const hasFailed = update.Action === "FAIL" || (update.Action === "RETRY" && update.Error !== undefined);
         return this.add(`${prefix}${hasFailed ? "Failed" : "Succeeded"}`, atMs, update, {
           ...(hasFailed ? { Error: this.data(update.Error) } : { Result: this.data(update.Payload) }),
@@ -181,7 +180,7 @@ class HistoryWriter {
     }
   }
 
-  /** Adds the event of a wait or a callback whose time has come. A retry delay that ends is no event. */
+  /** The end of a retry delay is no event. */
   timer(operation: Operation | undefined, atMs: number): void {
     if (operation?.Type === "CALLBACK") {
       const error = operation.CallbackDetails?.Error;

@@ -8,7 +8,6 @@ export interface InvocationAnswer {
   readonly error?: ErrorObject | undefined;
 }
 
-/** @throws ServiceError if the value is no valid answer of a durable function */
 export function readOutput(output: unknown): InvocationAnswer {
   if (typeof output !== "object" || output === null || !("Status" in output)) {
     throw invalidParameter("The function did not answer as a durable function: is it wrapped in withDurableExecution?");

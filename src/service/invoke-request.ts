@@ -8,7 +8,7 @@ export interface InvokeRequest {
   /** The payload as the handler sent it, perhaps no JSON. Undefined if the handler sent no payload. */
   readonly payload: string | undefined;
   readonly tenantId: string | undefined;
-  /** The ARN of the child execution. Undefined if the invoke has started no execution. */
+  /** The ARN of the child execution. Undefined if the invoke starts no execution. */
   readonly childArn: string | undefined;
 }
 

@@ -7,8 +7,8 @@ import type { LocalQuotas } from "./settings.ts";
 const UPDATE_FRAME_BYTES = 200;
 
 /**
- * Computes the counters after a checkpoint. `isKnown` says whether an operation has a record already. `known` is the
- * number of recorded operations, without the EXECUTION operation. Without `quotas` there is no limit.
+ * Computes the counters after a checkpoint. `known` is the number of recorded operations, without the EXECUTION
+ * operation. Without `quotas` there is no limit.
  * @throws ServiceError if the updates would exceed a quota
  */
 export function charge(

@@ -4,16 +4,16 @@ import type { CallbackTimer } from "./callback-timer.ts";
 /** A callback that has not ended. */
 export interface OpenCallback {
   readonly callbackId: string;
-  /** The name of the callback, or else of the `waitForCallback` that made the callback. */
+  /** The name of the callback, or else of its `waitForCallback`. Undefined if neither has a name. */
   readonly name: string | undefined;
   /** The ARN of the execution that made the callback. */
   readonly executionArn: string;
   readonly operationId: string;
   /** When the callback started, in epoch milliseconds. */
   readonly startTimestamp: number;
-  /** When the callback times out, in epoch milliseconds. Undefined means never. */
+  /** When the callback times out at the latest, in epoch milliseconds. Undefined means never. */
   readonly timeoutTimestamp: number | undefined;
-  /** When the callback times out if no heartbeat arrives, in epoch milliseconds. Undefined means never. */
+  /** When the callback times out if no heartbeat arrives before, in epoch milliseconds. Undefined means never. */
   readonly heartbeatTimestamp: number | undefined;
 }
 

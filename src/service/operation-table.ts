@@ -50,8 +50,9 @@ export class OperationTable {
   }
 
   /**
-   * The operations for the next invocation. The operations inside an ended context are left out, because the context
-   * returns its recorded result. A context with `ReplayChildren` needs these operations to make its result again.
+   * The operations that the next invocation gets. The operations inside a context that has succeeded or failed are left
+   * out, because the context returns its recorded outcome. A context with `ReplayChildren` makes its result again, so
+   * that its operations are needed.
    */
   *delivered(): IterableIterator<Operation> {
     const pruned = new Map<string, boolean>();
@@ -84,7 +85,7 @@ export class OperationTable {
     return this.#invokes.get(id);
   }
 
-  /** Returns the ids of the changed operations. */
+  /** Returns the ids of the changed operations. A heartbeat only moves a timer. */
   apply(entry: JournalEntry): Set<string> {
     const changed = new Set<string>();
     const change = (id: string, make: (operation: Operation) => Operation): void => {
@@ -119,7 +120,7 @@ export class OperationTable {
     return changed;
   }
 
-  /** Removes the timers whose time has come. Returns the ids of their operations, in the order of the times. */
+  /** Removes the timers whose time has come. The caller must write the change. Ids are in the order of the times. */
   takeDue(nowMs: number): string[] {
     // `due` is a set, because two heartbeats in the same millisecond add two timers of the same time.
     const due = new Set<string>();
@@ -178,7 +179,6 @@ export class OperationTable {
   }
 }
 
-/** Ends a callback or a chained invoke, also after a time-out. */
 function completeFromOutside(
   operation: Operation,
   { status, result, error }: ExternalCompletion,
@@ -214,7 +214,7 @@ export function copyOperation(operation: Operation): Operation {
   return copy;
 }
 
-/** The copy protects the recorded update from changes of the caller's update. */
+/** The caller may change its update and the error later. So the record needs copies of both. */
 export function copyUpdate(update: OperationUpdate): OperationUpdate {
   return { ...update, ...copyError(update) };
 }

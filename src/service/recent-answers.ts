@@ -3,7 +3,7 @@ const KEPT_MS = 15 * 60_000;
 
 const MAX_KEPT = 1_000;
 
-/** The answers to requests, so that a repeated request gets the same answer. */
+/** The answers to the last requests, so that a repeated request gets the same answer. */
 export class RecentAnswers<T> {
   /** The oldest answer comes first. */
   readonly #answers = new Map<string, { readonly answer: T; readonly atMs: number }>();

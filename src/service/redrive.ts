@@ -13,20 +13,23 @@ import { executionIdOf, newExecutionArn } from "./execution-arn.ts";
 import { charge, dataBytes } from "./metering.ts";
 import { OperationTable } from "./operation-table.ts";
 
-/** How the new execution differs from the ended one. Operations that are in no member are taken over unchanged. */
+/**
+ * How the new execution differs from the ended one. Operations that are in no member are taken over. Their times become
+ * the start of the new execution. Callbacks and invokes that have not ended are not taken over.
+ */
 export interface Amendment {
-  /** The ids of operations that count as not begun in the new execution. */
+  /** The ids of operations that count as not begun. The operations inside them must be listed too. */
   readonly removed: ReadonlySet<string>;
-  /** The ids of contexts that count as not ended in the new execution. */
+  /** The ids of contexts that count as not ended. */
   readonly reopened: ReadonlySet<string>;
-  /** The steps that are tried again, by id. The value is the new payload of the step. */
+  /** The steps that are tried again, by id, with their new payloads. A step that has ended is tried again at once. */
   readonly retried: ReadonlyMap<string, string>;
   /** New payloads for steps that have succeeded, by id. */
   readonly payloads: ReadonlyMap<string, string>;
 }
 
 export interface RedriveRequest {
-  /** Gets the operations of the ended execution, and returns the changes. Errors of this function reach the caller. */
+  /** Gets the operations of the ended execution, and returns the changes. `redrive` throws errors of `amend`. */
   readonly amend: (operations: readonly Operation[]) => Amendment;
   /** The name of the new execution. No execution in the journal may have this name. Default: a random name. */
   readonly name?: string;
@@ -36,10 +39,7 @@ export interface RedriveRequest {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/**
- * Returns the ARN of the new execution.
- * @throws DurableError `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`, the journal's errors, or errors of `amend`
- */
+/** Returns the ARN of the new execution. */
 export function createRedriven(
   journal: Journal,
   { header: old, status }: JournalExecution,
@@ -85,8 +85,8 @@ export function amendedOperations(
 }
 
 /**
- * Makes the first entries of the new journal: the events of all operations that are taken over, at the start time of
- * the new execution. These operations count for the quotas. The requests that recorded these operations do not count.
+ * Makes the first entries of the new journal: the events of all operations that are taken over, at the start time in
+ * `header`. These operations count for the quotas. The requests that recorded them do not count.
  */
 function seedOf(
   header: ExecutionHeader,
@@ -137,7 +137,7 @@ function copyEntry(entry: JournalEntry, amendment: Amendment, atMs: number): Jou
         updates,
         ...(assigned === undefined ? {} : { assigned }),
       } as const;
-      // A timer entry with the same time makes these steps READY, so that they are tried again at once.
+      // A timer entry with the same time makes the retried steps READY, so that no delay is waited for.
       const due = entry.updates.filter((update) => hasEnded(update) && retried.has(update.Id as string));
       if (due.length === 0) return [copy];
       return [copy, { kind: "timers", atMs, ids: due.map(({ Id: id }) => id as string) }];

@@ -6,7 +6,7 @@ import { invalidParameter } from "./service-error.ts";
 /** 5 MiB: the greatest size of a page, as in the service's emulators. An event of Lambda has at most 6 MB. */
 export const MAX_PAGE_BYTES = 5 * 1024 * 1024;
 
-/** The number of operations on a page if the request does not say a number. The service has the same default. */
+/** The number of operations on a page if the request has no number, or 0. The service has the same default. */
 const DEFAULT_PAGE_ITEMS = 100;
 
 export interface StatePage {
@@ -14,7 +14,7 @@ export interface StatePage {
   readonly nextMarker: string | undefined;
 }
 
-/** The recorded operations that one invocation reads. Only a page with a single operation may exceed `maxBytes`. */
+/** The operations that one invocation reads. Only a page with one operation may exceed `maxBytes`, by an estimate. */
 export class StatePages {
   readonly #operations: readonly Operation[];
   readonly #maxBytes: number;
@@ -28,7 +28,6 @@ export class StatePages {
     return this.#page(0, maxItems);
   }
 
-  /** The page at the marker, or the first page without a marker. @throws ServiceError if an argument is not valid */
   read(marker: string | undefined, maxItems: number | undefined): StatePage {
     const at = marker ? Number(marker) : 0;
     if (!Number.isInteger(at) || at < 0 || at > this.#operations.length) throw invalidParameter("Invalid marker.");

@@ -25,7 +25,7 @@ const ACTIONS: Record<OperationType, readonly OperationAction[]> = {
 const MAX_WAIT_SECONDS = 31_622_400;
 
 /**
- * Checks all updates of a request before the first one is applied. The rules and the messages are those of the service.
+ * Checks all updates of a request before the first one is applied. Rules and messages imitate the service.
  * @throws ServiceError InvalidParameterValueException
  */
 export function validateUpdates(
@@ -172,7 +172,6 @@ function checkIdentity(update: OperationUpdate, known: Operation): void {
   }
 }
 
-/** @throws DurableError `ERR_INPUT_TOO_LARGE` or `ERR_INPUT_INVALID` */
 export function checkInput(input: string | undefined, maxBytes: number): void {
   if (input === undefined) return;
   const bytes = Buffer.byteLength(input);
