@@ -31,7 +31,7 @@ export async function runInPlace(tasks: readonly Task[], timeoutMs: number | und
 async function runTask(task: Task, timeoutMs: number | undefined): Promise<number> {
   const { module, function: name } = task.call;
   let runMs = 0;
-  // The timer ends a call that waits for too long. It cannot interrupt code that computes for too long.
+  // The timer fails a call that waits for too long, and the next call begins. It cannot interrupt code that computes.
   const giveUp = () => task.giveUp(new WorkerTimeoutError(task.call, timeoutMs as number));
   const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
   try {

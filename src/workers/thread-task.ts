@@ -34,7 +34,7 @@ export class ThreadTask implements WorkerTask {
     return this.#controller.signal;
   }
 
-  /** Called when the call has ended. The wait for an abort then ends too. */
+  /** Called when the call has ended. Ends the wait for an abort. */
   end(): void {
     this.#ended = true;
     if (this.#controller !== undefined) Atomics.notify(this.#message.cells, Cell.UNWANTED + this.#call);
