@@ -6,13 +6,11 @@ import { OWN_PREFIX } from "./format.ts";
 import { readPayload } from "./payload.ts";
 import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 
+/** `result` belongs to the marks `S` and `T`, `error` to `F`, `records` to `K` and `R`. */
 export interface Outcome {
   readonly mark: OutcomeMark;
-  /** Present if the mark is `S` or `T`. */
   readonly result?: unknown;
-  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly StoredRecord[];
 }
 
@@ -82,14 +80,12 @@ export interface WrittenRecord extends Omit<StoredRecord, "result" | "text"> {
   payload?: string | undefined;
 }
 
-/** The outcome of one item, as `writeBatch` takes it. */
+/** An outcome, as `writeBatch` takes it. A member that does not belong to the mark is not written (see `Outcome`). */
 export interface WrittenOutcome {
   readonly mark: OutcomeMark;
-  /** Present if the mark is `S` or `T`. */
+  /** Belongs to the marks `S` and `T`. */
   readonly payload?: string;
-  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly WrittenRecord[];
 }
 

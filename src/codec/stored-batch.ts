@@ -32,7 +32,7 @@ export interface StoredRecord {
   /** The payload, if it is packed, or if `replayChildren` is set. */
   text?: string;
   error?: ErrorObject;
-  /** Set if the result of the context is not stored. A replay then rebuilds it from the records inside the context. */
+  /** Set if a replay makes the result of the context again from the records inside the context. */
   replayChildren?: true;
 }
 
