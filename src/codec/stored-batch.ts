@@ -38,7 +38,6 @@ export interface StoredRecord {
 
 /** The content of one operation of a batch. `lastOutcomes` joins the contents of all operations of the batch. */
 export interface StoredBatch {
-  /** The version of this form. */
   batch: 2;
   /** An `OutcomeMark` for each item. Items after the end of `statuses` have the mark `.`. */
   statuses: string;

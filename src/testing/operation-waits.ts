@@ -66,7 +66,6 @@ export class OperationWaits {
     return reached;
   }
 
-  /** Called when operations have changed. */
   look(): void {
     for (const waiting of this.#waiting) {
       const operation = this.#execution.find(waiting.selector);

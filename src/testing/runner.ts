@@ -57,8 +57,8 @@ export interface LocalDurableTestRunnerSetupParameters {
 }
 
 /**
- * Runs a durable function in a test. Runners share only the defaults of `setupTestEnvironment`, so that one process can
- * have many runners. Nothing must be set up. If time is virtual, nothing must be cleaned up.
+ * Runs a durable function in a test. Each execution under test has an engine and a journal of its own, so that one
+ * process can have many runners. Nothing must be set up. If time is virtual, nothing must be cleaned up.
  *
  * ```ts
  * const runner = new LocalDurableTestRunner({ handlerFunction: handler });
@@ -107,9 +107,10 @@ export class LocalDurableTestRunner<TResult = any> {
    * `TestResult` has the error. Each further call starts another execution with a new clock. Operations of
    * `getOperation` always belong to the newest execution.
    *
-   * The promise settles only after the test has completed each awaited callback that has no time-out or whose time-out
-   * is held (see `waitForData`). If time is virtual, an invocation has no time-out, so a handler that never settles
-   * makes the promise never settle.
+   * While the handler waits for a callback that has no time-out, or whose time-out is held (see `waitForData`), the
+   * promise does not settle until the test completes the callback, calls `advanceTime` or `reset`, or the execution times
+   * out. If time is virtual, an invocation has no time-out, so a handler that never settles makes the promise never
+   * settle.
    * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`;
    * `ERR_FUNCTION_UNKNOWN` if the function or an invoked function invokes a function that is not registered;
    * `ERR_HANDLER_NOT_DURABLE` if the function or an invoked durable function is not wrapped;
@@ -145,7 +146,7 @@ export class LocalDurableTestRunner<TResult = any> {
 
   /**
    * Returns the operation with this name. The operation need not have begun. Operations in the items of a batch have no
-   * record of their own and are not found, except callbacks.
+   * record of their own and are not found, except callbacks and chained invokes.
    * @param index the position among the operations with the same name, from 0. Default 0
    */
   // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.

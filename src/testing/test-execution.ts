@@ -30,7 +30,6 @@ export interface StartOptions {
   readonly tenantId: string | undefined;
 }
 
-/** The greatest number of operations that an error message names. */
 const MAX_NAMED = 20;
 
 /** The execution under test and the executions that it invokes, on one engine. Tests may wait before `run`. */

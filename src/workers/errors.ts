@@ -1,9 +1,8 @@
 import { DurableError } from "../core/errors.ts";
 
+/** `module` is a URL, and `function` is the name of an export. */
 export interface CallName {
-  /** The URL of the module. */
   readonly module: string;
-  /** The name of the export. */
   readonly function: string;
   /** The index of the item, if an item of a map made the call. */
   readonly item: number | undefined;

@@ -12,10 +12,7 @@ import { unwrapTransfer } from "./transfer.ts";
 /** After so many milliseconds of calls, the other work of this thread gets a turn. */
 const YIELD_EVERY_MS = 10;
 
-/**
- * Runs calls in this thread, one after the other. Arguments and results are cloned, as on a thread of a pool. Returns
- * how many milliseconds the calls ran.
- */
+/** Arguments and results are cloned, as on a thread of a pool. Returns how many milliseconds the calls ran. */
 export async function runInPlace(tasks: readonly Task[], timeoutMs: number | undefined): Promise<number> {
   let yieldedMs = performance.now();
   let runMs = 0;

@@ -7,7 +7,6 @@ export interface WorkerMessage {
   readonly module: string;
   /** The name of the export. */
   readonly name: string;
-  /** The arguments of each call. */
   readonly calls: (readonly unknown[])[];
   /** For each call: the attempt of the step that made it. Outside of steps: 1. */
   readonly attempts: readonly number[];

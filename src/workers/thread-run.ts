@@ -95,7 +95,6 @@ export class ThreadRun {
     if (this.#hasAll) this.#allReceived?.();
   }
 
-  /** The thread has answered the message. Returns the calls to send again. */
   async answered(reply: WorkerReply): Promise<Leftover> {
     this.#stopWatching();
     if (!this.#hasAll) await this.#posts();
@@ -105,7 +104,7 @@ export class ThreadRun {
     return this.#leftover();
   }
 
-  /** The thread has died, or the message could not be sent. Returns the calls to send again. */
+  /** The thread has died, or the message could not be sent. */
   async broke(error: unknown): Promise<Leftover> {
     if (this.#over) return [];
     this.#stopWatching();

@@ -7,7 +7,6 @@ import { encodeThrown } from "./thrown.ts";
 
 type Post = (post: WorkerPost, message: WorkerMessage) => void;
 
-/** The `WorkerTask` of one call on a thread of a pool. */
 export class ThreadTask implements WorkerTask {
   readonly attempt: number;
   #logger: Required<GivenLogger> | undefined;

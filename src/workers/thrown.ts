@@ -15,7 +15,6 @@ interface ErrorForm {
   readonly message: string;
   readonly stack: string | undefined;
   readonly cause?: ThrownForm;
-  /** The errors of an AggregateError. */
   readonly errors?: readonly ThrownForm[];
   /** The error's enumerable members that can be cloned, for example `code` or `statusCode`. */
   readonly members?: Readonly<Record<string, unknown>>;

@@ -25,7 +25,7 @@ export interface MapItemContext {
 export interface WorkerFunction<Args extends unknown[], Result> {
   /**
    * Calls the function. Arguments and result are copied. Values marked with `transfer` are moved. If the function never
-   * ends, only a time-out, a signal or `closeWorkers` settles the promise.
+   * ends and has no time-out and no signal, the promise may never settle.
    * @throws what the function throws, and the reason of an aborted signal; `WorkerTimeoutError`; `WorkerCrashedError`;
    * DurableError `ERR_WORKER_UNCLONEABLE`, `ERR_WORKER_IMPORT`, `ERR_WORKER_EXPORT`, `ERR_WORKER_BUNDLE`,
    * `ERR_WORKER_START` or `ERR_WORKER_POOL_CLOSED`
