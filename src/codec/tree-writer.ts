@@ -94,7 +94,6 @@ export class TreeWriter {
     ]);
   }
 
-  /** Returns undefined if the items are no table. */
   #readColumns(items: readonly unknown[], keys: readonly string[]): unknown[][] | undefined {
     const columns = keys.map(() => new Array<unknown>(items.length));
     const dialect = this.#dialect;

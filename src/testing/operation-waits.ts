@@ -7,8 +7,8 @@ export const WaitingOperationStatus = {
   /** The operation has begun. A `waitForCallback` counts as begun when its callback can be completed. */
   STARTED: "STARTED",
   /**
-   * For a `waitForCallback`: the submitter has ended. In the items of a batch, the callback inside the
-   * `waitForCallback` has this status. For other operations: the operation has ended.
+   * For a `waitForCallback`: the submitter has ended. The same is true for the callback inside a `waitForCallback` that
+   * is in an item of a batch. For other operations: the operation has ended.
    */
   SUBMITTED: "SUBMITTED",
   /** The operation has ended with any status: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED` or `CANCELLED`. */

@@ -108,9 +108,9 @@ export class LocalDurableTestRunner<TResult = any> {
    * `getOperation` always belong to the newest execution.
    *
    * While the handler waits for a callback that has no time-out, or whose time-out is held (see `waitForData`), the
-   * promise does not settle until the test completes the callback, calls `advanceTime` or `reset`, or the execution times
-   * out. If time is virtual, an invocation has no time-out, so a handler that never settles makes the promise never
-   * settle.
+   * promise does not settle until the test completes the callback, calls `advanceTime` or `reset`, or the execution
+   * times out. If time is virtual, an invocation has no time-out, so a handler that never settles makes the promise
+   * never settle.
    * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`;
    * `ERR_FUNCTION_UNKNOWN` if the function or an invoked function invokes a function that is not registered;
    * `ERR_HANDLER_NOT_DURABLE` if the function or an invoked durable function is not wrapped;
@@ -236,7 +236,7 @@ export class LocalDurableTestRunner<TResult = any> {
     LocalDurableTestRunner.#environment = params;
   }
 
-  /** Restores the defaults from before `setupTestEnvironment`, for runners that are created later. */
+  /** Removes the defaults of `setupTestEnvironment`, for runners that are created later. */
   static async teardownTestEnvironment(): Promise<void> {
     LocalDurableTestRunner.#environment = undefined;
   }

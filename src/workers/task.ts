@@ -26,7 +26,7 @@ export class Task {
   readonly result: Promise<unknown>;
   /** Called when `giveUp` settles the task. The call is unwanted from then on, but may still run. */
   onUnwanted: (() => void) | undefined;
-  /** Called when the task settles, before its caller learns of it. */
+  /** Called before the caller learns that the task has settled; not if a signal was aborted when the task was made. */
   onSettled: ((failed: boolean) => void) | undefined;
   /** How many threads have died before any call of a message with this call had begun. */
   crashesBefore = 0;
