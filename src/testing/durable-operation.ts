@@ -8,8 +8,8 @@ import { readError, readResult, type TestResultError } from "./payloads.ts";
 import type { TestExecution } from "./test-execution.ts";
 
 /**
- * The outcome of a context. `result` is undefined unless the context has succeeded, and `error` unless it has failed. In
- * place of a result that was too large to record, `result` is the summary, or an empty text.
+ * The outcome of a context. `result` is undefined unless the context has succeeded, and `error` unless it has failed.
+ * In place of a result that was too large to record, `result` is the summary, or an empty text.
  */
 export interface ContextDetails<TResult = unknown> {
   readonly result: TResult | undefined;
