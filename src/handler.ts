@@ -34,25 +34,33 @@ export type DurableExecutionHandler<TEvent = any, TResult = any, TLogger extends
 ) => Promise<TResult>;
 
 export interface DurableExecutionConfig {
-  /** The AWS client. Default: one client that the process shares. */
+  /** The AWS client. Default: one client that the process shares. The embedded service brings a client of its own. */
   client?: LambdaClient;
-  /** A client of your own for the service. Cannot be combined with `client`. */
+  /** A client of your own for the service, used as `client` is. If both are given, every execution fails. */
   durableExecutionClient?: DurableExecutionClient;
-  /** Plugins that observe executions. The plugins in `DURABLE_EXECUTION_PLUGINS` come after them. */
+  /**
+   * Plugins that observe executions. The plugins of the variable `DURABLE_EXECUTION_PLUGINS` are added at the end of
+   * the list. If one of the variable's plugins cannot be loaded, every execution fails.
+   */
   plugins?: DurableInstrumentationPlugin[];
   pluginsConfig?: {
     /**
-     * Child contexts down to this level, counted from the handler, keep their operations at the service after they have
-     * finished. So plugins see these operations on every replay. A replay runs the functions of these contexts again. 0
-     * (the default), a whole number, or Infinity.
+     * A number of levels: 0 (the default), a whole number, or Infinity. The child contexts directly in the handler are
+     * level 1. After a context of these levels has finished, the service still delivers the operations inside the
+     * context, so that plugins see the operations on every replay. A replay then also runs the function of the context
+     * again. With a number that is not allowed, every execution fails.
      */
     childOperationsDepth?: number;
   };
-  /** The runtime's own settings. */
+  /** Settings of the runtime. */
   runtime?: RuntimeOptions;
 }
 
-/** The function that Lambda calls. */
+/**
+ * The function that Lambda calls. If the user's handler throws, the promise resolves with the status `FAILED`. The
+ * promise rejects if the event is no event of a durable execution, or if only the invocation fails, so that the service
+ * begins another invocation.
+ */
 export type DurableLambdaHandler = (
   event: DurableExecutionInvocationInput,
   context: LambdaContext,
@@ -68,8 +76,8 @@ export type DurableLambdaHandler = (
  * });
  * ```
  *
- * @throws DurableError `ERR_HANDLER_INVALID`; `ERR_CLIENT_INVALID`; `ERR_SETTING_INVALID` or `ERR_SETTING_UNKNOWN` for
- * a setting of `runtime`, or for an environment variable that overrides a setting
+ * @throws DurableError `ERR_HANDLER_INVALID`; `ERR_CLIENT_INVALID`; `ERR_SETTING_UNKNOWN` for a setting of `runtime`;
+ * `ERR_SETTING_INVALID` for a setting of `runtime`, or for an environment variable that overrides a setting
  */
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
 export function withDurableExecution<TEvent = any, TResult = any, TLogger extends DurableLogger = DurableLogger>(
@@ -116,17 +124,16 @@ export function withDurableExecution<TEvent = any, TResult = any, TLogger extend
   };
 }
 
-/** Returns undefined when there are no plugins. Then an invocation keeps nothing for plugins. */
 function choosePlugins(config: DurableExecutionConfig): PluginRunner | Promise<PluginRunner> | undefined {
   const plugins = config.plugins ?? [];
   if (!namesPlugins()) return plugins.length === 0 ? undefined : new PluginRunner(plugins);
   const loading = loadPlugins().then((loaded) => new PluginRunner([...plugins, ...loaded]));
-  // Each invocation awaits the promise and reports a failure. Before that, the rejection must not end the process.
+  // Invocations await the promise later. Until then, a rejection must not end the process.
   loading.catch(() => {});
   return loading;
 }
 
-/** Checks the clients when the handler is made, so that a mistake does not wait for the first checkpoint. */
+/** A wrong client is an error when the handler is made, not at the first call of the client. */
 function checkClients({ client, durableExecutionClient: transport }: DurableExecutionConfig): void {
   // If both clients are given, each invocation fails later, as with the official SDK.
   if (client !== undefined && transport !== undefined) return;
@@ -151,10 +158,7 @@ function checkEvent(event: unknown): void {
   );
 }
 
-/**
- * Parses the execution's input. After a `SyntaxError`, the invocation rejects and the service starts another one. The
- * official SDK does the same.
- */
+/** As with the official SDK, a `SyntaxError` makes the invocation reject. The execution itself does not end. */
 function readInput(payload: string | undefined): unknown {
   try {
     return JSON.parse(payload ?? "{}");
@@ -204,7 +208,6 @@ class Invocation {
     return fault === undefined ? (await this.#execute(client, state, input, undefined, depth)).output : failed(fault);
   }
 
-  /** Does the same as `#execute`, and notifies the plugins before and after. */
   async #watched(
     client: DurableExecutionClient,
     state: RecordedState,

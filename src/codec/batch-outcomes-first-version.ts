@@ -3,7 +3,7 @@ import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 
 /*
  * The form in which version 2.0.0 stored the outcomes of a batch. This form stores no names, and of the operations
- * inside items only steps. Executions that began with version 2.0.0 still have this form.
+ * inside items only steps. Executions that began with version 2.0.0 may still have records in this form.
  */
 
 /** The characters of `statuses` are the marks `S`, `U`, `F`, `K`, `-` and `.` of `OutcomeMark`. */

@@ -6,27 +6,22 @@ import { OWN_PREFIX } from "./format.ts";
 import { readPayload } from "./payload.ts";
 import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 
+/** `result` belongs to the marks `S` and `T`, `error` to `F`, `records` to `K` and `R`. */
 export interface Outcome {
   readonly mark: OutcomeMark;
-  /** Present if the mark is `S` or `T`. */
   readonly result?: unknown;
-  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly StoredRecord[];
 }
 
-/** Converts a decoded payload to the newest form. Returns undefined if it is damaged, or if no batch wrote it. */
+/** Converts a decoded payload to the newest form. Returns undefined for a value that has not the form of a batch. */
 export function readStoredBatch(value: unknown): StoredBatch | undefined {
   if (isFirstVersion(value)) return checked(readFirstVersion(value));
   if (typeof value !== "object" || value === null || (value as Partial<StoredBatch>).batch !== 2) return undefined;
   return checked(value as StoredBatch);
 }
 
-/**
- * Reads the payload of one operation of a batch. Returns undefined if there is no payload. Throws the errors of
- * `readPayload`, and an `Error` if no batch wrote the payload or if it is damaged.
- */
+/** Throws for a damaged payload, and for a payload that no batch wrote. */
 export function readLog({ StepDetails: details }: WireOperation): StoredBatch | undefined {
   if (!details?.Result) return undefined;
   const stored = readStoredBatch(readPayload(details.Result));
@@ -85,14 +80,12 @@ export interface WrittenRecord extends Omit<StoredRecord, "result" | "text"> {
   payload?: string | undefined;
 }
 
-/** The outcome of one item, as `writeBatch` takes it. */
+/** An outcome, as `writeBatch` takes it. A member that does not belong to the mark is not written (see `Outcome`). */
 export interface WrittenOutcome {
   readonly mark: OutcomeMark;
-  /** Present if the mark is `S` or `T`. */
+  /** Belongs to the marks `S` and `T`. */
   readonly payload?: string;
-  /** Present if the mark is `F`. */
   readonly error?: ErrorObject;
-  /** Present if the mark is `K` or `R`. */
   readonly records?: readonly WrittenRecord[];
 }
 
@@ -105,7 +98,7 @@ function isPacked(payload: string): boolean {
   return payload.startsWith(OWN_PREFIX);
 }
 
-/** Converts an outcome that was read to the form that `writeBatch` takes. `payloadOf` makes the payload of a result. */
+/** `payloadOf` makes the payload of a result that is not stored as text. */
 export function writtenAgain(
   { mark, result, error, records }: Outcome,
   payloadOf: (value: unknown) => string | undefined,
@@ -137,7 +130,7 @@ function writtenRecordAgain(
 
 export type BatchMembers = Omit<StoredBatch, "batch" | "statuses" | "results" | "errors" | "kept">;
 
-/** Makes the JSON of a `StoredBatch`. JSON payloads are copied, so that they are not parsed and written again. */
+/** Makes the JSON of a `StoredBatch`. JSON payloads are copied and not parsed, because this is faster. */
 export function writeBatch(outcomes: readonly (WrittenOutcome | undefined)[], members: BatchMembers): string {
   let statuses = "";
   const results: string[] = [];
@@ -172,7 +165,7 @@ function writeRecord({ payload, ...record }: WrittenRecord): string {
   return `${JSON.stringify(record).slice(0, -1)},"result":${payload}}`;
 }
 
-/** Returns the contents of a batch in the order of their writing. The first `own.parts` parts are older than `own`. */
+/** `own` is the content of the batch's own operation, and `own.parts` is the number of parts that are older. */
 export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatch[]): StoredBatch[] {
   if (own === undefined) return [...parts];
   const before = own.parts ?? 0;
@@ -180,8 +173,9 @@ export function inOrder(own: StoredBatch | undefined, parts: readonly StoredBatc
 }
 
 /**
- * Returns the last outcome of each item. If the last outcome has records, earlier records with other paths are added.
- * `logs` are the contents of a batch in the order of `inOrder`. An undefined element is an item without an outcome.
+ * Returns the last outcome of each item, but the mark `R` stays if `K` follows (see `latest`). If the last outcome has
+ * records, earlier records with other paths are added. `logs` are the contents of a batch in the order of `inOrder`. An
+ * item without an outcome is undefined or, at the end, absent.
  */
 export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined)[] {
   const last: (Outcome | undefined)[] = [];
@@ -201,7 +195,7 @@ export function lastOutcomes(logs: readonly StoredBatch[]): (Outcome | undefined
   return Array.from(last);
 }
 
-/** Records of an item (`K`) may be written after its end (`R`). Then the end is returned, not `outcome`. */
+/** Records of an item (`K`) may be written after the end of the item (`R`). Then the end is returned. */
 export function latest(before: Outcome | undefined, outcome: Outcome): Outcome {
   return before?.mark === "R" && outcome.mark === "K" ? before : outcome;
 }
@@ -211,7 +205,7 @@ const isSame =
   ({ path }: StoredRecord): boolean =>
     path === record.path;
 
-/** Reads the outcomes that `writeBatch` wrote. An undefined element is an item without an outcome. */
+/** Reads the outcomes that `writeBatch` wrote. An item without an outcome is undefined or, at the end, absent. */
 export function readOutcomes(stored: StoredBatch): (Outcome | undefined)[] {
   let results = 0;
   let errors = 0;

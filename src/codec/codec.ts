@@ -8,23 +8,27 @@ export interface Written {
   value: unknown;
 }
 
-/** Writes and reads payloads. A method's argument `packFromBytes` overrides the codec's own `packFromBytes`. */
+/** Writes and reads payloads. The argument `packFromBytes` of a method overrides the member `packFromBytes`. */
 export interface Codec {
   readonly name: CodecName;
-  /** JSON with at least so many bytes is packed, if this makes it clearly shorter. The codec `json` never packs. */
+  /**
+   * JSON with at least so many bytes is packed, if this saves a tenth of the bytes or more. The codec `json` never
+   * packs. The codec `typed` always packs a value that JSON cannot store.
+   */
   readonly packFromBytes: number;
   /** Makes a payload from the JSON of a value. */
   pack(json: string, packFromBytes?: number): string;
   /**
    * Reads the payloads of all codecs and of all earlier versions. Returns undefined for undefined. Throws
-   * `ERR_PAYLOAD_UNREADABLE` for a damaged packed payload, and `SyntaxError` for damaged JSON.
+   * `ERR_PAYLOAD_UNREADABLE` for a packed payload that is damaged or of an unknown version, and `SyntaxError` for
+   * another text that is no JSON.
    */
   decode(payload: string | undefined): unknown;
   /**
-   * Makes the payload of a value, and the value that `decode` makes from this payload. The payload is undefined for
-   * undefined, a function and a symbol, as with `JSON.stringify`. Throws the errors of `JSON.stringify`. The codec
-   * `typed` accepts BigInt. It throws a `TypeError` for a value that contains itself, and for an unknown typed array.
-   * It throws `ERR_PAYLOAD_TOO_DEEP` for more than 500 levels.
+   * Makes the payload of a value, and the value that `decode` makes from this payload. The payload is undefined if
+   * `JSON.stringify` returns undefined: for undefined, a function and a symbol. Throws the errors of `JSON.stringify`.
+   * The codec `typed` accepts BigInt. This codec also throws a `TypeError` for an unknown typed array, and
+   * `ERR_PAYLOAD_TOO_DEEP` for more than 500 levels.
    */
   roundTrip(value: unknown, packFromBytes?: number): Written;
 }
@@ -38,7 +42,7 @@ export function decodePayload(payload: string | undefined): unknown {
   return payload === undefined ? undefined : readPayload(payload);
 }
 
-/** The codecs `compact` and `json`. They store the values that JSON can store. */
+/** The codecs `compact` and `json`. */
 class JsonCodec implements Codec {
   readonly name: CodecName;
   readonly packFromBytes: number;
@@ -68,7 +72,7 @@ class JsonCodec implements Codec {
   }
 }
 
-/** The codec `typed`. A value that JSON can store gets the same payload as from the codec `compact`. */
+/** The codec `typed`. A value without exotic parts gets the same payload as from the codec `compact`. */
 class TypedCodec extends JsonCodec {
   override roundTrip(value: unknown, packFromBytes?: number): Written {
     const tree = exoticTree(value);
@@ -78,7 +82,7 @@ class TypedCodec extends JsonCodec {
   }
 }
 
-/** Makes the tree of a value that JSON would change. Undefined: JSON can store the value, or it has no payload. */
+/** Makes the tree of a value with exotic parts (see `TypedDialect.metExotic`). Otherwise undefined. */
 function exoticTree(value: unknown): unknown {
   if (value === undefined || typeof value === "function" || typeof value === "symbol" || isSimple(value)) {
     return undefined;

@@ -2,7 +2,7 @@ import { unreadable } from "./format.ts";
 
 /**
  * The most bytes that are compressed, or that `decompress` returns. Without a limit, a hostile payload could fill the
- * memory. Payloads at the service have at most 256 KiB.
+ * memory.
  */
 export const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
@@ -29,7 +29,6 @@ function hasZstd(zlib: Zlib): boolean {
   return typeof zlib.zstdCompressSync === "function" && typeof zlib.zstdDecompressSync === "function";
 }
 
-/** Returns undefined if there are too few or too many bytes, or if compression does not make them fewer. */
 export function compress(bytes: Uint8Array): { compression: Compression; bytes: Buffer } | undefined {
   if (bytes.length < MIN_BYTES || bytes.length > MAX_DECODED_BYTES) return undefined;
   const zlib = loadZlib();
@@ -41,7 +40,6 @@ export function compress(bytes: Uint8Array): { compression: Compression; bytes: 
   return compressed.length < bytes.length ? { compression, bytes: compressed } : undefined;
 }
 
-/** Throws `ERR_PAYLOAD_UNREADABLE` if the bytes are damaged, unpack to too many bytes, or need a newer Node (zstd). */
 export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
   const zlib = loadZlib();
   if (compression === "zstd" && !hasZstd(zlib)) {
@@ -68,7 +66,7 @@ export function toText(bytes: Buffer): string {
   return bytes.toString("base64url");
 }
 
-/** Throws `ERR_PAYLOAD_UNREADABLE` for a character that is not base64url. Node skips such characters without an error. */
+/** Node skips characters that are no base64 without an error. So the number of bytes is checked. */
 export function fromText(text: string): Buffer {
   const bytes = Buffer.from(text, "base64url");
   // No text of base64url has 4n + 1 characters.

@@ -2,15 +2,14 @@ import { DurableError } from "../core/errors.ts";
 
 /**
  * A packed payload begins with a mark: a tilde, the version, and one letter for the format. No JSON begins with a
- * tilde, so every other payload is JSON. A letter must never get a second meaning, because journals may be older than
- * the release that reads them.
+ * tilde. A letter must never get a second meaning, because journals may be older than the release that reads them.
  */
 export const OWN_PREFIX = "~";
 const VERSION = "1";
 
 /**
  * The formats of version 1. The payload is a tree (`tree-tags.ts`), written as msgpack and then as base64url. With
- * `deflate` and `zstd`, the msgpack is compressed.
+ * `deflate` and `zstd`, the msgpack is compressed before it becomes base64url.
  */
 export type PayloadFormat = "msgpack" | "deflate" | "zstd";
 
@@ -23,7 +22,6 @@ export function mark(format: PayloadFormat, body: string): string {
   return OWN_PREFIX + VERSION + LETTERS[format] + body;
 }
 
-/** Separates mark and body. Throws `ERR_PAYLOAD_UNREADABLE` for a version or format that this release does not know. */
 export function unmark(payload: string): { format: PayloadFormat; body: string } {
   const format = payload[1] === VERSION ? FORMATS.get(payload[2] ?? "") : undefined;
   if (format === undefined) {

@@ -10,11 +10,12 @@ type Emptied = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | WeakMap<We
 
 /**
  * The type of `JSON.parse(JSON.stringify(value))` for a value of type `T`. With the codecs `compact` (the default) and
- * `json`, the result of a step, item, branch or child context has this type. A Date becomes a string. A Map or a Set
- * becomes `{}`. An object of a class becomes a plain object without methods. Members that may be undefined become
- * optional. Functions and symbols are left out of objects, and become null in arrays. An object with a `toJSON` becomes
- * the result of this method. BigInt becomes `never`, because JSON cannot write it. Getters of a class stay, because a
- * type does not say whether a member is a getter.
+ * `json` and without a serdes, the result of a step, item, branch or child context has this type. A Date becomes a
+ * string. A Map or a Set becomes `{}`. An object of a class becomes a plain object without methods. An Error loses its
+ * name, message, stack and cause. Members that may be undefined become optional. Functions and symbols are left out of
+ * objects. In arrays they become null, as undefined does. An object with a `toJSON` becomes the result of this method.
+ * BigInt becomes `never`, because JSON cannot write it. Two changes are not visible in this type: JSON leaves out the
+ * getters of a class, and writes NaN, infinities and invalid Dates as null.
  */
 export type Jsonify<T> =
   IsAny<T> extends true
@@ -71,8 +72,9 @@ type JsonObject<T> = Flat<
 type Flat<T> = { [Key in keyof T]: T[Key] };
 
 /**
- * Converts a value to the value that JSON stores, with the right type. Use it for the results of steps, items, branches
- * and child contexts. The codecs `compact` and `json` store only this value. Throws the errors of `JSON.stringify`.
+ * Converts a value to the value that JSON stores, with the type of this value. Use it for the results of steps, items,
+ * branches and child contexts: the codecs `compact` and `json` store only this value. Undefined for undefined, a
+ * function and a symbol. Throws the errors of `JSON.stringify`, such as a `TypeError` for BigInt.
  *
  * ```ts
  * const order = await ctx.step("load", async () => asJson(await loadOrder()));

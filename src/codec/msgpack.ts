@@ -1,7 +1,7 @@
 import { unreadable } from "./format.ts";
 import { loadMsgpackr } from "./msgpackr.ts";
 
-/** msgpackr keeps its buffer for the next payload. After a larger payload, a small buffer replaces it. */
+/** msgpackr uses its buffer again for the next payload. After a payload of more bytes, a small buffer replaces it. */
 const MAX_KEPT_BYTES = 256 * 1024;
 
 interface Msgpack {
@@ -36,15 +36,12 @@ function createMsgpack(): Msgpack {
   };
 }
 
-/** Writes a tree as bytes. The bytes are valid only until the next call, because the next call uses the same buffer. */
+/** The next call may overwrite the bytes, because it uses the same buffer. */
 export function toMsgpack(tree: unknown): Buffer {
   return msgpack().pack(tree);
 }
 
-/**
- * Hostile bytes may give anything that msgpackr can make, so `TreeReader` checks the result. Throws
- * `ERR_PAYLOAD_UNREADABLE` for damaged bytes.
- */
+/** Hostile bytes may give anything that msgpackr can make, so `TreeReader` checks the result. */
 export function fromMsgpack(bytes: Uint8Array): unknown {
   const { unpack } = msgpack();
   try {
@@ -60,7 +57,7 @@ export function isPackableText(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed() && text.charCodeAt(0) !== 0xfeff;
 }
 
-/** Whether msgpackr can write an object with this key. It renames `__proto__`, and uses `__keys__` for itself. */
+/** Whether msgpackr returns an object's key unchanged. It renames `__proto__`, and uses `__keys__` for itself. */
 export function isPackableKey(key: string): boolean {
   return key !== "__proto__" && key !== "__keys__" && isPackableText(key);
 }

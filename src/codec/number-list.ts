@@ -6,21 +6,21 @@ const MIN_BLOCK = 16;
 /** Fewer integers than this are not written as differences, because little can be saved. */
 const MIN_DELTAS = 16;
 
-/** Integers become differences only if the differences are on average this many times smaller than the integers. */
+/** Integers become differences only if the absolute differences are on average this many times smaller. */
 const MIN_DELTA_GAIN = 4;
 
 /**
- * Prices, scores and coordinates have few decimals (digits after the point). A number below `MAX_DECIMAL` with at most
- * `MAX_DIGITS` decimals becomes a safe integer when it is scaled.
+ * Prices, scores and coordinates have few decimals (digits after the point). A number whose absolute value is below
+ * `MAX_DECIMAL`, with at most `MAX_DIGITS` decimals, becomes a safe integer when it is scaled.
  */
 const MAX_DIGITS = 6;
 const MAX_DECIMAL = 1e9;
 
 /**
- * Writes numbers as a node that is shorter than an array of these numbers. All numbers must be finite and not -0.
- * Returns undefined if the node would not be shorter. Decimals become integers, because msgpack needs 9 bytes for 12.5,
- * and 2 for 125. Integers that are close to each other, such as ids and timestamps, become differences, which are short
- * and compress well. For numbers with more decimals, the bytes are put in another order (`writeNumberBlock`).
+ * Writes numbers as a node that is in most cases shorter than an array. All numbers must be finite and not -0. Returns
+ * undefined if an array is better. Decimals become integers, because msgpack needs 9 bytes for 12.5, and 2 for 125.
+ * Integers that are close to each other, such as ids and timestamps, become differences, which are short and compress
+ * well. For numbers with too many decimals, the bytes are put in another order (`writeNumberBlock`).
  */
 export function writeNumberList(items: readonly number[]): unknown {
   if (items.length < 2) return undefined;
@@ -35,8 +35,8 @@ export function writeNumberList(items: readonly number[]): unknown {
 }
 
 /**
- * Returns the least number of decimals for all items. Returns undefined if this is more than `MAX_DIGITS`, or if an
- * item with decimals is not below `MAX_DECIMAL`. The test divides, because reading divides too.
+ * Returns the least number of decimals for all items. Returns undefined if this is more than `MAX_DIGITS`, or if some
+ * item has decimals and some item is too large to be scaled. The test divides, because `readDecimals` divides too.
  */
 function digitsOf(items: readonly number[]): number | undefined {
   let digits = 0;
@@ -50,7 +50,7 @@ function digitsOf(items: readonly number[]): number | undefined {
   return digits === 0 || items.every((item) => Math.abs(item) < MAX_DECIMAL) ? digits : undefined;
 }
 
-/** Replaces integers by their differences. Returns undefined if this saves too little or could lose precision. */
+/** Returns undefined if differences would save too little, or could be inexact (from 2^52 on). */
 function writeDeltas(integers: readonly number[]): unknown {
   if (integers.length < MIN_DELTAS) return undefined;
   const deltas = new Array<number>(integers.length);
@@ -69,7 +69,7 @@ function writeDeltas(integers: readonly number[]): unknown {
   return deltaSize * MIN_DELTA_GAIN < size ? TAG.tagged(TAG.deltas, deltas) : undefined;
 }
 
-/** Replaces the differences by the integers, in the same array. Returns undefined if an element is no number. */
+/** Changes the array itself. */
 export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   let sum = 0;
   for (let i = 0; i < deltas.length; i++) {
@@ -81,7 +81,7 @@ export function readDeltas(deltas: unknown[]): unknown[] | undefined {
   return deltas;
 }
 
-/** Replaces scaled integers by decimals, in the same array. Returns undefined for a wrong `digits` or element. */
+/** Changes the array itself. */
 export function readDecimals(digits: unknown, integers: unknown[]): unknown[] | undefined {
   if (typeof digits !== "number" || !(digits > 0 && digits <= MAX_DIGITS)) return undefined;
   const scale = 10 ** digits;

@@ -4,10 +4,10 @@ import { fromMsgpack, toMsgpack } from "./msgpack.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
 
-/** A packed payload has at most this share of the JSON's length. Otherwise JSON is used, which people can read. */
+/** `packJson` keeps the JSON, which people can read, if packed text has more than this share of the JSON's bytes. */
 const MAX_PACKED_RATIO = 0.9;
 
-/** Packs a value. Returns its JSON, `text`, if packing saves too little or if the value has too many levels. */
+/** `text` is the JSON of the value. It is returned if packing saves too little, or for a `NoTree`. */
 export function packJson(text: string, value: unknown): string {
   let tree: TreeNode;
   try {

@@ -7,8 +7,8 @@ import type { ErrorObject } from "../core/wire.ts";
  * - `U` succeeded with undefined
  * - `R` succeeded; the result is rebuilt from the records in `kept`
  * - `F` failed
- * - `K` not ended; some of the item's records are in `kept`
- * - `-` begun, and not ended when the map ended
+ * - `K` no end in this operation; new or changed records of the item are in `kept`
+ * - `-` begun, without an outcome when the map ended
  * - `.` no outcome in this operation
  */
 export type OutcomeMark = "S" | "T" | "U" | "R" | "F" | "K" | "-" | ".";
@@ -25,20 +25,19 @@ export interface StoredRecord {
   /** Set if version 2.0.0 began the item. That version stored no names, and no paths of `context.promise` calls. */
   isFirstVersion?: true;
   status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
-  /** The number of ended attempts. */
+  /** The number of ended attempts. Absent means 1 for an ended step, and otherwise 0. */
   attempts?: number;
-  /** The value, if the payload is JSON. */
+  /** The value, if the payload is JSON and `replayChildren` is not set. */
   result?: unknown;
-  /** The payload, if it is not JSON. */
+  /** The payload, if it is packed, or if `replayChildren` is set. */
   text?: string;
   error?: ErrorObject;
-  /** Set if the result of the context is not stored. A replay then rebuilds it from the records inside the context. */
+  /** Set if a replay makes the result of the context again from the records inside the context. */
   replayChildren?: true;
 }
 
-/** The content of one operation of a batch. The outcomes in later operations replace the outcomes in earlier ones. */
+/** The content of one operation of a batch. `lastOutcomes` joins the contents of all operations of the batch. */
 export interface StoredBatch {
-  /** The version of this form. */
   batch: 2;
   /** An `OutcomeMark` for each item. Items after the end of `statuses` have the mark `.`. */
   statuses: string;

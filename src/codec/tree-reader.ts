@@ -6,12 +6,9 @@ import { BUILT_IN_ERRORS } from "./typed-writer.ts";
 
 const { types } = process.getBuiltinModule("node:util");
 
-/**
- * Makes a value from a tree. The tree may be hostile, so the reader checks every node and runs no code from the tree.
- * Throws `ERR_PAYLOAD_UNREADABLE` for a damaged tree.
- */
+/** Makes a value from a tree. The tree may be hostile, so the reader checks its form and runs no code from it. */
 export class TreeReader {
-  /** Makes the value of `node`. The arrays and objects of `node` are changed, and become part of the value. */
+  /** The arrays and objects of `node` are changed, and become part of the value. */
   read(node: unknown, depth: number): unknown {
     if (typeof node === "function" || typeof node === "symbol") throw unreadable("it holds a function or symbol");
     if (typeof node !== "object" || node === null) return node;

@@ -1,18 +1,17 @@
 /*
- * A tree is the value that msgpackr packs. Arrays, plain objects, strings, numbers, booleans and null are nodes of the
- * tree without a change. With the codec `typed`, undefined, BigInt, Date and bytes are such nodes too. Every other
- * value becomes a Map with one entry, from a tag to a body. A user's own Map is also written with a tag, so no user
- * data can look like a tag. A tag must never get a second meaning, because journals may be older than the release that
- * reads them.
+ * A tree is the value that msgpackr packs. A node of the tree is an array, a plain object, a string, a number, a
+ * boolean, null, or a Map with one entry, from a tag to a body. With the codec `typed`, a node may also be undefined, a
+ * BigInt, a Date or bytes. A user's own Map is written with a tag too, so no user data can look like a tag. A tag must
+ * never get a second meaning, because journals may be older than the release that reads them.
  */
 
-/** An array of objects with the same keys. Body: `[keys, ...columns]`. `keys` and each column are arrays. */
+/** An array of objects with the same keys. Body: `[keys, ...columns]`, each the node of an array. */
 export const table = 1;
 /** An array of numbers. Body: the bytes of `writeNumberBlock`. */
 export const numbers = 2;
 /** An array of integers. Body: `[first, ...differences]`. */
 export const deltas = 3;
-/** An array of numbers with at most `digits` decimals. Body: `[digits, integers]`. */
+/** An array of numbers with at most `digits` decimals. Body: `[digits, integers]`; `integers` may be `deltas`. */
 export const decimals = 4;
 /** An object with too many or unusual keys for a record of msgpackr. Body: `[keys, values]`. */
 export const object = 5;
@@ -24,7 +23,7 @@ export const minusZero = 7;
 export const map = 8;
 /** A Set. Body: an array of the members. */
 export const set = 9;
-/** An Error. Body: `[class name, members]`. `TypedDialect` says which members. */
+/** An Error. Body: `[class name, members]`. */
 export const error = 10;
 /** A RegExp. Body: `[source, flags]`. The form that msgpackr has for a RegExp cannot store every string. */
 export const regexp = 11;

@@ -6,12 +6,12 @@ import { MAX_TREE_DEPTH, tagged } from "./tree-tags.ts";
 /** A node of a tree, as `tree-tags.ts` describes it. */
 export type TreeNode = unknown;
 
-/** Thrown for a value with too many levels for a tree. Codecs then store JSON, or throw (`typed`). */
+/** Thrown for a value without a tree, for example with too many levels. Codecs then store JSON, or throw (`typed`). */
 export class NoTree extends Error {}
 
 /**
- * Writes every object, and the values that JSON does not keep: NaN, infinities, -0, BigInt, undefined, functions and
- * symbols.
+ * Writes objects that are no row of a table, and the values that JSON does not keep: NaN, infinities, -0, BigInt,
+ * undefined, functions and symbols.
  */
 export interface Dialect {
   write(value: unknown, writer: TreeWriter, depth: number): TreeNode;
@@ -22,12 +22,12 @@ export interface Dialect {
 /** Fewer rows than this are not written as a table, because the keys of the table would cost more than they save. */
 const MIN_TABLE_ROWS = 2;
 
-/** An object with more members than this is no record of msgpackr: hardly any other object has the same keys. */
+/** An object with more members than this is not written as a record: hardly another object has the same keys. */
 const MAX_RECORD_KEYS = 32;
 
 /**
  * Makes a tree from a value. Arrays of objects with the same keys become tables, and lists of numbers become shorter.
- * Other objects stay objects, which msgpackr writes as records. A table puts similar values side by side: after
+ * Most other objects stay objects, which msgpackr writes as records. A table puts similar values side by side: after
  * compression, 1,000 rows take 7.2 kB as a table, and 15.3 kB as records (measured).
  */
 export class TreeWriter {
@@ -38,13 +38,13 @@ export class TreeWriter {
     this.#dialect = dialect;
   }
 
-  /** Throws `NoTree` for more than `MAX_TREE_DEPTH` levels, and the errors of the dialect. */
+  /** Throws `NoTree`, and the errors of the dialect. */
   write(value: unknown, depth: number): TreeNode {
     if (isLeaf(value)) return value;
     if (typeof value === "string") return tagged(TAG.text, Buffer.from(value, "utf16le"));
     if (depth >= MAX_TREE_DEPTH) throw new NoTree();
     if (this.#dialect !== undefined) return this.#dialect.write(value, this, depth);
-    // This is -0, which the text of a `JSON.rawJSON` may contain. The payload then stays JSON.
+    // This is -0 or an infinity: the text of a `JSON.rawJSON` may be `-0` or `1e999`. The payload then stays JSON.
     if (typeof value !== "object") throw new NoTree();
     return Array.isArray(value) ? this.writeArray([...value], depth) : this.writeObject(value as object, depth);
   }
@@ -66,7 +66,7 @@ export class TreeWriter {
     return node;
   }
 
-  /** Makes the tree of an array: a table, a list of numbers, or one node for each item. The method changes `items`. */
+  /** The method may change `items` and make it part of the tree. */
   writeArray(items: unknown[], depth: number): TreeNode {
     const first = items[0];
     if (typeof first === "object" && items.length >= MIN_TABLE_ROWS) {
@@ -94,10 +94,6 @@ export class TreeWriter {
     ]);
   }
 
-  /**
-   * Returns undefined if the items are no table: if one is no plain object, has other keys or another order of keys,
-   * has a `toJSON`, or has a member that the dialect drops.
-   */
   #readColumns(items: readonly unknown[], keys: readonly string[]): unknown[][] | undefined {
     const columns = keys.map(() => new Array<unknown>(items.length));
     const dialect = this.#dialect;

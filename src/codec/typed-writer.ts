@@ -5,12 +5,15 @@ import { type Dialect, isSimple, type TreeNode, type TreeWriter } from "./tree-w
 const { types } = process.getBuiltinModule("node:util");
 
 /**
- * Writes the values that JSON cannot store. One instance writes only one value. The instance keeps the objects that
- * contain the current value, to find an object that contains itself.
+ * Writes the values that JSON cannot store. Each value needs a new instance, because `metExotic` is never reset.
  */
 export class TypedDialect implements Dialect {
-  /** Whether a value was written that `JSON.parse(JSON.stringify(value))` would change. */
+  /**
+   * Whether a part was written that has a form of its own in the tree, and not in JSON: undefined, NaN, -0, an
+   * infinity, BigInt, a Date, a Map, a Set, an Error, a RegExp or bytes.
+   */
   metExotic = false;
+  /** The objects around the present value, to find an object that contains itself. */
   #inside = new Set<object>();
 
   write(value: unknown, writer: TreeWriter, depth: number): TreeNode {
@@ -76,9 +79,8 @@ export class TypedDialect implements Dialect {
   }
 
   /**
-   * Writes name, message, stack, cause, the errors of an AggregateError, and the own members that are primitives
-   * (`code`, `statusCode`). Other members are left out, because the errors of HTTP clients contain the connection,
-   * which contains itself.
+   * Of the members that user code has added, only simple ones (`isSimple`) are written, such as `code`. The errors of
+   * HTTP clients also contain the connection, which contains itself.
    */
   #writeError(error: Error, writer: TreeWriter, depth: number): TreeNode {
     const members: Record<string, unknown> = { name: error.name, message: error.message, stack: error.stack };
@@ -117,8 +119,8 @@ function ownView(view: ArrayBufferView): ArrayBufferView {
 }
 
 /**
- * Returns the name of the error's nearest built-in class, or `Error`. Reading makes an error of this class, because
- * reading does not know the user's own classes.
+ * Reading makes an error of this class, because reading does not know the user's own classes. An AggregateError counts
+ * as `Error`: reading recognises the AggregateError by the member `errors`.
  */
 function builtInName(error: Error): string {
   for (let at: object | null = Object.getPrototypeOf(error); at !== null; at = Object.getPrototypeOf(at)) {

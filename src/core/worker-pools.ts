@@ -1,6 +1,6 @@
 /**
- * The member of an item's context that is the same object in all items of a batch. Calls of functions of `workers` from
- * these items, in the same tick, go to a thread in one message.
+ * The member of an item's context that is the same object in all items of a batch, and undefined outside of batches.
+ * Calls that these items make of one function of `workers` in the same tick go to a thread in one message.
  */
 export const SHARED_BATCH = Symbol.for("durable-fanout.shared-batch");
 
@@ -19,7 +19,10 @@ export interface WorkerStatistics {
   failures: number;
   /** The number of messages with calls that were submitted to threads. */
   messages: number;
-  /** The number of calls that run now. `waiting` is the number of calls that wait for a thread now. */
+  /**
+   * The number of calls in the messages that threads have taken, also calls that have ended there or not begun yet.
+   * `waiting` is the number of calls whose message waits for a thread. Calls on the calling thread do not count.
+   */
   running: number;
   waiting: number;
   /**
@@ -37,7 +40,7 @@ export interface WorkerStatistics {
 /** The part of a pool that the statistics and `closeWorkers` use. */
 export interface WorkerPoolPort {
   statistics(): WorkerStatistics;
-  /** Ends the pool's threads. Calls that have not ended fail. A later task opens the pool again. */
+  /** Ends the pool's threads. Calls that have not ended on threads fail. A later call opens the pool again. */
   close(): Promise<void>;
 }
 

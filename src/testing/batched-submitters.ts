@@ -4,7 +4,7 @@ import { type OperationPath, operationId } from "../core/ids.ts";
 import { findPaths } from "../core/operation-paths.ts";
 import type { Operation } from "../core/wire.ts";
 
-/** Whether a callback is in a `waitForCallback` of a batch, and the submitter of the `waitForCallback` has ended. */
+/** Whether the callback is in a `waitForCallback` of a batch, and records say that its submitter has ended. */
 export function isSubmittedInBatch(callback: Operation, operations: readonly Operation[]): boolean {
   const map = findPaths(operations).get(callback.ParentId ?? "");
   const partsOf = partsFinder(operations);

@@ -7,17 +7,21 @@ import { callbackOf, WaitingOperationStatus } from "./operation-waits.ts";
 import { readError, readResult, type TestResultError } from "./payloads.ts";
 import type { TestExecution } from "./test-execution.ts";
 
-/** The outcome of a context. Both members are undefined while the context runs. */
+/**
+ * The outcome of a context. `result` is undefined unless the context has succeeded, and `error` unless it has failed.
+ * In place of a result that was too large to record, `result` is the summary, or an empty text.
+ */
 export interface ContextDetails<TResult = unknown> {
   readonly result: TResult | undefined;
   readonly error: TestResultError | undefined;
 }
 
 export interface StepDetails<TResult = unknown> {
-  /** The number of attempts that have ended. */
+  /** The number of attempts that have ended. Undefined if no attempt has ended. */
   readonly attempt: number | undefined;
-  /** The time of the next attempt, if the step waits for another attempt. Otherwise undefined. */
+  /** The time of the next attempt while the step waits for this attempt. Otherwise undefined. */
   readonly nextAttemptTimestamp: Date | undefined;
+  /** For a `waitForCondition` that has not ended: the state that the last check returned. */
   readonly result: TResult | undefined;
   /** The error of the last ended attempt. Undefined if no attempt has ended, or if the last one succeeded. */
   readonly error: TestResultError | undefined;
@@ -25,7 +29,7 @@ export interface StepDetails<TResult = unknown> {
 
 export interface CallbackDetails<TResult = unknown> {
   readonly callbackId: string;
-  /** The value with which the callback was completed. A JSON text is parsed. */
+  /** The value of the text with which the callback was completed, or the text itself if it is no JSON. */
   readonly result?: TResult;
   readonly error?: TestResultError;
 }
@@ -40,7 +44,10 @@ export interface WaitResultDetails {
   readonly scheduledEndTimestamp?: Date;
 }
 
-/** One operation of the execution under test. If the operation has not begun, the `get` methods return undefined. */
+/**
+ * One operation of an execution under test. The operations of a runner belong to the newest execution of the runner. If
+ * the operation has not begun, the `get` methods return undefined and the `is` methods return false.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too, and a test can give another type.
 export class DurableOperation<TResult = any> {
   readonly #selector: OperationSelector;
@@ -52,13 +59,18 @@ export class DurableOperation<TResult = any> {
   }
 
   /**
-   * Waits until the operation has reached a status. A test may call this method before `run`. While a test waits for a
-   * callback to be `STARTED` or `SUBMITTED`, virtual time does not pass the callback's time-out, so that the test can
-   * complete the callback. If the test later waits for `COMPLETED`, the callback may time out.
+   * Waits until the operation has reached a status. A test may call this method before the first `run`. After the end
+   * of a `run`, the method looks at the ended execution, until the next `run`.
+   *
+   * A call with `STARTED` or `SUBMITTED` holds the time-out of a callback: virtual time does not jump to the time-out,
+   * so that the test can complete the callback. A later call with `COMPLETED` ends the hold. `advanceTime` passes held
+   * time-outs too.
    * @param status default `STARTED`
    * @returns this operation
    * @throws DurableError `ERR_STATUS_INVALID`; `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or
-   * `ERR_OPERATION_INCOMPLETE` if the execution ends before the status is reached; the error of `run` if `run` rejects
+   * `ERR_OPERATION_INCOMPLETE` if the execution ends before the status is reached; `ERR_RUNNER_RESET`,
+   * `ERR_FUNCTION_UNKNOWN` or `ERR_HANDLER_NOT_DURABLE` if `run` rejects with this error. If `run` rejects with another
+   * error, or is never called, the promise may never settle
    */
   waitForData(status: WaitingOperationStatus = WaitingOperationStatus.STARTED): Promise<this> {
     const reached = this.#current()
@@ -69,7 +81,10 @@ export class DurableOperation<TResult = any> {
     return reached;
   }
 
-  /** Returns the outcome of a context. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
+  /**
+   * Returns the outcome of a context: of a child context, map, parallel or `waitForCallback`, for example.
+   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no CONTEXT
+   */
   getContextDetails(): ContextDetails<TResult> | undefined {
     const operation = this.#typed("CONTEXT");
     if (operation === undefined) return undefined;
@@ -79,7 +94,7 @@ export class DurableOperation<TResult = any> {
 
   /**
    * Returns the attempts and the outcome of a step or a `waitForCondition`.
-   * @throws DurableError `ERR_OPERATION_TYPE` for any other operation
+   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no STEP
    */
   getStepDetails(): StepDetails<TResult> | undefined {
     const operation = this.#typed("STEP");
@@ -93,15 +108,16 @@ export class DurableOperation<TResult = any> {
     };
   }
 
-  /** Returns the outcome of a chained invoke. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
+  /** Returns the outcome of a chained invoke. @throws DurableError `ERR_OPERATION_TYPE` if it is no CHAINED_INVOKE */
   getChainedInvokeDetails(): ChainedInvokeDetails<TResult> | undefined {
     const operation = this.#typed("CHAINED_INVOKE");
     return operation && outcomeOf<TResult>(operation.ChainedInvokeDetails ?? {});
   }
 
   /**
-   * Returns the id and the outcome of a callback. For a `waitForCallback`, this is the callback inside it.
-   * @throws DurableError `ERR_OPERATION_TYPE` for any other operation
+   * Returns the id and the outcome of a callback. For a `waitForCallback`, this is the callback inside it; undefined if
+   * this callback has not begun.
+   * @throws DurableError `ERR_OPERATION_TYPE` if the operation is no CALLBACK and no `waitForCallback`
    */
   getCallbackDetails(): CallbackDetails<TResult> | undefined {
     const { CallbackDetails: details } = this.#callback() ?? {};
@@ -109,7 +125,7 @@ export class DurableOperation<TResult = any> {
     return { callbackId: details.CallbackId, ...outcomeOf<TResult>(details) };
   }
 
-  /** Returns the length and the end of a wait. @throws DurableError `ERR_OPERATION_TYPE` for any other operation */
+  /** Returns the length and the planned end of a wait. @throws DurableError `ERR_OPERATION_TYPE` if it is no WAIT */
   getWaitDetails(): WaitResultDetails | undefined {
     const operation = this.#typed("WAIT");
     const due = operation?.WaitDetails?.ScheduledEndTimestamp;
@@ -118,7 +134,7 @@ export class DurableOperation<TResult = any> {
     return { waitSeconds: Math.round((due.getTime() - startMs) / 1_000), scheduledEndTimestamp: due };
   }
 
-  /** The operations directly inside this operation, in the order in which they began. */
+  /** The operations whose parent is this operation, in the order of their first updates. */
   getChildOperations(): DurableOperation[] | undefined {
     const operation = this.getOperationData();
     return (
@@ -129,7 +145,7 @@ export class DurableOperation<TResult = any> {
     );
   }
 
-  /** The record of the operation at the service. */
+  /** A copy of the operation's record at the service. */
   getOperationData(): Operation | undefined {
     return this.#current().find(this.#selector);
   }
@@ -146,7 +162,7 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.Id;
   }
 
-  /** The id of the context that contains the operation. Undefined in the handler's own context. */
+  /** The id of the nearest context with a record around the operation. Undefined if there is only the handler. */
   getParentId(): string | undefined {
     return this.getOperationData()?.ParentId;
   }
@@ -181,30 +197,39 @@ export class DurableOperation<TResult = any> {
     return this.getOperationData()?.StartTimestamp;
   }
 
-  /** Undefined while the operation runs. */
+  /** Undefined until the operation has ended. */
   getEndTimestamp(): Date | undefined {
     return this.getOperationData()?.EndTimestamp;
   }
 
   /**
    * Completes the callback.
-   * @param result the text that the handler's deserializer gets. Without a deserializer, the handler gets this text
-   * @throws DurableError `ERR_CALLBACK_NOT_STARTED`, `ERR_CALLBACK_CLOSED` (the callback is completed or timed out),
-   * `ERR_CALLBACK_RESULT_INVALID`, `ERR_OPERATION_TYPE`, `ERR_EXECUTION_ENDED`; ServiceError if the result is too large
+   * @param result the text that the handler's deserializer gets. Without a deserializer, the handler gets this text. An
+   * empty text is the same as no result
+   * @throws DurableError `ERR_CALLBACK_NOT_STARTED`; `ERR_CALLBACK_CLOSED` if the callback has ended;
+   * `ERR_CALLBACK_RESULT_INVALID` if the result is no text; `ERR_OPERATION_TYPE`; `ERR_EXECUTION_ENDED`; the error of
+   * `run` if `run` has rejected
+   * @throws ServiceError `InvalidParameterValueException` if the result is too large
    */
   async sendCallbackSuccess(result?: string): Promise<void> {
     this.#complete((execution, callbackId) => execution.completeCallback(callbackId, result));
   }
 
   /**
-   * Fails the callback. Throws the same errors as `sendCallbackSuccess`.
-   * @param error what the handler's `CallbackExternalError` contains. Of an `Error`, the name and the message are used
+   * Fails the callback.
+   * @param error what the handler's `CallbackExternalError` contains. Of an `Error`, the name and the message are used.
+   * Default: an error without members
+   * @throws the errors of `sendCallbackSuccess` without `ERR_CALLBACK_RESULT_INVALID`. `InvalidParameterValueException`
+   * means that the error is too large
    */
   async sendCallbackFailure(error: ErrorObject | Error = {}): Promise<void> {
     this.#complete((execution, callbackId) => execution.failCallback(callbackId, error));
   }
 
-  /** Starts the callback's heartbeat time-out again. Throws the same errors as `sendCallbackSuccess`. */
+  /**
+   * Starts the callback's heartbeat time-out again. Without a heartbeat time-out, nothing changes.
+   * @throws the errors of `sendCallbackSuccess` that do not concern the result
+   */
   async sendCallbackHeartbeat(): Promise<void> {
     this.#complete((execution, callbackId) => execution.heartbeatCallback(callbackId));
   }
@@ -224,7 +249,7 @@ export class DurableOperation<TResult = any> {
     try {
       act(execution, callback.CallbackDetails?.CallbackId as string);
     } catch (error) {
-      // The callback has timed out after its record was read.
+      // The time-out has passed, and the service had not written this in the record yet.
       if (!(error instanceof ServiceError) || error.name !== "CallbackTimeoutException") throw error;
       throw new DurableError("ERR_CALLBACK_CLOSED", `${name}: ${error.message}`, { cause: error });
     }

@@ -7,7 +7,7 @@ export type OperationSelector =
   | { readonly by: "index"; readonly index: number }
   | { readonly by: "id"; readonly id: string };
 
-/** Describes an operation in messages: `"charge"`, `"charge" (index 2)`, `at index 4`. */
+/** Describes an operation in messages: `"charge"`, `"charge" (index 2)`, `at index 4`, `with id 5f…`. */
 export function describeSelector(selector: OperationSelector): string {
   switch (selector.by) {
     case "name":
@@ -19,7 +19,7 @@ export function describeSelector(selector: OperationSelector): string {
   }
 }
 
-/** The ids of the operations of one execution, in the order in which they began, without the EXECUTION operation. */
+/** The ids of the operations of one execution, in the order of their first updates, without the EXECUTION operation. */
 export class OperationIndex {
   readonly #all: string[] = [];
   readonly #known = new Set<string>();

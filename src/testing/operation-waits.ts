@@ -6,7 +6,10 @@ import { describeSelector, type OperationSelector } from "./operation-index.ts";
 export const WaitingOperationStatus = {
   /** The operation has begun. A `waitForCallback` counts as begun when its callback can be completed. */
   STARTED: "STARTED",
-  /** For a `waitForCallback`: the submitter has ended. For every other operation: the operation has ended. */
+  /**
+   * For a `waitForCallback`: the submitter has ended. The same is true for the callback inside a `waitForCallback` that
+   * is in an item of a batch. For other operations: the operation has ended.
+   */
   SUBMITTED: "SUBMITTED",
   /** The operation has ended with any status: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED` or `CANCELLED`. */
   COMPLETED: "COMPLETED",
@@ -16,9 +19,8 @@ export type WaitingOperationStatus = (typeof WaitingOperationStatus)[keyof typeo
 export interface WatchedExecution {
   find(selector: OperationSelector): Operation | undefined;
   childrenOf(operation: Operation): Operation[];
-  /** Whether the callback is in an item of a batch, and its submitter has ended. */
   isSubmittedInBatch(operation: Operation): boolean;
-  /** Prevents that virtual time passes the time-out of a callback, until the returned function is called. */
+  /** Virtual time does not jump to the time-out of the callback, until the returned function is called. */
   hold(callbackId: string): () => void;
 }
 
@@ -32,9 +34,9 @@ interface Waiting {
 /**
  * The calls of `waitForData` for one execution.
  *
- * OW1  While a test waits for the start of a callback, virtual time does not pass the callback's time-out, because the
- *      test will complete the callback. When a test waits for the end of the callback, the callback may time out.
- * OW2  When the execution has ended, every wait is resolved or rejected.
+ * OW1  After a test has waited for the start of a callback, virtual time does not jump to the callback's time-out,
+ *      because the test will complete the callback. When a test then waits for the end, the callback may time out.
+ * OW2  When the execution has ended or was abandoned, every wait is resolved or rejected, also a later wait.
  */
 export class OperationWaits {
   readonly #execution: WatchedExecution;
@@ -47,7 +49,6 @@ export class OperationWaits {
     this.#execution = execution;
   }
 
-  /** Resolves when the status is reached. Rejects with the error of `end`, or with `ERR_STATUS_INVALID`. */
   async wait(selector: OperationSelector, status: WaitingOperationStatus): Promise<void> {
     if (!Object.hasOwn(WaitingOperationStatus, status)) {
       const allowed = Object.keys(WaitingOperationStatus).join(", ");
@@ -65,7 +66,6 @@ export class OperationWaits {
     return reached;
   }
 
-  /** Resolves the waits whose status is reached. Called when operations have changed. */
   look(): void {
     for (const waiting of this.#waiting) {
       const operation = this.#execution.find(waiting.selector);
@@ -77,7 +77,7 @@ export class OperationWaits {
     }
   }
 
-  /** Rejects all waits that are not resolved. `because` makes the error. OW2 */
+  /** Rejects all waits that are not resolved. OW2 */
   end(because: (unmet: string, operation: Operation | undefined) => DurableError): void {
     this.#endedBecause = because;
     for (const { selector, status, reject } of this.#waiting) {
@@ -89,7 +89,6 @@ export class OperationWaits {
     this.#waiting.clear();
   }
 
-  /** Whether virtual time may not pass the time-out of this callback. OW1 */
   isHeld(callbackId: string): boolean {
     return this.#holds.has(callbackId);
   }
@@ -129,7 +128,7 @@ export class OperationWaits {
   }
 }
 
-/** Returns the operation itself, or the callback inside a `waitForCallback`. Undefined if there is no callback. */
+/** The operation itself if it is a callback, or the callback inside a `waitForCallback`. Otherwise undefined. */
 export function callbackOf(
   operation: Operation,
   childrenOf: (operation: Operation) => Operation[],

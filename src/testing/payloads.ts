@@ -1,10 +1,10 @@
 import { decodePayload } from "../codec/codec.ts";
 import type { ErrorObject } from "../core/wire.ts";
 
-/** The recorded error of an execution or an operation. */
+/** The recorded error of an execution, an invocation or an operation. */
 export interface TestResultError {
   errorMessage: string | undefined;
-  /** The name of the error, such as `TypeError` or `StepError`. */
+  /** The name of the error, such as `TypeError` or `StepError`, or the code of a `DurableError`. */
   errorType: string | undefined;
   errorData: string | undefined;
   stackTrace: string[] | undefined;
@@ -16,7 +16,7 @@ export function readError(error: ErrorObject | undefined): TestResultError | und
   return { errorMessage: ErrorMessage, errorType: ErrorType, errorData: ErrorData, stackTrace: StackTrace };
 }
 
-/** Returns the value of a payload, or the payload itself if it cannot be decoded (a user's serdes wrote it). */
+/** Returns the payload itself if it cannot be decoded, because a user's serdes or an external system wrote it. */
 export function readResult(payload: string | undefined): unknown {
   try {
     return decodePayload(payload);

@@ -3,7 +3,7 @@ import type { Operation } from "../core/wire.ts";
 
 /** The columns of the table of operations. */
 export interface PrintConfig {
-  /** The name of the operation, indented by the number of contexts that contain it. Default true. */
+  /** The name of the operation, indented by two spaces for each context around it. Default true. */
   name?: boolean;
   /** Default true. */
   type?: boolean;
@@ -11,9 +11,9 @@ export interface PrintConfig {
   subType?: boolean;
   /** Default true. */
   status?: boolean;
-  /** The number of attempts that have ended, for steps and conditions. Default true. */
+  /** The number of attempts that have ended, for operations of the type STEP. Default true. */
   attempts?: boolean;
-  /** The time from the start to the end, by the runner's clock. Default true. */
+  /** The time from the start to the end, by the runner's clock; `-` until the end. Default true. */
   duration?: boolean;
   /** Default false. */
   id?: boolean;
@@ -50,7 +50,6 @@ const COLUMNS: readonly Column[] = [
   { key: "endTime", title: "end", shown: false, cell: ({ EndTimestamp: end }) => end?.toISOString() },
 ];
 
-/** Makes a table: a line of titles, then a line for each operation. The operations of a context follow the context. */
 export function formatOperations(operations: readonly Operation[], config: PrintConfig = {}): string {
   const columns = COLUMNS.filter(({ key, shown }) => config[key] ?? shown);
   const rows = [columns.map(({ title }) => title)];

@@ -15,21 +15,24 @@ export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
   /** The function's name, in ARNs and in the Lambda context. Default `function-under-test`. */
   readonly functionName?: string;
   /**
-   * Whether the runner uses virtual time. Virtual time stands still while code runs, and otherwise jumps to the end of
-   * the next wait, retry delay or time-out. `Date` and the timers of Node are not changed. With `false`, time is real.
-   * Default: the value of `setupTestEnvironment`, or true if that function was not called.
+   * Whether the runner uses virtual time. Virtual time stands still while an invocation or an invoked function runs.
+   * Otherwise virtual time jumps to the end of the next wait, retry delay or time-out. `Date` and the timers of Node
+   * are not changed. With `false`, time is real. Default: true; after a call of `setupTestEnvironment`, the `skipTime`
+   * of this call.
    */
   readonly skipTime?: boolean;
   /**
-   * Whether virtual time may also jump to the time-out of a callback for which no test waits (see
-   * `DurableOperation.waitForData`). With `false`, callbacks time out only in `advanceTime`. Default true.
+   * Whether virtual time may also jump to the time-out of a callback that `DurableOperation.waitForData` does not hold.
+   * With `false`, virtual time stops before the first time-out of an open callback, until the test completes the
+   * callback or calls `advanceTime`. Without effect if time is real. Default true.
    */
   readonly skipCallbackTimeouts?: boolean;
-  /** The time at which virtual time begins. Default: the system's time. */
+  /** The virtual time at which each execution begins. Default: the system's time when the runner is made. */
   readonly startTime?: Date;
   /**
-   * A stall warning names the open callbacks if no invocation runs for so many milliseconds of real time. `Infinity`
-   * means no warning. With `skipTime: false` there is no warning. Default 2,000.
+   * Milliseconds of real time. If no invocation begins in this time after the end of an invocation, a stall warning
+   * names the open callbacks. `Infinity` means no warning. There is also no warning if no callback is open, or if time
+   * is real. Default 2,000.
    */
   readonly warnAfterMs?: number;
 }
@@ -44,15 +47,18 @@ export interface InvokeRequest {
 }
 
 export interface LocalDurableTestRunnerSetupParameters {
-  /** The `skipTime` of all runners that do not set it themselves. Default false, as in the official library. */
+  /** The `skipTime` of later runners that do not set `skipTime`. Default false, as in the official library. */
   skipTime?: boolean;
-  /** Milliseconds by which the answer to each checkpoint is delayed. Default 0. */
+  /**
+   * Milliseconds of real time by which the answer to each checkpoint is delayed. A runner's own `latencyMs.checkpoint`
+   * overrides this value. Default 0.
+   */
   checkpointDelay?: number;
 }
 
 /**
- * Runs a durable function in a test. Each runner has its own engine, journal and clock, so that one process can have
- * many runners. A test needs no set-up and no clean-up.
+ * Runs a durable function in a test. Each execution under test has an engine and a journal of its own, so that one
+ * process can have many runners. Nothing must be set up. If time is virtual, nothing must be cleaned up.
  *
  * ```ts
  * const runner = new LocalDurableTestRunner({ handlerFunction: handler });
@@ -73,7 +79,7 @@ export class LocalDurableTestRunner<TResult = any> {
   readonly #options: TestExecutionOptions;
   #current: TestExecution;
 
-  /** Creates a runner. @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID` */
+  /** @throws DurableError `ERR_HANDLER_INVALID`, `ERR_SETTING_INVALID` */
   constructor(parameters: LocalDurableTestRunnerParameters) {
     const { handlerFunction, functionName, skipTime, skipCallbackTimeouts, startTime, warnAfterMs, ...settings } =
       parameters;
@@ -97,11 +103,18 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Runs the function until its execution ends, through all suspensions. After this call, `getOperation` returns the
-   * operations of this run. If the handler fails, `run` does not reject: the `TestResult` has the error.
+   * Starts an execution, and resolves when the execution has ended. If the handler fails, `run` does not reject: the
+   * `TestResult` has the error. Each further call starts another execution with a new clock. Operations of
+   * `getOperation` always belong to the newest execution.
+   *
+   * While the handler waits for a callback that has no time-out, or whose time-out is held (see `waitForData`), the
+   * promise does not settle until the test completes the callback, calls `advanceTime` or `reset`, or the execution
+   * times out. If time is virtual, an invocation has no time-out, so a handler that never settles makes the promise
+   * never settle.
    * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`;
-   * `ERR_FUNCTION_UNKNOWN` if the function invokes a function that is not registered; `ERR_HANDLER_NOT_DURABLE` if the
-   * function is not wrapped
+   * `ERR_FUNCTION_UNKNOWN` if the function or an invoked function invokes a function that is not registered;
+   * `ERR_HANDLER_NOT_DURABLE` if the function or an invoked durable function is not wrapped;
+   * `ERR_FUNCTION_NOT_DURABLE` if `registerFunction` has replaced the function under test
    */
   run<T = TResult>(params: InvokeRequest = {}): Promise<TestResult<T>> {
     const running = this.#run<T>(params);
@@ -111,8 +124,10 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Registers a durable function for `context.invoke`, under a name, a qualified name (`name:version`) or an ARN. The
-   * invoked function runs as a new execution.
+   * Registers a durable function for `context.invoke`. The invoked function runs as a new execution. A function that is
+   * registered under a name is also found by each qualified name (`name:version`) and ARN of this name. A function that
+   * is registered under a qualified name or an ARN is found only by the same text. Replaces an earlier function of the
+   * same name, also the function under test.
    * @throws DurableError `ERR_HANDLER_INVALID`
    */
   registerDurableFunction(functionName: string, durableHandler: LocalHandler): this {
@@ -120,14 +135,18 @@ export class LocalDurableTestRunner<TResult = any> {
     return this.#register({ kind: "durable", name: functionName, handler });
   }
 
-  /** Registers, for `context.invoke`, a function that is not durable. @throws DurableError `ERR_HANDLER_INVALID` */
+  /**
+   * Registers, for `context.invoke`, a function that is not durable. Names work as with `registerDurableFunction`.
+   * @throws DurableError `ERR_HANDLER_INVALID`
+   */
   registerFunction(functionName: string, handler: LocalFunction): this {
     const run = checkedFunction(`The handler of "${functionName}"`, handler);
     return this.#register({ kind: "plain", name: functionName, run });
   }
 
   /**
-   * Returns the operation with this name. The operation need not have begun.
+   * Returns the operation with this name. The operation need not have begun. Operations in the items of a batch have no
+   * record of their own and are not found, except callbacks and chained invokes.
    * @param index the position among the operations with the same name, from 0. Default 0
    */
   // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
@@ -135,7 +154,7 @@ export class LocalDurableTestRunner<TResult = any> {
     return this.#select({ by: "name", name, index });
   }
 
-  /** Returns an operation by the order in which operations begin. The first operation has the index 0. */
+  /** Returns an operation by its index, from 0. The operations are in the order of their first updates. */
   // biome-ignore lint/suspicious/noExplicitAny: the official type has `any` too.
   getOperationByIndex<TOperationResult = any>(index: number): DurableOperation<TOperationResult> {
     return this.#select({ by: "index", index });
@@ -155,51 +174,69 @@ export class LocalDurableTestRunner<TResult = any> {
 
   /**
    * Completes a callback by its id, as an external system does. The callback may also belong to a function that the
-   * function under test has invoked. Throws the same errors as `DurableOperation.sendCallbackSuccess`.
+   * function under test has invoked.
+   * @param result the text for the handler. An empty text is the same as no result
+   * @throws ServiceError `CallbackTimeoutException` if the callback has ended, or the execution of an invoked function
+   * that made it; `ResourceNotFoundException` if there is no such callback; `InvalidParameterValueException` if the id
+   * is malformed or the result is too large
+   * @throws DurableError `ERR_EXECUTION_ENDED` if the execution under test has ended; `ERR_CALLBACK_RESULT_INVALID` if
+   * the result is no text; the error of `run`, or `ERR_ENGINE_CLOSED`, if `run` has rejected
    */
   async sendCallbackSuccess(callbackId: string, result?: string): Promise<void> {
     this.#current.completeCallback(callbackId, result);
   }
 
-  /** Fails a callback by its id. Throws the same errors as `sendCallbackSuccess`. */
+  /**
+   * Fails a callback by its id. Of an `Error`, the name and the message are used. Default: an error without members.
+   * @throws the errors of `sendCallbackSuccess` without `ERR_CALLBACK_RESULT_INVALID`. `InvalidParameterValueException`
+   * means that the id is malformed or the error is too large
+   */
   async sendCallbackFailure(callbackId: string, error: ErrorObject | Error = {}): Promise<void> {
     this.#current.failCallback(callbackId, error);
   }
 
-  /** Starts the heartbeat time-out of a callback again, because work on the callback continues. */
+  /**
+   * Starts the heartbeat time-out of a callback again. Without a heartbeat time-out, nothing changes.
+   * @throws the errors of `sendCallbackSuccess` that do not concern the result
+   */
   async sendCallbackHeartbeat(callbackId: string): Promise<void> {
     this.#current.heartbeatCallback(callbackId);
   }
 
-  /** The current time of the execution. It is virtual or real. */
+  /** The virtual time of the newest execution, or the system's time if time is real. */
   getCurrentTime(): Date {
     return new Date(this.#current.clock?.now() ?? Date.now());
   }
 
   /**
-   * Moves virtual time forward. All waits, delays and time-outs up to the new time end, also the time-outs of callbacks
-   * for which a test waits. Resolves when the execution waits again or has ended.
+   * Moves virtual time forward by at least this duration, after all running code has reached a wait. All waits, delays
+   * and time-outs up to the new time end, also the time-outs of held callbacks (see `waitForData`). Resolves when the
+   * execution waits again or has ended; never, if an invocation never ends.
+   * @param duration a whole number of seconds, from 0 to 366 days
    * @throws DurableError `ERR_TIME_REAL` if time is real, `ERR_DURATION_INVALID`
    */
   async advanceTime(duration: Duration): Promise<void> {
     await this.#current.advance(checkedSeconds("time to advance by", duration, 0) * 1_000);
   }
 
-  /** Makes the runner new, with the same functions. A `run` that has not ended rejects with `ERR_RUNNER_RESET`. */
+  /**
+   * Makes the runner new, with the same functions. If the newest `run` has not ended, this `run` and its `waitForData`
+   * reject with `ERR_RUNNER_RESET`. An earlier `run` that has not ended is not affected.
+   */
   reset(): void {
     this.#current.abandon(new DurableError("ERR_RUNNER_RESET", "The runner was reset before the execution ended."));
     this.#current = this.#fresh();
   }
 
   /**
-   * Sets the defaults of runners that are created later. New tests do not need this method: it exists for tests that
-   * were written for the official library.
+   * Sets the defaults of runners that are created later. A second call replaces all defaults of the first. New tests do
+   * not need this method: it exists for tests that were written for the official library.
    */
   static async setupTestEnvironment(params: LocalDurableTestRunnerSetupParameters = {}): Promise<void> {
     LocalDurableTestRunner.#environment = params;
   }
 
-  /** Restores the defaults that `setupTestEnvironment` has changed. */
+  /** Removes the defaults of `setupTestEnvironment`, for runners that are created later. */
   static async teardownTestEnvironment(): Promise<void> {
     LocalDurableTestRunner.#environment = undefined;
   }

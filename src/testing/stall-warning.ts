@@ -2,11 +2,11 @@ import type { OpenCallback } from "../service/open-callbacks.ts";
 
 export interface Stall {
   readonly callbacks: readonly OpenCallback[];
-  /** Whether a test waits for the callback. Then virtual time does not pass the callback's time-out. */
+  /** Whether `waitForData` holds the callback's time-out. See OW1. */
   readonly isHeld: (callbackId: string) => boolean;
 }
 
-/** Emits a process warning if no invocation has run for some time and the execution waits for callbacks. */
+/** Emits a process warning if no invocation has begun for some time and callbacks are open. */
 export class StallWarning {
   readonly #afterMs: number;
   readonly #look: () => Stall;

@@ -30,10 +30,9 @@ export interface StartOptions {
   readonly tenantId: string | undefined;
 }
 
-/** The greatest number of operations that an error message names. */
 const MAX_NAMED = 20;
 
-/** One execution under test, with its own engine, clock and journal. A test may wait for operations before `run`. */
+/** The execution under test and the executions that it invokes, on one engine. Tests may wait before `run`. */
 export class TestExecution {
   readonly clock: VirtualClock | undefined;
   readonly #engine: LocalEngine;
@@ -45,7 +44,7 @@ export class TestExecution {
   #outcome: ExecutionOutcome | undefined;
   #failure: DurableError | undefined;
   #reject: (error: DurableError) => void = () => {};
-  /** All operations by id. Undefined until the execution has ended. */
+  /** The operations by id, copied when the execution has ended. */
   #final: ReadonlyMap<string, Operation> | undefined;
 
   constructor(options: TestExecutionOptions) {
@@ -92,7 +91,10 @@ export class TestExecution {
     }
   }
 
-  /** Makes `run` and all waits of the test reject with `failure`. Code that still runs has no effect any more. */
+  /**
+   * Makes `run` and the waits of the test reject with `failure`. Checkpoints of code that still runs fail. Does nothing
+   * after the end of the execution or an earlier failure.
+   */
   abandon(failure: DurableError): void {
     if (this.#outcome !== undefined || this.#failure !== undefined) return;
     this.#failure = failure;
@@ -122,7 +124,6 @@ export class TestExecution {
     return this.#waits.wait(selector, status);
   }
 
-  /** Completes a callback by its id. Throws `ServiceError`, `ERR_EXECUTION_ENDED` or `ERR_CALLBACK_RESULT_INVALID`. */
   completeCallback(callbackId: string, result: string | undefined): void {
     this.#checkRunning();
     if (result !== undefined && typeof result !== "string") {
@@ -132,20 +133,18 @@ export class TestExecution {
     this.#engine.completeCallback(callbackId, result);
   }
 
-  /** Throws the same errors as `completeCallback`. */
   failCallback(callbackId: string, error: ErrorObject | Error): void {
     this.#checkRunning();
     const isThrown = error instanceof Error;
     this.#engine.failCallback(callbackId, isThrown ? { ErrorType: error.name, ErrorMessage: error.message } : error);
   }
 
-  /** Throws the same errors as `completeCallback`. */
   heartbeatCallback(callbackId: string): void {
     this.#checkRunning();
     this.#engine.heartbeatCallback(callbackId);
   }
 
-  /** Moves virtual time forward, also past the time-outs of held callbacks. Resolves when no code runs any more. */
+  /** Also passes the time-outs of held callbacks. Never resolves if code that runs never ends. */
   async advance(byMs: number): Promise<void> {
     const { clock } = this;
     if (clock === undefined) {
@@ -222,7 +221,7 @@ export class TestExecution {
     throw new DurableError("ERR_EXECUTION_ENDED", message);
   }
 
-  /** Makes `run` reject if an invoked function is not registered. The handler must not be able to catch this. */
+  /** The engine would only fail the invoke, and the handler could catch this error. So a mistake could stay hidden. */
   #checkFunction(functionName: string, operation: string | undefined): void {
     if (this.#engine.isRegistered(functionName)) return;
     const invoke = operation === undefined ? "A chained invoke" : `The chained invoke "${operation}"`;

@@ -15,7 +15,10 @@ export interface Invocation {
   endTimestamp: Date | undefined;
   /** The `awsRequestId` of the Lambda context. */
   requestId: string | undefined;
-  /** The error of an invocation that rejected or timed out. Undefined if the handler returned. */
+  /**
+   * The error of a failed invocation: the handler rejected, the time of the invocation was over, or the service refused
+   * the answer. Undefined for other invocations, also if the invocation ended the execution as FAILED.
+   */
   error: TestResultError | undefined;
 }
 
@@ -37,7 +40,7 @@ export class TestResult<TResult = any> {
 
   /**
    * The result of the handler, as JSON stores it.
-   * @throws DurableError `ERR_EXECUTION_FAILED` if the execution did not succeed. `cause` is the recorded error
+   * @throws DurableError `ERR_EXECUTION_FAILED` if the execution did not succeed. `cause` is the recorded error, if any
    */
   getResult(): TResult | undefined {
     const { status, result, error } = this.#outcome;
@@ -47,13 +50,19 @@ export class TestResult<TResult = any> {
     });
   }
 
-  /** The error of the execution. @throws DurableError `ERR_EXECUTION_SUCCEEDED` if the execution succeeded */
+  /**
+   * The error of the execution. If none is recorded, as for `TIMED_OUT`, all members are undefined.
+   * @throws DurableError `ERR_EXECUTION_SUCCEEDED` if the execution succeeded
+   */
   getError(): TestResultError {
     if (this.#outcome.status !== "SUCCEEDED") return readError(this.#outcome.error ?? {}) as TestResultError;
     throw new DurableError("ERR_EXECUTION_SUCCEEDED", "The execution succeeded: it has no error, see getResult().");
   }
 
-  /** All operations in the order in which they began, without the EXECUTION operation. `params` selects by status. */
+  /**
+   * The operations in the order of their first updates, without the EXECUTION operation. With `params`, only those with
+   * this status.
+   */
   getOperations(params?: { status: OperationStatus }): DurableOperation[] {
     return this.#execution
       .operations()
@@ -62,8 +71,8 @@ export class TestResult<TResult = any> {
   }
 
   /**
-   * All invocations in their order. After a failed invocation, another one follows. By default, the execution fails
-   * after five failed invocations in a row.
+   * The ended invocations in their order. An invocation during which the execution timed out is missing. After a failed
+   * invocation another one follows, until `invocation.maxFailures` invocations in a row have failed (default 5).
    */
   getInvocations(): Invocation[] {
     const completed = this.#execution.history().filter(({ EventType }) => EventType === "InvocationCompleted");

@@ -1,9 +1,12 @@
 import { types } from "node:util";
 
-/** `isPlain` examines at most this many members, because a look at more members takes too long. */
+/** `isPlain` examines at most this many values, because a look at more values takes too long. */
 const MAX_MEMBERS = 1_000;
 
-/** True: the value is small data that `structuredClone` accepts. False: unknown, only a real clone shows this. */
+/**
+ * True: the value is small data that `structuredClone` accepts. Members of an array that are no elements are not
+ * examined. False: unknown, only a real clone shows this.
+ */
 export function isPlain(value: unknown): boolean {
   return countPlain(value, MAX_MEMBERS) >= 0;
 }
@@ -56,7 +59,10 @@ export interface Uncloneable {
   readonly what: string;
 }
 
-/** Finds the first member, outside of `visited`, that `structuredClone` refuses. Slow: it clones many members. */
+/**
+ * Finds the first member that `structuredClone` refuses, or the value itself if no member is refused. Undefined if the
+ * value can be cloned or is in `visited`. Slow: many members are cloned.
+ */
 export function findUncloneable(value: unknown, path: string, visited = new Set<unknown>()): Uncloneable | undefined {
   if (isCloneable(value) || visited.has(value)) return undefined;
   visited.add(value);

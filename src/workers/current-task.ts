@@ -2,14 +2,20 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { GivenLogger } from "../execution/active.ts";
 import type { LogMethod } from "./protocol.ts";
 
-/** What a function that runs on a thread can use during one call. */
+/** What a worker function can use during one call. */
 export interface WorkerTask {
-  /** Writes to the logger of the step that made the call. The lines have the id, name and attempt of this step. */
+  /**
+   * Writes to the logger of the step or context that made the call. The lines have the id and the name of this
+   * operation, and the attempt of a step. For a call outside of an execution, writes to the console. A parameter that
+   * cannot be cloned is written as text.
+   */
   readonly logger: Required<GivenLogger>;
   /**
-   * Aborted when the call is unwanted: its time-out is over, the signal of its options or of its step was aborted, its
-   * batch ended early, or the invocation nears its end. Code that computes for long without a pause can check
-   * `signal.aborted`, which is always up to date. If the code ignores the signal, the pool ends its thread.
+   * Aborted when the call is unwanted: its time-out is over, or the signal of its options, step or context was aborted,
+   * because its batch ended early or the invocation nears its end, for example. Code that computes for long without a
+   * pause can check `signal.aborted`, which is always up to date. If the code ignores the signal, the pool ends its
+   * thread. A call in the calling thread (`inline`) is different: its time-out does not abort the signal, `aborted`
+   * changes only when the code pauses, and no thread is ended.
    */
   readonly signal: AbortSignal;
   /** The attempt of the step that made the call, from 1 on. Outside of steps: 1. */
@@ -27,8 +33,8 @@ type Holders = typeof globalThis & { [KEY]?: TaskHolder };
 
 /**
  * The logger, the signal and the attempt of the call that runs now. Use it in functions that are called through
- * `workers`. In other code, for example in a test that calls the function directly, the logger is the console and the
- * signal is never aborted.
+ * `workers`, before the function ends. In other code, for example in a test that calls the function directly, the
+ * logger is the console, the signal is never aborted, and the attempt is 1.
  *
  * ```ts
  * export function score(order: Order): number {
@@ -59,7 +65,7 @@ const THREAD = Symbol.for("durable-fanout.worker-thread");
 
 const inPlace = new AsyncLocalStorage<WorkerTask>();
 
-/** Runs code in this thread. `workerTask` returns `task` to this code. */
+/** In this code `workerTask` returns `task`. On a thread of a pool it still returns the task of the thread's call. */
 export function runAsTask<T>(task: WorkerTask, code: () => T): T {
   if (!isWorkerThread()) holdTasks(() => inPlace.getStore());
   return inPlace.run(task, code);

@@ -1,9 +1,8 @@
 import { DurableError } from "../core/errors.ts";
 
+/** `module` is a URL, and `function` is the name of an export. */
 export interface CallName {
-  /** The URL of the module. */
   readonly module: string;
-  /** The name of the export. */
   readonly function: string;
   /** The index of the item, if an item of a map made the call. */
   readonly item: number | undefined;
@@ -18,8 +17,9 @@ export function describeCall({ module, function: name, item, step }: CallName): 
 }
 
 /**
- * The thread of a call has died: it had no memory left, code called `process.exit`, or an error was thrown in code that
- * the function did not await. `cause` is the error of the thread. The pool continues with a new thread.
+ * The thread of a call has died, during the call or before the call could begin. Typical reasons: no memory was left,
+ * code called `process.exit`, or an error was thrown in code that the function did not await. `cause` is the error of
+ * the thread. The pool starts a new thread for other calls.
  */
 export class WorkerCrashedError extends DurableError {
   static override readonly name: string = "WorkerCrashedError";
@@ -39,7 +39,10 @@ export class WorkerCrashedError extends DurableError {
   }
 }
 
-/** A call took longer than its time-out. If the call does not end within `graceMs`, the pool ends its thread. */
+/**
+ * A call took longer than its time-out, or the module took too long to load. If a call on a thread of the pool does not
+ * end within `graceMs`, the pool ends the thread.
+ */
 export class WorkerTimeoutError extends DurableError {
   static override readonly name: string = "WorkerTimeoutError";
   constructor(call: CallName, timeoutMs: number) {

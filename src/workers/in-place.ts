@@ -12,10 +12,7 @@ import { unwrapTransfer } from "./transfer.ts";
 /** After so many milliseconds of calls, the other work of this thread gets a turn. */
 const YIELD_EVERY_MS = 10;
 
-/**
- * Runs calls in this thread, one after the other. Arguments and results are cloned, as on a thread of a pool. Returns
- * how many milliseconds the calls ran.
- */
+/** Arguments and results are cloned, as on a thread of a pool. Returns how many milliseconds the calls ran. */
 export async function runInPlace(tasks: readonly Task[], timeoutMs: number | undefined): Promise<number> {
   let yieldedMs = performance.now();
   let runMs = 0;
@@ -31,7 +28,7 @@ export async function runInPlace(tasks: readonly Task[], timeoutMs: number | und
 async function runTask(task: Task, timeoutMs: number | undefined): Promise<number> {
   const { module, function: name } = task.call;
   let runMs = 0;
-  // The timer ends a call that waits for too long. It cannot interrupt code that computes for too long.
+  // The timer fails a call that waits for too long, and the next call begins. It cannot interrupt code that computes.
   const giveUp = () => task.giveUp(new WorkerTimeoutError(task.call, timeoutMs as number));
   const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
   try {

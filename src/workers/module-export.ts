@@ -10,10 +10,7 @@ export interface ModuleExport {
   readonly owner: unknown;
 }
 
-/**
- * Finds an export of a module. The module is imported once for each thread.
- * @throws DurableError `ERR_WORKER_IMPORT` or `ERR_WORKER_EXPORT`, with the module's URL
- */
+/** @throws DurableError `ERR_WORKER_IMPORT` or `ERR_WORKER_EXPORT`, with the module's URL */
 export async function findExport(module: string, name: string): Promise<ModuleExport> {
   const key = `${module} ${name}`;
   let known = exports.get(key);
@@ -51,7 +48,7 @@ async function importModule(module: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** jest allows no `import()` in CommonJS code. The `require` of jest applies mocks too, but loads no ES modules. */
+/** By default, jest allows no `import()`. The `require` of jest applies mocks too, but loads no ES modules. */
 function requireModule(module: string, refusal: unknown): Record<string, unknown> {
   let reason = refusal;
   try {

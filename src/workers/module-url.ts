@@ -12,7 +12,7 @@ const BUILT: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Returns the URL of the file to load. If Node cannot load a given TypeScript file, or the file is missing, this is the
- * compiled JavaScript file of the same name in the same folder. So a URL in the source is also right in the build.
+ * compiled JavaScript file of the same name in the same folder. So the URL in the source also works in the build.
  * @throws DurableError `ERR_WORKER_MODULE_MISSING` or `ERR_WORKER_MODULE_URL`
  */
 export function findModule(given: URL | string): string {

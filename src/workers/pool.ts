@@ -11,7 +11,7 @@ import type { Task } from "./task.ts";
 import { threadFile } from "./thread-file.ts";
 import { type Leftover, type RunLimits, ThreadRun } from "./thread-run.ts";
 
-/** The calls of one message: a single call, or calls of a batch. All call the same function. */
+/** The calls of one message: a single call, or calls of one function from a batch. */
 export interface TaskGroup {
   readonly tasks: readonly Task[];
   readonly limits: RunLimits;
@@ -22,8 +22,8 @@ export interface TaskGroup {
  * Threads that run calls.
  *
  * P1  Messages wait in Piscina's queue in the order of their submission. A message is copied when a thread takes it.
- * P2  A thread is started when a message needs it. It ends after its idle time, or when the pool closes.
- * P3  If a thread dies, only the call that it ran is lost. `ThreadRun` says what happens to the other calls.
+ * P2  A thread is started when a message needs it. It ends after its idle time, when the pool closes, or by H2.
+ * P3  If a thread dies, the pool continues with other threads. H1 says which calls fail and which are sent again.
  */
 export class WorkerPool implements WorkerPoolPort {
   readonly #settings: PoolSettings;
@@ -48,12 +48,11 @@ export class WorkerPool implements WorkerPoolPort {
     return this.#meter.read({ threads: this.#open?.threads.length ?? 0, maxThreads, running, waiting });
   }
 
-  /** Adds calls that run in place (in the calling thread) to the statistics. */
+  /** In place means in the calling thread. */
   countInPlace(tasks: readonly Task[]): void {
     for (const task of tasks) task.onSettled = this.#meter.settledInPlace;
   }
 
-  /** Runs the calls when a thread is free. Each task of the group settles when its own call ends. */
   submit(group: TaskGroup): void {
     for (const task of group.tasks) task.onSettled = this.#meter.settled;
     void this.#send(group);
@@ -163,7 +162,7 @@ export class WorkerPool implements WorkerPoolPort {
 
   /**
    * A thread died while it ran no message: it could not be started, or code failed that an earlier call did not await.
-   * If no thread is left, no message can run, so all calls fail.
+   * If no thread is left, all calls fail, because Piscina starts no thread for messages that wait.
    */
   #threadFailed(piscina: Piscina, error: unknown): void {
     this.#meter.restarted();
@@ -207,7 +206,7 @@ function cannotStart(error: unknown): DurableError {
 
 const pools = new Map<string, WorkerPool>();
 
-/** The pool that all modules with equal settings share. The pool starts no thread before its first call. */
+/** All calls with equal pool settings share one pool. A pool starts no thread before a call needs it. */
 export function poolFor(settings: PoolSettings): WorkerPool {
   const { threads, idleMs, resourceLimits = {} } = settings;
   const key = JSON.stringify([threads, String(idleMs), Object.entries(resourceLimits).sort()]);

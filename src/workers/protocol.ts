@@ -7,7 +7,6 @@ export interface WorkerMessage {
   readonly module: string;
   /** The name of the export. */
   readonly name: string;
-  /** The arguments of each call. */
   readonly calls: (readonly unknown[])[];
   /** For each call: the attempt of the step that made it. Outside of steps: 1. */
   readonly attempts: readonly number[];
@@ -15,21 +14,24 @@ export interface WorkerMessage {
   readonly cells: Int32Array<SharedArrayBuffer>;
 }
 
-/** The index of each number in a message's mailbox. The main thread writes the numbers from `UNWANTED` on. */
+/** The index of each number in a message's mailbox. The thread writes the numbers before `UNWANTED`. */
 export const Cell = {
-  /** The number of the call that runs, from 1 on. If no call runs: one of `Stage`. */
+  /**
+   * The number, from 1, of the call that began last. Before the first call, and after the last one of several calls:
+   * one of `Stage`.
+   */
   CALL: 0,
-  /** When `CALL` changed last, in milliseconds of `sharedClockMs`. At first, when the message was made. */
+  /** When `CALL` changed last, in milliseconds of `sharedClockMs`. At first: when the message was made. */
   SINCE_MS: 1,
   /** How many posts the thread has sent for this message. */
   POSTS: 2,
-  /** The id of the thread. */
+  /** The id of the thread that has taken the message. Before that: 0. */
   THREAD: 3,
   /** From this index on, there is one number for each call. The main thread writes 1 when the call is unwanted. */
   UNWANTED: 4,
 } as const;
 
-/** The values of `Cell.CALL` when no call runs. */
+/** The values of `Cell.CALL` that name no call. */
 export const Stage = { NOT_BEGUN: 0, LOADING: -1, BETWEEN_CALLS: -2 } as const;
 
 /** The outcome of a call. Null: the call was unwanted and did not run. */
@@ -42,7 +44,7 @@ export interface WorkerReply {
   readonly outcomes: readonly CallOutcome[];
   /** The error if the export could not be loaded. */
   readonly failure?: ThrownForm;
-  /** How many milliseconds the message waited for a thread. */
+  /** How many milliseconds the message waited for a thread. The time to start a thread is included. */
   readonly waitMs: number;
   /** How many milliseconds the calls ran. */
   readonly runMs: number;
@@ -53,7 +55,7 @@ export const POST = "durable-fanout.post";
 
 export type LogMethod = "log" | "error" | "warn" | "info" | "debug";
 
-/** What a thread sends before its reply to a message: outcomes of calls, or a line for the logger. */
+/** What a thread sends besides its reply to a message: outcomes of calls, or a line for the logger. */
 export type WorkerPost =
   | { readonly [POST]: "outcomes"; readonly id: number; readonly first: number; readonly outcomes: CallOutcome[] }
   | {
@@ -72,7 +74,7 @@ export function sharedClockMs(): number {
   return Number(BigInt.asIntN(32, process.hrtime.bigint() / 1_000_000n));
 }
 
-/** Milliseconds since a moment on the clock of `sharedClockMs`. Right even if the clock has overflowed once. */
+/** Milliseconds since a moment on the clock of `sharedClockMs`, up to 2^31: about 24 days. An overflow does no harm. */
 export function elapsedMs(sinceMs: number): number {
   return (sharedClockMs() - sinceMs) | 0;
 }

@@ -3,18 +3,16 @@ import type { WorkerStatistics } from "../core/worker-pools.ts";
 export class PoolMeter {
   readonly #counts = { tasks: 0, tasksInPlace: 0, failures: 0, messages: 0, waitMs: 0, runMs: 0, restarts: 0 };
   #underWay = 0;
-  /** Milliseconds in which at least one message was under way, without a busy time that has not ended. */
+  /** Milliseconds of all ended busy times. In a busy time, at least one message is under way. */
   #busyMs = 0;
   /** When the last busy time began. */
   #busySinceMs = 0;
 
-  /** A message was submitted. */
   begins(): void {
     this.#counts.messages++;
     if (this.#underWay++ === 0) this.#busySinceMs = performance.now();
   }
 
-  /** A message has ended: its thread has answered or died. */
   ends(waitMs = 0, runMs = 0): void {
     this.#counts.waitMs += waitMs;
     this.#counts.runMs += runMs;
@@ -31,7 +29,7 @@ export class PoolMeter {
     if (failed) this.#counts.failures++;
   };
 
-  /** A thread died or was ended. */
+  /** A thread died, was ended, or could not be started. */
   restarted(): void {
     this.#counts.restarts++;
   }

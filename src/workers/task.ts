@@ -24,11 +24,11 @@ export class Task {
   /** The attempt of the step that makes the call. Outside of steps: 1. */
   readonly attempt: number;
   readonly result: Promise<unknown>;
-  /** Called when the task is given up. The call is unwanted from then on, but may still run. */
+  /** Called when `giveUp` settles the task. The call is unwanted from then on, but may still run. */
   onUnwanted: (() => void) | undefined;
-  /** Called when the task settles, before its caller learns of it. */
+  /** Called before the caller learns that the task has settled; not if a signal was aborted when the task was made. */
   onSettled: ((failed: boolean) => void) | undefined;
-  /** How many threads have died before this call could begin on them. */
+  /** How many threads have died before any call of a message with this call had begun. */
   crashesBefore = 0;
   readonly #operation: ActiveOperation | undefined;
   readonly #given: Given | undefined;
@@ -55,7 +55,7 @@ export class Task {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // A batch that ended early no longer awaits the result. Then a failure must not be an unhandled rejection.
+    // A batch that ended early does not await the result. Then a failure must not be an unhandled rejection.
     this.result.catch(() => {});
     this.#signals = [own, this.#given?.signal].filter((signal) => signal !== undefined);
     const aborted = this.#signals.find((signal) => signal.aborted);
@@ -77,7 +77,7 @@ export class Task {
     return this.#settledAtMs === undefined ? 0 : performance.now() - this.#settledAtMs;
   }
 
-  /** Aborted when the signal of the step or a signal of the options is aborted. Undefined if no signal was given. */
+  /** Aborted with the signal of the step or of the options, but not by `giveUp`. Undefined without such a signal. */
   get signal(): AbortSignal | undefined {
     if (this.#signals.length > 0) this.#signal ??= AbortSignal.any([...this.#signals]);
     return this.#signal;
@@ -112,7 +112,6 @@ export class Task {
     return true;
   }
 
-  /** Writes to the logger of the operation a line that the function logged on its thread. */
   write(method: LogMethod, params: readonly LineParam[]): void {
     const decoded = params.map((param) => ("thrown" in param ? decodeThrown(param.thrown, this.#errors) : param.value));
     this.log(method, decoded);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { DurableError } from "../core/errors.ts";
 
-/** The path of the thread file, relative to the bundle. The esbuild plugin defines it. */
+/** The path of the thread file, relative to the bundle. The esbuild plugin defines this name. */
 declare const DURABLE_FANOUT_THREAD_FILE: string | undefined;
 
 /** The file that each thread of a pool runs. @throws DurableError `ERR_WORKER_BUNDLE` if the file is missing */

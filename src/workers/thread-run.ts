@@ -16,7 +16,7 @@ import type { Task } from "./task.ts";
 
 export interface RunLimits {
   readonly timeoutMs: number | undefined;
-  /** How long an unwanted call may continue before its thread is ended. */
+  /** Milliseconds that an unwanted call may continue before its thread is ended. */
   readonly graceMs: number;
 }
 
@@ -25,7 +25,7 @@ export type Leftover = readonly (readonly Task[])[];
 
 /** A call fails when this many threads have died before the call could begin. */
 const MAX_CRASHES_BEFORE = 3;
-/** The least time limit for loading a module. A limit applies only if a call has a time-out or is unwanted. */
+/** The least limit for loading a module. It applies only if the calls have a time-out or a call is unwanted. */
 const LOAD_LIMIT_MS = 60_000;
 /** After a reply, or after the death of a thread, earlier posts may still arrive. This is the longest wait for them. */
 const POST_WAIT_MS = 5_000;
@@ -34,9 +34,11 @@ const POST_WAIT_MS = 5_000;
  * Follows one message from its submission to its end. A call is unwanted when its task was given up.
  *
  * H1  When a thread dies, only the call that it ran fails. Calls that had not begun, and calls whose outcomes the
- *     thread had not posted, are sent again. (If the thread dies while it loads the module, all calls fail.)
+ *     thread had not posted, are sent again. There are two exceptions. If the thread dies while it loads the module,
+ *     all calls fail. If `MAX_CRASHES_BEFORE` threads have died before a call began, the call fails.
  * H2  An unwanted call does not begin. If the call runs already and does not end within `graceMs`, its thread is ended.
- * H3  All posts of a thread are processed before the message counts as ended.
+ * H3  The posts of a thread are processed before the message counts as ended. A post that is later than `POST_WAIT_MS`
+ *     is lost.
  */
 export class ThreadRun {
   readonly message: WorkerMessage;
@@ -69,12 +71,11 @@ export class ThreadRun {
     return this.#died;
   }
 
-  /** How many calls of the message wait for a thread. */
   get waiting(): number {
     return this.#stage === Stage.NOT_BEGUN ? this.#unsettled.length : 0;
   }
 
-  /** How many calls of the message are on a thread. */
+  /** After a thread has taken the message, all calls of the message, also those that have ended or not begun. */
   get running(): number {
     return this.#stage === Stage.NOT_BEGUN ? 0 : this.#tasks.length;
   }
@@ -94,7 +95,6 @@ export class ThreadRun {
     if (this.#hasAll) this.#allReceived?.();
   }
 
-  /** Called when the thread has answered the message. Returns the calls to send again. */
   async answered(reply: WorkerReply): Promise<Leftover> {
     this.#stopWatching();
     if (!this.#hasAll) await this.#posts();
@@ -104,7 +104,7 @@ export class ThreadRun {
     return this.#leftover();
   }
 
-  /** Called when the thread has died, or when the message could not be sent. Returns the calls to send again. */
+  /** The thread has died, or the message could not be sent. */
   async broke(error: unknown): Promise<Leftover> {
     if (this.#over) return [];
     this.#stopWatching();
@@ -126,7 +126,7 @@ export class ThreadRun {
     return this.#leftover(stage === Stage.BETWEEN_CALLS);
   }
 
-  /** Fails all calls, because no thread can be started or the pool was closed. */
+  /** No thread can be started, or the pool was closed. */
   refused(error: unknown): void {
     this.#stopWatching();
     for (const task of this.#tasks) task.fail(error);
@@ -165,7 +165,6 @@ export class ThreadRun {
     });
   }
 
-  /** Fails the calls whose arguments cannot be sent. Returns the other calls. */
   #blame(error: unknown): Leftover {
     for (const task of this.#tasks) {
       const { args, call, moved } = task;
@@ -208,7 +207,7 @@ export class ThreadRun {
     else if (this.#limits.timeoutMs !== undefined) this.#checkIn(this.#limits.timeoutMs);
   }
 
-  /** The time of loading does not count for the time-out of a call. A thread loads a module only once. */
+  /** The time of loading does not count for the time-out of a call, because only the first call has to load. */
   #checkLoading(forMs: number): void {
     const limitMs = Math.max(LOAD_LIMIT_MS, this.#limits.timeoutMs ?? 0);
     if (forMs < limitMs) {

@@ -7,7 +7,6 @@ import { encodeThrown } from "./thrown.ts";
 
 type Post = (post: WorkerPost, message: WorkerMessage) => void;
 
-/** The `WorkerTask` of one call on a thread of a pool. */
 export class ThreadTask implements WorkerTask {
   readonly attempt: number;
   #logger: Required<GivenLogger> | undefined;
@@ -34,7 +33,7 @@ export class ThreadTask implements WorkerTask {
     return this.#controller.signal;
   }
 
-  /** Called when the call has ended. The wait for an abort then ends too. */
+  /** Called when the call has ended. Ends the wait for an abort. */
   end(): void {
     this.#ended = true;
     if (this.#controller !== undefined) Atomics.notify(this.#message.cells, Cell.UNWANTED + this.#call);

@@ -6,15 +6,17 @@ import { isCloneable } from "./cloning.ts";
 export type ThrownForm = { readonly value: unknown } | ErrorForm;
 
 interface ErrorForm {
-  /** The name of the error's class, then the names of its base classes up to a built-in class of JavaScript. */
+  /**
+   * The name of the error's class, then the names of its base classes up to a built-in class of JavaScript. A class
+   * without a name is left out.
+   */
   readonly classes: readonly string[];
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
   readonly cause?: ThrownForm;
-  /** The errors of an AggregateError. */
   readonly errors?: readonly ThrownForm[];
-  /** The error's own members that can be cloned, for example `code` or `statusCode`. */
+  /** The error's enumerable members that can be cloned, for example `code` or `statusCode`. */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
@@ -32,7 +34,7 @@ const LANGUAGE: Readonly<Record<string, new (message?: string) => Error>> = {
   URIError,
 };
 
-/** Causes, and errors of an AggregateError, are included up to this depth of nesting. */
+/** An error at this depth of nesting is sent without its cause, its members, and the errors of an AggregateError. */
 const MAX_DEPTH = 10;
 
 const STANDARD_MEMBERS = new Set(["message", "stack", "cause", "errors"]);
@@ -72,9 +74,9 @@ function classNames(error: Error): string[] {
 }
 
 /**
- * Restores a thrown value. An error becomes an instance of its own class if this class is built-in or in `known`.
- * Otherwise it becomes an instance of a new class with the same name. The new class extends the nearest base class that
- * is known or built-in.
+ * Restores a thrown value. The restorable classes are the built-in classes, `DurableError` and the classes in `known`;
+ * a class is found by its name. An error of a restorable class becomes an instance of this class. Any other error
+ * becomes an instance of a made class that has the same name and extends the nearest restorable base class.
  */
 export function decodeThrown(form: ThrownForm, known: readonly ErrorClass[] = []): unknown {
   if (!("classes" in form)) return form.value;
@@ -96,7 +98,7 @@ function newError(base: string, name: string, message: string, errors: () => unk
   return new (LANGUAGE[base] ?? Error)(message);
 }
 
-/** The class that a restored error must have. Undefined if `error` already has the right class. */
+/** Undefined if `error` already has the class that it must have. */
 function typeOf(classes: readonly string[], known: readonly ErrorClass[], error: Error): ErrorClass | undefined {
   for (const [above, name] of classes.entries()) {
     const type = known.find((one) => one.name === name);
@@ -107,7 +109,7 @@ function typeOf(classes: readonly string[], known: readonly ErrorClass[], error:
 
 const made = new WeakMap<ErrorClass, Map<string, ErrorClass>>();
 
-/** Makes a class with this name that extends `Base`. Equal arguments give the same class, so `instanceof` works. */
+/** Equal arguments give the same class, so that two errors of a class have the same `constructor`. */
 function classNamed(name: string, Base: ErrorClass): ErrorClass {
   let named = made.get(Base);
   if (named === undefined) {

@@ -21,20 +21,31 @@ export interface MapItemContext {
   step<T>(name: string | undefined, body: () => Promise<T>, config?: { retryStrategy?: RetryStrategy }): PromiseLike<T>;
 }
 
-/** A function that runs on a thread. */
+/** A function of a module of `workers`. It runs on a thread, or in the calling thread (see `WorkerMode`). */
 export interface WorkerFunction<Args extends unknown[], Result> {
-  /** Calls the function on a thread. Arguments and result are copied. Values marked with `transfer` are moved. */
+  /**
+   * Calls the function. Arguments and result are copied. Values marked with `transfer` are moved. If the function never
+   * ends and has no time-out and no signal, the promise may never settle.
+   * @throws what the function throws, and the reason of an aborted signal; `WorkerTimeoutError`; `WorkerCrashedError`;
+   * DurableError `ERR_WORKER_UNCLONEABLE`, `ERR_WORKER_IMPORT`, `ERR_WORKER_EXPORT`, `ERR_WORKER_BUNDLE`,
+   * `ERR_WORKER_START` or `ERR_WORKER_POOL_CLOSED`
+   */
   (...args: Args): Promise<Result>;
   /**
-   * The form for the function of a map. Each item runs as a step, which calls the function with the item as its only
-   * argument. Calls that the items of a batch make in one tick are sent to a thread in one message.
+   * The form for the function of a map. Each item runs as a step, which has the name of the function and calls the
+   * function with the item as its only argument. If items of a batch call the function in the same tick, their calls
+   * are sent to a thread in one message.
    */
   (context: MapItemContext, item: Args[0], index: number): Promise<Result>;
-  /** The same function with other options. */
+  /**
+   * The same function with other options. An absent option stays as it is. Environment variables do not override these
+   * options. Calls of the new function and of the old function are never in one message.
+   * @throws DurableError `ERR_SETTING_INVALID`, `ERR_SETTING_UNKNOWN` or `ERR_DURATION_INVALID`
+   */
   with(options: WorkerCallOptions): WorkerFunction<Args, Result>;
 }
 
-/** The exported functions of a module, in the form in which other threads can call them. */
+/** The exported functions of a module, as `workers` makes them callable. */
 export type WorkerFunctions<Module> = {
   readonly [Name in keyof Module as Module[Name] extends (...args: never) => unknown
     ? Name
@@ -44,8 +55,9 @@ export type WorkerFunctions<Module> = {
 };
 
 /**
- * Makes the exported functions of a module callable on threads. Each thread loads the module once, at its first call.
- * `workers` itself does not load the module, so a missing export is an error of the call.
+ * Makes the exported functions of a module callable on threads. Each thread loads the module at its first call.
+ * `workers` itself does not load the module, so a missing export is an error of the call. Exports with the names `then`
+ * and `toJSON` cannot be called.
  *
  * ```ts
  * const score = workers<typeof import("./score.ts")>(new URL("./score.ts", import.meta.url));
@@ -64,7 +76,7 @@ export function workers<Module extends object>(url: URL | string, options?: Work
   const functions = new Map<string, unknown>();
   return new Proxy(Object.create(null) as WorkerFunctions<Module>, {
     get(_, name) {
-      // `await`, `JSON.stringify` and `console.log` read these members of any object. They are no exports.
+      // `await`, `JSON.stringify` and `console.log` read these members of any object, and must not get a function.
       if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
       let made = functions.get(name);
       if (made === undefined) {
