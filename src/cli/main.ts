@@ -322,5 +322,5 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return exitCode;
 }
 
-// Open timers or sockets of a handler would keep the process from ending.
+// Open timers or sockets of a handler would keep the process from ending. So `exitByItself` ends the process.
 exitByItself(await main(process.argv.slice(2)));

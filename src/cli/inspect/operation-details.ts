@@ -32,7 +32,7 @@ type Wanted = Pick<WantedOperations, "record" | "operations" | "batches" | "want
 export interface SharedItem {
   readonly batch: BatchView;
   readonly item: ItemView;
-  /** The text with which the user asked for the item: `score[3]`. */
+  /** The text with which the user asked for the item, for example `score[3]`. */
   readonly label: string;
   /** The id that belongs to the path of the item. Undefined if the path is unknown. */
   readonly id: string | undefined;

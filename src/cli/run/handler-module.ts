@@ -99,7 +99,7 @@ function placeIn(text: string | undefined): string | undefined {
   return place?.replace(/^file:\/\//, "");
 }
 
-/** The first file and line in the stack: `/app/orders.ts:12`. The stack of a `DurableError` begins in this package. */
+/** For example `/app/orders.ts:12`. Undefined for a `DurableError`, because its stack begins in this package. */
 function firstFrame(error: unknown): string | undefined {
   if (!(error instanceof Error) || isDurableError(error)) return undefined;
   const [, place] = /^ +at .*?((?:file:\/\/)?\/[^\s()]+:\d+):\d+\)?$/m.exec(error.stack ?? "") ?? [];

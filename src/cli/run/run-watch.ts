@@ -21,7 +21,6 @@ export interface RunTotals {
   endedHere: number;
 }
 
-/** Shows the progress of an execution from `start` to `stop`. */
 export class RunWatch {
   readonly #output: Output;
   readonly #engine: LocalEngine;
