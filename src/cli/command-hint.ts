@@ -4,8 +4,8 @@ import { type Environment, environment } from "../core/environment.ts";
 export const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
 
 /**
- * Returns the command that continues an execution. If the user has named the execution, and `npm start` or `npm run`
- * started this process, the same npm command continues the execution. Otherwise the command is `resume`.
+ * Returns the npm command that started this process (without the arguments after `--`) if the user has named the
+ * execution, because the same npm command then continues the execution. Otherwise returns `resume`.
  */
 export function resumeHint(execution: { name: string; named: boolean; db: string }): string {
   const npm = execution.named ? npmScript(environment()) : undefined;
@@ -13,7 +13,6 @@ export function resumeHint(execution: { name: string; named: boolean; db: string
   return commandHint(["resume", execution.name], execution.db);
 }
 
-/** Returns `node <script>` or `npx durable-fanout`, then `args`, then `--db` unless `db` is the default journal. */
 export function commandHint(args: readonly string[], db: string): string {
   const parts = [...program(process.argv[1] ?? ""), ...args.map(quote)];
   if (db !== DEFAULT_JOURNAL) parts.push("--db", quote(db));

@@ -3,12 +3,12 @@ import { type DurableCost, durableCost } from "../core/prices.ts";
 import { formatBytes, formatCount } from "../core/quantity.ts";
 import type { ExecutionCounters } from "../journal/journal.ts";
 
-/** The price of an execution's operations and data on AWS, in US dollars. `notIncluded` names all other costs. */
+/** `notIncluded` names costs that `totalUsd` leaves out. */
 export interface Cost extends DurableCost {
   readonly notIncluded: readonly string[];
 }
 
-/** The number of operations that AWS charges: the execution, each operation, each retry of a step or an invocation. */
+/** The number of operations that AWS charges. `counters.operations` includes the execution itself and each RETRY. */
 export function meteredOperations(counters: ExecutionCounters): number {
   return counters.operations + counters.invocationFailures;
 }
@@ -25,7 +25,6 @@ export function estimateCost(counters: ExecutionCounters): Cost {
   };
 }
 
-/** The reasons why AWS would refuse an execution of this size. Empty if AWS would accept the execution. */
 export function refusals(operations: number, dataBytes: number): string[] {
   const found: string[] = [];
   if (operations > MAX_OPERATIONS) {

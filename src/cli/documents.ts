@@ -10,7 +10,6 @@ import { isoMoment } from "./moment.ts";
 
 /** Parts of the documents of `--json`: names in camelCase, moments in ISO 8601 (UTC). See docs/command-line-json.md. */
 
-/** `operations` is the number that the quota counts. `meteredOperations` is the number that AWS charges. */
 export function usageDocument(counters: ExecutionCounters): object {
   return {
     operations: quotaOperations(counters),
@@ -26,7 +25,7 @@ export function usageDocument(counters: ExecutionCounters): object {
   };
 }
 
-/** The document of an execution, without the members that `outcomeDocument` makes. */
+/** Leaves out input, result and error, which `outcomeDocument` makes. */
 export function executionDocument(record: ExecutionSummary, { status, endMs }: ExecutionState): object {
   const { arn, name, functionName, startTimestamp, endTimestamp, parent, redriveOf, counters } = record;
   return {
@@ -44,7 +43,6 @@ export function executionDocument(record: ExecutionSummary, { status, endMs }: E
   };
 }
 
-/** The members `input`, `result` and `error` of an execution. A member without a value is absent. */
 export function outcomeDocument({ input, result, error }: ExecutionSummary, trace: string | undefined): object {
   return { ...payloadMember("input", input), ...payloadMember("result", result), ...errorMember(error, trace) };
 }
@@ -70,13 +68,13 @@ export function operationDocument(operation: Operation, trace: string | undefine
   };
 }
 
-/** The result, still encoded, and the error of an operation. Each of them is undefined if it is not recorded. */
+/** The result is still encoded. */
 export function endOf(operation: Operation): { result: string | undefined; error: ErrorObject | undefined } {
   const details = detailsOf(operation);
   return { result: details?.Result, error: details?.Error };
 }
 
-/** @param trace the stacks of the thrown error and of its causes; undefined if the journal does not have them */
+/** @param trace the stacks of the thrown error and of its causes */
 export function errorDocument(error: ErrorObject, trace?: string): object {
   const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error;
   return defined({ type, message, data, stack, trace });
@@ -110,7 +108,7 @@ export function callbackDocument(
   };
 }
 
-/** Returns {} without a payload. An unreadable payload stays raw text, and the member `<name>Unreadable` says why. */
+/** If a payload cannot be read, its member is the raw text, and the member `<name>Unreadable` says why. */
 export function payloadMember(name: string, payload: string | undefined, read = readAnyPayload): object {
   if (payload === undefined || payload === "") return {};
   const { value, unreadable } = read(payload);

@@ -1,7 +1,7 @@
 import { DurableError } from "../core/errors.ts";
 import { readTextSource } from "./text-source.ts";
 
-/** Removes only the white space around the JSON, because the engine compares the inputs of executions as text. */
+/** Returns the JSON as it was written, but trimmed, because the engine compares the inputs of executions as text. */
 export async function readEvent(source: string): Promise<string> {
   const { text, from } = await readTextSource(source, "--event", "event", "ERR_EVENT_UNREADABLE");
   // Editors on Windows may write a byte order mark, which `JSON.parse` refuses.
@@ -23,7 +23,7 @@ function describeMistake(json: string): string {
   return `${what} at line ${line}, column ${column}`;
 }
 
-/** The position of a mistake in JSON text, counted from 1. The errors of `JSON.parse` often have no position. */
+/** The position of a mistake in JSON text, counted from 1. Some errors of `JSON.parse` have no position. */
 interface JsonMistake {
   line: number;
   column: number;

@@ -1,4 +1,3 @@
-/** The examples at the end of each command's help, by the name of the command. */
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   run: [
     "durable-fanout run orders.ts --event @orders.json --name friday",
@@ -41,7 +40,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   heartbeat: ["durable-fanout heartbeat approval"],
 };
 
-/** Texts that the help of some commands shows before the examples, by the name of the command. */
+/** By the name of a command: a text that its help shows before the examples. */
 export const NOTES: Readonly<Record<string, string>> = {
   run:
     "Ctrl-C and SIGTERM end the run in order; the same signal again ends it at once. A handler that computes without end\n" +

@@ -3,7 +3,7 @@ import type { ExecutionStatus, Journal } from "../journal/journal.ts";
 import { isJournalInUse } from "../journal/sqlite-lock.ts";
 import type { ExecutionSummary } from "../local/executions.ts";
 
-/** The status in the journal. `INTERRUPTED`: the execution has not ended, and no process writes to the journal. */
+/** `INTERRUPTED` replaces RUNNING if no process has opened the journal for writing. */
 export type ShownStatus = ExecutionStatus | "INTERRUPTED";
 
 export const SHOWN_STATUSES: readonly ShownStatus[] = [
@@ -17,7 +17,7 @@ export const SHOWN_STATUSES: readonly ShownStatus[] = [
 
 export interface ExecutionState {
   readonly status: ShownStatus;
-  /** Epoch milliseconds: the end of the execution, its last entry if it is INTERRUPTED, or now if it is RUNNING. */
+  /** Epoch milliseconds. INTERRUPTED: the time of the last entry, or of the start without an entry. RUNNING: now. */
   readonly endMs: number;
 }
 

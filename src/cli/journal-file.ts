@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { DurableError } from "../core/errors.ts";
 import { SqliteJournal } from "../journal/sqlite-journal.ts";
 
-/** Opens the journal for reading and writing. Creates the file and its folder if they are missing. */
+/** Creates the file and its folder if they are missing. */
 export function openJournal(db: string): SqliteJournal {
   const file = resolve(db);
   try {
@@ -15,13 +15,12 @@ export function openJournal(db: string): SqliteJournal {
   return new SqliteJournal(file);
 }
 
-/** Does the same as `openJournal`, but throws `ERR_JOURNAL_MISSING` if there is no journal. */
 export function openExistingJournal(db: string): SqliteJournal {
   refuseMissing(resolve(db));
   return openJournal(db);
 }
 
-/** Opens a journal for reading, also while another process writes to it. @throws DurableError `ERR_JOURNAL_MISSING` */
+/** Another process may write to the journal meanwhile. */
 export function openJournalToRead(db: string): SqliteJournal {
   const file = resolve(db);
   refuseMissing(file);

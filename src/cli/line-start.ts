@@ -1,10 +1,10 @@
 let isLineOpen = false;
 
-/** Control sequences of a terminal, for example for colours, at the end of a text. They print no text. */
+/** Control sequences of a terminal, for example for colours, at the end of a text. These sequences print no text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these sequences begin with a control character.
 const SEQUENCES_AT_END = /(?:\u001b\[[\d;?]*[A-Za-z])+$/;
 
-/** Watches what this process writes to standard error, so that `lineStart` knows whether the last line has ended. */
+/** From this call on, `lineStart` knows whether the last line on standard error has ended. */
 export function followStandardError(): void {
   const write = process.stderr.write.bind(process.stderr);
   process.stderr.write = ((...args: Parameters<typeof write>) => {
@@ -15,7 +15,7 @@ export function followStandardError(): void {
   }) as typeof process.stderr.write;
 }
 
-/** A line break if the last text on standard error did not end with a line break. Otherwise an empty text. */
+/** The text to write before a message, so that the message does not continue a line that a handler has begun. */
 export function lineStart(): string {
   return isLineOpen ? "\n" : "";
 }

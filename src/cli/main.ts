@@ -40,7 +40,6 @@ function parseDuration(text: string): number {
   throw new InvalidArgumentError("Give milliseconds, as in 20 or 20ms, or seconds, as in 0.5s.");
 }
 
-/** A parser for a whole number from 1 on. With `word`, the parser also takes this word, which means Infinity. */
 function countParser(word?: string): (text: string) => number {
   return (text) => {
     if (text === word) return Number.POSITIVE_INFINITY;
@@ -119,7 +118,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       .option("--json", "JSON on standard output, one document a line")
       .option("--verbose", "stack traces with errors")
       .addHelpText("after", PLAN_HELP);
-    // These options of `run` change nothing here. They are accepted so that arguments of `run` also work for `plan`.
+    // Options of `run` that change nothing in a plan. They are accepted, because users replace `run` by `plan`.
     const others = [
       "--db <file>",
       "--name <name>",
@@ -323,5 +322,5 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return exitCode;
 }
 
-// Open timers or sockets of a handler would keep the process from ending. So the process is ended here.
+// Open timers or sockets of a handler would keep the process from ending. So `exitByItself` ends the process.
 exitByItself(await main(process.argv.slice(2)));

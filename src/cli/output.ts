@@ -1,12 +1,12 @@
 import { isDurableError, messageOf } from "../core/errors.ts";
 import { lineStart } from "./line-start.ts";
 
-/** The original function. `quietStandardOutput` later replaces `process.stdout.write`, which a handler may call. */
+/** The original function. `quietStandardOutput` may replace `process.stdout.write` later. */
 const write = process.stdout.write.bind(process.stdout);
 
 /**
- * Writes the output of a command. `print` and `printJson` write to standard output what the user asked for: the result
- * or the listing, or with `--json` one JSON document on each line. `say` writes all other messages to standard error.
+ * Writes the output of a command. Standard output gets results and listings, or with `--json` one JSON document on each
+ * line. Standard error gets messages for people.
  */
 export class Output {
   readonly json: boolean;
@@ -29,7 +29,6 @@ export class Output {
     process.stderr.write(`${lineStart()}${text}\n`);
   }
 
-  /** Writes the error that ends the command to standard error. With `--json`, also writes it to standard output. */
   fail(error: unknown): void {
     const message = messageOf(error);
     const code = codeOf(error);
@@ -43,13 +42,12 @@ export class Output {
     for (let next = error; next instanceof Error; next = next.cause) this.say(next.stack ?? String(next));
   }
 
-  /** Resolves when standard output has all text. If the process ended earlier, a pipe could lose the last text. */
+  /** If the process ended before standard output has taken all text, a pipe could lose the last text. */
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => write("", () => resolve()));
   }
 }
 
-/** The code of a `DurableError`, or `ERR_INTERNAL` for any other error. docs/troubleshooting.md lists the codes. */
 export function codeOf(error: unknown): string {
   return isDurableError(error) ? error.code : "ERR_INTERNAL";
 }
@@ -58,7 +56,7 @@ export function withCode(message: string, code: string): string {
   return `${message} (${code})`;
 }
 
-/** Replaces values that JSON cannot have by JSON values. The codec `typed` decodes such values, for example a Map. */
+/** The codec `typed` decodes values that `JSON.stringify` refuses (BigInt) or loses (for example a Map). */
 function sayable(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
   if (value instanceof Map || value instanceof Set) return [...value];

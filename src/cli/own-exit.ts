@@ -1,6 +1,6 @@
 let isOwn = false;
 
-/** Ends the process. If the handler ends the process instead, `isExitOwn` is false. */
+/** In a listener of the event `exit`, `isExitOwn` tells this exit from a `process.exit` of the handler. */
 export function exitByItself(code: number): never {
   isOwn = true;
   process.exit(code);

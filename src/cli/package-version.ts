@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** Returns "unknown" without package.json, which is one folder up in the build, and two folders up in the sources. */
+/** The file package.json is one folder up in the build, and two folders up in the sources. */
 export function packageVersion(): string {
   const manifest = ["../package.json", "../../package.json"]
     .map((path) => new URL(path, import.meta.url))

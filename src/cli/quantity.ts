@@ -1,6 +1,6 @@
 const SMALLEST_DOLLARS = 1e-6;
 
-/** Writes US dollars with two decimals. Amounts under $0.10 get two significant digits: `$0.20`, `$0.0032`. */
+/** For example `$12.30`, `$0.20`, `$0.0032`, `$0`, `under $0.000001`. */
 export function formatDollars(dollars: number): string {
   if (dollars === 0) return "$0";
   if (dollars < SMALLEST_DOLLARS) return "under $0.000001";

@@ -1,4 +1,4 @@
-/** Returns the lines of a table. Columns of numbers are aligned to the right, but never the first column. */
+/** Cells must have no control sequences, for example for colours, because the sequences would count as width. */
 export function renderTable(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const cell = (row: readonly string[], column: number): string => row[column] ?? "";
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => cell(row, column).length)));

@@ -4,12 +4,12 @@ import { DurableError, messageOf } from "../core/errors.ts";
 
 export interface GivenText {
   readonly text: string;
-  /** The source of the text, at the beginning of error messages: `--event`, or `The event file order.json`. */
+  /** The beginning of error messages: `--event`, or `The event file order.json`. */
   readonly from: string;
 }
 
 /**
- * @param source the text itself, `@file`, or `-` for standard input
+ * @param source the text itself, `@file`, or `-` for standard input (the promise then settles at the end of the input)
  * @param noun a word for the text in messages, for example "event"
  * @throws DurableError with `code` if the file cannot be read
  */

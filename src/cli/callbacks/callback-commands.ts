@@ -24,7 +24,6 @@ interface FoundCallback extends OpenCallback {
   readonly places: readonly string[];
 }
 
-/** The open callbacks of the execution `target`, or of all executions. An execution that has ended has none. */
 async function openCallbacks(db: string, target: string | undefined): Promise<FoundCallback[]> {
   const engine = new LocalEngine({ journal: openJournalToRead(db) });
   try {
@@ -122,7 +121,6 @@ async function act(
   return ExitCode.OK;
 }
 
-/** Returns undefined if no open callback has this id or name, but `target` looks like the id of a callback. */
 function choose(target: string, open: readonly FoundCallback[]): FoundCallback | undefined {
   const byId = open.find(({ callbackId }) => callbackId === target);
   if (byId !== undefined) return byId;
@@ -132,20 +130,19 @@ function choose(target: string, open: readonly FoundCallback[]): FoundCallback |
     const message = `${named.length} open callbacks are named "${target}". Give an id; the callbacks command lists them.`;
     throw new DurableError("ERR_CALLBACK_AMBIGUOUS", message);
   }
-  // A long text in base64 is an id, not a name. The engine throws an error that says why no open callback has this id.
+  // A long text in base64 counts as an id. If the callback is not open, the engine throws an error that says why.
   if (/^[A-Za-z0-9+/=]{60,}$/.test(target)) return undefined;
   const names = [...new Set(open.map(({ name }) => name ?? "(unnamed)"))].slice(0, 10).join(", ");
   const there = open.length === 0 ? "None is open." : `Open: ${names}.`;
   throw new DurableError("ERR_CALLBACK_UNKNOWN", `No open callback has the id or name "${target}". ${there}`);
 }
 
-/** Reads a text. A line break at its end is removed, because files and the output of `echo` end with a line break. */
+/** Removes one line break at the end of the text, because most files and the output of `echo` end with a line break. */
 async function readText(source: string, option: string, noun: "result" | "error"): Promise<string> {
   const { text } = await readTextSource(source, option, noun, `ERR_${noun.toUpperCase()}_UNREADABLE`);
   return text.replace(/\r?\n$/, "");
 }
 
-/** A text that begins with `{` must be an error object of the service, as JSON. Any other text is an error message. */
 function readErrorObject(text: string): ErrorObject {
   if (!text.trimStart().startsWith("{")) return { ErrorMessage: text };
   let given: Record<string, unknown>;

@@ -5,19 +5,18 @@ import { LocalEngine } from "../../local/engine.ts";
 import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
-/** The process that applied a request. `running process`: the process that has opened the journal for writing. */
+/** The process that applied a request. `running process`: another process, which had opened the journal for writing. */
 export type Doer = "running process" | "this process";
 
-/** The time to wait for an answer of the running process, which may be busy. */
+/** The running process answers late if a handler computes for long. */
 const DEFAULT_PATIENCE_MS = 30_000;
-/** The time between checks whether the running process has ended. A check waits up to 0.25 s for the journal's lock. */
+/** The time between checks whether the running process has ended. A check waits up to 250 ms for the journal's lock. */
 const LOOK_EVERY_MS = 1_000;
 const POLL_MS = 50;
 
 /**
- * Applies a request to an execution in a journal. Only one process at a time can write to a journal. If another process
- * has opened the journal for writing, that process applies the request. Otherwise this process applies the request, and
- * the execution sees the change when it is resumed.
+ * Only one process at a time can write to a journal. If another process has opened the journal for writing, only that
+ * process can apply the request. If that process closes the journal without an answer, this process applies it.
  * @throws DurableError the errors of `applyRequest`, `ERR_REQUEST_UNANSWERED`, or an `ERR_JOURNAL_…`
  */
 export async function deliver(
@@ -52,7 +51,7 @@ function openUnlessInUse(db: string): SqliteJournal | undefined {
   }
 }
 
-/** The open journal is locked, so that no other process can apply the request at the same time. */
+/** While this process has the journal open, no other process can apply the request. */
 async function applyHere(
   journal: SqliteJournal,
   request: JournalRequest,
@@ -60,7 +59,7 @@ async function applyHere(
 ): Promise<Doer> {
   const engine = new LocalEngine({ journal });
   try {
-    // The other process may have applied the request before that process ended. Its answer is then in the request box.
+    // The other process may have applied the request and answered, just before it closed the journal.
     const answer = answered();
     if (answer !== undefined) return finish(answer);
     applyRequest(engine, request);

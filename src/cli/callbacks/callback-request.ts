@@ -15,7 +15,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ResourceNotFoundException: "ERR_CALLBACK_UNKNOWN",
 };
 
-/** @throws DurableError `ERR_CALLBACK_CLOSED`, `ERR_CALLBACK_UNKNOWN`, `ERR_CALLBACK_REFUSED`, or an engine error */
+/** `stop` does nothing if the execution has ended. @throws DurableError `ERR_CALLBACK_…`, or the engine's errors */
 export function applyRequest(engine: LocalEngine, request: JournalRequest): void {
   try {
     switch (request.action) {

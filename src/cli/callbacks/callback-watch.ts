@@ -10,17 +10,16 @@ import { applyRequest, type JournalRequest } from "./callback-request.ts";
 import { type RequestAnswer, RequestBox } from "./request-box.ts";
 
 const POLL_MS = 200;
-/** The greatest number of new callbacks that are printed at once as text. With `--json`, all are printed. */
 const MAX_TOLD = 3;
 
-/** Prints the callbacks for which a run waits. Also applies the requests that other processes send (`RequestBox`). */
+/** Prints for which callbacks the engine's executions wait. Also applies the requests of other processes. */
 export class CallbackWatch {
   readonly #output: Output;
   readonly #engine: LocalEngine;
   readonly #db: string;
   readonly #virtualTime: boolean;
   readonly #told = new Set<string>();
-  /** The ARNs of the executions that have suspended since the last call of `#look`. */
+  /** The ARNs of executions that may have suspended, and that `#look` has not looked at since then. */
   readonly #suspended = new Set<string>();
   #box: RequestBox | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -45,12 +44,11 @@ export class CallbackWatch {
     });
   }
 
-  /** Notes the executions that suspended in an earlier process, because they may send no event in this process. */
+  /** Call this after a resume: an execution that an earlier process has suspended may send no event in this process. */
   recall(): void {
     for (const arn of this.#engine.suspended()) this.#note(arn);
   }
 
-  /** May be called more than once. */
   stop(): void {
     clearInterval(this.#poll);
     this.#unsubscribe();
@@ -79,7 +77,7 @@ export class CallbackWatch {
     if (this.#suspended.size === 0) return;
     const open = Array.from(this.#suspended, (arn) => this.#engine.openCallbacks(arn)).flat();
     this.#suspended.clear();
-    // While callbacks are open, this timer must keep the process running. In virtual time there is no other timer.
+    // While callbacks are open, this timer must keep the process running. In virtual time, no other timer does.
     if (open.length === 0) this.#poll?.unref();
     const fresh = open.filter((callback) => !this.#told.has(callback.callbackId) && this.#mayBeCompleted(callback));
     if (fresh.length === 0) return;
@@ -106,7 +104,7 @@ export class CallbackWatch {
     });
   }
 
-  /** In virtual time, a callback with a time-out times out at once, so nobody can complete it. */
+  /** In virtual time, time-outs pass as soon as no code runs. So a user has no time to complete the callback. */
   #mayBeCompleted({ timeoutTimestamp, heartbeatTimestamp }: OpenCallback): boolean {
     return !this.#virtualTime || (timeoutTimestamp === undefined && heartbeatTimestamp === undefined);
   }

@@ -19,13 +19,13 @@ export interface RequestAnswer {
 
 interface PostedRequest {
   readonly request: JournalRequest;
-  /** Epoch milliseconds. After this moment the command that posted the request does not wait any more. */
+  /** Epoch milliseconds. A later `takeRequests` drops the request, because its sender may have stopped waiting. */
   readonly expiresMs: number;
 }
 
 /**
  * A folder beside the journal. Commands use the folder to send requests to the process that has opened the journal for
- * writing. Each request is a file, and each answer is a file. The folder is removed when it is empty.
+ * writing. Each request is a file, and each answer is a file.
  *
  * B1  A file gets its final name only when its content is complete.
  * B2  A request is taken once: by the running process, or by the command that posted the request.
@@ -45,17 +45,16 @@ export class RequestBox {
     return id;
   }
 
-  /** Removes a request, unless the running process has already taken the request. B2 */
+  /** Does nothing if the running process has already taken the request. B2 */
   takeBack(id: string): void {
     this.#remove(`${id}.request`);
   }
 
-  /** Reads and removes the answer to a request. Returns undefined if there is no answer. */
   takeAnswer(id: string): RequestAnswer | undefined {
     return this.#take(`${id}.answer`) as RequestAnswer | undefined;
   }
 
-  /** Removes all requests. Returns the requests whose senders still wait at `nowMs` (epoch milliseconds). */
+  /** Also removes the requests that have expired at `nowMs` (epoch milliseconds), but does not return them. */
   takeRequests(nowMs: number): { id: string; request: JournalRequest }[] {
     const taken: { id: string; request: JournalRequest }[] = [];
     for (const file of this.#list()) {

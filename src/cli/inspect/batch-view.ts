@@ -6,36 +6,33 @@ import { messageOf } from "../../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../../core/wire.ts";
 
 /**
- * `STARTED`: the item may run, or the item had not ended when its map ended. `PENDING`: the item and its batch wait.
- * `NOT_STARTED`: no record says that the item has begun.
+ * `STARTED`: the item may have begun, and no readable record has its end. `PENDING`: the item waits for the next
+ * attempt of its batch. `NOT_STARTED`: no readable record says that the item has begun.
  */
 export type ItemStatus = "SUCCEEDED" | "FAILED" | "STARTED" | "PENDING" | "NOT_STARTED";
 
 export interface ItemView {
-  /** The index in the map, from 0 on. */
+  /** The index in the map, from 0. */
   readonly index: number;
   readonly status: ItemStatus;
-  /**
-   * The result of a `SUCCEEDED` item. Absent if the result is undefined or not stored. If a user's serdes wrote the
-   * result, the written text.
-   */
+  /** Only for a `SUCCEEDED` item, if the result is stored. If a user's serdes wrote the result, the written text. */
   readonly result?: unknown;
   readonly error?: ErrorObject;
-  /** The records of the operations of a `PENDING` item: operations that have ended, and operations that wait. */
+  /** Only for a `PENDING` item: the records of the operations inside the item. */
   readonly operations?: readonly StoredRecord[];
 }
 
 export interface BatchView {
   readonly operation: Operation;
   readonly items: readonly ItemView[];
-  /** The recorded outcomes, in the order of `items`. Undefined, or missing at the end, for an item without outcome. */
+  /** In the order of `items`. The outcome of an item without a readable outcome is undefined, or missing at the end. */
   readonly outcomes: readonly (Outcome | undefined)[];
   readonly parts: readonly Operation[];
-  /** Why the outcomes could not be read. The items then get their status from the status of the operation. */
+  /** Why the outcomes could not be read. Then each item is `STARTED` or `NOT_STARTED`, even if it has ended. */
   readonly unreadable?: string;
 }
 
-/** Reads the items of all batches of an execution. The keys are the ids of the batches' own operations. */
+/** The keys are the ids of the batches' own operations. */
 export function readBatches(operations: readonly Operation[]): Map<string, BatchView> {
   const partsOf = partsFinder(operations);
   return new Map(
@@ -91,7 +88,6 @@ const WORDS: Record<ItemStatus, string> = {
   NOT_STARTED: "not started",
 };
 
-/** The number of items for each status. A status that no item has is absent. */
 export function countItems(batches: Iterable<BatchView>): Map<ItemStatus, number> {
   const counts = new Map<ItemStatus, number>();
   for (const { items } of batches) {
@@ -105,13 +101,11 @@ export function countItems(batches: Iterable<BatchView>): Map<ItemStatus, number
   );
 }
 
-/** The word for items with a status. Started items of a batch that has ended are "not ended": they do not run now. */
 export function wordFor(status: ItemStatus, batchStatus: OperationStatus | undefined): string {
   if (status === "STARTED" && batchStatus === "SUCCEEDED") return "not ended";
   return WORDS[status];
 }
 
-/** Counts the items in one payload of a batch. All counts are 0 without a payload, or if the payload cannot be read. */
 export function tallyOutcomes(payload: string | undefined): { succeeded: number; failed: number; waiting: number } {
   const tally = { succeeded: 0, failed: 0, waiting: 0 };
   if (!payload) return tally;

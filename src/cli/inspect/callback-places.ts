@@ -5,10 +5,13 @@ import type { OpenCallback } from "../../service/open-callbacks.ts";
 import { readBatches } from "./batch-view.ts";
 import { Places } from "./places.ts";
 
-/** The path of a callback in a batch is not recorded. This many positions are tried in each context of an item. */
+/** Batches do not record the positions of callbacks. So this many are tried in each item and each of its contexts. */
 const POSITIONS_TRIED = 20;
 
-/** `of` returns labels, from the outermost operation to the callback or its `waitForCallback`: `score[3]`, `ask`. */
+/**
+ * `of` returns labels from the outermost operation to the callback or `waitForCallback`: `score`, `score[3]`, `ask`.
+ * If the path is unknown, `of` returns the labels of the parent (if there is one) and of the callback.
+ */
 export class CallbackPlaces {
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #paths: Map<string, OperationPath>;
@@ -23,13 +26,13 @@ export class CallbackPlaces {
   of({ operationId: id, name }: OpenCallback): readonly string[] {
     const { Name, ParentId = "" } = this.#operations.get(id) ?? {};
     const parent = this.#operations.get(ParentId);
-    // The context of `waitForCallback` has the name that the user gave. The callback inside the context has no name.
+    // In `waitForCallback`, the context has the name that the user gave. The callback inside the context has no name.
     const path = this.#paths.get(Name === undefined && parent?.SubType === "WaitForCallback" ? ParentId : id);
     if (path !== undefined) return this.#places.around(path, name).map(({ label }) => label);
     return [...(parent === undefined ? [] : [parent.Name ?? ParentId]), name ?? id];
   }
 
-  /** Adds the paths of callbacks inside batches. Returns the contexts around them, so that places get their names. */
+  /** Adds paths of open callbacks inside batches to `#paths`. Returns contexts inside batches, which have the names. */
   #findInBatches(operations: readonly Operation[]): Operation[] {
     const wanted = new Set(
       operations.flatMap(({ Id = "", ParentId = "", Type, Status }) => {
@@ -66,13 +69,12 @@ export class CallbackPlaces {
     }
   }
 
-  /** A callback of `waitForCallback` gets the path of the call, because only the call has a name. */
+  /** A callback of `waitForCallback` gets the path of its context, because only the context has a name. */
   #note(wanted: Set<string>, id: string, path: OperationPath): void {
     if (wanted.delete(id)) this.#paths.set(id, path);
   }
 }
 
-/** Adds `places` to the open callbacks of one execution. */
 export function placed<Callback extends OpenCallback>(
   callbacks: readonly Callback[],
   operations: readonly Operation[],

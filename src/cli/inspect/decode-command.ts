@@ -34,14 +34,13 @@ function cleaned(text: string): string {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   const joined = trimmed.replaceAll(/\s+/g, "");
   const packed = PACKED.exec(joined)?.[0];
-  // The packed payload is extracted in two cases: the text begins with it (perhaps after a quote), or the text is not
-  // JSON. If JSON contains a packed payload elsewhere, the whole JSON is the payload.
+  // If JSON contains a packed payload, but does not begin with it, the whole JSON is the payload.
   if (packed !== undefined && (joined.startsWith("~") || /^\\?["']~/.test(joined))) return packed;
   if (packed !== undefined && !isJson(trimmed)) return packed;
   return unquoted(trimmed);
 }
 
-/** A history shows a payload as a JSON string. Returns the JSON in such a string, and any other text unchanged. */
+/** A history shows a JSON payload as a JSON string. */
 function unquoted(text: string): string {
   if (!isJson(text)) return text;
   const value: unknown = JSON.parse(text);

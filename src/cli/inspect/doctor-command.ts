@@ -43,13 +43,12 @@ interface JournalReport {
   readonly executions?: Readonly<Record<string, number>>;
 }
 
-/** If the log file (-wal) has more bytes than this, a reader probably keeps SQLite from moving them to the journal. */
+/** If the log file (-wal) is larger, a reader probably keeps SQLite from moving the content to the journal. */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
 /** A variable with more wrong letters than this does not count as a mistyped name. */
 const MISTYPED_LETTERS = 3;
 
-/** Prints versions, settings, the state of the journal, and problems. Returns 1 (`EXECUTION_FAILED`) for a problem. */
 export async function doctorCommand(output: Output, _target: string, { db }: { db: string }): Promise<ExitCode> {
   const problems: Problem[] = [];
   const variables = environment();
@@ -74,7 +73,7 @@ export async function doctorCommand(output: Output, _target: string, { db }: { d
   return problems.length === 0 ? ExitCode.OK : ExitCode.EXECUTION_FAILED;
 }
 
-/** The default number of threads depends on the machine, so it is not in the table. Undefined for other settings. */
+/** The default number of threads depends on the machine, so it is not in the table. */
 function defaultOf(path: string, vcpus: number): unknown {
   return path === "workers.threads" ? defaultThreads(vcpus) : undefined;
 }
@@ -101,7 +100,6 @@ function readSettings(variables: Environment, vcpus: number, problems: Problem[]
     });
 }
 
-/** Reports variables that begin with `DURABLE_FANOUT_` and that neither the runtime nor the workers read. */
 function findUnread(variables: Environment, problems: Problem[]): void {
   const known = new Set<string | undefined>([
     ...rowsOf(RUNTIME_TABLE, "runtime").map(([path, row]) => variableOf(path, row as Row<unknown>)),
@@ -192,7 +190,6 @@ function describeJournal({ exists, readable, bytes = 0, walBytes = 0, inUse }: J
   return `${state}, ${formatBytes(bytes)} and ${formatBytes(walBytes)} in its log; ${use}`;
 }
 
-/** Each heading is printed before the first setting of its group (`groupOf`). */
 const HEADINGS: Readonly<Record<string, string>> = {
   runtime: "of the runtime, in each handler:",
   workers: "of worker threads, in each call of workers():",

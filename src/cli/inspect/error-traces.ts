@@ -2,10 +2,10 @@ import { childPath, type OperationPath, operationId } from "../../core/ids.ts";
 import type { ErrorTrace } from "../../journal/journal.ts";
 import { groupBy } from "../group-by.ts";
 
-/** The errors of an item are searched in at most this many operations directly inside the item. */
+/** The errors of an item are searched in the item and in the first positions inside the item. */
 const MAX_STEPS_OF_ITEM = 20;
 
-/** The journal keeps the errors of an item in a batch under the id that belongs to the item's path. */
+/** An item of a batch has no operation. The journal has its errors under the id that belongs to the item's path. */
 export class ErrorTraces {
   readonly #byOperation: ReadonlyMap<string, readonly ErrorTrace[]>;
   readonly #findPaths: () => ReadonlyMap<string, OperationPath>;
@@ -20,19 +20,16 @@ export class ErrorTraces {
     return this.all(operationId).at(-1)?.text;
   }
 
-  /** All errors that an operation threw, one for each failed attempt, in the order of the attempts. */
   all(operationId: string | undefined): readonly ErrorTrace[] {
     return this.#byOperation.get(operationId ?? "") ?? [];
   }
 
-  /** All errors of an item of a batch and of the operations directly inside the item, the earliest first. */
   allOfItem(mapId: string | undefined, index: number): readonly ErrorTrace[] {
     return this.#idsOfItem(mapId, index)
       .flatMap((id) => this.all(id))
       .toSorted((a, b) => a.atMs - b.atMs);
   }
 
-  /** The stack of the last operation that threw in an item of a batch, or else of the item. Undefined without both. */
   ofItem(mapId: string | undefined, index: number): string | undefined {
     for (const id of this.#idsOfItem(mapId, index)) {
       const text = this.of(id);
@@ -41,11 +38,7 @@ export class ErrorTraces {
     return undefined;
   }
 
-  /**
-   * The possible ids of the operations inside an item, the last one first, then the id of the item. The stack of an
-   * operation is more exact than the stack of its item. Empty if no error is recorded, or if the path of the map is
-   * unknown.
-   */
+  /** The item comes after the operations inside the item, because the stack of an operation is more exact. */
   #idsOfItem(mapId: string | undefined, index: number): readonly string[] {
     if (mapId === undefined || this.#byOperation.size === 0) return [];
     this.#paths ??= this.#findPaths();

@@ -5,7 +5,7 @@ import type { Output } from "../output.ts";
 import { inspect } from "./journal-view.ts";
 import { LogLines, logDocument } from "./log-lines.ts";
 
-/** Each member `wire` has the same data in the form of the service, so that a program can rebuild the execution. */
+/** The members `wire` have the data in the form of the service, because `replay` reads input and operations so. */
 export async function exportCommand(output: Output, target: string, { db }: { db: string }): Promise<ExitCode> {
   return inspect(db, ({ engine, journal, stateOf, readExecution }) => {
     const { record, all, operations, traces } = readExecution(target);

@@ -197,7 +197,6 @@ function showOperations(output: Output, found: WantedOperations): void {
   }
 }
 
-/** The members `earlierErrors` and `logs` of a document. A member without content is absent. */
 function attemptMembers(thrown: readonly ErrorTrace[], lines: readonly PlacedLine[]): object {
   const earlier = thrown.map(({ atMs, text }) => ({ at: isoMoment(atMs), trace: text }));
   return {
@@ -228,7 +227,7 @@ function printPayload(output: Output, label: string, payload: string | undefined
   output.print(`${label.padEnd(8)}${full ? wholeText(read) : shortText(read, MAX_PAYLOAD_SHOWN, "the whole: --full")}`);
 }
 
-/** The document of an operation. A batch has `items` instead of `result`, because its result may lack some items. */
+/** A batch has `items` instead of `result`, because its parts may have the outcomes of some items. */
 function describe(
   operation: Parameters<typeof operationDocument>[0],
   traces: ErrorTraces,
@@ -294,7 +293,7 @@ export async function historyCommand(
   });
 }
 
-/** The ids of the wanted operations. For an item of a batch, the set has the id of the batch's own operation. */
+/** An item of a batch has no events. So the set has the id of the batch's own operation instead. */
 function idsOf(engine: LocalEngine, record: ExecutionSummary, wanted: string): ReadonlySet<string> {
   const operations = engine.operations(record.arn).filter(({ Type }) => Type !== "EXECUTION");
   const found = { record, operations, batches: readBatches(operations), wanted };
@@ -302,7 +301,6 @@ function idsOf(engine: LocalEngine, record: ExecutionSummary, wanted: string): R
   return new Set((shared.length > 0 ? shared : findOperations(found)).map(({ Id = "" }) => Id));
 }
 
-/** The details of an event on one line, with decoded payloads. Empty if the event has no details. */
 function describeDetails(event: HistoryEvent, isWhole: boolean): string {
   const { details } = eventDocument(event) as { details?: Record<string, unknown> };
   if (details === undefined || Object.keys(details).length === 0) return "";

@@ -18,14 +18,13 @@ export interface JournalView {
 
 export interface ReadExecution {
   readonly record: ExecutionSummary;
-  /** The operations, with the operation of the execution itself. */
+  /** With the EXECUTION operation, which is the first. */
   readonly all: readonly Operation[];
-  /** The operations, without the operation of the execution itself. */
+  /** Without the EXECUTION operation. */
   readonly operations: readonly Operation[];
   readonly traces: ErrorTraces;
 }
 
-/** Opens the journal for reading, calls `look`, and closes the journal. Returns `OK`. */
 export async function inspect(db: string, look: (view: JournalView) => void): Promise<ExitCode> {
   const journal = openJournalToRead(db);
   const engine = new LocalEngine({ journal });

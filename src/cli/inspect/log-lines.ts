@@ -5,7 +5,7 @@ import { isoMoment } from "../moment.ts";
 import { type Place, Places } from "./places.ts";
 
 export interface PlacedLine extends LogLine {
-  /** The operations around the code that logged the line, the outermost first. Empty for the handler itself. */
+  /** From the outermost place to the context or step whose code logged the line. Empty for the handler itself. */
   readonly places: readonly Place[];
 }
 
@@ -17,12 +17,12 @@ export class LogLines {
     this.all = lines.map((line) => ({ ...line, places: places.around(line.path, line.name) }));
   }
 
-  /** The lines that the operations or items with this name or id logged, and the lines of all operations inside. */
+  /** The lines of the operations or items with the name or id `wanted`, and of all operations inside them. */
   inside(wanted: string): readonly PlacedLine[] {
     return this.all.filter(({ places }) => places.some(({ id, names }) => id === wanted || names.includes(wanted)));
   }
 
-  /** The lines that one operation logged, without the lines of operations inside. Undefined means the handler. */
+  /** Without the lines of the operations inside this operation. Undefined means the handler. */
   of(operationId: string | undefined): readonly PlacedLine[] {
     return this.all.filter(({ places }) => places.at(-1)?.id === operationId);
   }

@@ -10,7 +10,7 @@ export interface LogsOptions {
   readonly operation?: string;
 }
 
-/** @throws DurableError `ERR_OPERATION_UNKNOWN` if the operation and all operations inside it have logged nothing */
+/** An operation that exists, but inside which nothing was logged, is also an error: `ERR_OPERATION_UNKNOWN`. */
 export async function logsCommand(output: Output, target: string, options: LogsOptions): Promise<ExitCode> {
   return inspect(options.db, ({ engine, journal }) => {
     const record = findExecution(engine, target);

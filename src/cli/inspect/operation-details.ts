@@ -22,7 +22,7 @@ export interface WantedOperations {
   readonly batches: ReadonlyMap<string, BatchView>;
   readonly traces: ErrorTraces;
   readonly logs: LogLines;
-  /** The name of one or more operations, the id of one operation, or an item of a map, such as `score[3]`. */
+  /** A name of operations, the id of an operation, or `score[3]` for the items with index 3 of the maps `score`. */
   readonly wanted: string;
 }
 
@@ -32,9 +32,9 @@ type Wanted = Pick<WantedOperations, "record" | "operations" | "batches" | "want
 export interface SharedItem {
   readonly batch: BatchView;
   readonly item: ItemView;
-  /** The text with which the user asked for the item: `score[3]`. */
+  /** The text with which the user asked for the item, for example `score[3]`. */
   readonly label: string;
-  /** The id that belongs to the path of the item. Its log lines have this id. Undefined if the path is unknown. */
+  /** The id that belongs to the path of the item. Undefined if the path is unknown. */
   readonly id: string | undefined;
   /** Labels from the outermost operation to the item. Empty if the path is unknown. */
   readonly places: readonly string[];
@@ -43,14 +43,13 @@ export interface SharedItem {
 const MAX_NAMES = 10;
 const MAX_ITEM_RESULT = 200;
 
-/** All that is recorded of the wanted operations, as lines. Only a batch's list of items shortens results. */
+/** Results are whole, except in the list of a batch's items. @throws the error of `findOperations` */
 export function renderDetails(found: WantedOperations): string[] {
   const items = findSharedItems(found);
   if (items.length > 0) return items.flatMap((item) => describeShared(item, found));
   return findOperations(found).flatMap((operation, at) => [...(at === 0 ? [] : [""]), ...describe(operation, found)]);
 }
 
-/** The items of batches that a text such as `score[3]` means: at most one for each map named `score`. */
 export function findSharedItems({ operations, batches, wanted }: Wanted): readonly SharedItem[] {
   const asked = parseItem(wanted);
   if (asked === undefined) return [];
@@ -68,7 +67,7 @@ export function findSharedItems({ operations, batches, wanted }: Wanted): readon
     });
 }
 
-/** @throws DurableError `ERR_OPERATION_UNKNOWN` */
+/** @throws DurableError `ERR_OPERATION_UNKNOWN`, also for an item of a batch, which `findSharedItems` finds */
 export function findOperations({ record, operations, wanted }: Omit<Wanted, "batches">): readonly Operation[] {
   const byId = operations.filter(({ Id }) => Id === wanted);
   const found = byId.length > 0 ? byId : operations.filter(({ Name }) => Name === wanted);
@@ -90,7 +89,7 @@ export function findOperations({ record, operations, wanted }: Omit<Wanted, "bat
   );
 }
 
-/** The contexts of the items that a text such as `score[3]` means. Empty for a text of another form. */
+/** Finds only items and branches that have contexts (NESTED). */
 function findItemOperations(operations: readonly Operation[], wanted: string): readonly Operation[] {
   const asked = parseItem(wanted);
   if (asked === undefined) return [];
@@ -155,7 +154,7 @@ function describe(operation: Operation, { batches, traces, logs }: WantedOperati
   ];
 }
 
-/** Leaves out the last error of an operation or item that has failed, because that error is its outcome. */
+/** The last error of a failed operation or item is left out, because this error is the outcome. */
 export function earlierErrors(thrown: readonly ErrorTrace[], hasFailed: boolean): readonly ErrorTrace[] {
   return hasFailed ? thrown.slice(0, -1) : thrown;
 }
@@ -164,7 +163,6 @@ function earlierLines(thrown: readonly ErrorTrace[]): string[] {
   return thrown.flatMap(({ atMs, text }) => labelled("earlier", `${isoMoment(atMs)}  ${text}`));
 }
 
-/** Puts the label before the first line of a text, and aligns the other lines with the first line. */
 function labelled(label: string, text: string): string[] {
   const [first = "", ...rest] = text.split("\n");
   return [`  ${label.padEnd(10)}${first}`, ...rest.map((line) => `  ${"".padEnd(10)}${line}`)];
@@ -181,7 +179,6 @@ function itemLines({ items, unreadable }: BatchView, operation: Operation, trace
   return lines;
 }
 
-/** The error of an item, or the operations of a waiting item, or the shortened result. Empty if the item has none. */
 export function describeItem({ result, error, operations }: ItemView): string {
   if (error !== undefined) return `  ${pc.red(errorText(error))}`;
   if (operations !== undefined) return operations.map(describeRecord).join("");

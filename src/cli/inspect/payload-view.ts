@@ -5,16 +5,16 @@ import { formatBytes } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
 
 export interface ReadPayload {
-  /** The decoded value. If the payload is plain text or cannot be read, the text itself. */
+  /** The decoded value. For a callback's result, for plain text and for an unreadable payload: the payload itself. */
   readonly value: unknown;
-  /** Whether the payload begins with `~`: it is packed, or it has values that JSON does not know. */
+  /** Whether the payload has the package's format, which begins with `~`. False for the result of a callback. */
   readonly isPacked: boolean;
   readonly bytes: number;
   /** Why the payload cannot be read. Absent if it was read, or if it is plain text. */
   readonly unreadable?: string;
 }
 
-/** Decodes a payload of any format. Other text is returned unchanged: the result of a callback may be any text. */
+/** Does not throw: if the payload cannot be decoded, `value` is the payload itself. */
 export function readAnyPayload(payload: string): ReadPayload {
   const isPacked = payload.startsWith("~");
   const bytes = Buffer.byteLength(payload);
@@ -25,13 +25,12 @@ export function readAnyPayload(payload: string): ReadPayload {
   }
 }
 
-/** Reads the result of an operation. The result of a callback stays a text, because the handler also gets a text. */
+/** The result of a callback stays a text, because the handler also gets a text, unless the callback has a serdes. */
 export function readResult({ Type }: Pick<Operation, "Type">, result: string): ReadPayload {
   if (Type !== "CALLBACK") return readAnyPayload(result);
   return { value: result, isPacked: false, bytes: Buffer.byteLength(result) };
 }
 
-/** The whole value as text, on one or more lines. If the payload cannot be read, the text says why. */
 export function wholeText({ value, isPacked, unreadable }: ReadPayload): string {
   if (unreadable !== undefined) return `${String(value)}\n(the payload cannot be read: ${unreadable})`;
   if (!isPacked) return typeof value === "string" ? value : JSON.stringify(value, undefined, 2);

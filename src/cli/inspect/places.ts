@@ -3,18 +3,17 @@ import { type OperationId, type OperationPath, operationId } from "../../core/id
 import { isFanOut, type Operation } from "../../core/wire.ts";
 import { groupBy } from "../group-by.ts";
 
-/** A place in a handler's code: an operation, or an item without an operation of its own. */
+/** A place in a handler's code: an operation, an item, or code in an item. Items of batches have no operations. */
 export interface Place {
   readonly id: OperationId;
-  /** The text for people: `score[3]` for an item without an operation of its own, else the operation's name or id. */
+  /** The text for people: `score[3]` for an item without an operation, otherwise the name, or the id without a name. */
   readonly label: string;
-  /** The names by which a user can ask for the place. Every item of a map `score` has a name such as `score[3]`. */
+  /** The names by which a user can ask for the place. For an item, also `score[3]`, and its batch's name and id. */
   readonly names: readonly string[];
 }
 
 const ITEM = /^(.*)\[(\d+)\]$/s;
 
-/** The map's name and the item's index in a text such as `score[3]`. Undefined for a text of another form. */
 export function parseItem(text: string): { readonly map: string; readonly index: number } | undefined {
   const [, map, index] = ITEM.exec(text) ?? [];
   return map === undefined ? undefined : { map, index: Number(index) };
@@ -22,7 +21,7 @@ export function parseItem(text: string): { readonly map: string; readonly index:
 
 export class Places {
   readonly #operations: ReadonlyMap<string, Operation>;
-  /** The batches of each map, by the id of the map. */
+  /** By the id of the map. */
   readonly #batches: ReadonlyMap<string | undefined, readonly Operation[]>;
 
   constructor(operations: readonly Operation[]) {
@@ -31,7 +30,6 @@ export class Places {
     this.#batches = groupBy(batches, ({ ParentId }) => ParentId);
   }
 
-  /** The batch of an item. Undefined if the item is in no batch. */
   #batchAround(map: Operation | undefined, index: number): Operation | undefined {
     return this.#batches.get(map?.Id)?.find(({ Name }) => {
       const range = recordedRange(Name);
@@ -39,7 +37,7 @@ export class Places {
     });
   }
 
-  /** The places from the outermost to `path`. Empty for the handler. `ownName` names `path` if no operation does. */
+  /** From the outermost place to `path`. Empty for `root`, the handler. `ownName` counts if no operation has a name. */
   around(path: string, ownName: string | undefined): readonly Place[] {
     if (path === "root") return [];
     const places: Place[] = [];

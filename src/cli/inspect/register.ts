@@ -36,7 +36,6 @@ export function addInspectCommands(program: Command, registration: Registration)
   addTidyingCommands(program, registration);
 }
 
-/** For a command without an argument: the action gets an empty text as its target. */
 function withoutTarget<Options extends object>(
   { perform }: Registration,
   load: () => Promise<Action<Options>>,

@@ -16,7 +16,6 @@ interface RemoveOptions {
 /** An execution, and all executions that it invoked, directly or through other executions. */
 type Family = readonly ExecutionSummary[];
 
-/** Deletes an execution with its family. @throws DurableError `ERR_EXECUTION_RUNNING` if a member has not ended */
 export async function deleteCommand(output: Output, target: string, { db }: RemoveOptions): Promise<ExitCode> {
   return removeFrom(output, db, (engine) => {
     const family = familyOf(findExecution(engine, target), engine.list());
@@ -28,7 +27,7 @@ export async function deleteCommand(output: Output, target: string, { db }: Remo
   });
 }
 
-/** Deletes each family of which all executions ended more than `olderThan` milliseconds ago. */
+/** Deletes the families of which each execution ended more than `olderThan` milliseconds ago. */
 export async function pruneCommand(
   output: Output,
   _target: string,

@@ -10,7 +10,6 @@ import { describeItem } from "./operation-details.ts";
 import { readResult, shortText, wholeText } from "./payload-view.ts";
 
 export const DEFAULT_CHILDREN_SHOWN = 12;
-/** The greatest number of failed items that are shown of a batch. If `maxChildren` is infinite, all are shown. */
 const FAILED_ITEMS_SHOWN = 5;
 
 const MARKS: Readonly<Record<string, string>> = {
@@ -29,8 +28,8 @@ const STACKS_SHOWN = 3;
 const WAITING_ITEMS_SHOWN = 5;
 
 /**
- * Returns the lines of a tree of operations. At most `maxChildren` children of an operation are shown, in the order in
- * which they began. Children that have not succeeded, and batches with such items, are chosen first.
+ * At most `maxChildren` children of an operation are shown. Children that have not succeeded, and batches with an item
+ * that has not succeeded, are chosen before other children.
  */
 export function renderOperationTree(tree: Tree): string[] {
   return new TreeRenderer(tree).lines;
@@ -43,7 +42,7 @@ export interface Tree {
   /** Epoch milliseconds. The duration of an operation that has not ended is counted until this moment. */
   readonly nowMs: number;
   readonly maxChildren: number;
-  /** Whether results and stacks are shown without shortening. */
+  /** Whether whole results and all stacks are shown. */
   readonly full: boolean;
 }
 
@@ -114,7 +113,6 @@ class TreeRenderer {
     return this.#batchOf(operation)?.items.some(({ status }) => status !== "SUCCEEDED") ?? false;
   }
 
-  /** Describes the children that are not shown, for example `19,950 more: 19,948 succeeded, 2 started`. */
   #describeHidden(all: readonly Operation[], shown: readonly Operation[]): string {
     const chosen = new Set(shown);
     const hidden = all.filter((operation) => !chosen.has(operation));
@@ -148,7 +146,6 @@ class TreeRenderer {
     return parts.join("  ");
   }
 
-  /** For a batch, or a map in batches: how many items have which status. Empty for all other operations. */
   #describeContent(operation: Operation): string[] {
     const batch = this.#batchOf(operation);
     if (batch === undefined) {
@@ -162,7 +159,6 @@ class TreeRenderer {
     return words;
   }
 
-  /** Empty without a result. Also empty for batches, maps and parallels, because their items show the results. */
   #describeResult(operation: Operation): string[] {
     const { result } = endOf(operation);
     if (result === undefined || result === "" || this.#isOfItems(operation)) return [];
@@ -180,7 +176,7 @@ class TreeRenderer {
     return this.#batchOf(operation) !== undefined || isFanOut(operation.SubType);
   }
 
-  /** Adds a stack. Without `full`, only the first `most` are shown, because many failures have equal stacks. */
+  /** Without `full`, the stack is hidden if the tree has `most` stacks, because many failures have equal stacks. */
   #addStack(stack: string | undefined, indent: string, most = STACKS_SHOWN): void {
     if (stack === undefined) return;
     if (!this.#full && this.#stacksShown >= most) {
@@ -210,7 +206,6 @@ class TreeRenderer {
   }
 }
 
-/** Counts the items by status, for example `98 succeeded, 1 failed, 1 running`. */
 function describeItems(batches: readonly BatchView[]): string {
   const ended = batches.every(({ operation }) => operation.Status === "SUCCEEDED") ? "SUCCEEDED" : undefined;
   const words = [...countItems(batches)].map(([status, count]) => {

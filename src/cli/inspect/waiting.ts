@@ -8,17 +8,17 @@ export interface Awaited {
   readonly kind: "wait" | "retry" | "callback" | "invoke";
   readonly operationId: string;
   readonly name: string | undefined;
-  /** Epoch milliseconds at which the waiting ends at the latest. Undefined if it has no time limit. */
+  /** Epoch milliseconds at which the waiting ends without a completion or heartbeat. Undefined: no time limit. */
   readonly untilMs: number | undefined;
   /** Only for a retry: the number of the next attempt. */
   readonly attempt?: number;
-  /** Only for a callback: its place in the code. Absent if the place was not searched, because a search takes time. */
+  /** Only for a callback: the labels of its place in the code. Absent if the caller did not look for the place. */
   readonly places?: readonly string[];
 }
 
 const MAX_NAMED = 3;
 
-/** The operations for which an execution waits, ordered by `untilMs`. Operations without a time limit come last. */
+/** Ordered by `untilMs`. Operations without a limit come last. */
 export function awaitedOf(
   operations: readonly Operation[],
   callbacks: readonly (OpenCallback & Pick<Awaited, "places">)[],
@@ -50,7 +50,7 @@ const NOUNS: Record<Awaited["kind"], string> = {
   invoke: "invoke",
 };
 
-/** Describes an awaited operation, for example `callback approval (times out 2026-05-04T12:10:00Z)`. */
+/** For example `callback approval (times out 2026-05-04T12:10:00Z)`. */
 export function describeAwaited({ kind, name, operationId, untilMs, attempt, places }: Awaited): string {
   const until = kind === "callback" ? "times out" : "until";
   const when = untilMs === undefined ? "" : ` (${until} ${formatMoment(untilMs)})`;
@@ -59,7 +59,6 @@ export function describeAwaited({ kind, name, operationId, untilMs, attempt, pla
   return `${NOUNS[kind]} ${what}${which}${when}`;
 }
 
-/** One line that names the first awaited operations and counts the others. Undefined if there are none. */
 export function summarizeAwaited(awaited: readonly Awaited[]): string | undefined {
   if (awaited.length === 0) return undefined;
   const named = awaited.slice(0, MAX_NAMED).map(describeAwaited);

@@ -22,11 +22,11 @@ export interface PlanOptions extends FunctionOptions {
   export?: string;
   /** Milliseconds that each request to the service takes. */
   latency: number;
-  /** The greatest number of items of each map that run. Infinity: all items run. */
+  /** The greatest number of items of each map and parallel that begin, rounded up to whole batches. Infinity: all. */
   sample: number;
-  /** The number of items of each outermost map for which the plan is computed. Undefined: the real number. */
+  /** The assumed number of items of outermost maps, and of maps whose number is unknown. Undefined: the real number. */
   items?: number;
-  /** Settings and their values, for example `batch=50,200`. */
+  /** For example `batch=50,200`. */
   try?: string[];
   yes?: true;
 }
@@ -38,7 +38,7 @@ export interface TuneOptions extends PlanOptions {
 
 const BATCHES = [10, 100, 1_000];
 const LARGEST_BATCH = 10_000;
-/** If AWS refuses all settings, the plan adds a batch size that leads to about this number of operations. */
+/** If AWS refuses all computed settings, the plan adds a batch size: the largest map then has about so many batches. */
 const COMFORTABLE_OPERATIONS = MAX_OPERATIONS * 0.8;
 const USUAL_TRIES = [`batch=${BATCHES.join(",")}`];
 
@@ -46,7 +46,7 @@ export function planCommand(output: Output, handlerFile: string, options: PlanOp
   return plan(output, handlerFile, options, readTries(options.try ?? [], "--try"));
 }
 
-/** The former name of `plan --try`, kept for one version so that existing scripts work. */
+/** The former name of `plan --try`, kept for one version. */
 export async function tuneCommand(output: Output, handlerFile: string, options: TuneOptions): Promise<ExitCode> {
   if (options.svg !== undefined) {
     const message =
@@ -109,7 +109,7 @@ function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   return `This really runs the handler for ${scope}, ${times}: whatever its steps do to other systems is done.${total}${rest}`;
 }
 
-/** @throws DurableError `ERR_USAGE` if the user does not confirm. Without a terminal, only `--yes` confirms. */
+/** @throws DurableError `ERR_USAGE` without a confirmation. Without a terminal, only `--yes` confirms. */
 async function confirmSideEffects(output: Output, warning: string, isConfirmed: boolean): Promise<void> {
   output.say(warning);
   if (isConfirmed) return;
@@ -120,7 +120,6 @@ async function confirmSideEffects(output: Output, warning: string, isConfirmed: 
   if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
 }
 
-/** The options as arguments of a command line, for the process that tries a setting. */
 function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
   return [
     ...["--latency", `${latency}ms`, "--sample", Number.isFinite(sample) ? String(sample) : "all"],
@@ -133,7 +132,7 @@ function passedOn({ latency, sample, items, ...rest }: PlanOptions): string[] {
   ];
 }
 
-/** Replaces the computed settings by tried ones. If the sample has failed, only removes the computed settings. */
+/** Replaces the settings after the first (`as is`) by tried ones. If the report has a fault, nothing is tried. */
 async function withTries(
   output: Output,
   report: PlanReport,
@@ -167,7 +166,7 @@ async function withTries(
   return { ...report, settings, notes: [...fixedBatches(report.maps, runs, tried), ...report.notes] };
 }
 
-/** At most one note: it names the maps whose batch size no tried setting has changed. */
+/** At most one note, which names the maps in batches whose batch size no tried setting has changed. */
 function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[], tried: readonly Tried[]): string[] {
   if (!runs.some((overrides) => overrides.has("batch"))) return [];
   const isIn = (map: FanOutSummary, { maps: others }: Tried): boolean =>
@@ -185,7 +184,7 @@ interface PlanSetup {
   readonly items?: number | undefined;
 }
 
-/** @throws DurableError `ERR_PLAN_ITEMS_UNKNOWN` */
+/** @throws DurableError `ERR_PLAN_ITEMS_UNKNOWN` if the number of a map's items is neither known nor assumed */
 export function planFrom(trial: Trial, { functionName, latencyMs, items }: PlanSetup): PlanReport {
   const nodes = readPlanTree(trial, items);
   const fanOuts = [...fanOutsIn(nodes)];

@@ -1,4 +1,3 @@
-/** The text of `plan --help` below the options. */
 export const PLAN_HELP = `
 The sample really runs: what the steps do to other systems is done. Before that the command says how much runs, and
 asks (--yes: it does not ask). Of each map and parallel the first items run, as many as --sample says, and no others; a

@@ -14,7 +14,7 @@ export type Variant = { readonly way: "as is" | "flat" } | { readonly way: "batc
 export interface Figures {
   /** The number of operations that the quota counts. */
   readonly operations: number;
-  /** Attempts of steps and invocations after the first attempt. AWS charges each of them like an operation. */
+  /** RETRYs of steps, conditions and batches, and failed invocations. AWS charges each of them like an operation. */
   readonly retries: number;
   readonly requests: number;
   readonly dataBytes: number;
@@ -23,14 +23,12 @@ export interface Figures {
   readonly dollars: number;
 }
 
-/** The figures of the whole input in one setting. */
 export interface Prediction extends Figures {
   readonly name: string;
   /** The names of the measured figures. All other figures are computed; dollars are always computed. */
   readonly measured: readonly (keyof Figures)[];
-  /** The reasons why AWS would refuse the execution. Empty if AWS would accept the execution. */
+  /** Texts about the exceeded quotas of operations and data. Empty if none is exceeded. */
   readonly refusedByAws: readonly string[];
-  /** A sentence that says how to make this setting. */
   readonly how: string;
 }
 
@@ -39,15 +37,15 @@ const MEASURED: Prediction["measured"] = ["operations", "retries", "requests", "
 const codec = createCodec(environment().DURABLE_FANOUT_CODEC === "json" ? "json" : "compact");
 /** Estimated bytes of the summary that replaces a result over the limit, without its one character for each item. */
 const SUMMARY_BYTES = 150;
-/** Estimated bytes of an update in a request, without the data of the update. The journal uses the same estimate. */
+/** Estimated bytes of an update in a request, without the data of the update. Metering uses the same estimate. */
 const UPDATE_FRAME_BYTES = 200;
 const UPDATES_OF_AN_OPERATION = 2;
 /** The greatest assumed number of RETRYs of a batch. About five were measured with the default retry strategy. */
 const MAX_BATCH_RETRIES = 5;
-/** The greatest number of bytes that the RETRYs of a batch write again. A batch moves more records to parts instead. */
+/** The greatest assumed number of bytes that the RETRYs of a batch repeat. A batch then moves records to parts. */
 const MAX_RETRIED_BYTES = 16 * 1024;
 
-/** The figures of the trial itself. All figures except the dollars are measured. */
+/** The dollars are computed from the measured figures. */
 export function measuredFigures({ counters, pace }: Trial): Required<Figures> {
   const operations = quotaOperations(counters);
   const retries = counters.retries + counters.invocationFailures;
@@ -62,8 +60,8 @@ function dollarsOf(operations: number, retries: number, dataBytes: number): numb
 
 /**
  * Returns a function that computes the figures of the whole input from the items that the trial has run. The function
- * returns undefined if the variant changes nothing for this handler.
- * @param isWhole whether the trial has run the whole input; the figures of `as is` are then measured, not computed
+ * returns undefined for a variant, except `as is`, that leaves the number of operations or all batch sizes as they are.
+ * @param isWhole whether the trial has run the whole input; the figures of `as is` are then those of the trial
  */
 export function predictor(
   nodes: readonly PlanNode[],
@@ -94,12 +92,12 @@ function computedFigures({ way }: Variant, use: Use, asIs: Use, { pace }: Trial)
   const base = { operations, retries, dataBytes, dollars: dollarsOf(operations, retries, dataBytes) };
   const times = pace.updates === 0 ? 1 : asIs.updates / pace.updates;
   const requests = Math.max(1, Math.round(pace.requests * times));
-  // The time before the first request does not depend on the input. The time after the request grows with the updates.
+  // Assumed: the time before the first request does not depend on the input. The other time grows with the updates.
   if (way === "as is") return { ...base, requests, wallMs: pace.startMs + (pace.wallMs - pace.startMs) * times };
   const bytes = use.dataBytes + use.updates * UPDATE_FRAME_BYTES;
   const least = Math.max(1, Math.ceil(use.updates / MAX_REQUEST_UPDATES), Math.ceil(bytes / MAX_REQUEST_BYTES));
-  // A request is sent as soon as the request before it is answered. So batches first make requests smaller. Batches
-  // make fewer requests only if the operations are fewer than the requests.
+  // A request is sent as soon as the request before it is answered. So fewer updates first make requests smaller, and
+  // only then make fewer requests.
   const likely =
     way === "flat"
       ? (requests * use.updates) / Math.max(1, asIs.updates)
@@ -130,14 +128,13 @@ function useOfNode(node: PlanNode, variant: Variant): Use {
   return use;
 }
 
-/** Whether all maps that can have batches have batches of this size already. False if no map can have batches. */
 function isAsItIs(nodes: readonly PlanNode[], variant: Variant): boolean {
   if (variant.way !== "batch") return false;
   const maps = [...fanOutsIn(nodes)].filter(canShare);
   return maps.length > 0 && maps.every(({ batchItems }) => batchItems === variant.items);
 }
 
-/** Whether the items can share operations, as in batches. False for a parallel, and for a map without seen items. */
+/** Whether the items can share operations, as in batches. False for a parallel, and if `items` is empty. */
 export function canShare({ kind, items }: FanOutNode): boolean {
   return (
     kind === "map" && items.length > 0 && items.every(({ children }) => children.every((node) => node.fitsInBatch))
@@ -167,13 +164,13 @@ function useOfFanOut(own: Use, fanOut: FanOutNode, variant: Variant): Use {
   return use;
 }
 
-/** The use of the map's own operation. If the trial has not run the whole map, the size of its result is estimated. */
+/** The use of the map's own operation. If the trial has not run the whole map, updates and data are estimated. */
 function ownUse(own: Use, fanOut: FanOutNode, statusBytes: number): Use {
   if (fanOut.isWhole) return { ...own };
   return { ...own, updates: UPDATES_OF_AN_OPERATION, dataBytes: resultBytes(fanOut, statusBytes) };
 }
 
-/** Estimates the bytes of a map's result. If a summary replaces a result over the limit, adds `statusBytes`. */
+/** `statusBytes` are the bytes that the summary has for the items. A summary replaces a result over the limit. */
 function resultBytes({ items, total }: FanOutNode, statusBytes: number): number {
   if (items.length === 0) return 0;
   const all = items.map(({ outcome }, index) =>
@@ -211,7 +208,7 @@ function useOfBatches(own: Use, fanOut: FanOutNode, batchItems: number): Use {
 
 /**
  * Estimates the number of parts that record ended items while other items of their batches wait for a retry. Each batch
- * with a retry writes one such part. The first `checkpoint.maxUnacknowledged` items of a map need none (measured).
+ * with a retry writes one part. The first `checkpoint.maxUnacknowledged` items of a map need no part (measured).
  */
 function securingParts(batches: number, retriesOfBatch: number, total: number): number {
   const { maxUnacknowledged } = resolveSettings().checkpoint;
@@ -224,7 +221,7 @@ function retriesEach(items: readonly ItemNode[]): number {
   return items.reduce((sum, { children }) => sum + retriesIn(children), 0) / items.length;
 }
 
-/** The average bytes of an item in a batch of this size. A smaller sample is measured as one batch. */
+/** The average bytes of an item in the full batches of this size. Fewer `items` than that count as one batch. */
 function bytesInBatches(items: readonly ItemNode[], batchItems: number): number {
   const size = Math.min(batchItems, items.length);
   let bytes = 0;

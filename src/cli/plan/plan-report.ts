@@ -18,29 +18,29 @@ const AS_GOOD_MS = 1_000;
 const AS_GOOD_DOLLARS = 0.01;
 const MAX_FAULT_LENGTH = 100;
 
-/** The maps, or parallels, with the same name, taken together. */
+/** The maps, or the parallels, with the same name. `form` and `batchItems` are those of the last one. */
 export interface FanOutSummary {
   readonly name: string;
   readonly kind: "map" | "parallel";
   readonly form: FanOutNode["form"];
   readonly batchItems: number | undefined;
-  /** The number of these maps or parallels in the trial. */
+  /** How many maps or parallels with this name the trial has. */
   readonly seen: number;
-  /** The number of items of all these maps together. */
+  /** The sum of their numbers of items, including items that have not run. */
   readonly total: number;
-  /** The number of items that have run. All computed figures come from these items. */
+  /** The number of items from which figures are computed (see `FanOutNode.items`). */
   readonly sampled: number;
   readonly failed: number;
-  /** The error of the first failed item: `type: message`. Absent if no item failed. */
+  /** The error of the first failed item in `items`, as `type: message`. Absent if no item failed. */
   readonly error?: string;
   readonly canShare: boolean;
 }
 
-/** A row of the plan's table. The figures are absent if a tried setting has failed before it had figures. */
+/** A row of the plan's table. All figures are absent if the process that tried the setting made no plan. */
 export interface Setting extends Omit<Prediction, keyof Figures>, Partial<Figures> {
   /** The tried settings. The keys are paths in `runtime`. Absent in a row that was not tried. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Why the handler does not work in this setting. Absent if it works. */
+  /** Why the handler does not work in this setting. Absent if it works, and in a row that was not tried. */
   readonly fault?: string;
 }
 
@@ -52,7 +52,7 @@ export interface PlanReport {
     readonly status: string;
     readonly error?: { readonly type: string; readonly message: string };
   };
-  /** Why the sample failed. With a fault, no setting is recommended. */
+  /** Why the sample failed. No setting is then recommended. Absent if the sample has not failed. */
   readonly fault?: string;
   readonly sample: Required<Figures>;
   readonly maps: readonly FanOutSummary[];
@@ -60,7 +60,6 @@ export interface PlanReport {
   readonly notes: readonly string[];
 }
 
-/** Sums up the maps and parallels with the same name, in the order in which the names first occur. */
 export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[] {
   const byName = new Map<string, FanOutSummary>();
   for (const fanOut of fanOuts) {
@@ -83,7 +82,7 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
   return [...byName.values()];
 }
 
-/** Why a sample is not valid: its execution failed, or at least half of a map's items failed. Otherwise undefined. */
+/** Why a sample is not valid: its execution ended without success, or at least half of a map's sampled items failed. */
 export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "maps">): string | undefined {
   if (execution !== undefined && execution.status !== "SUCCEEDED") {
     const { type = "Error", message = "" } = execution.error ?? {};
@@ -93,8 +92,8 @@ export function faultOf({ execution, maps }: Pick<PlanReport, "execution" | "map
 }
 
 /**
- * The fault of a tried setting: the fault that `faultOf` finds, or at least 1 % more of a map's items failed than
- * without the setting. Undefined if the setting works.
+ * The fault of a tried setting: the fault that `faultOf` finds, or a map whose share of failed items is at least one
+ * percentage point higher than without the setting. Undefined if there is no fault.
  */
 export function faultBeside(
   tried: Pick<PlanReport, "execution" | "maps">,
@@ -113,10 +112,10 @@ function failuresIn(maps: readonly FanOutSummary[], allowed: (name: string) => n
 }
 
 /**
- * Recommends a setting that works and that AWS accepts. If some of these settings are comfortable (see `COMFORTABLE`),
- * only the comfortable ones count. The first row wins that is about as fast as the fastest and about as cheap as the
- * cheapest. If there is no such row, the first row wins that is about as fast. Times count only if all these settings
- * were run. Early rows change the handler least, and repeat least work after a crash. Undefined if no setting is left.
+ * Chooses among the settings that work and that AWS accepts: among the comfortable settings (see `COMFORTABLE`), or
+ * among all if none is comfortable. The first setting wins that is about as fast as the fastest and about as cheap as
+ * the cheapest, or else the first that is about as fast. Times count only if each of these settings has a time. The
+ * computed settings have an order: early settings change the handler less, and repeat less work after a crash.
  */
 export function recommend(settings: readonly Setting[]): Setting | undefined {
   const taken = settings.filter(isTaken);

@@ -9,7 +9,6 @@ import { type ItemView, readBatches } from "../inspect/batch-view.ts";
 import { readAnyPayload } from "../inspect/payload-view.ts";
 import type { OperationTally, Trial } from "./trial.ts";
 
-/** What one or more operations of an execution use. */
 export interface Use {
   operations: number;
   updates: number;
@@ -17,13 +16,12 @@ export interface Use {
   dataBytes: number;
 }
 
-/** An operation with the operations inside it. */
 export interface PlanNode {
   readonly own: Use;
   readonly children: readonly PlanNode[];
   /** Present if the operation is a map or parallel. Its items are not in `children`. */
   readonly fanOut?: FanOutNode;
-  /** Whether a batch can keep the record of this operation, so that the service needs no operation for it. */
+  /** Whether the plan assumes that this operation needs no operation at the service if it is inside a batch. */
   readonly fitsInBatch: boolean;
 }
 
@@ -35,7 +33,6 @@ export interface ItemNode {
   readonly outcome: Outcome;
 }
 
-/** `items` are the items that ended in the trial, or all items that began if none ended, or if `form` is `flat`. */
 export interface FanOutNode {
   readonly id: string;
   readonly name: string;
@@ -46,15 +43,19 @@ export interface FanOutNode {
   readonly batchItems: number | undefined;
   readonly total: number;
   readonly isTotalKnown: boolean;
+  /**
+   * `nested`: the ended items, or all that began if none has ended. `flat`: all items with operations. `batched`: all
+   * items of the ended batches, or of all batches if none has ended.
+   */
   readonly items: readonly ItemNode[];
   /** What the batches that hold `items` use together. */
   readonly batches: Use;
-  /** The number of these batches. */
+  /** The number of the batches that hold `items`. */
   readonly batchCount: number;
   readonly hasEnded: boolean;
-  /** Whether `total` is the number that the user gave (`--items`), and not the map's own number. */
+  /** Whether `total` is the number that the user gave (`--items`), instead of the map's number. */
   readonly isComputed: boolean;
-  /** Whether the trial has run the whole map, so that nothing has to be computed. */
+  /** Whether the map has ended in the trial and `total` is its number of items. Then nothing has to be computed. */
   readonly isWhole: boolean;
 }
 
@@ -73,7 +74,7 @@ export function readPlanTree(trial: Trial, items: number | undefined): readonly 
   return new TreeReader(trial, items).children(undefined, true);
 }
 
-/** All maps and parallels. A map comes before the maps inside its items. */
+/** A map comes before the maps inside its items. */
 export function* fanOutsIn(nodes: readonly PlanNode[]): Generator<FanOutNode> {
   for (const { fanOut, children } of nodes) {
     if (fanOut !== undefined) {
@@ -105,7 +106,7 @@ class TreeReader {
     this.#childrenOf = groupBy(operations, ({ ParentId }) => ParentId);
   }
 
-  /** @param isOutermost whether no map is around these children */
+  /** @param isOutermost whether no map or parallel is around the children */
   children(parent: string | undefined, isOutermost = false): PlanNode[] {
     return (this.#childrenOf.get(parent) ?? []).map((operation) => this.#node(operation, isOutermost));
   }
@@ -154,7 +155,7 @@ class TreeReader {
     }));
   }
 
-  /** Groups the operations of a flat map by item. Only the path of an operation says to which item it belongs. */
+  /** Only the path of an operation says to which item the operation belongs. Operations without a path are left out. */
   #flatItems(map: Operation, operations: readonly Operation[]): ItemNode[] {
     const mapPath = this.#paths.get(map.Id ?? "");
     if (mapPath === undefined) return [];

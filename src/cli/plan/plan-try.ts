@@ -5,7 +5,7 @@ import { readValue, rowsOf } from "../../core/setting.ts";
 import { RUNTIME_TABLE, settingVariables } from "../../core/settings.ts";
 import { type FanOutSummary, faultBeside, type PlanReport, type Setting } from "./plan-report.ts";
 
-/** Settings that a run gets through environment variables. The keys are paths in `runtime`, the values are texts. */
+/** Settings that a process gets through environment variables. The keys are paths in `runtime`. */
 export type Overrides = ReadonlyMap<string, string>;
 
 const MAX_RUNS = 200;
@@ -14,8 +14,9 @@ const LIFTED = new Set(["quotas.operations", "quotas.dataBytes"]);
 
 /**
  * Returns all combinations of the values in texts such as `batch=50,200`. Without texts, returns one empty combination.
+ * If several texts name the same setting, the values of the last text replace the values of the others.
  * @param option the name of the option on the command line, for error messages
- * @throws DurableError `ERR_USAGE`, naming the setting or value that is wrong and what is allowed
+ * @throws DurableError `ERR_USAGE`
  */
 export function readTries(texts: readonly string[], option: string): Overrides[] {
   let all: Overrides[] = [new Map()];
@@ -55,7 +56,7 @@ function readTry(text: string, option: string): { path: string; values: readonly
   return { path, values };
 }
 
-/** A name for the settings, for example `batch 100, concurrency 256`. */
+/** For example `batch 100, no logUsage`. */
 export function nameOverrides(overrides: Overrides): string {
   return [...overrides].map(([path, value]) => (value === "false" ? `no ${path}` : `${path} ${value}`)).join(", ");
 }
@@ -65,7 +66,6 @@ function environmentOf(overrides: Overrides): Record<string, string> {
   return Object.fromEntries([...overrides].map(([path, value]) => [variables.get(path) ?? path, value]));
 }
 
-/** A sentence that says how to make the settings: with environment variables, or in the code of the handler. */
 export function howToSet(overrides: Overrides): string {
   const variables = Object.entries(environmentOf(overrides)).map(([name, value]) => `${name}=${quote(value)}`);
   const runtime: Record<string, unknown> = {};
@@ -90,7 +90,7 @@ export interface Tried {
 
 /**
  * Tries the settings in a new process: settings are read when the handler's module is imported, and a process that has
- * already run the handler would be faster. A DurableError becomes a `fault`.
+ * already run the handler would be faster. A `DurableError` becomes a `fault`, also if `signal` ends the process.
  */
 export async function trySetting(
   overrides: Overrides,
@@ -105,7 +105,7 @@ export async function trySetting(
     return { setting, maps: document.maps };
   } catch (error) {
     if (!isDurableError(error)) throw error;
-    // The values of the settings exclude each other, or the handler does not work with these values.
+    // For example, the values exclude each other, or the handler does not work with these values.
     return { setting: { ...own, measured: [], refusedByAws: [], fault: error.message }, maps: [] };
   }
 }

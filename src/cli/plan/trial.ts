@@ -21,14 +21,13 @@ export interface TrialOptions {
   readonly latencyMs: number;
   /**
    * The greatest number of items that a map or parallel begins, rounded up to whole batches. If a map has more items,
-   * the trial ends when this number of its items has ended. Infinity: all items run.
+   * or an unknown number, the trial ends when this number of its items has ended. Infinity: all items run.
    */
   readonly sampleItems: number;
   /** The functions that the handler may invoke. Default: none. */
   readonly functions?: readonly LoadedFunction[];
 }
 
-/** What was written for one operation. */
 export interface OperationTally {
   updates: number;
   retries: number;
@@ -43,7 +42,7 @@ export interface Pace {
   readonly startMs: number;
 }
 
-/** The record of a run of the handler on an engine in memory, in virtual time. */
+/** What happened in an execution of the handler on an engine in memory, in virtual time. */
 export interface Trial {
   readonly input: string;
   /** Absent if the trial stopped the execution. */
@@ -51,7 +50,7 @@ export interface Trial {
   readonly operations: readonly Operation[];
   /** The keys are the ids of operations. */
   readonly tallies: ReadonlyMap<string, OperationTally>;
-  /** The keys are the ids of operations. Empty for a handler on another runtime, which does not announce its maps. */
+  /** The keys are the ids of maps and parallels. Empty for a handler on another runtime, which announces no maps. */
   readonly fanOuts: ReadonlyMap<string, FanOutAnnouncement>;
   readonly counters: ExecutionCounters;
   readonly pace: Pace;
@@ -67,8 +66,8 @@ export interface Trial {
 const CHECK_EVERY_MS = 10;
 
 /**
- * Runs a handler without quotas. Its steps really run.
- * @throws `TrialInterrupted` for a signal, or the DurableError of any other interruption
+ * Runs a handler without the quotas of operations and data. Its steps really run.
+ * @throws `TrialInterrupted` for a signal, the error of another interruption, or an error of the engine
  */
 export async function runTrial(options: TrialOptions): Promise<Trial> {
   const trial = new RunningTrial(options);
@@ -85,7 +84,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
   }
 }
 
-/** A signal, such as Ctrl-C, has ended a trial. A trial keeps no journal, so the trial cannot be resumed. */
+/** A signal, such as Ctrl-C, has ended a trial. Its journal was in memory, so the trial cannot be resumed. */
 export class TrialInterrupted extends Error {
   readonly interruption: Extract<Interruption, { signal: string }>;
 
@@ -95,7 +94,6 @@ export class TrialInterrupted extends Error {
   }
 }
 
-/** Throws the error of the interruption. For a signal, throws `TrialInterrupted`. */
 export function failWith(interruption: Interruption): never {
   if ("error" in interruption) throw interruption.error;
   throw new TrialInterrupted(interruption);
@@ -125,7 +123,7 @@ class RunningTrial {
       clock: this.#clock,
       quotas: { operations: lifted, dataBytes: lifted },
       latencyMs: { checkpoint: latencyMs, getState: latencyMs },
-      // With `true`, virtual time would jump to the time-outs of callbacks, and the execution would fail.
+      // With `true`, virtual time would jump to the time-outs of callbacks, and the callbacks would time out.
       skipCallbackTimeouts: false,
     });
   }
@@ -137,7 +135,7 @@ class RunningTrial {
       const announcement = message as FanOutAnnouncement;
       if (announcement.executionArn !== this.#arn) return;
       this.#announced.set(announcement.operationId, announcement);
-      // A handler may import version 2.0.0 of the runtime, whose maps cannot be bounded.
+      // A handler may import version 2.0.0 of the runtime, whose announcements have no `beginAtMost`.
       announcement.beginAtMost?.(this.#mostOf(announcement));
     };
     for (const { register } of this.#options.functions ?? []) register(this.#engine);
@@ -177,7 +175,7 @@ class RunningTrial {
     }
   }
 
-  /** Ends the trial and returns true if the execution waits only for callbacks, or only for items beyond the sample. */
+  /** Ends the trial and returns true if the handler is stuck after a whole sample, or with an open callback. */
   endWhenIdle(interruption: Interruption): boolean {
     const error = "error" in interruption ? interruption.error : undefined;
     if (this.#arn === undefined || !isDurableError(error) || error.code !== "ERR_HANDLER_STUCK") return false;

@@ -23,7 +23,6 @@ export interface ReplayOptions {
   event?: string;
 }
 
-/** Runs the handler on a recording, without any step. Prints the first difference between code and record, if any. */
 export async function replayCommand(output: Output, target: string, options: ReplayOptions): Promise<ExitCode> {
   quietStandardOutput();
   const given = options.event === undefined ? undefined : await readEvent(options.event);
@@ -50,7 +49,6 @@ export async function replayCommand(output: Output, target: string, options: Rep
   }
 }
 
-/** @throws DurableError `ERR_RECORDING_INVALID` if `target` ends in .json and no such file exists */
 function isFile(target: string): boolean {
   if (existsSync(target)) return statSync(target).isFile();
   if (!target.endsWith(".json")) return false;

@@ -79,7 +79,7 @@ function describeRecorded(recorded: WireOperation, recording: Recording, asked: 
   return `${label} (${status}), ${type}, position ${position ?? "unknown"}, id ${id}`;
 }
 
-/** The path of a recorded operation. If the code asked for an operation there, both operations have the same path. */
+/** If there is an operation that the code asked for, it has the same path as the recorded operation. */
 function positionOf(
   { Id: id }: WireOperation,
   { operations }: Recording,

@@ -26,19 +26,19 @@ export interface Drive {
   module: HandlerModule;
   settings: RunSettings;
   db: string;
-  /** The file that gets one line for each failed item. Undefined: no file is written. */
+  /** The file that gets one line for each failed item of an ended execution. Undefined: no file is written. */
   failures?: string | undefined;
-  /** The state of the execution before this run. Undefined if this run creates the execution. */
+  /** The state of the execution before `begin` is called. Undefined if `begin` creates the execution. */
   earlier: ExecutionSummary | undefined;
   /** Whether this process has created the execution. Default: whether `earlier` is undefined. */
   isNew?: boolean;
   named: boolean;
-  /** Resolves if the handler turns out to be a plain function. */
+  /** Resolves if the handler turns out to be a plain function. Otherwise never settles. */
   refused: WatchedHandler["refused"];
   begin: () => LocalExecution;
 }
 
-/** Begins or continues an execution, and shows its progress. Reports the outcome, or why the run ends without one. */
+/** For an execution that has ended before, reports the recorded outcome. */
 export async function drive(given: Drive): Promise<ExitCode> {
   const { output, engine, module, settings, db, earlier, named, begin } = given;
   let hint = "";
@@ -73,7 +73,7 @@ export async function drive(given: Drive): Promise<ExitCode> {
       return code;
     }
     if ("signal" in first) output.say("Stopping; another signal ends it at once.");
-    // `close` answers the open requests before it closes the journal, so that no acknowledged update is lost.
+    // The journal must be closed, because `removeExecution` opens it again.
     await engine.close();
     if ("error" in first && isRefusal(first.error) && (given.isNew ?? earlier === undefined)) {
       removeExecution(db, execution.arn);
@@ -93,14 +93,14 @@ function isRefusal(error: unknown): boolean {
   return isDurableError(error) && error.code === NOT_DURABLE;
 }
 
-/** Frees the name of an execution that a plain function has begun, so that the corrected handler can use the name. */
+/** Frees the name of an execution whose handler is a plain function, so that the corrected handler can use the name. */
 function removeExecution(db: string, arn: string): void {
   const journal = openExistingJournal(db);
   journal.remove([arn]);
   journal.close();
 }
 
-/** The journal could not be written. The run counts as interrupted, because the user can fix the cause and resume. */
+/** A `result` rejects in most cases because the journal cannot be written. The user can fix the cause and resume. */
 function asInterruption(error: unknown): Interruption {
   return { error };
 }
@@ -119,7 +119,7 @@ function announce(
   if (earlier === undefined || continued) output.say(`To continue after an interruption: ${pc.cyan(hint)}`);
   if (continued) {
     const { dataBytes } = earlier.counters;
-    // The plan of a retry, printed before, has a smaller number, because the plan counts only ended operations.
+    // The plan of a retry, printed before, may have a smaller number, because the plan counts only ended operations.
     const operations = `${counted(quotaOperations(earlier.counters), "operation")} (ended or not)`;
     output.say(`Continuing: ${operations} and ${formatBytes(dataBytes)} are recorded already.`);
   }

@@ -3,7 +3,6 @@ import type { LocalEngine } from "../../local/engine.ts";
 import type { LocalFunction } from "../../local/function-registry.ts";
 import { type HandlerModule, loadHandlerModule, wrappedHandler } from "./handler-module.ts";
 
-/** A function that the handler may invoke, as given on the command line. */
 export interface FunctionOption {
   readonly name: string;
   readonly file: string;
@@ -11,7 +10,6 @@ export interface FunctionOption {
   readonly kind: "durable" | "plain";
 }
 
-/** The options of a command whose handler may invoke functions. */
 export interface FunctionOptions {
   function?: FunctionOption[];
   plainFunction?: FunctionOption[];
@@ -21,13 +19,13 @@ export function givenFunctions(options: FunctionOptions): FunctionOption[] {
   return [...(options.function ?? []), ...(options.plainFunction ?? [])];
 }
 
-/** Reads `name=file` or `name=file#export`. Returns undefined for any other text. */
+/** Reads `name=file` or `name=file#export`. Returns undefined for a text of another form. */
 export function parseFunctionOption(text: string, kind: FunctionOption["kind"]): FunctionOption | undefined {
   const [, name, file, exportName] = /^([^=]+)=(.+?)(?:#([^#]+))?$/.exec(text) ?? [];
   return name === undefined || file === undefined ? undefined : { name, file, exportName, kind };
 }
 
-/** All `given` functions, and the functions with other names that the journal keeps (`kept`). */
+/** A given function replaces the function of the same name from the journal (`kept`). */
 export function mergeFunctions(
   given: readonly FunctionOption[],
   kept: readonly FunctionOption[],
@@ -36,7 +34,7 @@ export function mergeFunctions(
   return [...given, ...kept.filter(({ name }) => !named.has(name))];
 }
 
-/** The results have absolute paths and the names of the found exports. @throws the errors of `loadHandlerModule` */
+/** The results have absolute paths, because the journal stores them. @throws the errors of `loadHandlerModule` */
 export async function loadFunctions(functions: readonly FunctionOption[]): Promise<LoadedFunction[]> {
   const loaded: LoadedFunction[] = [];
   for (const option of functions) {
@@ -56,7 +54,6 @@ function register(engine: LocalEngine, { name, kind }: FunctionOption, module: H
   else engine.register(name, wrappedHandler(module));
 }
 
-/** Adds to the error `ERR_FUNCTION_UNKNOWN` how to name functions on the command line. */
 export function withFunctionHint<T>(begin: () => T): T {
   try {
     return begin();

@@ -7,19 +7,19 @@ import type { LocalHandler } from "../../local/local-execution.ts";
 import { HandlerImportError } from "../exit-code.ts";
 
 export interface HandlerModule {
-  /** The absolute path. */
+  /** An absolute path. */
   file: string;
   exportName: string;
   /** The name of the function at the embedded service: the name of the file without its extension. */
   functionName: string;
   handler: LocalHandler;
-  /** The export `formatResult`, which turns a result into text. Without this export, results are printed as JSON. */
+  /** The export `formatResult`, which turns a result into text. Absent if the file exports no such function. */
   formatResult?: (result: unknown) => unknown;
 }
 
 /**
- * Imports the file and finds its handler: the export `wantedExport`. If `wantedExport` is undefined, the export
- * `handler`, or else the default export.
+ * The handler is the export `wantedExport`. If `wantedExport` is undefined, the handler is the export `handler`, or
+ * else the default export.
  * @throws DurableError `ERR_HANDLER_MISSING`, `ERR_HANDLER_EXPORT`, or `HandlerImportError`
  */
 export async function loadHandlerModule(path: string, wantedExport: string | undefined): Promise<HandlerModule> {
@@ -69,7 +69,6 @@ function missingEnding(error: unknown): string | undefined {
   return [".ts", ".mts", ".js", ".mjs", "/index.ts", "/index.js"].find((ending) => existsSync(path + ending));
 }
 
-/** Advice for a file that this version of Node cannot import. Empty for all other errors. */
 function adviceFor(error: unknown): string {
   if (isTakenForCommonJs(error)) return SET_TYPE;
   const code = (error as { code?: unknown } | null)?.code;
@@ -87,7 +86,7 @@ function adviceFor(error: unknown): string {
   );
 }
 
-/** For some modules, V8 prints the place only when the error ends a process. So a second process imports the file. */
+/** For some files, V8 prints the place only when the error ends a process. So a second process imports the file. */
 function placeOf(error: SyntaxError, file: string): string | undefined {
   const found = placeIn(error.stack);
   if (found !== undefined) return found;
@@ -100,7 +99,7 @@ function placeIn(text: string | undefined): string | undefined {
   return place?.replace(/^file:\/\//, "");
 }
 
-/** The file and line where user code threw: `/app/orders.ts:12`. Undefined for a DurableError, or if unknown. */
+/** For example `/app/orders.ts:12`. Undefined for a `DurableError`, because its stack begins in this package. */
 function firstFrame(error: unknown): string | undefined {
   if (!(error instanceof Error) || isDurableError(error)) return undefined;
   const [, place] = /^ +at .*?((?:file:\/\/)?\/[^\s()]+:\d+):\d+\)?$/m.exec(error.stack ?? "") ?? [];
@@ -131,8 +130,8 @@ const LACKS =
   /\b(?:step|map|parallel|wait|invoke|runInChildContext|createCallback|waitForCallback|waitForCondition|configureLogger) is not a function|\(reading '(?:info|warn|error|debug|all|allSettled|any|race)'\)/;
 
 /**
- * Wraps a handler. If the handler is a plain function (nobody called `withDurableExecution`), the wrapped handler calls
- * `refuse`. A function whose answer has a `Status` counts as durable, whichever library made the function.
+ * The wrapped handler calls `refuse` if the handler seems to be a plain function (without `withDurableExecution`): the
+ * answer has no `Status`, or the handler throws an error that matches `LACKS`.
  * @param refuse by default fails the execution, because the service would repeat an invocation that throws
  */
 export function wrappedHandler(
@@ -158,13 +157,13 @@ async function failExecution({ code, message }: DurableError) {
   return { Status: "FAILED", Error: { ErrorType: code, ErrorMessage: message } };
 }
 
-/** `refused` resolves if the handler is a plain function. The invocation then never ends. */
+/** `refused` resolves if the handler is a plain function. The handler's promise then never settles. */
 export interface WatchedHandler {
   readonly handler: LocalHandler;
   readonly refused: Promise<{ readonly error: DurableError }>;
 }
 
-/** Wraps a handler so that a plain function does not end its execution. The user can correct the handler and resume. */
+/** A plain function does not end the execution, so that the user can correct the handler and resume. */
 export function watchedHandler(module: HandlerModule): WatchedHandler {
   let settle: (refusal: { error: DurableError }) => void = () => {};
   const refused = new Promise<{ error: DurableError }>((resolve) => {

@@ -4,16 +4,16 @@ import { lineStart } from "../line-start.ts";
 import { withCode } from "../output.ts";
 import { exitByItself, isExitOwn } from "../own-exit.ts";
 
-/** Why a run ends before its execution has ended: a signal or an error. */
+/** Why a command ends before its execution has ended: a signal or an error. */
 export type Interruption = { signal: "SIGINT" | "SIGTERM"; exitCode: ExitCode } | { error: unknown };
 
-/** A second signal within this time is ignored: under npm, Ctrl-C arrives twice, from the terminal and from npm. */
+/** Signals within this time after the first are ignored: under npm, Ctrl-C arrives from the terminal and from npm. */
 const SAME_SIGNAL_MS = 300;
 
 /**
- * Watches for events that end a run early. `interrupted` resolves for SIGINT (Ctrl-C), SIGTERM, an uncaught exception,
- * an unhandled rejection, and for a handler that waits for a promise that nothing can settle. A second signal ends the
- * process at once. While code computes without a pause, Node notices no signal.
+ * Until `stop`, `interrupted` resolves at the first of these events: SIGINT (Ctrl-C), SIGTERM, an uncaught exception,
+ * an unhandled rejection, and the end of all work while the handler still waits. Otherwise it never settles. A second
+ * signal ends the process at once (see `SAME_SIGNAL_MS`). While code computes without a pause, Node notices no signal.
  */
 export class InterruptionWatch {
   readonly interrupted: Promise<Interruption>;

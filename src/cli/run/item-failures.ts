@@ -13,7 +13,7 @@ export interface ItemFailure {
   readonly map: string | undefined;
   readonly index: number;
   readonly name: string | undefined;
-  /** Absent if the item did not run in this process. */
+  /** Absent if the failure happened in another process, or if the runtime announces no maps. */
   readonly input?: unknown;
   readonly error: ErrorObject;
 }
@@ -23,7 +23,7 @@ interface SeenFailure extends ItemFailure {
   readonly input: unknown;
 }
 
-/** Collects the failed items of one execution, with their inputs, from `start` to `stop`. */
+/** Collects the inputs of the items of one execution that fail between `start` and `stop`. */
 export class ItemFailures {
   readonly #seen = new Map<string, SeenFailure>();
   #stop: () => void = () => {};
@@ -45,11 +45,11 @@ export class ItemFailures {
     this.#stop();
   }
 
-  /** The failed items of an ended execution, map by map. The failed items of one map are ordered by index. */
+  /** The failed items of an ended execution, also of earlier processes. The items of one map are ordered by index. */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
     for (const [at, seen] of this.#seen) {
-      // If the invocation ended before a failure was recorded, the item ran again and perhaps succeeded.
+      // If an invocation ended before a failure was recorded, the next invocation may have run the item with success.
       if (succeeded.has(at)) continue;
       const recorded = failed.get(at);
       failed.set(at, { ...seen, error: recorded?.error ?? seen.error });
@@ -59,7 +59,10 @@ export class ItemFailures {
   }
 }
 
-/** Throws if the file cannot be written. Leaves no new file, because an empty file would say that no item failed. */
+/**
+ * Leaves no new file, because an empty file would mean that no item failed.
+ * @throws DurableError `ERR_FAILURES_UNWRITABLE`
+ */
 export function checkFailuresFile(file: string | undefined): void {
   if (file === undefined) return;
   try {
@@ -76,7 +79,7 @@ function unwritable(file: string, error: unknown): DurableError {
   return new DurableError("ERR_FAILURES_UNWRITABLE", message, { cause: error });
 }
 
-/** Writes one line of JSON for each failed item. @throws DurableError `ERR_FAILURES_UNWRITABLE` */
+/** Replaces the content of the file. @throws DurableError `ERR_FAILURES_UNWRITABLE` */
 export function writeFailures(file: string, failures: readonly ItemFailure[]): void {
   const lines = failures.map(({ map, mapId, index, name, input, error }) => {
     const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error;
@@ -131,7 +134,7 @@ function recordedItems(operations: readonly Operation[]) {
   return { failed, succeeded };
 }
 
-/** An error in the result of a map. Its `Cause` is the error of the item. */
+/** An error in the result of a map. The `Cause` of a `ChildContextError` is the error of the item. */
 interface ResultError extends ErrorObject {
   readonly Cause?: ErrorObject;
 }
@@ -145,7 +148,7 @@ function ownErrorOf(error: unknown): unknown {
   return name === "ChildContextError" && cause !== undefined ? cause : error;
 }
 
-/** The items in a map's result. Empty if the result is missing, only a summary, or written by a user's serdes. */
+/** Empty if the payload has no list of items, for example because the payload is a summary. */
 function itemsOfResult(payload = ""): { index: number; status?: string; error?: ResultError }[] {
   const all = (readAnyPayload(payload).value as { all?: unknown } | null)?.all;
   return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];

@@ -11,10 +11,10 @@ export interface Moment {
   operations: number;
   /** The quota of operations. Infinity if the user has lifted the quota. */
   maxOperations: number;
-  /** Bytes of payloads written, as the quota counts them. */
+  /** The bytes that the quota of data counts. */
   dataBytes: number;
   requests: number;
-  /** The operations for which the suspended execution waits, as text. Undefined while code runs. */
+  /** A text about the operations for which the suspended execution waits. Undefined while an invocation runs. */
   waitsFor: string | undefined;
 }
 
@@ -29,7 +29,6 @@ const REDRAW_MS = 100;
 const FIRST_LINE_MS = 1_000;
 const LINE_EVERY_MS = 5_000;
 
-/** The view has a bar for each map and parallel, or plain lines if the stream is no terminal or TERM is `dumb`. */
 export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
   return stream.isTTY && environment().TERM !== "dumb" ? new BarView(stream) : new LineView(stream);
 }
@@ -51,7 +50,6 @@ function describeTotals(moment: Moment): string {
   return `${operations}, ${formatBytes(moment.dataBytes)} written, ${counted(moment.requests, "request")}`;
 }
 
-/** The maps and parallels that have not ended. If all have ended, only the last one. */
 function shownBatches(moment: Moment): readonly BatchProgress[] {
   const open = moment.batches.filter((batch) => !batch.ended);
   return open.length > 0 ? open : moment.batches.slice(-1);
@@ -93,7 +91,7 @@ class LineView implements ProgressView {
   }
 }
 
-/** Redraws lines at the bottom of the terminal. Other output of the process first erases these lines. */
+/** Redraws lines at the bottom of the terminal. `process.stdout.write` and `process.stderr.write` first erase them. */
 class BarView implements ProgressView {
   readonly #stream: NodeJS.WriteStream;
   readonly #restore: (() => void)[] = [];
@@ -151,7 +149,7 @@ class BarView implements ProgressView {
     const percent = `${Math.floor(share * 100)} %`.padStart(5);
     const room = width - BAR_CELLS - 1;
     const line = `${percent}${left}  ${text}`;
-    // A rate that does not fit is left out, because a cut number would look like another number.
+    // A rate that does not fit is left out, because a cut number would look like a smaller number.
     return `${bar} ${line.length + rate.length <= room ? line + rate : line.slice(0, room)}`;
   }
 

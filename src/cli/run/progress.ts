@@ -4,7 +4,6 @@ import { isFinished } from "../../core/transitions.ts";
 import { isFanOut, type Operation, type OperationUpdate } from "../../core/wire.ts";
 import { tallyOutcomes } from "../inspect/batch-view.ts";
 
-/** The progress of one map or parallel. */
 export interface BatchProgress {
   id: string;
   name: string;
@@ -13,7 +12,7 @@ export interface BatchProgress {
   done: number;
   failed: number;
   running: number;
-  /** How many items or steps wait for their next attempt. */
+  /** How many items in batches, or steps of FLAT items, wait for their next attempt. */
   waiting: number;
   /**
    * The number of items, or of the items read so far from a stream. Undefined if the runtime has not announced the map,
@@ -26,10 +25,11 @@ export interface BatchProgress {
 /**
  * Counts the items of one map or parallel, with or without batches.
  *
- * PG1  If items do not share operations, the updates of their contexts or steps are counted. While the map is announced,
- *     `failed` and `running` come from the announcement, and `done` is the greater number of items.
- * PG2  If items share operations, the counts come from the announcement of the runtime. These counts begin at 0 in each
- *     invocation. So a count that is lower than an earlier one is ignored.
+ * PG1  If items do not share operations, the updates of their contexts or steps are counted. While the map is
+ *     announced, `failed` and `running` come from the announcement. `done` does so too, unless more contexts have
+ *     succeeded according to the updates.
+ * PG2  If items share operations, `done` and `failed` come from the announcement of the runtime. Its counts begin at 0
+ *     in each invocation. So a count that is lower than an earlier count is ignored.
  */
 class Batch {
   readonly id: string;
@@ -45,7 +45,7 @@ class Batch {
   #announcement: FanOutAnnouncement | undefined;
   #isOver = false;
   #isShared = false;
-  /** How many items that share operations had ended before this process began. */
+  /** How many items that share operations had ended according to the recalled operations. */
   #recalled = 0;
 
   constructor(id: string, name: string) {
@@ -81,7 +81,7 @@ class Batch {
     this.#recalled += succeeded + failed;
   }
 
-  /** How many items that share operations have ended in this process. 0 if no items of the map share operations. */
+  /** How many items that share operations have ended in this process. */
   get sharedEndedHere(): number {
     this.#readCounts();
     return this.#isShared ? this.done + this.failed - this.#recalled : 0;
@@ -99,7 +99,7 @@ class Batch {
     const running = Math.max(0, counts.running - waiting);
     if (this.#isShared) return { ...seen, running };
     // The counts of the runtime begin at 0 in each invocation, and grow during the replay. Until the replay has ended,
-    // a larger number of items that were counted from updates is right.
+    // the number of items that were counted from updates may be larger, and is then correct.
     const items = unit === "items" ? Math.max(counts.succeeded, done) : counts.succeeded;
     return { ...seen, unit: "items", done: items, failed: counts.failed, running };
   }
@@ -113,7 +113,6 @@ class Batch {
   }
 }
 
-/** Counts the items of maps and parallels from updates and from the announcements of the runtime. */
 export class Progress {
   readonly #batches = new Map<string, Batch>();
   readonly #early = new Map<string, FanOutAnnouncement>();
@@ -126,7 +125,7 @@ export class Progress {
     return ended;
   }
 
-  /** Counts the operations that earlier processes have recorded of this execution. */
+  /** Counts operations that are recorded before the first update. */
   recall(operations: Iterable<Operation>): void {
     for (const { Id, ParentId, Name, Type, SubType, Status, StepDetails } of operations) {
       if (Id === undefined) continue;
@@ -189,7 +188,6 @@ export class Progress {
     else batch.announce(announcement);
   }
 
-  /** The maps and parallels, in the order in which they began. */
   batches(): BatchProgress[] {
     return Array.from(this.#batches.values(), (batch) => batch.snapshot());
   }
@@ -206,7 +204,7 @@ export class Progress {
     return batch;
   }
 
-  /** The map or parallel in which this operation is an item, a step of a FLAT item, or a batch. Otherwise undefined. */
+  /** The map or parallel that is the parent of a context, a step or a batch. Undefined for another operation. */
   #batchOf(parentId: string | undefined, type: string | undefined): Batch | undefined {
     if (parentId === undefined || (type !== "CONTEXT" && type !== "STEP")) return undefined;
     return this.#batches.get(parentId);

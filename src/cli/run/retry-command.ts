@@ -20,12 +20,11 @@ export interface RetryOptions extends ResumeOptions {
   from?: string;
   dryRun?: true;
   event?: string;
-  /** Allows a second retry. Operations that succeeded in the first retry run again. */
+  /** Allows another retry of an execution. Operations that succeeded in the earlier retries run again. */
   again?: true;
   name?: string;
 }
 
-/** Continues an ended execution from where it failed, in a new execution that takes over the recorded outcomes. */
 export async function retryCommand(output: Output, target: string, options: RetryOptions): Promise<ExitCode> {
   if (options.failed === true && options.from !== undefined) {
     const message = "Give --failed, for the failed items of maps, or --from, to go back to an operation; not both.";
@@ -97,7 +96,7 @@ function refuseRunning(earlier: ExecutionSummary, { failed, from, db }: RetryOpt
   );
 }
 
-/** After an exceeded quota, a retry would fail at once, unless its limit is higher than the exceeded limit. */
+/** The operations that a retry takes over count for its quota. So with the same limit, the retry may fail at once. */
 function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): void {
   const quota = exceededQuota({ error });
   if (quota === undefined) return;
@@ -110,7 +109,7 @@ function refuseQuota({ name, error }: ExecutionSummary, settings: RunSettings): 
   );
 }
 
-/** A second retry needs `--again`, because what failed may have succeeded in the first retry. */
+/** Another retry needs `--again`, because what failed may have succeeded in an earlier retry. */
 function refuseTwice(engine: LocalEngine, earlier: ExecutionSummary, { db, failed }: RetryOptions): void {
   const retries = engine.list().filter(({ redriveOf }) => redriveOf === earlier.arn);
   const last = retries.toSorted((a, b) => a.startTimestamp - b.startTimestamp).at(-1);

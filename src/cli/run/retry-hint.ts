@@ -15,7 +15,6 @@ interface Ended {
   readonly failures: string | undefined;
 }
 
-/** If the execution or items of its maps have failed, tells the user with which command to retry. */
 export function sayHowToRetry(output: Output, { record, operations, failed, db, failures }: Ended): void {
   const { status, name } = record;
   const quota = exceededQuota(record);
@@ -47,14 +46,14 @@ export function sayHowToRetry(output: Output, { record, operations, failed, db, 
   );
 }
 
-/** The exceeded quota of an execution, and the option that raises the quota. Undefined after any other failure. */
+/** Reads the message that the service writes when a quota is exceeded. Undefined for a message of another form. */
 export function exceededQuota({ error }: Pick<ExecutionSummary, "error">) {
   const [, what, limit] = /(operations|bytes of data); the quota is (\d+)/.exec(error?.ErrorMessage ?? "") ?? [];
   if (what === undefined) return undefined;
   return { what, limit: Number(limit), option: what === "operations" ? "--max-operations" : "--max-data" };
 }
 
-/** The functions that the handler has invoked although the command line did not name them. */
+/** The names of invoked functions that were not registered. */
 function missingFunctions(operations: readonly Operation[]): string[] {
   const missing = new Set<string>();
   for (const { Type: type, Status: status, ChainedInvokeDetails: details } of operations) {

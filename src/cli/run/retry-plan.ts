@@ -44,7 +44,7 @@ export function planDocument({ arn, name, status }: ExecutionSummary, plan: Redr
   };
 }
 
-/** The place in the code, for example ` (handler.ts:12)`. Empty if the stack did not show the place. */
+/** The place in the code, for example ` (handler.ts:12)`. Empty if the place is unknown. */
 export function siteOf({ site }: ReachedOperation): string {
   return site === undefined ? "" : ` (${relative(process.cwd(), site.file)}:${site.line})`;
 }

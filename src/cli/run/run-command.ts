@@ -30,7 +30,6 @@ interface EngineOptions extends FunctionOptions {
   virtualTime?: true;
   maxOperations?: number;
   maxData?: number;
-  /** The file to which failed items are written. */
   failures?: string;
 }
 
@@ -103,8 +102,8 @@ export interface Earlier {
 }
 
 /**
- * Opens the journal, finds an execution, and calls `goOn` with an engine that knows the handler. An option that is not
- * given has the value that the journal keeps from the earlier run. Closes the engine at the end.
+ * Calls `goOn` with an engine that has the handler of an execution in the journal. For options that are not given, the
+ * values that the journal stores for the execution are used. The journal stores no `failures`.
  */
 export async function withEarlier(
   target: string,
@@ -146,7 +145,6 @@ export async function withEarlier(
   }
 }
 
-/** Loads the handler. If the journal names a file or export that is missing, the error says how to name another. */
 async function loadKept(file: string, exportName: string | undefined, isFromJournal: boolean): Promise<HandlerModule> {
   try {
     return await loadHandlerModule(file, exportName);
@@ -159,7 +157,7 @@ async function loadKept(file: string, exportName: string | undefined, isFromJour
 
 const MOVED = ["ERR_HANDLER_MISSING", "ERR_HANDLER_EXPORT"];
 
-/** The pause before a failed invocation is repeated. The engine's default is longer, but here a user waits. */
+/** The pause before a failed invocation is repeated. The engine's default is longer, but a user waits for this. */
 const RETRY_PAUSE_MS = 1_000;
 
 function createEngine(journal: Journal, settings: RunSettings): LocalEngine {

@@ -14,16 +14,16 @@ import type { HandlerModule } from "./handler-module.ts";
 import type { Interruption } from "./interruption.ts";
 import type { RunTotals } from "./run-watch.ts";
 
-/** Only the last stacks are shown: those of the handler and of the operation for which the handler waited. */
+/** In most cases the last stacks are those of the handler and of the operations that made the handler fail. */
 const TRACES_SHOWN = 3;
 
 interface End {
   record: ExecutionSummary;
   outcome: ExecutionOutcome;
   module: HandlerModule;
-  /** Undefined if the execution had ended before this process began. */
+  /** Undefined if the execution had ended before this process continued it. */
   run: RunTotals | undefined;
-  /** The stacks of the errors that the execution threw, the earliest first. */
+  /** The stacks of the errors that the execution threw, the earliest first. Empty if the execution succeeded. */
   traces: readonly ErrorTrace[];
 }
 
@@ -58,7 +58,6 @@ export function reportEnd(output: Output, end: End): ExitCode {
   return exitCode;
 }
 
-/** Tells the user why the run was interrupted, and how to continue. */
 export function reportInterruption(
   output: Output,
   interruption: Interruption,
@@ -76,7 +75,6 @@ export function reportInterruption(
   return exitCode;
 }
 
-/** Advice for errors of Node and of the service whose messages do not say what to do. Undefined for other errors. */
 function adviceFor(message = ""): string | undefined {
   if (message.includes("serialize a BigInt")) {
     return "The result of a handler is always JSON, whatever the codec is. Return the BigInt as text, as in String(value).";
@@ -143,7 +141,7 @@ function perSecond(run: RunTotals): number {
   return Math.round(run.endedHere / (run.wallMs / 1_000));
 }
 
-/** Counts the items of all maps and parallels. Items that earlier runs recorded count too. */
+/** Includes the items that were recorded before this process continued the execution. */
 function countItems({ batches }: RunTotals): { succeeded: number; failed: number; notFinished: number } {
   const counts = { succeeded: 0, failed: 0, notFinished: 0 };
   for (const { done, failed, total } of batches) {

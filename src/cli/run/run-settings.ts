@@ -1,7 +1,7 @@
 import type { ExecutionSummary } from "../../local/executions.ts";
 import type { FunctionOption } from "./function-option.ts";
 
-/** The options that the journal keeps with the execution, so that `resume` works without them. */
+/** The options that the journal stores with the execution, so that `resume` works without them. */
 export interface RunSettings {
   handlerFile: string;
   handlerExport: string;
@@ -18,7 +18,7 @@ export function toMetadata(settings: RunSettings): Record<string, string> {
   return { [KEY]: JSON.stringify(settings) };
 }
 
-/** Reads the kept options of an execution. Empty if another program has started the execution. */
+/** Empty if a program other than this command line has started the execution. */
 export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
   const text = record.metadata[KEY];
   if (text === undefined) return {};

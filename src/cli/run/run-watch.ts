@@ -15,13 +15,12 @@ const JSON_EVERY_MS = 1_000;
 
 export interface RunTotals {
   wallMs: number;
-  /** All maps and parallels. Their counts include items that earlier runs recorded. */
+  /** All maps and parallels. Their counts include items that were recorded before `start`. */
   batches: BatchProgress[];
-  /** How many items or steps of maps and parallels ended in this run. */
+  /** How many items or steps of maps and parallels ended between `start` and `stop`. */
   endedHere: number;
 }
 
-/** Shows the progress of an execution from `start` to `stop`. */
 export class RunWatch {
   readonly #output: Output;
   readonly #engine: LocalEngine;
@@ -41,7 +40,7 @@ export class RunWatch {
     this.#view = options.output.json ? new JsonView(options.output) : createProgressView(process.stderr);
   }
 
-  /** @param recorded the operations that earlier runs have recorded */
+  /** @param recorded the operations of the execution that are recorded already */
   start(arn: string, recorded: readonly Operation[]): void {
     this.#startedAtMs = performance.now();
     this.#progress.recall(recorded);
@@ -72,7 +71,6 @@ export class RunWatch {
     this.#view.start(() => this.#moment());
   }
 
-  /** May be called more than once. */
   stop(): void {
     this.#endedAtMs ??= performance.now();
     this.#unsubscribe();
@@ -88,7 +86,7 @@ export class RunWatch {
     return summarizeAwaited(awaitedOf(this.#engine.operations(arn), this.#engine.openCallbacks(arn)));
   }
 
-  /** Without this report, the user would not see why a run makes no progress while the engine repeats invocations. */
+  /** Without this report, the user would not see why there is no progress while the engine repeats invocations. */
   #reportFailure({ ErrorType: type = "Error", ErrorMessage: message = "" }: ErrorObject): void {
     if (this.#output.json)
       this.#output.printJson({

@@ -3,7 +3,10 @@ import { RUNTIME_TABLE } from "../../core/settings.ts";
 import { workerPools } from "../../core/worker-pools.ts";
 import { followStandardError } from "../line-start.ts";
 
-/** Sends all output of the handler and its threads to standard error. Only `Output` still writes to standard output. */
+/**
+ * Sends what the handler and its threads print to standard error. Only `Output` then prints to standard output. The
+ * output of `fs.writeSync` and of child processes is not redirected.
+ */
 export function quietStandardOutput(): void {
   followStandardError();
   process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
@@ -15,7 +18,7 @@ export function quietStandardOutput(): void {
   workerPools().standardOutput = process.stderr;
 }
 
-/** Tells the runtime the limits of this run, so that the runtime warns before them. Keeps variables that are set. */
+/** Passes limits to the runtime, so that the runtime warns before they are reached. A variable that is set wins. */
 export function tellQuotas(maxOperations: number | undefined, maxDataBytes: number | undefined): void {
   const set = (variable: `DURABLE_FANOUT_${string}`, limit: number | undefined, most: number): void => {
     // A limit that the setting does not allow is passed on as `unlimited`.
