@@ -20,3 +20,12 @@ test.each(["score", "José"])("a batch is read with its parts, whatever its map 
     ["SUCCEEDED", 7],
   ]);
 });
+
+test("an item whose packed result is damaged does not hide the other items", () => {
+  const batch = { statuses: "TS", results: ["~1d____", 7] };
+  const view = readBatches([step("1", "MapBatch", "score[0..1]", batch)]).get("1");
+  expect(view?.items.map(({ status, result }) => [status, result])).toEqual([
+    ["SUCCEEDED", "~1d____"],
+    ["SUCCEEDED", 7],
+  ]);
+});

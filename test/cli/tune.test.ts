@@ -59,6 +59,11 @@ describe("what is tried", () => {
     );
   });
 
+  test("has all values of a setting in one place", () => {
+    const twice = () => readTries(["batch=10,50", "concurrency=8", "batch=20"], "--try");
+    expect(twice).toThrow('--try names "batch" twice. Give all its values at once: --try batch=10,50,…');
+  });
+
   test("is not more than can be waited for", () => {
     const many = `concurrency=${Array.from({ length: 20 }, (_, index) => index + 1).join(",")}`;
     expect(() => readTries([many, many.replace("concurrency", "batch")], "--try")).toThrow(/more than 200 settings/);

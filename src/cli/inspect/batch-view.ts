@@ -4,6 +4,7 @@ import type { StoredRecord } from "../../codec/stored-batch.ts";
 import { BATCH_SUBTYPE, partsFinder, recordedRange } from "../../core/batch-operation.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { ErrorObject, Operation, OperationStatus } from "../../core/wire.ts";
+import { readAnyPayload } from "./payload-view.ts";
 
 /**
  * `STARTED`: the item may have begun, and no readable record has its end. `PENDING`: the item waits for the next
@@ -63,7 +64,7 @@ function describe(index: number, outcome: Outcome | undefined, batchStatus: Oper
     case "S":
       return { index, status: "SUCCEEDED", result: outcome.result };
     case "T":
-      return { index, status: "SUCCEEDED", result: decodePayload(outcome.result as string) };
+      return { index, status: "SUCCEEDED", result: readAnyPayload(outcome.result as string).value };
     case "U":
     case "R":
       return { index, status: "SUCCEEDED" };

@@ -116,7 +116,9 @@ async function confirmSideEffects(output: Output, warning: string, isConfirmed: 
   const refusal = new DurableError("ERR_USAGE", "Nothing was run. Say --yes to run it.");
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw refusal;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question("Run it? [y/N] ").finally(() => terminal.close());
+  // Ctrl-C and Ctrl-D reject the question.
+  const answer = await terminal.question("Run it? [y/N] ").catch(() => "no");
+  terminal.close();
   if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
 }
 

@@ -14,7 +14,6 @@ const LIFTED = new Set(["quotas.operations", "quotas.dataBytes"]);
 
 /**
  * Returns all combinations of the values in texts such as `batch=50,200`. Without texts, returns one empty combination.
- * If several texts name the same setting, the values of the last text replace the values of the others.
  * @param option the name of the option on the command line, for error messages
  * @throws DurableError `ERR_USAGE`
  */
@@ -22,6 +21,10 @@ export function readTries(texts: readonly string[], option: string): Overrides[]
   let all: Overrides[] = [new Map()];
   for (const text of texts) {
     const { path, values } = readTry(text, option);
+    if (all[0]?.has(path)) {
+      const example = `${option} ${path}=${[...new Set(all.map((overrides) => overrides.get(path)))].join()},…`;
+      throw new DurableError("ERR_USAGE", `${option} names "${path}" twice. Give all its values at once: ${example}`);
+    }
     all = all.flatMap((overrides) => values.map((value) => new Map([...overrides, [path, value]])));
     if (all.length > MAX_RUNS) {
       throw new DurableError("ERR_USAGE", `These are more than ${MAX_RUNS} settings to try; give fewer values.`);
