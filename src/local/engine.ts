@@ -176,14 +176,15 @@ export class LocalEngine {
    * `planRedrive` or `failedItems`. Waits and retry delays that have not ended begin again with their whole length.
    * Callbacks and invokes that have not ended begin anew.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
-   * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of
-   * `amend`
+   * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`,
+   * `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of `amend`
    */
   redrive(arnOrName: string, request: RedriveRequest): LocalExecution {
     this.#checkOpen();
     const found = this.#executions.get(arnOrName);
     const { arn, functionName } = found.header;
     const handler = this.#functions.handlerOf(functionName);
+    checkInput(request.input, this.#settings.quotas.inputBytes);
     const redriven = createRedriven(this.#journal, found, this.operations(arn), request, this.#clock.now());
     return this.#open(this.#executions.get(redriven), handler);
   }

@@ -120,3 +120,15 @@ test("a listener is told what happens, until it has enough", async () => {
   expect(events).toHaveLength(told);
   await engine.close();
 });
+
+test("the input of a redrive is checked like the input of a start", async () => {
+  const engine = withSum(new LocalEngine({ clock: new VirtualClock(), quotas: { inputBytes: 100 } }));
+  const { arn, result } = engine.start({ functionName: "sum", input });
+  await result;
+  const none = new Set<string>();
+  const amend = () => ({ removed: none, reopened: none, retried: new Map(), payloads: new Map() });
+  expect(() => engine.redrive(arn, { amend, input: "{" })).toThrow(code("ERR_INPUT_INVALID"));
+  expect(() => engine.redrive(arn, { amend, input: `"${"x".repeat(99)}"` })).toThrow(code("ERR_INPUT_TOO_LARGE"));
+  expect(engine.list()).toHaveLength(1);
+  await engine.close();
+});
