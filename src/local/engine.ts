@@ -71,6 +71,7 @@ export class LocalEngine {
   readonly #invokes: ChainedInvokes;
   readonly #callbacks: Callbacks;
   #closed = false;
+  #closing: Promise<void> | undefined;
   #journalClosed = false;
 
   /** @throws DurableError `ERR_SETTING_INVALID` */
@@ -316,10 +317,14 @@ export class LocalEngine {
 
   /**
    * Begins no further invocation, waits at most one second for running code, and closes the journal. Then `result` of
-   * each execution that has not ended rejects. A second call resolves at once, perhaps before the first one.
+   * each execution that has not ended rejects. A second call returns the same promise.
    */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     this.#idleTime.stop();
     const ended = Array.from(this.#executions.running(), ({ execution }) => execution.close(CLOSE_GRACE_MS));

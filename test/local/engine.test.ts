@@ -1,5 +1,5 @@
 import { withDurableExecution } from "@aws/durable-execution-sdk-js";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type ExecutionEvent, LocalEngine, MemoryJournal, VirtualClock } from "../../src/testing.ts";
 
 function withSum(engine: LocalEngine): LocalEngine {
@@ -131,4 +131,15 @@ test("the input of a redrive is checked like the input of a start", async () => 
   expect(() => engine.redrive(arn, { amend, input: `"${"x".repeat(99)}"` })).toThrow(code("ERR_INPUT_TOO_LARGE"));
   expect(engine.list()).toHaveLength(1);
   await engine.close();
+});
+
+test("a second close waits for the journal too", async () => {
+  const journal = new MemoryJournal();
+  const closing = vi.spyOn(journal, "close");
+  const engine = withSum(new LocalEngine({ journal, clock: new VirtualClock() }));
+  engine.start({ functionName: "sum", input });
+  const first = engine.close();
+  await engine.close();
+  expect(closing).toHaveBeenCalledOnce();
+  expect(engine.close()).toBe(first);
 });
