@@ -1,6 +1,6 @@
 import { withDurableExecution } from "@aws/durable-execution-sdk-js";
 import { expect, test, vi } from "vitest";
-import { type ExecutionEvent, LocalEngine, MemoryJournal, VirtualClock } from "../../src/testing.ts";
+import { type ExecutionEvent, LocalEngine, MemoryJournal, SqliteJournal, VirtualClock } from "../../src/testing.ts";
 
 function withSum(engine: LocalEngine): LocalEngine {
   engine.register(
@@ -142,4 +142,15 @@ test("a second close waits for the journal too", async () => {
   await engine.close();
   expect(closing).toHaveBeenCalledOnce();
   expect(engine.close()).toBe(first);
+});
+
+test("a journal that fails at the time-out of an execution rejects its result", async () => {
+  const journal = new SqliteJournal(":memory:");
+  const clock = new VirtualClock();
+  const engine = new LocalEngine({ journal, clock });
+  engine.register("f", () => new Promise(() => {}));
+  const { result } = engine.start({ functionName: "f", executionTimeoutSeconds: 60 });
+  journal.close();
+  clock.advance(60_000);
+  await expect(result).rejects.toEqual(code("ERR_JOURNAL_CLOSED"));
 });
