@@ -193,3 +193,8 @@ export function note(file: string, n: number, then: "exit" | "reject" | "spin" |
   while (then === "spin");
   return n;
 }
+
+/** An array with a member that is no element and cannot be cloned. */
+export function arrayWithFunction(): number[] {
+  return Object.assign([1], { f: () => 1 });
+}
