@@ -26,8 +26,6 @@ export class Task {
   readonly result: Promise<unknown>;
   /** Called when `giveUp` settles the task. The call is unwanted from then on, but may still run. */
   onUnwanted: (() => void) | undefined;
-  /** Called before the caller learns that the task has settled; not if a signal was aborted when the task was made. */
-  onSettled: ((failed: boolean) => void) | undefined;
   /** How many threads have died before any call of a message with this call had begun. */
   crashesBefore = 0;
   readonly #operation: ActiveOperation | undefined;
@@ -36,6 +34,7 @@ export class Task {
   #signal: AbortSignal | undefined;
   readonly #errors: readonly ErrorClass[];
   #settledAtMs: number | undefined;
+  #onSettled: ((failed: boolean) => void) | undefined;
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
@@ -70,6 +69,13 @@ export class Task {
 
   get isSettled(): boolean {
     return this.#settledAtMs !== undefined;
+  }
+
+  /** Calls `listener` before the caller learns that the task has settled; at once if the task has settled already. */
+  whenSettled(listener: (failed: boolean) => void): void {
+    // The task of a call that was never sent can settle only because a signal was aborted.
+    if (this.isSettled) listener(true);
+    else this.#onSettled = listener;
   }
 
   /** Milliseconds since the task settled; 0 if it has not settled. */
@@ -107,7 +113,7 @@ export class Task {
   #settle(failed: boolean): boolean {
     if (this.#settledAtMs !== undefined) return false;
     this.#settledAtMs = performance.now();
-    this.onSettled?.(failed);
+    this.#onSettled?.(failed);
     for (const signal of this.#signals) signal.removeEventListener("abort", this);
     return true;
   }
