@@ -31,7 +31,8 @@ export class Task {
   readonly #operation: ActiveOperation | undefined;
   readonly #given: Given | undefined;
   readonly #signals: readonly AbortSignal[];
-  #signal: AbortSignal | undefined;
+  #controller: AbortController | undefined;
+  #givenUp: { readonly reason: unknown } | undefined;
   readonly #errors: readonly ErrorClass[];
   #settledAtMs: number | undefined;
   #onSettled: ((failed: boolean) => void) | undefined;
@@ -83,10 +84,13 @@ export class Task {
     return this.#settledAtMs === undefined ? 0 : performance.now() - this.#settledAtMs;
   }
 
-  /** Aborted with the signal of the step or of the options, but not by `giveUp`. Undefined without such a signal. */
-  get signal(): AbortSignal | undefined {
-    if (this.#signals.length > 0) this.#signal ??= AbortSignal.any([...this.#signals]);
-    return this.#signal;
+  /** Aborted by `giveUp`, so also with the signal of the step or of the options. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#givenUp !== undefined) this.#controller.abort(this.#givenUp.reason);
+    }
+    return this.#controller.signal;
   }
 
   succeed(value: unknown): void {
@@ -106,6 +110,8 @@ export class Task {
   giveUp(error: unknown): void {
     if (this.isSettled) return;
     this.fail(error);
+    this.#givenUp = { reason: error };
+    this.#controller?.abort(error);
     this.onUnwanted?.();
   }
 
