@@ -1,4 +1,4 @@
-import { DurableError, messageOf } from "../core/errors.ts";
+import { DurableError } from "../core/errors.ts";
 import { checkedSeconds, type Duration } from "../core/time.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { LocalFunction, RegisteredFunction } from "../local/function-registry.ts";
@@ -180,7 +180,7 @@ export class LocalDurableTestRunner<TResult = any> {
    * that made it; `ResourceNotFoundException` if there is no such callback; `InvalidParameterValueException` if the id
    * is malformed or the result is too large
    * @throws DurableError `ERR_EXECUTION_ENDED` if the execution under test has ended; `ERR_CALLBACK_RESULT_INVALID` if
-   * the result is no text; the error of `run`, or `ERR_ENGINE_CLOSED`, if `run` has rejected
+   * the result is no text; the error of `run` if `run` has rejected
    */
   async sendCallbackSuccess(callbackId: string, result?: string): Promise<void> {
     this.#current.completeCallback(callbackId, result);
@@ -242,12 +242,11 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   async #run<T>({ payload, executionTimeoutSeconds, tenantId }: InvokeRequest): Promise<TestResult<T>> {
-    const input = payload === undefined ? undefined : serialized(payload);
     if (this.#current.hasStarted) this.#current = this.#fresh();
     const execution = this.#current;
     const outcome = await execution.run({
       functionName: this.#functionName,
-      input,
+      payload,
       executionTimeoutSeconds,
       tenantId,
     });
@@ -275,18 +274,4 @@ function checkedFunction<T>(what: string, given: T): T {
   if (typeof given === "function") return given;
   const message = `${what} is ${given === null ? "null" : typeof given}, not a function. Is it exported under this name?`;
   throw new DurableError("ERR_HANDLER_INVALID", message);
-}
-
-function serialized(payload: unknown): string {
-  let reason = `it is a ${typeof payload}`;
-  let cause: unknown;
-  try {
-    const text = JSON.stringify(payload) as string | undefined;
-    if (text !== undefined) return text;
-  } catch (error) {
-    cause = error;
-    reason = messageOf(error);
-  }
-  const message = `The payload of run() cannot be written as JSON: ${reason}. Pass a value that JSON can store.`;
-  throw new DurableError("ERR_PAYLOAD_NOT_SERIALIZABLE", message, { cause });
 }
