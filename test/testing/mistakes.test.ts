@@ -202,3 +202,15 @@ test.each<[string, (runner: LocalDurableTestRunner) => Promise<unknown>, string]
   await expect(runner.getOperation("charge").waitForData()).rejects.toEqual(coded(code, /./));
   await expect(runner.sendCallbackSuccess("any")).rejects.toEqual(coded(code, /./));
 });
+
+test.each([
+  ["startTime", new Date("x"), /^startTime is "Invalid Date"; allowed: a valid Date\.$/],
+  ["startTime", "2026-01-01", /^startTime is "2026-01-01"; allowed/],
+  ["warnAfterMs", Number.NaN, /^warnAfterMs is NaN; allowed: 0 to 2147483647, or Infinity\.$/],
+  ["warnAfterMs", -1, /^warnAfterMs is -1; allowed/],
+  ["warnAfterMs", 2 ** 31, /^warnAfterMs is 2147483648; allowed/],
+  ["warnAfterMs", "2000", /^warnAfterMs is "2000"; allowed/],
+])("a runner refuses a bad %s (%s)", (option, value, message) => {
+  const make = () => new LocalDurableTestRunner({ handlerFunction: withRuntime(charge), [option]: value });
+  expect(make).toThrow(coded("ERR_SETTING_INVALID", message));
+});
