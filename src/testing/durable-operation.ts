@@ -63,8 +63,8 @@ export class DurableOperation<TResult = any> {
    * of a `run`, the method looks at the ended execution, until the next `run`.
    *
    * A call with `STARTED` or `SUBMITTED` holds the time-out of a callback: virtual time does not jump to the time-out,
-   * so that the test can complete the callback. A later call with `COMPLETED` ends the hold. `advanceTime` passes held
-   * time-outs too.
+   * so that the test can complete the callback. A call with `COMPLETED` that is open or comes later ends the hold.
+   * `advanceTime` passes held time-outs too.
    * @param status default `STARTED`
    * @returns this operation
    * @throws DurableError `ERR_STATUS_INVALID`; `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or
