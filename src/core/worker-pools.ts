@@ -10,8 +10,8 @@ export interface WorkerStatistics {
   threads: number;
   maxThreads: number;
   /**
-   * The number of calls that have ended on threads. `tasksInPlace` is the number of calls that have ended on the
-   * calling thread. Calls from the items of a batch count one by one.
+   * The number of calls for threads that have ended. `tasksInPlace` is the number of calls for the calling thread that
+   * have ended. Calls that were aborted before they began count too. Calls from the items of a batch count one by one.
    */
   tasks: number;
   tasksInPlace: number;

@@ -1,3 +1,4 @@
+import { DurableError } from "../core/errors.ts";
 import {
   type ErrorTrace,
   type ExecutionCounters,
@@ -37,7 +38,7 @@ export class MemoryJournal implements Journal {
 
   append(arn: string, entries: readonly JournalEntry[], counters: ExecutionCounters): void {
     const kept = this.#kept.get(arn);
-    if (kept === undefined) throw new Error(`The journal has no execution ${arn}.`);
+    if (kept === undefined) throw new DurableError("ERR_EXECUTION_UNKNOWN", `The journal has no execution ${arn}.`);
     for (const entry of entries) {
       kept.entries.push(entry);
       if (entry.kind === "end") kept.end = entry;

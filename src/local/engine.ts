@@ -71,6 +71,7 @@ export class LocalEngine {
   readonly #invokes: ChainedInvokes;
   readonly #callbacks: Callbacks;
   #closed = false;
+  #closing: Promise<void> | undefined;
   #journalClosed = false;
 
   /** @throws DurableError `ERR_SETTING_INVALID` */
@@ -176,14 +177,15 @@ export class LocalEngine {
    * `planRedrive` or `failedItems`. Waits and retry delays that have not ended begin again with their whole length.
    * Callbacks and invokes that have not ended begin anew.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_EXECUTION_RUNNING`, `ERR_EXECUTION_NAME_TAKEN`,
-   * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of
-   * `amend`
+   * `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`, `ERR_INPUT_INVALID`, `ERR_INPUT_TOO_LARGE`,
+   * `ERR_ENGINE_CLOSED`, the journal's errors, or the errors of `amend`
    */
   redrive(arnOrName: string, request: RedriveRequest): LocalExecution {
     this.#checkOpen();
     const found = this.#executions.get(arnOrName);
     const { arn, functionName } = found.header;
     const handler = this.#functions.handlerOf(functionName);
+    checkInput(request.input, this.#settings.quotas.inputBytes);
     const redriven = createRedriven(this.#journal, found, this.operations(arn), request, this.#clock.now());
     return this.#open(this.#executions.get(redriven), handler);
   }
@@ -315,10 +317,14 @@ export class LocalEngine {
 
   /**
    * Begins no further invocation, waits at most one second for running code, and closes the journal. Then `result` of
-   * each execution that has not ended rejects. A second call resolves at once, perhaps before the first one.
+   * each execution that has not ended rejects. A second call returns the same promise.
    */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     this.#idleTime.stop();
     const ended = Array.from(this.#executions.running(), ({ execution }) => execution.close(CLOSE_GRACE_MS));

@@ -96,7 +96,7 @@ export class LocalExecution {
     if (announcedEnd !== undefined) return this.finish(announcedEnd);
     if (header.timeoutSeconds !== undefined) {
       const leftMs = header.startMs + header.timeoutSeconds * 1_000 - this.#host.clock.now();
-      this.#timeout = this.#host.clock.after(leftMs, () => this.finish({ status: "TIMED_OUT" }));
+      this.#timeout = this.#host.clock.after(leftMs, () => this.#timeOut());
     }
     this.#idle = this.#loop().catch((error) => this.#fail(error));
   }
@@ -255,6 +255,15 @@ export class LocalExecution {
       },
       onFailure: (error) => this.#fail(error),
     });
+  }
+
+  #timeOut(): void {
+    try {
+      this.finish({ status: "TIMED_OUT" });
+    } catch (error) {
+      // A timer calls this method, so nobody would catch the error.
+      this.#fail(error);
+    }
   }
 
   /** The error is unexpected. In most cases the journal cannot be written. */

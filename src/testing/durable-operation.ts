@@ -63,14 +63,13 @@ export class DurableOperation<TResult = any> {
    * of a `run`, the method looks at the ended execution, until the next `run`.
    *
    * A call with `STARTED` or `SUBMITTED` holds the time-out of a callback: virtual time does not jump to the time-out,
-   * so that the test can complete the callback. A later call with `COMPLETED` ends the hold. `advanceTime` passes held
-   * time-outs too.
+   * so that the test can complete the callback. A call with `COMPLETED` that is open or comes later ends the hold.
+   * `advanceTime` passes held time-outs too.
    * @param status default `STARTED`
    * @returns this operation
    * @throws DurableError `ERR_STATUS_INVALID`; `ERR_OPERATION_NOT_FOUND` (with the names of the operations) or
-   * `ERR_OPERATION_INCOMPLETE` if the execution ends before the status is reached; `ERR_RUNNER_RESET`,
-   * `ERR_FUNCTION_UNKNOWN` or `ERR_HANDLER_NOT_DURABLE` if `run` rejects with this error. If `run` rejects with another
-   * error, or is never called, the promise may never settle
+   * `ERR_OPERATION_INCOMPLETE` if the execution ends before the status is reached; the error of `run` if `run` rejects.
+   * If `run` is never called, the promise may never settle
    */
   waitForData(status: WaitingOperationStatus = WaitingOperationStatus.STARTED): Promise<this> {
     const reached = this.#current()

@@ -35,7 +35,8 @@ interface Waiting {
  * The calls of `waitForData` for one execution.
  *
  * OW1  After a test has waited for the start of a callback, virtual time does not jump to the callback's time-out,
- *      because the test will complete the callback. When a test then waits for the end, the callback may time out.
+ *      because the test will complete the callback. A wait for the end that is open or comes later lets the callback
+ *      time out.
  * OW2  When the execution has ended or was abandoned, every wait is resolved or rejected, also a later wait.
  */
 export class OperationWaits {
@@ -60,14 +61,14 @@ export class OperationWaits {
     const reached = new Promise<void>((resolve, reject) => {
       this.#waiting.add({ selector, status, resolve, reject });
     });
-    if (status === "COMPLETED") this.#release(selector); // OW1
     this.look();
     if (this.#endedBecause !== undefined) this.end(this.#endedBecause);
     return reached;
   }
 
   look(): void {
-    for (const waiting of this.#waiting) {
+    const waits = [...this.#waiting];
+    for (const waiting of waits) {
       const operation = this.#execution.find(waiting.selector);
       if (operation === undefined) continue;
       if (waiting.status !== "COMPLETED") this.#hold(operation); // OW1
@@ -75,6 +76,7 @@ export class OperationWaits {
       this.#waiting.delete(waiting);
       waiting.resolve();
     }
+    for (const { selector, status } of waits) if (status === "COMPLETED") this.#release(selector); // OW1
   }
 
   /** Rejects all waits that are not resolved. OW2 */

@@ -1,4 +1,5 @@
 import { decodePayload } from "../codec/codec.ts";
+import { DurableError, messageOf } from "../core/errors.ts";
 import type { ErrorObject } from "../core/wire.ts";
 
 /** The recorded error of an execution, an invocation or an operation. */
@@ -23,4 +24,19 @@ export function readResult(payload: string | undefined): unknown {
   } catch {
     return payload;
   }
+}
+
+/** @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE` */
+export function serialized(payload: unknown): string {
+  let reason = `it is a ${typeof payload}`;
+  let cause: unknown;
+  try {
+    const text = JSON.stringify(payload) as string | undefined;
+    if (text !== undefined) return text;
+  } catch (error) {
+    cause = error;
+    reason = messageOf(error);
+  }
+  const message = `The payload of run() cannot be written as JSON: ${reason}. Pass a value that JSON can store.`;
+  throw new DurableError("ERR_PAYLOAD_NOT_SERIALIZABLE", message, { cause });
 }

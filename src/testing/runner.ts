@@ -1,5 +1,7 @@
-import { DurableError, messageOf } from "../core/errors.ts";
-import { checkedSeconds, type Duration } from "../core/time.ts";
+import { types } from "node:util";
+import { DurableError } from "../core/errors.ts";
+import { invalidSetting } from "../core/setting.ts";
+import { checkedSeconds, type Duration, MAX_TIMER_MS } from "../core/time.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type { LocalFunction, RegisteredFunction } from "../local/function-registry.ts";
 import type { LocalHandler } from "../local/local-execution.ts";
@@ -32,7 +34,7 @@ export interface LocalDurableTestRunnerParameters extends LocalSettingsOptions {
   /**
    * Milliseconds of real time. If no invocation begins in this time after the end of an invocation, a stall warning
    * names the open callbacks. `Infinity` means no warning. There is also no warning if no callback is open, or if time
-   * is real. Default 2,000.
+   * is real. 0 to 2,147,483,647, or Infinity. Default 2,000.
    */
   readonly warnAfterMs?: number;
 }
@@ -92,8 +94,8 @@ export class LocalDurableTestRunner<TResult = any> {
     this.#options = {
       skipTime: skipTime ?? (environment === undefined || environment.skipTime === true),
       skipCallbackTimeouts: skipCallbackTimeouts ?? true,
-      startMs: startTime?.getTime() ?? Date.now(),
-      warnAfterMs: warnAfterMs ?? 2_000,
+      startMs: checkedTime(startTime ?? new Date()),
+      warnAfterMs: checkedWarnAfter(warnAfterMs ?? 2_000),
       settings:
         checkpointMs === undefined
           ? settings
@@ -180,7 +182,7 @@ export class LocalDurableTestRunner<TResult = any> {
    * that made it; `ResourceNotFoundException` if there is no such callback; `InvalidParameterValueException` if the id
    * is malformed or the result is too large
    * @throws DurableError `ERR_EXECUTION_ENDED` if the execution under test has ended; `ERR_CALLBACK_RESULT_INVALID` if
-   * the result is no text; the error of `run`, or `ERR_ENGINE_CLOSED`, if `run` has rejected
+   * the result is no text; the error of `run` if `run` has rejected
    */
   async sendCallbackSuccess(callbackId: string, result?: string): Promise<void> {
     this.#current.completeCallback(callbackId, result);
@@ -242,12 +244,11 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   async #run<T>({ payload, executionTimeoutSeconds, tenantId }: InvokeRequest): Promise<TestResult<T>> {
-    const input = payload === undefined ? undefined : serialized(payload);
     if (this.#current.hasStarted) this.#current = this.#fresh();
     const execution = this.#current;
     const outcome = await execution.run({
       functionName: this.#functionName,
-      input,
+      payload,
       executionTimeoutSeconds,
       tenantId,
     });
@@ -277,16 +278,17 @@ function checkedFunction<T>(what: string, given: T): T {
   throw new DurableError("ERR_HANDLER_INVALID", message);
 }
 
-function serialized(payload: unknown): string {
-  let reason = `it is a ${typeof payload}`;
-  let cause: unknown;
-  try {
-    const text = JSON.stringify(payload) as string | undefined;
-    if (text !== undefined) return text;
-  } catch (error) {
-    cause = error;
-    reason = messageOf(error);
-  }
-  const message = `The payload of run() cannot be written as JSON: ${reason}. Pass a value that JSON can store.`;
-  throw new DurableError("ERR_PAYLOAD_NOT_SERIALIZABLE", message, { cause });
+/** Returns epoch milliseconds. */
+function checkedTime(startTime: Date): number {
+  // `instanceof` would refuse a Date of another realm, such as the realm of a test in jest.
+  const timeMs = types.isDate(startTime) ? startTime.getTime() : Number.NaN;
+  if (!Number.isNaN(timeMs)) return timeMs;
+  const given: unknown = types.isDate(startTime) ? String(startTime) : startTime;
+  throw invalidSetting("startTime", given, "a valid Date");
+}
+
+function checkedWarnAfter(ms: number): number {
+  const isValid = typeof ms === "number" && ms >= 0 && (ms <= MAX_TIMER_MS || ms === Number.POSITIVE_INFINITY);
+  if (isValid) return ms;
+  throw invalidSetting("warnAfterMs", ms, `0 to ${MAX_TIMER_MS}, or Infinity`);
 }

@@ -11,6 +11,7 @@ import type { LocalSettingsOptions } from "../service/settings.ts";
 import { isSubmittedInBatch } from "./batched-submitters.ts";
 import { OperationIndex, type OperationSelector } from "./operation-index.ts";
 import { OperationWaits, type WaitingOperationStatus } from "./operation-waits.ts";
+import { serialized } from "./payloads.ts";
 import { StallWarning } from "./stall-warning.ts";
 
 export interface TestExecutionOptions {
@@ -24,8 +25,7 @@ export interface TestExecutionOptions {
 
 export interface StartOptions {
   readonly functionName: string;
-  /** JSON text. */
-  readonly input: string | undefined;
+  readonly payload: unknown;
   readonly executionTimeoutSeconds: number | undefined;
   readonly tenantId: string | undefined;
 }
@@ -73,19 +73,23 @@ export class TestExecution {
     this.#engine.register(added.name, this.#checked(added.name, added.handler));
   }
 
-  async run({ functionName, input, executionTimeoutSeconds, tenantId }: StartOptions): Promise<ExecutionOutcome> {
+  async run({ functionName, payload, executionTimeoutSeconds, tenantId }: StartOptions): Promise<ExecutionOutcome> {
     this.#started = true;
     const broken = new Promise<never>((_, reject) => {
       this.#reject = reject;
     });
+    broken.catch(() => {});
     try {
       const execution = this.#engine.start({
         functionName,
-        ...(input === undefined ? {} : { input }),
+        ...(payload === undefined ? {} : { input: serialized(payload) }),
         ...(executionTimeoutSeconds === undefined ? {} : { executionTimeoutSeconds }),
         ...(tenantId === undefined ? {} : { tenantId }),
       });
       return await Promise.race([execution.result, broken]);
+    } catch (error) {
+      this.abandon(error as DurableError);
+      throw error;
     } finally {
       this.#close();
     }

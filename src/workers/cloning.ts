@@ -4,8 +4,7 @@ import { types } from "node:util";
 const MAX_MEMBERS = 1_000;
 
 /**
- * True: the value is small data that `structuredClone` accepts. Members of an array that are no elements are not
- * examined. False: unknown, only a real clone shows this.
+ * True: the value is small data that `structuredClone` accepts. False: unknown, only a real clone shows this.
  */
 export function isPlain(value: unknown): boolean {
   return countPlain(value, MAX_MEMBERS) >= 0;
@@ -30,7 +29,7 @@ function countPlain(value: unknown, room: number): number {
   let left = room - 1;
   if (Array.isArray(value)) {
     for (let at = 0; at < value.length && left >= 0; at++) left = countPlain(value[at], left);
-    return left;
+    return left >= 0 && hasOtherMembers(value) ? -1 : left;
   }
   if (value instanceof Date) return left;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -40,6 +39,14 @@ function countPlain(value: unknown, room: number): number {
     if (left < 0) return left;
   }
   return left;
+}
+
+/** Whether an array has members that are no elements. Also true for an array whose last element is missing. */
+function hasOtherMembers(array: readonly unknown[]): boolean {
+  // `Object.keys` lists the elements first. So the last key is the index of the last element, or another member. This is
+  // faster than a look at each key.
+  const last = Object.keys(array).at(-1);
+  return last !== undefined && last !== String(array.length - 1);
 }
 
 export function isCloneable(value: unknown): boolean {

@@ -14,8 +14,8 @@ export interface WorkerTask {
    * Aborted when the call is unwanted: its time-out is over, or the signal of its options, step or context was aborted,
    * because its batch ended early or the invocation nears its end, for example. Code that computes for long without a
    * pause can check `signal.aborted`, which is always up to date. If the code ignores the signal, the pool ends its
-   * thread. A call in the calling thread (`inline`) is different: its time-out does not abort the signal, `aborted`
-   * changes only when the code pauses, and no thread is ended.
+   * thread. A call in the calling thread (`inline`) is different: `aborted` changes only when the code pauses, and no
+   * thread is ended.
    */
   readonly signal: AbortSignal;
   /** The attempt of the step that made the call, from 1 on. Outside of steps: 1. */

@@ -28,7 +28,8 @@ export async function runInPlace(tasks: readonly Task[], timeoutMs: number | und
 async function runTask(task: Task, timeoutMs: number | undefined): Promise<number> {
   const { module, function: name } = task.call;
   let runMs = 0;
-  // The timer fails a call that waits for too long, and the next call begins. It cannot interrupt code that computes.
+  // The timer fails a call that waits for too long, and aborts its signal. Then the next call begins. The timer cannot
+  // interrupt code that computes.
   const giveUp = () => task.giveUp(new WorkerTimeoutError(task.call, timeoutMs as number));
   const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
   try {
@@ -79,6 +80,6 @@ class TaskInPlace implements WorkerTask {
   }
 
   get signal(): AbortSignal {
-    return this.#task.signal ?? new AbortController().signal;
+    return this.#task.signal;
   }
 }

@@ -50,11 +50,11 @@ export class WorkerPool implements WorkerPoolPort {
 
   /** In place means in the calling thread. */
   countInPlace(tasks: readonly Task[]): void {
-    for (const task of tasks) task.onSettled = this.#meter.settledInPlace;
+    for (const task of tasks) task.whenSettled(this.#meter.settledInPlace);
   }
 
   submit(group: TaskGroup): void {
-    for (const task of group.tasks) task.onSettled = this.#meter.settled;
+    for (const task of group.tasks) task.whenSettled(this.#meter.settled);
     void this.#send(group);
   }
 

@@ -26,16 +26,16 @@ export class Task {
   readonly result: Promise<unknown>;
   /** Called when `giveUp` settles the task. The call is unwanted from then on, but may still run. */
   onUnwanted: (() => void) | undefined;
-  /** Called before the caller learns that the task has settled; not if a signal was aborted when the task was made. */
-  onSettled: ((failed: boolean) => void) | undefined;
   /** How many threads have died before any call of a message with this call had begun. */
   crashesBefore = 0;
   readonly #operation: ActiveOperation | undefined;
   readonly #given: Given | undefined;
   readonly #signals: readonly AbortSignal[];
-  #signal: AbortSignal | undefined;
+  #controller: AbortController | undefined;
+  #givenUp: { readonly reason: unknown } | undefined;
   readonly #errors: readonly ErrorClass[];
   #settledAtMs: number | undefined;
+  #onSettled: ((failed: boolean) => void) | undefined;
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
@@ -72,15 +72,25 @@ export class Task {
     return this.#settledAtMs !== undefined;
   }
 
+  /** Calls `listener` before the caller learns that the task has settled; at once if the task has settled already. */
+  whenSettled(listener: (failed: boolean) => void): void {
+    // The task of a call that was never sent can settle only because a signal was aborted.
+    if (this.isSettled) listener(true);
+    else this.#onSettled = listener;
+  }
+
   /** Milliseconds since the task settled; 0 if it has not settled. */
   get settledForMs(): number {
     return this.#settledAtMs === undefined ? 0 : performance.now() - this.#settledAtMs;
   }
 
-  /** Aborted with the signal of the step or of the options, but not by `giveUp`. Undefined without such a signal. */
-  get signal(): AbortSignal | undefined {
-    if (this.#signals.length > 0) this.#signal ??= AbortSignal.any([...this.#signals]);
-    return this.#signal;
+  /** Aborted by `giveUp`, so also with the signal of the step or of the options. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#givenUp !== undefined) this.#controller.abort(this.#givenUp.reason);
+    }
+    return this.#controller.signal;
   }
 
   succeed(value: unknown): void {
@@ -100,6 +110,8 @@ export class Task {
   giveUp(error: unknown): void {
     if (this.isSettled) return;
     this.fail(error);
+    this.#givenUp = { reason: error };
+    this.#controller?.abort(error);
     this.onUnwanted?.();
   }
 
@@ -107,7 +119,7 @@ export class Task {
   #settle(failed: boolean): boolean {
     if (this.#settledAtMs !== undefined) return false;
     this.#settledAtMs = performance.now();
-    this.onSettled?.(failed);
+    this.#onSettled?.(failed);
     for (const signal of this.#signals) signal.removeEventListener("abort", this);
     return true;
   }

@@ -1,6 +1,6 @@
 import { withDurableExecution } from "@aws/durable-execution-sdk-js";
-import { expect, test } from "vitest";
-import { type ExecutionEvent, LocalEngine, MemoryJournal, VirtualClock } from "../../src/testing.ts";
+import { expect, test, vi } from "vitest";
+import { type ExecutionEvent, LocalEngine, MemoryJournal, SqliteJournal, VirtualClock } from "../../src/testing.ts";
 
 function withSum(engine: LocalEngine): LocalEngine {
   engine.register(
@@ -119,4 +119,38 @@ test("a listener is told what happens, until it has enough", async () => {
   await engine.start({ functionName: "sum", input }).result;
   expect(events).toHaveLength(told);
   await engine.close();
+});
+
+test("the input of a redrive is checked like the input of a start", async () => {
+  const engine = withSum(new LocalEngine({ clock: new VirtualClock(), quotas: { inputBytes: 100 } }));
+  const { arn, result } = engine.start({ functionName: "sum", input });
+  await result;
+  const none = new Set<string>();
+  const amend = () => ({ removed: none, reopened: none, retried: new Map(), payloads: new Map() });
+  expect(() => engine.redrive(arn, { amend, input: "{" })).toThrow(code("ERR_INPUT_INVALID"));
+  expect(() => engine.redrive(arn, { amend, input: `"${"x".repeat(99)}"` })).toThrow(code("ERR_INPUT_TOO_LARGE"));
+  expect(engine.list()).toHaveLength(1);
+  await engine.close();
+});
+
+test("a second close waits for the journal too", async () => {
+  const journal = new MemoryJournal();
+  const closing = vi.spyOn(journal, "close");
+  const engine = withSum(new LocalEngine({ journal, clock: new VirtualClock() }));
+  engine.start({ functionName: "sum", input });
+  const first = engine.close();
+  await engine.close();
+  expect(closing).toHaveBeenCalledOnce();
+  expect(engine.close()).toBe(first);
+});
+
+test("a journal that fails at the time-out of an execution rejects its result", async () => {
+  const journal = new SqliteJournal(":memory:");
+  const clock = new VirtualClock();
+  const engine = new LocalEngine({ journal, clock });
+  engine.register("f", () => new Promise(() => {}));
+  const { result } = engine.start({ functionName: "f", executionTimeoutSeconds: 60 });
+  journal.close();
+  clock.advance(60_000);
+  await expect(result).rejects.toEqual(code("ERR_JOURNAL_CLOSED"));
 });

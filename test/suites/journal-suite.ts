@@ -227,7 +227,9 @@ export function journalSuite(name: string, create: () => Journal): void {
 
     test("refuses entries of an execution that it does not have", () => {
       const journal = open();
-      expect(() => journal.append("arn:unknown", [checkpointEntry(1)], noCounters())).toThrow(/arn:unknown/);
+      expect(() => journal.append("arn:unknown", [checkpointEntry(1)], noCounters())).toThrow(
+        expect.objectContaining({ code: "ERR_EXECUTION_UNKNOWN", message: expect.stringContaining("arn:unknown") }),
+      );
       expect(journal.executions()).toEqual([]);
     });
 

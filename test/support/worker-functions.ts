@@ -121,6 +121,18 @@ export async function waitUntilUnwanted(): Promise<string> {
   return "stopped";
 }
 
+/** Waits until the call is unwanted, and stores this in shared memory. */
+export async function markWhenUnwanted(cells: Int32Array): Promise<void> {
+  await waitUntilUnwanted();
+  Atomics.store(cells, 0, 1);
+}
+
+/** Looks only after so many milliseconds whether the call is unwanted. */
+export async function markLaterWhenUnwanted(cells: Int32Array, ms: number): Promise<void> {
+  await later(0, ms);
+  Atomics.store(cells, 0, workerTask().signal.aborted ? 1 : 2);
+}
+
 export function uncloneable(): unknown {
   return { rows: [{ ok: 1 }, { onClick: () => 1 }] };
 }
@@ -192,4 +204,9 @@ export function note(file: string, n: number, then: "exit" | "reject" | "spin" |
   if (then === "reject") void Promise.reject(new TypeError("left behind"));
   while (then === "spin");
   return n;
+}
+
+/** An array with a member that is no element and cannot be cloned. */
+export function arrayWithFunction(): number[] {
+  return Object.assign([1], { f: () => 1 });
 }

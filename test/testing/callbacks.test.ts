@@ -69,6 +69,21 @@ describe.for(SDKS)("callbacks of a handler of %s", ([, wrap]) => {
     expect((await running).getResult()).toMatch(/^CallbackTimeoutError/);
   });
 
+  // OW1
+  test.each([
+    ["after", ["STARTED", "COMPLETED"]],
+    ["before", ["COMPLETED", "STARTED"]],
+    ["while", ["COMPLETED", "SUBMITTED"]],
+  ] as const)("a callback times out if a test waits for its end %s it waits for its start", async (_when, statuses) => {
+    const runner = on(approval);
+    const asked = runner.getOperation("approval");
+    const waiting = statuses.map((status) => asked.waitForData(status));
+    const running = runner.run();
+    await Promise.all(waiting);
+    expect((await running).getResult()).toMatch(/^CallbackTimeoutError/);
+    expect(minutesOf(runner)).toBe(5);
+  });
+
   test("a failure is thrown in the handler with its type and message, or those of an Error", async () => {
     const causes = await Promise.all(
       [{ ErrorType: "Refused", ErrorMessage: "not today" }, new RangeError("too much"), undefined].map(

@@ -184,3 +184,33 @@ test("a promise of a wait in vain that a test drops does not end the process", a
   process.off("unhandledRejection", note);
   expect(escaped).toEqual([]);
 });
+
+test.each<[string, (runner: LocalDurableTestRunner) => Promise<unknown>, string]>([
+  ["input is too large", (runner) => runner.run({ payload: "x".repeat(6_291_456) }), "ERR_INPUT_TOO_LARGE"],
+  ["payload is no JSON", (runner) => runner.run({ payload: 1n }), "ERR_PAYLOAD_NOT_SERIALIZABLE"],
+  [
+    "function is not durable",
+    (runner) => runner.registerFunction("function-under-test", async () => 1).run(),
+    "ERR_FUNCTION_NOT_DURABLE",
+  ],
+])("a run whose %s rejects, and so does a wait that a test has begun before", async (_what, run, code) => {
+  const runner = runnerOf(charge);
+  const waiting = runner.getOperation("charge").waitForData();
+  const running = run(runner);
+  await expect(waiting).rejects.toEqual(coded(code, /./));
+  await expect(running).rejects.toBe(await waiting.catch((error) => error));
+  await expect(runner.getOperation("charge").waitForData()).rejects.toEqual(coded(code, /./));
+  await expect(runner.sendCallbackSuccess("any")).rejects.toEqual(coded(code, /./));
+});
+
+test.each([
+  ["startTime", new Date("x"), /^startTime is "Invalid Date"; allowed: a valid Date\.$/],
+  ["startTime", "2026-01-01", /^startTime is "2026-01-01"; allowed/],
+  ["warnAfterMs", Number.NaN, /^warnAfterMs is NaN; allowed: 0 to 2147483647, or Infinity\.$/],
+  ["warnAfterMs", -1, /^warnAfterMs is -1; allowed/],
+  ["warnAfterMs", 2 ** 31, /^warnAfterMs is 2147483648; allowed/],
+  ["warnAfterMs", "2000", /^warnAfterMs is "2000"; allowed/],
+])("a runner refuses a bad %s (%s)", (option, value, message) => {
+  const make = () => new LocalDurableTestRunner({ handlerFunction: withRuntime(charge), [option]: value });
+  expect(make).toThrow(coded("ERR_SETTING_INVALID", message));
+});

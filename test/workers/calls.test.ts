@@ -92,6 +92,15 @@ describe("a value that cannot be cloned", () => {
     expect(error["code"]).toBe("ERR_WORKER_UNCLONEABLE");
   });
 
+  test("is named if it is a member of an array that is no element", async () => {
+    const functions = threads({ threads: 1 });
+    const before = await functions.whichThread();
+    const error = await rejection(functions.arrayWithFunction());
+    expect(error.message).toContain("result[f] is a function");
+    expect(error["code"]).toBe("ERR_WORKER_UNCLONEABLE");
+    expect(await functions.whichThread()).toBe(before);
+  });
+
   test("costs no thread, and the next call is none the worse", async () => {
     const functions = threads({ threads: 1 });
     const before = await functions.whichThread();

@@ -47,6 +47,22 @@ describe("in place", () => {
     expect((await rejection(aborted)).message).toBe("enough");
   });
 
+  test("a time-out aborts the signal of its call, as on a thread", async () => {
+    for (const { markWhenUnwanted } of [inline, threads({ graceMs: 10_000 })]) {
+      const cells = new Int32Array(new SharedArrayBuffer(4));
+      const call = markWhenUnwanted.with({ timeout: { seconds: 0.05 } })(cells);
+      expect((await rejection(call))["code"]).toBe("ERR_WORKER_TIMEOUT");
+      await vi.waitFor(() => expect(Atomics.load(cells, 0)).toBe(1), 10_000);
+    }
+  });
+
+  test("a signal that code asks for after its time-out is aborted", async () => {
+    const cells = new Int32Array(new SharedArrayBuffer(4));
+    const call = inline.markLaterWhenUnwanted.with({ timeout: { seconds: 0.02 } })(cells, 60);
+    expect((await rejection(call))["code"]).toBe("ERR_WORKER_TIMEOUT");
+    await vi.waitFor(() => expect(Atomics.load(cells, 0)).toBe(1), 10_000);
+  });
+
   test("lines are logged with the step's data, and items of a batch have theirs", async () => {
     const { out, value } = await captureLogs(() =>
       runOurs(async (_, context) => {

@@ -7,7 +7,7 @@ import { withDurableExecution } from "../../src/index.ts";
 import { closeWorkers, workerStatistics, workers } from "../../src/workers.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { invokeOver, runOurs } from "../support/service.ts";
-import { rejection, threads } from "../support/threads.ts";
+import { inOneBatch, rejection, threads } from "../support/threads.ts";
 
 const statistics = () => {
   const read = workerStatistics();
@@ -112,6 +112,32 @@ test("counts tasks, messages, failures, time, use and restarts", async () => {
   expect(after.utilisation).toBeGreaterThan(0);
   expect(after.utilisation).toBeLessThanOrEqual(1);
   expect([after.running, after.waiting]).toEqual([0, 0]);
+});
+
+test("counts calls whose signal was aborted before", async () => {
+  const signal = AbortSignal.abort(new Error("never"));
+  for (const [mode, key] of [
+    ["threads", "tasks"],
+    ["inline", "tasksInPlace"],
+  ] as const) {
+    const { double } = threads({ mode, signal, idleMs: 11_006 });
+    const before = workerStatistics();
+    expect((await rejection(double(1))).message).toBe("never");
+    const after = statistics();
+    expect([after[key] - (before?.[key] ?? 0), after.failures - (before?.failures ?? 0)]).toEqual([1, 1]);
+  }
+});
+
+test("counts a call of a batch that is aborted before its message is sent", async () => {
+  const controller = new AbortController();
+  const double = threads({ idleMs: 11_007 }).double.with({ signal: controller.signal });
+  const before = workerStatistics();
+  const aborted = inOneBatch(double, [1, 2]).map(rejection);
+  controller.abort(new Error("enough"));
+  await Promise.all(aborted);
+  await new Promise((resolve) => setImmediate(resolve));
+  const after = statistics();
+  expect([after.tasks - (before?.tasks ?? 0), after.failures - (before?.failures ?? 0)]).toEqual([2, 2]);
 });
 
 describe("hundreds of warm invocations", () => {
