@@ -17,7 +17,7 @@ import { checkInput } from "../service/validation.ts";
 import { CallbackHolds } from "./callback-holds.ts";
 import { ChainedInvokes } from "./chained-invokes.ts";
 import { systemClock } from "./clock.ts";
-import { type ExecutionSummary, Executions } from "./executions.ts";
+import { checkSame, checkWritable, type ExecutionSummary, Executions } from "./executions.ts";
 import { FunctionRegistry, type LocalFunction } from "./function-registry.ts";
 import { IdleTime, type SkippingClock } from "./idle-time.ts";
 import { type ExecutionEvent, LocalExecution, type LocalHandler } from "./local-execution.ts";
@@ -70,7 +70,6 @@ export class LocalEngine {
   readonly #idleTime: IdleTime;
   readonly #invokes: ChainedInvokes;
   readonly #callbacks: Callbacks;
-  #closed = false;
   #closing: Promise<void> | undefined;
   #journalClosed = false;
 
@@ -138,12 +137,7 @@ export class LocalEngine {
     checkInput(request.input, this.#settings.quotas.inputBytes);
     const existing = this.#journal.find("name", name);
     if (existing !== undefined) {
-      const { header } = existing;
-      if (header.input !== request.input || header.functionName !== request.functionName) {
-        const what = header.functionName === request.functionName ? "input" : "function";
-        const message = `There is an execution named "${name}" with another ${what} (${header.arn}).`;
-        throw new DurableError("ERR_EXECUTION_NAME_TAKEN", `${message} Give this one another name.`);
-      }
+      checkSame(existing.header, request);
       return this.#open(existing, handler);
     }
     const header: ExecutionHeader = {
@@ -242,9 +236,7 @@ export class LocalEngine {
     return makeHistory(header, executionIdOf(header.arn), this.#journal.entries(header.arn), options);
   }
 
-  /**
-   * The errors that code has thrown, the earliest first, with stacks and causes. Empty for an unknown ARN or a name.
-   */
+  /** The errors that code has thrown, the earliest first, with stacks and causes. Empty for a name or an unknown ARN. */
   traces(arn: string): ErrorTrace[] {
     return this.#journal.traces(arn);
   }
@@ -257,8 +249,8 @@ export class LocalEngine {
   stop(arn: string, error: ErrorObject = {}): void {
     const found = this.#executions.get(arn);
     const stopped: ExecutionOutcome = { status: "STOPPED", error };
-    const running = this.#executions.runningOne(found.header.arn);
-    if (running !== undefined) running.execution.finish(stopped);
+    const running = this.#executions.runningOne(found.header.arn)?.execution;
+    if (running !== undefined) running.finish(stopped);
     else this.#executions.rebuilt(found).finish(stopped, this.#clock.now());
   }
 
@@ -301,9 +293,8 @@ export class LocalEngine {
   }
 
   /**
-   * Resolves when no invocation and no plain function runs, and virtual time stands still. Each execution in this
-   * engine then has ended, or waits for an external system, for a held time-out, or for the system's clock. After
-   * `close`, resolves in any case.
+   * Resolves when nothing runs and virtual time stands still: each execution of this engine has ended, or waits for an
+   * external system, for a held time-out, or for the system's clock. After `close`, resolves in any case.
    */
   rest(): Promise<void> {
     return this.#idleTime.rest();
@@ -325,7 +316,6 @@ export class LocalEngine {
   }
 
   async #close(): Promise<void> {
-    this.#closed = true;
     this.#idleTime.stop();
     const ended = Array.from(this.#executions.running(), ({ execution }) => execution.close(CLOSE_GRACE_MS));
     await Promise.all([...ended, this.#invokes.close(CLOSE_GRACE_MS)]);
@@ -335,8 +325,8 @@ export class LocalEngine {
 
   #complete(arn: string, operationId: string, completion: ExternalCompletion): void {
     if (this.#journalClosed) return;
-    const running = this.#executions.runningOne(arn);
     try {
+      const running = this.#executions.runningOne(arn);
       running?.execution.change((record, nowMs) => record.complete(operationId, completion, nowMs));
     } catch {
       // `change` has already rejected the execution's `result` with this error.
@@ -368,10 +358,7 @@ export class LocalEngine {
   #open(found: JournalExecution, handler: LocalHandler): LocalExecution {
     const running = this.#executions.runningOne(found.header.arn);
     if (running !== undefined) return running.execution;
-    if (found.status === "RUNNING" && this.#journal.readOnly) {
-      const message = `The journal can only be read, and execution "${found.header.name}" has not ended. Open it to write.`;
-      throw new DurableError("ERR_JOURNAL_READ_ONLY", message);
-    }
+    checkWritable(this.#journal, found);
     const record = this.#executions.rebuilt(found);
     record.closeInterrupted();
     if (record.status === "RUNNING" && record.announcedEnd === undefined) {
@@ -381,7 +368,8 @@ export class LocalEngine {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new DurableError("ERR_ENGINE_CLOSED", "The engine is closed; make a new one.");
+    if (this.#closing !== undefined)
+      throw new DurableError("ERR_ENGINE_CLOSED", "The engine is closed; make a new one.");
   }
 
   #run(record: ExecutionRecord, handler: LocalHandler): LocalExecution {

@@ -2,6 +2,7 @@ import { DurableError } from "../core/errors.ts";
 import type { ErrorObject } from "../core/wire.ts";
 import type {
   ExecutionCounters,
+  ExecutionHeader,
   ExecutionStatus,
   Journal,
   JournalExecution,
@@ -114,4 +115,22 @@ export class Executions {
       counters: { ...(this.#running.get(header.arn)?.record.counters ?? counters) },
     };
   }
+}
+
+/** @throws DurableError `ERR_EXECUTION_NAME_TAKEN` if the execution has another function or another input */
+export function checkSame(
+  { arn, name, functionName, input }: ExecutionHeader,
+  wanted: { readonly functionName: string; readonly input?: string | undefined },
+): void {
+  if (functionName === wanted.functionName && input === wanted.input) return;
+  const what = functionName === wanted.functionName ? "input" : "function";
+  const message = `There is an execution named "${name}" with another ${what} (${arn}). Give this one another name.`;
+  throw new DurableError("ERR_EXECUTION_NAME_TAKEN", message);
+}
+
+/** @throws DurableError `ERR_JOURNAL_READ_ONLY` if the execution has not ended and the journal can only be read */
+export function checkWritable({ readOnly }: Journal, { header, status }: JournalExecution): void {
+  if (status !== "RUNNING" || !readOnly) return;
+  const message = `The journal can only be read, and execution "${header.name}" has not ended. Open it to write.`;
+  throw new DurableError("ERR_JOURNAL_READ_ONLY", message);
 }
