@@ -57,6 +57,59 @@ test.each(
   expect(order).toEqual(indexes(60));
 });
 
+describe("what is due a little earlier goes on earlier, although a batch wakes once for both:", () => {
+  const pay = (item: DurableContext, seconds: number, runs: string[]) =>
+    item.step(async ({ attempt }) => {
+      if (attempt === 1) throw new Error("busy");
+      await pause(30);
+      runs.push("paid");
+      return "paid";
+    }, later(seconds));
+  const timeOut = (item: DurableContext, seconds: number) => item.wait({ seconds }).then(() => "TIMEOUT");
+  const races: Record<string, (item: DurableContext, runs: string[]) => PromiseLike<string>> = {
+    "a retry before a time-out": (item, runs) => item.promise.race([timeOut(item, 20) as never, pay(item, 18, runs)]),
+    "a time-out before a retry": (item, runs) => item.promise.race([pay(item, 20, runs), timeOut(item, 18) as never]),
+    "a wait before another one": (item) =>
+      Promise.race([timeOut(item, 20), item.wait({ seconds: 17 }).then(() => "first")]),
+    "two waits in a row before a time-out": (item) =>
+      Promise.race([
+        timeOut(item, 20),
+        item.runInChildContext(async (child) => {
+          await child.wait({ seconds: 9 });
+          await child.wait({ seconds: 9 });
+          return "first";
+        }),
+      ]),
+  };
+
+  test.each(Object.keys(races).flatMap((name) => [1, 3, 100].map((batch) => [name, batch] as const)))(
+    "%s, batch: %i",
+    async (name, batch) => {
+      const results = async (config: object) => {
+        const runs: string[] = [];
+        const run = await runOurs(async (_, context) => {
+          const body = async (item: DurableContext) => await races[name]?.(item, runs);
+          return (await context.map("m", indexes(3), body, config)).getResults();
+        });
+        return run.result;
+      };
+      expect(await results({ batch })).toEqual(await results({}));
+    },
+  );
+
+  test.each([3, 100])("the items of a map that ends with the first of them, batch: %i", async (batch) => {
+    const run = await runOurs(async (_, context) => {
+      const body = async (item: DurableContext, seconds: number) => {
+        await item.wait({ seconds });
+        return seconds;
+      };
+      const config = { batch, completionConfig: { minSuccessful: 1 } };
+      return (await context.map("m", [20, 19, 18, 17], body, config)).getResults();
+    });
+    expect(run.result).toEqual([17]);
+  });
+});
+
 describe("a batch is no barrier between its items:", () => {
   const pauses: Record<string, (context: DurableContext, runs: Runs, n: number) => PromiseLike<unknown>> = {
     "a retried step": (context, runs, n) => flaky(context, 1, runs, `${n}`),

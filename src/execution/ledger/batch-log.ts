@@ -263,7 +263,8 @@ export class BatchLog {
 
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
-    const leftMs = Math.max(0, dueMs - fromMs);
+    // Negative for a record that is due before the batch wakes. So the next invocation knows the order of due times.
+    const leftMs = dueMs - fromMs;
     const within = path.slice(page.path.length + 1);
     return leftMs < delayMs ? [page.index, within, leftMs, delayMs] : [page.index, within, leftMs];
   });

@@ -7,6 +7,8 @@ import type { Kept } from "./kept.ts";
  */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
+/** Records that are due within this number of milliseconds continue together. The service counts whole seconds. */
+const TOGETHER_MS = 500;
 
 /** The records of a batch that wait for a time, and the timers of the records that user code awaits. */
 export class WaitingRecords {
@@ -14,6 +16,10 @@ export class WaitingRecords {
   readonly #all = new Set<Kept>();
   /** The records that user code awaits, and their timers. A record has no timer while its due time is unknown. */
   readonly #asked = new Map<Kept, ArmedTimer | undefined>();
+
+  /** The invocation found overdue records at `#releasedMs`. Their timers fire `#shiftMs` later than they were due. */
+  #releasedMs = 0;
+  #shiftMs = 0;
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -54,7 +60,9 @@ export class WaitingRecords {
   }
 
   #timerOf(kept: Kept): ArmedTimer | undefined {
-    return kept.dueMs === undefined ? undefined : this.#timers.at(kept.dueMs, () => kept.page.completeTimer(kept));
+    if (kept.dueMs === undefined) return undefined;
+    const timerMs = kept.dueMs + (kept.dueMs <= this.#releasedMs ? this.#shiftMs : 0);
+    return this.#timers.at(timerMs, () => kept.page.completeTimer(kept));
   }
 
   /** Forgets all due times. The payload that is read next contains the times of all records that still wait. */
@@ -67,21 +75,36 @@ export class WaitingRecords {
     for (const kept of this.#all) kept.isCovered = true;
   }
 
-  /** Notes that the batch's own operation may be written again. The delays of records without a due time begin now. */
+  /**
+   * Notes that the batch's own operation may be written again. The delays of records without a due time begin now. Of
+   * the records that are overdue, the earliest continue now. The others keep their distance in time, so that a step that
+   * was due before a time-out also runs before it.
+   */
   release(nowMs: number): void {
+    const unknown = [...this.#all].filter(({ dueMs }) => dueMs === undefined);
     for (const kept of this.#all) {
       kept.isCovered = false;
-      if (kept.dueMs !== undefined) continue;
-      kept.dueMs = nowMs + kept.leftMs;
-      if (this.#asked.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
+      kept.dueMs ??= nowMs + kept.leftMs;
     }
+    const overdueMs = Math.max(0, ...this.#due(nowMs).map(({ dueMs = nowMs }) => nowMs - dueMs));
+    this.#releasedMs = nowMs;
+    this.#shiftMs = Math.min(overdueMs, MAX_SLACK_MS);
+    for (const kept of unknown) if (this.#asked.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
     this.completeDue(nowMs);
   }
 
-  /** Ends the waits of all records that are due, the earliest first. Returns whether there were any. */
+  #due(nowMs: number): Kept[] {
+    return [...this.#all].filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs).sort(byDueMs);
+  }
+
+  /**
+   * Ends the waits of the records that are due first. Called again when no code executes, so that other due records
+   * continue then. Returns whether there were any.
+   */
   completeDue(nowMs: number): boolean {
-    const due = [...this.#all].filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs).sort(byDueMs);
-    for (const kept of due) kept.page.completeTimer(kept);
+    const due = this.#due(nowMs);
+    const firstMs = due[0]?.dueMs ?? 0;
+    for (const kept of due) if ((kept.dueMs ?? 0) - firstMs < TOGETHER_MS) kept.page.completeTimer(kept);
     return due.length > 0;
   }
 
