@@ -21,9 +21,7 @@ export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
-  /**
-   * The number of characters in the outcomes that this invocation has recorded of ended items. `BranchRun` adds to it.
-   */
+  /** `BranchRun` adds the characters of the outcomes that this invocation has recorded of ended items. */
   readonly sizes: { itemCharacters: number };
   readonly label: () => string;
 }
@@ -149,10 +147,10 @@ export class BranchRun<T> {
 
   // F3
   async #takeOver(): Promise<void> {
-    const { source } = this.#options.branches;
-    for (const ledger of this.#groups.restore(this.#over ? undefined : source.total)) {
+    const { total } = this.#options.branches.source;
+    for (const ledger of this.#groups.restore(this.#over ? undefined : total)) {
       const { first, count } = ledger;
-      if (source.total === undefined) this.#completion.grow(first + count, false);
+      if (total === undefined) this.#completion.grow(first + count, false);
       if (this.#groups.names !== undefined) await this.#groups.readTo(first + count - 1);
       for (let at = 0; at < count; at++) {
         const outcome = ledger.takeOutcome(at);
