@@ -50,7 +50,8 @@ export interface StoredBatch {
   /**
    * The records that wait for a time. `item` is the index of the item in the batch. `leftMs` is the remaining time in
    * milliseconds. In a part, it counts from `atMs`. In the batch's own operation, it counts from the time at which this
-   * operation may be tried again. `delayMs` is the whole delay of the record, and absent if it equals `leftMs`.
+   * operation may be tried again, and is negative for a record that is due earlier. `delayMs` is the whole delay of the
+   * record, and absent if it equals `leftMs`.
    */
   due?: [item: number, path: string, leftMs: number, delayMs?: number][];
   /** The time from which `due` counts, in epoch milliseconds. Only in parts. */

@@ -65,6 +65,7 @@ export async function runAttempt(
   return closed;
 }
 
+// A function of its own: in `runAttempt`, this closure would put all variables of each attempt on the heap.
 async function runWithPlugins(
   observer: Observer,
   operation: ClaimedOperation,

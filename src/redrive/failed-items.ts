@@ -36,7 +36,12 @@ export interface FailedItems extends Amendment {
  * @throws DurableError `ERR_NOTHING_FAILED` if no map has a failed item; `ERR_PAYLOAD_UNREADABLE` if a batch is damaged
  */
 export function failedItems(operations: readonly Operation[]): FailedItems {
-  const search = new Search(new OperationTree(operations));
+  return failedItemsIn(new OperationTree(operations));
+}
+
+/** Does the same as `failedItems`, for a tree that the caller has made already. */
+export function failedItemsIn(tree: OperationTree): FailedItems {
+  const search = new Search(tree);
   search.searchAll();
   const { amendment, failedCount } = search;
   if (failedCount > 0) return { ...amendment, failedCount };

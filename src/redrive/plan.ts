@@ -5,7 +5,7 @@ import type { ReachedOperation } from "../replay/divergence.ts";
 import type { Rehearsal } from "../replay/rehearsal.ts";
 import type { Amendment } from "../service/redrive.ts";
 import { type Cause, Draft } from "./draft.ts";
-import { failedItems } from "./failed-items.ts";
+import { failedItemsIn } from "./failed-items.ts";
 import { type RehearseAltered, tellApart } from "./marks.ts";
 import { hasFailed, OperationTree } from "./operation-tree.ts";
 
@@ -102,7 +102,7 @@ export async function planRedrive(
   const operations = engine.operations(arn);
   const tree = new OperationTree(operations);
   const draft = new Draft(tree);
-  if (failed) draft.add(failedItems(operations));
+  if (failed) draft.add(failedItemsIn(tree));
   else if (from !== undefined) draft.goBack(tree.find(from));
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const request = { amend: () => draft.amendment, input, handlerFile };

@@ -374,6 +374,19 @@ test.each([
   expect(run.result).toBe(end);
 });
 
+test("a completion policy may be an object of a class", async () => {
+  class Policy {
+    shouldComplete({ completedCount }: { completedCount: number }) {
+      return { complete: completedCount === 2 };
+    }
+  }
+  const run = await runOurs(async (_, context) => {
+    const config = { maxConcurrency: 1, completionConfig: new Policy() } as object;
+    return (await context.map("m", [0, 1, 2], async (_item, n) => n, config)).getResults();
+  });
+  expect(run.result).toEqual([0, 1]);
+});
+
 describe("withDurableExecution", () => {
   test.each([
     ["no handler", () => withDurableExecution(undefined as never), "ERR_HANDLER_INVALID"],

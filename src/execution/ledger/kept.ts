@@ -24,7 +24,7 @@ export class Kept {
   /** Epoch milliseconds at which the record stops waiting. Undefined if it never waited, or while `leftMs` decides. */
   dueMs: number | undefined;
   delayMs = 0;
-  /** Milliseconds for which the record still waits after the batch's own operation has become READY. */
+  /** Milliseconds from the time when the batch's own operation becomes READY to the due time. May be negative. */
   leftMs = 0;
   /** Whether the batch's own operation makes the service begin the next invocation for this record. */
   isCovered = false;

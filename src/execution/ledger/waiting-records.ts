@@ -86,9 +86,9 @@ export class WaitingRecords {
       kept.isCovered = false;
       kept.dueMs ??= nowMs + kept.leftMs;
     }
-    const overdueMs = Math.max(0, ...this.#due(nowMs).map(({ dueMs = nowMs }) => nowMs - dueMs));
+    const firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
     this.#releasedMs = nowMs;
-    this.#shiftMs = Math.min(overdueMs, MAX_SLACK_MS);
+    this.#shiftMs = Math.min(nowMs - firstMs, MAX_SLACK_MS);
     for (const kept of unknown) if (this.#asked.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
     this.completeDue(nowMs);
   }

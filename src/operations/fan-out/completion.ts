@@ -70,6 +70,14 @@ export interface CustomCompletionConfig {
   toleratedFailurePercentage?: never;
 }
 
+/** The settings of a `CompletionConfig` that are given. */
+interface Policy {
+  readonly minSuccessful: number | undefined;
+  readonly toleratedFailureCount: number | undefined;
+  readonly toleratedFailurePercentage: number | undefined;
+  readonly shouldComplete: CustomCompletionConfig["shouldComplete"] | undefined;
+}
+
 /** Says when a map or parallel ends before all items have ended. If nothing is set, the first failure ends it. */
 export type CompletionConfig = ThresholdCompletionConfig | CustomCompletionConfig;
 
@@ -101,7 +109,7 @@ export class Completion {
   #total: number;
   #isTotalKnown = true;
   readonly #operation: () => string;
-  readonly #config: CompletionConfig;
+  readonly #config: Policy;
   readonly #names: ((index: number) => string) | undefined;
   #items: CompletionItemStatus[] | undefined;
   #custom: CompletionDecision = { complete: false };
@@ -119,8 +127,14 @@ export class Completion {
     this.#operation = operation;
     this.#total = total ?? 0;
     this.#isTotalKnown = total !== undefined;
+    const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage, shouldComplete } = config ?? {};
     // A threshold or policy that is null counts as not given.
-    this.#config = Object.fromEntries(Object.entries(config ?? {}).filter(([, value]) => value !== null));
+    this.#config = {
+      minSuccessful: minSuccessful ?? undefined,
+      toleratedFailureCount: toleratedFailureCount ?? undefined,
+      toleratedFailurePercentage: toleratedFailurePercentage ?? undefined,
+      shouldComplete: shouldComplete ?? undefined,
+    };
     this.#names = names;
   }
 
