@@ -77,6 +77,11 @@ export interface DurableExecutionClient {
    */
   onMisspelledOption?(message: string): void;
   /**
+   * Gets a function that makes this invocation drain, as near the deadline: nothing new begins, batches write what they
+   * have, and the invocation ends when no code of the user runs. The embedded engine calls the function when it closes.
+   */
+  onRunning?(drain: () => void): void;
+  /**
    * Gets each operation that the handler's code reaches. If the answer is true, the code stops at this operation. Only
    * the client of a rehearsal has this function, because nothing may begin in a rehearsal. The runtime reads the
    * function from the client before it reads any page of the state. The client is not `this` in a call.

@@ -91,6 +91,8 @@ export class Execution {
   #hasRun = false;
   readonly #isTimeUp: false | (() => boolean);
   #leavesWork = false;
+  /** Whether the client closes. The user resumes the execution then, so the records need not bring an invocation about. */
+  #isClosing = false;
   #continuesMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ExecutionOptions) {
@@ -163,6 +165,10 @@ export class Execution {
       () => this.#flush(),
       (termination) => this.terminate(termination),
     );
+    options.client.onRunning?.(() => {
+      this.#isClosing = true;
+      this.#startDraining();
+    });
   }
 
   /** Ends the invocation. Only the first call resolves `terminated`. */
@@ -240,10 +246,11 @@ export class Execution {
 
   /** Returns whether a wait ended or an update was queued. If so, the invocation must not end yet. */
   #flush(): boolean {
-    const wrote = this.batches.flush(this.#leavesWork);
     // If work was left, the service must begin the next invocation at once. Otherwise the work would wait for an
     // external system, or for a long timer.
-    const continues = this.#leavesWork && this.#continueAt(Date.now());
+    const isLeft = this.#leavesWork && !this.#isClosing;
+    const wrote = this.batches.flush(isLeft);
+    const continues = isLeft && this.#continueAt(Date.now());
     return wrote || continues;
   }
 

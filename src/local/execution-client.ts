@@ -30,6 +30,8 @@ export interface ExecutionClientHost {
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
   /** Gets an unexpected error of a write. In most cases the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
+  /** See `DurableExecutionClient.onRunning`. */
+  readonly onRunning: (drain: () => void) => void;
 }
 
 /** The client through which the runtime reaches the embedded service during one invocation. */
@@ -67,6 +69,10 @@ export class ExecutionClient implements DurableExecutionClient {
    */
   onMisspelledOption(message: string): never {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);
+  }
+
+  onRunning(drain: () => void): void {
+    this.#host.onRunning(drain);
   }
 
   constructor(host: ExecutionClientHost) {

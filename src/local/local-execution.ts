@@ -70,9 +70,12 @@ export class LocalExecution {
   readonly #sleeper: Sleeper;
   #timeout: Timer | undefined;
   #failuresInRow = 0;
+  /** Set by `close`, and by an error of the journal. From then on no invocation begins. */
+  #closing = false;
+  /** Set by `close` after its grace, and by an error of the journal. From then on, nothing is written. */
   #closed: DurableError | undefined;
-  /** Set by `close` after its grace. From then on, the outcome of a running invocation is not written. */
-  #abandoned = false;
+  /** Makes the running invocation drain. Undefined if no invocation runs, or if a handler of another SDK runs. */
+  #drain: (() => void) | undefined;
   #idle: Promise<void> = Promise.resolve();
 
   constructor(record: ExecutionRecord, host: ExecutionHost) {
@@ -123,15 +126,16 @@ export class LocalExecution {
   }
 
   /**
-   * Begins no further invocation, and waits at most `graceMs` milliseconds for the running invocation, whose
-   * checkpoints fail. After this, `result` rejects if the execution has not ended.
+   * Begins no further invocation, and lets the running one drain for at most `graceMs` milliseconds. After this, the
+   * checkpoints of a running invocation fail, and `result` rejects if the execution has not ended.
    */
   async close(graceMs: number): Promise<void> {
-    const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
-    this.#closed = new DurableError("ERR_ENGINE_CLOSED", message);
+    this.#closing = true;
     this.#stopWaiting();
+    this.#drain?.();
     await withPatience(graceMs, this.#idle);
-    this.#abandoned = true;
+    const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
+    this.#closed ??= new DurableError("ERR_ENGINE_CLOSED", message);
     this.#reject(this.#closed);
   }
 
@@ -145,7 +149,7 @@ export class LocalExecution {
   }
 
   get #goesOn(): boolean {
-    return this.#record.status === "RUNNING" && this.#closed === undefined;
+    return this.#record.status === "RUNNING" && !this.#closing;
   }
 
   /** A timer may fire early, and `wake` may come without a change. So the loop checks the records each time. LE2 */
@@ -195,15 +199,19 @@ export class LocalExecution {
       return this.#countFailure(error);
     } finally {
       invocation.over = true;
+      this.#drain = undefined;
       this.#host.countRunning(-1);
     }
   }
 
   #conclude(output: unknown): "again" | "wait" {
-    if (this.#record.status !== "RUNNING" || this.#abandoned) return "again";
+    if (this.#record.status !== "RUNNING" || this.#closed !== undefined) return "again";
     const announced = this.#record.announcedEnd;
     const answer = announced === undefined ? readOutput(output) : undefined;
     if (answer?.status === "PENDING") {
+      // The invocation may have left work while it drained. So the record shows an invocation that was interrupted, and
+      // a resumed execution begins with an invocation.
+      if (this.#closing) return "again";
       this.#record.completeTimers(this.#host.clock.now());
       if (!this.#record.hasNews && !this.#record.hasPending) {
         throw invalidParameter("Cannot return PENDING status with no pending operations.");
@@ -251,7 +259,13 @@ export class LocalExecution {
           const changedIds = changed.map(({ Id: id }) => id as string);
           this.#host.emit({ type: "checkpoint", arn: this.arn, updates, changedIds, counters: this.#record.counters });
         }
+        // A resumed execution begins the invokes that were not begun.
+        if (this.#closing) return;
         for (const request of this.#record.takeBegunInvokes()) this.#host.beginInvoke(request);
+      },
+      onRunning: (drain) => {
+        this.#drain = drain;
+        if (this.#closing) drain();
       },
       onFailure: (error) => this.#fail(error),
     });
@@ -268,6 +282,7 @@ export class LocalExecution {
 
   /** The error is unexpected. In most cases the journal cannot be written. */
   #fail(error: unknown): void {
+    this.#closing = true;
     this.#closed ??=
       error instanceof DurableError ? error : new DurableError("ERR_ENGINE_FAILED", String(error), { cause: error });
     this.#stopWaiting();
