@@ -85,7 +85,7 @@ class MessageRun {
       }
     }
     // An unhandled rejection ends the thread in the next tick. With several calls, any of them may have caused it.
-    if (last > 0) enter(cells, Stage.BETWEEN_CALLS);
+    if (last > 0) enter(cells, Stage.AFTER_CALLS);
     await nextTick();
     return { first: this.#first, outcomes: this.#outcomes, runMs };
   }

@@ -7,7 +7,7 @@ import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
 /** `packJson` keeps the JSON, which people can read, if packed text has more than this share of the JSON's bytes. */
 const MAX_PACKED_RATIO = 0.9;
 
-/** `text` is the JSON of the value. It is returned if packing saves too little, or for a `NoTree`. */
+/** `text` is the JSON of `value`. Returns `text` if packing saves too little, or if `value` cannot be a tree. */
 export function packJson(text: string, value: unknown): string {
   let tree: TreeNode;
   try {

@@ -138,6 +138,5 @@ export const retryPresets = {
   default: defaultRetryStrategy,
   /** 6 attempts, delays that grow by 1 s from 1 s on, no jitter. */
   linear: /* @__PURE__ */ createLinearRetryStrategy({ jitter: "NONE" }),
-  /** One attempt, and no retry. */
   noRetry: /* @__PURE__ */ createRetryStrategy({ maxAttempts: 1 }),
 };

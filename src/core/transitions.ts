@@ -94,14 +94,13 @@ export function isFinished({ Status }: Pick<WireOperation, "Status">): boolean {
   return Status === "SUCCEEDED" || Status === "FAILED";
 }
 
-/** The operation after its due time: a wait is SUCCEEDED, a step is READY. */
 export function completeTimer(operation: Operation, now: Date): Operation {
   if (operation.Type === "WAIT") return { ...operation, Status: "SUCCEEDED", EndTimestamp: now };
   const { NextAttemptTimestamp: _, ...details } = operation.StepDetails ?? {};
   return { ...operation, Status: "READY", StepDetails: details };
 }
 
-/** When the service ends this wait or makes this step READY; epoch milliseconds. Undefined without such a time. */
+/** When this wait ends or this step becomes READY; epoch milliseconds. Undefined without such a time. */
 export function timerDueMs(operation: Operation): number | undefined {
   if (operation.Type === "WAIT" && operation.Status === "STARTED") {
     return operation.WaitDetails?.ScheduledEndTimestamp?.getTime();

@@ -17,7 +17,6 @@ type About = Pick<
   "requestId" | "executionArn" | "executionInput" | "executionStartTimestamp" | "isFirstInvocation"
 >;
 
-/** Makes the information about an invocation for plugins. */
 export class InvocationReport {
   readonly #observer: Observer;
   readonly #state: RecordedState;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { DurableError } from "../core/errors.ts";
-import type { Operation, OperationUpdate } from "../core/wire.ts";
+import type { ErrorObject, Operation, OperationUpdate } from "../core/wire.ts";
 import {
   type ExecutionHeader,
   type Journal,
@@ -14,8 +14,9 @@ import { charge, dataBytes } from "./metering.ts";
 import { OperationTable } from "./operation-table.ts";
 
 /**
- * How the new execution differs from the ended one. Operations that are in no member are taken over. Their times become
- * the start of the new execution. Callbacks and invokes that have not ended are not taken over.
+ * How the new execution differs from the ended one. Operations that are in no member are taken over unchanged. Their
+ * start and end become the start of the new execution. A wait or retry delay that has not ended begins again with its
+ * whole length. Callbacks and invokes that have not ended are not taken over.
  */
 export interface Amendment {
   /** The ids of operations that count as not begun. The operations inside them must be listed too. */
@@ -39,7 +40,6 @@ export interface RedriveRequest {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Returns the ARN of the new execution. */
 export function createRedriven(
   journal: Journal,
   { header: old, status }: JournalExecution,
@@ -68,7 +68,7 @@ export function createRedriven(
     redriveOf: old.arn,
   };
   const amendment = withoutOpenExternals(operations, amend(operations));
-  const { entries, counters } = seedOf(header, journal.entries(old.arn), amendment);
+  const { entries, counters } = seedOf(header, journal.entries(old.arn), operations, amendment);
   journal.create(header, { entries, counters });
   return header.arn;
 }
@@ -80,31 +80,34 @@ export function amendedOperations(
   operations: readonly Operation[],
   amendment: Amendment,
 ): Operation[] {
-  const { table } = seedOf(header, journal.entries(header.arn), withoutOpenExternals(operations, amendment));
+  const complete = withoutOpenExternals(operations, amendment);
+  const { table } = seedOf(header, journal.entries(header.arn), operations, complete);
   return [...table.all()].filter(({ Type: type }) => type !== "EXECUTION");
 }
 
 /**
- * Makes the first entries of the new journal: the events of all operations that are taken over, at the start time in
+ * Makes the first entries of the new execution: the events of all operations that are taken over, at the start time in
  * `header`. These operations count for the quotas. The requests that recorded them do not count.
  */
 function seedOf(
   header: ExecutionHeader,
   entries: Iterable<JournalEntry>,
+  operations: readonly Operation[],
   amendment: Amendment,
 ): JournalSeed & { readonly table: OperationTable } {
   const table = new OperationTable(header, executionIdOf(header.arn));
   const copied: JournalEntry[] = [];
   let counters = { ...noCounters(), dataBytes: Buffer.byteLength(header.input ?? "") };
   let token = 0;
+  const callbackErrors = timedOutCallbacks(operations);
   for (const entry of entries) {
-    for (const copy of copyEntry(entry, amendment, header.startMs)) {
+    for (const copy of copyEntry(entry, amendment, callbackErrors, header.startMs)) {
       if (copy.kind === "checkpoint") {
         const isKnown = (id: string): boolean => table.get(id) !== undefined;
         counters = charge(counters, copy.updates, { isKnown, known: table.size - 1 });
         copied.push({ ...copy, token: ++token });
       } else {
-        if (copy.kind === "completion") {
+        if (entry.kind === "completion" && copy.kind === "completion") {
           counters.dataBytes += dataBytes({ Payload: copy.result, Error: copy.error });
         }
         copied.push(copy);
@@ -123,7 +126,18 @@ function withoutOpenExternals(operations: readonly Operation[], amendment: Amend
   return { ...amendment, removed: new Set([...amendment.removed, ...open.map(({ Id: id }) => id as string)]) };
 }
 
-function copyEntry(entry: JournalEntry, amendment: Amendment, atMs: number): JournalEntry[] {
+/** The errors of the callbacks that timed out, by id. */
+function timedOutCallbacks(operations: readonly Operation[]): Map<string, ErrorObject | undefined> {
+  const timedOut = operations.filter(({ Type: type, Status: status }) => type === "CALLBACK" && status === "TIMED_OUT");
+  return new Map(timedOut.map(({ Id: id, CallbackDetails: details }) => [id as string, details?.Error]));
+}
+
+function copyEntry(
+  entry: JournalEntry,
+  amendment: Amendment,
+  callbackErrors: ReadonlyMap<string, ErrorObject | undefined>,
+  atMs: number,
+): JournalEntry[] {
   const { removed, retried } = amendment;
   switch (entry.kind) {
     case "checkpoint": {
@@ -143,8 +157,14 @@ function copyEntry(entry: JournalEntry, amendment: Amendment, atMs: number): Jou
       return [copy, { kind: "timers", atMs, ids: due.map(({ Id: id }) => id as string) }];
     }
     case "timers": {
-      const ids = entry.ids.filter((id) => !removed.has(id));
-      return ids.length === 0 ? [] : [{ ...entry, atMs, ids }];
+      const kept = entry.ids.filter((id) => !removed.has(id));
+      const ids = kept.filter((id) => !callbackErrors.has(id));
+      const timers: JournalEntry[] = ids.length === 0 ? [] : [{ ...entry, atMs, ids }];
+      // The heartbeats are not copied. Without them, the time-out of a callback would get the wrong error.
+      const callbacks = kept.filter((id) => callbackErrors.has(id));
+      return timers.concat(
+        callbacks.map((id) => ({ kind: "completion", atMs, id, status: "TIMED_OUT", error: callbackErrors.get(id) })),
+      );
     }
     case "completion":
       return removed.has(entry.id) ? [] : [{ ...entry, atMs }];

@@ -14,7 +14,7 @@ export interface WorkerMessage {
   readonly cells: Int32Array<SharedArrayBuffer>;
 }
 
-/** The index of each number in a message's mailbox. The thread writes the numbers before `UNWANTED`. */
+/** The index of each number in a message's mailbox. The main thread sets the first values. */
 export const Cell = {
   /**
    * The number, from 1, of the call that began last. Before the first call, and after the last one of several calls:
@@ -32,7 +32,7 @@ export const Cell = {
 } as const;
 
 /** The values of `Cell.CALL` that name no call. */
-export const Stage = { NOT_BEGUN: 0, LOADING: -1, BETWEEN_CALLS: -2 } as const;
+export const Stage = { NOT_BEGUN: 0, LOADING: -1, AFTER_CALLS: -2 } as const;
 
 /** The outcome of a call. Null: the call was unwanted and did not run. */
 export type CallOutcome = { readonly value: unknown } | { readonly thrown: ThrownForm } | null;
@@ -46,7 +46,6 @@ export interface WorkerReply {
   readonly failure?: ThrownForm;
   /** How many milliseconds the message waited for a thread. The time to start a thread is included. */
   readonly waitMs: number;
-  /** How many milliseconds the calls ran. */
   readonly runMs: number;
 }
 

@@ -123,7 +123,7 @@ export class ThreadRun {
       }
     }
     // Between calls, any call may have caused the death. Each call is sent alone, so that only the guilty one fails.
-    return this.#leftover(stage === Stage.BETWEEN_CALLS);
+    return this.#leftover(stage === Stage.AFTER_CALLS);
   }
 
   /** No thread can be started, or the pool was closed. */

@@ -199,6 +199,34 @@ describe("a serdes that fails ends the invocation, and the service invokes again
     });
   });
 
+  test.for([{}, { batch: 2 }])("the message names the item whose result cannot be read: %j", async (config) => {
+    let reads = 0;
+    const itemSerdes: AnySerdes = {
+      ...defaultSerdes,
+      deserialize: async (data, context) => {
+        // The first read is that of the invocation in which the item ends.
+        if (data === "2" && ++reads === 2) throw new Error("disk full");
+        return defaultSerdes.deserialize(data, context);
+      },
+    };
+    const itemNamer = (item: number) => `order ${item}`;
+    const result = await runOurs(
+      async (_, context) => {
+        const all = await context.map("orders", [1, 2, 3], async (_inner, item) => item, {
+          ...{ ...config, itemSerdes, itemNamer },
+        });
+        await context.wait({ seconds: 1 });
+        return all.getResults();
+      },
+      { engine: { invocation: { retryPauseMs: 0 } } },
+    );
+    expect(result.result).toEqual([1, 2, 3]);
+    const errors = result.invocations.map(({ error }) => error?.message).filter((message) => message !== undefined);
+    expect(errors).toEqual([
+      expect.stringMatching(/Deserialization failed for step "order 2" \(1-([0-9]-)?2\): disk full/),
+    ]);
+  });
+
   type Work = (context: DurableContext, serdes: AnySerdes, run: () => Promise<number>) => Promise<unknown>;
   const step: Work = (context, serdes, run) => context.step("s", run, { serdes });
   const itemsOf =

@@ -260,15 +260,22 @@ test("a heartbeat restarts the heartbeat's time, and is not in the history", asy
 });
 
 test("heartbeats do not put off the time-out itself", async () => {
-  const { engine, clock, invocations, id, result } = await open({ TimeoutSeconds: 15, HeartbeatTimeoutSeconds: 10 });
+  const opened = await open({ TimeoutSeconds: 15, HeartbeatTimeoutSeconds: 10 });
+  const { engine, clock, invocations, arn, id, result } = opened;
   clock.advance(9_000);
   engine.heartbeatCallback(id);
   clock.advance(6_000);
   await result;
-  expect(invocations[1]?.recorded("c")).toMatchObject({
+  const timedOut = {
     Status: "TIMED_OUT",
     CallbackDetails: { Error: { ErrorType: "Callback.Timeout", ErrorMessage: "Callback timed out" } },
-  });
+  };
+  expect(invocations[1]?.recorded("c")).toMatchObject(timedOut);
+  // The new execution has no heartbeats.
+  const amendment = { removed: new Set(""), reopened: new Set(""), retried: new Map(), payloads: new Map() };
+  const again = engine.redrive(arn, { amend: () => amendment });
+  expect(engine.operations(again.arn).find(({ Id }) => Id === "c")).toMatchObject(timedOut);
+  expect(types(engine, again.arn)).toContain("CallbackTimedOut");
 });
 
 test("a time-out of 0 is none", async () => {

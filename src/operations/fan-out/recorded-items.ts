@@ -33,7 +33,7 @@ export class RecordedItems<T> {
 
   /**
    * Returns undefined if the item has not ended. `at` is the index in the batch. `value` is the item's input value,
-   * which is needed only to rebuild a result.
+   * from which its name comes, and its result if that is rebuilt.
    */
   ofBatch(
     ledger: SharedLedger,
@@ -46,9 +46,9 @@ export class RecordedItems<T> {
     switch (mark) {
       case "S":
       case "U":
-        return this.#withResult(index, result);
+        return this.#withResult(index, value, result);
       case "T":
-        return this.#withResult(index, codec.decode(result as string));
+        return this.#withResult(index, value, codec.decode(result as string));
       case "F":
         return failed(index, childError(error ?? {}));
       case "R":
@@ -58,11 +58,12 @@ export class RecordedItems<T> {
     }
   }
 
-  #withResult(index: number, result: unknown): EndedItem<T> | Promise<EndedItem<T>> {
-    const { itemSerdes } = this.#options;
+  #withResult(index: number, value: unknown, result: unknown): EndedItem<T> | Promise<EndedItem<T>> {
+    const { itemSerdes, planOf } = this.#options;
     if (itemSerdes === undefined) return succeeded(index, result as T);
     const path = childPath(this.#scope.path, index + 1);
-    const owner = { execution: this.#execution, scope: this.#scope, path, name: undefined };
+    const { name } = planOf(index, value);
+    const owner = { execution: this.#execution, scope: this.#scope, path, name };
     const read = deserializeWith(itemSerdes, owner, result as string | undefined);
     return read.then((value) => succeeded(index, value as T));
   }
