@@ -269,6 +269,7 @@ class Invocation {
       logger: { logger: client.wrapLogger?.(logger, lineOrigin) ?? logger, modeAware: true },
       remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
     });
+    client.onRunning?.(() => execution.startClosing());
     try {
       const context = makeContext({ execution, lambdaContext, loggingContext: logging }, execution.root);
       const root = { contextId: "root", scope: execution.root, given: context };

@@ -165,10 +165,6 @@ export class Execution {
       () => this.#flush(),
       (termination) => this.terminate(termination),
     );
-    options.client.onRunning?.(() => {
-      this.#isClosing = true;
-      this.#startDraining();
-    });
   }
 
   /** Ends the invocation. Only the first call resolves `terminated`. */
@@ -234,6 +230,12 @@ export class Execution {
     this.#leavesWork = true;
     if (!this.#isDraining) this.#startDraining();
     this.#suspension.endSoon();
+  }
+
+  /** Makes the invocation drain, because the client closes. */
+  startClosing(): void {
+    this.#isClosing = true;
+    this.#startDraining();
   }
 
   #startDraining(): void {
