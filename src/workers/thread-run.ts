@@ -27,6 +27,8 @@ export type Leftover = readonly (readonly Task[])[];
 const MAX_CRASHES_BEFORE = 3;
 /** The least limit for loading a module. It applies only if the calls have a time-out or a call is unwanted. */
 const LOAD_LIMIT_MS = 60_000;
+/** The time between checks whether a thread has taken a message with unwanted calls, if the calls have no time-out. */
+const LOOK_AGAIN_MS = 1_000;
 /** After a reply, or after the death of a thread, earlier posts may still arrive. This is the longest wait for them. */
 const POST_WAIT_MS = 5_000;
 
@@ -204,7 +206,8 @@ export class ThreadRun {
     const forMs = elapsedMs(Atomics.load(this.message.cells, Cell.SINCE_MS));
     if (stage === Stage.LOADING) this.#checkLoading(forMs);
     else if (stage > 0) this.#checkCall(this.#tasks[stage - 1] as Task, forMs);
-    else if (this.#limits.timeoutMs !== undefined) this.#checkIn(this.#limits.timeoutMs);
+    else if (stage === Stage.AFTER_CALLS) this.#checkAfterCalls(forMs);
+    else this.#checkIn(this.#limits.timeoutMs ?? LOOK_AGAIN_MS);
   }
 
   /** The time of loading does not count for the time-out of a call, because only the first call has to load. */
@@ -230,6 +233,15 @@ export class ThreadRun {
       if (forMs < timeoutMs) this.#checkIn(timeoutMs - forMs);
       else task.giveUp(new WorkerTimeoutError(task.call, timeoutMs));
     }
+  }
+
+  /** Work that the calls have left behind may keep the thread from its reply. */
+  #checkAfterCalls(forMs: number): void {
+    const { timeoutMs } = this.#limits;
+    if (timeoutMs === undefined) return;
+    if (forMs < timeoutMs) return this.#checkIn(timeoutMs - forMs);
+    for (const task of this.#unsettled) task.giveUp(new WorkerTimeoutError(task.call, timeoutMs));
+    this.#end();
   }
 
   #end(): void {

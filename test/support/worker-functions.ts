@@ -102,6 +102,12 @@ export function spin(): never {
   for (;;);
 }
 
+/** Leaves work behind that never ends. */
+export function spinLater(n: number): number {
+  setImmediate(spin);
+  return n;
+}
+
 /** Waits in native code, which cannot be interrupted, until the file exists; not for ever, so that a failed test ends. */
 export function blockUntil(file: string): void {
   const code = "setInterval(() => fs.existsSync(process.argv[1]) && process.exit(), 5)";

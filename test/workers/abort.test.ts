@@ -34,6 +34,13 @@ describe("a time-out", () => {
     expect(restarts()).toBe(before);
   });
 
+  test("holds for endless work that the calls of a batch have left behind", async () => {
+    const { spinLater, double } = threads({ timeout: { seconds: 0.2 }, threads: 1 });
+    const ended = await Promise.all(inOneBatch(spinLater, [1, 2]).map(rejection));
+    expect(ended).toEqual([expect.any(WorkerTimeoutError), expect.any(WorkerTimeoutError)]);
+    expect(await double(1)).toBe(2);
+  });
+
   test("counts from when the call begins, not from when it is made", async () => {
     const { later } = threads({ threads: 1, timeout: { seconds: 0.5 } });
     const calls = Array.from({ length: 8 }, (_, n) => later(n, 100));
