@@ -126,10 +126,14 @@ describe("a plan", () => {
     expect(settings.find(({ name }) => name === "batch: 100")?.operations).toBe(1 + 3 * (1 + 1 + 10));
   });
 
-  test("knows which items need operations of their own", async () => {
+  test("computes batches of items that wait", async () => {
     const { settings, maps, notes } = await plan("patient", 300, Number.POSITIVE_INFINITY);
-    expect(maps).toMatchObject([{ name: "patient", canShare: false }]);
-    expect(settings.map(({ name }) => name)).toEqual(["as is", "flat"]);
+    expect(maps).toMatchObject([{ name: "patient", canShare: true }]);
+    const batched = settings.find(({ name }) => name === "batch: 10");
+    process.env["DURABLE_FANOUT_BATCH"] = "10";
+    const real = await actual("patient", 300).finally(() => delete process.env["DURABLE_FANOUT_BATCH"]);
+    expect(batched).toMatchObject({ operations: real.operations, retries: real.retries });
+    expectNear(batched?.dataBytes ?? 0, real.dataBytes, 1.5);
     expect(notes.join(" ")).toMatch(/Waits and retry delays were skipped, .*: 1 h/);
   });
 

@@ -42,6 +42,8 @@ const UPDATE_FRAME_BYTES = 200;
 const UPDATES_OF_AN_OPERATION = 2;
 /** The greatest assumed number of RETRYs of a batch. About five were measured with the default retry strategy. */
 const MAX_BATCH_RETRIES = 5;
+/** The bytes of the record of a wait in the payload of a sleeping batch (measured). */
+const WAIT_RECORD_BYTES = 60;
 /** The greatest assumed number of bytes that the RETRYs of a batch repeat. A batch then moves records to parts. */
 const MAX_RETRIED_BYTES = 16 * 1024;
 
@@ -134,7 +136,7 @@ function isAsItIs(nodes: readonly PlanNode[], variant: Variant): boolean {
   return maps.length > 0 && maps.every(({ batchItems }) => batchItems === variant.items);
 }
 
-/** Whether the items can share operations, as in batches. False for a parallel, and if `items` is empty. */
+/** Whether the plan can compute the map with batches. False for a parallel, and if `items` is empty. */
 export function canShare({ kind, items }: FanOutNode): boolean {
   return (
     kind === "map" && items.length > 0 && items.every(({ children }) => children.every((node) => node.fitsInBatch))
@@ -192,17 +194,22 @@ function useOfBatches(own: Use, fanOut: FanOutNode, batchItems: number): Use {
   const fullBytes = fullItems * itemBytes;
   // If the outcomes exceed the limit of one operation, they go to parts.
   const operationsEach = fullBytes <= MAX_PAYLOAD_BYTES ? 1 : 1 + Math.ceil(fullBytes / MAX_PAYLOAD_BYTES);
-  // How often a batch waits depends little on its size. So the batches of the sample, if it has any, are a good guess.
-  const seenEach = fanOut.batchCount > 0 ? fanOut.batches.retries / fanOut.batchCount : retriesEach(items) * fullItems;
+  const retriesEach = meanOf(items, ({ own }) => own.retries);
+  const waitsEach = meanOf(items, ({ isWait }) => Number(isWait));
+  // The waits of the items in a batch end at the same time in most cases, so that they wake the batch once. How often a
+  // batch wakes depends little on its size. So the batches of the sample, if it has any, are a good guess.
+  const seenEach =
+    fanOut.batchCount > 0 ? fanOut.batches.retries / fanOut.batchCount : retriesEach * fullItems + waitsEach;
   const retriesOfBatch = Math.min(MAX_BATCH_RETRIES, seenEach);
   const retries = batches * retriesOfBatch;
   const operations = 1 + batches * operationsEach + Math.round(securingParts(batches, retriesOfBatch, total));
   const retriedBytes = batches * Math.min(retriesOfBatch * fullBytes, MAX_RETRIED_BYTES);
+  const waitBytes = total * waitsEach * WAIT_RECORD_BYTES;
   return {
     operations,
     updates: UPDATES_OF_AN_OPERATION * (operations + retries),
     retries,
-    dataBytes: ownUse(own, fanOut, 0).dataBytes + total * itemBytes + retriedBytes,
+    dataBytes: ownUse(own, fanOut, 0).dataBytes + total * itemBytes + retriedBytes + waitBytes,
   };
 }
 
@@ -215,10 +222,11 @@ function securingParts(batches: number, retriesOfBatch: number, total: number): 
   return batches * Math.min(1, retriesOfBatch) * Math.max(0, 1 - maxUnacknowledged / Math.max(1, total));
 }
 
-function retriesEach(items: readonly ItemNode[]): number {
-  const retriesIn = (nodes: readonly PlanNode[]): number =>
-    nodes.reduce((sum, { own, children }) => sum + own.retries + retriesIn(children), 0);
-  return items.reduce((sum, { children }) => sum + retriesIn(children), 0) / items.length;
+/** The mean of the sums of `of` over all operations in an item. */
+function meanOf(items: readonly ItemNode[], of: (node: PlanNode) => number): number {
+  const sumIn = (nodes: readonly PlanNode[]): number =>
+    nodes.reduce((sum, node) => sum + of(node) + sumIn(node.children), 0);
+  return items.reduce((sum, { children }) => sum + sumIn(children), 0) / items.length;
 }
 
 /** The average bytes of an item in the full batches of this size. Fewer `items` than that count as one batch. */

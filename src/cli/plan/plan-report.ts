@@ -214,7 +214,10 @@ function describeFanOut({
   const what = form === "batched" ? `in batches of ${batchItems}` : form.toUpperCase();
   const times = seen > 1 ? `, ${formatCount(seen)} times` : "";
   const sample = sampled < total ? `, computed from ${formatCount(sampled)} of them` : "";
-  const alone = kind === "map" && !shares ? "; its items need operations of their own: no batches" : "";
+  const alone =
+    kind === "map" && !shares
+      ? "; its items have a map, a callback or an invoke inside: not computed with batches"
+      : "";
   return `${kind} "${name}": ${counted(total, noun)}${times}, ${what}${sample}${alone}`;
 }
 

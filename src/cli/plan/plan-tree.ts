@@ -21,7 +21,8 @@ export interface PlanNode {
   readonly children: readonly PlanNode[];
   /** Present if the operation is a map or parallel. Its items are not in `children`. */
   readonly fanOut?: FanOutNode;
-  /** Whether the plan assumes that this operation needs no operation at the service if it is inside a batch. */
+  readonly isWait: boolean;
+  /** Whether the plan can compute what this operation needs inside a batch. */
   readonly fitsInBatch: boolean;
 }
 
@@ -88,7 +89,8 @@ export function* fanOutsIn(nodes: readonly PlanNode[]): Generator<FanOutNode> {
 type ItemsSeen = Pick<FanOutNode, "form" | "batchItems" | "items" | "batches" | "batchCount">;
 
 const NO_TALLY: OperationTally = { updates: 0, retries: 0, dataBytes: 0 };
-const IN_PLACE = new Set(["Step", "RunInChildContext"]);
+/** Inside a batch, the other operations need operations of their own, or hold a map that can have batches itself. */
+const FITTING = new Set(["Step", "RunInChildContext", "Wait", "WaitForCondition"]);
 
 class TreeReader {
   readonly #trial: Trial;
@@ -115,11 +117,11 @@ class TreeReader {
     const { Id: id = "", SubType: subType = "" } = operation;
     const own = this.#useOf(operation);
     if (isFanOut(subType)) {
-      return { own, children: [], fanOut: this.#fanOut(operation, isOutermost), fitsInBatch: false };
+      return { own, children: [], fanOut: this.#fanOut(operation, isOutermost), isWait: false, fitsInBatch: false };
     }
     const children = this.children(id, isOutermost);
-    const fitsInBatch = IN_PLACE.has(subType) && children.every((child) => child.fitsInBatch);
-    return { own, children, fitsInBatch };
+    const fitsInBatch = FITTING.has(subType) && children.every((child) => child.fitsInBatch);
+    return { own, children, isWait: subType === "Wait", fitsInBatch };
   }
 
   #fanOut(operation: Operation, isOutermost: boolean): FanOutNode {
