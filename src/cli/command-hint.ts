@@ -4,8 +4,9 @@ import { type Environment, environment } from "../core/environment.ts";
 export const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
 
 /**
- * Returns the npm command that started this process (without the arguments after `--`) if the user has named the
- * execution, because the same npm command then continues the execution. Otherwise returns `resume`.
+ * Returns the npm command that started this process if the user has named the execution, because the same npm command
+ * then continues the execution. Otherwise returns `resume`. The arguments after `--` are missing, because npm does not
+ * report them. If `--name` is one of them, the command begins another execution.
  */
 export function resumeHint(execution: { name: string; named: boolean; db: string }): string {
   const npm = execution.named ? npmScript(environment()) : undefined;

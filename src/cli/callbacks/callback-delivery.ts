@@ -10,7 +10,7 @@ export type Doer = "running process" | "this process";
 
 /** The running process answers late if a handler computes for long. */
 const DEFAULT_PATIENCE_MS = 30_000;
-/** The time between checks whether the running process has closed the journal. A check waits up to 250 ms for the journal's lock. */
+/** The time between checks whether the running process has closed the journal. A check may wait 250 ms for the lock. */
 const LOOK_EVERY_MS = 1_000;
 const POLL_MS = 50;
 

@@ -37,7 +37,10 @@ export class Places {
     });
   }
 
-  /** From the outermost place to `path`. Empty for `root`, the handler. `ownName` counts if no operation has a name. */
+  /**
+   * From the outermost place to `path`. Empty for `root`, the handler.
+   * @param ownName the name of the last place if the operation at `path` is not recorded, or has no name
+   */
   around(path: string, ownName: string | undefined): readonly Place[] {
     if (path === "root") return [];
     const places: Place[] = [];

@@ -24,7 +24,7 @@ export interface FanOutSummary {
   readonly kind: "map" | "parallel";
   readonly form: FanOutNode["form"];
   readonly batchItems: number | undefined;
-  /** How many maps or parallels with this name the trial has. */
+  /** How many maps or parallels with this name are in the plan tree, which leaves out items that have not ended. */
   readonly seen: number;
   /** The sum of their numbers of items, including items that have not run. */
   readonly total: number;

@@ -38,9 +38,9 @@ export interface FanOutNode {
   readonly id: string;
   readonly name: string;
   readonly kind: "map" | "parallel";
-  /** How items are recorded: each in a context, without a context, or in batches. */
+  /** How items are recorded: each in a context, without a context, or in batches. `flat` also if none is recorded. */
   readonly form: "nested" | "flat" | "batched";
-  /** How many items share an operation in the handler as it is. Undefined: items do not share operations. */
+  /** How many items share an operation in the handler as it is. Undefined if no batch is recorded. */
   readonly batchItems: number | undefined;
   readonly total: number;
   readonly isTotalKnown: boolean;

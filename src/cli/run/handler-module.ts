@@ -10,7 +10,7 @@ export interface HandlerModule {
   /** An absolute path. */
   file: string;
   exportName: string;
-  /** The name of the function at the embedded service: the name of the file without its extension. */
+  /** The name of the file without its extension. `run` and `plan` give this name to the function. */
   functionName: string;
   handler: LocalHandler;
   /** The export `formatResult`, which turns a result into text. Absent if the file exports no such function. */
@@ -163,7 +163,7 @@ export interface WatchedHandler {
   readonly refused: Promise<{ readonly error: DurableError }>;
 }
 
-/** A plain function does not end the execution, so that the user can correct the handler and resume. */
+/** A plain function does not end the execution. So a corrected handler can continue an earlier execution. */
 export function watchedHandler(module: HandlerModule): WatchedHandler {
   let settle: (refusal: { error: DurableError }) => void = () => {};
   const refused = new Promise<{ error: DurableError }>((resolve) => {

@@ -45,7 +45,10 @@ export class ItemFailures {
     this.#stop();
   }
 
-  /** The failed items of an ended execution, also of earlier processes. The items of one map are ordered by index. */
+  /**
+   * The failed items of an ended execution, also of earlier processes. The items of one map are ordered by index. For a
+   * FLAT map whose recorded result has no list of items, the failed items of earlier processes are missing.
+   */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
     for (const [at, seen] of this.#seen) {

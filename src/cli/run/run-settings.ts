@@ -18,7 +18,7 @@ export function toMetadata(settings: RunSettings): Record<string, string> {
   return { [KEY]: JSON.stringify(settings) };
 }
 
-/** Empty if a program other than this command line has started the execution. */
+/** Empty if the journal stores no settings, for example because a program or a chained invoke started the execution. */
 export function readSettings(record: ExecutionSummary): Partial<RunSettings> {
   const text = record.metadata[KEY];
   if (text === undefined) return {};
