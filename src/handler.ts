@@ -47,8 +47,8 @@ export interface DurableExecutionConfig {
     /**
      * A number of levels: 0 (the default), a whole number, or Infinity. The child contexts directly in the handler are
      * level 1. After a context of these levels has finished, the service still delivers the operations inside the
-     * context, so that plugins see the operations on every replay. A replay then also runs the function of the context
-     * again. With a number that is not allowed, every execution fails.
+     * context, so that plugins see the operations on every replay. If the context succeeded, a replay then also runs
+     * the function of the context again. With a number that is not allowed, every execution fails.
      */
     childOperationsDepth?: number;
   };
@@ -77,7 +77,8 @@ export type DurableLambdaHandler = (
  * ```
  *
  * @throws DurableError `ERR_HANDLER_INVALID`; `ERR_CLIENT_INVALID`; `ERR_SETTING_UNKNOWN` for a setting of `runtime`;
- * `ERR_SETTING_INVALID` for a setting of `runtime`, or for an environment variable that overrides a setting
+ * `ERR_SETTING_INVALID`, or `ERR_BATCH_INVALID` for `batch`, for a setting of `runtime` or an environment variable that
+ * overrides a setting
  */
 // biome-ignore lint/suspicious/noExplicitAny: as in the official type.
 export function withDurableExecution<TEvent = any, TResult = any, TLogger extends DurableLogger = DurableLogger>(

@@ -253,7 +253,7 @@ class Bundling {
     return { ...options, plugins: [...others, this.#pluginForThreads()] };
   }
 
-  /** Loads sources for threads in the same way as sources of the handler, so that a class has the same name in both. */
+  /** Gives classes the same names as in the bundle of the handler. URLs of modules stay as they are. */
   #pluginForThreads(): EsbuildPlugin {
     return {
       name: "durable-fanout-threads",

@@ -44,9 +44,8 @@ export interface MapConfig<TItem, TResult> extends FanOutConfig<TResult> {
    */
   batch?: number | false | BatchSize;
   /**
-   * The content of the result: `"all"` items (the default), only the `"failures"`, or one value that `reduce` makes
-   * from the results. A succeeded item that is not collected is not repeated in the record of the map. A wrong value
-   * rejects the promise of the map with `ERR_COLLECT_INVALID`.
+   * The content of the result: see `Collect`. Default `"all"`. A succeeded item that is not collected is not repeated
+   * in the record of the map. A wrong value rejects the promise of the map with `ERR_COLLECT_INVALID`.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of `map` have the exact types.
   collect?: Collect<TResult, any>;

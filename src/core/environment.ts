@@ -22,9 +22,9 @@ export interface Environment {
   readonly DEBUG?: string | undefined;
   /** With `dumb`, the command line shows progress as lines instead of bars. */
   readonly TERM?: string | undefined;
-  /** The npm command that started the command line. Hints suggest further commands in the same form. */
+  /** The npm command that started the command line. The hint to resume a named execution repeats this command. */
   readonly npm_command?: string | undefined;
-  /** The npm script that started the command line. Hints suggest further commands in the same form. */
+  /** The npm script that started the command line. The hint to resume a named execution repeats this script. */
   readonly npm_lifecycle_event?: string | undefined;
   [setting: `DURABLE_FANOUT_${string}`]: string | undefined;
 }
@@ -33,7 +33,6 @@ export function environment(): Environment {
   return process.env;
 }
 
-/** Whether the name of a Lambda function is set. Lambda freezes the process and its timers between invocations. */
 export function isLambda(variables = environment()): boolean {
   return Boolean(variables.AWS_LAMBDA_FUNCTION_NAME);
 }

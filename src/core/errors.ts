@@ -1,6 +1,6 @@
 import type { ErrorObject } from "./wire.ts";
 
-// The name is a static member where code reads it from the class. Minifiers change the name in a class declaration.
+// Minifiers change the name in a class declaration. So a class whose name is read has the name as a static member.
 
 /** An error of this package, such as a wrong argument. `code` is stable, and user code may compare it. */
 export class DurableError extends Error {
@@ -91,7 +91,10 @@ function findErrorData(from: unknown): string | undefined {
   return undefined;
 }
 
-/** A step or a condition failed. `cause` has the name and the message of the thrown error. */
+/**
+ * A step or a condition failed. Also the `cause` of a ChildContextError, if the function of the context threw an error
+ * of user code. `cause` has the name and the message of the thrown error.
+ */
 export class StepError extends DurableOperationError {
   static override readonly name: string = "StepError";
   protected static override readonly fallback: string = "Step failed";

@@ -8,7 +8,7 @@ export interface FanOutAnnouncement {
   readonly operationId: string;
   readonly name: string | undefined;
   readonly kind: "map" | "parallel";
-  /** NESTED: each item has a context, which is an operation. FLAT: items have no contexts. */
+  /** Without batches, the context of each item is an operation with NESTED, and no operation with FLAT. */
   readonly nesting: "NESTED" | "FLAT";
   /** How many items share an operation. Undefined: items do not share operations. */
   readonly batchItems: number | undefined;

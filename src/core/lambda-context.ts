@@ -27,7 +27,7 @@ export interface LambdaContext {
   succeed(message: string, object: unknown): void;
 }
 
-/** Information that the AWS Mobile SDK adds to an event. */
+/** Information about the client, which the AWS Mobile SDK sends with a call. */
 export interface LambdaClientContext {
   client: {
     installationId: string;

@@ -14,7 +14,7 @@ export interface DurableCost {
   readonly keptPerMonthUsd: number;
 }
 
-/** `meteredOperations` counts the execution itself, its operations, and each retry. */
+/** `meteredOperations` counts the execution itself, its operations, each retry, and each invocation that failed. */
 export function durableCost(meteredOperations: number, dataBytes: number): DurableCost {
   const gigabytes = dataBytes / BYTES_PER_GIGABYTE;
   const operationsUsd = (meteredOperations / 1_000_000) * USD_PER_MILLION_OPERATIONS;

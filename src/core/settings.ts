@@ -24,8 +24,9 @@ export interface RuntimeOptions {
   concurrency?: number;
   /**
    * How many items of a `map` share one operation, unless the call has a `batch` of its own: 1 to 10,000,
-   * `{ maxItems, maxBytes }`, or false for no batches. The environment variable is a number or JSON. Default: no
-   * batches, so each item has its own operations. `DURABLE_FANOUT_BATCH`
+   * `{ maxItems, maxBytes }`, or false for no batches. The environment variable is a number or JSON. Default: batches
+   * of 100 for a map of a stream and for a map that does not collect all results, otherwise no batches.
+   * `DURABLE_FANOUT_BATCH`
    */
   batch?: number | false | BatchSize;
   /**
@@ -35,15 +36,15 @@ export interface RuntimeOptions {
    */
   tickMs?: number;
   /**
-   * The old name of `tickMs`, in milliseconds. If `tickMs` is set, `turnMs` has no effect. 0 to 60,000, or
+   * The old name of `tickMs`, in milliseconds. If `tickMs` is not 32, `turnMs` has no effect. 0 to 60,000, or
    * Infinity ("unlimited"). Default: the value of `tickMs`. `DURABLE_FANOUT_TURN_MS`
    * @deprecated Use `tickMs` and `DURABLE_FANOUT_TICK_MS`. The next version drops this name.
    */
   turnMs?: number;
   checkpoint?: {
     /**
-     * The greatest number of bytes of one checkpoint request. 1,024 to 6,291,456. Default 768,000.
-     * `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`
+     * The greatest number of bytes of one checkpoint request. An update with more bytes is sent alone. 1,024 to
+     * 6,291,456. Default 768,000. `DURABLE_FANOUT_CHECKPOINT_MAX_BYTES`
      */
     maxBytes?: number;
     /**
@@ -84,10 +85,11 @@ export interface RuntimeOptions {
    */
   codec?: CodecName;
   /**
-   * The codecs `compact` and `typed` pack a payload that has at least this number of bytes as JSON. A shorter payload
-   * stays JSON, which people can read in consoles. For the payload of a batch the number is a quarter of this number.
-   * For the result of a map or parallel it is 16 times this number. With Infinity nothing is packed. 0 to 6,291,456, or
-   * Infinity ("unlimited"). Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
+   * The codecs `compact` and `typed` pack a payload that has at least this number of bytes as JSON, if this saves a
+   * tenth of the bytes. A shorter payload stays JSON, which people can read in consoles. For the payload of a batch the
+   * number is a quarter of this number. For the result of a map or parallel it is 16 times this number. With Infinity
+   * no JSON is packed. The codec `typed` always packs a value that JSON cannot store. 0 to 6,291,456, or Infinity
+   * ("unlimited"). Default 4,096. `DURABLE_FANOUT_PACK_FROM_BYTES`
    */
   packFromBytes?: number;
   quotas?: {
@@ -125,9 +127,9 @@ export interface RuntimeOptions {
     graceMs?: number;
     /**
      * Milliseconds before the platform's deadline at which the invocation begins to drain: nothing new begins, running
-     * work ends and is recorded, and all other work continues in the next invocation. With 0 the invocation never
-     * drains. 0 to 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000, but at most half of the time.
-     * `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
+     * work ends and is recorded, and all other work continues in the next invocation. With 0 the deadline makes no
+     * invocation drain. 0 to 900,000. Default: a tenth of the invocation's time, 1,000 to 30,000, but at most half of
+     * the time. `DURABLE_FANOUT_SUSPENSION_RESERVE_MS`
      */
     reserveMs?: number;
   };

@@ -206,7 +206,7 @@ export interface GetDurableExecutionStateResponse {
 
 /** The event with which the service invokes a durable function. */
 export interface DurableExecutionInvocationInput {
-  /** `arn:…:function:<name>:<version>/durable-execution/<executionName>/<invocationId>` */
+  /** `arn:…:function:<name>:<version>/durable-execution/<executionName>/<executionId>` */
   DurableExecutionArn: string;
   /**
    * The first token of this invocation. An accepted checkpoint returns the next token, unless it ends the invocation.

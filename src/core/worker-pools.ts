@@ -10,8 +10,8 @@ export interface WorkerStatistics {
   threads: number;
   maxThreads: number;
   /**
-   * The number of calls for threads that have ended. `tasksInPlace` is the number of calls for the calling thread that
-   * have ended. Calls that were aborted before they began count too. Calls from the items of a batch count one by one.
+   * The number of ended calls on threads. `tasksInPlace` is the number of ended calls on the calling thread. Calls that
+   * were aborted before they began count too. Calls from the items of a batch count one by one.
    */
   tasks: number;
   tasksInPlace: number;
@@ -33,7 +33,7 @@ export interface WorkerStatistics {
   runMs: number;
   /** The time that threads ran, divided by the time that all threads could have run while there was work: 0 to 1. */
   utilisation: number;
-  /** The number of threads that died, or that were ended because their task did not stop. */
+  /** The number of threads that died, that could not start, or that were ended because their call did not end. */
   restarts: number;
 }
 
