@@ -36,7 +36,7 @@ export interface ChildConfig<T> {
   errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
   /**
    * If true, the context has no operation of its own. The operations inside the context belong to the enclosing
-   * context, and the function runs again on each replay.
+   * context, and the function runs again on each replay of the enclosing context.
    */
   virtualContext?: boolean;
 }

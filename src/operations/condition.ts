@@ -35,8 +35,8 @@ export type WaitForConditionCheckFunc<T, Logger extends DurableLogger = DurableL
 
 export interface WaitForConditionConfig<T> {
   /**
-   * Called after each check that returned a state. Decides whether another check follows, and after which delay. If the
-   * strategy throws, the condition fails.
+   * Called after each check that returned a state, unless the state cannot be stored. Decides whether another check
+   * follows, and after which delay. If the strategy throws, the condition fails.
    */
   waitStrategy: WaitForConditionWaitStrategyFunc<T>;
   initialState: T;

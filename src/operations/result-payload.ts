@@ -10,9 +10,9 @@ import { describeUnwritable } from "./unwritable.ts";
 export interface EncodedResult {
   readonly payload: string | undefined;
   /**
-   * Absent if a user's serdes wrote the payload. A step or a context reads the value after its result is recorded,
-   * because a serdes that cannot read must not make finished work run again. A condition reads its state before that,
-   * because the wait strategy needs the state.
+   * Absent if a user's serdes wrote the payload, and at the end of a condition. A step or a context reads the value
+   * after its end is queued, because a serdes that cannot read must not make finished work run again. A condition reads
+   * its state before that, because the wait strategy needs the state.
    */
   readonly value?: unknown;
   /** True if no payload was made, because the payload would be over the size limit. */

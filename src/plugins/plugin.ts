@@ -34,16 +34,22 @@ export type AttemptEndInfoOutcome = (typeof AttemptEndInfoOutcome)[keyof typeof 
 export interface OperationInfo {
   /** A hash of the operation's path: 16 hex digits. For the execution itself: the id that the service gave. */
   id: string;
-  /** The callback and the submitter of a `waitForCallback` have the names `<name>-callback` and `<name>-submitter`. */
+  /**
+   * The hooks of the callback and the submitter of a `waitForCallback` get `<name>-callback` and `<name>-submitter`.
+   * These names are not recorded, so lists of operations do not contain them.
+   */
   name?: string;
   type: string;
   subType?: string;
-  /** The id of the context around the operation. Absent at the root. */
+  /**
+   * The id of the nearest context around the operation. Virtual contexts and FLAT branches do not count. In lists of
+   * operations, contexts inside a batch do not count either. Absent at the root.
+   */
   parentId?: string;
   status?: PluginOperationStatus;
-  /** The time at which the service recorded the start. For an attempt: when the attempt began in this process. */
+  /** The recorded time of the start. For an attempt: when the attempt began in this process. */
   startTimestamp?: Date;
-  /** The time at which the service recorded the end. At the end of an attempt: when it ended in this process. */
+  /** The recorded time of the end. At the end of an attempt: when the attempt ended in this process. */
   endTimestamp?: Date;
   /** The recorded payload: a text in the encoding of the configured codec or serdes. */
   result?: string;
@@ -85,7 +91,7 @@ interface InvocationBaseInfo {
   executionArn: string;
   /** The handler's event. */
   executionInput: unknown;
-  /** All operations known to the invocation, and the execution itself, by id. */
+  /** All operations at the service that the invocation knows, and the execution itself, by id. */
   operations: Record<string, OperationInfo>;
   /** The time at which the execution began, which is the same in all its invocations. */
   executionStartTimestamp?: Date;
@@ -114,7 +120,7 @@ export interface OperationChangeInfo {
   executionArn: string;
   /** Operations whose status was changed by the answer to a checkpoint, by id. */
   updatedOperations: Record<string, OperationInfo>;
-  /** All operations known to the invocation, and the execution itself, by id. */
+  /** All operations at the service that the invocation knows, and the execution itself, by id. */
   operations: Record<string, OperationInfo>;
 }
 
@@ -140,7 +146,7 @@ export interface DurableInstrumentationPlugin {
   onInvocationEnd?(info: InvocationEndInfo): Promise<void>;
   /**
    * Called when an operation starts. Called again, with `isReplay`, before each further attempt, and in each invocation
-   * that finds the operation started.
+   * that continues the operation. For the operation of a batch, called only once.
    */
   onOperationStart?(info: OperationInfo): Promise<void>;
   /**

@@ -10,7 +10,6 @@ import {
   type OperationType,
 } from "../core/wire.ts";
 
-/** One event of a history, as read from JSON. */
 interface HistoryEvent {
   readonly EventType: string;
   readonly EventId?: number;
@@ -142,7 +141,8 @@ function next(
 
 /**
  * Whether a context makes its result again from the operations inside it. The SDKs then write an empty text for a child
- * context, and JSON without a list of items for a map or parallel.
+ * context, and JSON without a list of items for a map or parallel. A user's summary of a child context counts as a
+ * result if the summary is JSON, because the history does not show the difference.
  */
 function isRebuilt(subType: string | undefined, result: string | undefined): boolean {
   if (result === undefined) return false;

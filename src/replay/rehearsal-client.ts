@@ -76,7 +76,6 @@ export class RehearsalClient implements DurableExecutionClient {
     return { CheckpointToken: "rehearsal", NewExecutionState: { Operations: changed } };
   }
 
-  /** Returns whether the code stops at an operation. */
   #stopsAt(
     asked: AskedOperation,
     path: OperationPath,

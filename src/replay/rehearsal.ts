@@ -12,9 +12,15 @@ import { RehearsalClient } from "./rehearsal-client.ts";
 export interface Rehearsal {
   /** The first difference between code and recording. Undefined if both match, as far as the recording goes. */
   readonly divergence: Divergence | undefined;
-  /** The operations at which the code was stopped. Without a rehearsal, they would begin or continue now. */
+  /**
+   * The operations at which the code was stopped, except operations with a cut-off result. Without a rehearsal, the
+   * listed operations would begin or continue now.
+   */
   readonly reached: readonly ReachedOperation[];
-  /** The status that the handler returned. `PENDING` means that all of its code waits or was stopped at operations. */
+  /**
+   * The status that the handler returned, or `FAILED` if the handler rejected. `PENDING` means that all of its code
+   * waits or was stopped at operations.
+   */
   readonly status: "SUCCEEDED" | "FAILED" | "PENDING";
   /** Undefined unless the status is `FAILED`. */
   readonly error: ErrorObject | undefined;
@@ -50,7 +56,7 @@ export interface RehearsalOptions {
 /**
  * Runs a handler against a recording. No step, submitter, condition, wait or invoke runs. The code stops at an
  * operation that is not recorded, and at a step, wait or invoke that has not ended. Code between operations runs, as in
- * a replay. The promise does not settle if this code never settles.
+ * a replay. The promise may never settle if this code never settles.
  * @throws DurableError `ERR_HANDLER_NOT_DURABLE` if this package's `withDurableExecution` did not make the handler. The
  * code of a plain function has run before this error.
  */

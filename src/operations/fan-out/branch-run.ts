@@ -21,7 +21,7 @@ export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
-  /** `BranchRun` adds the characters of the outcomes that this invocation has recorded of ended items. */
+  /** `BranchRun` adds the characters of the results' payloads. With batches, it adds the sizes of the batches. */
   readonly sizes: { itemCharacters: number };
   readonly label: () => string;
 }
@@ -34,7 +34,8 @@ export interface BranchRunOptions<T> {
  *     lends its permit. If only `maxConcurrency` is set, no branch lends its permit.
  * F3  When the completion policy is satisfied, no further branch starts, and running branches are left. Recorded
  *     outcomes of items are counted before any branch starts, in the order of their index. A map without batches does
- *     so only if it is NESTED, its branches lend their permits, and the window has fewer permits than items.
+ *     so only if it is NESTED, its items are an array, its branches lend their permits, and the window has fewer
+ *     permits than items.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
  * F5  When the invocation drains, no further branch asks for a permit. When the invocation has ended, no branch starts.
  */

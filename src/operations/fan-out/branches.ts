@@ -26,8 +26,9 @@ export interface FanOutConfig<TResult> {
   /**
    * The greatest number of working branches: a whole number of at least 1, or Infinity. A branch that only waits (for a
    * wait, a callback, another attempt) lends its permit to the next branch, and regains a permit before its code
-   * continues. Default: `runtime.concurrency`. If only `maxConcurrency` is set, there is no further limit, and no
-   * branch lends its permit.
+   * continues. When no operation executes any more, such branches continue without a permit, because the working
+   * branches may wait for them. Default: `runtime.concurrency`. If only `maxConcurrency` is set, there is no further
+   * limit, and no branch lends its permit.
    */
   concurrency?: number;
   serdes?: Serdes<BatchResult<TResult>>;

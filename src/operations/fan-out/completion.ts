@@ -70,7 +70,6 @@ export interface CustomCompletionConfig {
   toleratedFailurePercentage?: never;
 }
 
-/** The settings of a `CompletionConfig` that are given. */
 interface Policy {
   readonly minSuccessful: number | undefined;
   readonly toleratedFailureCount: number | undefined;

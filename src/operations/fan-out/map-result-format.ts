@@ -26,7 +26,7 @@ interface StoredMapResult {
 export interface MapResultFormatOptions<T> {
   readonly type: "MapResult" | "ParallelResult";
   readonly serdes: Serdes<BatchResult<T>> | undefined;
-  /** Whether a user's serdes writes the items. The codec may change the values that this serdes reads. */
+  /** Whether a user's serdes reads the items' results. The codec may change such results, for example a Date. */
   readonly hasItemSerdes: boolean;
   readonly summaryGenerator: ((result: BatchResult<T>) => string) | undefined;
   readonly itemCharacters: () => number;

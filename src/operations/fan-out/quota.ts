@@ -25,19 +25,22 @@ export function operationsOf(items: number, { batchItems }: Pick<FanOutSize, "ba
   return batchItems === undefined ? items : Math.ceil(items / batchItems);
 }
 
-/** The number of items that must begin before the map can succeed. 0 with a custom policy, and for a stream. */
+/** The number of items that must begin before the map can succeed. 0 with a custom policy, and without a `total`. */
 function itemsNeeded({ total = 0, completionConfig }: FanOutSize): number {
   if (completionConfig?.shouldComplete !== undefined) return 0;
   return Math.min(total, completionConfig?.minSuccessful ?? total);
 }
 
 /**
- * The estimated number of operations of a batch: its own operation, and one part. A part is written, for example, when
- * items are tried again and many ended items are not recorded.
+ * The estimated number of operations of a batch: its own operation, and one part. A part is written, for example, for
+ * items that end while the batch's own operation is pending.
  */
 const OPERATIONS_OF_BATCH = 2;
 
-/** The smallest batch size that needs no more operations than are left, or undefined if no size is large enough. */
+/**
+ * The smallest batch size with which the items need about as many operations as are left. Undefined if no size is large
+ * enough.
+ */
 function fittingBatch(items: number, operationsEach: number, operationsLeft: number): number | undefined {
   const batch = Math.ceil((items * operationsEach) / Math.max(0, operationsLeft - 1));
   return batch <= MAX_BATCH_ITEMS ? batch : undefined;

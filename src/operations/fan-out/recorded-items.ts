@@ -32,8 +32,8 @@ export class RecordedItems<T> {
   }
 
   /**
-   * Returns undefined if the item has not ended. `at` is the index in the batch. `value` is the item's input value,
-   * from which its name comes, and its result if that is rebuilt.
+   * Returns undefined if the item has not ended. `at` is the index in the batch. `value` is the input value of the
+   * item, from which the item's name and a rebuilt result are made.
    */
   ofBatch(
     ledger: SharedLedger,

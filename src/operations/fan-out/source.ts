@@ -14,7 +14,7 @@ export interface ItemSlice {
 }
 
 export interface ItemSource {
-  /** The number of all items. Undefined until the source has been read to its end. */
+  /** The number of all items. For a stream, undefined until the stream has been read to its end or closed. */
   readonly total: number | undefined;
   /** Reads the next `count` items. Returns fewer items only at the end of the source. */
   read(count: number): ItemSlice | Promise<ItemSlice>;
