@@ -84,7 +84,7 @@ export type JournalEntry =
     }
   /** The time of these operations has come: waits and retry delays have ended, and callbacks have timed out. */
   | { readonly kind: "timers"; readonly atMs: number; readonly ids: readonly string[] }
-  /** An external system has completed a callback, or a chained invoke has ended. */
+  /** An external system has completed a callback, or a chained invoke has ended. In a redrive, also a time-out. */
   | ({ readonly kind: "completion"; readonly atMs: number; readonly id: string } & ExternalCompletion)
   /** An external system has reported that the work for a callback continues. */
   | { readonly kind: "heartbeat"; readonly atMs: number; readonly id: string }

@@ -83,7 +83,7 @@ const SELECT_EXECUTION = `
  * J1  `create` and `append` are one transaction each. When the call has returned, its data survives the process.
  * J2  In all processes, only one `SqliteJournal` at a time can write to a file. The operating system releases the lock
  *     when the process ends, so that a crash leaves no lock.
- * J3  A file that is no journal of this package is never opened for writing.
+ * J3  A file that is neither empty nor a journal of this package is never opened for writing.
  * J4  An execution that a caller starts is written to the file itself, and not only to the write-ahead log, unless a
  *     reader delays this. If the log is lost, the journal still knows that the execution exists.
  */
@@ -98,9 +98,9 @@ export class SqliteJournal implements Journal {
 
   /**
    * Opens the journal at `path`, or creates it unless `readOnly` is set. `:memory:` is a journal in memory.
-   * @throws DurableError `ERR_SETTING_INVALID`, and these errors, which the methods may throw too:
-   * `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_IN_USE`,
-   * `ERR_JOURNAL_MISSING`, `ERR_JOURNAL_DISK_FULL`, `ERR_JOURNAL_IO`. A method also throws `ERR_JOURNAL_CLOSED` after
+   * @throws DurableError `ERR_SETTING_INVALID`, `ERR_JOURNAL_NOT_OURS`, `ERR_JOURNAL_NEWER`, `ERR_JOURNAL_MISSING`, and
+   * these errors, which the methods may throw too: `ERR_JOURNAL_CORRUPT`, `ERR_JOURNAL_READ_ONLY`,
+   * `ERR_JOURNAL_IN_USE`, `ERR_JOURNAL_DISK_FULL`, `ERR_JOURNAL_IO`. A method also throws `ERR_JOURNAL_CLOSED` after
    * `close`.
    */
   constructor(path: string, options: SqliteJournalOptions = {}) {
@@ -257,7 +257,7 @@ export class SqliteJournal implements Journal {
     });
   }
 
-  /** Makes the file smaller after `remove`. While this runs, the disk needs space for a second copy. */
+  /** Makes the file smaller after `remove`. While this runs, the disk needs free space for up to two further copies. */
   compact(): void {
     this.#guard(() => this.#database.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"));
   }
@@ -289,7 +289,7 @@ export class SqliteJournal implements Journal {
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
   }
 
-  /** Fails early if the file is too new, or so damaged that a read of one row of each table shows it. */
+  /** Fails early if the file is too new, or so damaged that a read of one row of a main table shows it. */
   #check(): void {
     const version = this.#pragma("user_version");
     if (version > JOURNAL_VERSION) throw newerJournal(this.#path, version);
@@ -307,7 +307,7 @@ export class SqliteJournal implements Journal {
     return this.#database.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) !== undefined;
   }
 
-  /** Copies the write-ahead log into the file. A part that another reader still needs is copied by a later call. */
+  /** Copies the write-ahead log into the file. If a reader still needs older data, a later call copies the rest. */
   #moveIntoFile(): void {
     this.#guard(() => this.#prepared("PRAGMA wal_checkpoint(PASSIVE)").get());
   }
@@ -377,8 +377,8 @@ function openToRead(path: string): DatabaseSync {
     return database;
   } catch (error) {
     database.close();
-    // In a folder where no file can be created, SQLite can open the journal only as `immutable`. This is safe if there
-    // is no write-ahead log, because then the file is complete and no process writes.
+    // If there is no write-ahead log, and no file can be created in the folder, SQLite can open the journal only as
+    // `immutable`. This is safe, because the file is complete and no process has opened the journal for writing yet.
     if (!isFailureOf(error, "access") || existsSync(`${realpathSync(path)}-wal`)) throw error;
     const url = pathToFileURL(path);
     url.searchParams.set("immutable", "1");

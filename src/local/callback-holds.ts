@@ -1,7 +1,7 @@
 import { type CallbackAddress, readCallbackId } from "../service/callback-id.ts";
 import type { Executions } from "./executions.ts";
 
-/** The callbacks to whose time-outs the engine does not move virtual time. `holdsAll` means all open callbacks. */
+/** The callbacks that are held: the engine does not move virtual time to their time-outs. `holdsAll` holds all. */
 export class CallbackHolds {
   readonly #executions: Executions;
   readonly #holdsAll: boolean;

@@ -41,7 +41,6 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    // An infinite delay means never.
     if (delayMs === Number.POSITIVE_INFINITY) return { cancel() {} };
     const alarm: Alarm = { dueMs: this.#nowMs + Math.max(0, delayMs), action };
     this.#alarms.add(alarm);

@@ -186,7 +186,7 @@ export class LocalEngine {
 
   /**
    * Runs the handler with the records of an execution, or with the records that a redrive with `amend` would take over.
-   * No operation begins, and the journal does not change. The function `rehearse` tells what the code can do.
+   * No operation begins, and the journal does not change. Code between operations runs, as in a replay.
    * @throws DurableError `ERR_EXECUTION_UNKNOWN`, `ERR_FUNCTION_UNKNOWN`, `ERR_FUNCTION_NOT_DURABLE`,
    * `ERR_HANDLER_NOT_DURABLE`, the journal's errors, or the errors of `amend` and `alter`
    */
@@ -307,8 +307,8 @@ export class LocalEngine {
   }
 
   /**
-   * Begins no further invocation, waits at most one second for running code, and closes the journal. Then `result` of
-   * each execution that has not ended rejects. A second call returns the same promise.
+   * Begins no further invocation, and waits at most one second for running code. Then `result` of each execution that
+   * has not ended rejects, and the journal is closed. A second call returns the same promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

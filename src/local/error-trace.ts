@@ -4,7 +4,7 @@ import { isError } from "../core/errors.ts";
 const MAX_CAUSES = 5;
 const MAX_CHARACTERS = 8_000;
 
-/** Undefined for a value that is no error, and for an error with `errorType`: the runtime has made this error. */
+/** Undefined for a value that is no error, and for an error with `errorType`, which the runtime's errors have. */
 export function traceOf(thrown: unknown): string | undefined {
   if (isError(thrown) && "errorType" in thrown) return undefined;
   const texts: string[] = [];

@@ -21,7 +21,8 @@ import { Sleeper } from "./sleeper.ts";
 export type LocalHandler = (event: DurableExecutionInvocationInputWithClient, context: any) => Promise<unknown>;
 
 /**
- * An event for `LocalEngine.subscribe`. `invocation-ended` may be missing if the execution ends before the invocation.
+ * An event for `LocalEngine.subscribe`. `invocation-ended` may be missing if the execution ends, the engine is closed,
+ * or the journal fails before the invocation ends.
  */
 export type ExecutionEvent =
   | { readonly type: "invocation-started"; readonly arn: string }
@@ -72,9 +73,9 @@ export class LocalExecution {
   #failuresInRow = 0;
   /** Set by `close`, and by an error of the journal. From then on no invocation begins. */
   #closing = false;
-  /** Set by `close` after its grace, and by an error of the journal. From then on, nothing is written. */
+  /** Set by `close` after its grace, and by an error of the journal. From then on, checkpoints fail. */
   #closed: DurableError | undefined;
-  /** Makes the running invocation drain. Undefined if no invocation runs, or if a handler of another SDK runs. */
+  /** Makes the running invocation drain. Undefined until its handler gives this function. Other SDKs give none. */
   #drain: (() => void) | undefined;
   #idle: Promise<void> = Promise.resolve();
 

@@ -1,6 +1,6 @@
 import type { ResultOwner } from "../client/client.ts";
 
-/** A part of a value that JSON changes. */
+/** A part of a value that JSON does not keep. */
 interface Loss {
   /** The position of the part in the value: `.items[3].at`. Empty for the value itself. */
   readonly at: string;

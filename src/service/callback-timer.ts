@@ -1,6 +1,6 @@
 import type { CallbackOptions, ErrorObject } from "../core/wire.ts";
 
-/** The two time-outs of an open callback. The heartbeat time-out counts from the start until the first heartbeat. */
+/** The two time-outs of an open callback. Each heartbeat restarts the heartbeat time-out. */
 export class CallbackTimer {
   /** Epoch milliseconds; Infinity means never. */
   readonly timeoutDueMs: number;

@@ -67,7 +67,10 @@ export class ExecutionRecord {
   #invocation: { readonly requestId: string; readonly startMs: number } | undefined;
   #suspended = false;
   #end: ExecutionOutcome | undefined;
-  /** The outcome that a checkpoint announced. The end of the invocation writes it, if the execution still runs then. */
+  /**
+   * The outcome that a checkpoint announced. This outcome is written when the invocation ends, or when the execution is
+   * resumed, if the execution still runs then.
+   */
   #announced: ExecutionOutcome | undefined;
 
   constructor(header: ExecutionHeader, host: RecordHost, counters = noCounters()) {

@@ -19,7 +19,7 @@ export interface LocalQuotas {
   readonly dataBytes: number;
   /** Bytes that one payload may have. 0 or more, or Infinity. Default 262,144. */
   readonly payloadBytes: number;
-  /** Bytes that one error object may have. 0 or more, or Infinity. Default 32,768. */
+  /** An error object must have fewer bytes than this number. 0 or more, or Infinity. Default 32,768. */
   readonly errorBytes: number;
   /** Bytes that the input or the result of an execution may have. 0 or more, or Infinity. Default 6,291,456. */
   readonly inputBytes: number;
@@ -38,7 +38,7 @@ export interface LocalInvocationSettings {
 export interface LocalLatency {
   /** Milliseconds that the answer to each checkpoint is delayed. 0 or more, or Infinity. Default 0. */
   readonly checkpoint: number;
-  /** Milliseconds that each page of recorded operations is delayed. 0 or more, or Infinity. Default 0. */
+  /** Milliseconds that each further page of recorded operations is delayed. 0 or more, or Infinity. Default 0. */
   readonly getState: number;
 }
 

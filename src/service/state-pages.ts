@@ -14,7 +14,7 @@ export interface StatePage {
   readonly nextMarker: string | undefined;
 }
 
-/** The operations that one invocation reads. Only a page with one operation may exceed `maxBytes`, by an estimate. */
+/** The operations that one invocation reads. Sizes are estimates. Only a page of one operation exceeds `maxBytes`. */
 export class StatePages {
   readonly #operations: readonly Operation[];
   readonly #maxBytes: number;
