@@ -10,7 +10,7 @@ import type { StoredBatch, StoredRecord } from "./stored-batch.ts";
 interface FirstVersion {
   batch: 1;
   statuses: string;
-  /** The results of the succeeded items. With a serdes for items, each result is the text that the serdes wrote. */
+  /** The results of the items with the mark `S`. With a serdes for items, each result is the text of the serdes. */
   results: unknown[];
   errors?: ErrorObject[];
   kept?: FirstStep[][];

@@ -3,7 +3,7 @@ import type { ErrorObject } from "../core/wire.ts";
 /**
  * The meaning of one character of `StoredBatch.statuses`, for one item:
  * - `S` succeeded
- * - `T` succeeded; the result is stored as text
+ * - `T` succeeded; the result is stored as text, which is a packed payload
  * - `U` succeeded with undefined
  * - `R` succeeded; the result is rebuilt from the records in `kept`
  * - `F` failed
@@ -22,7 +22,9 @@ export interface StoredRecord {
   /** Absent for the subtypes `Step`, `RunInChildContext` and `Wait`. */
   subType?: string;
   name?: string;
-  /** Set if version 2.0.0 began the item. That version stored no names, and no paths of `context.promise` calls. */
+  /**
+   * Set if version 2.0.0 began the item. That version stored no names, and its `context.promise` calls had no paths.
+   */
   isFirstVersion?: true;
   status: "SUCCEEDED" | "FAILED" | "PENDING" | "STARTED" | "READY";
   /** The number of ended attempts. Absent means 1 for an ended step, and otherwise 0. */
@@ -56,7 +58,7 @@ export interface StoredBatch {
   due?: [item: number, path: string, leftMs: number, delayMs?: number][];
   /** The time from which `due` counts, in epoch milliseconds. Only in parts. */
   atMs?: number;
-  /** The number of parts that were written before this operation. Only in the batch's own operation. */
+  /** The number of parts that are older than this payload. Only in the batch's own operation. */
   parts?: number;
   /** Set only in the last part of an ended batch. Operations of this batch that have not ended never run again. */
   isLast?: true;

@@ -59,7 +59,7 @@ export class TypedDialect implements Dialect {
   #writeKnown(value: object, writer: TreeWriter, depth: number): TreeNode {
     if (Array.isArray(value)) return writer.writeArray([...value], depth);
     // `instanceof` does not work here, because in test runners an object may come from another realm. Dates and bytes
-    // are copied, because msgpackr knows only the classes of its own realm.
+    // get the classes of this realm, because msgpackr knows only these classes.
     if (types.isDate(value)) return this.#exotic(new Date(value.getTime()));
     if (types.isRegExp(value)) {
       return this.#tagged(TAG.regexp, writer.writeArray([value.source, value.flags], depth + 1));

@@ -14,7 +14,6 @@ export interface Cause {
   readonly apply: () => void;
 }
 
-/** The changes of a plan. */
 export class Draft extends Changes {
   readonly again: Operation[] = [];
   failedItems = 0;
@@ -136,7 +135,10 @@ export class Draft extends Changes {
   }
 }
 
-/** A recorded result as JSON text. Empty if there is no result, or if it cannot be read, as after a user's serdes. */
+/**
+ * A recorded result as JSON text. Empty if there is no result, or if the payload cannot be read. A user's serdes may
+ * write such a payload.
+ */
 function readable(payload: string | undefined): string {
   try {
     return JSON.stringify(decodePayload(payload)) ?? "";

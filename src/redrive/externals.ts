@@ -49,7 +49,10 @@ export class ExternalsFinder {
   }
 }
 
-/** All paths whose numbers have a product of at most `product`. The numbers of the path `2-3` have the product 6. */
+/**
+ * All paths of at most `depth` numbers whose numbers have a product of at most `product`. The numbers of the path `2-3`
+ * have the product 6.
+ */
 function* pathsUpTo(product: number, depth = MAX_DEPTH): Generator<string> {
   for (let index = 1; index <= product; index++) {
     yield `${index}`;

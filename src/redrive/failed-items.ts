@@ -14,7 +14,7 @@ import { RecordedBatch } from "./recorded-batch.ts";
 export interface FailedItems extends Amendment {
   /**
    * The number of failed items that begin anew. If only items of an inner map begin anew, the outer item is not
-   * counted. Items that had not ended are not counted.
+   * counted. Items that had not ended are not counted, except items of a FLAT map without a result (see A5).
    */
   readonly failedCount: number;
 }
@@ -39,7 +39,6 @@ export function failedItems(operations: readonly Operation[]): FailedItems {
   return failedItemsIn(new OperationTree(operations));
 }
 
-/** Does the same as `failedItems`, for a tree that the caller has made already. */
 export function failedItemsIn(tree: OperationTree): FailedItems {
   const search = new Search(tree);
   search.searchAll();
@@ -167,7 +166,8 @@ class Search extends Changes {
       const id = operation.Id as string;
       if (this.removed.has(id)) continue;
       if (!hasEnded(operation) || this.reopened.has(id)) {
-        // An operation without a result does not affect later operations. Only operations inside it are removed.
+        // An operation that counts as not ended has no result, so later operations do not depend on it. The search
+        // continues inside it.
         if (isFanOut(operation.SubType)) this.#clearItems(operation);
         else this.#clear(this.tree.children(operation));
       } else if (hasFailed(operation)) {
@@ -186,7 +186,7 @@ class Search extends Changes {
     for (const item of items) this.#clear(item);
   }
 
-  /** Returns whether an item has failed. Also changes the records of items that have not ended. */
+  /** Returns whether an item has failed. Also changes the records of items that have not succeeded. */
   #batches(map: Operation, operations: readonly Operation[]): boolean {
     const partsOf = partsFinder(operations);
     const batches = operations.filter(isBatch).map((batch) => new RecordedBatch(batch, partsOf(batch)));

@@ -96,7 +96,10 @@ function rewritten(operation: Operation, write: (text: string) => string): Opera
 
 const typed = createCodec("typed");
 
-/** Applies `write` to the texts in arrays and plain objects of a payload. An unreadable payload is not changed. */
+/**
+ * Applies `write` to a payload that is a text, and to the texts in its arrays and plain objects. An unreadable payload
+ * is not changed.
+ */
 function rewrittenPayload(payload: string, write: (text: string) => string): string {
   let isChanged = false;
   const rewrite = (value: unknown): unknown => {

@@ -34,7 +34,10 @@ export interface RedriveOptions {
    * have succeeded. Not together with `from`. Default false.
    */
   readonly failed?: boolean | undefined;
-  /** Another input for the handler, as JSON text. Default: the input of the execution. */
+  /**
+   * Another input for the handler, as JSON text. The plan does not contain the input: `redrive` needs the same `input`.
+   * Default: the input of the execution.
+   */
   readonly input?: string | undefined;
   /** The absolute path of the handler's file. Messages name lines of this file. */
   readonly handlerFile?: string | undefined;
@@ -46,7 +49,10 @@ export interface RedrivePlan extends Amendment {
   readonly again: readonly Operation[];
   /** The number of failed items that run again. */
   readonly failedItems: number;
-  /** Ended operations that begin anew although they are not in `again`. Operations inside them are not listed. */
+  /**
+   * Ended operations that begin anew although they are not in `again`. Operations inside an operation that begins anew
+   * are not listed.
+   */
   readonly forgotten: readonly Operation[];
   /** The number of ended operations that are taken over. Operations inside ended contexts count too. */
   readonly kept: number;
@@ -70,8 +76,8 @@ const MAX_PASSES = 200;
 
 /**
  * Plans the redrive of an ended execution. The present code of the handler is rehearsed with the recorded operations,
- * so that code between operations runs. The operations that make the handler fail run again, and so do the operations
- * that `from` or `failed` asks for. The plan itself runs no operation and writes nothing.
+ * so that code between operations runs. The operations that `from` or `failed` asks for run again. Without `failed`,
+ * the operations that make the handler fail also run again. The plan itself runs no operation and writes nothing.
  *
  * ```ts
  * const plan = await planRedrive(engine, execution.arn);

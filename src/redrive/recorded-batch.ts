@@ -100,9 +100,10 @@ export class RecordedBatch {
 
 /**
  * The paths of the records that an item keeps when it continues. Not kept are a failed operation, the operations inside
- * it, and the operations after it in the same context. After a failed item of an inner map, the other items of this map
- * are kept. Also not kept are the operations inside a `waitForCallback` without an answer: its callback belongs to the
- * old execution, so the submitter must submit another id.
+ * it, and the operations after it in the same context. If a context around the failed operation has succeeded, all of
+ * them are kept. After a failed item of an inner map, the other items of this map are kept. Also not kept are the
+ * operations inside a `waitForCallback` without an answer: its callback belongs to the old execution, so the submitter
+ * must submit another id.
  */
 function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
   const all = [

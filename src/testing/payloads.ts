@@ -17,7 +17,9 @@ export function readError(error: ErrorObject | undefined): TestResultError | und
   return { errorMessage: ErrorMessage, errorType: ErrorType, errorData: ErrorData, stackTrace: StackTrace };
 }
 
-/** Returns the payload itself if it cannot be decoded, because a user's serdes or an external system wrote it. */
+/**
+ * Returns the payload itself if it cannot be decoded. A user's serdes or an external system may write such a payload.
+ */
 export function readResult(payload: string | undefined): unknown {
   try {
     return decodePayload(payload);

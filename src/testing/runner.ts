@@ -111,8 +111,8 @@ export class LocalDurableTestRunner<TResult = any> {
    *
    * While the handler waits for a callback that has no time-out, or whose time-out is held (see `waitForData`), the
    * promise does not settle until the test completes the callback, calls `advanceTime` or `reset`, or the execution
-   * times out. If time is virtual, an invocation has no time-out, so a handler that never settles makes the promise
-   * never settle.
+   * times out. If time is virtual, an invocation has no time-out: if the handler never settles, the promise does not
+   * settle until the test calls `reset`.
    * @throws DurableError `ERR_PAYLOAD_NOT_SERIALIZABLE`, `ERR_INPUT_TOO_LARGE`, `ERR_RUNNER_RESET`;
    * `ERR_FUNCTION_UNKNOWN` if the function or an invoked function invokes a function that is not registered;
    * `ERR_HANDLER_NOT_DURABLE` if the function or an invoked durable function is not wrapped;
@@ -211,9 +211,9 @@ export class LocalDurableTestRunner<TResult = any> {
   }
 
   /**
-   * Moves virtual time forward by at least this duration, after all running code has reached a wait. All waits, delays
-   * and time-outs up to the new time end, also the time-outs of held callbacks (see `waitForData`). Resolves when the
-   * execution waits again or has ended; never, if an invocation never ends.
+   * Moves virtual time forward by at least this duration, after all running code has reached a wait. Ends all waits,
+   * delays and time-outs up to the new time, also the time-outs of held callbacks (see `waitForData`). Resolves when
+   * the execution waits again or has ended; never, if an invocation never ends.
    * @param duration a whole number of seconds, from 0 to 366 days
    * @throws DurableError `ERR_TIME_REAL` if time is real, `ERR_DURATION_INVALID`
    */

@@ -96,8 +96,8 @@ export class TestExecution {
   }
 
   /**
-   * Makes `run` and the waits of the test reject with `failure`. Checkpoints of code that still runs fail. Does nothing
-   * after the end of the execution or an earlier failure.
+   * Makes `run` and the waits of the test reject with `failure`, and closes the engine. Does nothing after the end of
+   * the execution or an earlier failure.
    */
   abandon(failure: DurableError): void {
     if (this.#outcome !== undefined || this.#failure !== undefined) return;
