@@ -39,7 +39,7 @@ export interface Sample {
   readonly requests?: number;
   readonly bytes?: number;
   readonly itemsPerSecond: number;
-  /** How long it took to load the package and to wrap the handler. No other figure includes this time. */
+  /** The time to load the package, to wrap the handler and to open an engine. No other figure includes this time. */
   readonly loadMs: number;
 }
 
@@ -51,7 +51,6 @@ export interface Report {
   readonly profile?: Readonly<Record<string, number>>;
 }
 
-/** `recorded` has the operations of an earlier execution to replay. */
 interface Runner {
   readonly run: (
     items: number,
@@ -152,7 +151,7 @@ function operationsOf(file: string): WireOperation[] {
   return JSON.parse(readFileSync(file, "utf8"), (key, value) => (/Timestamp$/.test(key) ? new Date(value) : value));
 }
 
-/** Resets the kernel's peak of resident memory (proc(5), `clear_refs`). Returns the present kB, or undefined. */
+/** Resets the kernel's peak of resident memory (proc(5), `clear_refs`). Returns this memory in kB, on Linux only. */
 function forgetPeak(): number | undefined {
   try {
     writeFileSync("/proc/self/clear_refs", "5");

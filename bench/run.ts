@@ -31,7 +31,7 @@ const { values } = parseArgs({
     dist: { type: "string", default: DIST },
   },
 });
-/** The number of samples of each package in each state, if neither `--runs` nor the work gives a number. */
+/** The samples of each package in each state, if neither `--quick` nor `--runs` nor the work gives a number. */
 const RUNS = 5;
 const QUICK_ITEMS = 40;
 if (!/^[1-9]\d*$/.test(values.runs ?? "1"))

@@ -93,7 +93,7 @@ function mapScenario(items: number, ms: number, roundsPerMs: number): Scenario {
   };
 }
 
-/** Measures the time of a call to a thread and back, and from which length a task is faster on threads. */
+/** Scenarios for the time of a call to a thread and back, and for the length from which a task is faster on threads. */
 function roundTrips(roundsPerMs: number): Scenario[] {
   const calls = (rounds: number, inFlight: number, perMessage: number): Case => ({
     ...{

@@ -24,8 +24,8 @@ import { encodeThrown } from "../src/workers/thrown.ts";
 import { unwrapTransfer } from "../src/workers/transfer.ts";
 
 /**
- * At most once in this number of milliseconds, the thread posts collected outcomes after a call. This limits the
- * repeated work when a thread dies, because ended calls without a posted outcome run again.
+ * After a call, the thread posts the collected outcomes if this many milliseconds have passed since the last such post.
+ * This limits the repeated work when a thread dies, because ended calls without a posted outcome run again.
  */
 const POST_EVERY_MS = 10;
 
@@ -108,8 +108,8 @@ class MessageRun {
   }
 
   /**
-   * A plain result that moves nothing waits for the reply. Any other result is posted at once, because only sending
-   * shows whether it can be cloned.
+   * A plain result that moves nothing waits for a later post or the reply. Any other result is posted at once, because
+   * only sending shows whether it can be cloned.
    */
   #succeeded(call: number, result: unknown): void {
     const { value, moved } = unwrapTransfer(result);

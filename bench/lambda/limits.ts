@@ -54,8 +54,8 @@ export class Limits {
   }
 
   /**
-   * Only this process may be in the groups. A group of another running process stays after two seconds, without an
-   * error.
+   * Takes this process out of the groups and removes them. A group with another running process still exists after two
+   * seconds of attempts, without an error.
    */
   remove(): void {
     for (const folder of this.#folders) {

@@ -5,7 +5,7 @@ import type { Serdes } from "../core/serdes.ts";
  * assigned. Undefined stays undefined, and null becomes an instance without recorded members.
  *
  * The constructor is called without arguments, on every read. Only members that JSON can store are recorded, so
- * `#private` members are lost. Inner objects become plain objects.
+ * `#private` members are lost. An inner object becomes a plain object, and a `Date` becomes a text.
  *
  * ```ts
  * class User { name = ""; greet() { return `Hello, ${this.name}`; } }

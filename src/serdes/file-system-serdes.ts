@@ -20,8 +20,8 @@ export const FileSystemPathEncoding = {
    */
   URI: "URI",
   /**
-   * A folder with the SHA-256 of the ARN, and a file with the SHA-256 of the entity and `.json`, in hexadecimal digits.
-   * A name has at most 69 characters, even if the function or the execution has a long name.
+   * `<SHA-256 of the ARN>/<SHA-256 of the entity>.json`, in hexadecimal digits. A name has at most 69 characters, even
+   * if the function or the execution has a long name.
    */
   HASH: "HASH",
 } as const;

@@ -45,8 +45,8 @@ export interface PreviewConfig {
 
 /**
  * Makes an object with selected fields of `value`, so that people may see them. The fields keep their nesting. Some of
- * them may be masked. Returns undefined if `value` is not an object, or if no field is shown. No `value` makes the
- * function throw.
+ * them may be masked. Returns undefined if `value` is not an object, or if no field is shown. Never throws, whatever
+ * `value` is.
  *
  * The objects in an array are merged into one object, and a later field replaces an earlier one. These are left out:
  * elements of an array that are not objects, objects without enumerable fields (a `Date`, a `Map`), fields with a dot

@@ -3,9 +3,7 @@ import { types } from "node:util";
 /** `isPlain` examines at most this many values, because a look at more values takes too long. */
 const MAX_MEMBERS = 1_000;
 
-/**
- * True: the value is small data that `structuredClone` accepts. False: unknown, only a real clone shows this.
- */
+/** True: `structuredClone` accepts the value, which has few members. False: unknown, only a real clone shows this. */
 export function isPlain(value: unknown): boolean {
   return countPlain(value, MAX_MEMBERS) >= 0;
 }
@@ -41,7 +39,7 @@ function countPlain(value: unknown, room: number): number {
   return left;
 }
 
-/** Whether an array has members that are no elements. Also true for an array whose last element is missing. */
+/** Whether an array has members that are no elements. May also be true if the last element is missing. */
 function hasOtherMembers(array: readonly unknown[]): boolean {
   // `Object.keys` lists the elements first. So the last key is the index of the last element, or another member. This is
   // faster than a look at each key.

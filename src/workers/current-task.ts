@@ -5,20 +5,20 @@ import type { LogMethod } from "./protocol.ts";
 /** What a worker function can use during one call. */
 export interface WorkerTask {
   /**
-   * Writes to the logger of the step or context that made the call. The lines have the id and the name of this
-   * operation, and the attempt of a step. For a call outside of an execution, writes to the console. A parameter that
-   * cannot be cloned is written as text.
+   * Writes to the logger of the operation that made the call. The lines have the id and the name of this operation, and
+   * the attempt of a step or condition. For a call outside of an execution, writes to the console. On a thread of the
+   * pool, a parameter that cannot be cloned is written as text.
    */
   readonly logger: Required<GivenLogger>;
   /**
-   * Aborted when the call is unwanted: its time-out is over, or the signal of its options, step or context was aborted,
+   * Aborted when the call is unwanted: its time-out is over, or the signal of its options or operation was aborted,
    * because its batch ended early or the invocation nears its end, for example. Code that computes for long without a
    * pause can check `signal.aborted`, which is always up to date. If the code ignores the signal, the pool ends its
    * thread. A call in the calling thread (`inline`) is different: `aborted` changes only when the code pauses, and no
    * thread is ended.
    */
   readonly signal: AbortSignal;
-  /** The attempt of the step that made the call, from 1 on. Outside of steps: 1. */
+  /** The attempt of the step or condition that made the call, from 1 on. Otherwise 1. */
   readonly attempt: number;
 }
 
@@ -65,7 +65,7 @@ const THREAD = Symbol.for("durable-fanout.worker-thread");
 
 const inPlace = new AsyncLocalStorage<WorkerTask>();
 
-/** In this code `workerTask` returns `task`. On a thread of a pool it still returns the task of the thread's call. */
+/** Within `code`, `workerTask` returns `task`; but on a thread of a pool, it returns the task of the thread's call. */
 export function runAsTask<T>(task: WorkerTask, code: () => T): T {
   if (!isWorkerThread()) holdTasks(() => inPlace.getStore());
   return inPlace.run(task, code);

@@ -6,7 +6,7 @@ export interface CallName {
   readonly function: string;
   /** The index of the item, if an item of a map made the call. */
   readonly item: number | undefined;
-  /** The name of the step that made the call, if a step made it. */
+  /** The name of the step or condition that made the call. Undefined without a name, and for other calls. */
   readonly step?: string | undefined;
 }
 
@@ -17,9 +17,9 @@ export function describeCall({ module, function: name, item, step }: CallName): 
 }
 
 /**
- * The thread of a call has died, during the call or before the call could begin. Typical reasons: no memory was left,
- * code called `process.exit`, or an error was thrown in code that the function did not await. `cause` is the error of
- * the thread. The pool starts a new thread for other calls.
+ * A thread has died during the call, or while it loaded the module for the call; or three threads have died before they
+ * took the call. Typical reasons: no memory was left, code called `process.exit`, or an error was thrown in code that
+ * the function did not await. `cause` is the error of the thread. The pool starts a new thread for other calls.
  */
 export class WorkerCrashedError extends DurableError {
   static override readonly name: string = "WorkerCrashedError";

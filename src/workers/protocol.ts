@@ -8,7 +8,7 @@ export interface WorkerMessage {
   /** The name of the export. */
   readonly name: string;
   readonly calls: (readonly unknown[])[];
-  /** For each call: the attempt of the step that made it. Outside of steps: 1. */
+  /** For each call: `attempt` of its `Task`. */
   readonly attempts: readonly number[];
   /** The mailbox: numbers that both threads read and write. `Cell` says what each number means. */
   readonly cells: Int32Array<SharedArrayBuffer>;

@@ -11,6 +11,8 @@ import { availableVcpus } from "./vcpus.ts";
  * - `auto`: on threads if there is more than one vCPU and the calls take long enough to be worth the way to a thread
  *   (see `minTaskMicros`); otherwise as `inline`. With a time-out or resource limits always on threads, because these
  *   limits need a thread.
+ *
+ * A call that a thread of a pool makes runs as `inline` in each mode.
  */
 export type WorkerMode = "auto" | "threads" | "inline";
 
@@ -32,14 +34,16 @@ export interface WorkerResourceLimits {
 /** Options that `with` can also set for some calls of a function. */
 export interface WorkerCallOptions {
   /**
-   * When this signal is aborted, running calls are ended, and waiting calls do not begin. The signal of the step that
-   * made a call has the same effect. Default: none.
+   * When this signal is aborted, calls that have not ended fail with its reason. Waiting calls do not begin. A running
+   * call has `graceMs` to end; otherwise its thread is ended, unless the call runs as `inline`. The signal of the
+   * operation that made a call has the same effect. Default: none.
    */
   signal?: AbortSignal;
   /**
-   * How long one call may run on its thread. A call that runs longer fails with a `WorkerTimeoutError`. The time begins
-   * when the call begins on the thread. (The `timeout` of a step begins when the step makes the call.) The variable
-   * takes milliseconds, 1 to 2,147,483,647. Default: no limit. `DURABLE_FANOUT_WORKERS_TIMEOUT_MS`
+   * How long one call may run on its thread. A call that runs longer fails with a `WorkerTimeoutError`; as `inline`,
+   * only if its code pauses. The time begins when the call begins on the thread. (The `timeout` of a step begins with
+   * its attempt.) The variable takes milliseconds, 1 to 2,147,483,647. Default: no limit.
+   * `DURABLE_FANOUT_WORKERS_TIMEOUT_MS`
    */
   timeout?: Duration;
   /**
@@ -55,7 +59,7 @@ export interface WorkerOptions extends WorkerCallOptions {
   mode?: WorkerMode;
   /**
    * The greatest number of threads. 1 to 64. Default: one for each core; in Lambda one for each 1,769 MB of memory,
-   * rounded. `DURABLE_FANOUT_WORKERS_THREADS`
+   * rounded, and at least one. `DURABLE_FANOUT_WORKERS_THREADS`
    */
   threads?: number;
   /**
@@ -65,13 +69,14 @@ export interface WorkerOptions extends WorkerCallOptions {
    */
   idleMs?: number;
   /**
-   * When the signal of a running call is aborted, the call has so many milliseconds to end. Otherwise its thread is
-   * ended. 0 to 60,000. Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
+   * When the time-out of a running call is over, or its signal is aborted, the call has so many milliseconds to end.
+   * Otherwise its thread is ended. 0 to 60,000. Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
    */
   graceMs?: number;
   /**
    * For the mode `auto`. If the messages of a function run for fewer microseconds than this on average, the function
-   * runs as with `inline`. A message is one call, or the calls of a batch. 0 to 1,000,000. Default 150.
+   * runs as `inline` after its first 16 messages. Above twice this number, it runs on threads again. A message is one
+   * call, or calls of a batch; both kinds are measured separately. 0 to 1,000,000. Default 150.
    * `DURABLE_FANOUT_WORKERS_MIN_TASK_MICROS`
    */
   minTaskMicros?: number;
@@ -163,7 +168,6 @@ export function workersTable(isInLambda: boolean) {
   };
 }
 
-/** The default of `threads`. */
 export function defaultThreads(vcpus: number): number {
   return Math.min(MAX_THREADS, Math.max(1, Math.round(vcpus)));
 }
@@ -185,7 +189,6 @@ export function resolveWorkerSettings(options: WorkerOptions = {}, variables = e
   };
 }
 
-/** The settings for some calls. `options` override `settings`. */
 export function withCallOptions(settings: WorkerSettings, options: WorkerCallOptions): WorkerSettings {
   // The environment overrides only the options of `workers`, so it is not read here.
   const { signal, timeout, retryStrategy } = readTable(CALL_TABLE, "with", options, {});

@@ -21,12 +21,12 @@ export class Task {
   readonly args: readonly unknown[];
   readonly moved: readonly Transferable[];
   readonly call: CallName;
-  /** The attempt of the step that makes the call. Outside of steps: 1. */
+  /** The attempt of the step or condition that makes the call. Otherwise 1. */
   readonly attempt: number;
   readonly result: Promise<unknown>;
   /** Called when `giveUp` settles the task. The call is unwanted from then on, but may still run. */
   onUnwanted: (() => void) | undefined;
-  /** How many threads have died before any call of a message with this call had begun. */
+  /** How many threads have died before they took a message with this call. */
   crashesBefore = 0;
   readonly #operation: ActiveOperation | undefined;
   readonly #given: Given | undefined;
@@ -84,7 +84,7 @@ export class Task {
     return this.#settledAtMs === undefined ? 0 : performance.now() - this.#settledAtMs;
   }
 
-  /** Aborted by `giveUp`, so also with the signal of the step or of the options. */
+  /** Aborted by `giveUp`: by a time-out, and with the signal of the operation or of the options. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();

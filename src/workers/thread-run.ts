@@ -23,7 +23,7 @@ export interface RunLimits {
 /** Calls that must be sent again. Each group becomes one message. */
 export type Leftover = readonly (readonly Task[])[];
 
-/** A call fails when this many threads have died before the call could begin. */
+/** A call fails when this many threads have died before they took a message with the call. */
 const MAX_CRASHES_BEFORE = 3;
 /** The least limit for loading a module. It applies only if the calls have a time-out or a call is unwanted. */
 const LOAD_LIMIT_MS = 60_000;
@@ -37,7 +37,7 @@ const POST_WAIT_MS = 5_000;
  *
  * H1  When a thread dies, only the call that it ran fails. Calls that had not begun, and calls whose outcomes the
  *     thread had not posted, are sent again. There are two exceptions. If the thread dies while it loads the module,
- *     all calls fail. If `MAX_CRASHES_BEFORE` threads have died before a call began, the call fails.
+ *     all calls fail. If `MAX_CRASHES_BEFORE` threads have died before they took a message with a call, the call fails.
  * H2  An unwanted call does not begin. If the call runs already and does not end within `graceMs`, its thread is ended.
  * H3  The posts of a thread are processed before the message counts as ended. A post that is later than `POST_WAIT_MS`
  *     is lost.
@@ -124,7 +124,8 @@ export class ThreadRun {
         if (task.crashesBefore >= MAX_CRASHES_BEFORE) this.#crash([task], "before it could run", error);
       }
     }
-    // Between calls, any call may have caused the death. Each call is sent alone, so that only the guilty one fails.
+    // After the last of several calls, any of them may have caused the death. Each call that is left is sent alone, so
+    // that only the guilty call fails.
     return this.#leftover(stage === Stage.AFTER_CALLS);
   }
 
@@ -171,14 +172,15 @@ export class ThreadRun {
     for (const task of this.#tasks) {
       const { args, call, moved } = task;
       const found = findUncloneable(args, "arguments", new Set<unknown>(moved));
-      // The search skips moved members. If only a moved member is at fault, the found path is the whole list.
+      // The search skips moved members. If only they are at fault, it finds the whole list; or nothing, if the same
+      // buffer is moved twice.
       const isFound = found !== undefined && found.path !== "arguments";
       if (!isFound && this.#tasks.length > 1) continue;
       const what = isFound ? `${found.path} is ${found.what}` : String(error);
       const message = `The call of ${describeCall(call)} cannot be sent to a thread: ${what}. Pass data only.`;
       task.fail(new DurableError("ERR_WORKER_UNCLONEABLE", message, { cause: error }));
     }
-    // If the fault was not found, each call is sent alone, so that only the faulty call fails.
+    // Each call that is left is sent alone, because its fault may not have been found.
     return this.#leftover(true);
   }
 
@@ -225,7 +227,8 @@ export class ThreadRun {
   #checkCall(task: Task, forMs: number): void {
     const { timeoutMs, graceMs } = this.#limits;
     if (task.isSettled) {
-      // The call itself may have ended already, and the answer of the thread may still be on its way.
+      // `graceMs` counts from the end of the task, or from the beginning of the call if the call began later. The call
+      // may have ended already: then the answer of the thread is on its way.
       const leftMs = graceMs - Math.min(task.settledForMs, forMs);
       if (leftMs > 0) this.#checkIn(leftMs);
       else this.#end();

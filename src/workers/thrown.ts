@@ -20,7 +20,6 @@ interface ErrorForm {
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** A class of errors that a thread may throw. The main thread knows the class too. */
 // biome-ignore lint/suspicious/noExplicitAny: the constructor is never called, so its parameters do not matter.
 export type ErrorClass = abstract new (...args: any[]) => Error;
 

@@ -8,11 +8,11 @@ interface Transfer {
 }
 
 /**
- * Marks a whole argument or the whole result of a worker function. The buffers of the marked value are moved to the
- * other thread and not copied. The sender cannot use a moved buffer afterwards. So create the buffer inside the step
- * that sends it: another attempt of the step then creates a new buffer. Use the returned mark only as the argument or
- * the result; a mark inside of another value arrives as the object `{ value }`. If an object cannot be moved, the call
- * fails with `ERR_WORKER_UNCLONEABLE`.
+ * Marks a whole argument or the whole result of a worker function. The objects in `moved` are moved to the other thread
+ * and not copied. The sender cannot use a moved buffer afterwards. So create the buffer inside the step that sends it:
+ * another attempt of the step then creates a new buffer. Use the returned mark only as the argument or the result; a
+ * mark inside of another value arrives as the object `{ value }`. If an object cannot be moved, the call fails with
+ * `ERR_WORKER_UNCLONEABLE`.
  *
  * ```ts
  * const pixels = await ctx.step("blur", () => images.blur(transfer(readPixels())));

@@ -55,9 +55,9 @@ export type WorkerFunctions<Module> = {
 };
 
 /**
- * Makes the exported functions of a module callable on threads. Each thread loads the module at its first call.
- * `workers` itself does not load the module, so a missing export is an error of the call. Exports with the names `then`
- * and `toJSON` cannot be called.
+ * Makes the exported functions of a module callable on threads. Each thread loads the module when it first runs one of
+ * the functions. `workers` itself does not load the module, so a missing export is an error of the call. Exports with
+ * the names `then` and `toJSON` cannot be called.
  *
  * ```ts
  * const score = workers<typeof import("./score.ts")>(new URL("./score.ts", import.meta.url));
