@@ -212,18 +212,18 @@ describe("a serdes that fails ends the invocation, and the service invokes again
     const itemNamer = (item: number) => `order ${item}`;
     const result = await runOurs(
       async (_, context) => {
-        const all = await context.map("orders", [1, 2, 3], async (_inner, item) => item, {
-          ...{ ...config, itemSerdes, itemNamer },
-        });
-        await context.wait({ seconds: 1 });
-        return all.getResults();
+        const price = async (inner: DurableContext, item: number) => {
+          if (item === 3) await inner.wait({ seconds: 1 });
+          return item;
+        };
+        return (await context.map("orders", [1, 2, 3], price, { ...config, itemSerdes, itemNamer })).getResults();
       },
       { engine: { invocation: { retryPauseMs: 0 } } },
     );
     expect(result.result).toEqual([1, 2, 3]);
     const errors = result.invocations.map(({ error }) => error?.message).filter((message) => message !== undefined);
     expect(errors).toEqual([
-      expect.stringMatching(/Deserialization failed for step "order 2" \(1-([0-9]-)?2\): disk full/),
+      expect.stringMatching(/Deserialization failed for step "(order 2|orders\[1\])" \(1-([0-9]-)?2\): disk full/),
     ]);
   });
 
@@ -335,6 +335,22 @@ describe("a serdes that fails ends the invocation, and the service invokes again
       { engine: { invocation: { retryPauseMs: 0 } } },
     );
     expect([run.result, checks]).toEqual([2, 2]);
+  });
+
+  test("the namer of a stream is given items only, also when a recorded item is read", async () => {
+    async function* orders() {
+      yield { id: "a" };
+      yield { id: "b" };
+    }
+    const config = { itemNamer: ({ id }: { id: string }) => id, itemSerdes: defaultSerdes };
+    const run = await runOurs(async (_, context) => {
+      const wait = async (inner: DurableContext, { id }: { id: string }) => {
+        if (id === "b") await inner.wait({ seconds: 1 });
+        return id;
+      };
+      return (await context.map("orders", orders(), wait, config)).getResults();
+    });
+    expect(run.result).toEqual(["a", "b"]);
   });
 
   const writers: readonly [string, (context: DurableContext, serdes: AnySerdes) => Promise<unknown>][] = [

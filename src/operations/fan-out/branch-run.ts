@@ -96,7 +96,7 @@ export class BranchRun<T> {
     this.#ahead = source.total === undefined ? 2 : 1;
     this.#recalled = new RecordedItems(execution, scope, {
       itemSerdes: (config.itemSerdes as AnySerdes | undefined) ?? scope.defaultSerdes,
-      isFlat: config.nesting === "FLAT",
+      ...{ name: size.name, isFlat: config.nesting === "FLAT" },
       planOf: (index, value) => this.#planOf(index, value),
     });
     const format = childResultFormat({ serdes: config.itemSerdes as AnySerdes });

@@ -42,7 +42,8 @@ const OPERATIONS_OF_BATCH = 2;
  * enough.
  */
 function fittingBatch(items: number, operationsEach: number, operationsLeft: number): number | undefined {
-  const batch = Math.ceil((items * operationsEach) / Math.max(0, operationsLeft - 1));
+  const batches = Math.floor((operationsLeft - 1) / operationsEach);
+  const batch = batches < 1 ? Number.POSITIVE_INFINITY : Math.ceil(items / batches);
   return batch <= MAX_BATCH_ITEMS ? batch : undefined;
 }
 

@@ -14,6 +14,8 @@ import { deserializeWith } from "../result-payload.ts";
 import type { EndedItem } from "./collector.ts";
 
 interface RecordedItemsOptions {
+  /** The name of the map or parallel. */
+  readonly name: string | undefined;
   readonly itemSerdes: AnySerdes | undefined;
   /** The map's `nesting`. Read only for maps without batches. */
   readonly isFlat: boolean;
@@ -33,7 +35,7 @@ export class RecordedItems<T> {
 
   /**
    * Returns undefined if the item has not ended. `at` is the index in the batch. `value` is the input value of the
-   * item, from which the item's name and a rebuilt result are made.
+   * item, from which its result is made if the result is rebuilt.
    */
   ofBatch(
     ledger: SharedLedger,
@@ -46,9 +48,9 @@ export class RecordedItems<T> {
     switch (mark) {
       case "S":
       case "U":
-        return this.#withResult(index, value, result);
+        return this.#withResult(index, result);
       case "T":
-        return this.#withResult(index, value, codec.decode(result as string));
+        return this.#withResult(index, codec.decode(result as string));
       case "F":
         return failed(index, childError(error ?? {}));
       case "R":
@@ -58,12 +60,12 @@ export class RecordedItems<T> {
     }
   }
 
-  #withResult(index: number, value: unknown, result: unknown): EndedItem<T> | Promise<EndedItem<T>> {
-    const { itemSerdes, planOf } = this.#options;
+  #withResult(index: number, result: unknown): EndedItem<T> | Promise<EndedItem<T>> {
+    const { itemSerdes, name } = this.#options;
     if (itemSerdes === undefined) return succeeded(index, result as T);
     const path = childPath(this.#scope.path, index + 1);
-    const { name } = planOf(index, value);
-    const owner = { execution: this.#execution, scope: this.#scope, path, name };
+    // The name of the item may need its value, which is not read.
+    const owner = { execution: this.#execution, scope: this.#scope, path, name: `${name ?? "item"}[${index}]` };
     const read = deserializeWith(itemSerdes, owner, result as string | undefined);
     return read.then((value) => succeeded(index, value as T));
   }
