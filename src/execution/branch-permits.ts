@@ -5,10 +5,11 @@ import type { Scope } from "./scope.ts";
  * Lends and regains the permits of branches in windows. `core/semaphore.ts` grants these permits.
  *
  * PM1  A branch lends its permit while it only waits: an awaited operation of the branch waits at the service or for a
- *      timer, and nothing inside the branch executes or wants a permit. A branch that waits for an acknowledgement
- *      counts as executing, so it keeps its permit.
- * PM2  A branch regains its permit before its code continues. If the permits of several branches around the code are
- *      lent, the outermost permit is regained first.
+ *      timer, and nothing inside the branch executes or wants a permit. A branch that waits only for an acknowledgement
+ *      keeps its permit. With `maxConcurrency` and without `concurrency`, no branch lends its permit.
+ * PM2  A branch regains its permit before the code after an operation that waited continues, and before an attempt
+ *      begins. Code that continues for another reason, for example after a `setTimeout`, does not regain the permit. If
+ *      the permits of several branches around the code are lent, the outermost permit is regained first.
  * PM3  Code that waits in memory, for example for a lock, keeps its permit. When nothing executes any more and branches
  *      want permits, as many of these branches as the window has permits continue without a permit. Otherwise the
  *      waiting code and these branches could wait for each other for ever.

@@ -72,7 +72,7 @@ export class Execution {
   readonly usage: UsageCounter;
   readonly quotas: QuotaWatch;
   readonly batches: SharedLedgers;
-  /** Gets each result before it is written. Undefined if the client wants no results, and with the codec `typed`. */
+  /** See `DurableExecutionClient`. Undefined with the codec `typed`. */
   readonly onResult: DurableExecutionClient["onResult"];
   readonly onThrown: DurableExecutionClient["onThrown"];
   readonly wrapLogger: DurableExecutionClient["wrapLogger"];
@@ -91,7 +91,7 @@ export class Execution {
   #hasRun = false;
   readonly #isTimeUp: false | (() => boolean);
   #leavesWork = false;
-  /** Whether the client closes. The user resumes the execution then, so the records need not bring an invocation about. */
+  /** Whether the client closes. The user resumes the execution later, so left work needs no wait at the service. */
   #isClosing = false;
   #continuesMs = Number.POSITIVE_INFINITY;
 

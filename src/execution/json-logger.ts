@@ -8,7 +8,8 @@ let output: InstanceType<typeof console.Console> | undefined;
 
 /**
  * Writes one JSON object per line, with the members of Lambda's structured logging. The levels debug and info go to
- * standard output, warnings and errors to standard error. `AWS_LAMBDA_LOG_LEVEL` sets the lowest level that is written.
+ * standard output, warnings and errors to standard error. `AWS_LAMBDA_LOG_LEVEL` sets the lowest level that is written:
+ * DEBUG, INFO, WARN or ERROR. With another value all lines are written.
  */
 export class JsonLogger implements DurableLogger {
   #context: DurableLoggingContext | undefined;

@@ -45,7 +45,10 @@ export type DurableContextLogger<Logger extends DurableLogger> = Pick<
 
 export interface LoggerConfig<Logger extends DurableLogger> {
   customLogger?: Logger;
-  /** Whether the logger of a context is silent during a replay. Default true. The logger of a step always writes. */
+  /**
+   * Whether the logger of a context is silent during a replay. Default: as before the call, and true before the first
+   * call. The logger of a step always writes.
+   */
   modeAware?: boolean;
 }
 

@@ -79,15 +79,16 @@ export class Observer {
   }
 
   /**
-   * From now on no hook is called. Code that this invocation left may still run during another invocation in the same
-   * process, and is no part of that invocation. Resolves when all hooks that `notify` called have ended.
+   * From now on this observer calls no hook except `enrichLogContext`. Code that this invocation left may still run
+   * during another invocation in the same process, and is no part of that invocation. Resolves when all hooks that
+   * `notify` called have ended.
    */
   async close(): Promise<void> {
     this.#over = true;
     await Promise.all(this.#underWay);
   }
 
-  /** Whether the service changed the operation before this invocation. */
+  /** Whether the service changed the operation after the last checkpoint of the previous invocation. */
   wasUpdated(id: string | undefined): boolean {
     return id !== undefined && this.#updated.has(id);
   }

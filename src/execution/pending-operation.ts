@@ -22,7 +22,7 @@ export interface WaitingOperation {
 
 /** One wait for an operation. The operation counts as waiting from the first time that user code awaits it. */
 export class PendingOperation {
-  /** Resolves with the changed operation when user code may continue. Never resolves if the invocation ends first. */
+  /** Resolves with the changed operation when user code may continue. Perhaps never, if the invocation ends first. */
   readonly changed: Promise<WireOperation>;
   readonly #operation: WaitingOperation;
   readonly #suspension: Suspension;
@@ -51,7 +51,7 @@ export class PendingOperation {
     return this.#suspension.isOpen ? changed : park();
   }
 
-  /** Begins to poll for the operation, even if user code does not await the operation. */
+  /** Makes this process notice the end of the wait, even if user code does not await the operation. */
   arm(): void {
     if (this.#over || this.#timer !== undefined) return;
     const { ledger, key, dueMs } = this.#operation;

@@ -15,7 +15,7 @@ interface ScopeOptions {
   readonly logger: LoggerSetup;
 }
 
-/** An object with a signal that is aborted together with the signal of the context around it. */
+/** An object whose signal is aborted when the context around it is aborted or is over. */
 interface Follower {
   abort(reason: Error): void;
 }
@@ -34,7 +34,7 @@ export class Scope {
   readonly parent: Scope | undefined;
   readonly parentId: OperationId | undefined;
   readonly ledger: Ledger;
-  /** Whether no recorded operation may begin, because this context or one around it only makes its result again. */
+  /** Whether only virtual contexts may begin, because this context or one around it only makes its result again. */
   readonly sealed: boolean;
   mode: ReplayMode;
   defaultSerdes: AnySerdes | undefined;
@@ -42,20 +42,23 @@ export class Scope {
   logger: LoggerSetup;
   /** How many levels of contexts, this one included, keep their operations at the service after they have finished. */
   keptLevels = 0;
-  /** The parent of this context's operations for plugins: this context, or the nearest one around it that they know. */
+  /** The parent of this context's operations for plugins: from this context outwards, the first that is not virtual. */
   owner: { readonly id: OperationId } | undefined;
-  /** The branch's permit in its window. Undefined if this context is no branch, or if there is no window. */
+  /** The permit that this branch may lend (PM1). Undefined if this context is no branch, or if the branch keeps it. */
   permit: Permit | undefined;
   /** Called when a signal inside this context is read for the first time. */
   onSignal: (() => void) | undefined;
-  /** The number of operations inside this context that execute: their code runs, or their end is not yet recorded. */
+  /**
+   * The number of attempts of steps and conditions inside this context whose end is not yet recorded. Work of
+   * `keepAwake` counts too, and at the root also code that waits for the next tick.
+   */
   executing = 0;
   /** The number of awaited operations that wait for a timer or for an external system. */
   waiting = 0;
-  /** The number of branches that want their permits back before their code continues. */
+  /** The number of calls of `regainPermits` inside this context that still wait for permits. */
   wanting = 0;
   #controller: AbortController | undefined;
-  /** The running contexts and steps inside this one whose signal was read. */
+  /** The running contexts and steps directly inside this one whose signal, or a signal inside them, was read. */
   #followers: Set<Follower> | undefined;
   #isFollowing = false;
   #settled = false;
@@ -118,7 +121,7 @@ export class Scope {
     return this.#controller.signal;
   }
 
-  /** Aborts `follower` when the signal of this context is aborted, until `unfollow` is called. */
+  /** Aborts `follower` when this context is aborted or is over, until `unfollow` is called. */
   follow(follower: Follower): void {
     this.#followers ??= new Set();
     this.#followers.add(follower);

@@ -2,9 +2,9 @@ import { forcePermits, type Wanted } from "./branch-permits.ts";
 import type { Coalescer } from "./checkpoint-coalescer.ts";
 import type { Scope } from "./scope.ts";
 
-/** The reason why an invocation ends before its handler does. */
+/** A reason to end an invocation, which replaces the outcome of its handler. */
 export type Termination =
-  /** Another invocation continues the execution. The response is PENDING. */
+  /** Another invocation may continue the execution. The response is PENDING. */
   | { readonly end: "suspend" }
   /** The execution cannot continue. The response is FAILED. */
   | { readonly end: "fail"; readonly error: unknown }
@@ -23,8 +23,8 @@ const MIN_STUCK_MS = 250;
 /**
  * Ends an invocation that has nothing left to do: no update is on its way, no operation's code runs, and an awaited
  * operation waits for a timer or for an external system, or work was left, or an operation never continues. Code that
- * runs between operations is not counted. So this code has a grace period (`graceMs`) to reach its next operation, and
- * a change of what the invocation can do within this period cancels the end.
+ * runs between operations is not counted. So this code has a grace period (`graceMs`) to reach its next operation. The
+ * invocation does not end if an operation executes or an update is on its way when this period is over.
  *
  * D1  Before the end, `flush` ends the waits that are due, or writes the unrecorded changes. If `flush` did something,
  *     the invocation does not end yet, because code may continue.
@@ -77,7 +77,10 @@ export class Suspension {
       );
   }
 
-  /** Notes that an operation in `scope` never continues. The execution fails with `error`, unless `scope` is over. */
+  /**
+   * Notes that an operation in `scope` never continues. The execution fails with `error` when nothing else can
+   * continue, unless `scope` is over.
+   */
   noteStuck(scope: Scope, error: Error): void {
     if (this.#stuck === undefined || this.#stuck.scope.isOver) this.#stuck = { scope, error };
     this.check();
@@ -104,7 +107,7 @@ export class Suspension {
     this.check();
   }
 
-  /** From now on nothing is decided, because the invocation ends for another reason. */
+  /** From now on nothing is decided, because the invocation ends. */
   close(): void {
     this.#open = false;
     this.#cancel();

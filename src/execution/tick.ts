@@ -8,7 +8,7 @@ const LOOKS_A_CLOCK = 16;
  * and signals arrive while the items of a large map compute. A piece is the code of a function up to its first await. A
  * piece is never interrupted.
  *
- * V1  The first piece of a tick may always run.
+ * V1  In each tick at least one of the waiting pieces may run.
  * V2  Pieces run in the order of their calls of `take`. When one piece waits, all later pieces wait behind it.
  * V3  Each piece continues in a microtask of its own, so that its time is counted before the next piece continues.
  * V4  While the pieces of a tick compute for less than `maxMs`, and no earlier piece waits, no piece waits. Requests

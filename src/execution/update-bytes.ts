@@ -1,8 +1,8 @@
 import type { OperationUpdate } from "../core/wire.ts";
 
 /**
- * Bytes of the members that every update has, with their names, quotes and commas, and of the largest options member:
- * `{"Type":"CHAINED_INVOKE","Action":"SUCCEED","Id":"…16…","ParentId":"…16…","SubType":"WaitForCondition",…}`.
+ * An upper limit for the bytes of an update without the members that `updateBytes` adds. The largest such update, the
+ * START of a callback with a `ParentId` and both time-outs, has 193 bytes with its comma.
  */
 const FRAME_BYTES = 200;
 

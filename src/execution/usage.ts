@@ -18,7 +18,7 @@ export interface InvocationUsage {
   dataBytes: number;
   /** The number of RETRY updates: attempts of steps, conditions and batches that another attempt follows. */
   retries: number;
-  /** The number of batches' own operations, without their parts. */
+  /** The number of batches that the invocation began. */
   batches: number;
 }
 

@@ -77,7 +77,7 @@ export class BatchLog {
     this.#parts = recorded.parts;
     this.#begunPart = recorded.begunPart;
     this.marks = recorded;
-    // A sealed scope means that the map has ended and only makes its result again. Then nothing may begin.
+    // A sealed scope means that the map, or a context around it, only makes its result again. Then nothing may begin.
     if (recorded.isLast || isFinished(record) || this.#options.scope.sealed) this.state = "ended";
     else if (record.Status === "PENDING") this.#notePending(record);
     else {
@@ -94,7 +94,7 @@ export class BatchLog {
     return true;
   }
 
-  /** Whether the map, or a context around the map, is over. Then nothing is recorded any more. */
+  /** Whether the context of the map, or a context around it, has finished. Then nothing is recorded any more. */
   get isLeft(): boolean {
     return this.#options.scope.isOver;
   }
@@ -134,7 +134,8 @@ export class BatchLog {
 
   /**
    * Writes records to as many parts as necessary. The last part also contains `begun`, the indexes of items that were
-   * left. With `isLast`, the last part says that no part follows. If the map is over, nothing is written.
+   * left. With `isLast`, the last part says that no part follows. If the context of the map has finished, nothing is
+   * written.
    */ // BL2
   append(records: readonly Kept[], begun: readonly number[] = [], isLast = false): void {
     if (this.isLeft) return;
@@ -171,7 +172,7 @@ export class BatchLog {
     });
   }
 
-  /** Calls `noted` when all parts so far are recorded, and never if the map is over. */
+  /** Calls `noted` when all parts so far are recorded. */
   whenRecorded(noted: () => void): void {
     if (this.#recorded === this.#sent) noted();
     else this.#waiting.push({ after: this.#sent, noted });
@@ -263,7 +264,7 @@ export class BatchLog {
 
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {
   return Array.from(waiting, ({ page, path, delayMs, dueMs = fromMs }) => {
-    // Negative for a record that is due before the batch wakes. So the next invocation knows the order of due times.
+    // Negative for a record that is due before `fromMs`. So the next invocation knows the order of due times.
     const leftMs = dueMs - fromMs;
     const within = path.slice(page.path.length + 1);
     return leftMs < delayMs ? [page.index, within, leftMs, delayMs] : [page.index, within, leftMs];

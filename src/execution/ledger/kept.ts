@@ -24,7 +24,7 @@ export class Kept {
   /** Epoch milliseconds at which the record stops waiting. Undefined if it never waited, or while `leftMs` decides. */
   dueMs: number | undefined;
   delayMs = 0;
-  /** Milliseconds from the time when the batch's own operation becomes READY to the due time. May be negative. */
+  /** If `dueMs` is undefined: milliseconds from READY of the batch's own operation to the due time. May be negative. */
   leftMs = 0;
   /** Whether the batch's own operation makes the service begin the next invocation for this record. */
   isCovered = false;
@@ -89,7 +89,7 @@ export function writtenRecord({ path, operation, page }: Kept, isObserved: boole
   if (subType !== undefined && subType !== PLAIN_SUBTYPES[type]) written.subType = subType;
   if (name !== undefined) written.name = name;
   const attempts = operation.StepDetails?.Attempt ?? 0;
-  // An ended operation has had at least one attempt. So its number of attempts is written only if it is above one.
+  // An ended step has had at least one attempt. So its number of attempts is written only if it is above one.
   const hasEnded = isFinished(operation);
   if (attempts > (hasEnded ? 1 : 0)) written.attempts = attempts;
   if (details?.Result !== undefined) written.payload = details.Result;

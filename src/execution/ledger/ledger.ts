@@ -6,7 +6,7 @@ export type RecordKey = OperationId | OperationPath;
 
 /**
  * Where the operations of a scope read and write their records. The service's ledger keeps each record as an operation
- * at the service. A page keeps all records of one item of a batch.
+ * at the service. A page keeps the records of one item of a batch, except those that belong to `outside`.
  */
 export interface Ledger {
   key(path: OperationPath): RecordKey;

@@ -41,8 +41,8 @@ const MAX_PAGE_BYTES = 1024 * 1024;
 /**
  * The records of one item of a batch, by path. Updates change the records in memory in the same way as at the service.
  *
- * G1  When a context ends, the records inside it are no longer written, unless a replay makes the context's result from
- *     them. They are also dropped from memory, unless an earlier invocation recorded something inside the item.
+ * G1  When a context ends without `ReplayChildren`, the records inside it are no longer written. They are also dropped
+ *     from memory, unless an earlier invocation recorded something inside the item.
  * G2  A record contains payloads as text, because user code could still change an object.
  */
 export class Page implements Ledger {
@@ -90,7 +90,8 @@ export class Page implements Ledger {
 
   /**
    * The START of a context is kept, so that a replay notices a change in the code while the context is open. The START
-   * of a step or of the item itself is not kept, because an interrupted step or item begins again in any case.
+   * of a step or of the item itself is not kept, because an interrupted step or item begins again in any case. Only a
+   * step with the semantics `AtMostOncePerRetry` needs its START, and gives it to `record`.
    */
   keepsStart(key: RecordKey, type: OperationType): boolean {
     return type === "CONTEXT" && key !== this.path;
@@ -271,7 +272,7 @@ function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("-"));
 }
 
-/** Whether a context has ended with its result in its record. Then the records inside the context are not needed. */
+/** Whether a context has ended, and the records inside it are not needed. */
 function endsWhole(operation: Operation): boolean {
   return operation.Type === "CONTEXT" && isFinished(operation) && operation.ContextDetails?.ReplayChildren !== true;
 }

@@ -10,7 +10,10 @@ import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgerOptions, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
-/** When the payload of a RETRY is longer than this, its records go to parts, because each RETRY repeats its records. */
+/**
+ * When the payload of a RETRY is longer than this, records move to parts, because each RETRY repeats its records. First
+ * the records that do not wait move. If the payload is still longer, all records move.
+ */
 const MAX_RETRY_CHARACTERS = 32 * 1024;
 /** After RETRYs have repeated this number of characters, the records that do not wait go to parts. */
 const MAX_REPEATED_CHARACTERS = 16 * 1024;
@@ -21,9 +24,10 @@ const FRAME_BYTES = 512;
  * The records of the items of one batch. They are kept in memory, and are written together to the operation that these
  * items share.
  *
- * L1  What a flush writes. (a) If the batch's own operation is pending, it cannot be written. So changed records go to
- *     a part. (b) Otherwise, if an awaited record has a known due time, or if work is left and records have changed, a
- *     flush writes a RETRY. (c) Otherwise changed records go to a part.
+ * L1  What a flush writes if no wait is due. (a) If the batch's own operation is pending, it cannot be written. So
+ *     changed records go to a part, and `continueAt` serves the armed records that are due before this operation. (b)
+ *     Otherwise, if an armed record (see `WaitingRecords`) has a known due time, or if work is left and records have
+ *     changed, a flush writes a RETRY. (c) Otherwise changed records go to a part.
  * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
  *     part.
  * L3  When the map is over, the end of each item that the map has counted is recorded. Of an item that has not ended,
@@ -50,7 +54,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #inOwn = new Set<Kept>();
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
-  /** Items that have ended and whose functions run again, because their results were too large to record. */
+  /** Items that have ended and whose functions run again, because no record contains their results. */
   readonly madeAgain = new Set<number>();
   isRestored = false;
   #unwritten = 0;
@@ -145,7 +149,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return [...this.madeAgain].filter((index) => this.isLeft(index)).length;
   }
 
-  /** Notes that the first item begins. Returns false if the batch has begun already. */
+  /** Opens this ledger, and begins the batch's own operation. Returns false if this operation has begun already. */
   begin(): boolean {
     this.#all.add(this);
     return this.#log.begin();
@@ -228,8 +232,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /**
-   * The payload stays JSON where possible, because the batch packs all its records together when they are written. Only
-   * a value that JSON cannot store, or a payload that is too large, gets the form of the codec at once.
+   * The payload is not packed, because the batch packs all its records together when it writes them. Exceptions are a
+   * value that only the codec `typed` can store, and a payload over `maxPayloadBytes`.
    */
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
     const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);
@@ -249,7 +253,10 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (!this.isClosed) this.#options.onOverfull(this.first + page.index, bytes, allowedBytes);
   }
 
-  /** Resolves when all changes so far are recorded; never if the batch is over. Calls in one tick share one write. */
+  /**
+   * Writes all changes at the end of the tick. Resolves when all parts are recorded; never if the batch or the
+   * invocation ends before the write. Calls in one tick share one write.
+   */
   secured(): Promise<void> {
     this.#securing ??= new Promise((resolve) => {
       setImmediate(() => {
@@ -310,7 +317,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#log.retry(payload, delaySeconds, ends);
   }
 
-  /** Moves selected records to parts. A waiting record may stay, because no record depends on an unfinished wait. */
+  /** `moves` selects the records. It may leave out waiting records, because no record depends on an unfinished wait. */
   #moveToParts(moves: (kept: Kept) => boolean): void {
     const records = [...this.#inOwn, ...this.#dirty].filter(moves);
     if (records.length > 0) this.#log.append(records);
@@ -337,7 +344,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Records the counted ends, because the map is over or all items have ended. */ // L3
   close(): void {
     if (this.isClosed) return;
-    // Items that have begun, now or in an earlier invocation, and whose end the map has not counted.
+    // Items that have begun in this invocation or have records, and whose end the map has not counted.
     const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
     const records = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
       this.#counted.has(page.index) ? isEnd || page.end !== undefined : !waits && page.end === undefined,

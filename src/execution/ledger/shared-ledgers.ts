@@ -16,7 +16,8 @@ export interface SharedLedgersHost {
   /** Whether plugins are notified of attempts. */
   readonly isObserved: boolean;
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds). Returns whether a wait was recorded.
+   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds), or up to a second after this time.
+   * Returns whether a wait was recorded.
    */
   readonly continueAt: (dueMs: number) => boolean;
 }
@@ -38,7 +39,7 @@ export interface SharedLedgerOptions {
 
 /** A shared ledger that may still be written. */
 export interface OpenLedger {
-  /** The number of items that have ended and are not written. 0 when the map is over: nothing is written then. */
+  /** The number of items that have ended and are not written. 0 when the context of the map has finished. */
   readonly unwritten: number;
   /** When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if it does not. */
   readonly wakesMs: number;
@@ -55,8 +56,8 @@ export interface OpenLedger {
  * The open shared ledgers of an execution, in the order in which they were opened.
  *
  * U1  Items that have ended and are not recorded run again after a crash. When their number reaches
- *     `checkpoint.maxUnacknowledged`, no further item may begin. If no such item is on its way to the service, the
- *     oldest ledger that has such items writes its changes.
+ *     `checkpoint.maxUnacknowledged`, no further item of a batch may begin. If no such item is on its way to the
+ *     service, the oldest ledger that has such items writes its changes.
  * U2  When further items may begin again, every waiting map is notified, even if the recorded items are another map's.
  */
 export class SharedLedgers {
@@ -98,8 +99,7 @@ export class SharedLedgers {
         break;
       }
     }
-    // The map of the written ledger may be over, so that nothing was sent. Then no acknowledgement notifies the waiting
-    // maps.
+    // If nothing was sent, no acknowledgement notifies the waiting maps.
     if (this.#inFlight === 0) this.#notify();
     return false;
   }

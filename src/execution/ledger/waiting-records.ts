@@ -2,19 +2,22 @@ import type { ArmedTimer, Timers } from "../timers.ts";
 import type { Kept } from "./kept.ts";
 
 /**
- * A record may continue later than its due time, so that one invocation serves several records. The record is late by
- * at most this share of its delay, and by at most `MAX_SLACK_MS` milliseconds.
+ * A record may continue later than its due time, so that one invocation serves several records. `wakeMs` adds at most
+ * this share of the record's delay, and at most `MAX_SLACK_MS` milliseconds.
  */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
 /** Records that are due within this number of milliseconds continue together. The service counts whole seconds. */
 const TOGETHER_MS = 500;
 
-/** The records of a batch that wait for a time, and the timers of the records that user code awaits. */
+/**
+ * The records of a batch that wait for a time, and the timers of the armed records. Armed are the waits that user code
+ * awaits, and the reached steps and conditions that wait for their next attempt.
+ */
 export class WaitingRecords {
   readonly #timers: Timers;
   readonly #all = new Set<Kept>();
-  /** The records that user code awaits, and their timers. A record has no timer while its due time is unknown. */
+  /** The armed records and their timers. A record has no timer while its due time is unknown. */
   readonly #asked = new Map<Kept, ArmedTimer | undefined>();
 
   /** The invocation found overdue records at `#releasedMs`. Their timers fire `#shiftMs` later than they were due. */
@@ -29,7 +32,7 @@ export class WaitingRecords {
     return this.#all;
   }
 
-  /** Whether user code awaits one of the records. */
+  /** Whether one of the records is armed. */
   get isAskedFor(): boolean {
     return this.#asked.size > 0;
   }
@@ -48,7 +51,7 @@ export class WaitingRecords {
     this.#all.clear();
   }
 
-  /** Notes that user code awaits the record. A timer of this process ends the wait when it is due, unless cancelled. */
+  /** A timer of this process ends the wait when it is due, unless cancelled. */
   arm(kept: Kept): ArmedTimer {
     if (this.#all.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
     return { cancel: () => this.#forget(kept) };
@@ -78,7 +81,8 @@ export class WaitingRecords {
   /**
    * Notes that the batch's own operation may be written again. The delays of records without a due time begin now. Of
    * the records that are overdue, the earliest continue now. The others keep their distance in time, so that a step that
-   * was due before a time-out also runs before it.
+   * was due before a time-out also runs before it. The timers are late by at most
+   * `MAX_SLACK_MS`.
    */
   release(nowMs: number): void {
     const unknown = [...this.#all].filter(({ dueMs }) => dueMs === undefined);
@@ -109,7 +113,7 @@ export class WaitingRecords {
   }
 
   /**
-   * When the service must begin the next invocation for the awaited records with a due time; epoch milliseconds.
+   * When the service must begin the next invocation for the armed records with a due time; epoch milliseconds.
    * Undefined if no record counts. A record that may be late waits for further records. With `unlessMs`, only records
    * count that are due before this time and that the pending batch's own operation does not cover (`isCovered`).
    */
