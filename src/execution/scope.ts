@@ -126,7 +126,8 @@ export class Scope {
     this.#followers ??= new Set();
     this.#followers.add(follower);
     this.#follow();
-    if (this.#abortReason !== undefined) follower.abort(this.#abortReason);
+    if (this.#finished) this.#abortFollowers(overReason());
+    else if (this.#abortReason !== undefined) follower.abort(this.#abortReason);
   }
 
   unfollow(follower: Follower): void {
@@ -163,8 +164,7 @@ export class Scope {
     if (this.#finished) return;
     this.settle();
     this.parent?.unfollow(this);
-    if (this.#followers !== undefined)
-      this.#abortFollowers(new DOMException("The context around it is over.", "AbortError"));
+    if (this.#followers !== undefined) this.#abortFollowers(overReason());
     if (this.executing !== 0) this.parent?.countExecuting(-this.executing);
     if (this.waiting !== 0) this.parent?.countWaiting(-this.waiting);
     if (this.wanting !== 0) this.parent?.countWanting(-this.wanting);
@@ -178,4 +178,8 @@ export class Scope {
     }
     return false;
   }
+}
+
+function overReason(): DOMException {
+  return new DOMException("The context around it is over.", "AbortError");
 }

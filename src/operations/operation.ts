@@ -3,7 +3,14 @@ import { childPath, type OperationId, type OperationPath, operationId } from "..
 import { MAX_NAME_LENGTH } from "../core/limits.ts";
 import { takenName } from "../core/operation-name.ts";
 import { isFinished } from "../core/transitions.ts";
-import type { OperationAction, OperationSubType, OperationType, OperationUpdate, WireOperation } from "../core/wire.ts";
+import {
+  hasEnded,
+  type OperationAction,
+  type OperationSubType,
+  type OperationType,
+  type OperationUpdate,
+  type WireOperation,
+} from "../core/wire.ts";
 import type { ReplayMode } from "../execution/active.ts";
 import type { Execution } from "../execution/execution.ts";
 import type { Ledger, RecordKey } from "../execution/ledger/ledger.ts";
@@ -115,13 +122,12 @@ export function claim(
     execution.terminate({ end: "fail", error });
     return undefined;
   }
-  if (record === undefined ? kind.virtual !== true : !isFinished(record)) {
-    if (scope.sealed) {
-      execution.noteStuck(scope, unrecorded(path));
-      return undefined;
-    }
-    if (record !== undefined && scope.mode === "replay") scope.mode = "execution";
+  if (scope.sealed && (record === undefined ? kind.virtual !== true : !hasEnded(record))) {
+    execution.noteStuck(scope, unrecorded(path));
+    return undefined;
   }
+  // As in the official SDK, log lines also appear after an operation that timed out or was stopped.
+  if (record !== undefined && !isFinished(record) && scope.mode === "replay") scope.mode = "execution";
   return new ClaimedOperation(kind, name, execution, scope, location ?? { path, ledger }, key, record);
 }
 

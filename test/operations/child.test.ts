@@ -24,6 +24,19 @@ describe("a child context", () => {
     expect(runs).toBe(1);
   });
 
+  test("too large to be kept is rebuilt over a callback that has timed out", async () => {
+    const run = await runOurs(async (_, context) => {
+      const made = await context.runInChildContext("c", async (inner) => {
+        const [answer] = await inner.createCallback("cb", { timeout: { seconds: 1 } });
+        const how = await answer.catch((error: Error) => error.constructor.name);
+        return { how, text: await inner.step("s", async () => "x".repeat(200_000)), more: "y".repeat(100_000) };
+      });
+      await context.wait({ seconds: 1 });
+      return [made.how, made.text.length + made.more.length];
+    });
+    expect(run.result).toEqual(["CallbackTimeoutError", 300_000]);
+  });
+
   test("that is open over a suspension runs again over its recorded operations", async () => {
     let bodies = 0;
     const run = await runOurs(async (_, context) =>

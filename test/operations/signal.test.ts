@@ -86,6 +86,34 @@ describe("a signal", () => {
   );
 
   test.each([{}, { nesting: "FLAT" as const }, { batch: 10 }])(
+    "that is first read after the map has ended early is aborted (%j)",
+    async (config) => {
+      const run = await runOurs(async (_, context) => {
+        let ended = () => {};
+        const hasEnded = new Promise<void>((resolve) => {
+          ended = resolve;
+        });
+        let see = (_isAborted: boolean) => {};
+        const seen = new Promise<boolean>((resolve) => {
+          see = resolve;
+        });
+        const late = async (item: DurableContext, n: number) =>
+          n === 0
+            ? 0
+            : item.step(async (step) => {
+                await hasEnded;
+                see(step.signal.aborted);
+                return 1;
+              });
+        await context.map([0, 1], late, { ...config, completionConfig: { minSuccessful: 1 } });
+        ended();
+        return context.step(async () => seen);
+      });
+      expect(run.result).toBe(true);
+    },
+  );
+
+  test.each([{}, { nesting: "FLAT" as const }, { batch: 10 }])(
     "of what has ended is never aborted, however what is around it ends (%j)",
     async (config) => {
       const aborted: string[] = [];
