@@ -18,7 +18,7 @@ interface Waiting {
 
 /** Before `noteStuck` fails the execution, code gets this number of grace periods, and at least `MIN_STUCK_MS`. */
 const STUCK_GRACES = 250;
-const MIN_STUCK_MS = 250;
+const MIN_STUCK_MS = 1_000;
 
 /**
  * Ends an invocation that has nothing left to do: no update is on its way, no operation's code runs, and an awaited

@@ -236,4 +236,25 @@ export const EQUIVALENT: Readonly<Record<string, Case>> = {
       [{ kind: "combine", how: "race", of: [fails(), { kind: "invoke", afterMs: 300, end: "succeed", twice: false }] }],
     ]),
   ]),
+  "plain code of an item that takes a while, in a map that is rebuilt with a lost race inside, failed the execution":
+    found(
+      [
+        {
+          ...map([
+            [
+              {
+                kind: "combine",
+                how: "any",
+                of: [{ kind: "condition", polls: 1, delay: 1, ms: 792 }, step({ size: 20 })],
+              },
+            ],
+            [{ kind: "code", ms: 200 }],
+            [step({ size: 4_096 }), step({ size: 4_915 })],
+          ]),
+          ...{ kind: "parallel", nesting: "FLAT" },
+        },
+        fails(),
+      ],
+      { payloadBytes: 8_192, runtime: { suspension: { graceMs: 0 } }, computeMs: 50 },
+    ),
 };

@@ -50,7 +50,7 @@ class Generator {
   }
 
   case(seed: number): Case {
-    const program = mapNodes(this.#program(), withSmallRace);
+    const program = withSmallRaces(this.#program());
     const surroundings = this.#surroundings(seed, program);
     const faults = this.#hasFaults ? generateFaults(this.#random, this.#profile.mostFaults) : [];
     return { program, surroundings, faults };
@@ -317,8 +317,16 @@ class Generator {
 }
 
 /** A result of a race that is too large to keep is raced for again, and another one may win. */
-function withSmallRace(node: Node): Node {
-  if (node.kind !== "combine" || (node.how !== "any" && node.how !== "race")) return node;
-  const shrink = (inner: Node): Node => (inner.kind === "step" ? { ...inner, size: Math.min(inner.size, 20) } : inner);
-  return { ...node, of: mapNodes(node.of, shrink) };
+function withSmallRaces(program: readonly Node[]): Node[] {
+  const shrink = (node: Node): Node => (node.kind === "step" ? { ...node, size: Math.min(node.size, 20) } : node);
+  const isRaced = has(program, (node) => isRace(node) && has(node.of, ({ kind }) => kind === "await"));
+  return mapNodes(program, (node) => {
+    if (isRace(node)) return { ...node, of: mapNodes(node.of, shrink) };
+    if (isRaced && node.kind === "begin") return { ...node, node: mapNodes([node.node], shrink)[0] as Node };
+    return node;
+  });
+}
+
+function isRace(node: Node): node is Extract<Node, { kind: "combine" }> {
+  return node.kind === "combine" && (node.how === "any" || node.how === "race");
 }

@@ -197,7 +197,8 @@ export class Interpreter {
       const caller = inside.getStore();
       if (caller !== site) this.#watch.note("async-context", `${itemSite} began in that of ${caller}`);
       const branch = branches.begin();
-      this.#watch.itemBegins(this.#by, branches.open);
+      const isCounted = isBatched(node) && !place.isInBatch;
+      if (isCounted) this.#watch.itemBegins(this.#by);
       if (branches.isOverOpen) this.#watch.note("too-many-open", `${branches.open} of ${site}`);
       const { computeMs, pace } = this.#surroundings;
       this.#clock.compute(computeMs);
@@ -209,7 +210,7 @@ export class Interpreter {
         return await inside.run(itemSite, () => this.#sequence(inner, nodes, at));
       } finally {
         branches.end(branch);
-        if (isBatched(node) && !place.isInBatch) this.#watch.itemSettled(this.#by, itemSite);
+        if (isCounted) this.#watch.itemSettled(this.#by, itemSite);
       }
     };
     const operation = inside.run(site, () =>

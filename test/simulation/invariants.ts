@@ -188,11 +188,13 @@ export class Invariants {
     }
   }
 
-  itemBegins(by: Invocation, open: number): void {
-    by.mostOpen = Math.max(by.mostOpen, open);
+  itemBegins(by: Invocation): void {
+    by.open++;
+    by.mostOpen = Math.max(by.mostOpen, by.open);
   }
 
   itemSettled(by: Invocation, site: string): void {
+    by.open--;
     by.settled.add(site);
   }
 

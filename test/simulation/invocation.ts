@@ -28,7 +28,8 @@ export class Invocation implements Owner {
   readonly ended: string[] = [];
   /** What user code saw in it. */
   readonly seen = new Map<string, string>();
-  /** The most items of one fan-out that were open at once. */
+  /** The items of batches that are open, and the most that were open at once. */
+  open = 0;
   mostOpen = 0;
   /** Items that have settled in it. */
   readonly settled = new Set<string>();
