@@ -76,6 +76,8 @@ export interface DurableExecutionClient {
    * fails with the thrown error. If the method is absent, the runtime warns instead.
    */
   onMisspelledOption?(message: string): void;
+  /** The service's clock, in epoch milliseconds. Default: this machine's clock. The embedded engine has virtual time. */
+  now?(): number;
   /**
    * Gets a function that makes this invocation drain, as near the deadline: nothing new begins, batches write what they
    * have, and the invocation ends when no code of the user runs. The embedded engine calls the function when it closes.

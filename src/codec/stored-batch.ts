@@ -56,7 +56,10 @@ export interface StoredBatch {
    * record, and absent if it equals `leftMs`.
    */
   due?: [item: number, path: string, leftMs: number, delayMs?: number][];
-  /** The time from which `due` counts, in epoch milliseconds. Only in parts. */
+  /**
+   * The time from which `due` counts, in epoch milliseconds, by the clock of the machine that wrote it. In the batch's
+   * own operation, the time at which this operation may be tried again.
+   */
   atMs?: number;
   /** The number of parts that are older than this payload. Only in the batch's own operation. */
   parts?: number;

@@ -125,14 +125,14 @@ export class Execution {
       onFailure: (error) => this.#cutOff(classifyCheckpointFailure(error)),
       onClosed: () => this.#cutOff({ end: "suspend" }),
     });
-    this.#timers = new Timers((answered) => this.#coalescer.poll(answered), options.remainingMs);
+    this.#timers = new Timers(
+      (answered) => this.#coalescer.poll(answered),
+      options.remainingMs,
+      options.client.now?.bind(options.client),
+    );
     const ledger = new ServiceLedger({
-      state: this.state,
-      coalescer: this.#coalescer,
-      timers: this.#timers,
-      codec: this.codec,
-      maxPayloadBytes: this.settings.quotas.payloadBytes,
-      defersStarts: this.settings.checkpoint.elideStarts,
+      ...{ state: this.state, coalescer: this.#coalescer, timers: this.#timers, codec: this.codec },
+      ...{ maxPayloadBytes: this.settings.quotas.payloadBytes, defersStarts: this.settings.checkpoint.elideStarts },
     });
     const mode = options.state.isReplay ? "replay" : "execution";
     this.root = new Scope({ mode, ledger, logger: options.logger });
@@ -196,6 +196,11 @@ export class Execution {
     return this.#lost;
   }
 
+  /** The time of the service's clock; epoch milliseconds. */
+  get nowMs(): number {
+    return this.#timers.now();
+  }
+
   /** Whether the invocation is ending. An operation that begins now would not be recorded. */
   get isOver(): boolean {
     return this.#over;
@@ -252,7 +257,7 @@ export class Execution {
     // external system, or for a long timer.
     const isLeft = this.#leavesWork && !this.#isClosing;
     const wrote = this.batches.flush(isLeft);
-    const continues = isLeft && this.#continueAt(Date.now());
+    const continues = isLeft && this.#continueAt(this.nowMs);
     return wrote || continues;
   }
 
@@ -261,7 +266,7 @@ export class Execution {
    * no batch and no recorded wait does so, a new wait is recorded. Returns whether a new wait was recorded.
    */
   #continueAt(dueMs: number): boolean {
-    const nowMs = Date.now();
+    const { nowMs } = this;
     const delaySeconds = Math.max(1, Math.ceil((dueMs - nowMs) / 1_000));
     // A new wait would end at this time, because the service counts whole seconds.
     const wakesMs = nowMs + delaySeconds * 1_000;

@@ -6,9 +6,6 @@ import type { Scope } from "./scope.ts";
 import { park, type Suspension } from "./suspension.ts";
 import type { ArmedTimer } from "./timers.ts";
 
-/** If an operation has no due time, the first poll comes after this number of milliseconds. */
-const UNTIMED_POLL_MS = 1_000;
-
 /** An operation that waits for a timer or for an external system. */
 export interface WaitingOperation {
   readonly scope: Scope;
@@ -55,7 +52,7 @@ export class PendingOperation {
   arm(): void {
     if (this.#over || this.#timer !== undefined) return;
     const { ledger, key, dueMs } = this.#operation;
-    this.#timer = ledger.arm(key, dueMs ?? Date.now() + UNTIMED_POLL_MS);
+    this.#timer = ledger.arm(key, dueMs);
   }
 
   await(): void {

@@ -15,6 +15,8 @@ export interface ArmedTimer {
 
 /** With less time left than this, the invocation does not poll, because the platform is about to end it. */
 const RESERVE_MS = 1_000;
+/** If an operation has no due time, the first poll comes after this number of milliseconds. */
+const UNTIMED_POLL_MS = 1_000;
 const LONGEST_POLL_PAUSE_MS = 10_000;
 const SLOWEST_POLL_PAUSE_MS = 60_000;
 /** After this number of polls, which take about 15 minutes, each pause takes `SLOWEST_POLL_PAUSE_MS`. */
@@ -27,19 +29,22 @@ const SLOW_AFTER_POLLS = 95;
 export class Timers {
   readonly #poll: (answered: () => void) => void;
   readonly #remainingMs: () => number;
+  /** The service's clock. While an invocation runs, virtual time does not move. */
+  readonly now: () => number;
   readonly #heap = new DeadlineHeap<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #open = true;
   readonly #deadlines = new Set<ReturnType<typeof setTimeout>>();
 
-  constructor(poll: (answered: () => void) => void, remainingMs: () => number) {
+  constructor(poll: (answered: () => void) => void, remainingMs: () => number, now: () => number = Date.now) {
+    this.now = now;
     this.#poll = poll;
     this.#remainingMs = remainingMs;
   }
 
   /** Polls from `dueMs` (epoch milliseconds), at growing intervals, until cancelled or until the deadline is near. */
-  arm(dueMs: number): ArmedTimer {
+  arm(dueMs = this.now() + UNTIMED_POLL_MS): ArmedTimer {
     return this.#begin({ dueMs, polls: 0, cancelled: false });
   }
 
@@ -83,7 +88,7 @@ export class Timers {
   }
 
   #push(deadline: Deadline): void {
-    const delayMs = deadline.dueMs - Date.now();
+    const delayMs = deadline.dueMs - this.now();
     const reserveMs = deadline.action === undefined ? RESERVE_MS : 0;
     if (!this.#open || delayMs > Math.min(this.#remainingMs() - reserveMs, MAX_TIMER_MS)) return;
     this.#heap.add(deadline);
@@ -93,13 +98,13 @@ export class Timers {
   #schedule(dueMs: number): void {
     clearTimeout(this.#timer);
     this.#timerDueMs = dueMs;
-    this.#timer = setTimeout(() => this.#fire(), Math.max(0, dueMs - Date.now()));
+    this.#timer = setTimeout(() => this.#fire(), Math.max(0, dueMs - this.now()));
   }
 
   #fire(): void {
     this.#timerDueMs = Number.POSITIVE_INFINITY;
     if (!this.#open) return;
-    const now = Date.now();
+    const now = this.now();
     const due: Deadline[] = [];
     for (let next = this.#heap.first; next !== undefined; next = this.#heap.first) {
       if (!next.cancelled && next.dueMs > now) break;
@@ -117,7 +122,7 @@ export class Timers {
     for (const deadline of deadlines) {
       if (deadline.cancelled) continue;
       deadline.polls++;
-      deadline.dueMs = Date.now() + pauseMs(deadline.polls);
+      deadline.dueMs = this.now() + pauseMs(deadline.polls);
       this.#push(deadline);
     }
   }

@@ -71,6 +71,10 @@ export class ExecutionClient implements DurableExecutionClient {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);
   }
 
+  now(): number {
+    return this.#host.now();
+  }
+
   onRunning(drain: () => void): void {
     this.#host.onRunning(drain);
   }

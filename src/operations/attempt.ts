@@ -180,6 +180,6 @@ async function recordRetry(
   });
   const recorded = await execution.recordedAs(operation, retry);
   if (recorded !== undefined) return { record: recorded };
-  const next = new Date(Date.now() + afterSeconds * 1_000);
+  const next = new Date(execution.nowMs + afterSeconds * 1_000);
   return recordAs(operation, "PENDING", { Attempt: attempt, NextAttemptTimestamp: next, Result: payload });
 }

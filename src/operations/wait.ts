@@ -26,7 +26,7 @@ export function beginWait(
     const seconds = () => checkedSeconds(what, duration, 1, execution.onMisspelledOption);
     const started = await wait.start(() => ({ WaitOptions: { WaitSeconds: seconds() } }));
     // The status of the record is not checked, so a cancelled wait counts as ended.
-    await wait.ended(started, Date.now() + durationToSeconds(duration) * 1_000);
+    await wait.ended(started, execution.nowMs + durationToSeconds(duration) * 1_000);
   };
 
   return underWay(run(), attention);

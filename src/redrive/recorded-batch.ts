@@ -74,7 +74,7 @@ export class RecordedBatch {
   payloads(): { id: string; payload: string }[] {
     return this.#operations.map(({ Id: id }, at) => {
       const log = this.#logs[at];
-      const { parts, fingerprint, names, due, atMs } = log ?? {};
+      const { parts, fingerprint, names, due } = log ?? {};
       const outcomes = log === undefined ? [] : readOutcomes(log);
       const kept = outcomes.map((outcome, index) => {
         const left = this.#leftOf(outcome, this.#kept.get(index));
@@ -82,7 +82,8 @@ export class RecordedBatch {
       });
       const waiting = due?.filter(([index, path]) => this.#kept.get(index)?.has(path) !== false) ?? [];
       const members = {
-        ...(waiting.length === 0 ? {} : { due: waiting, ...(atMs === undefined ? {} : { atMs }) }),
+        // Without `atMs`, the rest of a delay begins with the new execution.
+        ...(waiting.length === 0 ? {} : { due: waiting }),
         ...(parts === undefined ? {} : { parts }),
         ...(fingerprint === undefined ? {} : { fingerprint }),
         ...(names === undefined ? {} : { names }),

@@ -39,7 +39,8 @@ export interface ItemMarks {
  * BL2  Records are written in the order of their last change. So a written record never depends on a record that is not
  *      written.
  * BL3  The payload of the batch's own operation contains times relative to the operation's next attempt, because the
- *      service's clock decides when this attempt begins. Parts contain times by this machine's clock.
+ *      service's clock decides when this attempt begins. If a machine begins this attempt late, for example after a
+ *      crash, the machine's clock says how late. Parts contain times by this machine's clock.
  */
 export class BatchLog {
   readonly id: OperationId;
@@ -111,7 +112,7 @@ export class BatchLog {
     const due = waiting === undefined ? [] : timesOf(waiting.kept, waiting.readyMs);
     return this.#encode(records, begun, {
       ...(this.#parts === 0 ? {} : { parts: this.#parts }),
-      ...(due.length === 0 ? {} : { due }),
+      ...(due.length === 0 ? {} : { due, atMs: waiting?.readyMs }),
     });
   }
 
@@ -122,7 +123,7 @@ export class BatchLog {
   /** Makes the batch's own operation wait. `ends` is the number of items whose ends were not written before. */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
-    this.wakesMs = Date.now() + delaySeconds * 1_000;
+    this.wakesMs = this.#all.host.timers.now() + delaySeconds * 1_000;
     this.#watch();
     this.#recordOwn("RETRY", { Payload: payload, StepOptions: { NextAttemptDelaySeconds: delaySeconds } }, ends);
   }
@@ -139,7 +140,7 @@ export class BatchLog {
    */ // BL2
   append(records: readonly Kept[], begun: readonly number[] = [], isLast = false): void {
     if (this.isLeft) return;
-    const atMs = Date.now();
+    const atMs = this.#all.host.timers.now();
     const waiting = records.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
     const payload = this.#encode(records, begun, {
       ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // BL3

@@ -28,7 +28,7 @@ export interface Ledger {
   watch(key: RecordKey, listener: (operation: WireOperation) => void): void;
   unwatch(key: RecordKey): void;
   /** Makes this process notice the change that is due at `dueMs` (epoch milliseconds), unless cancelled. */
-  arm(key: RecordKey, dueMs: number): ArmedTimer;
+  arm(key: RecordKey, dueMs: number | undefined): ArmedTimer;
 
   /**
    * Returns the payload of a value, and the value that a replay reads from this payload. Throws the codec's errors. A

@@ -18,6 +18,8 @@ import type { ServiceLedger } from "./service-ledger.ts";
 export interface PageGroup {
   readonly service: ServiceLedger;
   readonly maxPayloadBytes: number;
+  /** The time of the service's clock; epoch milliseconds. */
+  now(): number;
   changed(kept: Kept): void;
   ended(end: Kept): void;
   forget(kept: Kept): void;
@@ -127,7 +129,7 @@ export class Page implements Ledger {
   /** Notes that an operation is due: a wait has ended, or a step is READY. */
   completeTimer(kept: Kept): void {
     this.group.stopsWaiting(kept);
-    kept.operation = completeTimer(kept.operation, new Date());
+    kept.operation = completeTimer(kept.operation, new Date(this.group.now()));
     // The end of a wait must be written, because a replay knows the end only from the status. The change of a step is
     // not written, because a replay knows from the due time that the step is ready.
     if (kept.operation.Type === "WAIT") this.group.changed(kept);
@@ -199,7 +201,7 @@ export class Page implements Ledger {
 
   #apply(update: OperationUpdate): void {
     const path = update.Id as OperationPath;
-    const now = new Date();
+    const now = new Date(this.group.now());
     if (path === this.path) return this.#ends(applyUpdate(undefined, update, now));
     const before = this.#records?.get(path);
     const operation = applyUpdate(before?.operation, update, now);

@@ -72,11 +72,15 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.count = options.count;
     const { scope, path, name, maxBytes } = options;
     this.#waiting = new WaitingRecords(this.#host.timers);
-    this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#waiting.release(Date.now()) });
+    this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#waiting.release(this.now()) });
     this.id = this.#log.id;
     this.name = name;
     const { maxPayloadBytes } = this.service;
     this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
+  }
+
+  now(): number {
+    return this.#host.timers.now();
   }
 
   get marks(): ItemMarks {
@@ -100,17 +104,17 @@ export class SharedLedger implements PageGroup, OpenLedger {
   restore(record: WireOperation): void {
     this.isRestored = true;
     for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
-      if (isOwn) this.#waiting.forgetTimes();
+      if (isOwn) this.#waiting.forgetTimes(atMs);
       for (let index = 0; index < Math.min(outcomes.length, this.count); index++) {
         const outcome = outcomes[index];
         if (outcome !== undefined) this.#restoreItem(index, outcome, isOwn);
       }
       for (const [index, path, leftMs, delayMs] of due) {
-        this.#pages.get(index)?.restoreTime(path, leftMs, delayMs, atMs);
+        this.#pages.get(index)?.restoreTime(path, leftMs, delayMs, isOwn ? undefined : atMs);
       }
     }
     if (this.#log.state === "pending") this.#waiting.cover();
-    else if (!this.isClosed) this.#waiting.release(Date.now());
+    else if (!this.isClosed) this.#waiting.release(this.now());
   }
 
   #restoreItem(index: number, outcome: Outcome, isOwn: boolean): void {
@@ -191,7 +195,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#unwritten++;
     this.#dirty.add(end);
     const { timers, settings } = this.#host;
-    this.#tooLong ??= timers.at(Date.now() + settings.checkpoint.maxUnrecordedMs, () => {
+    this.#tooLong ??= timers.at(this.now() + settings.checkpoint.maxUnrecordedMs, () => {
       this.#tooLong = undefined;
       if (this.#unwritten > 0 && this.#waiting.isAskedFor) this.writePart();
     });
@@ -283,7 +287,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
       this.#all.remove(this);
       return false;
     }
-    const nowMs = Date.now();
+    const nowMs = this.now();
     if (this.#waiting.completeDue(nowMs)) return true;
     const isDirty = this.#dirty.size > 0;
     if (this.#log.state === "pending") {

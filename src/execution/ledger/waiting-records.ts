@@ -7,8 +7,8 @@ import type { Kept } from "./kept.ts";
  */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
-/** Records that are due within this number of milliseconds continue together. The service counts whole seconds. */
-const TOGETHER_MS = 500;
+/** Records that are due within this number of milliseconds continue together. */
+const TOGETHER_MS = 50;
 
 /**
  * The records of a batch that wait for a time, and the timers of the armed records. Armed are the waits that user code
@@ -22,6 +22,8 @@ export class WaitingRecords {
 
   /** The invocation found overdue records at `#releasedMs`. Their timers fire `#shiftMs` later than they were due. */
   #releasedMs = 0;
+  /** When the batch's own operation was to become READY. Infinity if this is unknown. */
+  #readyMs = Number.POSITIVE_INFINITY;
   #shiftMs = 0;
 
   constructor(timers: Timers) {
@@ -68,8 +70,12 @@ export class WaitingRecords {
     return this.#timers.at(timerMs, () => kept.page.completeTimer(kept));
   }
 
-  /** Forgets all due times. The payload that is read next contains the times of all records that still wait. */
-  forgetTimes(): void {
+  /**
+   * Forgets all due times. The payload that is read next contains the times of all records that still wait. These times
+   * count from `readyMs` by the clock of the machine that wrote the payload.
+   */
+  forgetTimes(readyMs = Number.POSITIVE_INFINITY): void {
+    this.#readyMs = readyMs;
     for (const kept of this.#all) kept.takeTime(undefined, 0);
   }
 
@@ -88,7 +94,7 @@ export class WaitingRecords {
     const unknown = [...this.#all].filter(({ dueMs }) => dueMs === undefined);
     for (const kept of this.#all) {
       kept.isCovered = false;
-      kept.dueMs ??= nowMs + kept.leftMs;
+      kept.dueMs ??= Math.min(nowMs, this.#readyMs) + kept.leftMs;
     }
     const firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
     this.#releasedMs = nowMs;
