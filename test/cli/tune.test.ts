@@ -124,6 +124,17 @@ describe.concurrent("plan --try", () => {
     );
   });
 
+  test.for([
+    ["batch=7", 10 + 14],
+    ['batch={"maxItems":7}', 10 + 14],
+    ['batch={"maxBytes":2048}', 10 + 100],
+    ['batch=false,{"maxItems":3,"maxBytes":2048}', 10 + 10 + 12],
+  ] as const)("says before how many items run, as batches run whole: %s", async ([values, items]) => {
+    const args = ["plan", HANDLERS, "--export", "nested", "--sample", "10", "--try", values];
+    const { stderr } = await runCli(args, { cwd: temporaryFolder() });
+    expect(stderr).toContain(`In all that is ${items} items of each map.`);
+  });
+
   test("refuses a value that is not allowed before anything runs", async () => {
     const cwd = temporaryFolder();
     const event = JSON.stringify({ count: 10, log: join(cwd, "log") });

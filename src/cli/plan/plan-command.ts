@@ -14,7 +14,7 @@ import { liftQuotas, quietStandardOutput } from "../run/surroundings.ts";
 import { measuredFigures, predictor, type Variant } from "./plan-model.ts";
 import { type FanOutSummary, faultOf, type PlanReport, printPlan, summariseFanOuts } from "./plan-report.ts";
 import { type FanOutNode, fanOutsIn, readPlanTree } from "./plan-tree.ts";
-import { nameOverrides, type Overrides, readTries, type Tried, trySetting } from "./plan-try.ts";
+import { batchItemsOf, nameOverrides, type Overrides, readTries, type Tried, trySetting } from "./plan-try.ts";
 import { failWith, runTrial, type Trial, TrialInterrupted } from "./trial.ts";
 
 export interface PlanOptions extends FunctionOptions {
@@ -101,7 +101,7 @@ function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   const names = ["as is", ...runs.map(nameOverrides)].join("; ");
   const times = runs.length === 0 ? "once" : `${formatCount(runs.length + 1)} times (${names})`;
   // A batch always runs whole. So a tried batch size rounds the sample up to whole batches.
-  const sizes = runs.map((overrides) => Number(overrides.get("batch")) || 1);
+  const sizes = runs.map(batchItemsOf);
   const bodies = sizes.reduce((sum, size) => sum + Math.ceil(sample / size) * size, sample);
   const total = isAll || runs.length === 0 ? "" : ` In all that is ${formatCount(bodies)} items of each map.`;
   const whole = givenFunctions(options).length > 0 ? "Batches and the functions that it invokes" : "Batches";
