@@ -265,12 +265,13 @@ describe.concurrent("the plan command", () => {
     expect(unnamed.stdout).not.toMatch(/recommended$/m);
     const functions = ["--plain-function", `double=${INVOKING}#double`, "--function", `child=${INVOKING}#child`];
     const others = ["--name", "x", "--db", "y.db", "--fresh", "--virtual-time", "--max-operations", "unlimited"];
+    others.push("--max-data", "unlimited", "--failures", "z.jsonl");
     const named = await runCli([...args, ...functions, ...others], { cwd });
     expect(named.exitCode).toBe(0);
     expect(named.stderr).toContain("Batches and the functions that it invokes run whole.");
     expect(named.stdout).toContain("What the functions that it invokes take themselves is left out.");
     expect(named.stdout).toContain('The sample ended where all waited for "more", since nobody completes callbacks');
-    expect(existsSync(join(cwd, "y.db"))).toBe(false);
+    expect([existsSync(join(cwd, "y.db")), existsSync(join(cwd, "z.jsonl"))]).toEqual([false, false]);
   });
 
   test("names the callback that a waitForCallback waits for", async () => {
