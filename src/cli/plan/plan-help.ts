@@ -17,6 +17,7 @@ With --json one document is printed, on one line:
    "fault": why nothing is recommended,               absent when the sample has not failed
    "sample": {operations, retries, requests, dataBytes, wallMs, dollars},
    "maps": [{name, kind, form, batchItems, seen, total, sampled, failed, error, canShare}],
+                                                      "form" is absent when no item tells it
    "settings": [{name, operations, retries, requests, dataBytes, wallMs, dollars, measured, refusedByAws, how,
                  settings, fault, recommended}],       "measured" names the figures that are not computed
    "notes": [what is left out, in words]}
