@@ -199,6 +199,15 @@ describe.concurrent("plan --try", () => {
       'The tried values of batch changed nothing for "numbers": the code sets its own batch there.',
     );
   });
+
+  test("says nothing of a map's own batch when no tried setting has run the map", async () => {
+    const args = ["plan", HANDLERS, "--export", "streamed", "--event", '{"count":60}', "--latency", "0", "--yes"];
+    // Both are allowed, but not together.
+    const tries = ["--try", 'batch={"maxItems":5,"maxBytes":200000}', "--try", "quotas.payloadBytes=100000"];
+    const result = await runCli([...args, ...tries]);
+    expect(result.stdout).toMatch(/^batch \{.*( +–){5}/m);
+    expect(result.stdout).not.toContain("the code sets its own batch there");
+  });
 });
 
 describe.concurrent("the tune command", () => {

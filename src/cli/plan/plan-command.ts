@@ -168,12 +168,14 @@ async function withTries(
   return { ...report, settings, notes: [...fixedBatches(report.maps, runs, tried), ...report.notes] };
 }
 
-/** At most one note, which names the maps in batches whose batch size no tried setting has changed. */
+/** At most one note, which names the maps in batches that ran in tried settings, always with the same batch size. */
 function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[], tried: readonly Tried[]): string[] {
   if (!runs.some((overrides) => overrides.has("batch"))) return [];
-  const isIn = (map: FanOutSummary, { maps: others }: Tried): boolean =>
-    others.every((other) => other.name !== map.name || other.batchItems === map.batchItems);
-  const fixed = maps.filter((map) => map.batchItems !== undefined && tried.every((other) => isIn(map, other)));
+  const isFixed = ({ name, batchItems }: FanOutSummary): boolean => {
+    const others = tried.flatMap((one) => one.maps.filter((map) => map.name === name));
+    return others.length > 0 && others.every((other) => other.batchItems === batchItems);
+  };
+  const fixed = maps.filter((map) => map.batchItems !== undefined && isFixed(map));
   const names = fixed.map(({ name }) => `"${name}"`).join(", ");
   return names === ""
     ? []
