@@ -5,8 +5,7 @@ export const DEFAULT_JOURNAL = ".durable-fanout/journal.db";
 
 /**
  * Returns the npm command that started this process if the user has named the execution, because the same npm command
- * then continues the execution. Otherwise returns `resume`. The arguments after `--` are missing, because npm does not
- * report them. If `--name` is one of them, the command begins another execution.
+ * then continues the execution. Otherwise, and if there were arguments after `--`, returns `resume`.
  */
 export function resumeHint(execution: { name: string; named: boolean; db: string }): string {
   const npm = execution.named ? npmScript(environment()) : undefined;
@@ -21,7 +20,11 @@ export function commandHint(args: readonly string[], db: string): string {
 }
 
 function npmScript(variables: Environment): string | undefined {
-  const script = variables.npm_lifecycle_event;
+  const { npm_lifecycle_event: script, npm_lifecycle_script: text = "", npm_config_user_agent: agent = "" } = variables;
+  // npm does not report the arguments after `--`, and its script does not have them. With other package managers, the
+  // script does have them.
+  const hasAllArguments = unquoted(text).includes(unquoted(process.argv.slice(2).join(" ")));
+  if (!agent.startsWith("npm/") || !hasAllArguments) return undefined;
   switch (variables.npm_command) {
     case "start":
       return "npm start";
@@ -31,6 +34,10 @@ function npmScript(variables: Environment): string | undefined {
     default:
       return undefined;
   }
+}
+
+function unquoted(text: string): string {
+  return text.replace(/["'\\]/g, "").replace(/\s+/g, " ");
 }
 
 function program(entry: string): string[] {

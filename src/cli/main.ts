@@ -123,6 +123,7 @@ function buildProgram(done: (code: ExitCode) => void): Command {
       "--db <file>",
       "--name <name>",
       "--fresh",
+      "--failures <file>",
       "--virtual-time",
       "--max-operations <n>",
       "--max-data <n>",

@@ -26,6 +26,10 @@ export interface Environment {
   readonly npm_command?: string | undefined;
   /** The npm script that started the command line. The hint to resume a named execution repeats this script. */
   readonly npm_lifecycle_event?: string | undefined;
+  /** The text of this script, which shows whether the npm command had further arguments. */
+  readonly npm_lifecycle_script?: string | undefined;
+  /** The package manager that runs the script. Hints suggest commands of npm only. */
+  readonly npm_config_user_agent?: string | undefined;
   [setting: `DURABLE_FANOUT_${string}`]: string | undefined;
 }
 

@@ -50,6 +50,22 @@ describe.concurrent("the failed items of a run", () => {
     expect(known.every((failure) => !("input" in failure))).toBe(true);
   });
 
+  test("stand in a file with what is known, where only their statuses are recorded", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--export", "oversized", "--name", "large", "--failures"];
+    const run = await runCli([...args, "failures.jsonl"], { cwd });
+    expect([run.exitCode, run.stdout]).toEqual([0, "2\n"]);
+    const known = { map: "fetch", mapId: expect.stringMatching(/^[0-9a-f]{16}$/), index: 1 };
+    expect(linesOf(join(cwd, "failures.jsonl"))).toMatchObject([
+      { ...known, input: 1, error: { message: "1 is bad" } },
+    ]);
+
+    const again = await runCli([...args, "again.jsonl"], { cwd });
+    const error = { message: "Only the status of this item is recorded, and not its error." };
+    expect(linesOf(join(cwd, "again.jsonl"))).toEqual([{ ...known, error }]);
+    expect(again.stderr).toMatch(/^1 item failed \(see again\.jsonl\)\. To run it again: .*retry large --failed$/m);
+  });
+
   test("are written nowhere before the handler is loaded", async () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, "broken.mjs"), "throw new Error('not here');");

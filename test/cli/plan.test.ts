@@ -137,6 +137,15 @@ describe("a plan", () => {
     expect(notes.join(" ")).toMatch(/Waits and retry delays were skipped, .*: 1 h/);
   });
 
+  test("says of a map without items only what is known, and leaves it out of what is said of others", async () => {
+    const [empty] = (await plan("nested", 0, 10)).maps;
+    expect(empty).toMatchObject({ name: "rows", form: undefined, batchItems: undefined, total: 0, canShare: false });
+    expect((await plan("flat", 0, 10)).maps).toMatchObject([{ name: "rows", form: "flat", total: 0 }]);
+    const { maps, settings } = await plan("uneven", 50, 100);
+    expect(maps).toMatchObject([{ name: "rows", form: "nested", seen: 2, total: 50, sampled: 50, canShare: true }]);
+    expect(settings.find(({ name }) => name === "batch: 10")?.operations).toBe(2 + 5);
+  });
+
   test("marks what AWS refuses, and recommends something else", async () => {
     const { settings } = await plan("nested", 30_000, 200);
     const refused = settings.filter(({ refusedByAws }) => refusedByAws.length > 0).map(({ name }) => name);
@@ -265,12 +274,18 @@ describe.concurrent("the plan command", () => {
     expect(unnamed.stdout).not.toMatch(/recommended$/m);
     const functions = ["--plain-function", `double=${INVOKING}#double`, "--function", `child=${INVOKING}#child`];
     const others = ["--name", "x", "--db", "y.db", "--fresh", "--virtual-time", "--max-operations", "unlimited"];
+    others.push("--max-data", "unlimited", "--failures", "z.jsonl");
     const named = await runCli([...args, ...functions, ...others], { cwd });
     expect(named.exitCode).toBe(0);
     expect(named.stderr).toContain("Batches and the functions that it invokes run whole.");
     expect(named.stdout).toContain("What the functions that it invokes take themselves is left out.");
     expect(named.stdout).toContain('The sample ended where all waited for "more", since nobody completes callbacks');
-    expect(existsSync(join(cwd, "y.db"))).toBe(false);
+    expect([existsSync(join(cwd, "y.db")), existsSync(join(cwd, "z.jsonl"))]).toEqual([false, false]);
+  });
+
+  test("says of a map without items that it has none, and no more", async () => {
+    const result = await runCli(["plan", HANDLERS, "--export", "nested", "--event", '{"count":0}', "--yes"]);
+    expect(result.stdout).toMatch(/^ {2}map "rows": 0 items$/m);
   });
 
   test("names the callback that a waitForCallback waits for", async () => {

@@ -2,6 +2,7 @@ import { Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type BatchProgress, Progress } from "../../src/cli/run/progress.ts";
 import { createProgressView, describeBatch, type Moment } from "../../src/cli/run/progress-view.ts";
+import type { FanOutAnnouncement } from "../../src/core/fan-out-announcement.ts";
 import type { OperationAction, OperationStatus, OperationUpdate } from "../../src/core/wire.ts";
 
 const MAP: OperationUpdate = { Id: "m", Type: "CONTEXT", SubType: "Map", Name: "cities", Action: "START" };
@@ -67,6 +68,34 @@ describe("progress", () => {
     Object.assign(counts, { succeeded: 2, failed: 1, running: 0 });
     progress.apply([flatStep("6", "START"), flatStep("6", "FAIL"), { ...MAP, Action: "SUCCEED" }]);
     expect(progress.batches()[0]).toMatchObject({ unit: "items", done: 2, failed: 1, total: 3, ended: true });
+  });
+
+  test("counts the items of a FLAT map whose items have two contexts and no step, also after earlier runs", () => {
+    const inner = (id: string, Action: OperationAction): OperationUpdate => {
+      return { Id: id, ParentId: "m", Type: "CONTEXT", SubType: "RunInChildContext", Action };
+    };
+    const announcement: FanOutAnnouncement = {
+      ...{ executionArn: "arn", operationId: "m", name: "cities", kind: "map", nesting: "FLAT", batchItems: undefined },
+      ...{ total: 3, isTotalKnown: true, beginAtMost: () => {} },
+      counts: () => ({ succeeded: 3, failed: 0, running: 0 }),
+    };
+    const ids = ["1", "2", "3", "4", "5", "6"];
+    const ended = { unit: "items", done: 3, failed: 0, running: 0, total: 3, ended: true };
+    const progress = new Progress();
+    progress.announce(announcement);
+    progress.apply([MAP, ...ids.map((id) => inner(id, "START")), ...ids.map((id) => inner(id, "SUCCEED"))]);
+    progress.apply([{ ...MAP, Action: "SUCCEED" }]);
+    expect(progress.batches()).toMatchObject([ended]);
+
+    const later = new Progress();
+    const StartTimestamp = new Date(0);
+    later.recall([
+      { ...MAP, Status: "STARTED", StartTimestamp },
+      ...ids.map((id) => ({ ...inner(id, "START"), Status: "SUCCEEDED" as const, StartTimestamp })),
+    ]);
+    later.announce(announcement);
+    later.apply([{ ...MAP, Action: "SUCCEED" }]);
+    expect(later.batches()).toMatchObject([ended]);
   });
 
   test("does not count what goes on inside an item", () => {

@@ -80,13 +80,33 @@ describe.concurrent("an interrupted run", () => {
     expect((await run.ended).exitCode).toBe(130);
   });
 
-  test("during npm start is told to use npm start again", async () => {
+  test.for([
+    ["npm start", ["start", "start"], [], /^npm start$/],
+    ["npm run job", ["run", "job"], [], /^npm run job$/],
+    ["npm run job with further arguments", ["run", "job"], ["--name", "other"], /^node .*main\.ts resume other$/],
+  ] as const)("during %s is told what continues it", async ([, [command, event], more, hint]) => {
     const cwd = temporaryFolder();
-    const env = { npm_command: "start", npm_lifecycle_event: "start" };
-    const run = startCli(["run", HANDLERS, "--export", "waiting", "--name", "wait"], { cwd, env });
+    const args = ["run", HANDLERS, "--export", "waiting", "--event", '{"n":1}', "--name", "wait"];
+    // npm gives a script its own text, without the arguments after `--`.
+    const script = `durable-fanout ${args.join("  ").replace('{"n":1}', String.raw`"{\"n\":1}"`)}`;
+    const npm = { npm_command: command, npm_lifecycle_event: event, npm_lifecycle_script: script };
+    const env = { ...npm, npm_config_user_agent: "npm/11.19.1 node/v24.21.0 linux x64" };
+    const run = startCli([...args, ...more], { cwd, env });
     await run.said("To continue");
     run.child.kill("SIGINT");
-    expect((await run.ended).stderr).toMatch(/To continue: npm start\n$/);
+    const [, said = ""] = /To continue: (.*)\n$/.exec((await run.ended).stderr) ?? [];
+    expect(said).toMatch(hint);
+  });
+
+  test("during a script of another package manager is told to resume", async () => {
+    const cwd = temporaryFolder();
+    const args = ["run", HANDLERS, "--export", "waiting", "--name", "wait"];
+    const script = `durable-fanout ${args.join(" ")}`;
+    const npm = { npm_command: "run-script", npm_lifecycle_event: "job", npm_lifecycle_script: script };
+    const run = startCli(args, { cwd, env: { ...npm, npm_config_user_agent: "pnpm/10.33.0 npm/? node/v24.21.0" } });
+    await run.said("To continue");
+    run.child.kill("SIGINT");
+    expect((await run.ended).stderr).toMatch(/To continue: node .*main\.ts resume wait\n$/);
   });
 });
 

@@ -124,6 +124,17 @@ describe.concurrent("plan --try", () => {
     );
   });
 
+  test.for([
+    ["batch=7", 10 + 14],
+    ['batch={"maxItems":7}', 10 + 14],
+    ['batch={"maxBytes":2048}', 10 + 100],
+    ['batch=false,{"maxItems":3,"maxBytes":2048}', 10 + 10 + 12],
+  ] as const)("says before how many items run, as batches run whole: %s", async ([values, items]) => {
+    const args = ["plan", HANDLERS, "--export", "nested", "--sample", "10", "--try", values];
+    const { stderr } = await runCli(args, { cwd: temporaryFolder() });
+    expect(stderr).toContain(`In all that is ${items} items of each map.`);
+  });
+
   test("refuses a value that is not allowed before anything runs", async () => {
     const cwd = temporaryFolder();
     const event = JSON.stringify({ count: 10, log: join(cwd, "log") });
@@ -187,6 +198,15 @@ describe.concurrent("plan --try", () => {
     expect(result.stdout).toContain(
       'The tried values of batch changed nothing for "numbers": the code sets its own batch there.',
     );
+  });
+
+  test("says nothing of a map's own batch when no tried setting has run the map", async () => {
+    const args = ["plan", HANDLERS, "--export", "streamed", "--event", '{"count":60}', "--latency", "0", "--yes"];
+    // Both are allowed, but not together.
+    const tries = ["--try", 'batch={"maxItems":5,"maxBytes":200000}', "--try", "quotas.payloadBytes=100000"];
+    const result = await runCli([...args, ...tries]);
+    expect(result.stdout).toMatch(/^batch \{.*( +–){5}/m);
+    expect(result.stdout).not.toContain("the code sets its own batch there");
   });
 });
 

@@ -106,6 +106,12 @@ export const bodies = {
     return ctx.step(twice(count, log));
   },
 
+  /** Two maps of the same name, of which the second has no items. */
+  async uneven({ count }, ctx) {
+    for (const rows of [count, 0]) await ctx.map("rows", indexes(rows), (item, index) => item.step(async () => index));
+    return count;
+  },
+
   async broken({ count }, ctx) {
     const failing = () => Promise.reject(new RangeError("no such order"));
     const all = await ctx.map("rows", indexes(count), (item) => item.step(failing, { retryStrategy: noRetry }), {

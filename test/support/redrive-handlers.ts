@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
 import { type DurableContext, withDurableExecution } from "../../src/index.ts";
 
@@ -75,6 +76,20 @@ export const checking = withDurableExecution(async ({ log, bad, config }: Checks
         return id;
       }),
     { ...config, itemNamer: ({ id }) => `order ${id}`, completionConfig: { toleratedFailurePercentage: 100 } },
+  );
+  return batch.successCount;
+});
+
+/** Results that are too large for one record together, of items that have no records of their own. */
+export const oversized = withDurableExecution(async (_event: unknown, ctx) => {
+  const batch = await ctx.map(
+    "fetch",
+    [0, 1, 2],
+    async (_item, id) => {
+      if (id === 1) throw new Error(`${id} is bad`);
+      return randomBytes(150_000).toString("hex");
+    },
+    { nesting: "FLAT", batch: false, completionConfig: { toleratedFailureCount: 3 } },
   );
   return batch.successCount;
 });

@@ -14,7 +14,7 @@ import { liftQuotas, quietStandardOutput } from "../run/surroundings.ts";
 import { measuredFigures, predictor, type Variant } from "./plan-model.ts";
 import { type FanOutSummary, faultOf, type PlanReport, printPlan, summariseFanOuts } from "./plan-report.ts";
 import { type FanOutNode, fanOutsIn, readPlanTree } from "./plan-tree.ts";
-import { nameOverrides, type Overrides, readTries, type Tried, trySetting } from "./plan-try.ts";
+import { batchItemsOf, nameOverrides, type Overrides, readTries, type Tried, trySetting } from "./plan-try.ts";
 import { failWith, runTrial, type Trial, TrialInterrupted } from "./trial.ts";
 
 export interface PlanOptions extends FunctionOptions {
@@ -101,7 +101,7 @@ function warningOf(options: PlanOptions, runs: readonly Overrides[]): string {
   const names = ["as is", ...runs.map(nameOverrides)].join("; ");
   const times = runs.length === 0 ? "once" : `${formatCount(runs.length + 1)} times (${names})`;
   // A batch always runs whole. So a tried batch size rounds the sample up to whole batches.
-  const sizes = runs.map((overrides) => Number(overrides.get("batch")) || 1);
+  const sizes = runs.map(batchItemsOf);
   const bodies = sizes.reduce((sum, size) => sum + Math.ceil(sample / size) * size, sample);
   const total = isAll || runs.length === 0 ? "" : ` In all that is ${formatCount(bodies)} items of each map.`;
   const whole = givenFunctions(options).length > 0 ? "Batches and the functions that it invokes" : "Batches";
@@ -168,12 +168,14 @@ async function withTries(
   return { ...report, settings, notes: [...fixedBatches(report.maps, runs, tried), ...report.notes] };
 }
 
-/** At most one note, which names the maps in batches whose batch size no tried setting has changed. */
+/** At most one note, which names the maps in batches that ran in tried settings, always with the same batch size. */
 function fixedBatches(maps: readonly FanOutSummary[], runs: readonly Overrides[], tried: readonly Tried[]): string[] {
   if (!runs.some((overrides) => overrides.has("batch"))) return [];
-  const isIn = (map: FanOutSummary, { maps: others }: Tried): boolean =>
-    others.every((other) => other.name !== map.name || other.batchItems === map.batchItems);
-  const fixed = maps.filter((map) => map.batchItems !== undefined && tried.every((other) => isIn(map, other)));
+  const isFixed = ({ name, batchItems }: FanOutSummary): boolean => {
+    const others = tried.flatMap((one) => one.maps.filter((map) => map.name === name));
+    return others.length > 0 && others.every((other) => other.batchItems === batchItems);
+  };
+  const fixed = maps.filter((map) => map.batchItems !== undefined && isFixed(map));
   const names = fixed.map(({ name }) => `"${name}"`).join(", ");
   return names === ""
     ? []

@@ -18,7 +18,9 @@ const AS_GOOD_MS = 1_000;
 const AS_GOOD_DOLLARS = 0.01;
 const MAX_FAULT_LENGTH = 100;
 
-/** The maps, or the parallels, with the same name. `form` and `batchItems` are those of the last one. */
+/**
+ * The maps, or the parallels, with the same name. `form` and `batchItems` are those of the last one with sampled items.
+ */
 export interface FanOutSummary {
   readonly name: string;
   readonly kind: "map" | "parallel";
@@ -33,6 +35,7 @@ export interface FanOutSummary {
   readonly failed: number;
   /** The error of the first failed item in `items`, as `type: message`. Absent if no item failed. */
   readonly error?: string;
+  /** Whether the plan can compute all of them that have sampled items with batches. False if none has such items. */
   readonly canShare: boolean;
 }
 
@@ -63,9 +66,12 @@ export interface PlanReport {
 export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[] {
   const byName = new Map<string, FanOutSummary>();
   for (const fanOut of fanOuts) {
-    const { name, kind, form, batchItems, total, items } = fanOut;
+    const { name, kind, total, items } = fanOut;
     const key = `${kind} ${name}`;
     const before = byName.get(key);
+    const isEmpty = items.length === 0;
+    const known = before?.sampled ? before : undefined;
+    const { form, batchItems } = isEmpty && known ? known : fanOut;
     const failures = items.flatMap(({ outcome }) => (outcome.mark === "F" ? [outcome.error ?? {}] : []));
     const [first] = failures;
     const error = before?.error ?? (first && errorText(first));
@@ -76,7 +82,7 @@ export function summariseFanOuts(fanOuts: Iterable<FanOutNode>): FanOutSummary[]
       sampled: (before?.sampled ?? 0) + items.length,
       failed: (before?.failed ?? 0) + failures.length,
       ...(error === undefined ? {} : { error }),
-      canShare: (before?.canShare ?? true) && canShare(fanOut),
+      canShare: isEmpty ? (known?.canShare ?? false) : (known?.canShare ?? true) && canShare(fanOut),
     });
   }
   return [...byName.values()];
@@ -211,14 +217,15 @@ function describeFanOut({
   canShare: shares,
 }: FanOutSummary): string {
   const noun = kind === "map" ? "item" : "branch";
-  const what = form === "batched" ? `in batches of ${batchItems}` : form.toUpperCase();
+  const what =
+    form === "batched" ? `, in batches of ${batchItems}` : form === undefined ? "" : `, ${form.toUpperCase()}`;
   const times = seen > 1 ? `, ${formatCount(seen)} times` : "";
   const sample = sampled < total ? `, computed from ${formatCount(sampled)} of them` : "";
   const alone =
-    kind === "map" && !shares
+    kind === "map" && sampled > 0 && !shares
       ? "; its items have a map, a callback or an invoke inside: not computed with batches"
       : "";
-  return `${kind} "${name}": ${counted(total, noun)}${times}, ${what}${sample}${alone}`;
+  return `${kind} "${name}": ${counted(total, noun)}${times}${what}${sample}${alone}`;
 }
 
 function sayRecommended({ fault, settings }: PlanReport, recommended: Setting | undefined): string[] {

@@ -38,8 +38,8 @@ export interface FanOutNode {
   readonly id: string;
   readonly name: string;
   readonly kind: "map" | "parallel";
-  /** How items are recorded: each in a context, without a context, or in batches. `flat` also if none is recorded. */
-  readonly form: "nested" | "flat" | "batched";
+  /** How items are recorded: each in a context, without a context, or in batches. Undefined if this is unknown. */
+  readonly form: "nested" | "flat" | "batched" | undefined;
   /** How many items share an operation in the handler as it is. Undefined if no batch is recorded. */
   readonly batchItems: number | undefined;
   readonly total: number;
@@ -145,7 +145,10 @@ class TreeReader {
     if (children.some(({ SubType }) => SubType === BATCH_SUBTYPE)) return this.#batched(children, announced);
     const isNested = children.some(({ SubType }) => isItem(SubType));
     const items = isNested ? this.#nestedItems(children) : this.#flatItems(fanOut, children);
-    return { form: isNested ? "nested" : "flat", batchItems: undefined, items, batches: nothing(), batchCount: 0 };
+    // Without records, the map has no items, or they have not begun, or they are FLAT and have no operations.
+    const isFlat = children.length > 0 || (announced?.nesting === "FLAT" && announced.batchItems === undefined);
+    const form = isNested ? "nested" : isFlat ? "flat" : undefined;
+    return { form, batchItems: undefined, items, batches: nothing(), batchCount: 0 };
   }
 
   #nestedItems(contexts: readonly Operation[]): ItemNode[] {

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { DEFAULT_BATCH_ITEMS } from "../../core/batch-size.ts";
 import { environment } from "../../core/environment.ts";
 import { DurableError, isDurableError, messageOf } from "../../core/errors.ts";
 import { readValue, rowsOf } from "../../core/setting.ts";
@@ -62,6 +63,13 @@ function readTry(text: string, option: string): { path: string; values: readonly
 /** For example `batch 100, no logUsage`. */
 export function nameOverrides(overrides: Overrides): string {
   return [...overrides].map(([path, value]) => (value === "false" ? `no ${path}` : `${path} ${value}`)).join(", ");
+}
+
+/** The greatest number of items of a batch, or 1 if the settings have no batches. */
+export function batchItemsOf(overrides: Overrides): number {
+  const value = overrides.get("batch");
+  const size = value !== undefined && readValue(RUNTIME_TABLE.batch, value, "batch", true);
+  return size ? (size.maxItems ?? DEFAULT_BATCH_ITEMS) : 1;
 }
 
 function environmentOf(overrides: Overrides): Record<string, string> {

@@ -15,7 +15,8 @@ export interface ItemFailure {
   readonly name: string | undefined;
   /** Absent if the failure happened in another process, or if the runtime announces no maps. */
   readonly input?: unknown;
-  readonly error: ErrorObject;
+  /** Undefined if the failure happened in another process, and only the status of the item is recorded. */
+  readonly error: ErrorObject | undefined;
 }
 
 /** A failure that happened in this process. The failure is perhaps not recorded. */
@@ -47,7 +48,7 @@ export class ItemFailures {
 
   /**
    * The failed items of an ended execution, also of earlier processes. The items of one map are ordered by index. For a
-   * FLAT map whose recorded result has no list of items, the failed items of earlier processes are missing.
+   * FLAT map whose recorded result has no status of each item, the failed items of earlier processes are missing.
    */
   of(operations: readonly Operation[]): ItemFailure[] {
     const { failed, succeeded } = recordedItems(operations);
@@ -82,10 +83,12 @@ function unwritable(file: string, error: unknown): DurableError {
   return new DurableError("ERR_FAILURES_UNWRITABLE", message, { cause: error });
 }
 
+const NOT_RECORDED: ErrorObject = { ErrorMessage: "Only the status of this item is recorded, and not its error." };
+
 /** Replaces the content of the file. @throws DurableError `ERR_FAILURES_UNWRITABLE` */
 export function writeFailures(file: string, failures: readonly ItemFailure[]): void {
   const lines = failures.map(({ map, mapId, index, name, input, error }) => {
-    const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error;
+    const { ErrorType: type, ErrorMessage: message, ErrorData: data, StackTrace: stack } = error ?? NOT_RECORDED;
     const known = { map, mapId, index, name };
     try {
       return JSON.stringify({ ...known, input, error: { type, message, data, stack } });
@@ -106,23 +109,24 @@ function recordedItems(operations: readonly Operation[]) {
   const succeeded = new Set<string>();
   const byId = new Map(operations.map((operation) => [operation.Id, operation]));
   const paths = findPaths(operations);
-  const note = (map: Operation, index: number, error: ErrorObject | undefined, name?: string): void => {
+  const noteSuccess = ({ Id }: Operation, index: number): void => void succeeded.add(key(Id as string, index));
+  const noteFailure = (map: Operation, index: number, error: ErrorObject | undefined, name?: string): void => {
     const mapId = map.Id as string;
-    if (error === undefined) succeeded.add(key(mapId, index));
-    else failed.set(key(mapId, index), { mapId, map: map.Name, index, name, error });
+    const at = key(mapId, index);
+    if (error !== undefined || !failed.has(at)) failed.set(at, { mapId, map: map.Name, index, name, error });
   };
   for (const operation of operations) {
     const { SubType: subType, ParentId: parentId, Status: status, Name: name, ContextDetails: details } = operation;
     const [map, path] = [byId.get(parentId), paths.get(operation.Id ?? "")];
     const mapPath = paths.get(parentId ?? "");
     if (isItem(subType) && map && mapPath && path) {
-      if (status === "FAILED") note(map, itemIndex(mapPath, path), details?.Error ?? {}, name);
-      else if (status === "SUCCEEDED") note(map, itemIndex(mapPath, path), undefined);
+      if (status === "FAILED") noteFailure(map, itemIndex(mapPath, path), details?.Error ?? {}, name);
+      else if (status === "SUCCEEDED") noteSuccess(map, itemIndex(mapPath, path));
     }
     if (isFanOut(subType)) {
       for (const { index, status: ended, error } of itemsOfResult(details?.Result)) {
-        if (ended === "FAILED") note(operation, index, ownError(error));
-        else if (ended === "SUCCEEDED") note(operation, index, undefined);
+        if (ended === "FAILED") noteFailure(operation, index, ownError(error));
+        else if (ended === "SUCCEEDED") noteSuccess(operation, index);
       }
     }
   }
@@ -130,8 +134,8 @@ function recordedItems(operations: readonly Operation[]) {
     const map = byId.get(operation.ParentId);
     if (map === undefined) continue;
     for (const { index, status, error } of items) {
-      if (status === "FAILED") note(map, index, error ?? {});
-      else if (status === "SUCCEEDED") note(map, index, undefined);
+      if (status === "FAILED") noteFailure(map, index, error ?? {});
+      else if (status === "SUCCEEDED") noteSuccess(map, index);
     }
   }
   return { failed, succeeded };
@@ -142,8 +146,8 @@ interface ResultError extends ErrorObject {
   readonly Cause?: ErrorObject;
 }
 
-function ownError(error: ResultError = {}): ErrorObject {
-  return error.ErrorType === "ChildContextError" && error.Cause !== undefined ? error.Cause : error;
+function ownError(error: ResultError | undefined): ErrorObject | undefined {
+  return error?.ErrorType === "ChildContextError" && error.Cause !== undefined ? error.Cause : error;
 }
 
 function ownErrorOf(error: unknown): unknown {
@@ -151,9 +155,20 @@ function ownErrorOf(error: unknown): unknown {
   return name === "ChildContextError" && cause !== undefined ? cause : error;
 }
 
-/** Empty if the payload has no list of items, for example because the payload is a summary. */
-function itemsOfResult(payload = ""): { index: number; status?: string; error?: ResultError }[] {
-  const all = (readAnyPayload(payload).value as { all?: unknown } | null)?.all;
+interface ResultItem {
+  readonly index: number;
+  readonly status?: string | undefined;
+  readonly error?: ResultError;
+}
+
+const STATUSES: Readonly<Record<string, string>> = { S: "SUCCEEDED", F: "FAILED" };
+
+/** The items have no errors if the payload is a summary, and are none if the payload does not tell how they ended. */
+function itemsOfResult(payload = ""): ResultItem[] {
+  const { all, itemStatuses } = (readAnyPayload(payload).value ?? {}) as { all?: unknown; itemStatuses?: unknown };
+  if (typeof itemStatuses === "string") {
+    return Array.from(itemStatuses, (mark, index) => ({ index, status: STATUSES[mark] }));
+  }
   return Array.isArray(all) ? all.filter((item) => typeof item?.index === "number") : [];
 }
 

@@ -1,13 +1,16 @@
 import { BATCH_SUBTYPE, PART_SUBTYPE } from "../../core/batch-operation.ts";
 import type { FanOutAnnouncement } from "../../core/fan-out-announcement.ts";
 import { isFinished } from "../../core/transitions.ts";
-import { isFanOut, type Operation, type OperationUpdate } from "../../core/wire.ts";
+import { isFanOut, isItem, type Operation, type OperationUpdate } from "../../core/wire.ts";
 import { tallyOutcomes } from "../inspect/batch-view.ts";
 
 export interface BatchProgress {
   id: string;
   name: string;
-  /** `steps`: the items have no contexts (FLAT), and the map is not announced. Then only the steps can be counted. */
+  /**
+   * `steps`: the items have no contexts (FLAT), and the map is not announced. Then only the steps and contexts inside
+   * the items can be counted.
+   */
   unit: "items" | "steps";
   done: number;
   failed: number;
@@ -144,7 +147,7 @@ export class Progress {
         if (waits) batch.waiting.set(Id, tally.waiting);
         continue;
       }
-      if (Type === "STEP") batch.unit = "steps";
+      if (!isItem(SubType)) batch.unit = "steps";
       if (Status === "SUCCEEDED") batch.done++;
       else if (Status === "FAILED") batch.failed++;
       else if (waits) batch.waiting.set(Id, 1);
@@ -169,7 +172,7 @@ export class Progress {
         else batch.waiting.delete(Id);
         continue;
       }
-      if (Type === "STEP") batch.unit = "steps";
+      if (!isItem(SubType)) batch.unit = "steps";
       batch.running.delete(Id);
       batch.waiting.delete(Id);
       if (Action === "START") batch.running.add(Id);
