@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type DurableContext, type MapConfig, withDurableExecution } from "../../src/index.ts";
-import { LocalEngine, MemoryJournal } from "../../src/testing.ts";
+import { LocalEngine, MemoryJournal, VirtualClock } from "../../src/testing.ts";
 
 const ITEMS = 60;
 const AT_ONCE = 3;
@@ -127,3 +127,43 @@ test("an engine that closes begins no chained invoke, and a later engine begins 
   await second.close();
   expect(calls).toBe(1);
 });
+
+test.for([{}, { batch: 10 }])(
+  "a wait goes on while no engine runs, and is over when its time has passed: %j",
+  async (config) => {
+    const journal = new MemoryJournal();
+    const START_MS = 1_000_000;
+    let overMs: number | undefined;
+    let isCutOff = true;
+    const engineOn = (clock: VirtualClock) => {
+      const engine = new LocalEngine({ journal, clock });
+      const handler = withDurableExecution(async (_event, context) => {
+        const work = async (item: DurableContext, n: number) => {
+          await item.wait(n === 0 ? { seconds: 1 } : { hours: 1 });
+          if (n === 1) overMs = clock.now();
+          else await item.step("slow", () => (isCutOff ? new Promise<void>(() => {}) : Promise.resolve()));
+        };
+        return (await context.map("waits", [0, 1], work, config)).successCount;
+      });
+      engine.register("f", handler);
+      return engine;
+    };
+    const first = engineOn(new VirtualClock(START_MS));
+    const isSlow = new Promise<void>((resolve) => {
+      let invocations = 0;
+      first.subscribe(({ type }) => {
+        if (type === "invocation-started" && ++invocations === 2) setTimeout(resolve, 50);
+      });
+    });
+    const { arn, result } = first.start({ functionName: "f" });
+    result.catch(() => {});
+    await isSlow;
+    await first.close();
+    isCutOff = false;
+    const lateMs = START_MS + 7_200_000;
+    const second = engineOn(new VirtualClock(lateMs));
+    expect(await second.resume(arn).result).toEqual({ status: "SUCCEEDED", result: "2" });
+    await second.close();
+    expect(overMs).toBe(lateMs);
+  },
+);

@@ -317,6 +317,21 @@ describe("a sleeping batch", () => {
     expect(waits.map(({ WaitOptions }) => WaitOptions?.WaitSeconds)).toEqual([3]);
   });
 
+  test.each([undefined, Date.UTC(2030, 0)])("follows virtual time, from %s", async (startMs) => {
+    const clock = new VirtualClock(startMs);
+    const beganMs = clock.now();
+    const seconds: number[] = [];
+    const body = async (item: DurableContext, n: number) => {
+      await item.wait({ seconds: [100, 3_600, 3_600, 200][n] as number });
+      seconds[n] = (clock.now() - beganMs) / 1_000;
+    };
+    await runOurs(
+      async (_, context) => (await context.map("m", indexes(4), body, { batch: 2, maxConcurrency: 3 })).successCount,
+      { engine: { clock } },
+    );
+    expect(seconds).toEqual([100, 3_600, 3_600, 300]);
+  });
+
   test("that one item makes poll for a day does not write its ended items again and again", async () => {
     const run = await runOurs(async (_, context) => {
       const body = async (item: DurableContext, n: number) => {

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import type { OperationPath } from "../../src/core/ids.ts";
+import type { Operation } from "../../src/core/wire.ts";
+import { Kept } from "../../src/execution/ledger/kept.ts";
+import { WaitingRecords } from "../../src/execution/ledger/waiting-records.ts";
+import { Timers } from "../../src/execution/timers.ts";
+
+/** Records that wait, by their due times; `over` lists the due times of those that went on. */
+function waitingUntil(dueTimes: readonly number[]) {
+  const over: number[] = [];
+  const waiting = new WaitingRecords(
+    new Timers(
+      () => {},
+      () => 900_000,
+      () => 0,
+    ),
+  );
+  for (const dueMs of dueTimes) {
+    const path = `1-${dueMs}` as OperationPath;
+    const wait: Operation = { Id: path, Type: "WAIT", StartTimestamp: undefined, Status: "STARTED" };
+    const completeTimer = (kept: Kept) => {
+      waiting.delete(kept);
+      over.push(kept.dueMs ?? 0);
+    };
+    const page = { path: "1" as OperationPath, index: 0, isFirstVersion: false, end: undefined, completeTimer };
+    const kept = new Kept(page, path, wait);
+    kept.takeTime(dueMs, 0, dueMs);
+    waiting.add(kept);
+  }
+  return { waiting, over };
+}
+
+test("what is due 400 ms later goes on later, and what is due at about the same time goes on together", () => {
+  const { waiting, over } = waitingUntil([2_400, 2_010, 2_000, 5_000]);
+  waiting.release(3_000);
+  expect(over).toEqual([2_000, 2_010]);
+  expect(waiting.completeDue(3_000)).toBe(true);
+  expect(over).toEqual([2_000, 2_010, 2_400]);
+  expect(waiting.completeDue(3_000)).toBe(false);
+});
