@@ -76,7 +76,7 @@ export interface DurableExecutionClient {
    * fails with the thrown error. If the method is absent, the runtime warns instead.
    */
   onMisspelledOption?(message: string): void;
-  /** The service's clock, in epoch milliseconds. Default: this machine's clock. The embedded engine has virtual time. */
+  /** The time in epoch milliseconds. Default: this machine's clock. The embedded engine may have virtual time. */
   now?(): number;
   /**
    * Gets a function that makes this invocation drain, as near the deadline: nothing new begins, batches write what they

@@ -196,7 +196,7 @@ export class Execution {
     return this.#lost;
   }
 
-  /** The time of the service's clock; epoch milliseconds. */
+  /** Epoch milliseconds. */
   get nowMs(): number {
     return this.#timers.now();
   }

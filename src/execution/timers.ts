@@ -29,7 +29,7 @@ const SLOW_AFTER_POLLS = 95;
 export class Timers {
   readonly #poll: (answered: () => void) => void;
   readonly #remainingMs: () => number;
-  /** The service's clock. While an invocation runs, virtual time does not move. */
+  /** The time in epoch milliseconds, in the embedded engine perhaps virtual time. */
   readonly now: () => number;
   readonly #heap = new DeadlineHeap<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -38,6 +38,8 @@ export interface ExecutionClientHost {
 export class ExecutionClient implements DurableExecutionClient {
   readonly onResult = warnOfLoss;
   readonly #host: ExecutionClientHost;
+  readonly #beganMs: number;
+  readonly #beganRealMs = performance.now();
   #tracesKept = 0;
   readonly #lines = new KeptLines((line) => this.#keepLine(line));
 
@@ -71,8 +73,9 @@ export class ExecutionClient implements DurableExecutionClient {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);
   }
 
+  /** While the invocation runs, virtual time stands still. So real time is added, in which retries of a batch fall due. */
   now(): number {
-    return this.#host.now();
+    return Math.max(this.#host.now(), this.#beganMs + Math.floor(performance.now() - this.#beganRealMs));
   }
 
   onRunning(drain: () => void): void {
@@ -81,6 +84,7 @@ export class ExecutionClient implements DurableExecutionClient {
 
   constructor(host: ExecutionClientHost) {
     this.#host = host;
+    this.#beganMs = host.now();
   }
 
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {

@@ -146,6 +146,7 @@ function recording(lambda: LocalHandler, invocations: InvocationRecord[], option
         const forward = () => inner.checkpoint(params);
         return options.onCheckpoint?.({ invocation, request, params, forward }) ?? forward();
       },
+      now: () => inner.now?.() ?? Date.now(),
       getExecutionState(params) {
         record.stateReads++;
         return inner.getExecutionState(params);

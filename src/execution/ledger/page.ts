@@ -18,7 +18,7 @@ import type { ServiceLedger } from "./service-ledger.ts";
 export interface PageGroup {
   readonly service: ServiceLedger;
   readonly maxPayloadBytes: number;
-  /** The time of the service's clock; epoch milliseconds. */
+  /** Epoch milliseconds. */
   now(): number;
   changed(kept: Kept): void;
   ended(end: Kept): void;
