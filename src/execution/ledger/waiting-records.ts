@@ -7,6 +7,11 @@ import type { Kept } from "./kept.ts";
  */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
+/**
+ * If a machine continues a batch later than this number of milliseconds after READY, for example after a crash, the
+ * delays have gone on meanwhile. A smaller difference may be one of the clocks of two machines.
+ */
+const LATE_MS = 5_000;
 /** Records that are due within this number of milliseconds continue together. */
 const TOGETHER_MS = 50;
 
@@ -85,16 +90,16 @@ export class WaitingRecords {
   }
 
   /**
-   * Notes that the batch's own operation may be written again. The delays of records without a due time begin now. Of
-   * the records that are overdue, the earliest continue now. The others keep their distance in time, so that a step that
-   * was due before a time-out also runs before it. The timers are late by at most
-   * `MAX_SLACK_MS`.
+   * Notes that the batch's own operation may be written again. Records without a due time get one. Of the records that
+   * are overdue, the earliest continue now. The others keep their distance in time, so that a step that was due before a
+   * time-out also runs before it. Their timers are late by at most `MAX_SLACK_MS`.
    */
   release(nowMs: number): void {
     const unknown = [...this.#all].filter(({ dueMs }) => dueMs === undefined);
+    const fromMs = nowMs - this.#readyMs > LATE_MS ? this.#readyMs : nowMs;
     for (const kept of this.#all) {
       kept.isCovered = false;
-      kept.dueMs ??= Math.min(nowMs, this.#readyMs) + kept.leftMs;
+      kept.dueMs ??= fromMs + kept.leftMs;
     }
     const firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
     this.#releasedMs = nowMs;
