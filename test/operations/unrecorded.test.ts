@@ -129,6 +129,26 @@ describe("checkpoint.maxUnrecordedMs", () => {
     expect(endsIn([part?.Payload])).toBe(4);
   });
 
+  test("counts also for an item that begins to wait later", async () => {
+    const run = await runOurs(
+      async (_, context) => {
+        const body = async (item: DurableContext, n: number) => {
+          if (n === 1) await item.step("long", () => pause(400));
+          if (n !== 2) return;
+          await item.step("short", () => pause(100));
+          await item.wait({ seconds: 600 });
+        };
+        return (await context.map("m", indexes(3), body, { batch: 3 })).successCount;
+      },
+      { runtime: { checkpoint: { maxUnrecordedMs: 30 } } },
+    );
+    expect(run.result).toBe(3);
+    const [part] = batchUpdates(run).filter(
+      ({ SubType, Action }) => SubType === "MapBatchPart" && Action === "SUCCEED",
+    );
+    expect(endsIn([part?.Payload])).toBe(1);
+  });
+
   test("writes nothing before that", async () => {
     const run = await beside(60_000);
     expect(run.result).toBe(5);

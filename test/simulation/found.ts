@@ -257,4 +257,17 @@ export const EQUIVALENT: Readonly<Record<string, Case>> = {
       ],
       { payloadBytes: 8_192, runtime: { suspension: { graceMs: 0 } }, computeMs: 50 },
     ),
+  "delays of a batch became shorter when machines whose clocks differ took turns": found(
+    [
+      map(
+        [
+          [fails({ delay: 7 })],
+          [limited(step({ failures: 2 }))],
+          [limited({ kind: "wait", seconds: 1 }), fails({ attempts: 2 })],
+        ],
+        { source: "iterable" },
+      ),
+    ],
+    { skewMs: [1_648, -558] },
+  ),
 };

@@ -194,10 +194,16 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (this.isClosed) return;
     this.#unwritten++;
     this.#dirty.add(end);
+    this.#limitUnrecorded();
+  }
+
+  #limitUnrecorded(): void {
     const { timers, settings } = this.#host;
     this.#tooLong ??= timers.at(this.now() + settings.checkpoint.maxUnrecordedMs, () => {
       this.#tooLong = undefined;
-      if (this.#unwritten > 0 && this.#waiting.isAskedFor) this.writePart();
+      if (this.#unwritten === 0) return;
+      if (this.#waiting.isAskedFor) this.writePart();
+      else this.#limitUnrecorded(); // An item may begin to wait later.
     });
   }
 
