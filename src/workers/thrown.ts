@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { DurableError } from "../core/errors.ts";
-import { isCloneable } from "./cloning.ts";
+import { copyOf } from "./cloning.ts";
 
 /** A thrown value in a form for another thread. A clone of an error would lose its class and its own members. */
 export type ThrownForm = { readonly value: unknown } | ErrorForm;
@@ -38,9 +38,10 @@ const MAX_DEPTH = 10;
 
 const STANDARD_MEMBERS = new Set(["message", "stack", "cause", "errors"]);
 
+/** Copies what it sends, because the thrower may change it before the form is posted. */
 export function encodeThrown(thrown: unknown, depth = 0): ThrownForm {
   if (!isError(thrown)) {
-    return isCloneable(thrown) ? { value: thrown } : encodeThrown(new Error(`Thrown: ${String(thrown)}`), depth);
+    return copyOf(thrown) ?? encodeThrown(new Error(`Thrown: ${String(thrown)}`), depth);
   }
   const { name, message, stack } = thrown;
   const form = {
@@ -48,7 +49,10 @@ export function encodeThrown(thrown: unknown, depth = 0): ThrownForm {
     stack: typeof stack === "string" ? stack : undefined,
   };
   if (depth >= MAX_DEPTH) return form;
-  const members = Object.entries(thrown).filter(([key, member]) => !STANDARD_MEMBERS.has(key) && isCloneable(member));
+  const members = Object.entries(thrown).flatMap(([key, member]) => {
+    const copy = STANDARD_MEMBERS.has(key) ? undefined : copyOf(member);
+    return copy === undefined ? [] : [[key, copy.value] as const];
+  });
   return {
     ...form,
     ...(Object.hasOwn(thrown, "cause") && { cause: encodeThrown(thrown.cause, depth + 1) }),

@@ -191,6 +191,31 @@ export async function obey(item: { do: "double" | "exit" | "throw" | "spin" | "r
 
 export const constant = 42;
 
+let reused: { n: number; row: { n: number }; onClick?: () => void } = { n: 0, row: { n: 0 } };
+
+/** Changes the object that the calls since that of 1 have returned or thrown. That of 3 makes it impossible to clone. */
+export function reuse([n, end]: readonly [n: number, end: "return" | "throw" | "throw an error"]): typeof reused {
+  if (n === 1) reused = { n, row: { n } };
+  reused.n = n;
+  reused.row.n = n;
+  if (n === 3) reused.onClick = () => {};
+  if (end === "throw") throw reused;
+  if (end === "throw an error") throw Object.assign(new Error("in use"), { reused });
+  return reused;
+}
+
+/** A plain object that a careless copy would change. */
+export function plainButOdd(_: number) {
+  const shared = { n: 1n };
+  const bare = Object.assign(Object.create(null) as object, { when: new Date(5), nothing: undefined });
+  const loop: { self?: object } = {};
+  loop.self = loop;
+  const proto = JSON.parse('{"__proto__":{"a":1}}') as object;
+  const sparse: number[] = [];
+  sparse[2] = 3;
+  return { twice: [shared, shared], bare, loop, proto, sparse };
+}
+
 /** Calls a function of this module through `workers`, from a thread. */
 export function callDouble(n: number): Promise<number> {
   const options = { mode: "threads", threads: 1 } as const;

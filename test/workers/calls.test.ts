@@ -5,7 +5,8 @@ import { threadId } from "node:worker_threads";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { transfer, workers } from "../../src/workers.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { MODULE, rejection, threads } from "../support/threads.ts";
+import { inOneBatch, MODULE, rejection, restarts, threads } from "../support/threads.ts";
+import { plainButOdd } from "../support/worker-functions.ts";
 
 describe("a call", () => {
   test("gives what the function returns, or what its promise resolves with", async () => {
@@ -66,6 +67,46 @@ describe("a call", () => {
     const rows = await threads().rows(20_000);
     expect(rows.length).toBe(20_000);
     expect(rows.at(-1)).toEqual({ id: 19_999, name: "row 19999" });
+  });
+});
+
+describe("a call of a batch", () => {
+  const functions = threads({ threads: 1 });
+
+  test.each([
+    ["return", (given: unknown) => given],
+    ["throw", (given: unknown) => given],
+    ["throw an error", (given: unknown) => (given as { reused: unknown }).reused],
+  ] as const)("gives its object as it was, although later calls change the object (%s)", async (end, objectOf) => {
+    const calls = inOneBatch(
+      functions.reuse,
+      [1, 2].map((n) => [n, end] as const),
+    );
+    const [first, second] = await Promise.all(calls.map((call) => call.catch((thrown: unknown) => thrown)));
+    expect(objectOf(first)).toEqual({ n: 1, row: { n: 1 } });
+    expect(objectOf(second)).toEqual({ n: 2, row: { n: 2 } });
+  });
+
+  test.each(["return", "throw"] as const)(
+    "ends as it did, although its object cannot be cloned later (%s)",
+    async (end) => {
+      const before = restarts();
+      const calls = inOneBatch(functions.reuse, [[1, end] as const, [2, end] as const, [3, "return"] as const]);
+      const [first, second, third] = await Promise.all(calls.map((call) => call.catch((thrown: unknown) => thrown)));
+      expect([first, second]).toEqual([
+        { n: 1, row: { n: 1 } },
+        { n: 2, row: { n: 2 } },
+      ]);
+      expect(third).toMatchObject({ code: "ERR_WORKER_UNCLONEABLE" });
+      expect(restarts()).toBe(before);
+    },
+  );
+
+  test("gives a clone of its result, also of an odd one", async () => {
+    const [odd] = await Promise.all(inOneBatch(functions.plainButOdd, [1, 2]));
+    expect(odd).toStrictEqual(structuredClone(plainButOdd(1)));
+    expect(odd?.twice[0]).toBe(odd?.twice[1]);
+    expect(odd?.loop.self).toBe(odd?.loop);
   });
 });
 
