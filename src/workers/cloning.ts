@@ -16,8 +16,12 @@ export interface Copy {
  * value can be cloned.
  */
 export function copyPlain(value: unknown): Copy | undefined {
-  const copy = new PlainCopier().copy(value);
-  return copy === NOT_PLAIN ? undefined : { value: copy };
+  try {
+    const copy = new PlainCopier().copy(value);
+    return copy === NOT_PLAIN ? undefined : { value: copy };
+  } catch {
+    return undefined; // A getter threw.
+  }
 }
 
 class PlainCopier {

@@ -1,6 +1,7 @@
 /** What the tests of worker threads run on them. */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync } from "node:fs";
+import { inspect } from "node:util";
 import { threadId } from "node:worker_threads";
 import { transfer, workers, workerTask } from "../../src/workers.ts";
 
@@ -52,6 +53,16 @@ export class NotReadyError extends RangeError {
   readonly helper = () => 1;
 }
 
+/** Adds a member whose getter throws. */
+export function withGetter<T extends object>(object: T, name: string): T {
+  return Object.defineProperty(object, name, {
+    get() {
+      throw new TypeError("not loaded");
+    },
+    enumerable: true,
+  });
+}
+
 export function fail(kind: string): never {
   switch (kind) {
     case "own class":
@@ -62,6 +73,23 @@ export function fail(kind: string): never {
       throw { name: "Custom", message: "an object" };
     case "uncloneable":
       throw () => 1;
+    case "without text":
+      throw Object.assign(Object.create(null) as object, { f() {} });
+    case "custom text that throws":
+      throw { f() {}, [inspect.custom]: () => fail("text") };
+    case "revoked": {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      throw proxy;
+    }
+    case "getter":
+      throw withGetter(new NotReadyError("not ready", { cause: withGetter(new TypeError("below"), "name") }), "value");
+    case "getter in a member":
+      throw Object.assign(new NotReadyError("not ready"), { value: { inner: withGetter({}, "value") } });
+    case "getter of the cause":
+      throw withGetter(new NotReadyError("not ready"), "cause");
+    case "getter of the errors":
+      throw withGetter(new AggregateError([], "not ready"), "errors");
     case "aggregate":
       throw new AggregateError([new TypeError("one"), new Error("two")], "both");
     case "abort":

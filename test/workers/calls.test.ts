@@ -178,13 +178,16 @@ describe("a module", () => {
     expect(constant.message).toContain('exports "constant", no function');
   });
 
-  test("that throws when it is imported fails the call with its URL and the reason", async () => {
+  test.each([
+    ["new TypeError('no database')", "TypeError: no database"],
+    ["Object.create(null)", "[Object: null prototype] {}"],
+  ])("that throws when it is imported fails the call with its URL and the reason (%s)", async (thrown, reason) => {
     const file = join(temporaryFolder(), "broken.mjs");
-    writeFileSync(file, "throw new TypeError('no database');");
+    writeFileSync(file, `throw ${thrown};`);
     const { run } = workers<{ run(): void }>(pathToFileURL(file), { mode: "threads" });
     const error = await rejection(run());
     expect(error["code"]).toBe("ERR_WORKER_IMPORT");
-    expect(error.message).toContain(`${pathToFileURL(file).href} cannot be imported: TypeError: no database`);
+    expect(error.message).toContain(`${pathToFileURL(file).href} cannot be imported: ${reason}`);
   });
 
   test.each([
