@@ -1,7 +1,10 @@
 import { types } from "node:util";
+import { textOf } from "./errors.ts";
 
 /** `copyPlain` copies at most this many values, because a look at more values takes too long. */
 const MAX_MEMBERS = 1_000;
+/** `findUncloneable` looks no deeper than this, because it clones the rest of the value at each level. */
+const MAX_DEPTH = 200;
 
 /** Stands for the copy of a value that is not plain, or is too large. */
 const NOT_PLAIN = Symbol("not plain");
@@ -110,15 +113,26 @@ export interface Uncloneable {
 }
 
 /**
- * Finds the first member that `structuredClone` refuses, or the value itself if no member is refused. Undefined if the
- * value can be cloned or is in `visited`. Slow: many members are cloned.
+ * Finds the first member that `structuredClone` refuses, or the value itself if no member is refused. Members in `moved`
+ * are moved, not cloned. Undefined if the value can be cloned or is in `moved`, and if the search fails, for example
+ * because the member is nested too deeply. Slow: many members are cloned.
  */
-export function findUncloneable(value: unknown, path: string, visited = new Set<unknown>()): Uncloneable | undefined {
+export function findUncloneable(value: unknown, path: string, moved: readonly unknown[]): Uncloneable | undefined {
+  try {
+    return search(value, path, new Set(moved), 0);
+  } catch {
+    return undefined;
+  }
+}
+
+function search(value: unknown, path: string, visited: Set<unknown>, depth: number): Uncloneable | undefined {
+  if (depth > MAX_DEPTH) throw new RangeError("The value is nested too deeply.");
   if (copyOf(value) !== undefined || visited.has(value)) return undefined;
   visited.add(value);
   if (typeof value === "object" && value !== null && !types.isProxy(value)) {
-    for (const [name, member] of membersOf(value)) {
-      const found = findUncloneable(member, `${path}${name}`, visited);
+    for (const { name, member, getter } of membersOf(value)) {
+      if (getter !== undefined) return { path: `${path}${name}`, what: getter };
+      const found = search(member, `${path}${name}`, visited, depth + 1);
       if (found !== undefined) return found;
     }
   }
@@ -127,31 +141,37 @@ export function findUncloneable(value: unknown, path: string, visited = new Set<
 
 /** The reason, for an error message, why a value could not be cloned. Members in `moved` are moved, not cloned. */
 export function whyUncloneable(value: unknown, path: string, moved: readonly unknown[], refusal: unknown): string {
-  const found = findUncloneable(value, path, new Set(moved));
-  return found === undefined ? String(refusal) : `${found.path} is ${found.what}`;
+  const found = findUncloneable(value, path, moved);
+  return found === undefined ? textOf(refusal) : `${found.path} is ${found.what}`;
 }
 
-function* membersOf(value: object): Generator<[name: string, member: unknown]> {
+interface Member {
+  readonly name: string;
+  readonly member?: unknown;
+  /** What its getter did, if it threw. */
+  readonly getter?: string;
+}
+
+function* membersOf(value: object): Generator<Member> {
   if (value instanceof Map) {
     for (const [key, member] of value) {
-      yield [".keys()", key];
-      yield [`.get(${JSON.stringify(key) ?? String(key)})`, member];
+      yield { name: ".keys()", member: key };
+      yield { name: `.get(${typeof key === "string" ? JSON.stringify(key) : textOf(key)})`, member };
     }
   } else if (value instanceof Set) {
-    for (const member of value) yield [".values()", member];
+    for (const member of value) yield { name: ".values()", member };
   }
   for (const key of Object.keys(value)) {
     const name = Array.isArray(value) ? `[${key}]` : /^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-    let member: unknown;
-    try {
-      member = (value as Record<string, unknown>)[key];
-    } catch (error) {
-      // The getter threw, so `structuredClone` would fail here too. A function stands for the value, because it cannot
-      // be cloned either.
-      yield [name, () => error];
-      continue;
-    }
-    yield [name, member];
+    yield readMember(value as Record<string, unknown>, key, name);
+  }
+}
+
+function readMember(value: Readonly<Record<string, unknown>>, key: string, name: string): Member {
+  try {
+    return { name, member: value[key] };
+  } catch (thrown) {
+    return { name, getter: `a getter that threw ${textOf(thrown)}` };
   }
 }
 

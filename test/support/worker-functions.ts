@@ -171,6 +171,14 @@ export function uncloneable(): unknown {
   return { rows: [{ ok: 1 }, { onClick: () => 1 }] };
 }
 
+export function returnGetter(): unknown {
+  return { rows: [withGetter({ id: 1 }, "lazy")] };
+}
+
+export function logGetter(): void {
+  workerTask().logger.info("a getter", withGetter({ id: 1 }, "lazy"));
+}
+
 export function rows(count: number): { id: number; name: string }[] {
   return Array.from({ length: count }, (_, id) => ({ id, name: `row ${id}` }));
 }
