@@ -4,7 +4,7 @@
 import { setImmediate as nextTick } from "node:timers/promises";
 import { parentPort, threadId } from "node:worker_threads";
 import { DurableError } from "../src/core/errors.ts";
-import { isPlain, whyUncloneable } from "../src/workers/cloning.ts";
+import { copyPlain, whyUncloneable } from "../src/workers/cloning.ts";
 import { holdTasks, markWorkerThread } from "../src/workers/current-task.ts";
 import { describeCall } from "../src/workers/errors.ts";
 import { findExport, type ModuleExport } from "../src/workers/module-export.ts";
@@ -108,14 +108,14 @@ class MessageRun {
   }
 
   /**
-   * A plain result that moves nothing waits for a later post or the reply. Any other result is posted at once, because
-   * only sending shows whether it can be cloned.
+   * A copy of a plain result that moves nothing waits for a later post or the reply. The function may change the result
+   * itself in a later call. Any other result is posted at once, because only sending shows whether it can be cloned.
    */
   #succeeded(call: number, result: unknown): void {
     const { value, moved } = unwrapTransfer(result);
-    const waits = moved.length === 0 && isPlain(value);
-    this.#outcomes.push({ value });
-    if (waits) return;
+    const copy = moved.length === 0 ? copyPlain(value) : undefined;
+    this.#outcomes.push(copy ?? { value });
+    if (copy !== undefined) return;
     try {
       this.#post(moved as never[]);
     } catch (error) {

@@ -29,7 +29,9 @@ interface TaskHolder {
   current(): WorkerTask | undefined;
 }
 
-type Holders = typeof globalThis & { [KEY]?: TaskHolder };
+const IN_PLACE = Symbol.for("durable-fanout.tasks-in-place");
+
+type Holders = typeof globalThis & { [KEY]?: TaskHolder; [IN_PLACE]?: AsyncLocalStorage<WorkerTask> };
 
 /**
  * The logger, the signal and the attempt of the call that runs now. Use it in functions that are called through
@@ -63,12 +65,18 @@ export function markWorkerThread(): void {
 
 const THREAD = Symbol.for("durable-fanout.worker-thread");
 
-const inPlace = new AsyncLocalStorage<WorkerTask>();
+/** Shared by all copies of this package, because the holder of one copy must know the tasks of the other copies. */
+function tasksInPlace(): AsyncLocalStorage<WorkerTask> {
+  const holders: Holders = globalThis;
+  holders[IN_PLACE] ??= new AsyncLocalStorage();
+  return holders[IN_PLACE];
+}
 
 /** Within `code`, `workerTask` returns `task`; but on a thread of a pool, it returns the task of the thread's call. */
 export function runAsTask<T>(task: WorkerTask, code: () => T): T {
-  if (!isWorkerThread()) holdTasks(() => inPlace.getStore());
-  return inPlace.run(task, code);
+  const tasks = tasksInPlace();
+  if (!isWorkerThread()) holdTasks(() => tasks.getStore());
+  return tasks.run(task, code);
 }
 
 export function loggerTo(write: (method: LogMethod, params: readonly unknown[]) => void): Required<GivenLogger> {

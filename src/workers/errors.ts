@@ -1,4 +1,5 @@
-import { DurableError } from "../core/errors.ts";
+import { inspect } from "node:util";
+import { DurableError, isError } from "../core/errors.ts";
 
 /** `module` is a URL, and `function` is the name of an export. */
 export interface CallName {
@@ -51,8 +52,18 @@ export class WorkerTimeoutError extends DurableError {
   }
 }
 
+/** Any value as text for a message. Never throws. */
+export function textOf(value: unknown): string {
+  try {
+    return typeof value === "object" && !isError(value) ? inspect(value) : String(value);
+  } catch {
+    // The value has no such method, or it throws.
+    return `${typeof value} that cannot be shown`;
+  }
+}
+
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause);
+  if (!(cause instanceof Error)) return textOf(cause);
   const { code } = cause as { code?: unknown };
   if (code === "ERR_WORKER_OUT_OF_MEMORY") {
     return `${cause.message}. Raise resourceLimits.maxOldGenerationSizeMb, or give the call less work.`;

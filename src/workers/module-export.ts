@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { DurableError } from "../core/errors.ts";
+import { textOf } from "./errors.ts";
 
 /** The build replaces this name by `require`, which exists only in CommonJS. */
 declare const scopeRequire: NodeJS.Require | undefined;
@@ -68,7 +69,6 @@ function isRefusedImport(error: unknown): boolean {
 }
 
 function cannotImport(module: string, cause: unknown, advice = ""): DurableError {
-  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-  const message = `The module for worker threads ${module} cannot be imported: ${reason}${advice}`;
+  const message = `The module for worker threads ${module} cannot be imported: ${textOf(cause)}${advice}`;
   return new DurableError("ERR_WORKER_IMPORT", message, { cause });
 }

@@ -1,7 +1,7 @@
 import type { Transferable } from "node:worker_threads";
 import { DurableError } from "../core/errors.ts";
-import { findUncloneable } from "./cloning.ts";
-import { describeCall, WorkerCrashedError, WorkerTimeoutError } from "./errors.ts";
+import { copyOf, findUncloneable } from "./cloning.ts";
+import { describeCall, textOf, WorkerCrashedError, WorkerTimeoutError } from "./errors.ts";
 import {
   Cell,
   elapsedMs,
@@ -111,7 +111,7 @@ export class ThreadRun {
     if (this.#over) return [];
     this.#stopWatching();
     const stage = this.#stage;
-    if (stage === Stage.NOT_BEGUN && isSendFailure(error)) return this.#blame(error);
+    if (stage === Stage.NOT_BEGUN && this.#wasRefused(error)) return this.#blame(error);
     this.#died = true;
     if (!this.#hasAll) await this.#posts(); // H3
     if (this.#killed) return this.#leftover();
@@ -168,15 +168,23 @@ export class ThreadRun {
     });
   }
 
+  /** Whether `postMessage` refused the message. Then no thread has received it. */
+  #wasRefused(error: unknown): boolean {
+    if (isCloneError(error)) return true;
+    // The getter of an argument may throw anything, and so may the thread that took the message. Moved buffers can be
+    // cloned no more if the message was sent, so they tell nothing.
+    return this.#unsettled.some(({ args, moved }) => moved.length === 0 && copyOf(args) === undefined);
+  }
+
   #blame(error: unknown): Leftover {
     for (const task of this.#tasks) {
       const { args, call, moved } = task;
-      const found = findUncloneable(args, "arguments", new Set<unknown>(moved));
+      const found = findUncloneable(args, "arguments", moved);
       // The search skips moved members. If only they are at fault, it finds the whole list; or nothing, if the same
       // buffer is moved twice.
       const isFound = found !== undefined && found.path !== "arguments";
       if (!isFound && this.#tasks.length > 1) continue;
-      const what = isFound ? `${found.path} is ${found.what}` : String(error);
+      const what = isFound ? `${found.path} is ${found.what}` : textOf(error);
       const message = `The call of ${describeCall(call)} cannot be sent to a thread: ${what}. Pass data only.`;
       task.fail(new DurableError("ERR_WORKER_UNCLONEABLE", message, { cause: error }));
     }
@@ -258,8 +266,7 @@ export class ThreadRun {
   }
 }
 
-/** Whether `postMessage` refused a message. Then no thread has received the message. */
-function isSendFailure(error: unknown): boolean {
+function isCloneError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: unknown };
   return error.name === "DataCloneError" || String(code).includes("_TRANSFER");

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import type { GivenLogger } from "../execution/active.ts";
-import { isCloneable } from "./cloning.ts";
+import { copyOf } from "./cloning.ts";
 import { loggerTo, type WorkerTask } from "./current-task.ts";
 import { Cell, type LineParam, type LogMethod, POST, type WorkerMessage, type WorkerPost } from "./protocol.ts";
 import { encodeThrown } from "./thrown.ts";
@@ -78,7 +78,7 @@ export class ThreadTask implements WorkerTask {
 
 function encodeParam(param: unknown): LineParam {
   if (param instanceof Error) return { thrown: encodeThrown(param) };
-  return { value: isCloneable(param) ? param : inspect(param) };
+  return copyOf(param) ?? { value: inspect(param) };
 }
 
 /** `Atomics.waitAsync` is missing in the types of ES2023. `Atomics.notify` for the index resolves its promise. */

@@ -1,6 +1,7 @@
 import { types } from "node:util";
 import { DurableError } from "../core/errors.ts";
-import { isCloneable } from "./cloning.ts";
+import { copyOf } from "./cloning.ts";
+import { textOf } from "./errors.ts";
 
 /** A thrown value in a form for another thread. A clone of an error would lose its class and its own members. */
 export type ThrownForm = { readonly value: unknown } | ErrorForm;
@@ -38,23 +39,44 @@ const MAX_DEPTH = 10;
 
 const STANDARD_MEMBERS = new Set(["message", "stack", "cause", "errors"]);
 
+/** Copies what it sends, because the thrower may change it before the form is posted. Never throws. */
 export function encodeThrown(thrown: unknown, depth = 0): ThrownForm {
-  if (!isError(thrown)) {
-    return isCloneable(thrown) ? { value: thrown } : encodeThrown(new Error(`Thrown: ${String(thrown)}`), depth);
+  try {
+    if (isError(thrown)) return encodeError(thrown, depth);
+  } catch {
+    // A trap of a proxy threw, or the getter of a class's name.
   }
-  const { name, message, stack } = thrown;
+  return copyOf(thrown) ?? encodeError(new Error(`Thrown: ${textOf(thrown)}`), depth);
+}
+
+function encodeError(error: Error, depth: number): ErrorForm {
+  const classes = classNames(error);
+  const stack = read(error, "stack");
   const form = {
-    ...{ classes: classNames(thrown), name: String(name), message: String(message) },
+    ...{ classes, name: textOf(read(error, "name") ?? classes[0]), message: textOf(read(error, "message") ?? "") },
     stack: typeof stack === "string" ? stack : undefined,
   };
   if (depth >= MAX_DEPTH) return form;
-  const members = Object.entries(thrown).filter(([key, member]) => !STANDARD_MEMBERS.has(key) && isCloneable(member));
+  const members = Object.keys(error).flatMap((key) => {
+    const copy = STANDARD_MEMBERS.has(key) ? undefined : copyOf(read(error, key));
+    return copy === undefined ? [] : [[key, copy.value] as const];
+  });
+  const errors = error instanceof AggregateError ? read(error, "errors") : undefined;
   return {
     ...form,
-    ...(Object.hasOwn(thrown, "cause") && { cause: encodeThrown(thrown.cause, depth + 1) }),
-    ...(thrown instanceof AggregateError && { errors: thrown.errors.map((one) => encodeThrown(one, depth + 1)) }),
+    ...(Object.hasOwn(error, "cause") && { cause: encodeThrown(read(error, "cause"), depth + 1) }),
+    ...(Array.isArray(errors) && { errors: errors.map((one) => encodeThrown(one, depth + 1)) }),
     ...(members.length > 0 && { members: Object.fromEntries(members) }),
   };
+}
+
+/** Undefined if a getter throws. */
+function read(error: Error, key: string): unknown {
+  try {
+    return Reflect.get(error, key);
+  } catch {
+    return undefined;
+  }
 }
 
 function isError(thrown: unknown): thrown is Error {

@@ -1,6 +1,7 @@
 /** What the tests of worker threads run on them. */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync } from "node:fs";
+import { inspect } from "node:util";
 import { threadId } from "node:worker_threads";
 import { transfer, workers, workerTask } from "../../src/workers.ts";
 
@@ -52,6 +53,16 @@ export class NotReadyError extends RangeError {
   readonly helper = () => 1;
 }
 
+/** Adds a member whose getter throws. */
+export function withGetter<T extends object>(object: T, name: string): T {
+  return Object.defineProperty(object, name, {
+    get() {
+      throw new TypeError("not loaded");
+    },
+    enumerable: true,
+  });
+}
+
 export function fail(kind: string): never {
   switch (kind) {
     case "own class":
@@ -62,6 +73,23 @@ export function fail(kind: string): never {
       throw { name: "Custom", message: "an object" };
     case "uncloneable":
       throw () => 1;
+    case "without text":
+      throw Object.assign(Object.create(null) as object, { f() {} });
+    case "custom text that throws":
+      throw { f() {}, [inspect.custom]: () => fail("text") };
+    case "revoked": {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      throw proxy;
+    }
+    case "getter":
+      throw withGetter(new NotReadyError("not ready", { cause: withGetter(new TypeError("below"), "name") }), "value");
+    case "getter in a member":
+      throw Object.assign(new NotReadyError("not ready"), { value: { inner: withGetter({}, "value") } });
+    case "getter of the cause":
+      throw withGetter(new NotReadyError("not ready"), "cause");
+    case "getter of the errors":
+      throw withGetter(new AggregateError([], "not ready"), "errors");
     case "aggregate":
       throw new AggregateError([new TypeError("one"), new Error("two")], "both");
     case "abort":
@@ -143,6 +171,14 @@ export function uncloneable(): unknown {
   return { rows: [{ ok: 1 }, { onClick: () => 1 }] };
 }
 
+export function returnGetter(): unknown {
+  return { rows: [withGetter({ id: 1 }, "lazy")] };
+}
+
+export function logGetter(): void {
+  workerTask().logger.info("a getter", withGetter({ id: 1 }, "lazy"));
+}
+
 export function rows(count: number): { id: number; name: string }[] {
   return Array.from({ length: count }, (_, id) => ({ id, name: `row ${id}` }));
 }
@@ -190,6 +226,31 @@ export async function obey(item: { do: "double" | "exit" | "throw" | "spin" | "r
 }
 
 export const constant = 42;
+
+let reused: { n: number; row: { n: number }; onClick?: () => void } = { n: 0, row: { n: 0 } };
+
+/** Changes the object that the calls since that of 1 have returned or thrown. That of 3 makes it impossible to clone. */
+export function reuse([n, end]: readonly [n: number, end: "return" | "throw" | "throw an error"]): typeof reused {
+  if (n === 1) reused = { n, row: { n } };
+  reused.n = n;
+  reused.row.n = n;
+  if (n === 3) reused.onClick = () => {};
+  if (end === "throw") throw reused;
+  if (end === "throw an error") throw Object.assign(new Error("in use"), { reused });
+  return reused;
+}
+
+/** A plain object that a careless copy would change. */
+export function plainButOdd(_: number) {
+  const shared = { n: 1n };
+  const bare = Object.assign(Object.create(null) as object, { when: new Date(5), nothing: undefined });
+  const loop: { self?: object } = {};
+  loop.self = loop;
+  const proto = JSON.parse('{"__proto__":{"a":1}}') as object;
+  const sparse: number[] = [];
+  sparse[2] = 3;
+  return { twice: [shared, shared], bare, loop, proto, sparse };
+}
 
 /** Calls a function of this module through `workers`, from a thread. */
 export function callDouble(n: number): Promise<number> {

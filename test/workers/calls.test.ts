@@ -5,7 +5,8 @@ import { threadId } from "node:worker_threads";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { transfer, workers } from "../../src/workers.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { MODULE, rejection, threads } from "../support/threads.ts";
+import { inOneBatch, MODULE, rejection, restarts, threads } from "../support/threads.ts";
+import { plainButOdd, withGetter } from "../support/worker-functions.ts";
 
 describe("a call", () => {
   test("gives what the function returns, or what its promise resolves with", async () => {
@@ -69,6 +70,46 @@ describe("a call", () => {
   });
 });
 
+describe("a call of a batch", () => {
+  const functions = threads({ threads: 1 });
+
+  test.each([
+    ["return", (given: unknown) => given],
+    ["throw", (given: unknown) => given],
+    ["throw an error", (given: unknown) => (given as { reused: unknown }).reused],
+  ] as const)("gives its object as it was, although later calls change the object (%s)", async (end, objectOf) => {
+    const calls = inOneBatch(
+      functions.reuse,
+      [1, 2].map((n) => [n, end] as const),
+    );
+    const [first, second] = await Promise.all(calls.map((call) => call.catch((thrown: unknown) => thrown)));
+    expect(objectOf(first)).toEqual({ n: 1, row: { n: 1 } });
+    expect(objectOf(second)).toEqual({ n: 2, row: { n: 2 } });
+  });
+
+  test.each(["return", "throw"] as const)(
+    "ends as it did, although its object cannot be cloned later (%s)",
+    async (end) => {
+      const before = restarts();
+      const calls = inOneBatch(functions.reuse, [[1, end] as const, [2, end] as const, [3, "return"] as const]);
+      const [first, second, third] = await Promise.all(calls.map((call) => call.catch((thrown: unknown) => thrown)));
+      expect([first, second]).toEqual([
+        { n: 1, row: { n: 1 } },
+        { n: 2, row: { n: 2 } },
+      ]);
+      expect(third).toMatchObject({ code: "ERR_WORKER_UNCLONEABLE" });
+      expect(restarts()).toBe(before);
+    },
+  );
+
+  test("gives a clone of its result, also of an odd one", async () => {
+    const [odd] = await Promise.all(inOneBatch(functions.plainButOdd, [1, 2]));
+    expect(odd).toStrictEqual(structuredClone(plainButOdd(1)));
+    expect(odd?.twice[0]).toBe(odd?.twice[1]);
+    expect(odd?.loop.self).toBe(odd?.loop);
+  });
+});
+
 describe("a value that cannot be cloned", () => {
   const { double, uncloneable } = threads();
 
@@ -78,6 +119,7 @@ describe("a value that cannot be cloned", () => {
     [new Map([["key", { promise: Promise.resolve() }]]), 'arguments[0].get("key").promise is a Promise'],
     [new Set([1, new WeakMap()]), "arguments[0].values() is a WeakMap"],
     [new Proxy({}, {}), "arguments[0] is a Proxy"],
+    [new Map([[1n, () => 1]]), "arguments[0].get(1) is a function"],
     [() => 1, "arguments[0] is a function"],
   ])("is named by its path among the arguments (%#)", async (value, what) => {
     const error = await rejection(double(value as never));
@@ -90,6 +132,48 @@ describe("a value that cannot be cloned", () => {
     const error = await rejection(uncloneable());
     expect(error.message).toContain("cannot be sent to the main thread: result.rows[1].onClick is a function.");
     expect(error["code"]).toBe("ERR_WORKER_UNCLONEABLE");
+  });
+
+  test.each([
+    ["threads", "cannot be sent to a thread"],
+    ["inline", "On a thread"],
+  ] as const)("may be a getter that throws, which is named with its error (%s)", async (mode, text) => {
+    const before = restarts();
+    const functions = threads({ mode });
+    const argument = await rejection(functions.double({ order: withGetter({ id: 1 }, "lazy") } as never));
+    expect(argument["code"]).toBe("ERR_WORKER_UNCLONEABLE");
+    expect(argument.message).toContain(text);
+    expect(argument.message).toContain("arguments[0].order.lazy is a getter that threw TypeError: not loaded");
+    expect(String(argument.cause)).toBe("TypeError: not loaded");
+    const result = await rejection(functions.returnGetter());
+    expect(result["code"]).toBe("ERR_WORKER_UNCLONEABLE");
+    expect(result.message).toContain("result.rows[0].lazy is a getter that threw TypeError: not loaded");
+    expect(restarts()).toBe(before);
+  });
+
+  test("fails alone in its batch, whatever its getter throws", async () => {
+    const before = restarts();
+    const odd = Object.defineProperty({}, "odd", {
+      get() {
+        throw Object.create(null);
+      },
+      enumerable: true,
+    });
+    const [first, second, third] = inOneBatch(double, [1, odd as never, 3]);
+    const refused = rejection(second as Promise<unknown>);
+    expect([await first, await third]).toEqual([2, 6]);
+    expect((await refused).message).toContain("[0].odd is a getter that threw [Object: null prototype] {}. Pass data");
+    expect(restarts()).toBe(before);
+  });
+
+  test("may be one that is nested too deeply", async () => {
+    const before = restarts();
+    let deep: unknown;
+    for (let depth = 0; depth < 20_000; depth++) deep = { deep };
+    const error = await rejection(double(deep as never));
+    expect(error["code"]).toBe("ERR_WORKER_UNCLONEABLE");
+    expect(error.message).toContain("RangeError: Maximum call stack size exceeded");
+    expect(restarts()).toBe(before);
   });
 
   test("is named if it is a member of an array that is no element", async () => {
@@ -137,13 +221,16 @@ describe("a module", () => {
     expect(constant.message).toContain('exports "constant", no function');
   });
 
-  test("that throws when it is imported fails the call with its URL and the reason", async () => {
+  test.each([
+    ["new TypeError('no database')", "TypeError: no database"],
+    ["Object.create(null)", "[Object: null prototype] {}"],
+  ])("that throws when it is imported fails the call with its URL and the reason (%s)", async (thrown, reason) => {
     const file = join(temporaryFolder(), "broken.mjs");
-    writeFileSync(file, "throw new TypeError('no database');");
+    writeFileSync(file, `throw ${thrown};`);
     const { run } = workers<{ run(): void }>(pathToFileURL(file), { mode: "threads" });
     const error = await rejection(run());
     expect(error["code"]).toBe("ERR_WORKER_IMPORT");
-    expect(error.message).toContain(`${pathToFileURL(file).href} cannot be imported: TypeError: no database`);
+    expect(error.message).toContain(`${pathToFileURL(file).href} cannot be imported: ${reason}`);
   });
 
   test.each([

@@ -198,7 +198,7 @@ describe("a function of a map", () => {
 });
 
 describe("a line that a function logs", () => {
-  const { log, logAll, logThenExit } = threads();
+  const { log, logAll, logGetter, logThenExit } = threads();
 
   test("comes out of the default logger with the step's id, name and attempt", async () => {
     const { out } = await captureLogs(() =>
@@ -227,6 +227,11 @@ describe("a line that a function logs", () => {
     ]);
     expect(err.map(({ level }) => level)).toEqual(["WARN", "ERROR", "WARN"]);
     expect(err[1]).toMatchObject({ errorType: "RangeError", errorMessage: "not ready" });
+  });
+
+  test("may have an object with a getter that throws", async () => {
+    const { out } = await captureLogs(() => runOurs(async (_, context) => context.step("s", () => logGetter())));
+    expect(out).toEqual([expect.objectContaining({ message: "a getter { id: 1, lazy: [Getter] }" })]);
   });
 
   test("reaches a custom logger, and comes before the step has ended", async () => {

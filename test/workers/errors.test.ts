@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rejection, threads } from "../support/threads.ts";
+import { rejection, restarts, threads } from "../support/threads.ts";
 import { NotReadyError } from "../support/worker-functions.ts";
 
 describe("what a function throws", () => {
@@ -48,8 +48,29 @@ describe("what a function throws", () => {
     expect(await rejection(threads().fail(kind))).toEqual(thrown);
   });
 
-  test("and cannot be cloned is described", async () => {
-    expect((await rejection(threads().fail("uncloneable"))).message).toBe("Thrown: () => 1");
+  test.each([
+    ["uncloneable", "() => 1"],
+    ["without text", "[Object: null prototype] { f: [Function: f] }"],
+    ["custom text that throws", "object that cannot be shown"],
+    ["revoked", "object that cannot be shown"],
+  ])("and cannot be cloned is described: %s", async (kind, text) => {
+    const before = restarts();
+    expect((await rejection(threads().fail(kind))).message).toBe(`Thrown: ${text}`);
+    expect(restarts()).toBe(before);
+  });
+
+  test.each([
+    ["getter", "NotReadyError", "ERR_NOT_READY"],
+    ["getter in a member", "NotReadyError", "ERR_NOT_READY"],
+    ["getter of the cause", "NotReadyError", "ERR_NOT_READY"],
+    ["getter of the errors", "AggregateError", undefined],
+  ])("arrives without the member whose getter throws: %s", async (kind, type, code) => {
+    const before = restarts();
+    const error = await rejection(threads().fail(kind));
+    expect([error.constructor.name, error.message, error["code"]]).toEqual([type, "not ready", code]);
+    expect(error["value"]).toBe(undefined);
+    if (kind === "getter") expect(error.cause).toMatchObject({ name: "TypeError", message: "below" });
+    expect(restarts()).toBe(before);
   });
 
   test("is the same in place", async () => {

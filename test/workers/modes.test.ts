@@ -38,6 +38,19 @@ describe("in place", () => {
     expect(result.message).toContain("result.rows[1].onClick is a function");
   });
 
+  test("each call keeps its task, although another copy of the package runs calls meanwhile", async () => {
+    vi.resetModules();
+    const copy = (await import("../../src/workers.ts")) as { workers: typeof workers };
+    expect(copy.workers).not.toBe(workers);
+    const other = copy.workers<typeof import("../support/worker-functions.ts")>(MODULE, { mode: "inline" });
+    const cells = [inline, other].map(({ markLaterWhenUnwanted }) => {
+      const cell = new Int32Array(new SharedArrayBuffer(4));
+      void rejection(markLaterWhenUnwanted.with({ timeout: { seconds: 0.01 } })(cell, 60));
+      return cell;
+    });
+    await vi.waitFor(() => expect(cells.map(([mark]) => mark)).toEqual([1, 1]), 10_000);
+  });
+
   test("a signal and a time-out end what waits", async () => {
     const waiting = inline.waitUntilUnwanted.with({ timeout: { seconds: 0.05 } });
     expect((await rejection(waiting()))["code"]).toBe("ERR_WORKER_TIMEOUT");
