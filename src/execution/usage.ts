@@ -28,12 +28,16 @@ export interface ExecutionUsage {
   operations: number;
   retries: number;
   dataBytes: number;
-  /** US dollars for operations and written data (us-east-1), without compute time, requests and storage of the data. */
+  /**
+   * US dollars for operations and written data (us-east-1), without compute time, requests and storage of the data. Also
+   * without failed invocations, because the service does not report these to the handler. AWS charges an operation for
+   * each of them.
+   */
   dollars: number;
   /**
    * False when earlier invocations may have written something that this invocation cannot see: operations inside a
    * context that has ended, payloads of failed attempts, or what an invoke wrote. The numbers are then estimates,
-   * rather too low.
+   * rather too low. Failed invocations do not change this member.
    */
   isExact: boolean;
 }

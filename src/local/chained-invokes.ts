@@ -45,17 +45,15 @@ export class ChainedInvokes {
   }
 
   begin(parentArn: string, request: InvokeRequest): void {
-    const { operationId, functionName, payload, childArn } = request;
+    const { operationId, functionName, childArn } = request;
     const target = this.#host.functions.find(functionName);
     const done = (completion: ExternalCompletion): void => this.#host.complete(parentArn, operationId, completion);
     if (target === undefined) {
       const { message } = this.#host.functions.unknown(functionName);
       return done(invokeFailure("ResourceNotFoundException", message));
     }
-    if (payload !== undefined && !isJson(payload)) {
-      const message = `The payload for function "${functionName}" is not JSON; a function's event must be.`;
-      return done(invokeFailure("InvalidRequestContentException", message));
-    }
+    const failure = payloadFailure(request);
+    if (failure !== undefined) return done(failure);
     if (target.kind === "plain") return this.#plain.begin(target.name, target.run, request, done);
     this.#startChild(parentArn, request, childArn as string);
   }
@@ -70,7 +68,10 @@ export class ChainedInvokes {
     for (const request of requests) {
       const { operationId, childArn } = request;
       if (childArn === undefined) {
-        this.begin(record.header.arn, request); // I2
+        const failure = payloadFailure(request);
+        // The parent does not run yet, so that the failure would not reach it from `begin`.
+        if (failure !== undefined) record.complete(operationId, failure, nowMs);
+        else this.begin(record.header.arn, request); // I2
         continue;
       }
       const found = this.#host.findChild(childArn);
@@ -110,14 +111,17 @@ export class ChainedInvokes {
     });
   }
 
-  #checkFunction(record: ExecutionRecord, { operationId, functionName, childArn }: InvokeRequest): void {
+  #checkFunction(record: ExecutionRecord, request: InvokeRequest): void {
+    const { operationId, functionName, childArn } = request;
     const { functions } = this.#host;
     const child = childArn === undefined ? undefined : this.#host.findChild(childArn);
     if (child !== undefined && child.status !== "RUNNING") return;
     const wasDurable = childArn !== undefined;
     const name = child?.header.functionName ?? functionName;
     const target = functions.find(name);
-    if (target !== undefined && (target.kind === "durable") === wasDurable) return;
+    // An invoke of a durable function has no child either if its payload makes it fail.
+    const isSame = (target?.kind === "durable") === wasDurable || payloadFailure(request) !== undefined;
+    if (target !== undefined && isSame) return;
     const invoke = record.operation(operationId)?.Name ?? operationId;
     const register = wasDurable ? `register("${name}", handler)` : `registerFunction("${name}", run)`;
     const problem =
@@ -130,4 +134,10 @@ export class ChainedInvokes {
         `Call ${register} before you resume the execution.`,
     );
   }
+}
+
+function payloadFailure({ functionName, payload }: InvokeRequest): ExternalCompletion | undefined {
+  if (payload === undefined || isJson(payload)) return undefined;
+  const message = `The payload for function "${functionName}" is not JSON; a function's event must be.`;
+  return invokeFailure("InvalidRequestContentException", message);
 }

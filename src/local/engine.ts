@@ -361,9 +361,8 @@ export class LocalEngine {
     checkWritable(this.#journal, found);
     const record = this.#executions.rebuilt(found);
     record.closeInterrupted();
-    if (record.status === "RUNNING" && record.announcedEnd === undefined) {
+    if (record.status === "RUNNING" && record.announcedEnd === undefined)
       this.#invokes.resume(record, this.#clock.now());
-    }
     return this.#run(record, handler);
   }
 
@@ -393,6 +392,7 @@ export class LocalEngine {
     if (event.type === "execution-ended") {
       const parent = this.#executions.end(event.arn)?.record.header.parent;
       if (parent !== undefined) this.#invokes.childEnded(parent, event.outcome);
+      this.#idleTime.proceed(); // Virtual time may have stood still because of a callback of this execution.
     }
     for (const listener of this.#listeners) listener(event);
   }

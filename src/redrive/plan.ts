@@ -50,8 +50,8 @@ export interface RedrivePlan extends Amendment {
   /** The number of failed items that run again. */
   readonly failedItems: number;
   /**
-   * Ended operations that begin anew although they are not in `again`. Operations inside an operation that begins anew
-   * are not listed.
+   * Ended operations that begin anew although they are not in `again`. Operations inside a listed operation, or inside
+   * an operation of `again`, are not listed.
    */
   readonly forgotten: readonly Operation[];
   /** The number of ended operations that are taken over. Operations inside ended contexts count too. */
@@ -164,9 +164,7 @@ function planOf(tree: OperationTree, draft: Draft, next: readonly ReachedOperati
     ...draft.amendment,
     again: draft.again,
     failedItems: draft.failedItems,
-    forgotten: operations.filter(
-      (operation) => isOutermostRemoved(operation, tree, draft) && hasEnded(operation) && !again.has(operation),
-    ),
+    forgotten: outermostEnded(tree, draft).filter((operation) => !again.has(operation)),
     kept: kept.length,
     next,
   };
@@ -186,8 +184,10 @@ async function rehearseIfPossible(
   }
 }
 
-function isOutermostRemoved(operation: Operation, tree: OperationTree, { removed }: Draft): boolean {
-  return removed.has(operation.Id as string) && !removed.has(tree.parentOf(operation)?.Id ?? "");
+/** The removed operations that have ended. Of these, those inside another one are left out. */
+function outermostEnded(tree: OperationTree, { removed }: Draft): Operation[] {
+  const isLost = (operation: Operation): boolean => removed.has(operation.Id as string) && hasEnded(operation);
+  return [...tree.all].filter((operation) => isLost(operation) && !tree.around(operation).some(isLost));
 }
 
 function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft): DurableError {
@@ -206,10 +206,7 @@ function diverged({ divergence }: Rehearsal, tree: OperationTree, draft: Draft):
   const from = tree.keyOf(at);
   const lost = new Draft(tree);
   lost.goBack(at);
-  const ended = [...tree.all].filter(
-    (operation) =>
-      isOutermostRemoved(operation, tree, lost) && hasEnded(operation) && !draft.removed.has(operation.Id as string),
-  );
+  const ended = outermostEnded(tree, lost).filter(({ Id: id }) => !draft.removed.has(id as string));
   return new RedriveError(
     "ERR_REDRIVE_DIVERGED",
     `${what} Nothing was run. Undo the change in the code, or go back to this place ("from": ${JSON.stringify(from)}): ` +

@@ -6,7 +6,9 @@ import {
   MAX_OPERATIONS,
   MAX_PAYLOAD_BYTES,
 } from "../core/limits.ts";
+import { formatCount } from "../core/quantity.ts";
 import { invalidSetting, type OwnRow, readTable } from "../core/setting.ts";
+import { MAX_TIMER_MS } from "../core/time.ts";
 import { MAX_PAGE_BYTES } from "./state-pages.ts";
 
 /** The service's quotas. Each quota can be changed. `Infinity` removes a quota. */
@@ -36,9 +38,9 @@ export interface LocalInvocationSettings {
 
 /** Delays of the answers, which imitate a network. */
 export interface LocalLatency {
-  /** Milliseconds that the answer to each checkpoint is delayed. 0 or more, or Infinity. Default 0. */
+  /** Milliseconds that the answer to each checkpoint is delayed. 0 to 2,147,483,647. Default 0. */
   readonly checkpoint: number;
-  /** Milliseconds that each further page of recorded operations is delayed. 0 or more, or Infinity. Default 0. */
+  /** Milliseconds that each further page of recorded operations is delayed. 0 to 2,147,483,647. Default 0. */
   readonly getState: number;
 }
 
@@ -60,10 +62,10 @@ export interface LocalSettings {
 /** `LocalSettings` whose members are all optional. */
 export type LocalSettingsOptions = { readonly [Group in keyof LocalSettings]?: Partial<LocalSettings[Group]> };
 
-function amount(fallback: number): OwnRow<number> {
-  const allowed = "0 or more, or Infinity";
+function amount(fallback: number, most = Number.POSITIVE_INFINITY): OwnRow<number> {
+  const allowed = most === Number.POSITIVE_INFINITY ? "0 or more, or Infinity" : `0 to ${formatCount(most)}`;
   const read = (raw: unknown, where: string): number => {
-    if (typeof raw === "number" && raw >= 0) return raw;
+    if (typeof raw === "number" && raw >= 0 && raw <= most) return raw;
     throw invalidSetting(where, raw, allowed);
   };
   return { fallback, variable: "", allowed, read };
@@ -82,7 +84,7 @@ export const ENGINE_TABLE = {
     inputBytes: amount(MAX_EXECUTION_PAYLOAD_BYTES),
   },
   invocation: { timeoutMs: amount(MAX_INVOCATION_MS), maxFailures: amount(5), retryPauseMs: amount(5_000) },
-  latencyMs: { checkpoint: amount(0), getState: amount(0) },
+  latencyMs: { checkpoint: amount(0, MAX_TIMER_MS), getState: amount(0, MAX_TIMER_MS) },
   statePage: { maxItems: amount(Number.POSITIVE_INFINITY), maxBytes: amount(MAX_PAGE_BYTES) },
 };
 

@@ -1,5 +1,5 @@
 import { MAX_STATE_PAGE_ITEMS } from "../core/limits.ts";
-import type { Operation } from "../core/wire.ts";
+import { detailsOf, type Operation } from "../core/wire.ts";
 import { copyOperation } from "./operation-table.ts";
 import { invalidParameter } from "./service-error.ts";
 
@@ -55,7 +55,8 @@ export class StatePages {
 
 /** An estimate of the bytes that the operation needs in a response. */
 function operationBytes(operation: Operation): number {
-  const details = operation.StepDetails ?? operation.ContextDetails ?? operation.CallbackDetails;
-  const result = details?.Result ?? operation.ExecutionDetails?.InputPayload ?? "";
-  return 300 + result.length + (details?.Error?.ErrorMessage?.length ?? 0) + (operation.Name?.length ?? 0);
+  const { Result: result, Error: error } = detailsOf(operation) ?? {};
+  const payload = result ?? operation.ExecutionDetails?.InputPayload ?? "";
+  const texts = [payload, error === undefined ? "" : JSON.stringify(error), operation.Name ?? ""];
+  return texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), 300);
 }

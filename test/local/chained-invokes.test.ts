@@ -221,6 +221,43 @@ describe.for(SDKS)("chained invokes of a handler of %s", ([, wrap]) => {
     expect(engine.list()).toHaveLength(7);
   });
 
+  test.each(["plain", "durable"])(
+    "an invoke of a %s function whose payload is not JSON fails also if the engine closes when it begins",
+    async (kind) => {
+      const journal = new MemoryJournal();
+      const begin = () => {
+        const engine = newEngine({ journal });
+        const payloadSerdes = { serialize: async () => "not json", deserialize: async () => "" };
+        engine.register(
+          "f",
+          wrap((_event, context) => caught(context.invoke("i", "target", "x", { payloadSerdes }))),
+        );
+        if (kind === "plain") engine.registerFunction("target", () => 1);
+        else
+          engine.register(
+            "target",
+            wrap(async () => 1),
+          );
+        return engine;
+      };
+      const first = begin();
+      first.subscribe((event) => {
+        if (event.type === "checkpoint" && details(first, event.arn) !== undefined) void first.close();
+      });
+      const { arn, result } = first.start({ functionName: "f" });
+      await expect(result).rejects.toEqual(code("ERR_ENGINE_CLOSED"));
+      expect(details(first, arn)?.Status).toBe("STARTED");
+      const second = begin();
+      const resumed = second.resume(arn);
+      await second.rest();
+      expect(details(second, arn)).toMatchObject({
+        Status: "FAILED",
+        ChainedInvokeDetails: { Error: { ErrorType: "InvalidRequestContentException" } },
+      });
+      expect(JSON.parse((await resumed.result).result ?? "")).toMatchObject({ message: /not JSON/ });
+    },
+  );
+
   // I2
   test("after a restart parents and children find each other again, and go on", async () => {
     const folder = mkdtempSync(join(tmpdir(), "invokes-"));

@@ -1,6 +1,13 @@
 import { withDurableExecution } from "@aws/durable-execution-sdk-js";
 import { expect, test, vi } from "vitest";
-import { type ExecutionEvent, LocalEngine, MemoryJournal, SqliteJournal, VirtualClock } from "../../src/testing.ts";
+import {
+  type ExecutionEvent,
+  LocalEngine,
+  type LocalHandler,
+  MemoryJournal,
+  SqliteJournal,
+  VirtualClock,
+} from "../../src/testing.ts";
 
 function withSum(engine: LocalEngine): LocalEngine {
   engine.register(
@@ -154,3 +161,23 @@ test("a journal that fails at the time-out of an execution rejects its result", 
   clock.advance(60_000);
   await expect(result).rejects.toEqual(code("ERR_JOURNAL_CLOSED"));
 });
+
+test.each(["the same copy", "another copy"])(
+  "the stack of a user's error is kept, whatever members it has, and none of the runtime's: %s of the runtime",
+  async (copy) => {
+    if (copy === "another copy") vi.resetModules();
+    const runtime = await import("../../src/index.ts");
+    const engine = new LocalEngine({ clock: new VirtualClock() });
+    const handler = runtime.withDurableExecution((_event: unknown, context) =>
+      context.step("pay", () => Promise.reject(Object.assign(new RangeError("no card"), { errorType: "Declined" })), {
+        retryStrategy: () => ({ shouldRetry: false }),
+      }),
+    );
+    engine.register("f", handler as unknown as LocalHandler);
+    const { arn, result } = engine.start({ functionName: "f" });
+    expect((await result).error).toMatchObject({ ErrorType: "StepError" });
+    const text = expect.stringMatching(/^RangeError: no card\n.*engine\.test\.ts/);
+    const step = engine.operations(arn).find(({ Name }) => Name === "pay");
+    expect(engine.traces(arn)).toEqual([expect.objectContaining({ operationId: step?.Id, text })]);
+  },
+);

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { OperationUpdate } from "../../src/core/wire.ts";
 import { type ExecutionEvent, LocalEngine, VirtualClock } from "../../src/testing.ts";
 import { PENDING, RawInvocation, wait } from "../support/raw-invocation.ts";
@@ -67,6 +67,49 @@ test("what is due at the same moment as the time-out of a callback that is held 
   run.engine.completeCallback(run.idOf("held"), "done");
   await run.result;
   expect(run.statuses()).toEqual(["free TIMED_OUT", "held SUCCEEDED", "w SUCCEEDED"]);
+});
+
+describe("time goes on when the execution of a callback that stops the time", () => {
+  const holds: [string, boolean][] = [
+    ["all callbacks are held", true],
+    ["this callback is held", false],
+  ];
+
+  /** `a` has a callback with a time-out of 10 s, at which the time stands still. `b` waits for an hour. */
+  async function standingStill(holdsAll: boolean) {
+    const clock = new VirtualClock(START_MS);
+    const engine = new LocalEngine({ clock, skipCallbackTimeouts: !holdsAll });
+    engine.register("a", async (event) => {
+      await new RawInvocation(event).checkpoint([callback("c", { TimeoutSeconds: 10 })]);
+      const [open] = engine.openCallbacks(event.DurableExecutionArn);
+      if (!holdsAll) engine.holdCallback(open?.callbackId as string);
+      return PENDING;
+    });
+    engine.register("b", async (event) => {
+      const invocation = new RawInvocation(event);
+      if (invocation.recorded("w") !== undefined) return { Status: "SUCCEEDED" };
+      await invocation.checkpoint([wait("w", 3_600)]);
+      return PENDING;
+    });
+    const a = engine.start({ functionName: "a", executionTimeoutSeconds: 20 });
+    const b = engine.start({ functionName: "b" });
+    await engine.rest();
+    expect(clock.now()).toBe(START_MS);
+    return { engine, clock, a, b };
+  }
+
+  test.each(holds)("is stopped: %s", async (_name, holdsAll) => {
+    const { engine, a, b } = await standingStill(holdsAll);
+    engine.stop(a.arn);
+    expect((await b.result).status).toBe("SUCCEEDED");
+  });
+
+  test.each(holds)("times out, because a caller moves the clock: %s", async (_name, holdsAll) => {
+    const { clock, a, b } = await standingStill(holdsAll);
+    clock.advance(20_000);
+    expect((await a.result).status).toBe("TIMED_OUT");
+    expect((await b.result).status).toBe("SUCCEEDED");
+  });
 });
 
 test("a heartbeat of a callback that is held lets time go on to what is due before the next one", async () => {

@@ -259,6 +259,75 @@ describe("a plan for an execution whose code has changed", () => {
   });
 });
 
+describe("a plan names what had ended inside an operation that had not, and begins anew", () => {
+  const item = async (context: DurableContext, bodies: Bodies, n: number) => {
+    await bodies.step(context, `step ${n}`, n);
+    return n === 0 ? n : context.createCallback().then(([answer]) => answer);
+  };
+  const mapped =
+    (name: string, config: MapConfig<number, unknown> = {}): Code =>
+    (context, bodies) =>
+      context.map(name, indexes(2), (inner, n) => item(inner, bodies, n), config);
+  const child =
+    (name: string): Code =>
+    (context, bodies) =>
+      context.runInChildContext(name, (inner) => item(inner, bodies, 1));
+  const cases: [string, before: Code, changed: Code, forgotten: [subType: string, name?: string][]][] = [
+    [
+      "in a map",
+      mapped("m", { itemNamer: (n) => `item ${n}` }),
+      mapped("other"),
+      [
+        ["MapIteration", "item 0"],
+        ["Step", "step 1"],
+      ],
+    ],
+    [
+      "in a flat map",
+      mapped("m", { nesting: "FLAT" }),
+      mapped("other", { nesting: "FLAT" }),
+      [
+        ["Step", "step 0"],
+        ["Step", "step 1"],
+      ],
+    ],
+    ["in a child context", child("m"), child("other"), [["Step", "step 1"]]],
+  ];
+
+  async function stopped(code: Code): Promise<Lab> {
+    const lab = new Lab(code);
+    const { arn, result } = lab.start();
+    await lab.engine.rest();
+    lab.engine.stop(arn);
+    await result;
+    return lab;
+  }
+
+  test.each(cases)("%s", async (_where, before, _changed, forgotten) => {
+    const lab = await stopped(before);
+    const plan = await lab.plan({ from: "m" });
+    expect(plan.kept).toBe(0);
+    expect(plan.forgotten.map(({ SubType, Name }) => [SubType, Name])).toEqual(forgotten);
+  });
+
+  test.each(cases)("%s, where the code has changed", async (_where, before, changed, forgotten) => {
+    const lab = await stopped(before);
+    lab.code = changed;
+    const names = forgotten.map(([subType, name]) => `${subType} "${name}"`).join(", ");
+    await expect(lab.plan()).rejects.toMatchObject({
+      code: "ERR_REDRIVE_DIVERGED",
+      message: expect.stringContaining(`then ${names} would begin anew.`),
+    });
+  });
+
+  test("and that the submitter of a callback runs again", async () => {
+    const lab = await stopped((context, bodies) =>
+      context.waitForCallback("approval", () => bodies.run("submit", undefined)),
+    );
+    expect((await lab.plan()).forgotten.map(({ SubType, Name }) => [SubType, Name])).toEqual([["Step", undefined]]);
+  });
+});
+
 describe("a plan finds what made the handler fail", () => {
   const cases: [string, Code, broken: string[], ran: string[]][] = [
     [

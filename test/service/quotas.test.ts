@@ -70,6 +70,12 @@ test("an input over the limit is refused at the start, and so is one that is no 
 test.for<[LocalSettingsOptions, RegExp]>([
   [{ quotas: { operations: -1 } }, /quotas\.operations is -1/],
   [{ latencyMs: { checkpoint: Number.NaN } }, /latencyMs\.checkpoint is NaN/],
+  // `setTimeout` would make the delay almost nothing.
+  [
+    { latencyMs: { checkpoint: Number.POSITIVE_INFINITY } },
+    /latencyMs\.checkpoint is Infinity; allowed: 0 to 2,147,483,647\./,
+  ],
+  [{ latencyMs: { getState: 2 ** 31 } }, /latencyMs\.getState is 2147483648/],
   [
     { invocation: { maxFailures: "5" as unknown as number } },
     /invocation\.maxFailures is "5"; allowed: 0 or more, or Infinity\./,

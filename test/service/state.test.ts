@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Operation } from "../../src/core/wire.ts";
-import { VirtualClock } from "../../src/testing.ts";
-import { context, PENDING, type RawInvocation, runRaw, step, wait } from "../support/raw-invocation.ts";
+import type { Operation, OperationUpdate } from "../../src/core/wire.ts";
+import { LocalEngine, VirtualClock } from "../../src/testing.ts";
+import { context, PENDING, RawInvocation, runRaw, step, wait } from "../support/raw-invocation.ts";
 
 /** Ids of all the pages, with the size of each page after the first. */
 async function readAll({ event }: RawInvocation, MaxItems: number) {
@@ -112,6 +112,27 @@ test("a page is limited by its bytes too, but always brings something", async ()
     ],
     { clock: new VirtualClock(), statePage: { maxBytes: 100 } },
   );
+});
+
+test("the results of invokes count for the bytes of a page, and a character with all of its bytes", async () => {
+  const engine = new LocalEngine({ clock: new VirtualClock(), statePage: { maxBytes: 10_000 } });
+  engine.registerFunction("large", () => "€".repeat(2_500));
+  const invoke = (Id: string): OperationUpdate => ({
+    ...{ Id, Type: "CHAINED_INVOKE", SubType: "ChainedInvoke", Action: "START", Payload: "{}" },
+    ChainedInvokeOptions: { FunctionName: "large" },
+  });
+  let sizes: number[] = [];
+  engine.register("f", async (event) => {
+    const invocation = new RawInvocation(event);
+    const first = event.InitialExecutionState.Operations.length;
+    if (first === 1) await invocation.checkpoint(["a", "b", "c", "d"].map(invoke));
+    if (engine.operations(event.DurableExecutionArn).some(({ Id, Status }) => Id?.length === 1 && Status === "STARTED"))
+      return PENDING;
+    sizes = [first, ...(await readAll(invocation, 1_000)).pages];
+    return { Status: "SUCCEEDED" };
+  });
+  await engine.start({ functionName: "f" }).result;
+  expect(sizes).toEqual([2, 1, 1, 1]);
 });
 
 test.for([
