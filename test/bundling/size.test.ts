@@ -9,10 +9,10 @@ import { writeBundleSources } from "../support/bundle-sources.ts";
 import { packedPackage } from "../support/packed-package.ts";
 
 /** What Lambda has to read and compile before the first event, in bytes of gzip. */
-const MAX_OWN_BYTES = 50_100;
-const MAX_BYTES = 63_900;
+const MAX_OWN_BYTES = 50_200;
+const MAX_BYTES = 64_000;
 /** Beside the bundle, for functions on threads: most of it is Piscina. */
-const MAX_PLUGIN_BYTES = 16_000;
+const MAX_PLUGIN_BYTES = 16_100;
 
 const OPTIONS: BuildOptions = {
   ...{ bundle: true, minify: true, platform: "node", format: "esm", logLevel: "silent" },
