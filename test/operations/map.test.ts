@@ -238,7 +238,7 @@ describe("the window of a map without maxConcurrency", () => {
         await alive;
         return batch.successCount;
       },
-      { runtime: { concurrency: 3 }, engine: { clock } },
+      { runtime: { concurrency: 3 }, engine: { clock }, hasOwnClock: true },
     );
     expect([run.result, run.invocations.length, most]).toEqual([12, 1, 3]);
   });

@@ -74,7 +74,7 @@ describe("a wait", () => {
         await step;
         return winner;
       },
-      { engine: { clock } },
+      { engine: { clock }, hasOwnClock: true },
     );
     expect(run.result).toBe("wait");
     expect(run.invocations).toHaveLength(1);

@@ -54,6 +54,8 @@ export interface ServiceOptions {
   readonly engine?: LocalEngineOptions;
   /** Is given the engine before the execution begins. */
   readonly onEngine?: (engine: LocalEngine) => void;
+  /** The runtime goes by this machine's clock, as on Lambda, and not by that of the engine. */
+  readonly hasOwnClock?: boolean;
   /** Stands between the handler and the engine. */
   readonly onCheckpoint?: (call: CheckpointCall) => Promise<CheckpointDurableExecutionResponse>;
 }
@@ -146,7 +148,7 @@ function recording(lambda: LocalHandler, invocations: InvocationRecord[], option
         const forward = () => inner.checkpoint(params);
         return options.onCheckpoint?.({ invocation, request, params, forward }) ?? forward();
       },
-      now: () => inner.now?.() ?? Date.now(),
+      now: options.hasOwnClock === true ? Date.now : () => inner.now?.() ?? Date.now(),
       getExecutionState(params) {
         record.stateReads++;
         return inner.getExecutionState(params);
