@@ -255,9 +255,9 @@ export class Execution {
   #flush(): boolean {
     // If work was left, the service must begin the next invocation at once. Otherwise the work would wait for an
     // external system, or for a long timer.
-    const isLeft = this.#leavesWork && !this.#isClosing;
-    const wrote = this.batches.flush(isLeft);
-    const continues = isLeft && this.#continueAt(this.nowMs);
+    const leavesWork = this.#leavesWork && !this.#isClosing;
+    const wrote = this.batches.flush(leavesWork);
+    const continues = leavesWork && this.#continueAt(this.nowMs);
     return wrote || continues;
   }
 

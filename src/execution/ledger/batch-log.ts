@@ -96,7 +96,7 @@ export class BatchLog {
   }
 
   /** Whether the context of the map, or a context around it, has finished. Then nothing is recorded any more. */
-  get isLeft(): boolean {
+  get isOver(): boolean {
     return this.#options.scope.isOver;
   }
 
@@ -139,7 +139,7 @@ export class BatchLog {
    * written.
    */ // BL2
   append(records: readonly Kept[], begun: readonly number[] = [], isLast = false): void {
-    if (this.isLeft) return;
+    if (this.isOver) return;
     const atMs = this.#all.host.timers.now();
     const waiting = records.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
     const payload = this.#encode(records, begun, {
@@ -220,7 +220,7 @@ export class BatchLog {
 
   /** `ends` is the number of items whose ends the update records. */
   #send(update: OperationUpdate, ends = 0, recorded?: () => void): void {
-    if (this.isLeft) return;
+    if (this.isOver) return;
     if (ends > 0) this.#all.sent(ends);
     const arrived = (): void => {
       this.#all.arrived(ends);
@@ -251,7 +251,7 @@ export class BatchLog {
     this.#poll?.cancel();
     const { service, isOver } = this.#all.host;
     service.unwatch(this.id);
-    if (this.state !== "pending" || this.isLeft || isOver()) return;
+    if (this.state !== "pending" || this.isOver || isOver()) return;
     this.state = "started";
     this.wakesMs = Number.POSITIVE_INFINITY;
     this.#recordOwn("START");

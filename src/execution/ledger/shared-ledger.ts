@@ -143,14 +143,14 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   /** Whether the map has not counted the item's end. False in an ended batch, except for items in `madeAgain`. */
-  isLeft(index: number): boolean {
+  isUncounted(index: number): boolean {
     return !this.#counted.has(index) && (!this.isClosed || this.madeAgain.has(index));
   }
 
-  /** The number of items for which `isLeft` is true. */
+  /** The number of items for which `isUncounted` is true. */
   get left(): number {
     if (!this.isClosed) return this.count - this.#counted.size;
-    return [...this.madeAgain].filter((index) => this.isLeft(index)).length;
+    return [...this.madeAgain].filter((index) => this.isUncounted(index)).length;
   }
 
   /** Opens this ledger, and begins the batch's own operation. Returns false if this operation has begun already. */
@@ -170,11 +170,11 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   get unwritten(): number {
-    return this.#log.isLeft ? 0 : this.#unwritten;
+    return this.#log.isOver ? 0 : this.#unwritten;
   }
 
   get wakesMs(): number {
-    return this.#log.state === "pending" && !this.#log.isLeft ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
+    return this.#log.state === "pending" && !this.#log.isOver ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
 
   /** Notes that the map has counted the end of an item. Returns whether the map has counted all items. */
@@ -202,7 +202,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#tooLong ??= timers.at(this.now() + settings.checkpoint.maxUnrecordedMs, () => {
       this.#tooLong = undefined;
       if (this.#unwritten === 0) return;
-      if (this.#waiting.isAskedFor) this.writePart();
+      if (this.#waiting.hasArmed) this.writePart();
       else this.#limitUnrecorded(); // An item may begin to wait later.
     });
   }
@@ -271,7 +271,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#securing ??= new Promise((resolve) => {
       setImmediate(() => {
         this.#securing = undefined;
-        if (this.#host.isOver() || this.isClosed || this.#log.isLeft) return;
+        if (this.#host.isOver() || this.isClosed || this.#log.isOver) return;
         // The changes may be in a part that was written meanwhile, and that is not yet recorded.
         this.writePart();
         this.#log.whenRecorded(resolve);
@@ -282,14 +282,14 @@ export class SharedLedger implements PageGroup, OpenLedger {
 
   writePart(): void {
     const records = [...this.#dirty];
-    if (records.length === 0 || this.#log.isLeft) return;
+    if (records.length === 0 || this.#log.isOver) return;
     this.#log.append(records);
     this.#noteWritten(records);
   }
 
   // L1
-  flush(isLeft: boolean): boolean {
-    if (this.#log.isLeft || this.isClosed) {
+  flush(leavesWork: boolean): boolean {
+    if (this.#log.isOver || this.isClosed) {
       this.#all.remove(this);
       return false;
     }
@@ -302,7 +302,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
       const continues = wakeMs !== undefined && this.#host.continueAt(wakeMs);
       return isDirty || continues;
     }
-    const wakeMs = isLeft && isDirty ? nowMs : this.#waiting.wakeMs(nowMs);
+    const wakeMs = leavesWork && isDirty ? nowMs : this.#waiting.wakeMs(nowMs);
     if (wakeMs !== undefined) this.#retry(wakeMs, nowMs);
     else if (isDirty) this.writePart();
     else return false;

@@ -47,9 +47,9 @@ export interface OpenLedger {
   writePart(): void;
   /**
    * Ends the waits that are due, or else writes the changes, before the invocation ends. Returns whether it did
-   * something. If so, the invocation must not end yet. `isLeft`: work is left for the next invocation.
+   * something. If so, the invocation must not end yet. `leavesWork`: work is left for the next invocation.
    */
-  flush(isLeft: boolean): boolean;
+  flush(leavesWork: boolean): boolean;
 }
 
 /**
@@ -134,9 +134,9 @@ export class SharedLedgers {
     for (const ledger of this.#open) ledger.writePart();
   }
 
-  flush(isLeft: boolean): boolean {
+  flush(leavesWork: boolean): boolean {
     let wrote = false;
-    for (const ledger of [...this.#open]) if (ledger.flush(isLeft)) wrote = true;
+    for (const ledger of [...this.#open]) if (ledger.flush(leavesWork)) wrote = true;
     return wrote;
   }
 }

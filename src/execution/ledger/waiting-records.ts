@@ -23,7 +23,7 @@ export class WaitingRecords {
   readonly #timers: Timers;
   readonly #all = new Set<Kept>();
   /** The armed records and their timers. A record has no timer while its due time is unknown. */
-  readonly #asked = new Map<Kept, ArmedTimer | undefined>();
+  readonly #armed = new Map<Kept, ArmedTimer | undefined>();
 
   /** The invocation found overdue records at `#releasedMs`. Their timers fire `#shiftMs` later than they were due. */
   #releasedMs = 0;
@@ -40,8 +40,8 @@ export class WaitingRecords {
   }
 
   /** Whether one of the records is armed. */
-  get isAskedFor(): boolean {
-    return this.#asked.size > 0;
+  get hasArmed(): boolean {
+    return this.#armed.size > 0;
   }
 
   add(kept: Kept): void {
@@ -53,20 +53,20 @@ export class WaitingRecords {
   }
 
   clear(): void {
-    for (const timer of this.#asked.values()) timer?.cancel();
-    this.#asked.clear();
+    for (const timer of this.#armed.values()) timer?.cancel();
+    this.#armed.clear();
     this.#all.clear();
   }
 
   /** A timer of this process ends the wait when it is due, unless cancelled. */
   arm(kept: Kept): ArmedTimer {
-    if (this.#all.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
+    if (this.#all.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
     return { cancel: () => this.#forget(kept) };
   }
 
   #forget(kept: Kept): void {
-    this.#asked.get(kept)?.cancel();
-    this.#asked.delete(kept);
+    this.#armed.get(kept)?.cancel();
+    this.#armed.delete(kept);
   }
 
   #timerOf(kept: Kept): ArmedTimer | undefined {
@@ -104,7 +104,7 @@ export class WaitingRecords {
     const firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
     this.#releasedMs = nowMs;
     this.#shiftMs = Math.min(nowMs - firstMs, MAX_SLACK_MS);
-    for (const kept of unknown) if (this.#asked.has(kept)) this.#asked.set(kept, this.#timerOf(kept));
+    for (const kept of unknown) if (this.#armed.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
     this.completeDue(nowMs);
   }
 
@@ -129,7 +129,7 @@ export class WaitingRecords {
    * count that are due before this time and that the pending batch's own operation does not cover (`isCovered`).
    */
   wakeMs(nowMs: number, unlessMs?: number): number | undefined {
-    const byTime = [...this.#asked.keys()]
+    const byTime = [...this.#armed.keys()]
       .filter(
         ({ dueMs, isCovered }) => dueMs !== undefined && (unlessMs === undefined || (!isCovered && dueMs < unlessMs)),
       )

@@ -37,7 +37,7 @@ export interface ItemGroup {
 
 /** Returns the index, in the group, of the next item that may begin. `left` must not be 0. */
 export function takeNext(group: ItemGroup): number {
-  while (group.ledger?.isLeft(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;
+  while (group.ledger?.isUncounted(group.cursor) === false || group.ended.has(group.cursor)) group.cursor++;
   group.left--;
   return group.cursor++;
 }
