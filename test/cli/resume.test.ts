@@ -45,6 +45,20 @@ describe.concurrent("an interrupted run", () => {
     const later = readFileSync(join(cwd, "ledger.log"), "utf8").split("\n").slice(linesBefore);
     const ranAgain = later.map((line) => line.split(" ")[1]).filter((name) => acknowledged.includes(name));
     expect(ranAgain).toEqual([]);
+    // The bodies that ran at the signal have ended and are recorded. Four items fail once.
+    expect(linesOf(cwd)).toBe(204);
+  });
+
+  test("says so if the execution ends while it stops", async () => {
+    const cwd = temporaryFolder();
+    const run = startCli([...ledgerArguments(cwd, 1), "--json"], { cwd });
+    await untilLines(cwd, 1);
+    run.child.kill("SIGINT");
+    const { exitCode, stderr } = await run.ended;
+    // The process may notice the signal only after the end.
+    if (exitCode === 130) expect(stderr).toMatch(/has just ended as SUCCEEDED\. To see its result: .* resume ledger/);
+    else expect(exitCode).toBe(0);
+    expect(JSON.parse((await runCli(["resume", "ledger"], { cwd })).stdout)).toMatchObject({ count: 1 });
   });
 
   test("is continued by the same run command as well", async () => {

@@ -80,7 +80,9 @@ export async function drive(given: Drive): Promise<ExitCode> {
       output.fail(first.error);
       return exitCodeOf(first.error);
     }
-    return reportInterruption(output, first, { execution, hint });
+    // While the engine closes, the execution may still end.
+    const outcome = "signal" in first ? await execution.result.catch(() => undefined) : undefined;
+    return reportInterruption(output, first, { execution, hint, outcome });
   } finally {
     failures.stop();
     watch.stop();

@@ -61,7 +61,7 @@ export function reportEnd(output: Output, end: End): ExitCode {
 export function reportInterruption(
   output: Output,
   interruption: Interruption,
-  { execution, hint }: { execution: LocalExecution; hint: string },
+  { execution, hint, outcome }: { execution: LocalExecution; hint: string; outcome: ExecutionOutcome | undefined },
 ): ExitCode {
   if ("error" in interruption) {
     output.fail(interruption.error);
@@ -71,7 +71,9 @@ export function reportInterruption(
   const { signal, exitCode } = interruption;
   const { arn, name } = execution;
   if (output.json) output.printJson({ type: "interrupted", execution: { arn, name }, signal, resume: hint });
-  output.say(`Interrupted; everything acknowledged is in the journal. To continue: ${pc.cyan(hint)}`);
+  if (outcome === undefined) {
+    output.say(`Interrupted; everything acknowledged is in the journal. To continue: ${pc.cyan(hint)}`);
+  } else output.say(`The execution has just ended as ${outcome.status}. To see its result: ${pc.cyan(hint)}`);
   return exitCode;
 }
 
