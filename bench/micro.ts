@@ -80,7 +80,7 @@ const micros: readonly Micro[] = [
   roundTrips("result of 100 rows", rows),
 ];
 
-/** Measures some mechanisms in warm state. They come from the sources, because the build does not export them. */
+/** Measures some mechanisms in warm state. They come from the sources, because the build does not export all of them. */
 export async function measureMicros(isQuick: boolean): Promise<MicroRow[]> {
   const measured: MicroRow[] = [];
   for (const { name, unit, ours, official: theirs } of micros) {

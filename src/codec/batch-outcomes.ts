@@ -2,7 +2,7 @@ import { BATCH_PACK_FACTOR } from "../core/settings.ts";
 import type { ErrorObject, WireOperation } from "../core/wire.ts";
 import { isFirstVersion, readFirstVersion } from "./batch-outcomes-first-version.ts";
 import type { Codec } from "./codec.ts";
-import { OWN_PREFIX } from "./format.ts";
+import { isPacked } from "./format.ts";
 import { readPayload } from "./payload.ts";
 import type { OutcomeMark, StoredBatch, StoredRecord } from "./stored-batch.ts";
 
@@ -92,10 +92,6 @@ export interface WrittenOutcome {
 export function succeededWith(payload: string | undefined): WrittenOutcome {
   if (payload === undefined) return { mark: "U" };
   return { mark: isPacked(payload) ? "T" : "S", payload };
-}
-
-function isPacked(payload: string): boolean {
-  return payload.startsWith(OWN_PREFIX);
 }
 
 /** `payloadOf` makes the payload of a result that is not stored as text. */

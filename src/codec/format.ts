@@ -4,7 +4,11 @@ import { DurableError } from "../core/errors.ts";
  * A packed payload begins with a mark: a tilde, the version, and one letter for the format. No JSON begins with a
  * tilde. A letter must never get a second meaning, because journals may be older than the release that reads them.
  */
-export const OWN_PREFIX = "~";
+const OWN_PREFIX = "~";
+
+export function isPacked(payload: string): boolean {
+  return payload.startsWith(OWN_PREFIX);
+}
 const VERSION = "1";
 
 /**

@@ -1,5 +1,5 @@
 import { compress, decompress, fromText, toText } from "./compression.ts";
-import { mark, OWN_PREFIX, unmark } from "./format.ts";
+import { isPacked, mark, unmark } from "./format.ts";
 import { fromMsgpack, toMsgpack } from "./msgpack.ts";
 import { TreeReader } from "./tree-reader.ts";
 import { NoTree, type TreeNode, TreeWriter } from "./tree-writer.ts";
@@ -28,7 +28,7 @@ export function packTree(tree: TreeNode): string {
 }
 
 export function readPayload(payload: string): unknown {
-  if (!payload.startsWith(OWN_PREFIX)) return JSON.parse(payload);
+  if (!isPacked(payload)) return JSON.parse(payload);
   const { format, body } = unmark(payload);
   const bytes = fromText(body);
   const tree = fromMsgpack(format === "msgpack" ? bytes : decompress(format, bytes));

@@ -1,4 +1,4 @@
-import { OWN_PREFIX } from "../codec/format.ts";
+import { isPacked } from "../codec/format.ts";
 import { applyUpdate, completeTimer } from "../core/transitions.ts";
 import {
   defined,
@@ -148,7 +148,7 @@ function isRebuilt(subType: string | undefined, result: string | undefined): boo
   if (result === undefined) return false;
   if (result === "") return true;
   // A payload that the codec has packed is never a summary.
-  if (result.startsWith(OWN_PREFIX)) return false;
+  if (isPacked(result)) return false;
   try {
     const value: unknown = JSON.parse(result);
     return isFanOut(subType) && !Array.isArray((value as { all?: unknown } | null)?.all);

@@ -5,14 +5,19 @@ import { Kept } from "../../src/execution/ledger/kept.ts";
 import { WaitingRecords } from "../../src/execution/ledger/waiting-records.ts";
 import { Timers } from "../../src/execution/timers.ts";
 
-/** Records that wait, by their due times; `over` lists the due times of those that went on. */
+/** Records that wait, by their due times; `over` lists the due times of those that went on, `timers` when others will. */
 function waitingUntil(dueTimes: readonly number[]) {
   const over: number[] = [];
+  const timers: number[] = [];
   const waiting = new WaitingRecords(
-    new Timers(
+    new (class extends Timers {
+      override at(dueMs: number) {
+        timers.push(dueMs);
+        return { cancel() {} };
+      }
+    })(
       () => {},
       () => 900_000,
-      () => 0,
     ),
   );
   for (const dueMs of dueTimes) {
@@ -27,7 +32,7 @@ function waitingUntil(dueTimes: readonly number[]) {
     kept.takeTime(dueMs, 0, dueMs);
     waiting.add(kept);
   }
-  return { waiting, over };
+  return { waiting, over, timers };
 }
 
 test("what is due 400 ms later goes on later, and what is due at about the same time goes on together", () => {
@@ -37,4 +42,12 @@ test("what is due 400 ms later goes on later, and what is due at about the same 
   expect(waiting.completeDue(3_000)).toBe(true);
   expect(over).toEqual([2_000, 2_010, 2_400]);
   expect(waiting.completeDue(3_000)).toBe(false);
+});
+
+test("after a long outage, what is due keeps its order, each at most 5 s after what was due first", () => {
+  const { waiting, over, timers } = waitingUntil([7_200_000, 3_000, 1_000]);
+  waiting.release(10_000_000);
+  expect(over).toEqual([1_000]);
+  for (const kept of waiting.all) waiting.arm(kept);
+  expect(timers).toEqual([10_005_000, 10_002_000]);
 });

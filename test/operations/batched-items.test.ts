@@ -204,6 +204,19 @@ describe.each(Object.entries(bodies))("an item with %s", (_name, body) => {
     expect(again).toEqual({ output: { Status: "SUCCEEDED", Result: run.outcome.result }, requests: [] });
   });
 
+  test("may be large and hold values that only the codec `typed` keeps", async () => {
+    const handler: Handler = async (_, context) => {
+      const make = async (item: DurableContext, n: number) => {
+        await item.step(async () => n);
+        return { big: 12n, text: noise(400_000, n) };
+      };
+      const all = (await context.map([1, 2], make, { batch: 2 })).getResults();
+      return all.map(({ big, text }) => `${big} ${text.length}`);
+    };
+    const run = await runOurs(handler, { runtime: { codec: "typed" } });
+    expect(run.result).toEqual(["12 400000", "12 400000"]);
+  });
+
   test.each(["compact", "typed"] as const)("comes to the same by the codec %s", async (codec) => {
     const runtime = { codec };
     const [expected, batched] = [await runBody(body, {}, { runtime }), await runBody(body, { batch: 2 }, { runtime })];

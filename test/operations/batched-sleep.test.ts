@@ -317,6 +317,40 @@ describe("a sleeping batch", () => {
     expect(waits.map(({ WaitOptions }) => WaitOptions?.WaitSeconds)).toEqual([3]);
   });
 
+  test("wakes earlier for a wait that somebody awaits only after the batch was put to sleep for another item's time", async () => {
+    const clock = new VirtualClock();
+    const beganMs = clock.now();
+    let engine: LocalEngine | undefined;
+    let overMs = 0;
+    let id = "";
+    const run = await runOurs(
+      async (_, context) => {
+        const body = async (item: DurableContext) => {
+          const soon = item.wait({ seconds: 3 });
+          const [answer, callbackId] = await item.createCallback("answer");
+          id = callbackId;
+          await Promise.race([flaky(item, 1, new Runs(), "slow", 12), answer]);
+          await soon;
+          overMs = clock.now() - beganMs;
+        };
+        return (await context.map("m", [0], body, { batch: 10 })).successCount;
+      },
+      {
+        engine: { clock },
+        onEngine: (made) => {
+          engine = made;
+        },
+        onCheckpoint: async ({ forward, params }) => {
+          const answer = await forward();
+          if (params.Updates?.some(({ Action }) => Action === "RETRY")) engine?.completeCallback(id, "yes");
+          return answer;
+        },
+      },
+    );
+    expect(run.result).toBe(1);
+    expect(Math.round(overMs / 1_000)).toBeLessThanOrEqual(4);
+  });
+
   test.each([undefined, Date.UTC(2030, 0)])("follows virtual time, from %s", async (startMs) => {
     const clock = new VirtualClock(startMs);
     const beganMs = clock.now();

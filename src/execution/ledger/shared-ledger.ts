@@ -1,4 +1,5 @@
 import { latest, type Outcome } from "../../codec/batch-outcomes.ts";
+import { isPacked } from "../../codec/format.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
 import { isLongerThan } from "../../core/limits.ts";
 import type { WireOperation } from "../../core/wire.ts";
@@ -24,10 +25,11 @@ const FRAME_BYTES = 512;
  * The records of the items of one batch. They are kept in memory, and are written together to the operation that these
  * items share.
  *
- * L1  What a flush writes if no wait is due. (a) If the batch's own operation is pending, it cannot be written. So
- *     changed records go to a part, and `continueAt` serves the armed records that are due before this operation. (b)
- *     Otherwise, if an armed record (see `WaitingRecords`) has a known due time, or if work is left and records have
- *     changed, a flush writes a RETRY. (c) Otherwise changed records go to a part.
+ * L1  What a flush writes if no wait is due. "Armed" and "covered" are explained in `WaitingRecords`. (a) If the batch's
+ *     own operation is pending, it cannot be written. So changed records go to a part. If an armed record is due before
+ *     this operation and is not covered, `continueAt` makes the service begin an earlier invocation. (b) Otherwise, if an
+ *     armed record has a known due time, or if work is left and records have changed, a flush writes a RETRY. (c)
+ *     Otherwise changed records go to a part.
  * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
  *     part.
  * L3  When the map is over, the end of each item that the map has counted is recorded. Of an item that has not ended,
@@ -35,7 +37,7 @@ const FRAME_BYTES = 512;
  */
 export class SharedLedger implements PageGroup, OpenLedger {
   readonly service: ServiceLedger;
-  /** The id and the name of the batch's own operation. */
+  /** The id of the batch's own operation. */
   readonly id: OperationId;
   readonly name: string;
   readonly first: number;
@@ -95,7 +97,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.size;
   }
 
-  /** Whether the batch has ended. Then nothing is recorded, and operations without a recorded end do not run. */
+  /** Whether the batch has ended. Then nothing is recorded. In a later invocation, only operations that ended return. */
   get isClosed(): boolean {
     return this.#log.state === "ended";
   }
@@ -113,7 +115,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
         this.#pages.get(index)?.restoreTime(path, leftMs, delayMs, isOwn ? undefined : atMs);
       }
     }
-    if (this.#log.state === "pending") this.#waiting.cover();
+    if (this.#log.state === "pending") this.#waiting.coverRestored();
     else if (!this.isClosed) this.#waiting.release(this.now());
   }
 
@@ -177,7 +179,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#log.state === "pending" && !this.#log.isOver ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
   }
 
-  /** Notes that the map has counted the end of an item. Returns whether the map has counted all items. */
+  /** Notes that the map has counted the end of an item. Returns whether the map has counted all items of the batch. */
   counts(index: number): boolean {
     this.#counted.add(index);
     return this.#counted.size === this.count;
@@ -252,7 +254,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   packIfLarge(payload: string): string {
-    return isLongerThan(payload, this.maxPayloadBytes) ? this.#host.codec.pack(payload) : payload;
+    return isLongerThan(payload, this.maxPayloadBytes) && !isPacked(payload) ? this.#host.codec.pack(payload) : payload;
   }
 
   decode(payload: string | undefined): unknown {

@@ -9,7 +9,7 @@ const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
 /**
  * If a machine continues a batch later than this number of milliseconds after READY, for example after a crash, the
- * delays have gone on meanwhile. A smaller difference may be one of the clocks of two machines.
+ * delays have gone on meanwhile. A smaller difference may only be a difference between the clocks of two machines.
  */
 const LATE_MS = 5_000;
 /** Records that are due within this number of milliseconds continue together. */
@@ -17,7 +17,8 @@ const TOGETHER_MS = 50;
 
 /**
  * The records of a batch that wait for a time, and the timers of the armed records. Armed are the waits that user code
- * awaits, and the reached steps and conditions that wait for their next attempt.
+ * awaits, and the reached steps and conditions that wait for their next attempt. A record is covered if the next attempt
+ * of the batch's own operation, which is pending, serves the record (`isCovered`).
  */
 export class WaitingRecords {
   readonly #timers: Timers;
@@ -25,11 +26,11 @@ export class WaitingRecords {
   /** The armed records and their timers. A record has no timer while its due time is unknown. */
   readonly #armed = new Map<Kept, ArmedTimer | undefined>();
 
-  /** The invocation found overdue records at `#releasedMs`. Their timers fire `#shiftMs` later than they were due. */
+  /** The invocation found overdue records at `#releasedMs`. The first of them was due at `#firstMs`. */
   #releasedMs = 0;
+  #firstMs = 0;
   /** When the batch's own operation was to become READY. Infinity if this is unknown. */
   #readyMs = Number.POSITIVE_INFINITY;
-  #shiftMs = 0;
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -71,7 +72,9 @@ export class WaitingRecords {
 
   #timerOf(kept: Kept): ArmedTimer | undefined {
     if (kept.dueMs === undefined) return undefined;
-    const timerMs = kept.dueMs + (kept.dueMs <= this.#releasedMs ? this.#shiftMs : 0);
+    const isOverdue = kept.dueMs <= this.#releasedMs;
+    const distanceMs = Math.min(kept.dueMs - this.#firstMs, MAX_SLACK_MS);
+    const timerMs = isOverdue ? this.#releasedMs + distanceMs : kept.dueMs;
     return this.#timers.at(timerMs, () => kept.page.completeTimer(kept));
   }
 
@@ -84,15 +87,28 @@ export class WaitingRecords {
     for (const kept of this.#all) kept.takeTime(undefined, 0);
   }
 
-  /** Notes that the batch's own operation is pending. When it is READY, an invocation continues the waiting records. */
+  /** Notes that the batch's own operation waits, and that its next attempt serves the armed records. */
   cover(): void {
-    for (const kept of this.#all) kept.isCovered = true;
+    for (const kept of this.#armed.keys()) kept.isCovered = true;
+  }
+
+  /**
+   * Notes that the batch's own operation waits since an earlier invocation. Its next attempt serves the records that were
+   * armed then. No armed record is due earlier than the attempt by more than its slack and a second.
+   */
+  coverRestored(): void {
+    for (const kept of this.#all) {
+      const { dueMs, leftMs, delayMs } = kept;
+      kept.isCovered =
+        dueMs !== undefined || -leftMs <= slackOf(delayMs) + 1_000 || this.#readyMs === Number.POSITIVE_INFINITY;
+      if (!kept.isCovered) kept.takeTime(this.#readyMs + leftMs, leftMs, delayMs);
+    }
   }
 
   /**
    * Notes that the batch's own operation may be written again. Records without a due time get one. Of the records that
-   * are overdue, the earliest continue now. The others keep their distance in time, so that a step that was due before a
-   * time-out also runs before it. Their timers are late by at most `MAX_SLACK_MS`.
+   * are overdue, the earliest continue now. The others keep their distance to the earliest, up to `MAX_SLACK_MS`, so that
+   * a step that was due before a time-out also runs before it. When no code executes, they continue without a delay.
    */
   release(nowMs: number): void {
     const unknown = [...this.#all].filter(({ dueMs }) => dueMs === undefined);
@@ -101,9 +117,8 @@ export class WaitingRecords {
       kept.isCovered = false;
       kept.dueMs ??= fromMs + kept.leftMs;
     }
-    const firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
+    this.#firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
     this.#releasedMs = nowMs;
-    this.#shiftMs = Math.min(nowMs - firstMs, MAX_SLACK_MS);
     for (const kept of unknown) if (this.#armed.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
     this.completeDue(nowMs);
   }
@@ -140,13 +155,17 @@ export class WaitingRecords {
     for (const { dueMs = nowMs, delayMs } of byTime) {
       if (dueMs > latestMs) break;
       wakeMs = Math.max(wakeMs, dueMs);
-      latestMs = Math.min(latestMs, dueMs + Math.min(MAX_SLACK_MS, delayMs * SLACK_SHARE));
+      latestMs = Math.min(latestMs, dueMs + slackOf(delayMs));
     }
     return wakeMs;
   }
 }
 
-/** Records that are due at the same time keep their order, in which they began to wait. */
+/** Records that are due at the same time keep their order. */
 function byDueMs(one: Kept, other: Kept): number {
   return (one.dueMs ?? 0) - (other.dueMs ?? 0);
+}
+
+function slackOf(delayMs: number): number {
+  return Math.min(MAX_SLACK_MS, delayMs * SLACK_SHARE);
 }
