@@ -270,7 +270,10 @@ class Invocation {
       logger: { logger: client.wrapLogger?.(logger, lineOrigin) ?? logger, modeAware: true },
       remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
     });
-    client.onRunning?.(() => execution.startClosing());
+    client.onRunning?.({
+      drain: () => execution.startClosing(),
+      end: () => execution.terminate({ end: "suspend" }),
+    });
     try {
       const context = makeContext({ execution, lambdaContext, loggingContext: logging }, execution.root);
       const root = { contextId: "root", scope: execution.root, given: context };

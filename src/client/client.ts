@@ -78,11 +78,8 @@ export interface DurableExecutionClient {
   onMisspelledOption?(message: string): void;
   /** The time in epoch milliseconds. Default: this machine's clock. The embedded engine may have virtual time. */
   now?(): number;
-  /**
-   * Gets a function that makes this invocation drain, as near the deadline: nothing new begins, batches write what they
-   * have, and the invocation ends when no code of the user runs. The embedded engine calls the function when it closes.
-   */
-  onRunning?(drain: () => void): void;
+  /** Gets the control of this invocation, when its handler begins. The embedded engine uses the control when it closes. */
+  onRunning?(control: InvocationControl): void;
   /**
    * Gets each operation that the handler's code reaches. If the answer is true, the code stops at this operation. Only
    * the client of a rehearsal has this function, because nothing may begin in a rehearsal. The runtime reads the
@@ -98,6 +95,16 @@ export interface DurableExecutionClient {
     record: WireOperation | undefined,
     mismatch: Error | undefined,
   ): boolean;
+}
+
+export interface InvocationControl {
+  /**
+   * Makes the invocation drain, as near its deadline: nothing new begins, batches write what they have, and the
+   * invocation ends when no code of the user runs. A further call makes batches write again.
+   */
+  drain(): void;
+  /** Ends the invocation as PENDING, when what was queued is recorded. What code of the user does later is lost. */
+  end(): void;
 }
 
 const TAG = "DurableExecutionInvocationInputWithClient";

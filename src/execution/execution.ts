@@ -27,6 +27,8 @@ const MIN_RESERVE_MS = 1_000;
 const MAX_RESERVE_MS = 30_000;
 const RESERVE_SHARE = 0.1;
 
+/** Batches are written for the last time with this time left. A request takes 10 to 30 ms in Region. */
+const LAST_WRITE_MS = 500;
 /** Signals are aborted before the deadline of the platform, so that code can stop and record its results. */
 const DEADLINE_RESERVE_MS = 2_000;
 
@@ -246,8 +248,10 @@ export class Execution {
   #startDraining(): void {
     this.#isDraining = true;
     this.#coalescer.hurry();
-    // Results that exist are written now, because running code perhaps does not end before the deadline.
+    // Results that exist are written now, because running code perhaps does not end before the deadline. What ends later
+    // is written shortly before the deadline.
     this.batches.writeAll();
+    this.#timers.before(LAST_WRITE_MS, () => this.batches.writeAll());
     this.#suspension.check();
   }
 

@@ -1,4 +1,4 @@
-import type { DurableExecutionClient, LineOrigin, LineWriter } from "../client/client.ts";
+import type { DurableExecutionClient, InvocationControl, LineOrigin, LineWriter } from "../client/client.ts";
 import { DurableError } from "../core/errors.ts";
 import type {
   CheckpointDurableExecutionRequest,
@@ -31,7 +31,7 @@ export interface ExecutionClientHost {
   /** Gets an unexpected error of a write. In most cases the journal cannot be written. */
   readonly onFailure: (error: unknown) => void;
   /** See `DurableExecutionClient.onRunning`. */
-  readonly onRunning: (drain: () => void) => void;
+  readonly onRunning: (control: InvocationControl) => void;
 }
 
 /** The client through which the runtime reaches the embedded service during one invocation. */
@@ -78,8 +78,8 @@ export class ExecutionClient implements DurableExecutionClient {
     return Math.max(this.#host.now(), this.#beganMs + Math.floor(performance.now() - this.#beganRealMs));
   }
 
-  onRunning(drain: () => void): void {
-    this.#host.onRunning(drain);
+  onRunning(control: InvocationControl): void {
+    this.#host.onRunning(control);
   }
 
   constructor(host: ExecutionClientHost) {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { DurableExecutionInvocationInputWithClient } from "../client/client.ts";
+import { DurableExecutionInvocationInputWithClient, type InvocationControl } from "../client/client.ts";
 import { DurableError } from "../core/errors.ts";
 import type { Clock, Timer } from "../core/time.ts";
 import type { ErrorObject, OperationUpdate } from "../core/wire.ts";
@@ -15,6 +15,9 @@ import { withDeadline, withPatience } from "./deadline.ts";
 import { ExecutionClient } from "./execution-client.ts";
 import { lambdaContext } from "./lambda-context.ts";
 import { Sleeper } from "./sleeper.ts";
+
+/** How long `close` waits for the last write of an invocation whose code still runs. */
+const LAST_WRITE_MS = 500;
 
 /** A durable handler, of this package or of the official SDK. */
 // biome-ignore lint/suspicious/noExplicitAny: the user's handler has its own type of the Lambda context.
@@ -75,8 +78,8 @@ export class LocalExecution {
   #closing = false;
   /** Set by `close` after its grace, and by an error of the journal. From then on, checkpoints fail. */
   #closed: DurableError | undefined;
-  /** Makes the running invocation drain. Undefined until its handler gives this function. Other SDKs give none. */
-  #drain: (() => void) | undefined;
+  /** The control of the running invocation. Undefined until the handler begins. Handlers of other SDKs give none. */
+  #control: InvocationControl | undefined;
   #idle: Promise<void> = Promise.resolve();
 
   constructor(record: ExecutionRecord, host: ExecutionHost) {
@@ -127,14 +130,18 @@ export class LocalExecution {
   }
 
   /**
-   * Begins no further invocation, and lets the running one drain for at most `graceMs` milliseconds. After this, the
-   * checkpoints of a running invocation fail, and `result` rejects if the execution has not ended.
+   * Begins no further invocation, lets the running one drain for at most `graceMs` milliseconds, and then ends it. After
+   * this, the checkpoints of the invocation fail, and `result` rejects if the execution has not ended.
    */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     this.#stopWaiting();
-    this.#drain?.();
+    this.#control?.drain();
     await withPatience(graceMs, this.#idle);
+    // What has ended in batches meanwhile is written, also if other code of the user still runs.
+    this.#control?.drain();
+    this.#control?.end();
+    await withPatience(LAST_WRITE_MS, this.#idle);
     const message = `The engine was closed before execution "${this.name}" ended. Resume it to continue it.`;
     this.#closed ??= new DurableError("ERR_ENGINE_CLOSED", message);
     this.#reject(this.#closed);
@@ -200,7 +207,7 @@ export class LocalExecution {
       return this.#countFailure(error);
     } finally {
       invocation.over = true;
-      this.#drain = undefined;
+      this.#control = undefined;
       this.#host.countRunning(-1);
     }
   }
@@ -264,9 +271,9 @@ export class LocalExecution {
         if (this.#closing) return;
         for (const request of this.#record.takeBegunInvokes()) this.#host.beginInvoke(request);
       },
-      onRunning: (drain) => {
-        this.#drain = drain;
-        if (this.#closing) drain();
+      onRunning: (control) => {
+        this.#control = control;
+        if (this.#closing) control.drain();
       },
       onFailure: (error) => this.#fail(error),
     });

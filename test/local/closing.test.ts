@@ -101,6 +101,44 @@ test("a wait under way does not hold up the work that an engine left when it clo
   expect(bodies).toEqual(new Array(ITEMS).fill(1));
 });
 
+test.for([{}, { batch: 10 }])(
+  "an engine that closes records what ends within a second, beside a body that never ends: %j",
+  async (config) => {
+    const journal = new MemoryJournal();
+    const bodies = [0, 0, 0];
+    const timersOf = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const timersBefore = timersOf();
+    let isCutOff = true;
+    const engineOn = () => {
+      const engine = new LocalEngine({ journal });
+      const work = (item: DurableContext, n: number) =>
+        item.step("s", async () => {
+          bodies[n] = (bodies[n] ?? 0) + 1;
+          if (n === 2 && isCutOff) return new Promise<number>(() => {});
+          await pause(n * 300);
+          return n;
+        });
+      const handler = withDurableExecution(
+        async (_event, context) => (await context.map("m", [0, 1, 2], work, config)).successCount,
+      );
+      engine.register("f", handler);
+      return engine;
+    };
+    const first = engineOn();
+    const { arn, result } = first.start({ functionName: "f" });
+    result.catch(() => {});
+    await pause(100);
+    await first.close();
+    // Nothing keeps the process alive.
+    expect(timersOf()).toBeLessThanOrEqual(timersBefore);
+    isCutOff = false;
+    const second = engineOn();
+    expect(await second.resume(arn).result).toEqual({ status: "SUCCEEDED", result: "3" });
+    await second.close();
+    expect(bodies).toEqual([1, 1, 2]);
+  },
+);
+
 test("an engine that closes begins no chained invoke, and a later engine begins the invoke once", async () => {
   const journal = new MemoryJournal();
   let calls = 0;
@@ -167,3 +205,24 @@ test.for([{}, { batch: 10 }])(
     expect(overMs).toBe(lateMs);
   },
 );
+
+test.for([{}, { batch: 10 }])("what ends beside a body that the deadline cuts off is recorded: %j", async (config) => {
+  const bodies = [0, 0];
+  const engine = new LocalEngine({ invocation: { timeoutMs: 1_600, retryPauseMs: 1 } });
+  const work = (item: DurableContext, n: number) =>
+    item.step("s", async () => {
+      bodies[n] = (bodies[n] ?? 0) + 1;
+      if (n === 1 && bodies[n] === 1) return new Promise<number>(() => {});
+      // The invocation drains from 200 ms on.
+      await pause(500);
+      return n;
+    });
+  const handler = withDurableExecution(
+    async (_event, context) => (await context.map("m", [0, 1], work, config)).successCount,
+    { runtime: { suspension: { reserveMs: 1_400 } } },
+  );
+  engine.register("f", handler);
+  expect(await engine.start({ functionName: "f" }).result).toEqual({ status: "SUCCEEDED", result: "2" });
+  await engine.close();
+  expect(bodies).toEqual([1, 2]);
+});

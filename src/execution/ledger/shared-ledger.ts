@@ -60,7 +60,10 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly madeAgain = new Set<number>();
   isRestored = false;
   #unwritten = 0;
+  /** Fires when an ended item has been unwritten for `checkpoint.maxUnrecordedMs`. */
   #tooLong: ArmedTimer | undefined;
+  /** Ended items have been unwritten for too long. They are written when an item waits, since the batch is open longer. */
+  #writesWhenArmed = false;
   #repeated = 0;
   #securing: Promise<void> | undefined;
   #acknowledgements: (() => void)[] = [];
@@ -196,16 +199,12 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (this.isClosed) return;
     this.#unwritten++;
     this.#dirty.add(end);
-    this.#limitUnrecorded();
-  }
-
-  #limitUnrecorded(): void {
     const { timers, settings } = this.#host;
     this.#tooLong ??= timers.at(this.now() + settings.checkpoint.maxUnrecordedMs, () => {
       this.#tooLong = undefined;
       if (this.#unwritten === 0) return;
       if (this.#waiting.hasArmed) this.writePart();
-      else this.#limitUnrecorded(); // An item may begin to wait later.
+      else this.#writesWhenArmed = true;
     });
   }
 
@@ -224,6 +223,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   arm(kept: Kept): ArmedTimer {
+    if (this.#writesWhenArmed && this.#unwritten > 0) this.writePart();
+    this.#writesWhenArmed = false;
     return this.#waiting.arm(kept);
   }
 
