@@ -1,4 +1,5 @@
 import { type CodecName, PACK_FROM_BYTES } from "../core/settings.ts";
+import { isPacked } from "./format.ts";
 import { packJson, packTree, readPayload } from "./payload.ts";
 import { isSimple, NoTree, TreeWriter } from "./tree-writer.ts";
 import { TypedDialect, tooDeep } from "./typed-writer.ts";
@@ -16,7 +17,7 @@ export interface Codec {
    * packs. The codec `typed` always packs a value that JSON cannot store.
    */
   readonly packFromBytes: number;
-  /** Makes a payload from the JSON of a value. */
+  /** Makes a payload from the JSON of a value. Returns a packed payload as it is. */
   pack(json: string, packFromBytes?: number): string;
   /**
    * Reads the payloads of all codecs and of all earlier versions. Returns undefined for undefined. Throws
@@ -54,17 +55,17 @@ class JsonCodec implements Codec {
   }
 
   pack(json: string, packFromBytes?: number): string {
-    return this.#isPacked(json, packFromBytes) ? packJson(json, JSON.parse(json)) : json;
+    return !isPacked(json) && this.#packs(json, packFromBytes) ? packJson(json, JSON.parse(json)) : json;
   }
 
   roundTrip(given: unknown, packFromBytes?: number): Written {
     const text = JSON.stringify(given) as string | undefined;
     if (text === undefined) return { payload: undefined, value: undefined };
     const value = isSimple(given) ? given : JSON.parse(text);
-    return { payload: this.#isPacked(text, packFromBytes) ? packJson(text, value) : text, value };
+    return { payload: this.#packs(text, packFromBytes) ? packJson(text, value) : text, value };
   }
 
-  #isPacked(json: string, packFromBytes = this.packFromBytes): boolean {
+  #packs(json: string, packFromBytes = this.packFromBytes): boolean {
     if (this.name === "json") return false;
     if (json.length >= packFromBytes) return true;
     // A UTF-16 unit has at most three bytes in UTF-8, so the bytes of most short texts need not be counted.

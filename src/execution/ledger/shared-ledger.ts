@@ -1,5 +1,4 @@
 import { latest, type Outcome } from "../../codec/batch-outcomes.ts";
-import { isPacked } from "../../codec/format.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
 import { isLongerThan } from "../../core/limits.ts";
 import type { WireOperation } from "../../core/wire.ts";
@@ -255,7 +254,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   packIfLarge(payload: string): string {
-    return isLongerThan(payload, this.maxPayloadBytes) && !isPacked(payload) ? this.#host.codec.pack(payload) : payload;
+    return isLongerThan(payload, this.maxPayloadBytes) ? this.#host.codec.pack(payload) : payload;
   }
 
   decode(payload: string | undefined): unknown {
