@@ -37,7 +37,7 @@ export class Timers {
   #open = true;
   readonly #deadlines = new Set<ReturnType<typeof setTimeout>>();
 
-  constructor(poll: (answered: () => void) => void, remainingMs: () => number, now: () => number = Date.now) {
+  constructor(poll: (answered: () => void) => void, remainingMs: () => number, now: () => number = () => Date.now()) {
     this.now = now;
     this.#poll = poll;
     this.#remainingMs = remainingMs;
