@@ -151,7 +151,7 @@ function operationsOf(file: string): WireOperation[] {
   return JSON.parse(readFileSync(file, "utf8"), (key, value) => (/Timestamp$/.test(key) ? new Date(value) : value));
 }
 
-/** Resets the kernel's peak of resident memory (proc(5), `clear_refs`). Returns this memory in kB, on Linux only. */
+/** Resets the kernel's peak of resident memory (proc(5), `clear_refs`). Returns the present memory in kB, on Linux. */
 function forgetPeak(): number | undefined {
   try {
     writeFileSync("/proc/self/clear_refs", "5");

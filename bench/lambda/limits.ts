@@ -11,7 +11,7 @@ const isVersion2 = existsSync(join(MOUNT, "cgroup.controllers"));
 export class Limits {
   readonly #folders: readonly string[];
 
-  /** @throws Error if this process may not make control groups */
+  /** @throws Error if a control group cannot be made or set */
   private constructor(
     name: string,
     values: Readonly<Record<"cpu" | "memory", Readonly<Record<string, number | string>>>>,
@@ -41,7 +41,7 @@ export class Limits {
   }
 
   /**
-   * Limits nothing. Gives the processes of the group much more processor time than other processes of this machine get.
+   * Limits nothing. While the processors are busy, the processes of the group get much more processor time than others.
    */
   static precedence(): Limits {
     const cpu: Record<string, number> = isVersion2 ? { "cpu.weight": 10_000 } : { "cpu.shares": 200_000 };

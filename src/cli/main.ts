@@ -293,14 +293,14 @@ function isVerbose(option: true | undefined): boolean {
   return option === true || (environment().DEBUG ?? "") !== "";
 }
 
-/** The journal needs `node:sqlite`, which Node provides without a flag from 22.13 on. */
+/** The journal needs `node:sqlite`, which Node provides without a flag from 22.13 and from 23.4 on. */
 function lacksSqlite(): boolean {
   return process.getBuiltinModule("node:sqlite") === undefined;
 }
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   if (lacksSqlite()) {
-    console.error(`durable-fanout needs Node 22.13 or later for its journal; this is Node ${process.version}.`);
+    console.error(`durable-fanout needs Node 22.13 or 23.4 or later for its journal; this is Node ${process.version}.`);
     return ExitCode.USAGE;
   }
   // In `list | head`, `head` closes the pipe before all is written. A closed pipe (EPIPE) is not an error.

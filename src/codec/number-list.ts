@@ -1,6 +1,6 @@
 import * as TAG from "./tree-tags.ts";
 
-/** Fewer numbers than this are not written as a block, because the tag would cost more bytes than the block saves. */
+/** Fewer numbers than this are not written as a block, because little can be saved. */
 const MIN_BLOCK = 16;
 
 /** Fewer integers than this are not written as differences, because little can be saved. */
@@ -18,9 +18,9 @@ const MAX_DECIMAL = 1e9;
 
 /**
  * Writes numbers as a node that is in most cases shorter than an array. All numbers must be finite and not -0. Returns
- * undefined if an array is better. Decimals become integers, because msgpack needs 9 bytes for 12.5, and 2 for 125.
- * Integers that are close to each other, such as ids and timestamps, become differences, which are short and compress
- * well. For numbers with too many decimals, the bytes are put in another order (`writeNumberBlock`).
+ * undefined if the numbers stay an array. Decimals become integers, because msgpack needs 9 bytes for 12.55, and 3 for
+ * 1255. Integers that are close to each other, such as ids and timestamps, become differences, which are short and
+ * compress well. For numbers with too many decimals, the bytes are put in another order (`writeNumberBlock`).
  */
 export function writeNumberList(items: readonly number[]): unknown {
   if (items.length < 2) return undefined;

@@ -82,7 +82,7 @@ export class RecordedBatch {
       });
       const waiting = due?.filter(([index, path]) => this.#kept.get(index)?.has(path) !== false) ?? [];
       const members = {
-        // Without `atMs`, the rest of a delay begins with the new execution.
+        // Without `atMs`, the rest of a delay begins when the batch is READY in the new execution.
         ...(waiting.length === 0 ? {} : { due: waiting }),
         ...(parts === undefined ? {} : { parts }),
         ...(fingerprint === undefined ? {} : { fingerprint }),
@@ -101,8 +101,8 @@ export class RecordedBatch {
 
 /**
  * The paths of the records that an item keeps when it continues. Not kept are a failed operation, the operations inside
- * it, and the operations after it in the same context. If a context around the failed operation has succeeded, all of
- * them are kept. After a failed item of an inner map, the other items of this map are kept. Also not kept are the
+ * it, and the operations after it in the same context. If a context around the failed operation has succeeded, its
+ * failure drops nothing. After a failed item of an inner map, the other items of this map are kept. Also not kept are the
  * operations inside a `waitForCallback` without an answer: its callback belongs to the old execution, so the submitter
  * must submit another id.
  */

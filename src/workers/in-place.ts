@@ -31,9 +31,11 @@ async function runTask(task: Task, timeoutMs: number | undefined): Promise<numbe
   // The timer fails a call that waits for too long, and aborts its signal. Then the next call begins. The timer cannot
   // interrupt code that computes.
   const giveUp = () => task.giveUp(new WorkerTimeoutError(task.call, timeoutMs as number));
-  const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
   try {
     const { function: run, owner } = await findExport(module, name);
+    if (task.isSettled) return 0;
+    if (timeoutMs !== undefined) timer = setTimeout(giveUp, timeoutMs);
     const args = clone(task, task.args, task.moved, "arguments");
     const beganMs = performance.now();
     try {

@@ -69,8 +69,8 @@ export interface WorkerOptions extends WorkerCallOptions {
    */
   idleMs?: number;
   /**
-   * When the time-out of a running call is over, or its signal is aborted, the call has so many milliseconds to end.
-   * Otherwise its thread is ended. 0 to 60,000. Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
+   * When the time-out of a running call is over, or its signal is aborted, the call fails at once. If its code still
+   * runs after so many milliseconds, its thread is ended. 0 to 60,000. Default 50. `DURABLE_FANOUT_WORKERS_GRACE_MS`
    */
   graceMs?: number;
   /**
@@ -145,7 +145,14 @@ const TIMEOUT: OwnRow<number | undefined> = {
 
 const RETRY_STRATEGY: OwnRow<RetryStrategy | undefined> = { fallback: undefined, variable: "", read: asItIs };
 
-const ERRORS: OwnRow<readonly ErrorClass[]> = { fallback: [], variable: "", read: asItIs };
+const ERRORS: OwnRow<readonly ErrorClass[]> = {
+  fallback: [],
+  variable: "",
+  read: (raw, where) => {
+    if (Array.isArray(raw) && raw.every((one) => typeof one === "function")) return raw;
+    throw invalidSetting(where, raw, "an array of classes");
+  },
+};
 
 const CALL_TABLE = { signal: SIGNAL, timeout: TIMEOUT, retryStrategy: RETRY_STRATEGY };
 

@@ -29,7 +29,7 @@ export class PoolMeter {
     if (failed) this.#counts.failures++;
   };
 
-  /** A thread died, was ended, or could not be started. */
+  /** A thread died, could not be started, or was ended because its call did not end. */
   restarted(): void {
     this.#counts.restarts++;
   }

@@ -208,10 +208,13 @@ export class ThreadRun {
     // The thread of an ended message may run another message, and must not be ended then.
     if (this.#over) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#check(), ms);
+    // If this thread computed for long, the answer of the other thread may have arrived. Messages are read before the
+    // callbacks of `setImmediate` are called.
+    this.#timer = setTimeout(() => setImmediate(() => this.#check()), ms);
   }
 
   #check(): void {
+    if (this.#over) return;
     const stage = this.#stage;
     const forMs = elapsedMs(Atomics.load(this.message.cells, Cell.SINCE_MS));
     if (stage === Stage.LOADING) this.#checkLoading(forMs);

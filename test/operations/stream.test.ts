@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   type CompletionItemStatus,
+  type CompletionStatus,
   createRetryStrategy,
   type DurableContext,
   DurableExecutionClientError,
@@ -190,6 +191,44 @@ describe("items that are read one after the other", () => {
     );
     expect([run.result, run.invocations.length]).toEqual([20, 2]);
   });
+
+  test.each([
+    ["minSuccessful", { minSuccessful: 2 }],
+    [
+      "a policy that looks at the items",
+      {
+        shouldComplete: ({ totalCount, items }: CompletionStatus) => ({
+          complete: totalCount > 1 && items[0]?.status === "SUCCEEDED" && items[1]?.status === "SUCCEEDED",
+        }),
+      },
+    ],
+  ])(
+    "an endless source, without batches and with a result over the size limit, is read as far as before: %s",
+    async (_name, completionConfig) => {
+      let read = 0;
+      function* endless(): Generator<number> {
+        for (let n = 0; n < 1_000; n++) {
+          read++;
+          yield n;
+        }
+        throw new RangeError("It was read to the end.");
+      }
+      const run = await runOurs(
+        async (_, context) => {
+          const text = async (_item: DurableContext, n: number) => `${n}`.padEnd(900, "x");
+          const config = { batch: false as const, maxConcurrency: 1, completionConfig: completionConfig as never };
+          const batch = await context.map("map", endless(), text, config);
+          read = 0;
+          await context.wait({ seconds: 1 });
+          return batch.getResults().map((result) => result.length);
+        },
+        { engine, runtime: { quotas: { payloadBytes: 1_024 } } },
+      );
+      expect(run.result).toEqual([900, 900]);
+      expect(run.invocations).toHaveLength(2);
+      expect(read).toBeLessThanOrEqual(4);
+    },
+  );
 
   test("a source that throws fails the map with its error", async () => {
     function* broken(): Generator<number> {

@@ -3,7 +3,7 @@ import { type Checked, check, difference, reference } from "./check.ts";
 import { Climb } from "./climb.ts";
 import { type Hints, hintsOf } from "./hints.ts";
 import type { Violation } from "./invariants.ts";
-import { codeOutlives, hasWindow, isOrderFree, judgesAtTheEnd, withBatch } from "./program.ts";
+import { codeOutlives, has, hasWindow, isOrderFree, judgesAtTheEnd, withBatch } from "./program.ts";
 import { isCut, type Simulated, simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
 
@@ -102,7 +102,9 @@ class SomeOutcomes {
   async judge(run: Simulated, isUnbatched: boolean): Promise<Violation[]> {
     if (isUnbatched) this.#know(run.result);
     // Which branches have begun and not ended depends on when the last invocation began: it begins them anew, in turn.
-    const wanted = run.tally.invocations > 1 ? ended(run.result) : run.result;
+    // How far a stream has been read then depends on the size of a batch.
+    const isStream = has(this.#given.program, (node) => node.kind === "map" && node.source !== "array");
+    const wanted = run.tally.invocations > 1 || isStream ? ended(run.result) : run.result;
     const outcome = JSON.stringify(wanted);
     const hints = hintsOf(run.result);
     const climb = new Climb(wanted, [...Object.keys(hints), ...run.runs.keys()]);

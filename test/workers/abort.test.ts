@@ -34,6 +34,15 @@ describe("a time-out", () => {
     expect(restarts()).toBe(before);
   });
 
+  test("spares calls that ended in time while the calling thread computed for long", async () => {
+    const { later } = threads({ timeout: { seconds: 0.15 }, threads: 1 });
+    const calls = [later(1, 20), ...inOneBatch((_, n: number) => later(n, 5), [2, 3])];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const untilMs = performance.now() + 300;
+    while (performance.now() < untilMs);
+    expect(await Promise.all(calls)).toEqual([1, 2, 3]);
+  });
+
   test("holds for endless work that the calls of a batch have left behind", async () => {
     const { spinLater, double } = threads({ timeout: { seconds: 0.2 }, threads: 1 });
     const ended = await Promise.all(inOneBatch(spinLater, [1, 2]).map(rejection));

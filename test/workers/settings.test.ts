@@ -75,6 +75,7 @@ test.each([
     "maxOldGenerationSizeMb is 2; allowed: a number of megabytes from 8 on.",
   ],
   [{ resourceLimits: { heap: 2 } }, 'workers.resourceLimits has no setting "heap"; it has maxOldGenerationSizeMb'],
+  [{ errors: RangeError }, "workers.errors is a function; allowed: an array of classes."],
   [{ thread: 2 }, 'workers has no setting "thread"; it has mode, threads'],
   [5, "workers is 5; allowed: an object."],
 ])("%j is refused when the functions are defined, by its name and what is allowed", (options, message) => {

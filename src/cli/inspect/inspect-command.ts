@@ -150,7 +150,7 @@ export async function showCommand(output: Output, target: string, options: ShowO
     }
     printPayload(output, "input", record.input, options.full === true);
     const tree = {
-      ...{ operations, batches, traces, nowMs: state.endMs, full: options.full === true },
+      ...{ operations, batches, traces, untilMs: state.endMs, full: options.full === true },
       maxChildren: options.all === true ? Number.POSITIVE_INFINITY : DEFAULT_CHILDREN_SHOWN,
     };
     for (const line of renderOperationTree(tree)) output.print(line);

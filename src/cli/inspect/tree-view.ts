@@ -39,10 +39,10 @@ export interface Tree {
   readonly operations: readonly Operation[];
   readonly batches: ReadonlyMap<string, BatchView>;
   readonly traces: ErrorTraces;
-  /** Epoch milliseconds. The duration of an operation that has not ended is counted until this moment. */
-  readonly nowMs: number;
+  /** Epoch milliseconds: now, or the last moment of an execution that does not run. Open operations last until then. */
+  readonly untilMs: number;
   readonly maxChildren: number;
-  /** Whether whole results and all stacks are shown. */
+  /** Whether results and stacks are shown whole. */
   readonly full: boolean;
 }
 
@@ -50,15 +50,15 @@ class TreeRenderer {
   readonly lines: string[] = [];
   readonly #childrenOf = new Map<string | undefined, Operation[]>();
   readonly #batches: ReadonlyMap<string, BatchView>;
-  readonly #nowMs: number;
+  readonly #untilMs: number;
   readonly #maxChildren: number;
   readonly #traces: ErrorTraces;
   readonly #full: boolean;
   #stacksShown = 0;
   #hidesStacks = false;
 
-  constructor({ operations, batches, traces, nowMs, maxChildren, full }: Tree) {
-    this.#nowMs = nowMs;
+  constructor({ operations, batches, traces, untilMs, maxChildren, full }: Tree) {
+    this.#untilMs = untilMs;
     this.#maxChildren = maxChildren;
     this.#batches = batches;
     this.#traces = traces;
@@ -131,13 +131,13 @@ class TreeRenderer {
     const parts = [`${MARKS[Status ?? ""] ?? "?"} ${Name ?? pc.dim(Id ?? "?")}`, pc.dim(SubType ?? Type ?? "")];
     parts.push(...this.#describeContent(operation));
     if (StartTimestamp !== undefined) {
-      const endMs = EndTimestamp?.getTime() ?? this.#nowMs;
+      const endMs = EndTimestamp?.getTime() ?? this.#untilMs;
       parts.push(formatDuration(Math.max(0, endMs - StartTimestamp.getTime())));
     }
     const attempts = (StepDetails?.Attempt ?? 0) + (Status === "STARTED" || Status === "READY" ? 1 : 0);
     if (attempts > 1) parts.push(pc.yellow(`attempt ${attempts}`));
     if (Status === "PENDING" && StepDetails?.NextAttemptTimestamp !== undefined) {
-      const inMs = Math.max(0, StepDetails.NextAttemptTimestamp.getTime() - this.#nowMs);
+      const inMs = Math.max(0, StepDetails.NextAttemptTimestamp.getTime() - this.#untilMs);
       parts.push(pc.yellow(`attempt ${attempts + 1} in ${formatDuration(inMs)}`));
     }
     const { error } = endOf(operation);
@@ -176,7 +176,7 @@ class TreeRenderer {
     return this.#batchOf(operation) !== undefined || isFanOut(operation.SubType);
   }
 
-  /** Without `full`, the stack is hidden if the tree has `most` stacks, because many failures have equal stacks. */
+  /** Without `full`, the stack is hidden if at least `most` stacks are shown, because many failures have equal stacks. */
   #addStack(stack: string | undefined, indent: string, most = STACKS_SHOWN): void {
     if (stack === undefined) return;
     if (!this.#full && this.#stacksShown >= most) {

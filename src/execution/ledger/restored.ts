@@ -13,7 +13,7 @@ export interface Log {
 }
 
 export interface RecordedLogs {
-  /** The payloads in their order. A later record of an operation replaces an earlier record. */
+  /** The payloads in the order in which they were written. A later record of an operation replaces an earlier record. */
   readonly logs: readonly Log[];
   readonly parts: number;
   /** The id of a part that an earlier invocation began and did not end. */

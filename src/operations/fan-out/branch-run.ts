@@ -21,7 +21,7 @@ export interface BranchRunOptions<T> {
   readonly size: FanOutSize;
   readonly branches: Branches;
   readonly config: FanOutConfig<T>;
-  /** `BranchRun` adds the characters of the results' payloads. With batches, it adds the sizes of the batches. */
+  /** `BranchRun` adds the characters of the results' payloads, or those that this invocation wrote to batches. */
   readonly sizes: { itemCharacters: number };
   readonly label: () => string;
 }
@@ -35,7 +35,7 @@ export interface BranchRunOptions<T> {
  * F3  When the completion policy is satisfied, no further branch starts, and running branches are left. Recorded
  *     outcomes of items are counted before any branch starts, in the order of their index. A map without batches does
  *     so only if it is NESTED, its items are an array, its branches lend their permits, and the window has fewer
- *     permits than items.
+ *     permits than items. An outcome whose result must be rebuilt is counted when its function has run again.
  * F4  Branches start in the asynchronous context of the code that called `map` or `parallel`.
  * F5  When the invocation drains, no further branch asks for a permit. When the invocation has ended, no branch starts.
  */
@@ -106,7 +106,7 @@ export class BranchRun<T> {
 
   /**
    * Rejects with an error of user code (policy, source, name, reduction), or if the records of one item are too large.
-   * If the records do not fit the items, the execution fails, and the promise never settles.
+   * If the records cannot be read or do not fit the items, the execution fails, and the promise never settles.
    */
   async run(): Promise<MapResult<T>> {
     const completion = this.#completion;
@@ -171,16 +171,13 @@ export class BranchRun<T> {
     }
   }
 
-  /**
-   * Outcomes of earlier invocations are counted before any branch starts. Otherwise a branch could end the map before
-   * these outcomes are counted.
-   */ // F3
+  // F3
   async #takeOverOwn(): Promise<void> {
     const { total = 0 } = this.#options.branches.source;
     const most = this.#givesWay ? this.#semaphore.permits : Number.POSITIVE_INFINITY;
     for (const [index, status] of this.#recalled.begun(total, most)) {
       this.#started(index);
-      if (status !== "S") continue; // The item runs again, as in #takeOver.
+      if (status !== "S") continue; // The item starts as a branch.
       const item = this.#recalled.ofOperation(index, await this.#groups.valueOf(index));
       this.#count(item instanceof Promise ? await item : item);
     }
@@ -188,10 +185,12 @@ export class BranchRun<T> {
 
   async #recallItems(known: string | undefined): Promise<void> {
     const { source } = this.#options.branches;
+    const most = known?.length ?? Number.POSITIVE_INFINITY;
     for (let index = 0; ; ) {
-      if (source.total !== undefined && index >= Math.min(source.total, known?.length ?? source.total)) return;
+      if (index >= Math.min(source.total ?? most, most)) return;
       const slice = source.read(source.total ?? 1);
       const { values } = slice instanceof Promise ? await slice : slice;
+      this.#completion.grow(source.total ?? index + values.length, source.total !== undefined);
       for (const value of values) {
         const status = known === undefined ? this.#recalled.statusOf(index) : known[index];
         if (status === "S" || status === "R" || status === "F") {
@@ -332,7 +331,7 @@ export class BranchRun<T> {
     this.#pull();
   }
 
-  /** Whether the ended branch gives its permit to the next branch directly, without the semaphore's queue. */
+  /** Whether the ended branch may give its permit to the next branch directly, without the semaphore's queue. */
   #mayPassOn(): boolean {
     if (this.#over || this.#execution.isOver || this.#execution.isDraining) return false;
     this.#read();
