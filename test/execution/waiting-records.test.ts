@@ -51,3 +51,14 @@ test("after a long outage, what is due keeps its order, each at most 5 s after w
   for (const kept of waiting.all) waiting.arm(kept);
   expect(timers).toEqual([10_005_000, 10_002_000]);
 });
+
+test("what was due while the batch waited asks again for its time, if an invocation begins too early for it", () => {
+  const { waiting } = waitingUntil([]);
+  const { waiting: parts } = waitingUntil([2_000]);
+  const readyMs = 3_600_000;
+  waiting.forgetTimes(readyMs);
+  for (const kept of parts.all) waiting.add(kept);
+  waiting.coverRestored();
+  for (const kept of parts.all) waiting.arm(kept);
+  expect(waiting.wakeMs(1_995, readyMs)).toBe(2_000);
+});

@@ -17,6 +17,8 @@ import { WaitingRecords } from "./waiting-records.ts";
 const MAX_RETRY_CHARACTERS = 32 * 1024;
 /** After RETRYs have repeated this number of characters, the records that do not wait go to parts. */
 const MAX_REPEATED_CHARACTERS = 16 * 1024;
+/** If a record is due within this number of milliseconds, the invocation does not end for it. */
+const SOON_MS = 100;
 /** The approximate number of bytes around one record in the payload of an operation. */
 const FRAME_BYTES = 512;
 
@@ -301,6 +303,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (this.#log.state === "pending") {
       if (isDirty) this.writePart();
       const wakeMs = this.#waiting.wakeMs(nowMs, this.#log.wakesMs);
+      // A timer of this process ends the wait. A new invocation would begin a second later.
+      if (wakeMs !== undefined && wakeMs - nowMs <= SOON_MS) return true;
       const continues = wakeMs !== undefined && this.#host.continueAt(wakeMs);
       return isDirty || continues;
     }

@@ -94,14 +94,15 @@ export class WaitingRecords {
 
   /**
    * Notes that the batch's own operation waits since an earlier invocation. Its next attempt serves the records that were
-   * armed then. No armed record is due earlier than the attempt by more than its slack and a second.
+   * armed then, whose times are in its payload. No armed record is due earlier than the attempt by more than its slack
+   * and a second. The times of later records are in parts, so that `dueMs` is known.
    */
   coverRestored(): void {
     for (const kept of this.#all) {
       const { dueMs, leftMs, delayMs } = kept;
-      kept.isCovered =
-        dueMs !== undefined || -leftMs <= slackOf(delayMs) + 1_000 || this.#readyMs === Number.POSITIVE_INFINITY;
-      if (!kept.isCovered) kept.takeTime(this.#readyMs + leftMs, leftMs, delayMs);
+      const isServed = -leftMs <= slackOf(delayMs) + 1_000 || this.#readyMs === Number.POSITIVE_INFINITY;
+      kept.isCovered = dueMs === undefined && isServed;
+      if (dueMs === undefined && !isServed) kept.takeTime(this.#readyMs + leftMs, leftMs, delayMs);
     }
   }
 
