@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { decodePayload } from "../../codec/codec.ts";
+import { isPacked } from "../../codec/format.ts";
 import { messageOf } from "../../core/errors.ts";
 import { formatBytes } from "../../core/quantity.ts";
 import type { Operation } from "../../core/wire.ts";
@@ -16,12 +17,11 @@ export interface ReadPayload {
 
 /** Does not throw: if the payload cannot be decoded, `value` is the payload itself. */
 export function readAnyPayload(payload: string): ReadPayload {
-  const isPacked = payload.startsWith("~");
-  const bytes = Buffer.byteLength(payload);
+  const read = { isPacked: isPacked(payload), bytes: Buffer.byteLength(payload) };
   try {
-    return { value: decodePayload(payload), isPacked, bytes };
+    return { value: decodePayload(payload), ...read };
   } catch (error) {
-    return { value: payload, isPacked, bytes, ...(isPacked ? { unreadable: messageOf(error) } : {}) };
+    return { value: payload, ...read, ...(read.isPacked ? { unreadable: messageOf(error) } : {}) };
   }
 }
 

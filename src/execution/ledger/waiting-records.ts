@@ -100,9 +100,9 @@ export class WaitingRecords {
   coverRestored(): void {
     for (const kept of this.#all) {
       const { dueMs, leftMs, delayMs } = kept;
-      const isServed = -leftMs <= slackOf(delayMs) + 1_000 || this.#readyMs === Number.POSITIVE_INFINITY;
-      kept.isCovered = dueMs === undefined && isServed;
-      if (dueMs === undefined && !isServed) kept.takeTime(this.#readyMs + leftMs, leftMs, delayMs);
+      if (dueMs !== undefined) continue;
+      kept.isCovered = -leftMs <= slackOf(delayMs) + 1_000 || this.#readyMs === Number.POSITIVE_INFINITY;
+      if (!kept.isCovered) kept.takeTime(this.#readyMs + leftMs, leftMs, delayMs);
     }
   }
 
