@@ -84,6 +84,29 @@ describe("checkpoint.maxUnacknowledged", () => {
     expect(run.result).toEqual([60, 60, 60]);
   });
 
+  // U1
+  test("does not hold up a map when a map in a context that is over has left items unrecorded", async () => {
+    const run = await runOurs(
+      async (_, context) => {
+        // Keeps the invocation from writing the batches of the map that is left.
+        const busy = context.step("busy", () => pause(200));
+        await context.runInChildContext("left", async (child) => {
+          const body = async (item: DurableContext, n: number) => {
+            if (n === 0) await item.step("long", () => pause(10_000));
+            return n;
+          };
+          void child.map("m", indexes(5), body, { batch: 5 });
+          await child.step(() => pause(20));
+        });
+        const after = await context.map("after", indexes(60), async (_, n) => n, { batch: 30 });
+        await busy;
+        return after.successCount;
+      },
+      { runtime: { checkpoint: { maxUnacknowledged: 4 } } },
+    );
+    expect(run.result).toBe(60);
+  });
+
   test.each([2, 3, 4, 6, 9])("bounds what runs again after a crash at request %d", async (request) => {
     const runs = new Runs();
     const run = await runOurs(waiting(100, runs, { batch: 50, concurrency: 5 }), {

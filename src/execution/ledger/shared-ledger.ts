@@ -60,7 +60,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Items that have ended and whose functions run again, because no record contains their results. */
   readonly madeAgain = new Set<number>();
   isRestored = false;
-  #unwritten = 0;
+  unwritten = 0;
   /** Fires when an ended item has been unwritten for `checkpoint.maxUnrecordedMs`. */
   #tooLong: ArmedTimer | undefined;
   /** Ended items have been unwritten for too long. They are written when an item waits, since the batch is open longer. */
@@ -175,8 +175,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return page;
   }
 
-  get unwritten(): number {
-    return this.#log.isOver ? 0 : this.#unwritten;
+  get isOver(): boolean {
+    return this.#log.isOver;
   }
 
   get wakesMs(): number {
@@ -198,12 +198,12 @@ export class SharedLedger implements PageGroup, OpenLedger {
 
   ended(end: Kept): void {
     if (this.isClosed) return;
-    this.#unwritten++;
+    this.#changeUnwritten(1);
     this.#dirty.add(end);
     const { timers, settings } = this.#host;
     this.#tooLong ??= timers.at(this.now() + settings.checkpoint.maxUnrecordedMs, () => {
       this.#tooLong = undefined;
-      if (this.#unwritten === 0) return;
+      if (this.unwritten === 0) return;
       if (this.#waiting.hasArmed) this.writePart();
       else this.#writesWhenArmed = true;
     });
@@ -224,7 +224,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   arm(kept: Kept): ArmedTimer {
-    if (this.#writesWhenArmed && this.#unwritten > 0) this.writePart();
+    if (this.#writesWhenArmed && this.unwritten > 0) this.writePart();
     this.#writesWhenArmed = false;
     return this.#waiting.arm(kept);
   }
@@ -349,12 +349,17 @@ export class SharedLedger implements PageGroup, OpenLedger {
       if (own === undefined) this.#inOwn.delete(kept);
       else own.add(kept);
     }
-    this.#unwritten -= ends;
-    if (this.#unwritten === 0) {
+    this.#changeUnwritten(-ends);
+    if (this.unwritten === 0) {
       this.#tooLong?.cancel();
       this.#tooLong = undefined;
     }
     return ends;
+  }
+
+  #changeUnwritten(change: number): void {
+    this.unwritten += change;
+    this.#all.noteUnwritten(this, change);
   }
 
   /** Records the counted ends, because the map is over or all items have ended. */ // L3
@@ -389,6 +394,6 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#inOwn.clear();
     this.#pages.clear();
     this.#outcomes = [];
-    this.#unwritten = 0;
+    this.unwritten = 0;
   }
 }

@@ -39,8 +39,10 @@ export interface SharedLedgerOptions {
 
 /** A shared ledger that may still be written. */
 export interface OpenLedger {
-  /** The number of items that have ended and are not written. 0 when the context of the map has finished. */
+  /** The number of items that have ended and are not written. */
   readonly unwritten: number;
+  /** Whether the context of the map has finished. Then nothing is written any more. */
+  readonly isOver: boolean;
   /** When the ledger makes the service begin the next invocation; epoch milliseconds. Infinity if it does not. */
   readonly wakesMs: number;
   /** Writes the changes, if there are any, to one or more parts. Running work continues. */
@@ -64,6 +66,8 @@ export class SharedLedgers {
   readonly host: SharedLedgersHost;
   readonly #open = new Set<OpenLedger>();
   readonly #listeners = new Set<() => void>();
+  /** The number of items in open ledgers that have ended and are not written. */
+  #unwritten = 0;
   /** The number of items whose ends are sent, but not yet acknowledged. */
   #inFlight = 0;
   #isNotifying = false;
@@ -77,7 +81,12 @@ export class SharedLedgers {
   }
 
   remove(ledger: OpenLedger): void {
-    this.#open.delete(ledger);
+    if (this.#open.delete(ledger)) this.#unwritten -= ledger.unwritten;
+  }
+
+  /** Notes that the number of unwritten ends of `ledger` has changed. */
+  noteUnwritten(ledger: OpenLedger, change: number): void {
+    if (this.#open.has(ledger)) this.#unwritten += change;
   }
 
   /** Calls `listener` when items may begin again. The returned function stops these calls. */ // U2
@@ -88,10 +97,9 @@ export class SharedLedgers {
 
   /** Whether a further item may begin. If not, reading this member may write a ledger. */ // U1
   get hasRoom(): boolean {
-    const limit = Math.max(1, this.host.settings.checkpoint.maxUnacknowledged);
-    let unwritten = 0;
-    for (const ledger of this.#open) unwritten += ledger.unwritten;
-    if (unwritten + this.#inFlight < limit) return true;
+    if (this.#isBelowLimit) return true;
+    for (const ledger of this.#open) if (ledger.isOver) this.remove(ledger);
+    if (this.#isBelowLimit) return true;
     if (this.#inFlight === 0) {
       for (const ledger of this.#open) {
         if (ledger.unwritten === 0) continue;
@@ -99,9 +107,11 @@ export class SharedLedgers {
         break;
       }
     }
-    // If nothing was sent, no acknowledgement notifies the waiting maps.
-    if (this.#inFlight === 0) this.#notify();
     return false;
+  }
+
+  get #isBelowLimit(): boolean {
+    return this.#unwritten + this.#inFlight < Math.max(1, this.host.settings.checkpoint.maxUnacknowledged);
   }
 
   sent(ends: number): void {
