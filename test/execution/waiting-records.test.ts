@@ -62,3 +62,35 @@ test("what was due while the batch waited asks again for its time, if an invocat
   for (const kept of parts.all) waiting.arm(kept);
   expect(waiting.wakeMs(1_995, readyMs)).toBe(2_000);
 });
+
+test("an invocation that begins late, or by a clock that is behind, makes no delay longer", () => {
+  const readyMs = 3_600_000;
+  const dueAt = (nowMs: number) => {
+    const { waiting, over } = waitingUntil([1, 2]);
+    const [due, later] = [...waiting.all] as [Kept, Kept];
+    waiting.forgetTimes(readyMs);
+    due.takeTime(undefined, -20, 2_000);
+    later.takeTime(undefined, 60_000, 90_000);
+    waiting.release(nowMs);
+    return [over.length, later.dueMs];
+  };
+  expect(dueAt(readyMs + 4_000)).toEqual([1, readyMs + 60_000]);
+  expect(dueAt(readyMs - 4_000)).toEqual([1, readyMs + 60_000]);
+  expect(dueAt(readyMs - 60_000)).toEqual([1, readyMs + 60_000]);
+});
+
+test("what is overdue goes on before what is due soon, although both keep their distance to what was due first", () => {
+  const { waiting, timers } = waitingUntil([9_000, 5_000, 2_000, 60_000]);
+  waiting.release(6_500);
+  for (const kept of waiting.all) waiting.arm(kept);
+  expect(timers).toEqual([11_500, 9_500, 60_000]);
+});
+
+test("what begins to wait after that is due when it says", () => {
+  const { waiting, timers } = waitingUntil([5_000, 2_000]);
+  const { waiting: others } = waitingUntil([7_500]);
+  waiting.release(6_500);
+  for (const kept of others.all) waiting.add(kept);
+  for (const kept of waiting.all) waiting.arm(kept);
+  expect(timers).toEqual([9_500, 7_500]);
+});

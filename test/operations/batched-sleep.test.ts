@@ -366,6 +366,35 @@ describe("a sleeping batch", () => {
     expect(seconds).toEqual([100, 3_600, 3_600, 300]);
   });
 
+  test.each([150, 1_000, 4_000])("keeps a long wait on time, if each of many invocations begins %d ms late", async (ms) => {
+    const clock = new VirtualClock();
+    let beganMs = 0;
+    let lateMs: number | undefined;
+    const body = async (item: DurableContext, n: number) => {
+      if (n === 0) {
+        beganMs ||= clock.now();
+        await item.wait({ seconds: 600 });
+        lateMs = clock.now() - beganMs - 600_000;
+        return;
+      }
+      await item.waitForCondition(async (state) => state + 1, {
+        initialState: 0,
+        waitStrategy: () => ({ shouldContinue: lateMs === undefined, delay: { seconds: 2 } }),
+      });
+    };
+    const run = await runOurs(
+      async (_, context) => {
+        clock.advance(ms);
+        return (await context.map("m", indexes(2), body, { batch: 2 })).successCount;
+      },
+      { engine: { clock } },
+    );
+    expect(run.result).toBe(2);
+    expect(run.invocations.length).toBeGreaterThan(90);
+    // The wait of the condition, a whole second, and the beginning of the last invocation.
+    expect(lateMs).toBeLessThanOrEqual(2_000 + 1_000 + ms);
+  });
+
   test("that one item makes poll for a day does not write its ended items again and again", async () => {
     const run = await runOurs(async (_, context) => {
       const body = async (item: DurableContext, n: number) => {

@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly seed: number;
   /** Milliseconds until an invocation is cut off. */
   readonly invocationMs: number;
+  /** How late an invocation begins after a suspension, at least and at most, milliseconds. */
+  readonly startMs?: Range;
   /** How far the clocks of the function's machines are ahead of the service's; the invocations take turns. */
   readonly skewMs: readonly number[];
   /** Operations in the event, and in each page of state. */

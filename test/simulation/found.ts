@@ -270,4 +270,8 @@ export const EQUIVALENT: Readonly<Record<string, Case>> = {
     ],
     { skewMs: [1_648, -558] },
   ),
+  "a retry was late by the sum of what each invocation before it began late": found(
+    [map([[{ kind: "condition", polls: 30, delay: 2, ms: 0 }], [fails({ delay: 60 })]], { batch: 2 })],
+    { startMs: [4_000, 4_000] },
+  ),
 };

@@ -302,7 +302,11 @@ class Generator {
           [1, 500],
         ] as const)
       : ([0, 0] as const);
+    // Drawn apart, so that what a seed stood for before is what it stands for without.
+    const apart = new Random(seed + 1);
+    const startMs = apart.chance(this.#profile.lateStarts) ? ([0, apart.pick([100, 1_000, 4_000])] as const) : undefined;
     return {
+      ...(startMs && { startMs }),
       latencyMs,
       seed,
       invocationMs: this.#hasDeadlines ? random.int(30_000, 60_000) : NOT_ENDING_MS,

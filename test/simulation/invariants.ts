@@ -47,6 +47,8 @@ export interface Expectations {
   readonly skewMs: number;
   /** How late a retry in process may be; undefined where that cannot be said. */
   readonly slackMs: number | undefined;
+  /** How late a retry may be, over all invocations; undefined where that cannot be said. */
+  readonly mostLateMs: number | undefined;
   readonly maxUnacknowledged: number;
 }
 
@@ -137,12 +139,13 @@ export class Invariants {
     const due = this.#due.get(name);
     if (due === undefined) return;
     const lateMs = this.#clock.nowMs - due.dueMs;
-    const { slackMs, skewMs } = this.#expectations;
+    const { slackMs, skewMs, mostLateMs } = this.#expectations;
     if (-lateMs > skewMs) this.note("retry-early", `${name} by ${-lateMs} ms`);
     // For so long the invocation went on in which the attempt before had failed. While code computes, nothing begins.
     const computedMs = this.#clock.computedMs - due.computedMs;
     const goneOnMs = Math.min(this.#clock.nowMs, due.by.endedMs) - due.dueMs - computedMs;
-    if (slackMs !== undefined && due.isAwaited && goneOnMs > slackMs)
+    const isLate = slackMs !== undefined && goneOnMs > slackMs;
+    if (due.isAwaited && (isLate || (mostLateMs !== undefined && lateMs > mostLateMs)))
       this.note("retry-late", `${name} by ${lateMs} ms`);
   }
 

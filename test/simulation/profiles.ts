@@ -19,6 +19,8 @@ export interface Profile {
   readonly limiters: number;
   /** That a step fails once or more. */
   readonly failures: number;
+  /** That invocations begin late. */
+  readonly lateStarts: number;
 }
 
 const MIXED: Profile = {
@@ -32,6 +34,7 @@ const MIXED: Profile = {
   latency: 0.6,
   limiters: 0.38,
   failures: 0.3,
+  lateStarts: 0.3,
 };
 
 export const PROFILES = {
@@ -45,7 +48,7 @@ export const PROFILES = {
   /** Every item has operations of its own. */
   unbatched: { ...MIXED, batch: 0, streams: 0 },
   /** Each program in batches of 1, 7 and 100 and without, with prompt and with slow acknowledgements. */
-  equivalence: { ...MIXED, batch: 1, faults: 0.3, failures: 0.4 },
+  equivalence: { ...MIXED, batch: 1, faults: 0.3, failures: 0.4, lateStarts: 0 },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;

@@ -38,9 +38,9 @@ export interface ItemMarks {
  *      record of an operation replaces an earlier record.
  * BL2  Records are written in the order of their last change. So a written record never depends on a record that is not
  *      written.
- * BL3  The payload of the batch's own operation contains times relative to the operation's next attempt, because the
- *      service's clock decides when this attempt begins. If a machine begins this attempt late, for example after a
- *      crash, the machine's clock says how late. Parts contain times by this machine's clock.
+ * BL3  The payload of the batch's own operation contains when this operation is to become READY, by this machine's clock,
+ *      and how much earlier or later each record is due. What is due by then continues when the service says READY,
+ *      although a machine's clock may be behind. Parts contain times by this machine's clock.
  */
 export class BatchLog {
   readonly id: OperationId;

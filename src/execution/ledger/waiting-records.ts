@@ -7,11 +7,6 @@ import type { Kept } from "./kept.ts";
  */
 const SLACK_SHARE = 0.25;
 const MAX_SLACK_MS = 5_000;
-/**
- * If a machine continues a batch later than this number of milliseconds after READY, for example after a crash, the
- * delays have gone on meanwhile. A smaller difference may only be a difference between the clocks of two machines.
- */
-const LATE_MS = 5_000;
 /** Records that are due within this number of milliseconds continue together. */
 const TOGETHER_MS = 50;
 
@@ -29,6 +24,8 @@ export class WaitingRecords {
   /** The invocation found overdue records at `#releasedMs`. The first of them was due at `#firstMs`. */
   #releasedMs = 0;
   #firstMs = 0;
+  /** The records that waited then and have waited since. */
+  #waitedThen: Set<Kept> = new Set();
   /** When the batch's own operation was to become READY. Infinity if this is unknown. */
   #readyMs = Number.POSITIVE_INFINITY;
 
@@ -50,7 +47,9 @@ export class WaitingRecords {
   }
 
   delete(kept: Kept): void {
-    if (this.#all.delete(kept)) this.#forget(kept);
+    if (!this.#all.delete(kept)) return;
+    this.#waitedThen.delete(kept);
+    this.#forget(kept);
   }
 
   clear(): void {
@@ -71,11 +70,20 @@ export class WaitingRecords {
   }
 
   #timerOf(kept: Kept): ArmedTimer | undefined {
-    if (kept.dueMs === undefined) return undefined;
-    const isOverdue = kept.dueMs <= this.#releasedMs;
-    const distanceMs = Math.min(kept.dueMs - this.#firstMs, MAX_SLACK_MS);
-    const timerMs = isOverdue ? this.#releasedMs + distanceMs : kept.dueMs;
-    return this.#timers.at(timerMs, () => kept.page.completeTimer(kept));
+    const timerMs = this.#endsMs(kept);
+    if (timerMs === undefined) return undefined;
+    return this.#timers.at(timerMs, () => {
+      // Overdue records that would keep a longer distance end at the same time, in the order of their due times.
+      const isLast = timerMs === this.#releasedMs + MAX_SLACK_MS;
+      const ending = isLast ? [...this.#armed.keys()].filter((other) => this.#endsMs(other) === timerMs) : [kept];
+      for (const each of ending.sort(byDueMs)) each.page.completeTimer(each);
+    });
+  }
+
+  /** When the timer of a record ends its wait. A record never ends before another record that was due earlier. */
+  #endsMs(kept: Kept): number | undefined {
+    if (kept.dueMs === undefined || !this.#waitedThen.has(kept)) return kept.dueMs;
+    return Math.max(kept.dueMs, this.#releasedMs + Math.min(kept.dueMs - this.#firstMs, MAX_SLACK_MS));
   }
 
   /**
@@ -107,19 +115,25 @@ export class WaitingRecords {
   }
 
   /**
-   * Notes that the batch's own operation may be written again. Records without a due time get one. Of the records that
-   * are overdue, the earliest continue now. The others keep their distance to the earliest, up to `MAX_SLACK_MS`, so that
-   * a step that was due before a time-out also runs before it. When no code executes, they continue without a delay.
+   * Notes that the batch's own operation may be written again. Records without a due time get one. Their times count from
+   * the time at which the operation was to be READY. Otherwise each late invocation would make all delays longer. A
+   * record that was due by then is due now, even if this machine's clock is behind.
+   *
+   * Of the records that are overdue, the earliest continue now. The others, and those that are due soon, keep their
+   * distance to the earliest, up to `MAX_SLACK_MS`, so that a step that was due before a time-out also runs before it.
+   * When no code executes, overdue records continue without a delay.
    */
   release(nowMs: number): void {
     const unknown = [...this.#all].filter(({ dueMs }) => dueMs === undefined);
-    const fromMs = nowMs - this.#readyMs > LATE_MS ? this.#readyMs : nowMs;
+    const isKnown = this.#readyMs !== Number.POSITIVE_INFINITY;
     for (const kept of this.#all) {
       kept.isCovered = false;
+      const fromMs = kept.leftMs > 0 && isKnown ? this.#readyMs : Math.min(this.#readyMs, nowMs);
       kept.dueMs ??= fromMs + kept.leftMs;
     }
     this.#firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
     this.#releasedMs = nowMs;
+    this.#waitedThen = new Set(this.#all);
     for (const kept of unknown) if (this.#armed.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
     this.completeDue(nowMs);
   }
