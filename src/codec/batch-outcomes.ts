@@ -41,8 +41,8 @@ function checked(stored: StoredBatch): StoredBatch | undefined {
   }
   if (!errors.every((error) => typeof error === "object" && error !== null)) return undefined;
   if (!due.every(isDue)) return undefined;
-  const { parts = 0, atMs = 0 } = stored;
-  if (!Number.isInteger(parts) || parts < 0 || !Number.isFinite(atMs)) return undefined;
+  const { parts = 0, atMs = 0, repeated = 0 } = stored;
+  if (!Number.isInteger(parts) || parts < 0 || !Number.isFinite(atMs) || !Number.isFinite(repeated)) return undefined;
   return stored;
 }
 

@@ -63,6 +63,8 @@ export interface StoredBatch {
   atMs?: number;
   /** The number of parts that are older than this payload. Only in the batch's own operation. */
   parts?: number;
+  /** How many characters of records the payloads of this operation have written again so far. Absent means 0. */
+  repeated?: number;
   /** Set only in the last part of an ended batch. Operations of this batch that have not ended never run again. */
   isLast?: true;
   /** A digest of the batch's items. Present only if a replay reads the items again from their source. */

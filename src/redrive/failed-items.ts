@@ -199,9 +199,8 @@ class Search extends Changes {
     const found = finder.find(toAmend.flatMap(({ indexes }) => indexes));
     for (const batch of toAmend) {
       for (const external of batch.amend(found)) this.remove(external);
-      const [own, ...parts] = batch.payloads();
-      if (own !== undefined) this.retried.set(own.id, own.payload);
-      for (const { id, payload } of parts) this.payloads.set(id, payload);
+      // The batch's own operation, and perhaps a part, may be written again.
+      for (const { id, payload, isOpen } of batch.payloads()) (isOpen ? this.retried : this.payloads).set(id, payload);
     }
     return failedCount > 0;
   }

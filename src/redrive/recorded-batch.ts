@@ -70,9 +70,9 @@ export class RecordedBatch {
     });
   }
 
-  /** The new payload of each operation of the batch, without failed outcomes, and without records that begin anew. */
-  payloads(): { id: string; payload: string }[] {
-    return this.#operations.map(({ Id: id }, at) => {
+  /** The new payload of each operation of the batch, and whether the operation is open, without failed outcomes, and without records that begin anew. */
+  payloads(): { id: string; payload: string; isOpen: boolean }[] {
+    return this.#operations.map(({ Id: id, Status: status }, at) => {
       const log = this.#logs[at];
       const { parts, fingerprint, names, due } = log ?? {};
       const outcomes = log === undefined ? [] : readOutcomes(log);
@@ -88,7 +88,8 @@ export class RecordedBatch {
         ...(fingerprint === undefined ? {} : { fingerprint }),
         ...(names === undefined ? {} : { names }),
       };
-      return { id: id as string, payload: packBatch(compact, writeBatch(kept, members)) };
+      const isOpen = at === 0 || status !== "SUCCEEDED";
+      return { id: id as string, payload: packBatch(compact, writeBatch(kept, members)), isOpen };
     });
   }
 

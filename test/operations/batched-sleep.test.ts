@@ -2,9 +2,9 @@ import pLimit from "p-limit";
 import { describe, expect, test } from "vitest";
 import type { DurableContext } from "../../src/index.ts";
 import { type LocalEngine, VirtualClock } from "../../src/testing.ts";
-import { BATCHINGS, indexes, later, noise, Runs } from "../support/batching.ts";
+import { BATCHINGS, batchUpdates, indexes, later, noise, Runs } from "../support/batching.ts";
 import { pause } from "../support/gauge.ts";
-import { type Run, runOurs } from "../support/service.ts";
+import { type OurOptions, type Run, runOurs } from "../support/service.ts";
 
 /** A step that fails at first so often, and counts its attempts. */
 const flaky = (context: DurableContext, failures: number, runs: Runs, what: string, seconds = 1) =>
@@ -313,8 +313,9 @@ describe("a sleeping batch", () => {
       },
     );
     expect(run.result).toBe(2);
-    const waits = run.updates.filter(({ Type }) => Type === "WAIT");
-    expect(waits.map(({ WaitOptions }) => WaitOptions?.WaitSeconds)).toEqual([3]);
+    const asked = batchUpdates(run).filter(({ Action, SubType }) => Action === "RETRY" && SubType === "MapBatchPart");
+    expect(asked.map(({ StepOptions }) => StepOptions?.NextAttemptDelaySeconds)).toEqual([3]);
+    expect(run.updates.filter(({ Type }) => Type === "WAIT")).toEqual([]);
   });
 
   test("wakes earlier for a wait that somebody awaits only after the batch was put to sleep for another item's time", async () => {
@@ -342,7 +343,10 @@ describe("a sleeping batch", () => {
         },
         onCheckpoint: async ({ forward, params }) => {
           const answer = await forward();
-          if (params.Updates?.some(({ Action }) => Action === "RETRY")) engine?.completeCallback(id, "yes");
+          if (overMs === 0 && params.Updates?.some(({ Action }) => Action === "RETRY")) {
+            engine?.completeCallback(id, "yes");
+            overMs = 1;
+          }
           return answer;
         },
       },
@@ -366,34 +370,37 @@ describe("a sleeping batch", () => {
     expect(seconds).toEqual([100, 3_600, 3_600, 300]);
   });
 
-  test.each([150, 1_000, 4_000])("keeps a long wait on time, if each of many invocations begins %d ms late", async (ms) => {
-    const clock = new VirtualClock();
-    let beganMs = 0;
-    let lateMs: number | undefined;
-    const body = async (item: DurableContext, n: number) => {
-      if (n === 0) {
-        beganMs ||= clock.now();
-        await item.wait({ seconds: 600 });
-        lateMs = clock.now() - beganMs - 600_000;
-        return;
-      }
-      await item.waitForCondition(async (state) => state + 1, {
-        initialState: 0,
-        waitStrategy: () => ({ shouldContinue: lateMs === undefined, delay: { seconds: 2 } }),
-      });
-    };
-    const run = await runOurs(
-      async (_, context) => {
-        clock.advance(ms);
-        return (await context.map("m", indexes(2), body, { batch: 2 })).successCount;
-      },
-      { engine: { clock } },
-    );
-    expect(run.result).toBe(2);
-    expect(run.invocations.length).toBeGreaterThan(90);
-    // The wait of the condition, a whole second, and the beginning of the last invocation.
-    expect(lateMs).toBeLessThanOrEqual(2_000 + 1_000 + ms);
-  });
+  test.each([150, 1_000, 4_000])(
+    "keeps a long wait on time, if each of many invocations begins %d ms late",
+    async (ms) => {
+      const clock = new VirtualClock();
+      let beganMs = 0;
+      let lateMs: number | undefined;
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) {
+          beganMs ||= clock.now();
+          await item.wait({ seconds: 600 });
+          lateMs = clock.now() - beganMs - 600_000;
+          return;
+        }
+        await item.waitForCondition(async (state) => state + 1, {
+          initialState: 0,
+          waitStrategy: () => ({ shouldContinue: lateMs === undefined, delay: { seconds: 2 } }),
+        });
+      };
+      const run = await runOurs(
+        async (_, context) => {
+          clock.advance(ms);
+          return (await context.map("m", indexes(2), body, { batch: 2 })).successCount;
+        },
+        { engine: { clock } },
+      );
+      expect(run.result).toBe(2);
+      expect(run.invocations.length).toBeGreaterThan(90);
+      // The wait of the condition, a whole second, and the beginning of the last invocation.
+      expect(lateMs).toBeLessThanOrEqual(2_000 + 1_000 + ms);
+    },
+  );
 
   test("that one item makes poll for a day does not write its ended items again and again", async () => {
     const run = await runOurs(async (_, context) => {
@@ -430,4 +437,76 @@ test("a batch that its map left asleep is not begun again when the map's large r
   const names = run.invocations.map(({ requests }) => requests.flat().map(({ Name, Action }) => `${Name} ${Action}`));
   const ended = names.findIndex((updates) => updates.includes("map SUCCEED"));
   expect(names.slice(ended + 1).flat()).toEqual([]);
+});
+
+describe("while a batch sleeps for a long wait of one item, and another item goes on after an answer from outside,", () => {
+  /** The answer takes real time, so that the batch sleeps before. */
+  const answering: Partial<OurOptions> = {
+    onEngine: (engine) => engine.registerFunction("outside", (ms) => pause(ms as number).then(() => "answer")),
+  };
+  const ofParts = (run: Run) => run.operations.filter(({ SubType }) => SubType === "MapBatchPart").length;
+  const poll = (item: DurableContext, times: number, size = 0) =>
+    item.waitForCondition(async ({ count }) => ({ count: count + 1, noise: noise(size, count) }), {
+      initialState: { count: 0, noise: "" },
+      waitStrategy: ({ count }) =>
+        count < times ? { shouldContinue: true, delay: { seconds: 2 } } : { shouldContinue: false },
+    });
+
+  // SP1
+  test.each([10, 40])("%d polls of that item cost one operation", async (times) => {
+    const run = await runOurs(async (_, context) => {
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) return item.wait({ hours: 12 });
+        await item.invoke("outside", 30);
+        return (await poll(item, times)).count;
+      };
+      return (await context.map("m", indexes(2), body, { batch: 2 })).getResults();
+    }, answering);
+    expect(run.result).toEqual([times]);
+    // One before the invoke, one that sleeps, one with the end of the item.
+    expect(ofParts(run)).toBe(3);
+    expect(run.operations.filter(({ Type }) => Type === "WAIT")).toEqual([]);
+  });
+
+  test.each([
+    ["beside such an item", 1],
+    ["without such an item", 0],
+  ])("the results of other steps are not written again and again with each poll, %s", async (_, sleepers) => {
+    const bytes = async (batch: number | false) => {
+      const run = await runOurs(async (_, context) => {
+        const body = async (item: DurableContext, n: number) => {
+          if (n < sleepers) return item.wait({ hours: 12 });
+          await item.invoke("outside", 30);
+          await item.step(async () => noise(3_000, n));
+          return (await poll(item, 60, 1_000)).count;
+        };
+        return (await context.map("m", indexes(1 + sleepers), body, { batch })).getResults();
+      }, answering);
+      expect(run.result).toEqual([60]);
+      expect(ofParts(run)).toBeLessThan(6);
+      return costOf(run).bytes;
+    };
+    expect(await bytes(2)).toBeLessThan(2 * (await bytes(false)));
+  });
+
+  test("and more items go on meanwhile, each attempt runs once, and results are as without batches", async () => {
+    const results = async (config: object) => {
+      const runs = new Runs();
+      const run = await runOurs(async (_, context) => {
+        const body = async (item: DurableContext, n: number) => {
+          if (n === 0) return item.wait({ hours: 12 });
+          await item.invoke("outside", n * 15);
+          const paid = await flaky(item, 3, runs, `pay ${n}`, 1 + (n % 4));
+          await item.wait({ seconds: n });
+          return [paid, await flaky(item, n % 3, runs, `mail ${n}`)];
+        };
+        return (await context.map("m", indexes(12), body, config)).getResults();
+      }, answering);
+      expect(new Set(Object.values(runs.all))).toEqual(new Set([1]));
+      return { result: run.result, operations: run.operations.length };
+    };
+    const [unbatched, batched] = [await results({}), await results({ batch: 12 })];
+    expect(batched.result).toEqual(unbatched.result);
+    expect(batched.operations).toBeLessThan(unbatched.operations);
+  });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type DurableContext, type MapConfig, type RuntimeOptions, withDurableExecution } from "../../src/index.ts";
 import { failedItems, LocalEngine, type LocalHandler, MemoryJournal, VirtualClock } from "../../src/testing.ts";
+import { pause } from "../support/gauge.ts";
 
 const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
 const never = { retryStrategy: () => ({ shouldRetry: false }) };
@@ -619,4 +620,53 @@ describe.each(batchings)("what others had to answer in an item, %s,", (_name, co
     expect(result).toEqual([["answer to 0", "answer to 1"], "sent"]);
     expect([did, runs]).toEqual([["0", "1"], 2]);
   });
+});
+
+test("a redrive of a batch that sleeps for a wait, and for a retry beside it, runs again only what had failed", async () => {
+  const engine = new LocalEngine({ clock: new VirtualClock() });
+  engine.registerFunction("outside", (ms) => pause(ms as number).then(() => "answer"));
+  const ran: string[] = [];
+  let isBroken = true;
+  const handler = withDurableExecution(
+    async (_, context) => {
+      const [soon, later] = [context.invoke("outside", 60), context.invoke("outside", 250)];
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) return item.wait({ hours: 12 });
+        await (n === 3 ? later : soon);
+        await item.step(async () => ran.push(`before ${n}`));
+        if (n !== 2 && isBroken) throw new RangeError("broken");
+        const step = async ({ attempt }: { attempt: number }) => {
+          ran.push(`attempt ${attempt} of ${n}`);
+          if (attempt === 1) throw new Error("busy");
+          return n;
+        };
+        return item.step(step, { retryStrategy: () => ({ shouldRetry: true, delay: { minutes: 10 } }) });
+      };
+      const config = { batch: 4, completionConfig: { toleratedFailureCount: 1 } };
+      const map = await context.map("map", indexes(4), body, config);
+      map.throwIfError();
+      return map.getResults();
+    },
+    { runtime: { suspension: { graceMs: 1 } } },
+  );
+  engine.register("f", handler as unknown as LocalHandler);
+  const first = engine.start({ functionName: "f", name: "first" });
+  expect(await first.result).toMatchObject({ status: "FAILED" });
+  const sleeping = engine.operations(first.arn).filter(({ Status }) => Status === "PENDING");
+  expect(sleeping.map(({ SubType }) => SubType)).toEqual(["MapBatch", "MapBatchPart"]);
+  isBroken = false;
+  ran.length = 0;
+  const second = engine.redrive("first", { amend: failedItems, name: "second" });
+  expect((await second.result).result).toBe("[1,2,3]");
+  expect(ran.toSorted()).toEqual([
+    ...[
+      "attempt 1 of 1",
+      "attempt 1 of 3",
+      "attempt 2 of 1",
+      "attempt 2 of 2",
+      "attempt 2 of 3",
+      "before 1",
+      "before 3",
+    ],
+  ]);
 });

@@ -304,7 +304,9 @@ class Generator {
       : ([0, 0] as const);
     // Drawn apart, so that what a seed stood for before is what it stands for without.
     const apart = new Random(seed + 1);
-    const startMs = apart.chance(this.#profile.lateStarts) ? ([0, apart.pick([100, 1_000, 4_000])] as const) : undefined;
+    const startMs = apart.chance(this.#profile.lateStarts)
+      ? ([0, apart.pick([100, 1_000, 4_000])] as const)
+      : undefined;
     return {
       ...(startMs && { startMs }),
       latencyMs,

@@ -11,6 +11,13 @@ import { type Kept, writtenEnd, writtenRecord } from "./kept.ts";
 import { type RecordedLogs, readLogs } from "./restored.ts";
 import type { SharedLedgers } from "./shared-ledgers.ts";
 
+/**
+ * When the payload of a RETRY is longer than this, its records move to parts, because each RETRY repeats its records.
+ */
+export const MAX_RETRY_CHARACTERS = 32 * 1024;
+/** After RETRYs of one operation have repeated this number of characters, its records move to parts. */
+export const MAX_REPEATED_CHARACTERS = 16 * 1024;
+
 export interface BatchLogOptions {
   /** The context of the map. */
   readonly scope: Scope;
@@ -21,6 +28,8 @@ export interface BatchLogOptions {
   readonly maxBytes: number;
   /** Called when the batch's own operation may be written again. */
   readonly onReady: () => void;
+  /** Called by `restore` with a `SleepingPart`, and the START of this part. */
+  readonly onSleeping: (record: WireOperation, part: OperationUpdate, isLast: boolean) => void;
 }
 
 /** Digests of the items (`fingerprint`) and of their names. A replay compares the digests, to notice changed items. */
@@ -31,7 +40,7 @@ export interface ItemMarks {
 
 /**
  * The operations in which a batch keeps its records: the batch's own operation, which may be written many times, and
- * parts, which are written once.
+ * parts, which are written once. Only a `SleepingPart` is written many times.
  *
  * BL1  The payloads of these operations form a log: the parts that were written before the batch's own operation, then
  *      the batch's own operation, whose payload contains the number of these parts, then the later parts. A later
@@ -47,12 +56,14 @@ export class BatchLog {
   marks: ItemMarks = { fingerprint: undefined, names: undefined };
   /** The state of the batch's own operation. */
   state: "new" | "started" | "pending" | "ended" = "new";
-  /** The time at which the service makes the batch's own operation READY, if it is pending; epoch milliseconds. */
+  /** When the service makes the batch's own operation READY; epoch milliseconds. Infinity if it is not pending. */
   wakesMs = Number.POSITIVE_INFINITY;
   /** The number of characters that this invocation wrote to the batch's operations, without the payloads of RETRY. */
   size = 0;
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
+  /** The number of times that the batch's own operation got a payload, or that a part was added by `append`. */
+  written = 0;
   #parts = 0;
   /** The id of a part that an earlier invocation began and did not end. The next part gets this id. */
   #begunPart: string | undefined;
@@ -85,6 +96,11 @@ export class BatchLog {
       this.state = "started";
       if (record.Status === "READY") this.#recordOwn("START");
     }
+    const { sleeping } = recorded;
+    if (sleeping !== undefined && this.state !== "ended") {
+      const { record: part, number, isLast } = sleeping;
+      this.#options.onSleeping(part, { ...this.#part(number), Id: part.Id }, isLast);
+    }
     return recorded;
   }
 
@@ -107,10 +123,11 @@ export class BatchLog {
   payload(
     records: Iterable<Kept>,
     begun: readonly number[],
-    waiting?: { kept: Iterable<Kept>; readyMs: number },
+    waiting?: { kept: Iterable<Kept>; readyMs: number; repeated: number },
   ): string {
     const due = waiting === undefined ? [] : timesOf(waiting.kept, waiting.readyMs);
     return this.#encode(records, begun, {
+      ...(waiting?.repeated ? { repeated: waiting.repeated } : {}),
       ...(this.#parts === 0 ? {} : { parts: this.#parts }),
       ...(due.length === 0 ? {} : { due, atMs: waiting?.readyMs }),
     });
@@ -125,6 +142,7 @@ export class BatchLog {
     this.state = "pending";
     this.wakesMs = this.#all.host.timers.now() + delaySeconds * 1_000;
     this.#watch();
+    this.written++;
     this.#recordOwn("RETRY", { Payload: payload, StepOptions: { NextAttemptDelaySeconds: delaySeconds } }, ends);
   }
 
@@ -140,37 +158,53 @@ export class BatchLog {
    */ // BL2
   append(records: readonly Kept[], begun: readonly number[] = [], isLast = false): void {
     if (this.isOver) return;
-    const atMs = this.#all.host.timers.now();
-    const waiting = records.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
-    const payload = this.#encode(records, begun, {
-      ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // BL3
-      ...(isLast ? { isLast } : {}),
-    });
+    const payload = this.partPayload(records, begun, isLast ? { isLast } : {});
     if (!this.fits(payload) && records.length > 1) {
       const middle = records.length >> 1;
       this.append(records.slice(0, middle));
       this.append(records.slice(middle), begun, isLast);
       return;
     }
-    this.#parts++;
+    this.written++;
     this.size += payload.length;
-    const part: OperationUpdate = {
-      Type: "STEP",
-      Action: "START",
-      Id: this.#partId(this.#parts),
-      ParentId: this.#options.scope.parentId,
-      SubType: PART_SUBTYPE,
-      Name: partName(this.#options.name, this.#parts),
-    };
-    if (this.#begunPart === undefined) this.#send(part);
+    this.sendPart({ ...this.beginPart(), Action: "SUCCEED", Payload: payload }, countEnds(records));
+  }
+
+  partPayload(records: readonly Kept[], begun: readonly number[] = [], members: BatchMembers = {}): string {
+    const atMs = this.#all.host.timers.now();
+    const waiting = records.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
+    return this.#encode(records, begun, {
+      ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // BL3
+      ...members,
+    });
+  }
+
+  /** Sends the START of the next part, and returns this update. */
+  beginPart(): OperationUpdate {
+    const part = this.#part(++this.#parts);
+    if (this.#begunPart === undefined) this.sendPart(part);
     else part.Id = this.#begunPart;
     this.#begunPart = undefined;
-    const ends = records.reduce((sum, { isEnd }) => (isEnd ? sum + 1 : sum), 0);
+    return part;
+  }
+
+  sendPart(update: OperationUpdate, ends = 0): void {
     this.#sent++;
-    this.#send({ ...part, Action: "SUCCEED", Payload: payload }, ends, () => {
+    this.#send(update, ends, () => {
       this.#recorded++;
       while (this.#waiting[0] !== undefined && this.#waiting[0].after <= this.#recorded) this.#waiting.shift()?.noted();
     });
+  }
+
+  #part(part: number): OperationUpdate {
+    return {
+      Type: "STEP",
+      Action: "START",
+      Id: this.#partId(part),
+      ParentId: this.#options.scope.parentId,
+      SubType: PART_SUBTYPE,
+      Name: partName(this.#options.name, part),
+    };
   }
 
   /** Calls `noted` when all parts so far are recorded. */
@@ -181,6 +215,7 @@ export class BatchLog {
 
   end(): void {
     this.state = "ended";
+    this.wakesMs = Number.POSITIVE_INFINITY;
     this.#poll?.cancel();
     this.#all.host.service.unwatch(this.id);
   }
@@ -261,6 +296,10 @@ export class BatchLog {
   #partId(part: number): OperationId {
     return operationId(partPath(this.#options.path, part));
   }
+}
+
+export function countEnds(records: readonly Kept[]): number {
+  return records.reduce((sum, { isEnd }) => (isEnd ? sum + 1 : sum), 0);
 }
 
 function timesOf(waiting: Iterable<Kept>, fromMs: number): NonNullable<BatchMembers["due"]> {

@@ -12,12 +12,13 @@ import {
 import type { ArmedTimer } from "../timers.ts";
 import { Kept, operationOf } from "./kept.ts";
 import type { Ledger, RecordKey } from "./ledger.ts";
+import type { RecordCodec } from "./record-codec.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 
 /** The batch of a page. The batch decides when changes are written. */
 export interface PageGroup {
   readonly service: ServiceLedger;
-  readonly maxPayloadBytes: number;
+  readonly codec: RecordCodec;
   /** Epoch milliseconds. */
   now(): number;
   changed(kept: Kept): void;
@@ -31,9 +32,6 @@ export interface PageGroup {
   /** Calls `recorded` when user code may rely on the record. */
   acknowledge(recorded: () => void): void;
   secured(): Promise<void>;
-  roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown };
-  packIfLarge(payload: string): string;
-  decode(payload: string | undefined): unknown;
   reportOverfull(page: Page, bytes: number, allowedBytes: number): void;
 }
 
@@ -70,7 +68,7 @@ export class Page implements Ledger {
     this.index = index;
     this.path = path;
     this.outside = group.service;
-    this.maxPayloadBytes = group.maxPayloadBytes;
+    this.maxPayloadBytes = group.codec.maxPayloadBytes;
   }
 
   key(path: OperationPath): OperationPath {
@@ -137,15 +135,15 @@ export class Page implements Ledger {
   }
 
   roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
-    return this.group.roundTrip(value);
+    return this.group.codec.roundTrip(value);
   }
 
   wrap(text: string | undefined): string | undefined {
-    return text === undefined ? undefined : this.group.packIfLarge(JSON.stringify(text));
+    return text === undefined ? undefined : this.group.codec.packIfLarge(JSON.stringify(text));
   }
 
   unwrap(payload: string | undefined): string | undefined {
-    return this.group.decode(payload) as string | undefined;
+    return this.group.codec.decode(payload) as string | undefined;
   }
 
   addressOf(): OperationId | undefined {

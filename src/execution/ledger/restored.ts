@@ -1,23 +1,29 @@
 import { inOrder, type Outcome, readLog, readOutcomes } from "../../codec/batch-outcomes.ts";
 import type { StoredBatch } from "../../codec/stored-batch.ts";
 import { messageOf, UnrecoverableExecutionError } from "../../core/errors.ts";
+import { isFinished } from "../../core/transitions.ts";
 import type { WireOperation } from "../../core/wire.ts";
 
 /** The content of one payload of a batch. */
 export interface Log {
   /** Whether the payload is that of the batch's own operation. */
   readonly isOwn: boolean;
+  /** Whether the payload is that of a `SleepingPart`. */
+  readonly isSleeping: boolean;
   readonly outcomes: readonly (Outcome | undefined)[];
   readonly due: NonNullable<StoredBatch["due"]>;
   readonly atMs: number | undefined;
+  readonly repeated: number;
 }
 
 export interface RecordedLogs {
   /** The payloads in the order in which they were written. A later record of an operation replaces an earlier record. */
   readonly logs: readonly Log[];
   readonly parts: number;
-  /** The id of a part that an earlier invocation began and did not end. */
+  /** The id of a part that an earlier invocation began, and that has no payload. */
   readonly begunPart: string | undefined;
+  /** The last part that has a payload and has not ended. `isLast`: no other payload was written after its payload. */
+  readonly sleeping: { readonly record: WireOperation; readonly number: number; readonly isLast: boolean } | undefined;
   /** Whether a part says that no part follows. */
   readonly isLast: boolean;
   readonly fingerprint: string | undefined;
@@ -33,13 +39,21 @@ export function readLogs(own: WireOperation, takePart: (part: number) => WireOpe
   const known = ownStored?.parts ?? 0;
   const parts: StoredBatch[] = [];
   let begunPart: string | undefined;
+  let open: WireOperation | undefined;
+  let openPart = 0;
   for (;;) {
     const part = takePart(parts.length + 1);
-    if (part?.Status === "STARTED") begunPart = part.Id;
-    if (part === undefined || begunPart !== undefined) break;
+    if (part === undefined) break;
     const stored = read(part);
+    if (stored === undefined && part.Status === "STARTED") {
+      begunPart = part.Id;
+      break;
+    }
     if (stored === undefined) throw unreadable(own.Name, `its part ${parts.length + 1} is empty`);
     parts.push(stored);
+    if (isFinished(part)) continue;
+    open = part;
+    openPart = parts.length;
   }
   if (parts.length < known)
     throw unreadable(own.Name, `it has ${known} parts, but only ${parts.length} of them are recorded`);
@@ -47,11 +61,14 @@ export function readLogs(own: WireOperation, takePart: (part: number) => WireOpe
   return {
     logs: stored.map((log) => ({
       isOwn: log === ownStored,
+      isSleeping: openPart > 0 && log === parts[openPart - 1],
       outcomes: readOutcomes(log),
       due: log.due ?? [],
       atMs: log.atMs,
+      repeated: log.repeated ?? 0,
     })),
     ...{ parts: parts.length, begunPart },
+    sleeping: open && { record: open, number: openPart, isLast: openPart === parts.length && openPart > known },
     isLast: parts.some(({ isLast }) => isLast === true),
     fingerprint: stored.find(({ fingerprint }) => fingerprint !== undefined)?.fingerprint,
     names: stored.find(({ names }) => names !== undefined)?.names,

@@ -1,34 +1,28 @@
 import { latest, type Outcome } from "../../codec/batch-outcomes.ts";
 import type { OperationId, OperationPath } from "../../core/ids.ts";
-import { isLongerThan } from "../../core/limits.ts";
 import type { WireOperation } from "../../core/wire.ts";
 import type { ArmedTimer } from "../timers.ts";
-import { BatchLog, type ItemMarks } from "./batch-log.ts";
+import { BatchLog, type ItemMarks, MAX_REPEATED_CHARACTERS, MAX_RETRY_CHARACTERS } from "./batch-log.ts";
 import type { Kept } from "./kept.ts";
 import { itemPath, Page, type PageGroup } from "./page.ts";
+import { RecordCodec } from "./record-codec.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgerOptions, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
+import { SleepingPart } from "./sleeping-part.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
-/**
- * When the payload of a RETRY is longer than this, records move to parts, because each RETRY repeats its records. First
- * the records that do not wait move. If the payload is still longer, all records move.
- */
-const MAX_RETRY_CHARACTERS = 32 * 1024;
-/** After RETRYs have repeated this number of characters, the records that do not wait go to parts. */
-const MAX_REPEATED_CHARACTERS = 16 * 1024;
 /** If a record is due within this number of milliseconds, the invocation does not end for it. */
 const SOON_MS = 100;
-/** The approximate number of bytes around one record in the payload of an operation. */
-const FRAME_BYTES = 512;
 
 /**
  * The records of the items of one batch. They are kept in memory, and are written together to the operation that these
  * items share.
  *
  * L1  What a flush writes if no wait is due. "Armed" and "covered" are explained in `WaitingRecords`. (a) If the batch's
- *     own operation is pending, it cannot be written. So changed records go to a part. If an armed record is due before
- *     this operation and is not covered, `continueAt` makes the service begin an earlier invocation. (b) Otherwise, if an
+ *     own operation is pending, it cannot be written. If an armed record is due before this operation and is not covered,
+ *     changed records go to the sleeping part, which is pending until this record is due. If the sleeping part is pending
+ *     for longer, `continueAt` makes the service begin an earlier invocation. In the other cases, changed records go to
+ *     an ordinary part. (b) Otherwise, if the batch's own operation is not pending, and an
  *     armed record has a known due time, or if work is left and records have changed, a flush writes a RETRY. (c)
  *     Otherwise changed records go to a part.
  * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
@@ -43,7 +37,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly name: string;
   readonly first: number;
   readonly count: number;
-  readonly maxPayloadBytes: number;
+  readonly codec: RecordCodec;
   readonly #all: SharedLedgers;
   readonly #host: SharedLedgersHost;
   readonly #options: SharedLedgerOptions;
@@ -55,6 +49,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #dirty = new Set<Kept>();
   /** Records that are in the payload of the batch's own operation and in no part. */ // L2
   readonly #inOwn = new Set<Kept>();
+  readonly #sleeping: SleepingPart;
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
   /** Items that have ended and whose functions run again, because no record contains their results. */
@@ -67,7 +62,6 @@ export class SharedLedger implements PageGroup, OpenLedger {
   #writesWhenArmed = false;
   #repeated = 0;
   #securing: Promise<void> | undefined;
-  #acknowledgements: (() => void)[] = [];
 
   constructor(all: SharedLedgers, options: SharedLedgerOptions) {
     this.#all = all;
@@ -78,11 +72,15 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.count = options.count;
     const { scope, path, name, maxBytes } = options;
     this.#waiting = new WaitingRecords(this.#host.timers);
-    this.#log = new BatchLog(all, { scope, path, name, maxBytes, onReady: () => this.#waiting.release(this.now()) });
+    this.#log = new BatchLog(all, {
+      ...{ scope, path, name, maxBytes },
+      onReady: () => this.#waiting.release(this.now()),
+      onSleeping: (record, part, isLast) => this.#sleeping.restore(record, part, isLast),
+    });
+    this.#sleeping = new SleepingPart(this.#log, this.service);
     this.id = this.#log.id;
     this.name = name;
-    const { maxPayloadBytes } = this.service;
-    this.maxPayloadBytes = Math.max(maxPayloadBytes / 2, maxPayloadBytes - options.count - FRAME_BYTES);
+    this.codec = new RecordCodec(all.host.codec, this.service.maxPayloadBytes, options.count);
   }
 
   now(): number {
@@ -109,11 +107,16 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when a record cannot be read */
   restore(record: WireOperation): void {
     this.isRestored = true;
-    for (const { outcomes, due, atMs, isOwn } of this.#log.restore(record).logs) {
-      if (isOwn) this.#waiting.forgetTimes(atMs);
+    for (const { outcomes, due, atMs, repeated, isOwn, isSleeping } of this.#log.restore(record).logs) {
+      const rewritten = isOwn ? this.#inOwn : isSleeping ? this.#sleeping.records : undefined;
+      if (isSleeping) this.#sleeping.repeated = repeated;
+      if (isOwn) {
+        this.#repeated = repeated;
+        this.#waiting.forgetTimes(atMs);
+      }
       for (let index = 0; index < Math.min(outcomes.length, this.count); index++) {
         const outcome = outcomes[index];
-        if (outcome !== undefined) this.#restoreItem(index, outcome, isOwn);
+        if (outcome !== undefined) this.#restoreItem(index, outcome, rewritten);
       }
       for (const [index, path, leftMs, delayMs] of due) {
         this.#pages.get(index)?.restoreTime(path, leftMs, delayMs, isOwn ? undefined : atMs);
@@ -123,22 +126,23 @@ export class SharedLedger implements PageGroup, OpenLedger {
     else if (!this.isClosed) this.#waiting.release(this.now());
   }
 
-  #restoreItem(index: number, outcome: Outcome, isOwn: boolean): void {
+  /** `rewritten` has the records that the next RETRY of the same operation must repeat. Undefined for a part. */
+  #restoreItem(index: number, outcome: Outcome, rewritten: Set<Kept> | undefined): void {
     const { mark, records } = outcome;
     this.#outcomes[index] = latest(this.#outcomes[index], outcome);
-    const payloadOf = (value: unknown) => this.roundTrip(value).payload;
+    const payloadOf = (value: unknown) => this.codec.roundTrip(value).payload;
     if (records === undefined) {
       this.#pages.get(index)?.clear();
       this.#pages.delete(index);
     } else {
       for (const kept of this.page(index).restore(records, payloadOf)) {
-        if (isOwn) this.#inOwn.add(kept);
+        rewritten?.add(kept);
         if (kept.waits) this.#waiting.add(kept);
       }
     }
-    if (mark === "K" || mark === "-" || (mark !== "R" && (!isOwn || this.isClosed))) return;
+    if (mark === "K" || mark === "-" || (mark !== "R" && (rewritten === undefined || this.isClosed))) return;
     const end = this.page(index).restoreEnd(outcome, payloadOf);
-    if (isOwn) this.#inOwn.add(end);
+    rewritten?.add(end);
   }
 
   /** The outcome that an earlier invocation recorded of an item. Undefined without one, and after the first call. */
@@ -180,7 +184,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   get wakesMs(): number {
-    return this.#log.state === "pending" && !this.#log.isOver ? this.#log.wakesMs : Number.POSITIVE_INFINITY;
+    if (this.#log.isOver) return Number.POSITIVE_INFINITY;
+    return Math.min(this.#log.wakesMs, this.#sleeping.wakesMs);
   }
 
   /** Notes that the map has counted the end of an item. Returns whether the map has counted all items of the batch. */
@@ -191,8 +196,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
 
   changed(kept: Kept): void {
     if (this.isClosed) return;
-    this.#inOwn.delete(kept);
-    this.#dirty.delete(kept);
+    this.forgetWritten(kept);
     this.#dirty.add(kept);
   }
 
@@ -210,9 +214,14 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   forget(kept: Kept): void {
+    this.forgetWritten(kept);
+    this.stopsWaiting(kept);
+  }
+
+  forgetWritten(kept: Kept): void {
     this.#dirty.delete(kept);
     this.#inOwn.delete(kept);
-    this.stopsWaiting(kept);
+    this.#sleeping.records.delete(kept);
   }
 
   beginsToWait(kept: Kept): void {
@@ -229,38 +238,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return this.#waiting.arm(kept);
   }
 
-  /** Calls `recorded` now, or in the next tick if this tick is too long. No call if the invocation ends before that. */
   acknowledge(recorded: () => void): void {
-    if (this.#acknowledgements.length === 0 && !this.#host.tick.isLong) {
-      recorded();
-      return;
-    }
-    this.#acknowledgements.push(recorded);
-    if (this.#acknowledgements.length > 1) return;
-    setImmediate(() => {
-      const waiting = this.#acknowledgements;
-      this.#acknowledgements = [];
-      if (this.#host.isOver()) return;
-      for (const acknowledged of waiting) acknowledged();
-    });
-  }
-
-  /**
-   * The payload is not packed, because the batch packs all its records together when it writes them. Exceptions are a
-   * value that only the codec `typed` can store, and a payload over `maxPayloadBytes`.
-   */
-  roundTrip(value: unknown): { readonly payload: string | undefined; readonly value: unknown } {
-    const plain = this.#host.codec.roundTrip(value, Number.POSITIVE_INFINITY);
-    const payload = plain.payload && this.packIfLarge(plain.payload);
-    return payload === plain.payload ? plain : { payload, value: plain.value };
-  }
-
-  packIfLarge(payload: string): string {
-    return isLongerThan(payload, this.maxPayloadBytes) ? this.#host.codec.pack(payload) : payload;
-  }
-
-  decode(payload: string | undefined): unknown {
-    return this.#host.codec.decode(payload);
+    this.#all.acknowledge(recorded);
   }
 
   reportOverfull(page: Page, bytes: number, allowedBytes: number): void {
@@ -299,15 +278,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     }
     const nowMs = this.now();
     if (this.#waiting.completeDue(nowMs)) return true;
+    if (this.#log.state === "pending") return this.#flushBeside(nowMs);
     const isDirty = this.#dirty.size > 0;
-    if (this.#log.state === "pending") {
-      if (isDirty) this.writePart();
-      const wakeMs = this.#waiting.wakeMs(nowMs, this.#log.wakesMs);
-      // A timer of this process ends the wait. A new invocation would begin a second later.
-      if (wakeMs !== undefined && wakeMs - nowMs <= SOON_MS) return true;
-      const continues = wakeMs !== undefined && this.#host.continueAt(wakeMs);
-      return isDirty || continues;
-    }
     const wakeMs = leavesWork && isDirty ? nowMs : this.#waiting.wakeMs(nowMs);
     if (wakeMs !== undefined) this.#retry(wakeMs, nowMs);
     else if (isDirty) this.writePart();
@@ -315,13 +287,35 @@ export class SharedLedger implements PageGroup, OpenLedger {
     return true;
   }
 
+  /** A flush while the batch's own operation is pending. */ // L1
+  #flushBeside(nowMs: number): boolean {
+    const isDirty = this.#dirty.size > 0;
+    const wakeMs = this.#waiting.wakeMs(nowMs, this.#log.wakesMs);
+    // A timer of this process ends the wait. A new invocation would begin a second later.
+    if (wakeMs !== undefined && wakeMs - nowMs <= SOON_MS) return true;
+    // The service counts whole seconds.
+    const isSeenTo = wakeMs === undefined || this.#sleeping.wakesMs <= wakeMs + 1_000;
+    if (!isSeenTo && this.#sleeping.isWritable) {
+      const changed = [...this.#dirty];
+      this.#sleeping.retry(changed, secondsUntil(wakeMs, nowMs), nowMs);
+      this.#noteWritten(changed);
+      return true;
+    }
+    if (isDirty) this.writePart();
+    return (!isSeenTo && this.#host.continueAt(wakeMs)) || isDirty;
+  }
+
   #retry(wakeMs: number, nowMs: number): void {
-    const delaySeconds = Math.max(1, Math.ceil((wakeMs - nowMs) / 1_000));
+    const delaySeconds = secondsUntil(wakeMs, nowMs);
     const readyMs = nowMs + delaySeconds * 1_000;
     for (const kept of this.#inOwn) this.#repeated += kept.size;
     if (this.#repeated > MAX_REPEATED_CHARACTERS) this.#moveToParts(({ waits }) => !waits);
     const payloadNow = () =>
-      this.#log.payload([...this.#inOwn, ...this.#dirty], [], { kept: this.#waiting.all, readyMs });
+      this.#log.payload([...this.#inOwn, ...this.#dirty], [], {
+        kept: this.#waiting.all,
+        readyMs,
+        repeated: this.#repeated,
+      });
     let payload = payloadNow();
     for (const moves of [({ waits }: Kept) => !waits, () => true]) {
       if (payload.length <= MAX_RETRY_CHARACTERS && this.#log.fits(payload)) break;
@@ -365,6 +359,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Records the counted ends, because the map is over or all items have ended. */ // L3
   close(): void {
     if (this.isClosed) return;
+    this.#sleeping.end();
     // Items that have begun in this invocation or have records, and whose end the map has not counted.
     const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
     const records = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
@@ -388,6 +383,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   #end(): void {
     this.#all.remove(this);
     this.#log.end();
+    this.#sleeping.close();
     this.#tooLong?.cancel();
     this.#waiting.clear();
     this.#dirty.clear();
@@ -396,4 +392,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#outcomes = [];
     this.unwritten = 0;
   }
+}
+
+function secondsUntil(wakeMs: number, nowMs: number): number {
+  return Math.max(1, Math.ceil((wakeMs - nowMs) / 1_000));
 }

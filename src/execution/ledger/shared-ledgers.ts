@@ -71,6 +71,7 @@ export class SharedLedgers {
   /** The number of items whose ends are sent, but not yet acknowledged. */
   #inFlight = 0;
   #isNotifying = false;
+  #acknowledgements: (() => void)[] = [];
 
   constructor(host: SharedLedgersHost) {
     this.host = host;
@@ -121,6 +122,22 @@ export class SharedLedgers {
   arrived(ends: number): void {
     this.#inFlight -= ends;
     if (ends > 0) this.#notify();
+  }
+
+  /** Calls `recorded` now, or in the next tick if this tick is too long. No call if the invocation ends before that. */
+  acknowledge(recorded: () => void): void {
+    if (this.#acknowledgements.length === 0 && !this.host.tick.isLong) {
+      recorded();
+      return;
+    }
+    this.#acknowledgements.push(recorded);
+    if (this.#acknowledgements.length > 1) return;
+    setImmediate(() => {
+      const waiting = this.#acknowledgements;
+      this.#acknowledgements = [];
+      if (this.host.isOver()) return;
+      for (const acknowledged of waiting) acknowledged();
+    });
   }
 
   /** Notifies the maps that wait, once for all ends that are recorded in the same answer. */
