@@ -359,7 +359,6 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Records the counted ends, because the map is over or all items have ended. */ // L3
   close(): void {
     if (this.isClosed) return;
-    this.#sleeping.end();
     // Items that have begun in this invocation or have records, and whose end the map has not counted.
     const begun = [...this.#pages.keys()].filter((index) => !this.#counted.has(index));
     const records = [...this.#inOwn, ...this.#dirty].filter(({ page, isEnd, waits }) =>
@@ -377,6 +376,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
         this.#log.succeed(this.#log.payload([], begun), 0);
       }
     }
+    this.#sleeping.end();
     this.#end();
   }
 

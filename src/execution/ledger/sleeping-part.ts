@@ -47,24 +47,25 @@ export class SleepingPart {
 
   /** Makes the part wait. `changed` are the records that its payload gets in addition. */
   retry(changed: readonly Kept[], delaySeconds: number, nowMs: number): void {
-    let ends = countEnds(changed);
     for (const { size } of this.records) this.repeated += size;
     let payload = this.#payload([...this.records, ...changed]);
-    const isLong =
-      payload.length > MAX_RETRY_CHARACTERS || this.repeated > MAX_REPEATED_CHARACTERS || !this.#log.fits(payload);
-    if (this.#part !== undefined && (isLong || this.#writtenThen !== this.#log.written)) {
-      this.end();
-      payload = this.#payload(changed);
+    const isFull = this.repeated > MAX_REPEATED_CHARACTERS || this.#isLong(payload);
+    const endBefore = this.#part && (isFull || this.#writtenThen !== this.#log.written) ? this.#leave() : undefined;
+    let kept = changed;
+    if (endBefore !== undefined) payload = this.#payload(kept);
+    for (const stays of [({ waits }: Kept) => waits, () => false]) {
+      if (!this.#isLong(payload)) break;
+      const moved = kept.filter((record) => !stays(record));
+      if (moved.length > 0) this.#log.append(moved);
+      kept = kept.filter(stays);
+      payload = this.#payload(kept);
     }
-    if (!this.#log.fits(payload)) {
-      this.#log.append(changed);
-      payload = this.#log.partPayload([]);
-      ends = 0;
-    } else for (const kept of changed) this.records.add(kept);
+    for (const record of kept) this.records.add(record);
     if (this.#part === undefined) this.#part = this.#log.beginPart();
     else if (this.#state === "ready") this.#log.sendPart(this.#part);
     const StepOptions = { NextAttemptDelaySeconds: delaySeconds };
-    this.#log.sendPart({ ...this.#part, Action: "RETRY", Payload: payload, StepOptions }, ends);
+    this.#log.sendPart({ ...this.#part, Action: "RETRY", Payload: payload, StepOptions }, countEnds(kept));
+    endBefore?.();
     this.#writtenThen = this.#log.written;
     this.#notePending(nowMs + delaySeconds * 1_000);
   }
@@ -73,15 +74,31 @@ export class SleepingPart {
     return this.#log.partPayload(records, [], this.repeated === 0 ? {} : { repeated: this.repeated });
   }
 
+  #isLong(payload: string): boolean {
+    return payload.length > MAX_RETRY_CHARACTERS || !this.#log.fits(payload);
+  }
+
   /** Ends the part, with its records, if it may be written. */
   end(): void {
-    if (this.#part === undefined || !this.isWritable) return;
-    if (this.#state === "ready") this.#log.sendPart(this.#part);
-    this.#log.sendPart({ ...this.#part, Action: "SUCCEED", Payload: this.#log.partPayload([...this.records]) });
+    if (this.#part !== undefined && this.isWritable) this.#leave()();
+  }
+
+  /**
+   * The next `retry` begins another part. The returned function ends this part. It must be called after the newer states
+   * of its records are written, because its last payload lacks these records.
+   */
+  #leave(): () => void {
+    const part = this.#part as OperationUpdate;
+    const isReady = this.#state === "ready";
+    const records = [...this.records];
     this.#part = undefined;
     this.#state = "started";
     this.repeated = 0;
     this.records.clear();
+    return () => {
+      if (isReady) this.#log.sendPart(part);
+      this.#log.sendPart({ ...part, Action: "SUCCEED", Payload: this.#log.partPayload(records) });
+    };
   }
 
   close(): void {
