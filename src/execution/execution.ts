@@ -157,7 +157,6 @@ export class Execution {
       settings: this.settings,
       isOver: () => this.#over,
       isObserved: this.observer?.followsAttempts === true,
-      continueAt: (dueMs) => this.#continueAt(dueMs),
     });
     this.#suspension = new Suspension(
       this.root,
@@ -261,19 +260,17 @@ export class Execution {
     // external system, or for a long timer.
     const leavesWork = this.#leavesWork && !this.#isClosing;
     const wrote = this.batches.flush(leavesWork);
-    const continues = leavesWork && this.#continueAt(this.nowMs);
+    const continues = leavesWork && this.#continueSoon();
     return wrote || continues;
   }
 
   /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds), or up to a second after this time. If
-   * no batch and no recorded wait does so, a new wait is recorded. Returns whether a new wait was recorded.
+   * Makes the service begin the next invocation in a second. If no batch and no recorded wait does so, a new wait is
+   * recorded. Returns whether a new wait was recorded.
    */
-  #continueAt(dueMs: number): boolean {
-    const { nowMs } = this;
-    const delaySeconds = Math.max(1, Math.ceil((dueMs - nowMs) / 1_000));
-    // A new wait would end at this time, because the service counts whole seconds.
-    const wakesMs = nowMs + delaySeconds * 1_000;
+  #continueSoon(): boolean {
+    const delaySeconds = 1; // The service counts whole seconds.
+    const wakesMs = this.nowMs + delaySeconds * 1_000;
     const isSeenTo = Math.min(this.batches.wakesMs, this.#continuesMs) <= wakesMs;
     if (isSeenTo || this.state.continuesBy(CONTINUATION, wakesMs)) return false;
     this.#continuesMs = wakesMs;

@@ -79,7 +79,6 @@ function openPage(invocation: Invocation): Opened {
     tick: new Tick(Number.POSITIVE_INFINITY, () => {}),
     isOver: () => false,
     isObserved: false,
-    continueAt: () => false,
   });
   const scope = new Scope({
     ...{ path: AROUND, parent: undefined, parentId, mode: "execution", ledger: service, logger: quietly as never },

@@ -468,6 +468,23 @@ describe("while a batch sleeps for a long wait of one item, and another item goe
     expect(run.operations.filter(({ Type }) => Type === "WAIT")).toEqual([]);
   });
 
+  // SP1
+  test("delays within delays within delays cost one operation each", async () => {
+    const run = await runOurs(async (_, context) => {
+      const outside = [20, 80, 160, 260].map((ms) => context.invoke("outside", ms));
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) return item.wait({ hours: 12 });
+        await outside[n - 1];
+        if (n < 4) return item.wait({ hours: 12 - 3 * n });
+        return (await poll(item, 20)).count;
+      };
+      return (await context.map("m", indexes(5), body, { batch: 5 })).getResults();
+    }, answering);
+    expect(run.result).toEqual([20]);
+    expect(ofParts(run)).toBeLessThanOrEqual(8);
+    expect(run.operations.filter(({ Type }) => Type === "WAIT")).toEqual([]);
+  });
+
   test.each([
     ["beside such an item", 1],
     ["without such an item", 0],

@@ -207,9 +207,11 @@ class Generator {
     const sharesNow = batch !== undefined || (this.#isOld && (source !== "array" || collect !== "all"));
     const below = { ...spot, depth: spot.depth + 1, isInBatch: spot.isInBatch || sharesNow };
     const maxConcurrency = random.pick([undefined, undefined, 1, 2, 3]);
+    const items = this.#items(below, spot.depth);
+    const isAsleep = batch !== undefined && !spot.isInBatch && this.#profile.sleepers > 0;
     const node: FanOut = {
       kind,
-      items: this.#items(below, spot.depth),
+      items: isAsleep && random.chance(this.#profile.sleepers) ? this.#asleep(items) : items,
       nesting: random.chance(0.6) ? "NESTED" : "FLAT",
       maxConcurrency,
       concurrency: undefined,
@@ -239,6 +241,17 @@ class Generator {
     return Array.from({ length: count }, () =>
       mapNodes(template, (node) => (node.kind === "step" && random.chance(0.4) ? this.#like(node, spot) : node)),
     );
+  }
+
+  /** The first item waits long. The others go on after answers from outside, some of them after further waits. */
+  #asleep(items: readonly Node[][]): Node[][] {
+    const random = this.#random;
+    const others = items.map((nodes): Node[] => {
+      const afterMs = random.int(500, 20_000);
+      const waits: Node[] = random.chance(0.3) ? [{ kind: "wait", seconds: random.pick([2, 30, 100, 300]) }] : [];
+      return [{ kind: "callback", timeout: 0, afterMs, end: "succeed", twice: false }, ...waits, ...nodes];
+    });
+    return [[{ kind: "wait", seconds: 600 }], ...others];
   }
 
   #like(step: Step, spot: Spot): Step {

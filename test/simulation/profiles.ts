@@ -21,6 +21,8 @@ export interface Profile {
   readonly failures: number;
   /** That invocations begin late. */
   readonly lateStarts: number;
+  /** That an item of a batch waits long, and others go on meanwhile, after answers from outside. */
+  readonly sleepers: number;
 }
 
 const MIXED: Profile = {
@@ -35,6 +37,7 @@ const MIXED: Profile = {
   limiters: 0.38,
   failures: 0.3,
   lateStarts: 0.3,
+  sleepers: 0,
 };
 
 export const PROFILES = {
@@ -45,10 +48,12 @@ export const PROFILES = {
   faults: { ...MIXED, faults: 1, mostFaults: 8, deadlines: 0.3 },
   early: { ...MIXED, early: 1, batch: 0.7 },
   limits: { ...MIXED, limits: 1, batch: 0.7 },
+  /** Batches sleep while their items go on. */
+  asleep: { ...MIXED, batch: 0.95, failures: 0.5, sleepers: 0.8 },
   /** Every item has operations of its own. */
   unbatched: { ...MIXED, batch: 0, streams: 0 },
   /** Each program in batches of 1, 7 and 100 and without, with prompt and with slow acknowledgements. */
-  equivalence: { ...MIXED, batch: 1, faults: 0.3, failures: 0.4, lateStarts: 0 },
+  equivalence: { ...MIXED, batch: 1, faults: 0.3, failures: 0.4, lateStarts: 0, sleepers: 0.2 },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;

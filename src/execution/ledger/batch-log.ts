@@ -8,7 +8,7 @@ import { dueMs } from "../pending-operation.ts";
 import type { Scope } from "../scope.ts";
 import type { ArmedTimer } from "../timers.ts";
 import { type Kept, writtenEnd, writtenRecord } from "./kept.ts";
-import { type RecordedLogs, readLogs } from "./restored.ts";
+import { type OpenPart, type RecordedLogs, readLogs } from "./restored.ts";
 import type { SharedLedgers } from "./shared-ledgers.ts";
 
 /**
@@ -28,8 +28,8 @@ export interface BatchLogOptions {
   readonly maxBytes: number;
   /** Called when the batch's own operation may be written again. */
   readonly onReady: () => void;
-  /** Called by `restore` with a `SleepingPart`, and the START of this part. */
-  readonly onSleeping: (record: WireOperation, part: OperationUpdate, isLast: boolean) => void;
+  /** Called by `restore` with each part that has not ended. */
+  readonly onOpenPart: (part: OpenPart) => void;
 }
 
 /** Digests of the items (`fingerprint`) and of their names. A replay compares the digests, to notice changed items. */
@@ -40,7 +40,7 @@ export interface ItemMarks {
 
 /**
  * The operations in which a batch keeps its records: the batch's own operation, which may be written many times, and
- * parts, which are written once. Only a `SleepingPart` is written many times.
+ * parts, which are written once. Only `SleepingParts` are written many times.
  *
  * BL1  The payloads of these operations form a log: the parts that were written before the batch's own operation, then
  *      the batch's own operation, whose payload contains the number of these parts, then the later parts. A later
@@ -62,7 +62,7 @@ export class BatchLog {
   size = 0;
   readonly #all: SharedLedgers;
   readonly #options: BatchLogOptions;
-  /** The number of times that the batch's own operation got a payload, or that a part was added by `append`. */
+  /** How often a payload was written, except the last payload of a part that is only ended. */
   written = 0;
   #parts = 0;
   /** The id of a part that an earlier invocation began and did not end. The next part gets this id. */
@@ -96,11 +96,7 @@ export class BatchLog {
       this.state = "started";
       if (record.Status === "READY") this.#recordOwn("START");
     }
-    const { sleeping } = recorded;
-    if (sleeping !== undefined && this.state !== "ended") {
-      const { record: part, number, isLast } = sleeping;
-      this.#options.onSleeping(part, { ...this.#part(number), Id: part.Id }, isLast);
-    }
+    if (this.state !== "ended") recorded.open.forEach(this.#options.onOpenPart);
     return recorded;
   }
 
@@ -181,7 +177,7 @@ export class BatchLog {
 
   /** Sends the START of the next part, and returns this update. */
   beginPart(): OperationUpdate {
-    const part = this.#part(++this.#parts);
+    const part = this.partUpdate(++this.#parts);
     if (this.#begunPart === undefined) this.sendPart(part);
     else part.Id = this.#begunPart;
     this.#begunPart = undefined;
@@ -196,11 +192,11 @@ export class BatchLog {
     });
   }
 
-  #part(part: number): OperationUpdate {
+  partUpdate(part: number, id: string | undefined = this.#partId(part)): OperationUpdate {
     return {
       Type: "STEP",
       Action: "START",
-      Id: this.#partId(part),
+      Id: id,
       ParentId: this.#options.scope.parentId,
       SubType: PART_SUBTYPE,
       Name: partName(this.#options.name, part),

@@ -8,11 +8,20 @@ import type { WireOperation } from "../../core/wire.ts";
 export interface Log {
   /** Whether the payload is that of the batch's own operation. */
   readonly isOwn: boolean;
-  /** Whether the payload is that of a `SleepingPart`. */
-  readonly isSleeping: boolean;
+  /** The number of the part, from 1. 0 for the batch's own operation. */
+  readonly part: number;
   readonly outcomes: readonly (Outcome | undefined)[];
   readonly due: NonNullable<StoredBatch["due"]>;
   readonly atMs: number | undefined;
+  readonly repeated: number;
+}
+
+/** A part that has a payload and has not ended: see `SleepingParts`. */
+export interface OpenPart {
+  readonly record: WireOperation;
+  readonly number: number;
+  /** Whether no other payload of the batch was written after its payload. */
+  readonly isLast: boolean;
   readonly repeated: number;
 }
 
@@ -22,8 +31,7 @@ export interface RecordedLogs {
   readonly parts: number;
   /** The id of a part that an earlier invocation began, and that has no payload. */
   readonly begunPart: string | undefined;
-  /** The last part that has a payload and has not ended. `isLast`: no other payload was written after its payload. */
-  readonly sleeping: { readonly record: WireOperation; readonly number: number; readonly isLast: boolean } | undefined;
+  readonly open: readonly OpenPart[];
   /** Whether a part says that no part follows. */
   readonly isLast: boolean;
   readonly fingerprint: string | undefined;
@@ -39,8 +47,7 @@ export function readLogs(own: WireOperation, takePart: (part: number) => WireOpe
   const known = ownStored?.parts ?? 0;
   const parts: StoredBatch[] = [];
   let begunPart: string | undefined;
-  let open: WireOperation | undefined;
-  let openPart = 0;
+  const open: Omit<OpenPart, "isLast">[] = [];
   for (;;) {
     const part = takePart(parts.length + 1);
     if (part === undefined) break;
@@ -51,9 +58,7 @@ export function readLogs(own: WireOperation, takePart: (part: number) => WireOpe
     }
     if (stored === undefined) throw unreadable(own.Name, `its part ${parts.length + 1} is empty`);
     parts.push(stored);
-    if (isFinished(part)) continue;
-    open = part;
-    openPart = parts.length;
+    if (!isFinished(part)) open.push({ record: part, number: parts.length, repeated: stored.repeated ?? 0 });
   }
   if (parts.length < known)
     throw unreadable(own.Name, `it has ${known} parts, but only ${parts.length} of them are recorded`);
@@ -61,14 +66,14 @@ export function readLogs(own: WireOperation, takePart: (part: number) => WireOpe
   return {
     logs: stored.map((log) => ({
       isOwn: log === ownStored,
-      isSleeping: openPart > 0 && log === parts[openPart - 1],
+      part: parts.indexOf(log) + 1,
       outcomes: readOutcomes(log),
       due: log.due ?? [],
       atMs: log.atMs,
       repeated: log.repeated ?? 0,
     })),
     ...{ parts: parts.length, begunPart },
-    sleeping: open && { record: open, number: openPart, isLast: openPart === parts.length && openPart > known },
+    open: open.map((part) => ({ ...part, isLast: part.number === parts.length && part.number > known })),
     isLast: parts.some(({ isLast }) => isLast === true),
     fingerprint: stored.find(({ fingerprint }) => fingerprint !== undefined)?.fingerprint,
     names: stored.find(({ names }) => names !== undefined)?.names,

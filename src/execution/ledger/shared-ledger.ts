@@ -8,7 +8,7 @@ import { itemPath, Page, type PageGroup } from "./page.ts";
 import { RecordCodec } from "./record-codec.ts";
 import type { ServiceLedger } from "./service-ledger.ts";
 import type { OpenLedger, SharedLedgerOptions, SharedLedgers, SharedLedgersHost } from "./shared-ledgers.ts";
-import { SleepingPart } from "./sleeping-part.ts";
+import { SleepingParts } from "./sleeping-parts.ts";
 import { WaitingRecords } from "./waiting-records.ts";
 
 /** If a record is due within this number of milliseconds, the invocation does not end for it. */
@@ -20,8 +20,7 @@ const SOON_MS = 100;
  *
  * L1  What a flush writes if no wait is due. "Armed" and "covered" are explained in `WaitingRecords`. (a) If the batch's
  *     own operation is pending, it cannot be written. If an armed record is due before this operation and is not covered,
- *     changed records go to the sleeping part, which is pending until this record is due. If the sleeping part is pending
- *     for longer, `continueAt` makes the service begin an earlier invocation. In the other cases, changed records go to
+ *     changed records go to a sleeping part, which is pending until this record is due. Otherwise changed records go to
  *     an ordinary part. (b) Otherwise, if the batch's own operation is not pending, and an
  *     armed record has a known due time, or if work is left and records have changed, a flush writes a RETRY. (c)
  *     Otherwise changed records go to a part.
@@ -49,7 +48,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   readonly #dirty = new Set<Kept>();
   /** Records that are in the payload of the batch's own operation and in no part. */ // L2
   readonly #inOwn = new Set<Kept>();
-  readonly #sleeping: SleepingPart;
+  readonly #sleeping: SleepingParts;
   readonly #waiting: WaitingRecords;
   readonly #counted = new Set<number>();
   /** Items that have ended and whose functions run again, because no record contains their results. */
@@ -75,9 +74,9 @@ export class SharedLedger implements PageGroup, OpenLedger {
     this.#log = new BatchLog(all, {
       ...{ scope, path, name, maxBytes },
       onReady: () => this.#waiting.release(this.now()),
-      onSleeping: (record, part, isLast) => this.#sleeping.restore(record, part, isLast),
+      onOpenPart: (part) => this.#sleeping.restore(part),
     });
-    this.#sleeping = new SleepingPart(this.#log, this.service);
+    this.#sleeping = new SleepingParts(this.#log, this.service);
     this.id = this.#log.id;
     this.name = name;
     this.codec = new RecordCodec(all.host.codec, this.service.maxPayloadBytes, options.count);
@@ -107,9 +106,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when a record cannot be read */
   restore(record: WireOperation): void {
     this.isRestored = true;
-    for (const { outcomes, due, atMs, repeated, isOwn, isSleeping } of this.#log.restore(record).logs) {
-      const rewritten = isOwn ? this.#inOwn : isSleeping ? this.#sleeping.records : undefined;
-      if (isSleeping) this.#sleeping.repeated = repeated;
+    for (const { outcomes, due, atMs, repeated, isOwn, part } of this.#log.restore(record).logs) {
+      const rewritten = isOwn ? this.#inOwn : this.#sleeping.recordsOf(part);
       if (isOwn) {
         this.#repeated = repeated;
         this.#waiting.forgetTimes(atMs);
@@ -221,7 +219,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   forgetWritten(kept: Kept): void {
     this.#dirty.delete(kept);
     this.#inOwn.delete(kept);
-    this.#sleeping.records.delete(kept);
+    this.#sleeping.forget(kept);
   }
 
   beginsToWait(kept: Kept): void {
@@ -295,14 +293,14 @@ export class SharedLedger implements PageGroup, OpenLedger {
     if (wakeMs !== undefined && wakeMs - nowMs <= SOON_MS) return true;
     // The service counts whole seconds.
     const isSeenTo = wakeMs === undefined || this.#sleeping.wakesMs <= wakeMs + 1_000;
-    if (!isSeenTo && this.#sleeping.isWritable) {
-      const changed = [...this.#dirty];
-      this.#sleeping.retry(changed, secondsUntil(wakeMs, nowMs), nowMs);
-      this.#noteWritten(changed);
-      return true;
+    if (isSeenTo) {
+      if (isDirty) this.writePart();
+      return isDirty;
     }
-    if (isDirty) this.writePart();
-    return (!isSeenTo && this.#host.continueAt(wakeMs)) || isDirty;
+    const changed = [...this.#dirty];
+    this.#sleeping.retry(changed, secondsUntil(wakeMs, nowMs), nowMs);
+    this.#noteWritten(changed);
+    return true;
   }
 
   #retry(wakeMs: number, nowMs: number): void {
@@ -376,7 +374,6 @@ export class SharedLedger implements PageGroup, OpenLedger {
         this.#log.succeed(this.#log.payload([], begun), 0);
       }
     }
-    this.#sleeping.end();
     this.#end();
   }
 

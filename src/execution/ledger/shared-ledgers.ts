@@ -15,11 +15,6 @@ export interface SharedLedgersHost {
   readonly isOver: () => boolean;
   /** Whether plugins are notified of attempts. */
   readonly isObserved: boolean;
-  /**
-   * Makes the service begin the next invocation by `dueMs` (epoch milliseconds), or up to a second after this time.
-   * Returns whether a wait was recorded.
-   */
-  readonly continueAt: (dueMs: number) => boolean;
 }
 
 export interface SharedLedgerOptions {
