@@ -38,6 +38,8 @@ export class Suspension {
   #open = true;
   #endsSoon = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether `#timer` is to fail the execution. */
+  #isFailing = false;
   #stuck: { scope: Scope; error: Error } | undefined;
   readonly #waiting = new Set<Waiting>();
   readonly #wanted = new Set<Wanted>();
@@ -63,18 +65,21 @@ export class Suspension {
   /** Decides whether the invocation ends, after a change of what runs, waits or is queued. */
   check(): void {
     const then = this.#next();
-    if (then === undefined) this.#cancel();
-    else
-      this.#timer ??= setTimeout(
-        () => {
-          this.#timer = undefined;
-          const now = this.#next();
-          if (now?.end !== then.end || this.#makeRoom() || now.end === "stall" || this.#flush())
-            this.check(); // D1
-          else this.#end(now);
-        },
-        then.end === "fail" ? Math.max(MIN_STUCK_MS, this.#graceMs * STUCK_GRACES) : this.#graceMs,
-      );
+    const isFailure = then?.end === "fail";
+    // The long time before a failure must not delay a suspension.
+    if (then === undefined || (this.#isFailing && !isFailure)) this.#cancel();
+    if (then === undefined || this.#timer !== undefined) return;
+    this.#isFailing = isFailure;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        const now = this.#next();
+        if (now?.end !== then.end || this.#makeRoom() || now.end === "stall" || this.#flush())
+          this.check(); // D1
+        else this.#end(now);
+      },
+      isFailure ? Math.max(MIN_STUCK_MS, this.#graceMs * STUCK_GRACES) : this.#graceMs,
+    );
   }
 
   /**

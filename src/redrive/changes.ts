@@ -1,7 +1,10 @@
+import { BATCH_SUBTYPE, partsFinder } from "../core/batch-operation.ts";
 import { isFinished } from "../core/transitions.ts";
-import { hasEnded, type Operation } from "../core/wire.ts";
+import { hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
+import { ExternalsFinder } from "./externals.ts";
 import type { OperationTree } from "./operation-tree.ts";
+import { RecordedBatch } from "./recorded-batch.ts";
 
 /**
  * Collects the changes of the records that an execution takes over. `Amendment` explains the first four members.
@@ -23,6 +26,24 @@ export class Changes {
       if (!tree.children(operation).some((inner) => isExternal(inner) && inner.Status === "SUCCEEDED"))
         this.remove(operation);
     }
+    for (const map of tree.all) if (isFanOut(map.SubType) && !isFinished(map)) this.#forgetCallbacksIn(map);
+  }
+
+  #forgetCallbacksIn(map: Operation): void {
+    const children = this.tree.children(map);
+    const partsOf = partsFinder(children);
+    const finder = new ExternalsFinder(this.tree.pathOf(map), children.filter(isExternal));
+    for (const own of children.filter(({ SubType: subType }) => subType === BATCH_SUBTYPE)) {
+      const batch = readable(own, partsOf(own));
+      const waiting = batch?.waitingForCallbacks ?? [];
+      if (batch === undefined || waiting.length === 0) continue;
+      for (const external of batch.amend(finder.find(waiting), true)) this.remove(external);
+      this.keep(batch);
+    }
+  }
+
+  protected keep(batch: RecordedBatch): void {
+    for (const { id, payload, isOpen } of batch.payloads()) (isOpen ? this.retried : this.payloads).set(id, payload);
   }
 
   get amendment(): Amendment {
@@ -37,6 +58,15 @@ export class Changes {
 
   protected reopen(operation: Operation): void {
     if (hasEnded(operation)) this.reopened.add(operation.Id as string);
+  }
+}
+
+/** Undefined for a damaged batch. The execution then says so when the handler reaches the map. */
+function readable(own: Operation, parts: readonly Operation[]): RecordedBatch | undefined {
+  try {
+    return new RecordedBatch(own, parts);
+  } catch {
+    return undefined;
   }
 }
 

@@ -199,8 +199,7 @@ class Search extends Changes {
     const found = finder.find(toAmend.flatMap(({ indexes }) => indexes));
     for (const batch of toAmend) {
       for (const external of batch.amend(found)) this.remove(external);
-      // The batch's own operation, and perhaps a part, may be written again.
-      for (const { id, payload, isOpen } of batch.payloads()) (isOpen ? this.retried : this.payloads).set(id, payload);
+      this.keep(batch);
     }
     return failedCount > 0;
   }

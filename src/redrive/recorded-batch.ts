@@ -58,19 +58,32 @@ export class RecordedBatch {
     return [...this.#open.keys()];
   }
 
-  /** Decides which records `payloads` keeps. Returns the callbacks and invokes that begin anew. */
-  amend(externals: ReadonlyMap<number, readonly FoundExternal[]>): Operation[] {
+  /** The items with an open `waitForCallback`, by their indexes in the map. */
+  get waitingForCallbacks(): readonly number[] {
+    const isOpen = ({ subType, status }: StoredRecord) => subType === "WaitForCallback" && status === "STARTED";
+    return [...this.#open].flatMap(([index, at]) => (this.#recordsAt(at).some(isOpen) ? [index] : []));
+  }
+
+  /**
+   * Decides which records `payloads` keeps. Returns the callbacks and invokes that begin anew. With `onlyCallbacks`,
+   * failures are kept, and only a `waitForCallback` without an answer begins anew.
+   */
+  amend(externals: ReadonlyMap<number, readonly FoundExternal[]>, onlyCallbacks = false): Operation[] {
     return [...this.#open].flatMap(([index, at]) => {
       const outcome = this.#outcomes[at];
       const found = externals.get(index) ?? [];
-      const records = outcome?.mark === "K" ? (outcome.records ?? []) : [];
-      const kept = outcome?.mark === "F" ? new Set<string>() : goingOn(records, found);
+      const records = this.#recordsAt(at);
+      if (onlyCallbacks && records.length === 0) return [];
+      const kept = outcome?.mark === "F" ? new Set<string>() : goingOn(records, found, onlyCallbacks);
       this.#kept.set(at, kept);
       return found.filter(({ path }) => !kept.has(path)).map(({ operation }) => operation);
     });
   }
 
-  /** The new payload of each operation of the batch, and whether the operation is open, without failed outcomes, and without records that begin anew. */
+  /**
+   * The new payload of each operation of the batch, without the records and the failed outcomes that `amend` did not keep,
+   * and whether the operation may be written again.
+   */
   payloads(): { id: string; payload: string; isOpen: boolean }[] {
     return this.#operations.map(({ Id: id, Status: status }, at) => {
       const log = this.#logs[at];
@@ -93,6 +106,11 @@ export class RecordedBatch {
     });
   }
 
+  #recordsAt(at: number): readonly StoredRecord[] {
+    const outcome = this.#outcomes[at];
+    return outcome?.mark === "K" ? (outcome.records ?? []) : [];
+  }
+
   #leftOf(outcome: Outcome | undefined, kept: ReadonlySet<string> | undefined): Outcome | undefined {
     if (outcome === undefined || kept === undefined) return outcome;
     const records = outcome.records?.filter(({ path }) => kept.has(path)) ?? [];
@@ -107,7 +125,11 @@ export class RecordedBatch {
  * operations inside a `waitForCallback` without an answer: its callback belongs to the old execution, so the submitter
  * must submit another id.
  */
-function goingOn(records: readonly StoredRecord[], externals: readonly FoundExternal[]): ReadonlySet<string> {
+function goingOn(
+  records: readonly StoredRecord[],
+  externals: readonly FoundExternal[],
+  onlyCallbacks: boolean,
+): ReadonlySet<string> {
   const all = [
     ...records,
     ...externals.map(({ path, operation: { Status: status } }) => ({
@@ -123,6 +145,7 @@ function goingOn(records: readonly StoredRecord[], externals: readonly FoundExte
     if (subType === "WaitForCallback" && status === "STARTED" && !isAnswered()) {
       dropped.push((other) => isInside(other, path));
     }
+    if (onlyCallbacks) continue;
     // If a context around the failed operation has succeeded, its result is recorded, and the failure has no effect.
     if (status !== "FAILED" || all.some((other) => other.status === "SUCCEEDED" && isInside(path, other.path)))
       continue;

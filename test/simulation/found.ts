@@ -274,4 +274,25 @@ export const EQUIVALENT: Readonly<Record<string, Case>> = {
     [map([[{ kind: "condition", polls: 30, delay: 2, ms: 0 }], [fails({ delay: 60 })]], { batch: 2 })],
     { startMs: [4_000, 4_000] },
   ),
+  "an invocation did not suspend for seconds, because an operation of a lost race had looked stuck": found(
+    [
+      map(
+        [
+          [
+            step({ size: 2_048 }),
+            {
+              kind: "combine",
+              how: "any",
+              of: [step({ size: 20 }), { kind: "invoke", afterMs: 300, end: "succeed", twice: false }],
+            },
+            step({ size: 2_457 }),
+          ],
+          [{ kind: "child", body: [fails({ size: 20, delay: 3 })], virtual: false }],
+          [{ kind: "invoke", afterMs: 300, end: "succeed", twice: false }],
+        ],
+        { batch: 1, source: "async iterable" },
+      ),
+    ],
+    { payloadBytes: 4_096 },
+  ),
 };

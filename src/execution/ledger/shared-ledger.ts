@@ -307,7 +307,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
     const delaySeconds = secondsUntil(wakeMs, nowMs);
     const readyMs = nowMs + delaySeconds * 1_000;
     for (const kept of this.#inOwn) this.#repeated += kept.size;
-    if (this.#repeated > MAX_REPEATED_CHARACTERS) this.#moveToParts(({ waits }) => !waits);
+    if (this.#repeated > MAX_REPEATED_CHARACTERS) this.#moveToParts(() => true);
     const payloadNow = () =>
       this.#log.payload([...this.#inOwn, ...this.#dirty], [], {
         kept: this.#waiting.all,
