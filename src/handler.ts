@@ -279,6 +279,8 @@ class Invocation {
       const root = { contextId: "root", scope: execution.root, given: context };
       const running = active.run(root, () => start(this.#handler, input, context));
       const outcome = await Promise.race([running, execution.terminated]);
+      // Otherwise a redrive would run ended items of open batches again.
+      if (outcome.end === "fail" && !execution.isOver) execution.batches.writeAll();
       await execution.sendRemaining();
       const end = await respond(execution, outcome);
       if (end.output.Status !== "PENDING") execution.usage.ended(end.output);

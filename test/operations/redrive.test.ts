@@ -678,36 +678,72 @@ test("a redrive of a batch that sleeps for a wait, and for a retry beside it, ru
   ]);
 });
 
-test.each([false, 3] as const)("a redrive asks again for the answer that an item waits for (batch: %s)", async (batch) => {
-  const engine = new LocalEngine({ clock: new VirtualClock() });
-  const asked: string[] = [];
-  const ran: string[] = [];
-  let isBroken = true;
-  const handler = withDurableExecution(
-    async (_, context) => {
-      const body = async (item: DurableContext, n: number) => {
-        if (n === 0) return item.wait({ hours: 12 });
-        await item.step(async () => ran.push(`before ${n}`));
-        if (n === 2) await item.step(async () => Promise.reject(new Error("refused")), never).catch(() => {});
-        return item.waitForCallback(async (id) => {
-          asked.push(id);
-          if (!isBroken) engine.completeCallback(id, "yes");
-        });
-      };
-      const map = context.map("map", indexes(3), body, { batch });
-      await context.wait({ seconds: 2 });
-      await context.step("fuse", async () => isBroken && Promise.reject(new Error("blown")), never);
-      return (await map).getResults();
-    },
-    { runtime: { suspension: { graceMs: 1 } } },
-  );
-  engine.register("f", handler as unknown as LocalHandler);
-  const first = engine.start({ functionName: "f", name: "first" });
-  expect(await first.result).toMatchObject({ status: "FAILED" });
-  isBroken = false;
-  const plan = await planRedrive(engine, first.arn);
-  const second = engine.redrive("first", { amend: () => plan, name: "second" });
-  expect((await second.result).result).toBe('["yes","yes"]');
-  expect(new Set(asked).size).toBe(4);
-  expect(ran).toEqual(["before 1", "before 2"]);
-});
+test.each([false, 3] as const)(
+  "a redrive asks again for the answer that an item waits for (batch: %s)",
+  async (batch) => {
+    const engine = new LocalEngine({ clock: new VirtualClock() });
+    const asked: string[] = [];
+    const ran: string[] = [];
+    let isBroken = true;
+    const handler = withDurableExecution(
+      async (_, context) => {
+        const body = async (item: DurableContext, n: number) => {
+          if (n === 0) return item.wait({ hours: 12 });
+          await item.step(async () => ran.push(`before ${n}`));
+          if (n === 2) await item.step(async () => Promise.reject(new Error("refused")), never).catch(() => {});
+          return item.waitForCallback(async (id) => {
+            asked.push(id);
+            if (!isBroken) engine.completeCallback(id, "yes");
+          });
+        };
+        const map = context.map("map", indexes(3), body, { batch });
+        await context.wait({ seconds: 2 });
+        await context.step("fuse", async () => isBroken && Promise.reject(new Error("blown")), never);
+        return (await map).getResults();
+      },
+      { runtime: { suspension: { graceMs: 1 } } },
+    );
+    engine.register("f", handler as unknown as LocalHandler);
+    const first = engine.start({ functionName: "f", name: "first" });
+    expect(await first.result).toMatchObject({ status: "FAILED" });
+    isBroken = false;
+    const plan = await planRedrive(engine, first.arn);
+    const second = engine.redrive("first", { amend: () => plan, name: "second" });
+    expect((await second.result).result).toBe('["yes","yes"]');
+    expect(new Set(asked).size).toBe(4);
+    expect(ran).toEqual(["before 1", "before 2"]);
+  },
+);
+
+test.each([false, 3, 100])(
+  "items that ended beside what failed do not run again in a redrive (batch: %s)",
+  async (batch) => {
+    const engine = new LocalEngine({ clock: new VirtualClock() });
+    const ran: number[] = [];
+    let isBroken = true;
+    const handler = withDurableExecution(
+      async (_, context) => {
+        const body = async (item: DurableContext, n: number) => {
+          if (n === 0) return item.step("slow", () => pause(200).then(() => n));
+          return item.step("pay", async () => ran.push(n));
+        };
+        const map = context.map("map", indexes(20), body, { batch: batch as number });
+        await context.step(
+          "fuse",
+          async () => isBroken && pause(50).then(() => Promise.reject(new Error("blown"))),
+          never,
+        );
+        return (await map).successCount;
+      },
+      { runtime: { suspension: { graceMs: 1 } } },
+    );
+    engine.register("f", handler as unknown as LocalHandler);
+    const first = engine.start({ functionName: "f", name: "first" });
+    expect(await first.result).toMatchObject({ status: "FAILED" });
+    isBroken = false;
+    const plan = await planRedrive(engine, first.arn);
+    const second = engine.redrive("first", { amend: () => plan, name: "second" });
+    expect((await second.result).result).toBe("20");
+    expect(ran.length).toBe(19);
+  },
+);
