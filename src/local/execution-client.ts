@@ -73,9 +73,13 @@ export class ExecutionClient implements DurableExecutionClient {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);
   }
 
-  /** While the invocation runs, virtual time stands still. So real time is added, in which retries of a batch fall due. */
+  /**
+   * While the invocation runs, virtual time stands still. So real time is added, in which retries of a batch fall due.
+   * Only whole seconds are added. Otherwise the delays in a test would depend on the speed of the machine.
+   */
   now(): number {
-    return Math.max(this.#host.now(), this.#beganMs + Math.floor(performance.now() - this.#beganRealMs));
+    const realSeconds = Math.floor((performance.now() - this.#beganRealMs) / 1_000);
+    return Math.max(this.#host.now(), this.#beganMs + realSeconds * 1_000);
   }
 
   onRunning(control: InvocationControl): void {

@@ -94,3 +94,11 @@ test("what begins to wait after that is due when it says", () => {
   for (const kept of waiting.all) waiting.arm(kept);
   expect(timers).toEqual([9_500, 7_500]);
 });
+
+test("what was awaited before the batch could be written keeps its order too", () => {
+  const { waiting, timers } = waitingUntil([5_000, 2_000, 9_000]);
+  for (const kept of waiting.all) waiting.arm(kept);
+  expect(timers).toEqual([5_000, 2_000, 9_000]);
+  waiting.release(6_500);
+  expect(timers.slice(3).toSorted()).toEqual([11_500, 6_500, 9_500]);
+});

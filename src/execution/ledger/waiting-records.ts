@@ -124,7 +124,6 @@ export class WaitingRecords {
    * When no code executes, overdue records continue without a delay.
    */
   release(nowMs: number): void {
-    const unknown = [...this.#all].filter(({ dueMs }) => dueMs === undefined);
     const isKnown = this.#readyMs !== Number.POSITIVE_INFINITY;
     for (const kept of this.#all) {
       kept.isCovered = false;
@@ -134,7 +133,10 @@ export class WaitingRecords {
     this.#firstMs = this.#due(nowMs)[0]?.dueMs ?? nowMs;
     this.#releasedMs = nowMs;
     this.#waitedThen = new Set(this.#all);
-    for (const kept of unknown) if (this.#armed.has(kept)) this.#armed.set(kept, this.#timerOf(kept));
+    for (const [kept, timer] of this.#armed) {
+      timer?.cancel();
+      this.#armed.set(kept, this.#timerOf(kept));
+    }
     this.completeDue(nowMs);
   }
 
