@@ -78,6 +78,8 @@ export interface DurableExecutionClient {
   onMisspelledOption?(message: string): void;
   /** The time in epoch milliseconds. Default: this machine's clock. The embedded engine may have virtual time. */
   now?(): number;
+  /** The time from which delays of records count, if it is not `now`. Epoch milliseconds. */
+  recordNow?(): number;
   /** Gets the control of this invocation, when its handler begins. The embedded engine uses the control when it closes. */
   onRunning?(control: InvocationControl): void;
   /**

@@ -131,6 +131,7 @@ export class Execution {
       (answered) => this.#coalescer.poll(answered),
       options.remainingMs,
       options.client.now?.bind(options.client),
+      options.client.recordNow?.bind(options.client),
     );
     const ledger = new ServiceLedger({
       ...{ state: this.state, coalescer: this.#coalescer, timers: this.#timers, codec: this.codec },
@@ -199,7 +200,7 @@ export class Execution {
 
   /** Epoch milliseconds. */
   get nowMs(): number {
-    return this.#timers.now();
+    return this.#timers.recordNow();
   }
 
   /** Whether the invocation is ending. An operation that begins now would not be recorded. */

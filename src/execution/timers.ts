@@ -31,14 +31,22 @@ export class Timers {
   readonly #remainingMs: () => number;
   /** The time in epoch milliseconds, in the embedded engine perhaps virtual time. */
   readonly now: () => number;
+  /** The time from which the delays of records in batches count. Virtual time stands still while code runs. */
+  readonly recordNow: () => number;
   readonly #heap = new DeadlineHeap<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #open = true;
   readonly #deadlines = new Set<ReturnType<typeof setTimeout>>();
 
-  constructor(poll: (answered: () => void) => void, remainingMs: () => number, now: () => number = () => Date.now()) {
+  constructor(
+    poll: (answered: () => void) => void,
+    remainingMs: () => number,
+    now: () => number = () => Date.now(),
+    recordNow = now,
+  ) {
     this.now = now;
+    this.recordNow = recordNow;
     this.#poll = poll;
     this.#remainingMs = remainingMs;
   }
@@ -48,9 +56,11 @@ export class Timers {
     return this.#begin({ dueMs, polls: 0, cancelled: false });
   }
 
-  /** Calls `action` once at `dueMs` (epoch milliseconds), unless cancelled or the invocation ends first. */
+  /** Calls `action` once at `dueMs` (epoch milliseconds of `recordNow`), unless cancelled or the invocation ends first. */
   at(dueMs: number, action: () => void): ArmedTimer {
-    return this.#begin({ dueMs, polls: 0, cancelled: false, action });
+    // Two readings of one clock may differ, and would change the order of timers that are due at the same time.
+    const aheadMs = this.recordNow === this.now ? 0 : this.now() - this.recordNow();
+    return this.#begin({ dueMs: dueMs + aheadMs, polls: 0, cancelled: false, action });
   }
 
   #begin(deadline: Deadline): ArmedTimer {

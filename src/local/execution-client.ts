@@ -25,6 +25,8 @@ export interface ExecutionClientHost {
   readonly pages: StatePages;
   readonly latencyMs: LocalLatency;
   readonly now: () => number;
+  /** Whether `now` returns virtual time. */
+  readonly isVirtual: boolean;
   /** Throws if this invocation must not write any more. */
   readonly check: () => void;
   readonly onCheckpoint: (updates: readonly OperationUpdate[], changed: readonly Operation[]) => void;
@@ -40,6 +42,8 @@ export class ExecutionClient implements DurableExecutionClient {
   readonly #host: ExecutionClientHost;
   readonly #beganMs: number;
   readonly #beganRealMs = performance.now();
+  /** Without real time. Otherwise the delays in a test would depend on the speed of the machine. */
+  readonly recordNow?: () => number;
   #tracesKept = 0;
   readonly #lines = new KeptLines((line) => this.#keepLine(line));
 
@@ -73,13 +77,9 @@ export class ExecutionClient implements DurableExecutionClient {
     throw new DurableError("ERR_OPTION_UNKNOWN", message);
   }
 
-  /**
-   * While the invocation runs, virtual time stands still. So real time is added, in which retries of a batch fall due.
-   * Only whole seconds are added. Otherwise the delays in a test would depend on the speed of the machine.
-   */
+  /** While the invocation runs, virtual time stands still. So real time is added, in which retries of a batch fall due. */
   now(): number {
-    const realSeconds = Math.floor((performance.now() - this.#beganRealMs) / 1_000);
-    return Math.max(this.#host.now(), this.#beganMs + realSeconds * 1_000);
+    return Math.max(this.#host.now(), this.#beganMs + Math.floor(performance.now() - this.#beganRealMs));
   }
 
   onRunning(control: InvocationControl): void {
@@ -89,6 +89,7 @@ export class ExecutionClient implements DurableExecutionClient {
   constructor(host: ExecutionClientHost) {
     this.#host = host;
     this.#beganMs = host.now();
+    if (host.isVirtual) this.recordNow = host.now;
   }
 
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {

@@ -258,6 +258,7 @@ export class LocalExecution {
       pages,
       latencyMs: this.#host.settings.latencyMs,
       now: () => this.#host.clock.now(),
+      isVirtual: "skip" in this.#host.clock,
       check: () => {
         if (this.#closed !== undefined) throw this.#closed;
         if (invocation.over) throw invalidParameter("Invalid checkpoint token");

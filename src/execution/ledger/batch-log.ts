@@ -136,7 +136,7 @@ export class BatchLog {
   /** Makes the batch's own operation wait. `ends` is the number of items whose ends were not written before. */
   retry(payload: string, delaySeconds: number, ends: number): void {
     this.state = "pending";
-    this.wakesMs = this.#all.host.timers.now() + delaySeconds * 1_000;
+    this.wakesMs = this.#all.host.timers.recordNow() + delaySeconds * 1_000;
     this.#watch();
     this.written++;
     this.#recordOwn("RETRY", { Payload: payload, StepOptions: { NextAttemptDelaySeconds: delaySeconds } }, ends);
@@ -167,7 +167,7 @@ export class BatchLog {
   }
 
   partPayload(records: readonly Kept[], begun: readonly number[] = [], members: BatchMembers = {}): string {
-    const atMs = this.#all.host.timers.now();
+    const atMs = this.#all.host.timers.recordNow();
     const waiting = records.filter(({ waits, dueMs }) => waits && dueMs !== undefined);
     return this.#encode(records, begun, {
       ...(waiting.length === 0 ? {} : { due: timesOf(waiting, atMs), atMs }), // BL3

@@ -83,7 +83,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   now(): number {
-    return this.#host.timers.now();
+    return this.#host.timers.recordNow();
   }
 
   get marks(): ItemMarks {
