@@ -6,6 +6,9 @@ import { ExternalsFinder } from "./externals.ts";
 import type { OperationTree } from "./operation-tree.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
 
+/** What the constructor of `Changes` finds in a tree. The search for the callbacks of a batch may take a second. */
+const openCallbacks = new WeakMap<OperationTree, Amendment>();
+
 /**
  * Collects the changes of the records that an execution takes over. `Amendment` explains the first four members.
  *
@@ -13,31 +16,43 @@ import { RecordedBatch } from "./recorded-batch.ts";
  * answer the callback of the old execution, so the submitter must submit another id.
  */
 export class Changes {
-  readonly removed = new Set<string>();
+  readonly removed: Set<string>;
   readonly reopened = new Set<string>();
-  readonly retried = new Map<string, string>();
-  readonly payloads = new Map<string, string>();
+  readonly retried: Map<string, string>;
+  readonly payloads: Map<string, string>;
   protected readonly tree: OperationTree;
 
   constructor(tree: OperationTree) {
     this.tree = tree;
+    const known = openCallbacks.get(tree);
+    this.removed = new Set(known?.removed);
+    this.retried = new Map(known?.retried);
+    this.payloads = new Map(known?.payloads);
+    if (known !== undefined) return;
     for (const operation of tree.all) {
-      if (operation.SubType !== "WaitForCallback" || isFinished(operation)) continue;
+      if (isFinished(operation)) continue;
+      if (isFanOut(operation.SubType)) this.#forgetCallbacksIn(operation);
+      if (operation.SubType !== "WaitForCallback") continue;
       if (!tree.children(operation).some((inner) => isExternal(inner) && inner.Status === "SUCCEEDED"))
         this.remove(operation);
     }
-    for (const map of tree.all) if (isFanOut(map.SubType) && !isFinished(map)) this.#forgetCallbacksIn(map);
+    openCallbacks.set(tree, {
+      ...{ removed: new Set(this.removed), reopened: new Set(), retried: new Map(this.retried) },
+      payloads: new Map(this.payloads),
+    });
   }
 
+  /** Does the same in the batches of a map that has not ended. */
   #forgetCallbacksIn(map: Operation): void {
     const children = this.tree.children(map);
     const partsOf = partsFinder(children);
-    const finder = new ExternalsFinder(this.tree.pathOf(map), children.filter(isExternal));
-    for (const own of children.filter(({ SubType: subType }) => subType === BATCH_SUBTYPE)) {
-      const batch = readable(own, partsOf(own));
-      const waiting = batch?.waitingForCallbacks ?? [];
-      if (batch === undefined || waiting.length === 0) continue;
-      for (const external of batch.amend(finder.find(waiting), true)) this.remove(external);
+    const batches = children.filter(isBatch).flatMap((own) => readable(own, partsOf(own)) ?? []);
+    const waiting = batches.flatMap(({ waitingForCallbacks }) => waitingForCallbacks);
+    if (waiting.length === 0) return;
+    const found = new ExternalsFinder(this.tree.pathOf(map), children.filter(isExternal)).find(waiting);
+    for (const batch of batches) {
+      if (batch.waitingForCallbacks.length === 0) continue;
+      for (const external of batch.amend(found, true)) this.remove(external);
       this.keep(batch);
     }
   }
@@ -68,6 +83,10 @@ function readable(own: Operation, parts: readonly Operation[]): RecordedBatch | 
   } catch {
     return undefined;
   }
+}
+
+export function isBatch({ SubType: subType }: Operation): boolean {
+  return subType === BATCH_SUBTYPE;
 }
 
 export function isExternal({ Type: type }: Operation): boolean {

@@ -1,11 +1,11 @@
 import { decodePayload } from "../codec/codec.ts";
-import { BATCH_SUBTYPE, partsFinder } from "../core/batch-operation.ts";
+import { partsFinder } from "../core/batch-operation.ts";
 import { DurableError } from "../core/errors.ts";
 import { itemIndex } from "../core/operation-paths.ts";
 import { isFinished } from "../core/transitions.ts";
 import { detailsOf, type ErrorObject, hasEnded, isFanOut, isItem, type Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { Changes, isExternal } from "./changes.ts";
+import { Changes, isBatch, isExternal } from "./changes.ts";
 import { ExternalsFinder } from "./externals.ts";
 import { hasFailed, OperationTree } from "./operation-tree.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
@@ -66,6 +66,8 @@ export function failedItemsOf(tree: OperationTree, fanOut: Operation): FailedIte
 class Search extends Changes {
   readonly messages: string[] = [];
   failedCount = 0;
+  /** Whether records of a batch have changed. */
+  #hasAmended = false;
 
   searchAll(): void {
     this.#visit(this.tree.children());
@@ -74,7 +76,7 @@ class Search extends Changes {
   searchOne(map: Operation): boolean {
     const before = this.removed.size;
     if (this.#fanOut(map)) for (const context of [...this.tree.around(map), map]) this.reopen(context); // A2
-    return this.failedCount > 0 || this.removed.size > before || this.retried.size > 0;
+    return this.failedCount > 0 || this.removed.size > before || this.#hasAmended;
   }
 
   /** Returns whether an operation runs again. */
@@ -200,6 +202,7 @@ class Search extends Changes {
     for (const batch of toAmend) {
       for (const external of batch.amend(found)) this.remove(external);
       this.keep(batch);
+      this.#hasAmended = true;
     }
     return failedCount > 0;
   }
@@ -210,8 +213,6 @@ class Search extends Changes {
 }
 
 const ENDS: ReadonlySet<unknown> = new Set(["SUCCEEDED", "FAILED"]);
-
-const isBatch = ({ SubType: subType }: Operation): boolean => subType === BATCH_SUBTYPE;
 
 /** The status of each item, by index. Undefined without a recorded result that can be read. */
 function statusesOf({ ContextDetails: details }: Operation): Map<number, string | undefined> | undefined {

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Operation } from "../../src/core/wire.ts";
 import { type DurableContext, type MapConfig, type RuntimeOptions, withDurableExecution } from "../../src/index.ts";
+import { failedItemsOf } from "../../src/redrive/failed-items.ts";
+import { OperationTree } from "../../src/redrive/operation-tree.ts";
 import {
   failedItems,
   LocalEngine,
@@ -678,6 +681,22 @@ test("a redrive of a batch that sleeps for a wait, and for a retry beside it, ru
   ]);
 });
 
+/** Lets an execution fail, mends what made it fail, and redrives it by a plan. Returns the new result. */
+async function redrivenByPlan(
+  engine: LocalEngine,
+  body: (context: DurableContext) => Promise<unknown>,
+  mend: () => void,
+) {
+  const handler = withDurableExecution((_, context) => body(context), { runtime: { suspension: { graceMs: 1 } } });
+  engine.register("f", handler as unknown as LocalHandler);
+  const first = engine.start({ functionName: "f", name: "first" });
+  expect(await first.result).toMatchObject({ status: "FAILED" });
+  mend();
+  const plan = await planRedrive(engine, first.arn);
+  const second = engine.redrive("first", { amend: () => plan, name: "second" });
+  return { result: (await second.result).result };
+}
+
 test.each([false, 3] as const)(
   "a redrive asks again for the answer that an item waits for (batch: %s)",
   async (batch) => {
@@ -685,65 +704,70 @@ test.each([false, 3] as const)(
     const asked: string[] = [];
     const ran: string[] = [];
     let isBroken = true;
-    const handler = withDurableExecution(
-      async (_, context) => {
-        const body = async (item: DurableContext, n: number) => {
-          if (n === 0) return item.wait({ hours: 12 });
-          await item.step(async () => ran.push(`before ${n}`));
-          if (n === 2) await item.step(async () => Promise.reject(new Error("refused")), never).catch(() => {});
-          return item.waitForCallback(async (id) => {
-            asked.push(id);
-            if (!isBroken) engine.completeCallback(id, "yes");
-          });
-        };
-        const map = context.map("map", indexes(3), body, { batch });
-        await context.wait({ seconds: 2 });
-        await context.step("fuse", async () => isBroken && Promise.reject(new Error("blown")), never);
-        return (await map).getResults();
-      },
-      { runtime: { suspension: { graceMs: 1 } } },
-    );
-    engine.register("f", handler as unknown as LocalHandler);
-    const first = engine.start({ functionName: "f", name: "first" });
-    expect(await first.result).toMatchObject({ status: "FAILED" });
-    isBroken = false;
-    const plan = await planRedrive(engine, first.arn);
-    const second = engine.redrive("first", { amend: () => plan, name: "second" });
-    expect((await second.result).result).toBe('["yes","yes"]');
+    const run = async (context: DurableContext) => {
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) return item.wait({ hours: 12 });
+        await item.step(async () => ran.push(`before ${n}`));
+        if (n === 2) await item.step(async () => Promise.reject(new Error("refused")), never).catch(() => {});
+        return item.waitForCallback(async (id) => {
+          asked.push(id);
+          if (!isBroken) engine.completeCallback(id, "yes");
+        });
+      };
+      const map = context.map("map", indexes(3), body, { batch });
+      await context.wait({ seconds: 2 });
+      await context.step("fuse", async () => isBroken && Promise.reject(new Error("blown")), never);
+      return (await map).getResults();
+    };
+    const { result } = await redrivenByPlan(engine, run, () => {
+      isBroken = false;
+    });
+    expect(result).toBe('["yes","yes"]');
     expect(new Set(asked).size).toBe(4);
     expect(ran).toEqual(["before 1", "before 2"]);
   },
 );
 
-test.each([false, 3, 100])(
+test.each([false, 3] as const)(
+  "a map that succeeded needs no changes, beside an item that waits for an answer (batch: %s)",
+  async (batch) => {
+    const engine = new LocalEngine({ clock: new VirtualClock() });
+    const run = async (context: DurableContext) => {
+      const map = context.map("map", [0], (item) => item.waitForCallback(async () => {}), { batch });
+      map.catch(() => {});
+      await context.wait({ seconds: 2 });
+      await context.map("other", [0], async () => 1, { batch });
+      throw new Error("an error of the handler itself");
+    };
+    const redrive = redrivenByPlan(engine, run, () => {});
+    await expect(redrive).rejects.toMatchObject({ code: "ERR_REDRIVE_FAILS_AGAIN" });
+    const tree = new OperationTree(engine.operations("first"));
+    const changesOf = (name: string) =>
+      failedItemsOf(tree, [...tree.all].find(({ Name }) => Name === name) as Operation);
+    expect(changesOf("other")).toBeUndefined();
+  },
+);
+
+test.each([false, 3, 100] as const)(
   "items that ended beside what failed do not run again in a redrive (batch: %s)",
   async (batch) => {
     const engine = new LocalEngine({ clock: new VirtualClock() });
     const ran: number[] = [];
     let isBroken = true;
-    const handler = withDurableExecution(
-      async (_, context) => {
-        const body = async (item: DurableContext, n: number) => {
-          if (n === 0) return item.step("slow", () => pause(200).then(() => n));
-          return item.step("pay", async () => ran.push(n));
-        };
-        const map = context.map("map", indexes(20), body, { batch: batch as number });
-        await context.step(
-          "fuse",
-          async () => isBroken && pause(50).then(() => Promise.reject(new Error("blown"))),
-          never,
-        );
-        return (await map).successCount;
-      },
-      { runtime: { suspension: { graceMs: 1 } } },
-    );
-    engine.register("f", handler as unknown as LocalHandler);
-    const first = engine.start({ functionName: "f", name: "first" });
-    expect(await first.result).toMatchObject({ status: "FAILED" });
-    isBroken = false;
-    const plan = await planRedrive(engine, first.arn);
-    const second = engine.redrive("first", { amend: () => plan, name: "second" });
-    expect((await second.result).result).toBe("20");
+    const run = async (context: DurableContext) => {
+      const body = async (item: DurableContext, n: number) => {
+        if (n === 0) return item.step("slow", () => pause(200).then(() => n));
+        return item.step("pay", async () => ran.push(n));
+      };
+      const map = context.map("map", indexes(20), body, { batch });
+      const fuse = async () => isBroken && pause(50).then(() => Promise.reject(new Error("blown")));
+      await context.step("fuse", fuse, never);
+      return (await map).successCount;
+    };
+    const { result } = await redrivenByPlan(engine, run, () => {
+      isBroken = false;
+    });
+    expect(result).toBe("20");
     expect(ran.length).toBe(19);
   },
 );
