@@ -6,8 +6,6 @@ import type { WireOperation } from "../../core/wire.ts";
 
 /** The content of one payload of a batch. */
 export interface Log {
-  /** Whether the payload is that of the batch's own operation. */
-  readonly isOwn: boolean;
   /** The number of the part, from 1. 0 for the batch's own operation. */
   readonly part: number;
   readonly outcomes: readonly (Outcome | undefined)[];
@@ -63,10 +61,10 @@ export function readLogs(own: WireOperation, takePart: (part: number) => WireOpe
   if (parts.length < known)
     throw unreadable(own.Name, `it has ${known} parts, but only ${parts.length} of them are recorded`);
   const stored = inOrder(ownStored, parts);
+  let number = 0;
   return {
     logs: stored.map((log) => ({
-      isOwn: log === ownStored,
-      part: parts.indexOf(log) + 1,
+      part: log === ownStored ? 0 : ++number,
       outcomes: readOutcomes(log),
       due: log.due ?? [],
       atMs: log.atMs,

@@ -20,8 +20,8 @@ const SOON_MS = 100;
  *
  * L1  What a flush writes if no wait is due. "Armed" and "covered" are explained in `WaitingRecords`. (a) If the batch's
  *     own operation is pending, it cannot be written. If an armed record is due before this operation and is not covered,
- *     changed records go to a sleeping part, which is pending until this record is due. Otherwise changed records go to
- *     an ordinary part. (b) Otherwise, if the batch's own operation is not pending, and an
+ *     changed records go to a sleeping part, which is pending until this record is due. In the other cases, changed
+ *     records go to an ordinary part. (b) Otherwise, if an
  *     armed record has a known due time, or if work is left and records have changed, a flush writes a RETRY. (c)
  *     Otherwise changed records go to a part.
  * L2  A RETRY replaces the payload of the batch's own operation. So each RETRY writes again the records that are in no
@@ -106,7 +106,8 @@ export class SharedLedger implements PageGroup, OpenLedger {
   /** Reads the records of earlier invocations. @throws UnrecoverableExecutionError when a record cannot be read */
   restore(record: WireOperation): void {
     this.isRestored = true;
-    for (const { outcomes, due, atMs, repeated, isOwn, part } of this.#log.restore(record).logs) {
+    for (const { outcomes, due, atMs, repeated, part } of this.#log.restore(record).logs) {
+      const isOwn = part === 0;
       const rewritten = isOwn ? this.#inOwn : this.#sleeping.recordsOf(part);
       if (isOwn) {
         this.#repeated = repeated;
@@ -194,7 +195,7 @@ export class SharedLedger implements PageGroup, OpenLedger {
 
   changed(kept: Kept): void {
     if (this.isClosed) return;
-    this.forgetWritten(kept);
+    this.#forgetWritten(kept);
     this.#dirty.add(kept);
   }
 
@@ -212,11 +213,11 @@ export class SharedLedger implements PageGroup, OpenLedger {
   }
 
   forget(kept: Kept): void {
-    this.forgetWritten(kept);
+    this.#forgetWritten(kept);
     this.stopsWaiting(kept);
   }
 
-  forgetWritten(kept: Kept): void {
+  #forgetWritten(kept: Kept): void {
     this.#dirty.delete(kept);
     this.#inOwn.delete(kept);
     this.#sleeping.forget(kept);

@@ -46,11 +46,27 @@ export class SleepingParts {
   /** Makes a part wait. `changed` are the records that its payload gets in addition to its own. */
   retry(changed: readonly Kept[], delaySeconds: number, nowMs: number): void {
     const before = this.#parts.findLast(({ isPending }) => !isPending);
-    const isFull = before?.isFull(changed) ?? true;
-    const part = before === undefined || isFull ? this.#begin() : before;
-    part.retry(changed, delaySeconds, nowMs);
+    const payload = before?.payloadWith(changed);
+    if (before !== undefined && payload !== undefined) {
+      before.retry(changed, payload, delaySeconds, nowMs);
+      return;
+    }
+    const kept = this.#withoutLong(changed);
+    this.#begin().retry(kept, this.#log.partPayload(kept), delaySeconds, nowMs);
     // Not earlier, because the last payload lacks the records whose newer states are in the other part.
-    if (before !== undefined && isFull) this.#end(before);
+    if (before !== undefined) this.#end(before);
+  }
+
+  /** If the payload would be long, writes records to an ordinary part. First those that do not wait, then all. */
+  #withoutLong(changed: readonly Kept[]): readonly Kept[] {
+    let kept = changed;
+    for (const stays of [({ waits }: Kept) => waits, () => false]) {
+      if (!isLong(this.#log, this.#log.partPayload(kept))) break;
+      const moved = kept.filter((record) => !stays(record));
+      if (moved.length > 0) this.#log.append(moved);
+      kept = kept.filter(stays);
+    }
+    return kept;
   }
 
   #begin(): SleepingPart {
@@ -104,29 +120,23 @@ class SleepingPart {
     return this.#state === "pending";
   }
 
-  /** Whether this part cannot get the records in addition. Notes that the present records would be written again. */
-  isFull(changed: readonly Kept[]): boolean {
-    if (this.#writtenThen !== this.#log.written) return true;
+  /** The payload with `changed` in addition. Undefined if this part cannot get these records. */
+  payloadWith(changed: readonly Kept[]): string | undefined {
+    if (this.#writtenThen !== this.#log.written) return undefined; // SP1
     for (const { size } of this.records) this.#repeated += size;
-    return this.#repeated > MAX_REPEATED_CHARACTERS || this.#isLong(this.#payload([...this.records, ...changed]));
+    if (this.#repeated > MAX_REPEATED_CHARACTERS) return undefined;
+    const members = this.#repeated === 0 ? {} : { repeated: this.#repeated };
+    const payload = this.#log.partPayload([...this.records, ...changed], [], members);
+    return isLong(this.#log, payload) ? undefined : payload;
   }
 
-  retry(changed: readonly Kept[], delaySeconds: number, nowMs: number): void {
-    let kept = changed;
-    let payload = this.#payload([...this.records, ...kept]);
-    // Long records go to an ordinary part. First those that do not wait.
-    for (const stays of [({ waits }: Kept) => waits, () => false]) {
-      if (!this.#isLong(payload)) break;
-      const moved = kept.filter((record) => !stays(record));
-      if (moved.length > 0) this.#log.append(moved);
-      kept = kept.filter(stays);
-      payload = this.#payload(kept);
-    }
-    for (const record of kept) this.records.add(record);
+  /** `payload` contains this part's records and `changed`. */
+  retry(changed: readonly Kept[], payload: string, delaySeconds: number, nowMs: number): void {
+    for (const record of changed) this.records.add(record);
     if (this.#start === undefined) this.#start = this.#log.beginPart();
     else if (this.#state === "ready") this.#log.sendPart(this.#start);
     const StepOptions = { NextAttemptDelaySeconds: delaySeconds };
-    this.#log.sendPart({ ...this.#start, Action: "RETRY", Payload: payload, StepOptions }, countEnds(kept));
+    this.#log.sendPart({ ...this.#start, Action: "RETRY", Payload: payload, StepOptions }, countEnds(changed));
     this.#writtenThen = ++this.#log.written;
     this.#notePending(nowMs + delaySeconds * 1_000);
   }
@@ -142,14 +152,6 @@ class SleepingPart {
     if (this.#start !== undefined) this.#service.unwatch(this.#start.Id as OperationId);
   }
 
-  #payload(records: readonly Kept[]): string {
-    return this.#log.partPayload(records, [], this.#repeated === 0 ? {} : { repeated: this.#repeated });
-  }
-
-  #isLong(payload: string): boolean {
-    return payload.length > MAX_RETRY_CHARACTERS || !this.#log.fits(payload);
-  }
-
   #notePending(wakesMs = Number.POSITIVE_INFINITY): void {
     this.#state = "pending";
     this.wakesMs = wakesMs;
@@ -159,4 +161,8 @@ class SleepingPart {
       this.wakesMs = Number.POSITIVE_INFINITY;
     });
   }
+}
+
+function isLong(log: BatchLog, payload: string): boolean {
+  return payload.length > MAX_RETRY_CHARACTERS || !log.fits(payload);
 }
