@@ -1,13 +1,11 @@
 import { BATCH_SUBTYPE, partsFinder } from "../core/batch-operation.ts";
+import { childPath, type OperationPath, operationId } from "../core/ids.ts";
 import { isFinished } from "../core/transitions.ts";
 import { hasEnded, isFanOut, type Operation } from "../core/wire.ts";
 import type { Amendment } from "../service/redrive.ts";
-import { ExternalsFinder } from "./externals.ts";
+import type { FoundExternal } from "./externals.ts";
 import type { OperationTree } from "./operation-tree.ts";
 import { RecordedBatch } from "./recorded-batch.ts";
-
-/** What the constructor of `Changes` finds in a tree. The search for the callbacks of a batch may take a second. */
-const openCallbacks = new WeakMap<OperationTree, Amendment>();
 
 /**
  * Collects the changes of the records that an execution takes over. `Amendment` explains the first four members.
@@ -16,19 +14,14 @@ const openCallbacks = new WeakMap<OperationTree, Amendment>();
  * answer the callback of the old execution, so the submitter must submit another id.
  */
 export class Changes {
-  readonly removed: Set<string>;
+  readonly removed = new Set<string>();
   readonly reopened = new Set<string>();
-  readonly retried: Map<string, string>;
-  readonly payloads: Map<string, string>;
+  readonly retried = new Map<string, string>();
+  readonly payloads = new Map<string, string>();
   protected readonly tree: OperationTree;
 
   constructor(tree: OperationTree) {
     this.tree = tree;
-    const known = openCallbacks.get(tree);
-    this.removed = new Set(known?.removed);
-    this.retried = new Map(known?.retried);
-    this.payloads = new Map(known?.payloads);
-    if (known !== undefined) return;
     for (const operation of tree.all) {
       if (isFinished(operation)) continue;
       if (isFanOut(operation.SubType)) this.#forgetCallbacksIn(operation);
@@ -36,22 +29,23 @@ export class Changes {
       if (!tree.children(operation).some((inner) => isExternal(inner) && inner.Status === "SUCCEEDED"))
         this.remove(operation);
     }
-    openCallbacks.set(tree, {
-      ...{ removed: new Set(this.removed), reopened: new Set(), retried: new Map(this.retried) },
-      payloads: new Map(this.payloads),
-    });
   }
 
   /** Does the same in the batches of a map that has not ended. */
   #forgetCallbacksIn(map: Operation): void {
+    const path = this.tree.pathOf(map);
     const children = this.tree.children(map);
     const partsOf = partsFinder(children);
-    const batches = children.filter(isBatch).flatMap((own) => readable(own, partsOf(own)) ?? []);
-    const waiting = batches.flatMap(({ waitingForCallbacks }) => waitingForCallbacks);
-    if (waiting.length === 0) return;
-    const found = new ExternalsFinder(this.tree.pathOf(map), children.filter(isExternal)).find(waiting);
-    for (const batch of batches) {
-      if (batch.waitingForCallbacks.length === 0) continue;
+    for (const own of path === undefined ? [] : children.filter(isBatch)) {
+      const batch = readable(own, partsOf(own));
+      if (batch === undefined || batch.waitingForCallbacks.length === 0) continue;
+      const found = new Map<number, FoundExternal[]>();
+      for (const [index, context] of batch.waitingForCallbacks) {
+        // The callback is the first operation inside the context.
+        const inside = `${context}-1`;
+        const operation = this.tree.get(operationId(`${childPath(path, index + 1)}-${inside}` as OperationPath));
+        if (operation !== undefined) found.set(index, [...(found.get(index) ?? []), { path: inside, operation }]);
+      }
       for (const external of batch.amend(found, true)) this.remove(external);
       this.keep(batch);
     }

@@ -58,10 +58,14 @@ export class RecordedBatch {
     return [...this.#open.keys()];
   }
 
-  /** The items with an open `waitForCallback`, by their indexes in the map. */
-  get waitingForCallbacks(): readonly number[] {
+  /** The open `waitForCallback`s: the index of the item in the map, and the path inside the item. */
+  get waitingForCallbacks(): readonly (readonly [index: number, path: string])[] {
     const isOpen = ({ subType, status }: StoredRecord) => subType === "WaitForCallback" && status === "STARTED";
-    return [...this.#open].flatMap(([index, at]) => (this.#recordsAt(at).some(isOpen) ? [index] : []));
+    return [...this.#open].flatMap(([index, at]) =>
+      this.#recordsAt(at)
+        .filter(isOpen)
+        .map(({ path }) => [index, path] as const),
+    );
   }
 
   /**
